@@ -1,0 +1,53 @@
+/** Which resource (plural, as in API paths) serves which kind: the part of API discovery that the models need. */
+export interface ResourceInfo {
+  /** Plural name: `pods`. */
+  readonly resource: string;
+  readonly kind: string;
+  /** API group, empty for core. */
+  readonly group: string;
+  readonly version: string;
+  readonly namespaced: boolean;
+  /** Bytes of a typical stored object without managedFields, protobuf (facts/object-sizes-measured.txt and FACTS-REALCP §4). */
+  readonly typicalBytes: number;
+}
+
+const table: readonly ResourceInfo[] = [
+  { resource: 'pods', kind: 'Pod', group: '', version: 'v1', namespaced: true, typicalBytes: 2450 },
+  { resource: 'nodes', kind: 'Node', group: '', version: 'v1', namespaced: false, typicalBytes: 2200 },
+  { resource: 'services', kind: 'Service', group: '', version: 'v1', namespaced: true, typicalBytes: 900 },
+  { resource: 'events', kind: 'Event', group: '', version: 'v1', namespaced: true, typicalBytes: 590 },
+  { resource: 'namespaces', kind: 'Namespace', group: '', version: 'v1', namespaced: false, typicalBytes: 300 },
+  { resource: 'serviceaccounts', kind: 'ServiceAccount', group: '', version: 'v1', namespaced: true, typicalBytes: 250 },
+  { resource: 'configmaps', kind: 'ConfigMap', group: '', version: 'v1', namespaced: true, typicalBytes: 1500 },
+  { resource: 'secrets', kind: 'Secret', group: '', version: 'v1', namespaced: true, typicalBytes: 1500 },
+  { resource: 'deployments', kind: 'Deployment', group: 'apps', version: 'v1', namespaced: true, typicalBytes: 2150 },
+  { resource: 'replicasets', kind: 'ReplicaSet', group: 'apps', version: 'v1', namespaced: true, typicalBytes: 1800 },
+  { resource: 'endpointslices', kind: 'EndpointSlice', group: 'discovery.k8s.io', version: 'v1', namespaced: true, typicalBytes: 509 },
+  { resource: 'leases', kind: 'Lease', group: 'coordination.k8s.io', version: 'v1', namespaced: true, typicalBytes: 500 },
+];
+
+const byResource = new Map(table.map((info) => [info.resource, info]));
+const byKind = new Map(table.map((info) => [`${info.group}/${info.kind}`, info]));
+
+/** Every resource that the simulated API server serves. */
+export function resources(): readonly ResourceInfo[] {
+  return table;
+}
+
+/** Information on a resource by its plural name. Throws for a name that is not served. */
+export function resourceInfo(resource: string): ResourceInfo {
+  const info = byResource.get(resource);
+  if (info === undefined) throw new Error(`resource ${resource} is not served`);
+  return info;
+}
+
+/** Information on a kind such as (`apps/v1`, `Deployment`); undefined when it is not served. */
+export function infoOfKind(apiVersion: string, kind: string): ResourceInfo | undefined {
+  const slash = apiVersion.indexOf('/');
+  return byKind.get(`${slash < 0 ? '' : apiVersion.slice(0, slash)}/${kind}`);
+}
+
+/** `apiVersion` of a resource: `v1`, `apps/v1`. */
+export function apiVersionOf(info: ResourceInfo): string {
+  return info.group === '' ? info.version : `${info.group}/${info.version}`;
+}

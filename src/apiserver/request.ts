@@ -1,0 +1,65 @@
+import type { KubernetesObject } from '../api/meta.js';
+
+/** Request verbs of the Kubernetes API (as in audit logs and RBAC). */
+export type Verb = 'create' | 'get' | 'list' | 'watch' | 'update' | 'patch' | 'delete';
+
+/** Subresources that the simulated API server serves. */
+export type Subresource = 'status' | 'binding' | 'scale' | 'eviction';
+
+/**
+ * A patch as the API server sees it: what it makes of the current object, and how many bytes travelled. `apply` is pure: it
+ * returns a new version, or the same reference when nothing changes (then nothing is written), and may run again after a
+ * conflict inside the server. Implementations are classes with data fields only, so that they can be saved.
+ */
+export interface Patch {
+  readonly bytes: number;
+  apply(current: KubernetesObject): KubernetesObject;
+}
+
+export interface ApiRequest {
+  readonly verb: Verb;
+  /** Plural resource name: `pods`. */
+  readonly resource: string;
+  readonly subresource?: Subresource;
+  /** Empty for cluster-scoped resources and for lists over all namespaces. */
+  readonly namespace: string;
+  readonly name: string;
+  /**
+   * Body of create and update; for the `binding` subresource see `target`. An update whose `metadata.resourceVersion` is not
+   * 0 succeeds only if that is still the stored one (409 Conflict else).
+   */
+  readonly body?: KubernetesObject;
+  readonly patch?: Patch;
+  /** Node name of a binding. */
+  readonly target?: string;
+  /** Desired replicas, for a `scale` update. */
+  readonly replicas?: number;
+  /** Delete options. Absent grace: the object's own (pods: spec.terminationGracePeriodSeconds). */
+  readonly gracePeriodSeconds?: number;
+  readonly propagationPolicy?: 'Background' | 'Foreground' | 'Orphan';
+  readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: number };
+}
+
+export interface ApiResponse {
+  /** HTTP status code; 0 when the connection failed before an answer came. */
+  readonly code: number;
+  /** `Status.reason` of a failure: Conflict, NotFound, AlreadyExists, Invalid, Forbidden, Timeout, TooManyRequests, … */
+  readonly reason?: string;
+  readonly message?: string;
+  /** The object after the request (create, get, update, patch, delete). */
+  readonly object?: KubernetesObject;
+  readonly items?: readonly KubernetesObject[];
+  /** Revision that a list saw. */
+  readonly resourceVersion?: number;
+  readonly retryAfterSeconds?: number;
+}
+
+/** Whether a response means success. */
+export function succeeded(response: ApiResponse): boolean {
+  return response.code >= 200 && response.code < 300;
+}
+
+/** Who gets the answer to a request: a component's object, told by a tag of its own choosing which request it was. */
+export interface ResponseReceiver {
+  receive(tag: number, response: ApiResponse, request: ApiRequest): void;
+}

@@ -1,0 +1,38 @@
+import type { ApiRequest, ResponseReceiver } from '../apiserver/request.js';
+import type { KubernetesObject } from '../api/meta.js';
+
+/** One client of the API: its own user agent and token bucket (client-go `rest.Config` QPS and Burst). */
+export interface ApiClient {
+  /** `system:serviceaccount:kube-system:deployment-controller`, `system:node:node-17`, … */
+  readonly user: string;
+  /** Sends a request after the client-side limiter lets it; the receiver is told once, also when the connection fails. */
+  request(request: ApiRequest, receiver: ResponseReceiver, tag: number): void;
+}
+
+/** Told of changes that an informer has put into its cache, in order (client-go ResourceEventHandler). */
+export interface ResourceEventHandler<T extends KubernetesObject> {
+  onAdd(object: T): void;
+  onUpdate(old: T, object: T): void;
+  onDelete(object: T): void;
+}
+
+/** Names a value under which an index groups objects (client-go IndexFunc); a class with data only, so that it can be saved. */
+export interface Indexer<T extends KubernetesObject> {
+  readonly name: string;
+  /** The value of an object in this index; undefined: not indexed. */
+  valueOf(object: T): string | undefined;
+}
+
+/** Read side of an informer's cache (client-go Lister and Indexer). Lags behind the API server. */
+export interface Informer<T extends KubernetesObject> {
+  readonly resource: string;
+  readonly synced: boolean;
+  get(key: string): T | undefined;
+  /** All cached objects in order of first arrival. */
+  list(): Iterable<T>;
+  readonly size: number;
+  addIndexer(indexer: Indexer<T>): void;
+  /** Objects of an index value in order of first arrival. */
+  byIndex(indexName: string, value: string): Iterable<T>;
+  addEventHandler(handler: ResourceEventHandler<T>): void;
+}

@@ -1,0 +1,80 @@
+/**
+ * The etcd API as the models use it. Values are references to immutable objects with a stated size: the simulation pays for
+ * bytes and never encodes them.
+ */
+export interface KeyValue {
+  readonly key: string;
+  readonly value: unknown;
+  readonly bytes: number;
+  readonly createRevision: number;
+  readonly modRevision: number;
+  readonly version: number;
+  readonly lease: number;
+}
+
+export type EtcdRequest =
+  | { readonly op: 'put'; readonly key: string; readonly value: unknown; readonly bytes: number; readonly lease?: number }
+  /**
+   * The transactions Kubernetes uses: if modRevision(key) = expected (0: the key does not exist) then put or delete, else
+   * return the current key-value.
+   */
+  | {
+      readonly op: 'txn';
+      readonly key: string;
+      readonly expectedModRevision: number;
+      readonly then: 'put' | 'delete';
+      readonly value?: unknown;
+      readonly bytes: number;
+      readonly lease?: number;
+    }
+  | { readonly op: 'delete'; readonly key: string }
+  /** One key, or all keys with the prefix `key` when `prefix` is set, in key order. */
+  | {
+      readonly op: 'range';
+      readonly key: string;
+      readonly prefix: boolean;
+      readonly limit?: number;
+      /** Read at this revision; absent or 0: the current one. */
+      readonly revision?: number;
+      /** Local read without a quorum. */
+      readonly serializable?: boolean;
+      readonly countOnly?: boolean;
+    }
+  | { readonly op: 'compact'; readonly revision: number }
+  | { readonly op: 'leaseGrant'; readonly id: number; readonly ttlSeconds: number }
+  | { readonly op: 'leaseRevoke'; readonly id: number };
+
+export interface EtcdResponse {
+  /** Text of the error as etcd's clients see it (`etcdserver: request timed out`); absent on success. */
+  readonly error?: string;
+  /** For txn: whether the compare held. */
+  readonly succeeded: boolean;
+  /** Revision of the store after (write) or at (read) the request. */
+  readonly revision: number;
+  readonly kvs?: readonly KeyValue[];
+  readonly count?: number;
+}
+
+export interface WatchEvent {
+  readonly type: 'PUT' | 'DELETE';
+  readonly kv: KeyValue;
+  readonly previous?: KeyValue;
+}
+
+export interface EtcdReceiver {
+  etcdResponse(tag: number, response: EtcdResponse): void;
+}
+
+export interface EtcdWatchReceiver {
+  /** Events in revision order, those of one revision never split; `revision` is the store's at sending. */
+  watchEvents(tag: number, events: readonly WatchEvent[], revision: number): void;
+  /** The watch ended: `compactRevision` > 0 when the wanted start was compacted, else the connection to the member is lost. */
+  watchCancelled(tag: number, compactRevision: number): void;
+}
+
+/** A connection of one client process to the cluster (clientv3): picks a member, moves to another when that one goes away. */
+export interface EtcdClient {
+  request(request: EtcdRequest, receiver: EtcdReceiver, tag: number): void;
+  /** Watches a prefix from a revision on (0: from now). */
+  watch(prefix: string, startRevision: number, receiver: EtcdWatchReceiver, tag: number): void;
+}

@@ -1,0 +1,80 @@
+/** What a table column holds; units are stated once, in the specification, and reach the documentation of outputs. */
+export interface ColumnSpec {
+  readonly name: string;
+  readonly type: 'double' | 'integer' | 'string';
+  /** `seconds`, `bytes`, `requests`, … ; empty when the column has none. */
+  readonly unit: string;
+  readonly description: string;
+}
+
+export interface TableSpec {
+  readonly name: string;
+  readonly description: string;
+  readonly columns: readonly ColumnSpec[];
+}
+
+/** A recorded table: columns of equal length. String columns hold texts, the others doubles. */
+export interface Table {
+  readonly spec: TableSpec;
+  readonly length: number;
+  /** Values of a column; throws when the table has no such column. */
+  column(name: string): Float64Array | readonly string[];
+}
+
+/** Growing columns of one table. */
+export class TableRecorder implements Table {
+  readonly spec: TableSpec;
+  length = 0;
+  private readonly numbers: (Float64Array | undefined)[];
+  private readonly texts: (string[] | undefined)[];
+
+  constructor(spec: TableSpec) {
+    this.spec = spec;
+    this.numbers = spec.columns.map((column) => (column.type === 'string' ? undefined : new Float64Array(64)));
+    this.texts = spec.columns.map((column) => (column.type === 'string' ? [] : undefined));
+  }
+
+  /** Appends a row; values in the order of the columns. */
+  append(values: readonly (number | string)[]): void {
+    const row = this.length++;
+    for (let i = 0; i < this.spec.columns.length; i++) {
+      const texts = this.texts[i];
+      if (texts !== undefined) {
+        texts.push(String(values[i]));
+        continue;
+      }
+      let numbers = this.numbers[i]!;
+      if (row === numbers.length) {
+        const grown = new Float64Array(row * 2);
+        grown.set(numbers);
+        this.numbers[i] = numbers = grown;
+      }
+      numbers[row] = values[i] as number;
+    }
+  }
+
+  column(name: string): Float64Array | readonly string[] {
+    const i = this.spec.columns.findIndex((column) => column.name === name);
+    if (i < 0) throw new Error(`table ${this.spec.name} has no column ${name}`);
+    return this.texts[i] ?? this.numbers[i]!.subarray(0, this.length);
+  }
+}
+
+/** All tables of a run, by name, in order of creation. */
+export class Recorder {
+  private readonly byName = new Map<string, TableRecorder>();
+
+  /** The table of a specification; created on first use. */
+  table(spec: TableSpec): TableRecorder {
+    let table = this.byName.get(spec.name);
+    if (table === undefined) {
+      table = new TableRecorder(spec);
+      this.byName.set(spec.name, table);
+    }
+    return table;
+  }
+
+  get tables(): readonly TableRecorder[] {
+    return [...this.byName.values()];
+  }
+}

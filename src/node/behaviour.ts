@@ -1,0 +1,34 @@
+import type { Container, Pod } from '../api/core.js';
+import type { Duration } from '../kernel/time.js';
+
+/** How one container will behave in one life (start to exit), decided when it starts. */
+export interface ContainerLife {
+  /** From process start until it listens and probes succeed. Infinity: never. */
+  readonly startup: Duration;
+  /** From process start until it exits by itself; Infinity: serves until stopped. */
+  readonly runtime: Duration;
+  readonly exitCode: number;
+  /** From SIGTERM until it exits by itself (kubelet kills at the end of the grace period). */
+  readonly shutdown: Duration;
+  /** From SIGTERM until it no longer accepts new requests (0: at once; as `shutdown`: serves while draining). */
+  readonly stopListening: Duration;
+}
+
+/**
+ * What runs inside containers; implemented by `workload`, called by `node`. Draws must be keyed by (owner, ordinal, restart),
+ * never by random names, so that all strategies of a comparison meet the same luck.
+ */
+export interface ContainerBehaviour {
+  /** The life of a container that starts now for the `restart`-th time; `ordinal` numbers the pods of one owner. */
+  life(pod: Pod, container: Container, restart: number): ContainerLife;
+  /** Compressed size in bytes of an image, and the answer of the registry: whether it exists. */
+  image(name: string): { readonly bytes: number; readonly exists: boolean };
+}
+
+/** Told by `node` when a pod can and can no longer serve requests; implemented by `workload`. */
+export interface PodLifecycleListener {
+  /** The containers of the pod run and listen from now on (whether Ready or not). */
+  podListening(pod: Pod): void;
+  /** The pod no longer accepts new requests; those in service are finished unless `killed`. */
+  podStoppedListening(pod: Pod, killed: boolean): void;
+}

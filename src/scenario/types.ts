@@ -1,0 +1,227 @@
+import type { KubernetesObject, LabelSelector } from '../api/meta.js';
+import type { Node } from '../api/core.js';
+import type { Duration, Time } from '../kernel/time.js';
+import type { DistributionSpec } from '../random/distribution.js';
+
+/**
+ * A checked scenario: what `scenario/` makes of a scenario file and the manifests it names, and what `cluster/` builds a
+ * simulated cluster from. All durations are nanoseconds, all objects defaulted and validated.
+ */
+export interface Scenario {
+  readonly name: string;
+  readonly question: string;
+  readonly kubernetesVersion: '1.34' | '1.35' | '1.36';
+  readonly seed: string;
+  /** RFC 3339 instant of simulated time 0, as milliseconds since the epoch. */
+  readonly startTime: number;
+  /** When the run ends at the latest. */
+  readonly duration: Duration;
+  readonly cluster: ClusterSpec;
+  readonly profile: CostProfile;
+  /** All manifests, in file order. */
+  readonly objects: readonly KubernetesObject[];
+  readonly behaviours: readonly ImageBehaviour[];
+  readonly traffic: readonly TrafficSpec[];
+  readonly timeline: readonly TimelineAction[];
+  readonly rollout?: RolloutSpec;
+  readonly objectives: readonly Objective[];
+  /** Things a reader should know that are no errors: a Service that selects nothing, a kind that is not modelled. */
+  readonly findings: readonly Finding[];
+}
+
+export interface Finding {
+  readonly severity: 'warning' | 'info';
+  readonly message: string;
+  /** `file:line:column` when known. */
+  readonly position?: string;
+}
+
+export interface ClusterSpec {
+  /** Node objects in registration order, with zone labels set. */
+  readonly nodes: readonly Node[];
+  readonly etcd: EtcdSpec;
+  readonly apiServers: number;
+  /** Client limits per controller (kube-controller-manager --kube-api-qps, --kube-api-burst). Default 20, 30. */
+  readonly controllerManager: { readonly qps: number; readonly burst: number };
+  /** kube-scheduler client limits (50, 100) and configuration. */
+  readonly scheduler: { readonly qps: number; readonly burst: number; readonly percentageOfNodesToScore: number; readonly parallelism: number };
+  readonly kubeProxy: { readonly minSyncPeriod: Duration; readonly extraDelay: Duration };
+}
+
+export interface EtcdSpec {
+  readonly members: number;
+  readonly heartbeatInterval: Duration;
+  readonly electionTimeout: Duration;
+  readonly quotaBackendBytes: number;
+  readonly snapshotCount: number;
+  /** Zone of each member, in order. */
+  readonly zones: readonly string[];
+}
+
+/**
+ * Costs of components: every duration that is not a rule of Kubernetes or etcd. Read from `profiles/*.yaml`; the comment of
+ * each field names what it stands for, `profiles/default.yaml` names the source of each value.
+ */
+export interface CostProfile {
+  readonly name: string;
+  readonly network: {
+    readonly sameHost: DistributionSpec;
+    readonly sameZone: DistributionSpec;
+    readonly crossZone: DistributionSpec;
+    /** From users outside to the cluster's edge. */
+    readonly external: DistributionSpec;
+    /** Node and member links. */
+    readonly bytesPerSecond: number;
+  };
+  readonly etcd: {
+    /** One fdatasync of the WAL. */
+    readonly fsync: DistributionSpec;
+    /** One bbolt commit of the backend. */
+    readonly backendCommit: DistributionSpec;
+    readonly cores: number;
+    /** Per-request work before the proposal (gRPC, marshalling), and after the apply (response). */
+    readonly requestCpu: Duration;
+    /** Fixed cost of one Ready, cost per entry handled in it, and per raft message received. */
+    readonly readyCpu: Duration;
+    readonly entryCpu: Duration;
+    readonly messageCpu: Duration;
+    readonly applyCpu: Duration;
+    readonly rangeCpu: Duration;
+    readonly watchEventCpu: Duration;
+  };
+  readonly apiServer: {
+    readonly cores: number;
+    readonly maxRequestsInFlight: number;
+    readonly maxMutatingRequestsInFlight: number;
+    /** CPU of a request by verb and resource (`create pods`), by verb (`create`), or `default`. */
+    readonly requestCpu: Readonly<Record<string, DistributionSpec>>;
+    readonly listObjectCpu: Duration;
+    readonly watchEventCpu: Duration;
+    readonly encodeNanosecondsPerByte: number;
+  };
+  readonly controllers: {
+    /** CPU of one sync by controller name (`deployment`), or `default`. */
+    readonly syncCpu: Readonly<Record<string, DistributionSpec>>;
+  };
+  readonly scheduler: {
+    readonly cycleFixed: Duration;
+    readonly cyclePerEvaluatedNode: Duration;
+    readonly failurePerNode: Duration;
+    readonly spreadPerNode: Duration;
+    readonly antiAffinityPerPod: Duration;
+    readonly affinityPerPod: Duration;
+    readonly preferredAffinityPerPod: Duration;
+  };
+  readonly kubelet: {
+    readonly prepare: DistributionSpec;
+    readonly sandbox: DistributionSpec;
+    readonly createContainer: DistributionSpec;
+    readonly startContainer: DistributionSpec;
+    readonly stopSandbox: DistributionSpec;
+    readonly plegRelist: DistributionSpec;
+    readonly probe: DistributionSpec;
+    readonly imagePresent: Duration;
+    readonly pullOverhead: DistributionSpec;
+    readonly pullBytesPerSecond: number;
+    readonly unpackBytesPerSecond: number;
+    readonly compression: number;
+    readonly statusSyncCpu: Duration;
+  };
+  readonly kubeProxy: { readonly sync: DistributionSpec };
+  readonly requests: {
+    /** Default image size when a behaviour does not state one. */
+    readonly imageBytes: number;
+    readonly connectTimeout: Duration;
+  };
+}
+
+/** What the application in an image does. The first behaviour whose pattern matches an image holds. */
+export interface ImageBehaviour {
+  /** Glob over the image name with tag: `*` matches any run of characters. */
+  readonly image: string;
+  readonly startup: DistributionSpec;
+  readonly shutdown: DistributionSpec;
+  /** Keeps accepting requests while it drains (true) or closes its listener at SIGTERM (false). */
+  readonly servesWhileDraining: boolean;
+  readonly imageBytes: number;
+  readonly request: RequestBehaviour;
+  /** Never becomes ready. */
+  readonly neverReady: boolean;
+  /** Exits by itself after this long with `exitCode`; absent: runs until stopped. */
+  readonly crash?: { readonly after: DistributionSpec; readonly exitCode: number };
+}
+
+export interface RequestBehaviour {
+  readonly time: DistributionSpec;
+  /** Requests in service at once in one pod; more wait in its queue. */
+  readonly concurrency: number;
+  /** Requests that may wait; more are refused. */
+  readonly queue: number;
+  /** Probability that a request is answered with an error of the application. */
+  readonly errors: number;
+}
+
+/** Users of a Service: an open Poisson stream of requests. */
+export interface TrafficSpec {
+  readonly service: { readonly namespace: string; readonly name: string };
+  /** Requests a second. */
+  readonly rate: number;
+  readonly start: Time;
+  /** Absent: until the end of the run. */
+  readonly end?: Time;
+  readonly timeout: Duration;
+}
+
+/** A target of a fault. */
+export type FaultTarget =
+  | { readonly kind: 'node'; readonly name: string }
+  | { readonly kind: 'zone'; readonly name: string }
+  | { readonly kind: 'link'; readonly from: string; readonly to: string }
+  | { readonly kind: 'apiServer'; readonly index: number }
+  | { readonly kind: 'etcd'; readonly index: number };
+
+export type TimelineAction = { readonly at: Time; readonly position: string } & (
+  | { readonly action: 'apply'; readonly objects: readonly KubernetesObject[] }
+  | { readonly action: 'setImage'; readonly deployment: ObjectName; readonly container: string; readonly image: string }
+  | { readonly action: 'scale'; readonly deployment: ObjectName; readonly replicas: number }
+  | { readonly action: 'delete'; readonly resource: string; readonly object: ObjectName }
+  | { readonly action: 'fail'; readonly target: FaultTarget }
+  | { readonly action: 'heal'; readonly target: FaultTarget }
+);
+
+export interface ObjectName {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** One rollout, to be run with each strategy by `compare`, or with one by `run --strategy`. */
+export interface RolloutSpec {
+  readonly deployment: ObjectName;
+  /** Container to change; default the first one. */
+  readonly container: string;
+  readonly image: string;
+  readonly at: Time;
+  readonly strategies: readonly StrategySpec[];
+}
+
+export type StrategySpec = { readonly name: string } & (
+  | { readonly kind: 'recreate' }
+  | { readonly kind: 'ramped'; readonly maxSurge: number | string; readonly maxUnavailable: number | string }
+  | { readonly kind: 'blueGreen'; readonly hold: Duration }
+  | { readonly kind: 'canary'; readonly steps: readonly { readonly weight: number; readonly pause: Duration }[] }
+);
+
+/** `errors < 0.1%`, `latency p99 < 250ms`, `rollout duration < 8m`, … as metric, comparison and limit in base units. */
+export interface Objective {
+  readonly text: string;
+  readonly metric: 'errors' | 'latency' | 'rolloutDuration' | 'availability' | 'surge';
+  /** Quantile in 0..1 for latency. */
+  readonly quantile?: number;
+  readonly comparison: '<' | '<=' | '>' | '>=';
+  /** Share for errors and availability, nanoseconds for latency and duration, pod-seconds for surge. */
+  readonly limit: number;
+  readonly position: string;
+}
+
+/** Re-exported for readers of scenarios that select objects. */
+export type { LabelSelector };
