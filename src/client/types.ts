@@ -36,3 +36,34 @@ export interface Informer<T extends KubernetesObject> {
   byIndex(indexName: string, value: string): Iterable<T>;
   addEventHandler(handler: ResourceEventHandler<T>): void;
 }
+
+/** The informers of one process, one per resource, started together (client-go SharedInformerFactory). */
+export interface InformerFactory {
+  informer<T extends KubernetesObject>(resource: string): Informer<T>;
+}
+
+/** Records events about objects, with client-go's aggregation and spam filter (tools/record). */
+export interface EventRecorder {
+  event(object: KubernetesObject, type: 'Normal' | 'Warning', reason: string, message: string): void;
+}
+
+/** Told by a work queue that a key can be taken. */
+export interface WorkQueueConsumer {
+  workAvailable(): void;
+}
+
+/** client-go's rate-limited, delaying, deduplicating queue (util/workqueue); implemented in `work-queue.ts`. */
+export interface WorkQueue {
+  readonly name: string;
+  readonly length: number;
+  add(key: string): void;
+  addAfter(key: string, delay: number): void;
+  /** Adds after max(5 ms · 2^failures, overall bucket 10/s burst 100). */
+  addRateLimited(key: string): void;
+  /** Failures counted for a key. */
+  retries(key: string): number;
+  forget(key: string): void;
+  /** Takes the next key; undefined when none is ready. Call `done` with it afterwards. */
+  get(): string | undefined;
+  done(key: string): void;
+}

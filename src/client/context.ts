@@ -1,0 +1,19 @@
+import type { Simulation } from '../kernel/simulation.js';
+import type { Randomness } from '../random/stream.js';
+import type { CostProfile, Scenario } from '../scenario/types.js';
+import type { ApiClient, EventRecorder, InformerFactory, WorkQueue, WorkQueueConsumer } from './types.js';
+
+/** What one process of the control plane (kube-controller-manager, kube-scheduler) gives its parts. */
+export interface ProcessContext {
+  readonly simulation: Simulation;
+  readonly randomness: Randomness;
+  readonly profile: CostProfile;
+  readonly scenario: Scenario;
+  readonly informers: InformerFactory;
+  /** A client with its own token bucket, as each controller has (`deployment-controller`, …). */
+  client(name: string, qps: number, burst: number): ApiClient;
+  /** An event recorder whose events name `component` as their source. */
+  eventRecorder(component: string): EventRecorder;
+  /** A work queue with client-go's default rate limiter, or with a given base and maximum delay per item (nanoseconds). */
+  workQueue(name: string, consumer: WorkQueueConsumer, baseDelay?: number, maximumDelay?: number): WorkQueue;
+}
