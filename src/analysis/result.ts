@@ -1,0 +1,119 @@
+import type { Table } from '../metrics/recorder.js';
+
+/** Version of the shape of `summary.json`; raised when a field changes its meaning or goes. */
+export const SUMMARY_VERSION = 1;
+
+/** One finished run: what the exporters write and the report shows. */
+export interface RunResult {
+  /** Name of the strategy, or of the run. */
+  readonly name: string;
+  readonly summary: RunSummary;
+  readonly tables: readonly Table[];
+}
+
+/** The outcome of a run as plain JSON. Durations in seconds, shares in 0..1; null where it does not apply. */
+export interface RunSummary {
+  readonly scenario: string;
+  readonly question: string;
+  /** Name of the strategy of a rollout; null for a run without one. */
+  readonly strategy: string | null;
+  readonly kubernetesVersion: string;
+  readonly seed: string;
+  /** RFC 3339 instant of simulated time 0. */
+  readonly startTime: string;
+  readonly simulatedSeconds: number;
+  /** Events that the kernel dispatched. */
+  readonly events: number;
+  /** Running hash over (time, target, opcode) of all events. */
+  readonly traceHash: string;
+  readonly verdicts: readonly Verdict[];
+  /** The official service levels of Kubernetes, judged on this run; never part of `met`. */
+  readonly serviceLevels: readonly Verdict[];
+  /** All objectives were met. */
+  readonly met: boolean;
+  readonly metrics: RunMetrics;
+  /** What a reader should know: warnings of the scenario, pods that stay pending and why. */
+  readonly findings: readonly string[];
+}
+
+/** An objective and what the run measured for it. */
+export interface Verdict {
+  /** The objective as written: `latency p99 < 250ms`. */
+  readonly objective: string;
+  readonly metric: string;
+  readonly met: boolean;
+  /** Measured value in the unit of the limit; null when the run gives none (then it is not met). */
+  readonly value: number | null;
+  readonly limit: number;
+  readonly comparison: '<' | '<=' | '>' | '>=';
+  /** `seconds`, `share` or `pod-seconds`. */
+  readonly unit: string;
+}
+
+export interface RunMetrics {
+  /** Window of the rollout in seconds since the start of the run; end null: it did not complete. */
+  readonly rolloutStart: number | null;
+  readonly rolloutEnd: number | null;
+  readonly rolloutDuration: number | null;
+  /** From the start of the rollout until the new version served its first request, half, and all of them. */
+  readonly timeToFirstNew: number | null;
+  readonly timeToHalfNew: number | null;
+  readonly timeToAllNew: number | null;
+  readonly requests: number;
+  readonly errors: number;
+  /** errors / requests; null without requests. */
+  readonly errorShare: number | null;
+  readonly errorsByCause: Readonly<Record<string, number>>;
+  readonly latency: { readonly before: LatencySummary; readonly during: LatencySummary; readonly after: LatencySummary };
+  /** Least available replicas divided by the wanted ones, from the start of the rollout on. */
+  readonly lowestAvailableShare: number | null;
+  /** Time integral of the pods above the wanted number, terminating ones included. */
+  readonly surgePodSeconds: number | null;
+  /** Time integral of the available pods missing to the wanted number. */
+  readonly deficitPodSeconds: number | null;
+  readonly apiRequests: number;
+  /** Requests that write (create, update, patch, delete). */
+  readonly apiWrites: number;
+  readonly apiWriteLatency: LatencySummary;
+  readonly etcdCommitLatency: LatencySummary;
+  readonly podsCreated: number;
+  readonly podStartup: PodStartup;
+}
+
+/** Quantiles in seconds; null without observations. */
+export interface LatencySummary {
+  readonly count: number;
+  readonly mean: number | null;
+  readonly p50: number | null;
+  readonly p90: number | null;
+  readonly p99: number | null;
+  readonly max: number | null;
+}
+
+/** The split of a pod's start-up, by the names of Kubernetes' scalability tests (ClusterLoader2). */
+export interface PodStartup {
+  readonly create_to_schedule: LatencySummary;
+  readonly schedule_to_run: LatencySummary;
+  readonly run_to_watch: LatencySummary;
+  readonly schedule_to_watch: LatencySummary;
+  readonly pod_startup: LatencySummary;
+}
+
+/** What `summary.json` holds: what was run and the summaries by name of the run, in the order they were run. */
+export interface SummaryDocument {
+  readonly schemaVersion: number;
+  readonly tool: { readonly name: string; readonly version: string };
+  readonly scenario: string;
+  readonly question: string;
+  /** Hash of the scenario with everything it names. */
+  readonly scenarioHash: string;
+  readonly seed: string;
+  /** Names of the runs that met all objectives. */
+  readonly met: readonly string[];
+  readonly runs: Readonly<Record<string, RunSummary>>;
+}
+
+/** The table of a name, or undefined when the run did not record it. */
+export function tableOf(result: RunResult, name: string): Table | undefined {
+  return result.tables.find((table) => table.spec.name === name);
+}

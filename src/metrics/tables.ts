@@ -1,0 +1,219 @@
+import type { ColumnSpec, TableSpec } from './recorder.js';
+
+/**
+ * Every table a run can record. The specifications are the single place where a column's unit and meaning are stated; the
+ * exporters, the report and `docs/outputs.md` read them. In numeric columns NaN means "has not happened" or "does not
+ * apply": an empty CSV field, a Parquet null.
+ */
+function double(name: string, unit: string, description: string): ColumnSpec {
+  return { name, type: 'double', unit, description };
+}
+
+function integer(name: string, unit: string, description: string): ColumnSpec {
+  return { name, type: 'integer', unit, description };
+}
+
+function text(name: string, description: string): ColumnSpec {
+  return { name, type: 'string', unit: '', description };
+}
+
+const second = double('time', 'seconds', 'Start of the second, since the start of the run.');
+const instant = double('time', 'seconds', 'Simulated time since the start of the run.');
+
+/** User requests and what became of them, by the second in which they ended. */
+export const REQUESTS_BY_SECOND: TableSpec = {
+  name: 'requests_by_second',
+  description: 'Requests of users by the second in which they ended, by Service and by the version that answered.',
+  columns: [
+    second,
+    text('service', 'Service the request was sent to, as namespace/name.'),
+    text('version', 'Version (image tag) of the pod that was hit; empty when no pod was reached.'),
+    integer('requests', 'requests', 'Requests that ended, errors included.'),
+    integer('errors', 'requests', 'Requests that ended in an error.'),
+    double('p50', 'seconds', 'Median latency of the requests without error.'),
+    double('p99', 'seconds', '99th percentile of the latency of the requests without error.'),
+  ],
+};
+
+/** Failed user requests by cause. */
+export const ERRORS_BY_SECOND: TableSpec = {
+  name: 'errors_by_second',
+  description: 'Failed requests of users by the second in which they failed and by cause.',
+  columns: [
+    second,
+    text('service', 'Service the request was sent to, as namespace/name.'),
+    text('cause', 'Why it failed: no-endpoint, connection-refused, timeout, overload, application, …'),
+    integer('errors', 'requests', 'Failed requests.'),
+  ],
+};
+
+/** Sizes of ReplicaSets over time. */
+export const REPLICAS_BY_SECOND: TableSpec = {
+  name: 'replicas_by_second',
+  description: 'Replicas of each ReplicaSet at the end of each second in which the table is sampled.',
+  columns: [
+    second,
+    text('deployment', 'Deployment that owns the ReplicaSet, as namespace/name.'),
+    text('replicaset', 'Name of the ReplicaSet.'),
+    text('version', 'Version (image tag) of its pod template.'),
+    integer('desired', 'pods', 'spec.replicas of the ReplicaSet.'),
+    integer('pods', 'pods', 'Pods that exist, terminating ones included.'),
+    integer('ready', 'pods', 'Pods with a true Ready condition that are not terminating.'),
+    integer('available', 'pods', 'Pods ready for at least minReadySeconds.'),
+  ],
+};
+
+/** One row a pod: the instants of its life. */
+export const PODS: TableSpec = {
+  name: 'pods',
+  description: 'The life of each pod: one row a pod, one column an instant. Empty: it did not happen in the run.',
+  columns: [
+    text('namespace', 'Namespace of the pod.'),
+    text('name', 'Name of the pod.'),
+    text('owner', 'Controller of the pod, as Kind/name.'),
+    text('version', 'Version (image tag) of its first container.'),
+    text('node', 'Node it was bound to; empty when it was not.'),
+    double('created', 'seconds', 'Stored by the API server.'),
+    double('scheduled', 'seconds', 'Bound to a node (PodScheduled became true).'),
+    double('sandboxed', 'seconds', 'Sandbox (pause container and network) ready on the node.'),
+    double('pulled', 'seconds', 'All images present on the node.'),
+    double('started', 'seconds', 'All containers running on the node.'),
+    double('ready', 'seconds', 'First Ready by its probes, as the kubelet saw it.'),
+    double('watched', 'seconds', 'Its Running status was seen by a watching client.'),
+    double('deleted', 'seconds', 'Deletion requested (deletionTimestamp set).'),
+    double('removed', 'seconds', 'Removed from the API.'),
+    integer('restarts', 'restarts', 'Container restarts.'),
+  ],
+};
+
+/** Nodes, once. */
+export const NODES: TableSpec = {
+  name: 'nodes',
+  description: 'Nodes of the cluster: one row a node.',
+  columns: [
+    text('name', 'Name of the node.'),
+    text('zone', 'Its topology.kubernetes.io/zone label.'),
+    text('instance_type', 'Its node.kubernetes.io/instance-type label.'),
+    double('cpu', 'cores', 'Allocatable CPU.'),
+    double('memory', 'bytes', 'Allocatable memory.'),
+    integer('pods', 'pods', 'Allocatable pods.'),
+  ],
+};
+
+/** Sampled use of nodes. */
+export const NODE_USAGE: TableSpec = {
+  name: 'node_usage',
+  description: 'Use of nodes at each sampling instant.',
+  columns: [
+    instant,
+    text('node', 'Name of the node.'),
+    integer('pods', 'pods', 'Pods bound to the node.'),
+    double('cpu_requested', 'share', 'CPU requested by its pods as a share of the allocatable CPU.'),
+    double('memory_requested', 'share', 'Memory requested by its pods as a share of the allocatable memory.'),
+  ],
+};
+
+/** Requests at the API servers. */
+export const API_REQUESTS_BY_SECOND: TableSpec = {
+  name: 'api_requests_by_second',
+  description: 'Requests at the kube-apiservers by the second in which they ended; watches count when they are opened.',
+  columns: [
+    second,
+    text('verb', 'get, list, watch, create, update, patch or delete.'),
+    text('resource', 'Resource, with its subresource after a slash (pods/status).'),
+    integer('code', '', 'HTTP status code of the answer.'),
+    integer('requests', 'requests', 'Requests that ended.'),
+    double('mean', 'seconds', 'Mean latency at the server.'),
+    double('p99', 'seconds', '99th percentile of the latency at the server.'),
+  ],
+};
+
+/** The members of etcd. */
+export const ETCD_BY_SECOND: TableSpec = {
+  name: 'etcd_by_second',
+  description: 'State and latencies of each etcd member, by second.',
+  columns: [
+    second,
+    text('member', 'Name of the member.'),
+    integer('leader', '', '1 when the member leads at the end of the second, else 0.'),
+    integer('term', '', 'Raft term of the member.'),
+    integer('puts', 'requests', 'Write transactions that this member proposed and that were applied.'),
+    double('commit_p50', 'seconds', 'Median time from proposal to commit of the writes it led.'),
+    double('commit_p99', 'seconds', '99th percentile of the time from proposal to commit.'),
+    double('fsync_p50', 'seconds', 'Median duration of its WAL fdatasyncs.'),
+    double('fsync_p99', 'seconds', '99th percentile of the duration of its WAL fdatasyncs.'),
+    double('db_bytes', 'bytes', 'Size of its database.'),
+  ],
+};
+
+/** One row an attempt of the scheduler. */
+export const SCHEDULER_ATTEMPTS: TableSpec = {
+  name: 'scheduler_attempts',
+  description: 'Attempts of kube-scheduler to place a pod, at the end of their scheduling cycle.',
+  columns: [
+    instant,
+    text('pod', 'Pod, as namespace/name.'),
+    text('result', 'scheduled, unschedulable or error.'),
+    text('node', 'Chosen node; empty without one.'),
+    integer('attempt', '', 'Number of the attempt for this pod, from 1.'),
+    double('queued', 'seconds', 'Time since the pod entered the active queue for this attempt.'),
+    double('duration', 'seconds', 'Scheduling algorithm: from the pop to the decision.'),
+    integer('evaluated_nodes', 'nodes', 'Nodes that were filtered.'),
+    integer('feasible_nodes', 'nodes', 'Nodes that passed the filters.'),
+    text('message', 'Why it was not placed, in the words of kube-scheduler.'),
+  ],
+};
+
+/** Lengths of the scheduler's queues. */
+export const SCHEDULER_BY_SECOND: TableSpec = {
+  name: 'scheduler_by_second',
+  description: 'Pods in the queues of kube-scheduler at the end of each second (scheduler_pending_pods).',
+  columns: [
+    second,
+    integer('active', 'pods', 'Pods in the active queue.'),
+    integer('backoff', 'pods', 'Pods waiting out their back-off.'),
+    integer('unschedulable', 'pods', 'Pods that were found unschedulable and wait for a change.'),
+    integer('gated', 'pods', 'Pods with scheduling gates.'),
+  ],
+};
+
+/** Kubernetes events. */
+export const EVENTS: TableSpec = {
+  name: 'events',
+  description: 'Kubernetes events as stored, one row a creation or update of the series.',
+  columns: [
+    instant,
+    text('type', 'Normal or Warning.'),
+    text('reason', 'Machine-readable reason.'),
+    text('object', 'Object concerned, as Kind/namespace/name.'),
+    text('message', 'Message of the component.'),
+    integer('count', 'events', 'Occurrences so far.'),
+  ],
+};
+
+/** The steps of a rollout. */
+export const ROLLOUT: TableSpec = {
+  name: 'rollout',
+  description: 'Steps of the rollout strategy and of the timeline, in order of time.',
+  columns: [
+    instant,
+    text('phase', 'Name of the step: start, scale, pause, switch, promote, complete, fail, heal, …'),
+    text('message', 'What was done or observed.'),
+  ],
+};
+
+/** All specifications, in the order of the documentation. */
+export const TABLES: readonly TableSpec[] = [
+  REQUESTS_BY_SECOND,
+  ERRORS_BY_SECOND,
+  REPLICAS_BY_SECOND,
+  ROLLOUT,
+  PODS,
+  NODES,
+  NODE_USAGE,
+  API_REQUESTS_BY_SECOND,
+  ETCD_BY_SECOND,
+  SCHEDULER_ATTEMPTS,
+  SCHEDULER_BY_SECOND,
+  EVENTS,
+];
