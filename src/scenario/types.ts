@@ -99,6 +99,10 @@ export interface CostProfile {
     readonly watchEventCpu: Duration;
     readonly encodeNanosecondsPerByte: number;
   };
+  readonly client: {
+    /** Decoding one watch event and running the handlers of an informer for it. */
+    readonly eventCpu: Duration;
+  };
   readonly controllers: {
     /** CPU of one sync by controller name (`deployment`), or `default`. */
     readonly syncCpu: Readonly<Record<string, DistributionSpec>>;

@@ -1,0 +1,71 @@
+import type { KubernetesObject } from '../api/meta.js';
+import { Slots } from '../kernel/slots.js';
+import type { Duration, Time } from '../kernel/time.js';
+import type { ApiRequest, ApiResponse, ResponseReceiver } from './request.js';
+
+/** One request on its way: from a client through an API server (and etcd) and back. */
+export class Call {
+  readonly request: ApiRequest;
+  readonly user: string;
+  readonly clientHost: number;
+  readonly receiver: ResponseReceiver;
+  readonly tag: number;
+  /** Number of the API server that works on it; −1 before it is sent. */
+  server = -1;
+  /** When it reached the API server. */
+  arrivedAt: Time = 0;
+  /** Time spent in front of the client-side limiter. */
+  limiterWait: Duration = 0;
+  response: ApiResponse | null = null;
+  /** Object the pending transaction was computed from, and what it would store. */
+  base: KubernetesObject | undefined = undefined;
+  proposed: KubernetesObject | undefined = undefined;
+  /** Whether `base` was read from etcd for this call (true) or from the watch cache. */
+  fresh = false;
+  deleting = false;
+  /** Times the transaction was tried again because the object had changed meanwhile. */
+  conflicts = 0;
+  /** Given up by its client or its server: whatever still arrives for it is ignored. */
+  abandoned = false;
+
+  constructor(request: ApiRequest, user: string, clientHost: number, receiver: ResponseReceiver, tag: number) {
+    this.request = request;
+    this.user = user;
+    this.clientHost = clientHost;
+    this.receiver = receiver;
+    this.tag = tag;
+  }
+}
+
+/** All calls in flight, by slot; shared by clients and API servers because events carry slots. */
+export type CallTable = Slots<Call>;
+
+/** Creates an empty call table. */
+export function createCallTable(): CallTable {
+  return new Slots<Call>();
+}
+
+const FAILURE_REASONS: Readonly<Record<number, string>> = {
+  400: 'BadRequest',
+  403: 'Forbidden',
+  404: 'NotFound',
+  409: 'Conflict',
+  410: 'Expired',
+  422: 'Invalid',
+  429: 'TooManyRequests',
+  500: 'InternalError',
+  503: 'ServiceUnavailable',
+  504: 'Timeout',
+};
+
+/** A failure with the reason that belongs to its code, unless another is given (409 AlreadyExists). */
+export function failure(code: number, message: string, reason?: string): ApiResponse {
+  return { code, reason: reason ?? FAILURE_REASONS[code] ?? 'Unknown', message };
+}
+
+/** The answer a client makes up when no server could be reached. */
+export const CONNECTION_REFUSED: ApiResponse = {
+  code: 0,
+  reason: 'ServiceUnavailable',
+  message: 'dial tcp: connect: connection refused',
+};

@@ -1,0 +1,348 @@
+import type { Pod, Service } from '../api/core.js';
+import type { KubernetesObject } from '../api/meta.js';
+import { resourceInfo } from '../api/resources.js';
+import type { EndpointSlice } from '../api/workloads.js';
+import type { Component, Simulation } from '../kernel/simulation.js';
+import { Slots } from '../kernel/slots.js';
+import type { Duration } from '../kernel/time.js';
+import type { Network } from '../network/network.js';
+import { ApiServer } from './api-server.js';
+import { CONNECTION_REFUSED, type Call, type CallTable } from './call.js';
+import type { WatchRecord } from './watch-cache.js';
+
+const OP_SEND = 1;
+const OP_RESPONSE = 2;
+const OP_WATCH_EVENT = 3;
+const OP_POD_EVENT = 4;
+const OP_FLEET_EVENT = 5;
+const OP_WATCH_LOST = 6;
+const OP_MOVE_NODES = 7;
+const OP_POD_LIST = 8;
+
+/** A dead connection is noticed by HTTP/2 health checks: read idle 30 s and ping 15 s (client-go transport, x/net/http2). */
+const DEAD_CONNECTION: Duration = 45e9;
+const HEADER_BYTES = 300;
+const POD_BYTES = resourceInfo('pods').typicalBytes;
+
+/** The far end of a watch: an informer's reflector, connected to one API server. */
+export interface Watcher {
+  readonly resource: string;
+  readonly host: number;
+  /** Number of the API server it is connected to; −1 when none. */
+  server: number;
+  /** A change has arrived. */
+  watchEvent(record: WatchRecord): void;
+  /** The connection broke. */
+  watchLost(): void;
+}
+
+/** The kubelets and kube-proxies of all nodes: thousands of watchers that are served together. */
+export interface NodeFleet {
+  readonly size: number;
+  /** Index of a node by name; undefined for a node without a kubelet in this simulation. */
+  indexOf(nodeName: string): number | undefined;
+  hostOf(node: number): number;
+  /** A change of a pod bound to the node has reached its kubelet. */
+  podChanged(node: number, pod: Pod): void;
+  podRemoved(node: number, pod: Pod): void;
+  /** A new list has reached the kubelet: these are all pods of its node. */
+  podsListed(node: number, pods: readonly Pod[]): void;
+  /** A change has reached the kube-proxies (each adds its own delay). */
+  endpointSliceChanged(slice: EndpointSlice, removed: boolean): void;
+  serviceChanged(service: Service, removed: boolean): void;
+}
+
+interface Delivery {
+  readonly watcher: Watcher;
+  readonly record: WatchRecord;
+}
+
+interface PodDelivery {
+  readonly node: number;
+  readonly pod: Pod;
+  readonly removed: boolean;
+}
+
+interface PodList {
+  readonly node: number;
+  readonly pods: Pod[];
+}
+
+/**
+ * The HTTP/2 connections between clients and API servers: carries requests, answers and watch events over the network, picks
+ * a server for each client (sticky, as one connection per process), and moves clients when a server goes away.
+ */
+export class Connections implements Component {
+  readonly name = 'connections';
+  readonly servers: ApiServer[] = [];
+  readonly calls: CallTable;
+  private readonly simulation: Simulation;
+  private readonly network: Network;
+  private readonly target: number;
+  private readonly watchers: Watcher[][] = [];
+  private readonly deliveries = new Slots<Delivery>();
+  private readonly fleetDeliveries = new Slots<WatchRecord>();
+  private readonly podDeliveries = new Slots<PodDelivery>();
+  private readonly podLists = new Slots<PodList>();
+  private readonly lostWatchers = new Slots<Watcher>();
+  private fleet: NodeFleet | null = null;
+  /** API server of each node's kubelet and kube-proxy. */
+  private nodeServer = new Int32Array(0);
+  private nodesOnServer: number[] = [];
+  /** Newest revision handed to the fleet, by resource: with several servers the first one to see a change carries it. */
+  private readonly fleetRevision = new Map<string, number>();
+
+  constructor(simulation: Simulation, network: Network, calls: CallTable) {
+    this.simulation = simulation;
+    this.network = network;
+    this.calls = calls;
+    this.target = simulation.add(this);
+  }
+
+  /** Adds a server; its number is its position. */
+  addServer(server: ApiServer): void {
+    this.servers.push(server);
+    this.watchers.push([]);
+    this.nodesOnServer.push(0);
+  }
+
+  /** Connects the nodes, spread evenly over the servers. */
+  setFleet(fleet: NodeFleet): void {
+    this.fleet = fleet;
+    this.nodeServer = new Int32Array(fleet.size);
+    for (let node = 0; node < fleet.size; node++) {
+      this.nodeServer[node] = node % this.servers.length;
+      this.nodesOnServer[this.nodeServer[node]!]!++;
+    }
+  }
+
+  /** A server that is up, by preference; −1 when all are down. */
+  pickServer(preferred: number): number {
+    const count = this.servers.length;
+    for (let i = 0; i < count; i++) {
+      const index = (preferred + i) % count;
+      if (this.servers[index]!.up) return index;
+    }
+    return -1;
+  }
+
+  /** Sends a call `delay` from now (the wait at the client-side limiter). */
+  submit(call: Call, preferred: number, delay: Duration): void {
+    call.server = preferred;
+    call.limiterWait = delay;
+    const slot = this.calls.put(call);
+    if (delay <= 0) this.send(slot);
+    else this.simulation.schedule(delay, this.target, OP_SEND, slot);
+  }
+
+  handle(opcode: number, argument: number): void {
+    switch (opcode) {
+      case OP_SEND:
+        this.send(argument);
+        return;
+      case OP_RESPONSE: {
+        const call = this.calls.take(argument);
+        call.receiver.receive(call.tag, call.response!, call.request);
+        return;
+      }
+      case OP_WATCH_EVENT: {
+        const { watcher, record } = this.deliveries.take(argument);
+        watcher.watchEvent(record);
+        return;
+      }
+      case OP_POD_EVENT: {
+        const { node, pod, removed } = this.podDeliveries.take(argument);
+        if (removed) this.fleet!.podRemoved(node, pod);
+        else this.fleet!.podChanged(node, pod);
+        return;
+      }
+      case OP_POD_LIST: {
+        const { node, pods } = this.podLists.take(argument);
+        this.fleet!.podsListed(node, pods);
+        return;
+      }
+      case OP_FLEET_EVENT: {
+        this.fleetEvent(this.fleetDeliveries.take(argument));
+        return;
+      }
+      case OP_WATCH_LOST:
+        this.lostWatchers.take(argument).watchLost();
+        return;
+      case OP_MOVE_NODES:
+        this.moveNodes();
+        return;
+      default:
+        throw new Error(`${this.name}: unknown opcode ${opcode}`);
+    }
+  }
+
+  private send(slot: number): void {
+    const call = this.calls.get(slot);
+    if (!this.network.isUp(call.clientHost)) {
+      // The client itself is gone; nobody waits for the answer.
+      this.calls.take(slot);
+      return;
+    }
+    const index = this.pickServer(call.server);
+    const server = index < 0 ? undefined : this.servers[index]!;
+    if (server === undefined) {
+      this.answerLocally(slot, this.network.delay(call.clientHost, call.clientHost, 0));
+      return;
+    }
+    call.server = index;
+    const bytes = HEADER_BYTES + (call.request.patch?.bytes ?? 0);
+    if (!this.network.send(call.clientHost, server.host, bytes, server.target, ApiServer.ARRIVE, slot)) {
+      this.answerLocally(slot, DEAD_CONNECTION);
+    }
+  }
+
+  /** The client learns by itself that there will be no answer. */
+  private answerLocally(slot: number, delay: Duration): void {
+    this.calls.get(slot).response = CONNECTION_REFUSED;
+    this.simulation.schedule(delay, this.target, OP_RESPONSE, slot);
+  }
+
+  /** Carries an answer back to its client. */
+  deliverResponse(server: ApiServer, call: Call, slot: number, bytes: number): void {
+    if (!this.network.send(server.host, call.clientHost, bytes, this.target, OP_RESPONSE, slot)) {
+      this.answerLocally(slot, DEAD_CONNECTION);
+    }
+  }
+
+  /** The server died with the call in hand: its client sees the connection reset. */
+  connectionLost(server: ApiServer, call: Call, slot: number): void {
+    this.answerLocally(slot, this.network.delay(server.host, call.clientHost, 0));
+  }
+
+  /**
+   * Connects a watcher to a server that is up and sends it what happened after `revision`. False: no server, or the revision
+   * is too old there and the watcher must list again.
+   */
+  watch(watcher: Watcher, preferred: number, revision: number): boolean {
+    const index = this.pickServer(preferred);
+    if (index < 0) return false;
+    const server = this.servers[index]!;
+    const missed = server.cache(watcher.resource).since(revision);
+    if (missed === undefined) return false;
+    watcher.server = index;
+    this.watchers[index]!.push(watcher);
+    for (const record of missed) this.sendEvent(server, watcher, record, server.recordBytes(record));
+    return true;
+  }
+
+  private sendEvent(server: ApiServer, watcher: Watcher, record: WatchRecord, bytes: number): void {
+    const slot = this.deliveries.put({ watcher, record });
+    if (!this.network.sendOrdered(server.host, watcher.host, bytes, this.target, OP_WATCH_EVENT, slot)) {
+      this.deliveries.take(slot);
+    }
+  }
+
+  /** Sends a change to all watchers of a server; returns how many it has to serve. */
+  dispatch(server: ApiServer, record: WatchRecord, bytes: number): number {
+    let receivers = 0;
+    for (const watcher of this.watchers[server.index]!) {
+      if (watcher.resource !== record.resource) continue;
+      receivers++;
+      this.sendEvent(server, watcher, record, bytes);
+    }
+    if (this.fleet === null) return receivers;
+    if (record.resource === 'pods') return receivers + this.dispatchPod(server, record, bytes);
+    if (record.resource === 'endpointslices' || record.resource === 'services') {
+      receivers += this.nodesOnServer[server.index]!;
+      if (record.revision > (this.fleetRevision.get(record.resource) ?? 0)) {
+        this.fleetRevision.set(record.resource, record.revision);
+        const slot = this.fleetDeliveries.put(record);
+        this.simulation.schedule(this.network.delay(server.host, this.fleet.hostOf(0), bytes), this.target, OP_FLEET_EVENT, slot);
+      }
+    }
+    return receivers;
+  }
+
+  private dispatchPod(server: ApiServer, record: WatchRecord, bytes: number): number {
+    const pod = record.object as Pod;
+    const nodeName = pod.spec.nodeName;
+    if (nodeName === undefined || nodeName === '') return 0;
+    const node = this.fleet!.indexOf(nodeName);
+    if (node === undefined || this.nodeServer[node] !== server.index) return 0;
+    this.sendPod(server, node, pod, record.type === 'DELETED', bytes);
+    return 1;
+  }
+
+  private sendPod(server: ApiServer, node: number, pod: Pod, removed: boolean, bytes: number): void {
+    const slot = this.podDeliveries.put({ node, pod, removed });
+    if (!this.network.sendOrdered(server.host, this.fleet!.hostOf(node), bytes, this.target, OP_POD_EVENT, slot)) {
+      this.podDeliveries.take(slot);
+    }
+  }
+
+  private fleetEvent(record: WatchRecord): void {
+    const removed = record.type === 'DELETED';
+    const { object } = record;
+    if (record.resource === 'services') this.fleet!.serviceChanged(object as Service, removed);
+    else this.fleet!.endpointSliceChanged(object as EndpointSlice, removed);
+  }
+
+  /** A kubelet is back after its node was down: it lists the pods of its node again. */
+  relistNode(node: number): void {
+    this.listPods(new Set([node]));
+  }
+
+  /** A server died: its watchers learn it and look for another, its nodes move to the others. */
+  serverLost(server: ApiServer): void {
+    const lost = this.watchers[server.index]!;
+    this.watchers[server.index] = [];
+    for (const watcher of lost) {
+      watcher.server = -1;
+      const slot = this.lostWatchers.put(watcher);
+      this.simulation.schedule(this.network.delay(server.host, watcher.host, 0), this.target, OP_WATCH_LOST, slot);
+    }
+    this.simulation.schedule(this.network.delay(server.host, server.host, 0), this.target, OP_MOVE_NODES, 0);
+  }
+
+  /** A server is back: nodes without a server connect to it. */
+  serverBack(): void {
+    this.simulation.schedule(0, this.target, OP_MOVE_NODES, 0);
+  }
+
+  /** Nodes whose server is down connect to another one and list what they watch. */
+  private moveNodes(): void {
+    if (this.fleet === null) return;
+    const moved = new Set<number>();
+    for (let node = 0; node < this.nodeServer.length; node++) {
+      if (this.servers[this.nodeServer[node]!]!.up) continue;
+      const next = this.pickServer(node % this.servers.length);
+      if (next < 0) return;
+      this.nodesOnServer[this.nodeServer[node]!]!--;
+      this.nodeServer[node] = next;
+      this.nodesOnServer[next]!++;
+      moved.add(node);
+    }
+    if (moved.size > 0) this.listPods(moved);
+  }
+
+  /** Nodes list their pods: one answer each, with what the server's watch cache holds. */
+  private listPods(nodes: ReadonlySet<number>): void {
+    const fleet = this.fleet!;
+    const index = this.pickServer(0);
+    if (index < 0) return;
+    const lists = new Map<number, Pod[]>();
+    for (const node of nodes) lists.set(node, []);
+    for (const object of this.servers[index]!.cache('pods').objects.values()) {
+      const pod = object as Pod;
+      const node = pod.spec.nodeName === undefined ? undefined : fleet.indexOf(pod.spec.nodeName);
+      if (node !== undefined) lists.get(node)?.push(pod);
+    }
+    for (const [node, pods] of lists) {
+      const server = this.servers[this.nodeServer[node]!]!;
+      const slot = this.podLists.put({ node, pods });
+      const bytes = HEADER_BYTES + pods.length * POD_BYTES;
+      if (!this.network.sendOrdered(server.host, fleet.hostOf(node), bytes, this.target, OP_POD_LIST, slot)) this.podLists.take(slot);
+    }
+  }
+
+  /** Current objects of a resource on the first server that is up, for observers outside the model. */
+  current(resource: string): Iterable<KubernetesObject> {
+    const index = this.pickServer(0);
+    return index < 0 ? [] : this.servers[index]!.cache(resource).objects.values();
+  }
+}

@@ -1,0 +1,232 @@
+import type { Pod, Service } from '../api/core.js';
+import type { Condition, KubernetesObject, ObjectMeta } from '../api/meta.js';
+import { resourceInfo } from '../api/resources.js';
+import type { Deployment } from '../api/workloads.js';
+import type { Time } from '../kernel/time.js';
+import { failure } from './call.js';
+import { equal } from './equal.js';
+import type { ApiRequest, ApiResponse } from './request.js';
+
+/**
+ * What the API server's registry makes of a write (k8s.io/apiserver pkg/registry/generic/registry/store.go and the strategies
+ * in pkg/registry): pure decisions from the request and the current object.
+ */
+export type Decision =
+  | { readonly kind: 'put'; readonly object: KubernetesObject; readonly expectedRevision: number }
+  | { readonly kind: 'delete'; readonly object: KubernetesObject; readonly expectedRevision: number }
+  | { readonly kind: 'unchanged'; readonly object: KubernetesObject }
+  | { readonly kind: 'fail'; readonly response: ApiResponse };
+
+/** What the registry takes from its surroundings: the clock, and allocators of identifiers and addresses. */
+export interface RegistryContext {
+  readonly now: Time;
+  newUid(): string;
+  /** 5 characters for names made from generateName. */
+  newNameSuffix(): string;
+  newClusterIP(): string;
+  /** 30000–32767. */
+  newNodePort(): number;
+}
+
+/** Decides a create, update, patch or delete, given the current object (undefined: there is none). */
+export function decide(request: ApiRequest, current: KubernetesObject | undefined, context: RegistryContext): Decision {
+  if (request.verb === 'create' && request.subresource === undefined) return decideCreate(request, current, context);
+  if (current === undefined) return fail(notFound(request));
+  const { preconditions } = request;
+  if (preconditions?.uid !== undefined && preconditions.uid !== current.metadata.uid) {
+    return fail(
+      failure(409, `Precondition failed: UID in precondition: ${preconditions.uid}, UID in object meta: ${current.metadata.uid}`),
+    );
+  }
+  if (
+    preconditions?.resourceVersion !== undefined &&
+    preconditions.resourceVersion !== current.metadata.resourceVersion
+  ) {
+    return fail(conflict(request));
+  }
+  if (request.verb === 'delete') return decideDelete(request, current, context);
+  if (request.subresource === 'binding') return decideBinding(request, current as Pod, context);
+  return decideUpdate(request, current, context);
+}
+
+function fail(response: ApiResponse): Decision {
+  return { kind: 'fail', response };
+}
+
+/** `deployments.apps "web"`: how API messages name an object. */
+export function qualifiedName(request: ApiRequest): string {
+  const { group } = resourceInfo(request.resource);
+  return `${group === '' ? request.resource : `${request.resource}.${group}`} "${request.name}"`;
+}
+
+function notFound(request: ApiRequest): ApiResponse {
+  return failure(404, `${qualifiedName(request)} not found`);
+}
+
+function conflict(request: ApiRequest): ApiResponse {
+  return failure(
+    409,
+    `Operation cannot be fulfilled on ${qualifiedName(request)}: the object has been modified; please apply your changes to the latest version and try again`,
+  );
+}
+
+function decideCreate(request: ApiRequest, current: KubernetesObject | undefined, context: RegistryContext): Decision {
+  if (current !== undefined) return fail(alreadyExists(request));
+  const body = request.body!;
+  const metadata: ObjectMeta = {
+    ...body.metadata,
+    name: body.metadata.name !== '' ? body.metadata.name : `${body.metadata.generateName ?? ''}${context.newNameSuffix()}`,
+    uid: context.newUid(),
+    resourceVersion: 0,
+    generation: 1,
+    creationTimestamp: context.now,
+  };
+  return { kind: 'put', object: prepareForCreate({ ...body, metadata }, context), expectedRevision: 0 };
+}
+
+/** 409 AlreadyExists in the server's words. */
+export function alreadyExists(request: ApiRequest): ApiResponse {
+  return failure(409, `${qualifiedName(request)} already exists`, 'AlreadyExists');
+}
+
+/** Clears status and allocates addresses, as the strategies' PrepareForCreate do. */
+function prepareForCreate(object: KubernetesObject, context: RegistryContext): KubernetesObject {
+  switch (object.kind) {
+    case 'Pod': {
+      const pod = object as Pod;
+      return { ...pod, status: { phase: 'Pending', qosClass: pod.status?.qosClass ?? 'BestEffort' } } as Pod;
+    }
+    case 'Deployment':
+      return { ...object, status: {} } as Deployment;
+    case 'ReplicaSet':
+      return { ...object, status: { replicas: 0 } } as unknown as KubernetesObject;
+    case 'Service': {
+      const service = object as Service;
+      const { spec } = service;
+      if (spec.type === 'ExternalName' || spec.clusterIP === 'None') return service;
+      const external = spec.type === 'NodePort' || spec.type === 'LoadBalancer';
+      const ports = spec.ports.map((port) =>
+        external && port.nodePort === undefined ? { ...port, nodePort: context.newNodePort() } : port,
+      );
+      return { ...service, spec: { ...spec, ports, clusterIP: spec.clusterIP ?? context.newClusterIP() } } as Service;
+    }
+    default:
+      return object;
+  }
+}
+
+interface WithSpecAndStatus extends KubernetesObject {
+  readonly spec?: unknown;
+  readonly status?: unknown;
+}
+
+function decideUpdate(request: ApiRequest, current: WithSpecAndStatus, context: RegistryContext): Decision {
+  let wanted: WithSpecAndStatus;
+  if (request.verb === 'patch') {
+    wanted = request.patch!.apply(current);
+    if (wanted === current) return { kind: 'unchanged', object: current };
+  } else if (request.subresource === 'scale') {
+    const spec = current.spec as { readonly replicas: number };
+    wanted = { ...current, spec: { ...spec, replicas: request.replicas! } } as WithSpecAndStatus;
+  } else {
+    wanted = request.body!;
+    const version = wanted.metadata.resourceVersion;
+    if (version !== 0 && version !== current.metadata.resourceVersion) return fail(conflict(request));
+  }
+  const statusOnly = request.subresource === 'status';
+  const spec = statusOnly || wanted.spec === undefined || equal(wanted.spec, current.spec) ? current.spec : wanted.spec;
+  const status = statusOnly ? wanted.status : current.status;
+  const metadata: ObjectMeta = {
+    ...(statusOnly ? current.metadata : wanted.metadata),
+    uid: current.metadata.uid,
+    creationTimestamp: current.metadata.creationTimestamp,
+    resourceVersion: current.metadata.resourceVersion,
+    generation: spec === current.spec ? current.metadata.generation : current.metadata.generation + 1,
+  };
+  const object = {
+    ...(statusOnly ? current : wanted),
+    metadata,
+    ...(spec === undefined ? {} : { spec }),
+    ...(status === undefined ? {} : { status }),
+  } as WithSpecAndStatus;
+  if (equal(object, current)) return { kind: 'unchanged', object: current };
+  if (metadata.deletionTimestamp !== undefined && metadata.deletionTimestamp <= context.now && finished(object)) {
+    return { kind: 'delete', object, expectedRevision: current.metadata.resourceVersion };
+  }
+  return { kind: 'put', object, expectedRevision: current.metadata.resourceVersion };
+}
+
+/** An object being deleted goes when its last finalizer does; a pod's grace period is ended by the kubelet's own DELETE. */
+function finished(object: KubernetesObject): boolean {
+  const finalizers = object.metadata.finalizers;
+  if (finalizers !== undefined && finalizers.length > 0) return false;
+  return (object.metadata.deletionGracePeriodSeconds ?? 0) === 0;
+}
+
+function decideBinding(request: ApiRequest, pod: Pod, context: RegistryContext): Decision {
+  if (pod.metadata.deletionTimestamp !== undefined) {
+    return fail(failure(409, `Operation cannot be fulfilled on pods/binding "${pod.metadata.name}": pod ${pod.metadata.name} is being deleted, cannot be assigned to a host`));
+  }
+  if (pod.spec.nodeName !== undefined && pod.spec.nodeName !== '') {
+    return fail(
+      failure(409, `Operation cannot be fulfilled on pods/binding "${pod.metadata.name}": pod ${pod.metadata.name} is already assigned to node "${pod.spec.nodeName}"`),
+    );
+  }
+  const scheduled: Condition = { type: 'PodScheduled', status: 'True', lastTransitionTime: context.now };
+  const conditions = [...(pod.status.conditions ?? []).filter((condition) => condition.type !== 'PodScheduled'), scheduled];
+  const object: Pod = {
+    ...pod,
+    metadata: { ...pod.metadata },
+    spec: { ...pod.spec, nodeName: request.target! },
+    status: { ...pod.status, conditions },
+  };
+  return { kind: 'put', object, expectedRevision: pod.metadata.resourceVersion };
+}
+
+function decideDelete(request: ApiRequest, current: KubernetesObject, context: RegistryContext): Decision {
+  const expectedRevision = current.metadata.resourceVersion;
+  const finalizers = finalizersFor(request, current);
+  const grace = gracePeriod(request, current);
+  const { deletionTimestamp, deletionGracePeriodSeconds } = current.metadata;
+  if (finalizers.length === 0 && grace === 0) return { kind: 'delete', object: current, expectedRevision };
+  if (deletionTimestamp !== undefined) {
+    // A second graceful delete can only shorten the period.
+    if (deletionGracePeriodSeconds !== undefined && grace >= deletionGracePeriodSeconds) {
+      return { kind: 'unchanged', object: current };
+    }
+  }
+  const object: KubernetesObject = {
+    ...current,
+    metadata: {
+      ...current.metadata,
+      // BeforeDelete bumps the generation of an object that it marks.
+      generation: current.metadata.generation + 1,
+      deletionTimestamp: context.now + grace * 1e9,
+      deletionGracePeriodSeconds: grace,
+      ...(finalizers.length > 0 ? { finalizers } : {}),
+    },
+  };
+  return { kind: 'put', object, expectedRevision };
+}
+
+/** Finalizers an object must lose before it goes, with those that the propagation policy asks for. */
+function finalizersFor(request: ApiRequest, current: KubernetesObject): readonly string[] {
+  const finalizers = current.metadata.finalizers ?? [];
+  const wanted =
+    request.propagationPolicy === 'Foreground'
+      ? 'foregroundDeletion'
+      : request.propagationPolicy === 'Orphan'
+        ? 'orphan'
+        : undefined;
+  if (wanted === undefined || finalizers.includes(wanted)) return finalizers;
+  return [...finalizers, wanted];
+}
+
+/** Seconds of grace: pods only, and none for pods that no kubelet has or that have finished (pod strategy CheckGracefulDelete). */
+function gracePeriod(request: ApiRequest, current: KubernetesObject): number {
+  if (current.kind !== 'Pod') return 0;
+  const pod = current as Pod;
+  if (pod.spec.nodeName === undefined || pod.spec.nodeName === '') return 0;
+  if (pod.status.phase === 'Succeeded' || pod.status.phase === 'Failed') return 0;
+  return request.gracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds;
+}

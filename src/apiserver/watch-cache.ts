@@ -1,0 +1,107 @@
+import type { KubernetesObject } from '../api/meta.js';
+import type { Time } from '../kernel/time.js';
+
+export type WatchEventType = 'ADDED' | 'MODIFIED' | 'DELETED';
+
+/** One change of one object, as the watch cache keeps it and all watchers share it. */
+export interface WatchRecord {
+  readonly type: WatchEventType;
+  readonly resource: string;
+  readonly key: string;
+  readonly object: KubernetesObject;
+  /** The version before; undefined for ADDED. */
+  readonly previous: KubernetesObject | undefined;
+  readonly revision: number;
+  readonly time: Time;
+}
+
+/** Events are kept at least this long (bookmark 60 s + 15 s, cacher/watch_cache.go eventFreshDuration). */
+const FRESH_DURATION = 75e9;
+const MINIMUM_CAPACITY = 100;
+const MAXIMUM_CAPACITY = 102_400;
+
+/**
+ * The objects of one resource as one API server knows them, and its recent changes, from which watches start
+ * (k8s.io/apiserver pkg/storage/cacher). The event window doubles when it is full of young events and halves when they are old.
+ */
+export class WatchCache {
+  readonly resource: string;
+  /** Objects by key, in order of first arrival. */
+  readonly objects = new Map<string, KubernetesObject>();
+  /** Revision up to which the cache has seen all changes. */
+  revision = 0;
+  private log: WatchRecord[] = [];
+  private start = 0;
+  private capacity = MINIMUM_CAPACITY;
+  /** Revision of the newest record that left the window: watches from before it are too old. */
+  private droppedRevision = 0;
+
+  constructor(resource: string) {
+    this.resource = resource;
+  }
+
+  /** Fills the cache with the objects of a list at a revision, without events. */
+  replace(objects: Iterable<readonly [string, KubernetesObject]>, revision: number): void {
+    this.objects.clear();
+    for (const [key, object] of objects) this.objects.set(key, object);
+    this.revision = revision;
+    this.droppedRevision = revision;
+    this.log = [];
+    this.start = 0;
+  }
+
+  /** Takes a change in; returns its record, or undefined when the cache has seen it already. */
+  apply(key: string, object: KubernetesObject | undefined, revision: number, now: Time): WatchRecord | undefined {
+    const previous = this.objects.get(key);
+    if (revision <= this.revision) return undefined;
+    this.revision = revision;
+    let record: WatchRecord;
+    if (object === undefined) {
+      if (previous === undefined) return undefined;
+      this.objects.delete(key);
+      // A DELETED event carries the last state of the object with the revision of the deletion.
+      const last = { ...previous, metadata: { ...previous.metadata, resourceVersion: revision } };
+      record = { type: 'DELETED', resource: this.resource, key, object: last, previous, revision, time: now };
+    } else {
+      this.objects.set(key, object);
+      const type = previous === undefined ? 'ADDED' : 'MODIFIED';
+      record = { type, resource: this.resource, key, object, previous, revision, time: now };
+    }
+    this.remember(record);
+    return record;
+  }
+
+  /** Records after a revision, oldest first; undefined when that revision has left the window ("too old resource version"). */
+  since(revision: number): readonly WatchRecord[] | undefined {
+    if (revision < this.droppedRevision) return undefined;
+    let low = this.start;
+    let high = this.log.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.log[middle]!.revision <= revision) low = middle + 1;
+      else high = middle;
+    }
+    return this.log.slice(low);
+  }
+
+  private remember(record: WatchRecord): void {
+    const size = this.log.length - this.start;
+    if (size >= this.capacity) {
+      const oldest = this.log[this.start]!;
+      if (record.time - oldest.time < FRESH_DURATION && this.capacity < MAXIMUM_CAPACITY) {
+        this.capacity *= 2;
+      } else {
+        const quarter = this.log[this.log.length - (this.capacity >> 2)]!;
+        if (record.time - quarter.time > FRESH_DURATION && this.capacity > MINIMUM_CAPACITY) {
+          this.capacity = Math.max(MINIMUM_CAPACITY, this.capacity >> 1);
+        }
+        while (this.log.length - this.start >= this.capacity) this.droppedRevision = this.log[this.start++]!.revision;
+        if (this.start > 1024 && this.start * 2 > this.log.length) {
+          this.log = this.log.slice(this.start);
+          this.start = 0;
+        }
+      }
+    }
+    this.log.push(record);
+  }
+}

@@ -1,0 +1,181 @@
+import type { Event } from '../api/core.js';
+import type { KubernetesObject } from '../api/meta.js';
+import { type ApiResponse, type Patch, type ResponseReceiver, succeeded } from '../apiserver/request.js';
+import { Fifo } from '../kernel/fifo.js';
+import type { Simulation } from '../kernel/simulation.js';
+import type { Time } from '../kernel/time.js';
+import { TokenBucket } from './token-bucket.js';
+import type { ApiClient, EventRecorder } from './types.js';
+
+/** client-go tools/record/events_cache.go. */
+const SPAM_BURST = 25;
+const SPAM_QPS = 1 / 300;
+const AGGREGATE_MAXIMUM = 10;
+const AGGREGATE_INTERVAL = 600e9;
+const CACHE_SIZE = 4096;
+/** Broadcaster queue: events beyond it are dropped. */
+const QUEUE_LENGTH = 1000;
+
+interface AggregateRecord {
+  readonly messages: Set<string>;
+  lastTimestamp: Time;
+}
+
+interface LoggedEvent {
+  name: string;
+  count: number;
+  firstTimestamp: Time;
+}
+
+interface Pending {
+  readonly event: Event;
+  readonly patch: boolean;
+  readonly logged: LoggedEvent;
+}
+
+/** Raises an event's count. */
+class EventCountPatch implements Patch {
+  readonly bytes = 200;
+  private readonly count: number;
+  private readonly lastTimestamp: Time;
+  private readonly message: string;
+
+  constructor(count: number, lastTimestamp: Time, message: string) {
+    this.count = count;
+    this.lastTimestamp = lastTimestamp;
+    this.message = message;
+  }
+
+  apply(current: KubernetesObject): KubernetesObject {
+    const event = current as Event;
+    return { ...event, count: this.count, lastTimestamp: this.lastTimestamp, message: this.message } as Event;
+  }
+}
+
+/**
+ * Writes events as client-go does: similar events beyond ten are aggregated, identical ones raise a count by PATCH, a source
+ * may write about 25 events per object and then one in five minutes. One request at a time (the sink is one goroutine).
+ */
+export class ClientEventRecorder implements EventRecorder, ResponseReceiver {
+  /** Events not written because of the spam filter or a full queue. */
+  dropped = 0;
+  private readonly simulation: Simulation;
+  private readonly client: ApiClient;
+  private readonly component: string;
+  private readonly host: string;
+  private readonly buckets = new Map<string, TokenBucket>();
+  private readonly aggregates = new Map<string, AggregateRecord>();
+  private readonly logged = new Map<string, LoggedEvent>();
+  private readonly queue = new Fifo<Pending>();
+  private sending: Pending | null = null;
+
+  constructor(simulation: Simulation, client: ApiClient, component: string, host = '') {
+    this.simulation = simulation;
+    this.client = client;
+    this.component = component;
+    this.host = host;
+  }
+
+  event(object: KubernetesObject, type: 'Normal' | 'Warning', reason: string, message: string): void {
+    const { now } = this.simulation;
+    const { uid, name, namespace } = object.metadata;
+    const subject = `${object.kind}/${namespace}/${name}/${uid}`;
+    const aggregateKey = `${subject}/${type}/${reason}`;
+    const text = this.aggregate(aggregateKey, message, now);
+    const eventKey = text === message ? `${aggregateKey}/${message}` : aggregateKey;
+    let bucket = this.buckets.get(subject);
+    if (bucket === undefined) {
+      bucket = new TokenBucket(SPAM_QPS, SPAM_BURST);
+      remember(this.buckets, subject, bucket);
+    }
+    const known = this.logged.get(eventKey);
+    const logged = known ?? { name: eventName(name, now, this.logged.size), count: 0, firstTimestamp: now };
+    logged.count++;
+    if (known === undefined) remember(this.logged, eventKey, logged);
+    if (!bucket.tryTake(now) || this.queue.length >= QUEUE_LENGTH) {
+      this.dropped++;
+      return;
+    }
+    const event: Event = {
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata: {
+        name: logged.name,
+        namespace: namespace === '' ? 'default' : namespace,
+        uid: '',
+        resourceVersion: 0,
+        generation: 0,
+        creationTimestamp: now,
+      },
+      involvedObject: { apiVersion: object.apiVersion, kind: object.kind, namespace, name, uid },
+      reason,
+      message: text,
+      type,
+      source: { component: this.component, ...(this.host === '' ? {} : { host: this.host }) },
+      firstTimestamp: logged.firstTimestamp,
+      lastTimestamp: now,
+      count: logged.count,
+    };
+    this.queue.push({ event, patch: known !== undefined, logged });
+    this.sendNext();
+  }
+
+  /** The message to record: its own, or the combined one after ten different ones of this kind in ten minutes. */
+  private aggregate(key: string, message: string, now: Time): string {
+    let record = this.aggregates.get(key);
+    if (record === undefined || now - record.lastTimestamp > AGGREGATE_INTERVAL) {
+      record = { messages: new Set(), lastTimestamp: now };
+      remember(this.aggregates, key, record);
+    }
+    record.messages.add(message);
+    record.lastTimestamp = now;
+    if (record.messages.size < AGGREGATE_MAXIMUM) return message;
+    for (const oldest of record.messages) {
+      record.messages.delete(oldest);
+      break;
+    }
+    return `(combined from similar events): ${message}`;
+  }
+
+  private sendNext(): void {
+    if (this.sending !== null) return;
+    const next = this.queue.shift();
+    if (next === undefined) return;
+    this.sending = next;
+    const { event } = next;
+    const { namespace, name } = event.metadata;
+    if (next.patch) {
+      const patch = new EventCountPatch(event.count, event.lastTimestamp, event.message);
+      this.client.request({ verb: 'patch', resource: 'events', namespace, name, patch }, this, 1);
+    } else this.client.request({ verb: 'create', resource: 'events', namespace, name, body: event }, this, 0);
+  }
+
+  receive(tag: number, response: ApiResponse): void {
+    const sent = this.sending!;
+    this.sending = null;
+    if (!succeeded(response) && tag === 1 && response.code === 404) {
+      // The event expired meanwhile: it is written anew (recordEvent falls back to create).
+      this.sending = sent;
+      const { namespace, name } = sent.event.metadata;
+      this.client.request({ verb: 'create', resource: 'events', namespace, name, body: sent.event }, this, 0);
+      return;
+    }
+    this.sendNext();
+  }
+}
+
+/** `<object>.<time in hexadecimal>`, as the recorder names events; the count keeps names of one instant apart. */
+function eventName(object: string, now: Time, count: number): string {
+  return `${object}.${now.toString(16)}${count.toString(16).padStart(3, '0')}`;
+}
+
+/** Keeps an entry in a map of limited size, dropping the one that was added first. */
+function remember<T>(map: Map<string, T>, key: string, value: T): void {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size <= CACHE_SIZE) return;
+  for (const oldest of map.keys()) {
+    map.delete(oldest);
+    return;
+  }
+}

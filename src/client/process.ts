@@ -1,0 +1,92 @@
+import type { KubernetesObject } from '../api/meta.js';
+import type { Connections } from '../apiserver/connections.js';
+import type { Simulation } from '../kernel/simulation.js';
+import type { Randomness } from '../random/stream.js';
+import type { CostProfile, Scenario } from '../scenario/types.js';
+import type { ProcessContext } from './context.js';
+import { ClientEventRecorder } from './event-recorder.js';
+import { SharedInformer } from './informer.js';
+import { RestClient } from './rest-client.js';
+import type { ApiClient, EventRecorder, Informer, InformerFactory, WorkQueue, WorkQueueConsumer } from './types.js';
+import { RateLimitingQueue } from './work-queue.js';
+
+export interface ProcessOptions {
+  readonly simulation: Simulation;
+  readonly randomness: Randomness;
+  readonly scenario: Scenario;
+  readonly connections: Connections;
+  /** `kube-controller-manager`, `kube-scheduler`, … */
+  readonly name: string;
+  readonly host: number;
+  readonly preferredServer: number;
+  /** Client limits of requests that have no client of their own (events). */
+  readonly qps: number;
+  readonly burst: number;
+}
+
+/** A process of the control plane: its informers, clients, queues and event recorders on one host. */
+export class Process implements ProcessContext, InformerFactory {
+  readonly simulation: Simulation;
+  readonly randomness: Randomness;
+  readonly scenario: Scenario;
+  readonly profile: CostProfile;
+  readonly name: string;
+  private readonly options: ProcessOptions;
+  private readonly byResource = new Map<string, SharedInformer<KubernetesObject>>();
+  readonly clients: RestClient[] = [];
+  readonly queues: RateLimitingQueue[] = [];
+
+  constructor(options: ProcessOptions) {
+    this.options = options;
+    this.simulation = options.simulation;
+    this.randomness = options.randomness;
+    this.scenario = options.scenario;
+    this.profile = options.scenario.profile;
+    this.name = options.name;
+  }
+
+  get informers(): InformerFactory {
+    return this;
+  }
+
+  informer<T extends KubernetesObject>(resource: string): Informer<T> {
+    let informer = this.byResource.get(resource);
+    if (informer === undefined) {
+      const { simulation, connections, host, preferredServer, randomness, name } = this.options;
+      const stream = randomness.stream(`${name}/informer/${resource}`);
+      const cost = this.profile.client.eventCpu;
+      informer = new SharedInformer(simulation, connections, name, resource, host, preferredServer, cost, stream);
+      this.byResource.set(resource, informer);
+    }
+    return informer as unknown as Informer<T>;
+  }
+
+  client(name: string, qps: number, burst: number): ApiClient {
+    const { simulation, connections, host, preferredServer } = this.options;
+    const client = new RestClient(simulation, connections, name, host, preferredServer, qps, burst);
+    this.clients.push(client);
+    return client;
+  }
+
+  eventRecorder(component: string): EventRecorder {
+    const client = this.client(`${component}/events`, this.options.qps, this.options.burst);
+    return new ClientEventRecorder(this.simulation, client, component);
+  }
+
+  workQueue(name: string, consumer: WorkQueueConsumer, baseDelay?: number, maximumDelay?: number): WorkQueue {
+    const queue = new RateLimitingQueue(this.simulation, `${this.name}/${name}`, consumer, baseDelay, maximumDelay);
+    this.queues.push(queue);
+    return queue;
+  }
+
+  /** Starts all informers that were asked for. */
+  start(): void {
+    for (const informer of this.byResource.values()) informer.start();
+  }
+
+  /** Whether all informers have delivered their first list (WaitForCacheSync). */
+  get synced(): boolean {
+    for (const informer of this.byResource.values()) if (!informer.synced) return false;
+    return true;
+  }
+}

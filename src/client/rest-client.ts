@@ -1,0 +1,44 @@
+import { Call } from '../apiserver/call.js';
+import type { Connections } from '../apiserver/connections.js';
+import type { ApiRequest, ResponseReceiver } from '../apiserver/request.js';
+import type { Simulation } from '../kernel/simulation.js';
+import type { Duration } from '../kernel/time.js';
+import { TokenBucket } from './token-bucket.js';
+import type { ApiClient } from './types.js';
+
+/** A client-go REST client: a user, a token bucket, and a connection to one of the API servers. */
+export class RestClient implements ApiClient {
+  readonly user: string;
+  /** Requests sent, and the time they spent in front of the limiter (rest_client_rate_limiter_duration_seconds). */
+  requests = 0;
+  limiterWait: Duration = 0;
+  private readonly simulation: Simulation;
+  private readonly connections: Connections;
+  private readonly host: number;
+  private readonly preferredServer: number;
+  private readonly bucket: TokenBucket;
+
+  constructor(
+    simulation: Simulation,
+    connections: Connections,
+    user: string,
+    host: number,
+    preferredServer: number,
+    qps: number,
+    burst: number,
+  ) {
+    this.simulation = simulation;
+    this.connections = connections;
+    this.user = user;
+    this.host = host;
+    this.preferredServer = preferredServer;
+    this.bucket = new TokenBucket(qps, burst);
+  }
+
+  request(request: ApiRequest, receiver: ResponseReceiver, tag: number): void {
+    const wait = this.bucket.reserve(this.simulation.now);
+    this.requests++;
+    this.limiterWait += wait;
+    this.connections.submit(new Call(request, this.user, this.host, receiver, tag), this.preferredServer, wait);
+  }
+}
