@@ -52,6 +52,11 @@ export interface NodeFleet {
   serviceChanged(service: Service, removed: boolean): void;
 }
 
+/** Sees every change once, when the first API server learns it: an observer outside the model, which costs nothing. */
+export interface ChangeObserver {
+  changed(record: WatchRecord): void;
+}
+
 interface Delivery {
   readonly watcher: Watcher;
   readonly record: WatchRecord;
@@ -86,11 +91,13 @@ export class Connections implements Component {
   private readonly podLists = new Slots<PodList>();
   private readonly lostWatchers = new Slots<Watcher>();
   private fleet: NodeFleet | null = null;
+  /** Told of every change; null: nobody looks. */
+  observer: ChangeObserver | null = null;
   /** API server of each node's kubelet and kube-proxy. */
   private nodeServer = new Int32Array(0);
   private nodesOnServer: number[] = [];
-  /** Newest revision handed to the fleet, by resource: with several servers the first one to see a change carries it. */
-  private readonly fleetRevision = new Map<string, number>();
+  /** Newest revision seen, by resource: with several servers the first one to see a change carries it to observer and fleet. */
+  private readonly seenRevision = new Map<string, number>();
 
   constructor(simulation: Simulation, network: Network, calls: CallTable) {
     this.simulation = simulation;
@@ -239,6 +246,11 @@ export class Connections implements Component {
 
   /** Sends a change to all watchers of a server; returns how many it has to serve. */
   dispatch(server: ApiServer, record: WatchRecord, bytes: number): number {
+    const first = record.revision > (this.seenRevision.get(record.resource) ?? 0);
+    if (first) {
+      this.seenRevision.set(record.resource, record.revision);
+      this.observer?.changed(record);
+    }
     let receivers = 0;
     for (const watcher of this.watchers[server.index]!) {
       if (watcher.resource !== record.resource) continue;
@@ -249,8 +261,7 @@ export class Connections implements Component {
     if (record.resource === 'pods') return receivers + this.dispatchPod(server, record, bytes);
     if (record.resource === 'endpointslices' || record.resource === 'services') {
       receivers += this.nodesOnServer[server.index]!;
-      if (record.revision > (this.fleetRevision.get(record.resource) ?? 0)) {
-        this.fleetRevision.set(record.resource, record.revision);
+      if (first) {
         const slot = this.fleetDeliveries.put(record);
         this.simulation.schedule(this.network.delay(server.host, this.fleet.hostOf(0), bytes), this.target, OP_FLEET_EVENT, slot);
       }

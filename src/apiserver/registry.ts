@@ -4,7 +4,7 @@ import { resourceInfo } from '../api/resources.js';
 import type { Deployment } from '../api/workloads.js';
 import type { Time } from '../kernel/time.js';
 import { failure } from './call.js';
-import { equal } from './equal.js';
+import { equal } from '../api/equal.js';
 import type { ApiRequest, ApiResponse } from './request.js';
 
 /**

@@ -1,0 +1,254 @@
+import type { Event, Pod } from '../api/core.js';
+import { isPodReady, podCondition } from '../api/core.js';
+import { podVersion } from '../api/image.js';
+import { controllerOf, type KubernetesObject } from '../api/meta.js';
+import type { EndpointSlice, ReplicaSet } from '../api/workloads.js';
+import type { ChangeObserver } from '../apiserver/connections.js';
+import type { WatchRecord } from '../apiserver/watch-cache.js';
+import type { Simulation } from '../kernel/simulation.js';
+import type { Time } from '../kernel/time.js';
+import type { Recorder } from '../metrics/recorder.js';
+import { EVENTS, PODS, REPLICAS_BY_SECOND } from '../metrics/tables.js';
+import { type AppTracker, NEVER } from './app-tracker.js';
+
+/** The instants of one pod's life as they show in the API. */
+export interface PodLife {
+  readonly namespace: string;
+  readonly name: string;
+  readonly owner: string;
+  readonly version: string;
+  readonly replicaSet: string;
+  node: string;
+  readonly created: Time;
+  scheduled: Time;
+  sandboxed: Time;
+  started: Time;
+  ready: Time;
+  watched: Time;
+  deleted: Time;
+  removed: Time;
+  restarts: number;
+  /** Counted as ready in its ReplicaSet. */
+  isReady: boolean;
+}
+
+interface SetCounts {
+  readonly deployment: string;
+  readonly name: string;
+  readonly version: string;
+  desired: number;
+  pods: number;
+  ready: number;
+  available: number;
+}
+
+/**
+ * Follows every change of the cluster from outside the model, at no cost in simulated time: the lives of pods, the sizes of
+ * ReplicaSets, events, and through an `AppTracker` what a rollout does to its application.
+ */
+export class Observer implements ChangeObserver {
+  /** Time of the last change of a pod's status: tells when the cluster has settled. */
+  lastPodChange: Time = 0;
+  readonly pods = new Map<string, PodLife>();
+  private readonly sets = new Map<string, SetCounts>();
+  private readonly finished: PodLife[] = [];
+  private readonly readyBySlice = new Map<string, number>();
+  private readonly simulation: Simulation;
+  private readonly recorder: Recorder;
+  private readonly tracker: AppTracker;
+  private origin: Time = NEVER;
+
+  constructor(simulation: Simulation, recorder: Recorder, tracker: AppTracker) {
+    this.simulation = simulation;
+    this.recorder = recorder;
+    this.tracker = tracker;
+  }
+
+  /** From this instant, which is time 0 of all outputs, events are recorded. */
+  begin(origin: Time): void {
+    this.origin = origin;
+  }
+
+  changed(record: WatchRecord): void {
+    switch (record.resource) {
+      case 'pods':
+        this.podChanged(record);
+        return;
+      case 'replicasets':
+        this.replicaSetChanged(record);
+        return;
+      case 'endpointslices':
+        this.sliceChanged(record);
+        return;
+      case 'events':
+        this.eventChanged(record.object as Event);
+        return;
+    }
+  }
+
+  private podChanged(record: WatchRecord): void {
+    const pod = record.object as Pod;
+    const now = this.simulation.now;
+    this.lastPodChange = now;
+    let life = this.pods.get(pod.metadata.uid);
+    if (life === undefined) {
+      if (record.type === 'DELETED') return;
+      life = newLife(pod);
+      this.pods.set(pod.metadata.uid, life);
+      const set = this.sets.get(life.replicaSet);
+      if (set !== undefined) set.pods++;
+      this.tracker.podAdded(life);
+    }
+    if (record.type === 'DELETED') {
+      this.podRemoved(pod, life, now);
+      return;
+    }
+    if (life.node === '' && pod.spec.nodeName !== undefined) {
+      life.node = pod.spec.nodeName;
+      life.scheduled = now;
+    }
+    if (life.deleted === NEVER && pod.metadata.deletionTimestamp !== undefined) life.deleted = now;
+    if (life.started === NEVER && pod.status.phase === 'Running') {
+      life.started = startedAt(pod) ?? now;
+      life.watched = now;
+      life.sandboxed = podCondition(pod, 'PodReadyToStartContainers')?.lastTransitionTime ?? NEVER;
+    }
+    life.restarts = 0;
+    for (const status of pod.status.containerStatuses ?? []) life.restarts += status.restartCount;
+    const ready = isPodReady(pod);
+    if (ready && life.ready === NEVER) life.ready = podCondition(pod, 'Ready')?.lastTransitionTime ?? now;
+    this.setReady(life, ready && pod.metadata.deletionTimestamp === undefined);
+  }
+
+  private podRemoved(pod: Pod, life: PodLife, now: Time): void {
+    this.setReady(life, false);
+    life.removed = now;
+    if (life.deleted === NEVER) life.deleted = now;
+    this.pods.delete(pod.metadata.uid);
+    this.finished.push(life);
+    const set = this.sets.get(life.replicaSet);
+    if (set !== undefined) set.pods--;
+    this.tracker.podRemoved(life);
+  }
+
+  private setReady(life: PodLife, ready: boolean): void {
+    if (life.isReady === ready) return;
+    life.isReady = ready;
+    const set = this.sets.get(life.replicaSet);
+    if (set !== undefined) set.ready += ready ? 1 : -1;
+  }
+
+  private replicaSetChanged(record: WatchRecord): void {
+    const replicaSet = record.object as ReplicaSet;
+    const key = `${replicaSet.metadata.namespace}/${replicaSet.metadata.name}`;
+    if (record.type === 'DELETED') {
+      this.sets.delete(key);
+      return;
+    }
+    let set = this.sets.get(key);
+    if (set === undefined) {
+      const owner = controllerOf(replicaSet);
+      set = {
+        deployment: `${replicaSet.metadata.namespace}/${owner?.name ?? ''}`,
+        name: replicaSet.metadata.name,
+        version: podVersion(replicaSet.spec.template.spec),
+        desired: 0,
+        pods: 0,
+        ready: 0,
+        available: 0,
+      };
+      this.sets.set(key, set);
+    }
+    set.desired = replicaSet.spec.replicas;
+    set.available = replicaSet.status.availableReplicas ?? 0;
+  }
+
+  private sliceChanged(record: WatchRecord): void {
+    const slice = record.object as EndpointSlice;
+    const service = slice.metadata.labels?.['kubernetes.io/service-name'];
+    if (service === undefined) return;
+    let ready = 0;
+    if (record.type !== 'DELETED') for (const endpoint of slice.endpoints) if (endpoint.conditions.ready) ready++;
+    const before = this.readyBySlice.get(record.key) ?? 0;
+    this.readyBySlice.set(record.key, ready);
+    if (ready !== before) this.tracker.endpointsChanged(`${slice.metadata.namespace}/${service}`, ready - before);
+  }
+
+  private eventChanged(event: Event): void {
+    if (this.origin === NEVER) return;
+    const { involvedObject } = event;
+    const object = `${involvedObject.kind}/${involvedObject.namespace ?? ''}/${involvedObject.name}`;
+    const time = (event.lastTimestamp - this.origin) / 1e9;
+    this.recorder.table(EVENTS).append([time, event.type, event.reason, object, event.message, event.count]);
+  }
+
+  /** Appends the sizes of all ReplicaSets that have or want pods. */
+  sample(time: Time): void {
+    const table = this.recorder.table(REPLICAS_BY_SECOND);
+    for (const set of this.sets.values()) {
+      if (set.desired === 0 && set.pods === 0) continue;
+      table.append([(time - this.origin) / 1e9, set.deployment, set.name, set.version, set.desired, set.pods, set.ready, set.available]);
+    }
+  }
+
+  /** All pods seen, those that are gone first. */
+  lives(): readonly PodLife[] {
+    return [...this.finished, ...this.pods.values()];
+  }
+
+  /** Writes the table of pods: to be called once, at the end. */
+  writePods(): void {
+    const table = this.recorder.table(PODS);
+    const at = (time: Time): number => (time === NEVER ? Number.NaN : (time - this.origin) / 1e9);
+    for (const life of this.lives()) {
+      table.append([
+        life.namespace,
+        life.name,
+        life.owner,
+        life.version,
+        life.node,
+        at(life.created),
+        at(life.scheduled),
+        at(life.sandboxed),
+        Number.NaN,
+        at(life.started),
+        at(life.ready),
+        at(life.watched),
+        at(life.deleted),
+        at(life.removed),
+        life.restarts,
+      ]);
+    }
+  }
+}
+
+function newLife(pod: Pod): PodLife {
+  const owner = controllerOf(pod as KubernetesObject);
+  return {
+    namespace: pod.metadata.namespace,
+    name: pod.metadata.name,
+    owner: owner === undefined ? '' : `${owner.kind}/${owner.name}`,
+    version: podVersion(pod.spec),
+    replicaSet: owner === undefined ? '' : `${pod.metadata.namespace}/${owner.name}`,
+    node: '',
+    created: pod.metadata.creationTimestamp,
+    scheduled: NEVER,
+    sandboxed: NEVER,
+    started: NEVER,
+    ready: NEVER,
+    watched: NEVER,
+    deleted: NEVER,
+    removed: NEVER,
+    restarts: 0,
+    isReady: false,
+  };
+}
+
+function startedAt(pod: Pod): Time | undefined {
+  let latest: Time | undefined;
+  for (const status of pod.status.containerStatuses ?? []) {
+    const started = status.state.running?.startedAt;
+    if (started !== undefined && (latest === undefined || started > latest)) latest = started;
+  }
+  return latest;
+}

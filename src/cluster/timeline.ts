@@ -1,0 +1,103 @@
+import type { KubernetesObject } from '../api/meta.js';
+import { infoOfKind } from '../api/resources.js';
+import { typicalBytes } from '../apiserver/object-size.js';
+import { type ApiRequest, type ApiResponse, type ResponseReceiver, succeeded } from '../apiserver/request.js';
+import type { ApiClient } from '../client/types.js';
+import { type FaultDomain, setFault } from '../faults/faults.js';
+import type { Component, Simulation } from '../kernel/simulation.js';
+import type { Time } from '../kernel/time.js';
+import type { TimelineAction } from '../scenario/types.js';
+import { ApplyPatch, SetImagePatch } from '../strategies/patches.js';
+
+const OP_ACT = 1;
+
+/** One line of what the timeline did. */
+export interface TimelineEntry {
+  readonly time: Time;
+  readonly phase: string;
+  readonly message: string;
+}
+
+/** A user at the keyboard: carries out the actions of a scenario's timeline through the API, or on the machines themselves. */
+export class Timeline implements Component, ResponseReceiver {
+  readonly name = 'timeline';
+  readonly log: TimelineEntry[] = [];
+  private readonly simulation: Simulation;
+  private readonly target: number;
+  private readonly client: ApiClient;
+  private readonly faults: FaultDomain;
+  private readonly actions: readonly TimelineAction[];
+
+  constructor(simulation: Simulation, client: ApiClient, faults: FaultDomain, actions: readonly TimelineAction[]) {
+    this.simulation = simulation;
+    this.client = client;
+    this.faults = faults;
+    this.actions = actions;
+    this.target = simulation.add(this);
+  }
+
+  /** Schedules all actions, relative to the origin of the scenario's time. */
+  start(origin: Time): void {
+    this.actions.forEach((action, i) => {
+      this.simulation.scheduleAt(origin + action.at, this.target, OP_ACT, i);
+    });
+  }
+
+  handle(_opcode: number, argument: number): void {
+    const action = this.actions[argument]!;
+    if (action.action === 'fail' || action.action === 'heal') {
+      this.note(action.action, setFault(this.faults, action.target, action.action === 'heal'));
+      return;
+    }
+    for (const request of requestsOf(action)) {
+      this.note(action.action, `${request.verb} ${request.resource} "${request.name}"`);
+      this.client.request(request, this, argument);
+    }
+  }
+
+  receive(tag: number, response: ApiResponse, request: ApiRequest): void {
+    if (succeeded(response)) return;
+    if (request.verb === 'create' && response.reason === 'AlreadyExists') {
+      // `kubectl apply` of an object that exists patches it.
+      const patch = new ApplyPatch(request.body!, typicalBytes(request.resource, request.body!));
+      const { resource, namespace, name } = request;
+      this.client.request({ verb: 'patch', resource, namespace, name, patch }, this, tag);
+      return;
+    }
+    this.note('error', `${request.verb} ${request.resource} "${request.name}": ${response.message ?? `code ${response.code}`}`);
+  }
+
+  private note(phase: string, message: string): void {
+    this.log.push({ time: this.simulation.now, phase, message });
+  }
+}
+
+/** The API requests of an action. */
+function requestsOf(action: TimelineAction): readonly ApiRequest[] {
+  switch (action.action) {
+    case 'apply':
+      return action.objects.map(createRequest);
+    case 'setImage': {
+      const { namespace, name } = action.deployment;
+      const patch = new SetImagePatch(action.container, action.image);
+      return [{ verb: 'patch', resource: 'deployments', namespace, name, patch }];
+    }
+    case 'scale': {
+      const { namespace, name } = action.deployment;
+      return [{ verb: 'update', resource: 'deployments', subresource: 'scale', namespace, name, replicas: action.replicas }];
+    }
+    case 'delete':
+      return [{ verb: 'delete', resource: action.resource, namespace: action.object.namespace, name: action.object.name }];
+    case 'fail':
+    case 'heal':
+      return [];
+  }
+}
+
+/** The request that creates an object. */
+export function createRequest(object: KubernetesObject): ApiRequest {
+  const info = infoOfKind(object.apiVersion, object.kind);
+  if (info === undefined) throw new Error(`${object.apiVersion} ${object.kind} is not served`);
+  const { namespace, name } = object.metadata;
+  return { verb: 'create', resource: info.resource, namespace, name, body: object };
+}

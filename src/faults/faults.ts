@@ -1,0 +1,55 @@
+import type { FaultTarget } from '../scenario/types.js';
+
+/** The parts of a cluster that can break, as far as faults need them. */
+export interface FaultDomain {
+  /** Nodes by index, with their zones; `setNode` crashes a machine (false) or brings it back (true). */
+  readonly nodeCount: number;
+  nodeIndex(name: string): number | undefined;
+  nodeZone(index: number): string;
+  setNode(index: number, up: boolean): void;
+  readonly etcdMembers: number;
+  etcdZone(index: number): string;
+  setEtcdMember(index: number, up: boolean): void;
+  readonly apiServers: number;
+  apiServerZone(index: number): string;
+  setApiServer(index: number, up: boolean): void;
+  /** Cuts (false) or heals (true) the link between two hosts, both ways. */
+  setLink(from: string, to: string, connected: boolean): void;
+}
+
+/** Breaks (`up` false) or heals (`up` true) a target; returns what happened, for the log. */
+export function setFault(domain: FaultDomain, target: FaultTarget, up: boolean): string {
+  const verb = up ? 'back' : 'down';
+  switch (target.kind) {
+    case 'node': {
+      const index = domain.nodeIndex(target.name);
+      if (index === undefined) throw new Error(`fault: there is no node ${target.name}`);
+      domain.setNode(index, up);
+      return `node ${target.name} is ${verb}`;
+    }
+    case 'zone':
+      return setZone(domain, target.name, up);
+    case 'link':
+      domain.setLink(target.from, target.to, up);
+      return `link ${target.from} – ${target.to} is ${verb}`;
+    case 'apiServer':
+      domain.setApiServer(target.index, up);
+      return `kube-apiserver-${target.index} is ${verb}`;
+    case 'etcd':
+      domain.setEtcdMember(target.index, up);
+      return `etcd-${target.index} is ${verb}`;
+  }
+}
+
+/** A zone fails with all that is in it: nodes, etcd members and API servers. */
+function setZone(domain: FaultDomain, zone: string, up: boolean): string {
+  let nodes = 0;
+  for (let i = 0; i < domain.etcdMembers; i++) if (domain.etcdZone(i) === zone) domain.setEtcdMember(i, up);
+  for (let i = 0; i < domain.apiServers; i++) if (domain.apiServerZone(i) === zone) domain.setApiServer(i, up);
+  for (let i = 0; i < domain.nodeCount; i++) {
+    if (domain.nodeZone(i) !== zone) continue;
+    domain.setNode(i, up);
+    nodes++;
+  }
+  return `zone ${zone} is ${up ? 'back' : 'down'} with its ${nodes} nodes`;
+}

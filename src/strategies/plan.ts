@@ -1,0 +1,171 @@
+import type { Service } from '../api/core.js';
+import type { Labels, ObjectMeta } from '../api/meta.js';
+import type { Deployment } from '../api/workloads.js';
+import type { ApiRequest } from '../apiserver/request.js';
+import type { Duration } from '../kernel/time.js';
+import type { StrategySpec } from '../scenario/types.js';
+import { SelectorPatch, SetImagePatch } from './patches.js';
+
+/**
+ * One step of a rollout as a release pipeline carries it out with plain Kubernetes objects: requests (sent together, all must
+ * succeed), waiting for `kubectl rollout status` of a Deployment, waiting until a Deployment has no pods, or a pause.
+ */
+export type Step =
+  | { readonly kind: 'requests'; readonly message: string; readonly requests: readonly ApiRequest[] }
+  | { readonly kind: 'rolloutStatus'; readonly message: string; readonly deployment: string }
+  | { readonly kind: 'pause'; readonly message: string; readonly duration: Duration };
+
+/** What a plan is made from: the running Deployment and the Services that select its pods. */
+export interface PlanInput {
+  readonly deployment: Deployment;
+  readonly services: readonly Service[];
+  readonly container: string;
+  readonly image: string;
+}
+
+/** The steps of a strategy (FACTS-STRATEGIES §1). Pure: the same input gives the same steps. */
+export function planRollout(strategy: StrategySpec, input: PlanInput): readonly Step[] {
+  switch (strategy.kind) {
+    case 'recreate':
+      return planInPlace(input, 'Recreate', new SetImagePatch(input.container, input.image, { type: 'Recreate' }));
+    case 'ramped': {
+      const rollingUpdate = { maxSurge: strategy.maxSurge, maxUnavailable: strategy.maxUnavailable };
+      const patch = new SetImagePatch(input.container, input.image, { type: 'RollingUpdate', rollingUpdate });
+      return planInPlace(input, 'RollingUpdate', patch);
+    }
+    case 'blueGreen':
+      return planBlueGreen(input, strategy.hold);
+    case 'canary':
+      return planCanary(input, strategy.steps);
+  }
+}
+
+/** Names of the Deployments that a strategy uses; the first is the one that runs before. */
+export function deploymentNames(strategy: StrategySpec, name: string): readonly string[] {
+  if (strategy.kind === 'blueGreen') return [name, `${name}-green`];
+  if (strategy.kind === 'canary') return [name, `${name}-canary`];
+  return [name];
+}
+
+function planInPlace(input: PlanInput, type: string, patch: SetImagePatch): readonly Step[] {
+  const { namespace, name } = input.deployment.metadata;
+  const request: ApiRequest = { verb: 'patch', resource: 'deployments', namespace, name, patch };
+  return [
+    { kind: 'requests', message: `${type}: set image of deployment "${name}" to ${input.image}`, requests: [request] },
+    { kind: 'rolloutStatus', message: `waiting for deployment "${name}"`, deployment: name },
+  ];
+}
+
+/**
+ * Blue/green: a second Deployment of full size whose pods no Service selects; when all are available the Services' selectors
+ * are switched in one go, and after the hold the old Deployment is scaled to 0 (kept for the way back).
+ */
+function planBlueGreen(input: PlanInput, hold: Duration): readonly Step[] {
+  const { deployment, services } = input;
+  const { namespace, name } = deployment.metadata;
+  const marked = new Set<string>();
+  for (const service of services) for (const key of Object.keys(service.spec.selector ?? {})) marked.add(key);
+  const green = copyOfDeployment(input, `${name}-green`, deployment.spec.replicas, (labels) => withSuffix(labels, marked, '-green'));
+  const switches = services.map(
+    (service): ApiRequest => ({
+      verb: 'patch',
+      resource: 'services',
+      namespace,
+      name: service.metadata.name,
+      patch: new SelectorPatch(withSuffix(service.spec.selector ?? {}, marked, '-green')),
+    }),
+  );
+  return [
+    { kind: 'requests', message: `create deployment "${name}-green" with ${deployment.spec.replicas} replicas`, requests: [create(green)] },
+    { kind: 'rolloutStatus', message: `waiting for deployment "${name}-green"`, deployment: `${name}-green` },
+    { kind: 'requests', message: 'switch the selectors of the Services to green', requests: switches },
+    { kind: 'pause', message: 'hold: blue stays for the way back', duration: hold },
+    { kind: 'requests', message: `scale deployment "${name}" to 0`, requests: [scale(namespace, name, 0)] },
+    { kind: 'rolloutStatus', message: `waiting for deployment "${name}"`, deployment: name },
+  ];
+}
+
+/**
+ * Replica-weighted canary: a second Deployment behind the same Services. At each step its size becomes ⌈w·N⌉, then the stable
+ * one shrinks to the rest, then the pipeline pauses to watch. After the last step the canary is the new version's Deployment.
+ */
+function planCanary(input: PlanInput, weights: readonly { readonly weight: number; readonly pause: Duration }[]): readonly Step[] {
+  const { deployment } = input;
+  const { namespace, name } = deployment.metadata;
+  const total = deployment.spec.replicas;
+  const canary = `${name}-canary`;
+  const steps: Step[] = [];
+  const all = weights.at(-1)?.weight === 100 ? weights : [...weights, { weight: 100, pause: 0 }];
+  let created = false;
+  for (const { weight, pause } of all) {
+    const size = canaryReplicas(total, weight);
+    const message = `weight ${weight} %: ${size} of ${total} replicas are new`;
+    if (created) steps.push({ kind: 'requests', message, requests: [scale(namespace, canary, size)] });
+    else {
+      const object = copyOfDeployment(input, canary, size, (labels) => ({ ...labels, track: 'canary' }));
+      steps.push({ kind: 'requests', message, requests: [create(object)] });
+      created = true;
+    }
+    steps.push({ kind: 'rolloutStatus', message: `waiting for deployment "${canary}"`, deployment: canary });
+    steps.push({
+      kind: 'requests',
+      message: `scale deployment "${name}" to ${total - size}`,
+      requests: [scale(namespace, name, total - size)],
+    });
+    steps.push({ kind: 'rolloutStatus', message: `waiting for deployment "${name}"`, deployment: name });
+    if (pause > 0) steps.push({ kind: 'pause', message: `pause at weight ${weight} %`, duration: pause });
+  }
+  return steps;
+}
+
+/** Replicas of the canary at a weight in percent: ⌈w·N/100⌉ in integer arithmetic. */
+export function canaryReplicas(total: number, weight: number): number {
+  return Math.min(total, Math.ceil((total * weight) / 100));
+}
+
+function copyOfDeployment(
+  input: PlanInput,
+  name: string,
+  replicas: number,
+  relabel: (labels: Labels) => Labels,
+): Deployment {
+  const { deployment } = input;
+  const changed = new SetImagePatch(input.container, input.image).apply(deployment) as Deployment;
+  const { template } = changed.spec;
+  const metadata: ObjectMeta = {
+    name,
+    namespace: deployment.metadata.namespace,
+    uid: '',
+    resourceVersion: 0,
+    generation: 1,
+    creationTimestamp: 0,
+    ...(deployment.metadata.labels === undefined ? {} : { labels: deployment.metadata.labels }),
+  };
+  return {
+    apiVersion: deployment.apiVersion,
+    kind: 'Deployment',
+    metadata,
+    spec: {
+      ...changed.spec,
+      replicas,
+      selector: { ...changed.spec.selector, matchLabels: relabel(changed.spec.selector.matchLabels ?? {}) },
+      template: { ...template, metadata: { ...template.metadata, labels: relabel(template.metadata.labels ?? {}) } },
+    },
+    status: {},
+  };
+}
+
+function withSuffix(labels: Labels, marked: ReadonlySet<string>, suffix: string): Labels {
+  const result: Record<string, string> = {};
+  for (const [key, value] of Object.entries(labels)) result[key] = marked.has(key) ? `${value}${suffix}` : value;
+  return result;
+}
+
+function create(deployment: Deployment): ApiRequest {
+  const { namespace, name } = deployment.metadata;
+  return { verb: 'create', resource: 'deployments', namespace, name, body: deployment };
+}
+
+function scale(namespace: string, name: string, replicas: number): ApiRequest {
+  return { verb: 'update', resource: 'deployments', subresource: 'scale', namespace, name, replicas };
+}
