@@ -1,7 +1,11 @@
 import type { Duration, Time } from '../kernel/time.js';
 import type { Condition, IntOrString, KubernetesObject, Labels, LabelSelector, ObjectReference } from './meta.js';
 
-/** `core/v1` kinds (k8s.io/api core/v1 types.go), with the fields that the models read. */
+/**
+ * `core/v1` kinds (k8s.io/api core/v1 types.go), with the fields that the models read. `extra` keeps the other fields of a
+ * manifest as they were written, so that two templates that differ in one of them are different.
+ */
+export type ExtraFields = Readonly<Record<string, unknown>>;
 
 /** Amounts by resource name; cpu in millicores, everything else in its base unit (bytes, pieces). */
 export type ResourceList = Readonly<Record<string, number>>;
@@ -33,6 +37,7 @@ export interface Probe {
   readonly successThreshold: number;
   readonly failureThreshold: number;
   readonly terminationGracePeriodSeconds?: number;
+  readonly extra?: ExtraFields;
 }
 
 export interface LifecycleHandler {
@@ -40,6 +45,7 @@ export interface LifecycleHandler {
   /** For `sleep`, and for `exec` of a plain `sleep N` command: how long it takes. */
   readonly seconds?: number;
   readonly command?: readonly string[];
+  readonly extra?: ExtraFields;
 }
 
 export interface EnvironmentVariable {
@@ -65,6 +71,7 @@ export interface Container {
   /** `Always` on an init container makes it a sidecar. */
   readonly restartPolicy?: 'Always';
   readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string }[];
+  readonly extra?: ExtraFields;
 }
 
 export interface Toleration {
@@ -180,6 +187,7 @@ export interface PodSpec {
   readonly hostname?: string;
   readonly subdomain?: string;
   readonly dnsPolicy?: string;
+  readonly extra?: ExtraFields;
 }
 
 export interface PodTemplateSpec {
@@ -256,6 +264,7 @@ export interface Node extends KubernetesObject {
     readonly providerID?: string;
     readonly unschedulable?: boolean;
     readonly taints?: readonly Taint[];
+    readonly extra?: ExtraFields;
   };
   readonly status: NodeStatus;
 }
@@ -281,6 +290,7 @@ export interface Service extends KubernetesObject {
     readonly internalTrafficPolicy?: 'Cluster' | 'Local';
     readonly publishNotReadyAddresses?: boolean;
     readonly trafficDistribution?: string;
+    readonly extra?: ExtraFields;
   };
   readonly status?: { readonly loadBalancer?: { readonly ingress?: readonly { readonly ip?: string; readonly hostname?: string }[] } };
 }

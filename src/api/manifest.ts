@@ -1,0 +1,126 @@
+import type { Time } from '../kernel/time.js';
+import { defaultNamespaceLabels } from './defaults.js';
+import type { FieldError } from './fields.js';
+import * as known from './known-fields.js';
+import { readNode, readPod, readService } from './manifest-core.js';
+import { present } from './manifest-pod.js';
+import { readDeployment, readReplicaSet } from './manifest-workloads.js';
+import type { KubernetesObject, ObjectMeta, OwnerReference } from './meta.js';
+import type { RawMap } from './reader.js';
+import { FieldReader, fieldPath, isMap } from './reader.js';
+import { infoOfKind } from './resources.js';
+import { parseTimestamp } from './timestamps.js';
+
+/**
+ * One object as parsed from YAML or JSON becomes a typed object: Kubernetes defaults filled in, quantities as numbers (cpu in
+ * millicores), timestamps as simulated time. Kinds without a type of their own keep their fields as written.
+ */
+export interface ManifestOptions {
+  /** Milliseconds since 1970 of simulated time 0, to place timestamps of dumps. Default 2025-01-01T00:00:00Z. */
+  readonly startTime?: number;
+  /** Namespace of namespaced objects that name none. Default `default`. */
+  readonly namespace?: string;
+}
+
+export interface ManifestResult {
+  /** The object; present also when there are errors, with what could be read. */
+  readonly object: KubernetesObject;
+  readonly errors: readonly FieldError[];
+}
+
+/** 2025-01-01T00:00:00Z, the default instant of simulated time 0. */
+export const DEFAULT_START_TIME = 1735689600000;
+
+/** Reads one object. The raw value must be a map; errors name fields by path and are in no particular order of gravity. */
+export function readManifest(raw: RawMap, options: ManifestOptions = {}): ManifestResult {
+  const read = new FieldReader();
+  const apiVersion = read.text(raw, 'apiVersion', '') ?? '';
+  const kind = read.text(raw, 'kind', '') ?? '';
+  if (apiVersion === '' && raw.apiVersion === undefined) read.missing('', 'apiVersion');
+  if (kind === '' && raw.kind === undefined) read.missing('', 'kind');
+  const startTime = options.startTime ?? DEFAULT_START_TIME;
+  const time = (map: RawMap, key: string, path: string): Time | undefined => readTime(read, map, key, path, startTime);
+  const metadata = readMetadata(read, raw, infoOfKind(apiVersion, kind)?.namespaced ?? true, options.namespace ?? 'default', time);
+  const typed = readTyped(read, raw, apiVersion, kind, metadata, time);
+  return { object: typed, errors: read.errors };
+}
+
+function readTyped(
+  read: FieldReader,
+  raw: RawMap,
+  apiVersion: string,
+  kind: string,
+  metadata: ObjectMeta,
+  time: (map: RawMap, key: string, path: string) => Time | undefined,
+): KubernetesObject {
+  switch (`${apiVersion} ${kind}`) {
+    case 'v1 Pod':
+      return strict(read, raw, readPod(read, raw, metadata, time));
+    case 'v1 Node':
+      return strict(read, raw, readNode(read, raw, metadata, time));
+    case 'v1 Service':
+      return strict(read, raw, readService(read, raw, metadata));
+    case 'apps/v1 Deployment':
+      return strict(read, raw, readDeployment(read, raw, metadata, time));
+    case 'apps/v1 ReplicaSet':
+      return strict(read, raw, readReplicaSet(read, raw, metadata, time));
+    case 'v1 Namespace':
+      return { ...raw, apiVersion, kind, metadata: { ...metadata, labels: defaultNamespaceLabels(metadata.name, metadata.labels) } };
+    default:
+      return { ...raw, apiVersion, kind, metadata };
+  }
+}
+
+function strict(read: FieldReader, raw: RawMap, object: KubernetesObject): KubernetesObject {
+  read.rest(raw, '', known.object.modelled, known.object.others);
+  return object;
+}
+
+function readMetadata(
+  read: FieldReader,
+  raw: RawMap,
+  namespaced: boolean,
+  namespace: string,
+  time: (map: RawMap, key: string, path: string) => Time | undefined,
+): ObjectMeta {
+  const map = read.map(raw, 'metadata', '') ?? {};
+  const path = 'metadata';
+  read.rest(map, path, known.metadata.modelled, known.metadata.others);
+  return present<ObjectMeta>({
+    name: read.text(map, 'name', path) ?? '',
+    namespace: namespaced ? (read.text(map, 'namespace', path) || namespace) : '',
+    generateName: read.text(map, 'generateName', path),
+    uid: read.text(map, 'uid', path) ?? '',
+    resourceVersion: 0,
+    generation: read.integer(map, 'generation', path) ?? 0,
+    creationTimestamp: time(map, 'creationTimestamp', path) ?? 0,
+    deletionTimestamp: time(map, 'deletionTimestamp', path),
+    deletionGracePeriodSeconds: read.integer(map, 'deletionGracePeriodSeconds', path),
+    labels: read.labels(map, 'labels', path),
+    annotations: read.labels(map, 'annotations', path),
+    ownerReferences: read.listOf(map, 'ownerReferences', path, (item, at) =>
+      present<OwnerReference>({
+        apiVersion: read.text(item, 'apiVersion', at) ?? '',
+        kind: read.text(item, 'kind', at) ?? '',
+        name: read.text(item, 'name', at) ?? '',
+        uid: read.text(item, 'uid', at) ?? '',
+        controller: read.flag(item, 'controller', at),
+        blockOwnerDeletion: read.flag(item, 'blockOwnerDeletion', at),
+      }),
+    ),
+    finalizers: read.texts(map, 'finalizers', path),
+  });
+}
+
+function readTime(read: FieldReader, map: RawMap, key: string, path: string, startTime: number): Time | undefined {
+  const value = map[key];
+  if (value === undefined || value === null) return undefined;
+  const milliseconds = typeof value === 'string' ? parseTimestamp(value) : undefined;
+  if (milliseconds === undefined) return read.wrongType(fieldPath(path, key), value, 'an RFC 3339 time such as 2025-01-01T00:00:00Z');
+  return Math.round((milliseconds - startTime) * 1e6);
+}
+
+/** Whether a parsed value can be an object: a map. */
+export function isObjectMap(value: unknown): value is RawMap {
+  return isMap(value);
+}

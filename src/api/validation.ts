@@ -1,0 +1,180 @@
+import type { Node, Pod, Service } from './core.js';
+import type { FieldError } from './fields.js';
+import { duplicate, invalid, required, unsupported } from './fields.js';
+import { percentOf } from './int-or-string.js';
+import { isEmptySelector, matchesSelector } from './labels.js';
+import type { IntOrString, KubernetesObject, LabelSelector } from './meta.js';
+import { dns1035Label, dns1123Label, dns1123Subdomain, portName, qualifiedName } from './names.js';
+import { infoOfKind } from './resources.js';
+import { notNegative, validateLabels, validatePodSpec, validateSelector } from './validation-pod.js';
+import type { Deployment, ReplicaSet } from './workloads.js';
+
+/**
+ * What the API server refuses with 422 Invalid, in its own words (kubernetes pkg/apis/<group>/validation). Works on defaulted
+ * objects; an empty list means that the object is accepted.
+ */
+export function validateObject(object: KubernetesObject): FieldError[] {
+  const errors = validateMeta(object);
+  switch (object.kind) {
+    case 'Pod':
+      return [...errors, ...validatePodSpec((object as Pod).spec, 'spec')];
+    case 'Deployment':
+      return [...errors, ...validateDeployment(object as Deployment)];
+    case 'ReplicaSet':
+      return [...errors, ...validateReplicaSet(object as ReplicaSet)];
+    case 'Service':
+      return [...errors, ...validateService(object as Service)];
+    case 'Node':
+      return [...errors, ...validateNode(object as Node)];
+    default:
+      return errors;
+  }
+}
+
+function validateMeta(object: KubernetesObject): FieldError[] {
+  const { name, namespace, generateName, labels } = object.metadata;
+  const errors: FieldError[] = [];
+  if (name === '' && (generateName ?? '') === '') {
+    errors.push(required('metadata.name', 'name or generateName is required'));
+  } else if (name !== '') {
+    const problems =
+      object.kind === 'Service' ? dns1035Label(name) : object.kind === 'Namespace' ? dns1123Label(name) : nameProblems(object, name);
+    for (const problem of problems) errors.push(invalid('metadata.name', name, problem));
+  }
+  const info = infoOfKind(object.apiVersion, object.kind);
+  if (info?.namespaced === true) for (const problem of dns1123Label(namespace)) errors.push(invalid('metadata.namespace', namespace, problem));
+  errors.push(...validateLabels(labels, 'metadata.labels'));
+  for (const key in object.metadata.annotations) {
+    for (const problem of qualifiedName(key.toLowerCase())) errors.push(invalid('metadata.annotations', key, problem));
+  }
+  return errors;
+}
+
+/** Kinds of other API groups may allow any path segment (RBAC names such as `system:node`). */
+function nameProblems(object: KubernetesObject, name: string): string[] {
+  if (infoOfKind(object.apiVersion, object.kind) !== undefined) return dns1123Subdomain(name);
+  if (name === '.' || name === '..') return [`may not be '${name}'`];
+  const bad = ['/', '%'].find((character) => name.includes(character));
+  return bad === undefined ? [] : [`may not contain '${bad}'`];
+}
+
+function validateWorkload(
+  spec: { readonly replicas: number; readonly selector: LabelSelector; readonly template: Deployment['spec']['template'] },
+  kind: string,
+): FieldError[] {
+  const { selector, template } = spec;
+  const errors = notNegative(spec.replicas, 'spec.replicas');
+  if (isEmptySelector(selector)) {
+    errors.push(
+      Object.keys(selector).length === 0
+        ? required('spec.selector')
+        : invalid('spec.selector', selector, `empty selector is invalid for ${kind}`),
+    );
+  } else {
+    errors.push(...validateSelector(selector, 'spec.selector'));
+    if (!matchesSelector(selector, template.metadata.labels)) {
+      const labels = template.metadata.labels ?? {};
+      errors.push(invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`'));
+    }
+  }
+  errors.push(...validateLabels(template.metadata.labels, 'spec.template.labels'));
+  errors.push(...validatePodSpec(template.spec, 'spec.template.spec'));
+  if (template.spec.restartPolicy !== 'Always') {
+    errors.push(unsupported('spec.template.spec.restartPolicy', template.spec.restartPolicy, ['Always']));
+  }
+  return errors;
+}
+
+function validateReplicaSet(object: ReplicaSet): FieldError[] {
+  return [...validateWorkload(object.spec, 'replica set'), ...notNegative(object.spec.minReadySeconds, 'spec.minReadySeconds')];
+}
+
+function validateDeployment(object: Deployment): FieldError[] {
+  const { spec } = object;
+  const errors = validateWorkload(spec, 'deployment');
+  const rolling = spec.strategy.rollingUpdate;
+  if (spec.strategy.type === 'RollingUpdate' && rolling !== undefined) {
+    const path = 'spec.strategy.rollingUpdate';
+    errors.push(...validateIntOrPercent(rolling.maxUnavailable, `${path}.maxUnavailable`));
+    errors.push(...validateIntOrPercent(rolling.maxSurge, `${path}.maxSurge`));
+    if (isZero(rolling.maxUnavailable) && isZero(rolling.maxSurge)) {
+      errors.push(invalid(`${path}.maxUnavailable`, rolling.maxUnavailable, 'may not be 0 when `maxSurge` is 0'));
+    }
+    const percent = percentOf(rolling.maxUnavailable);
+    if (percent !== undefined && percent > 100) {
+      errors.push(invalid(`${path}.maxUnavailable`, rolling.maxUnavailable, 'must not be greater than 100%'));
+    }
+  }
+  errors.push(...notNegative(spec.minReadySeconds, 'spec.minReadySeconds'));
+  errors.push(...notNegative(spec.revisionHistoryLimit, 'spec.revisionHistoryLimit'));
+  errors.push(...notNegative(spec.progressDeadlineSeconds, 'spec.progressDeadlineSeconds'));
+  if (spec.progressDeadlineSeconds >= 0 && spec.progressDeadlineSeconds <= spec.minReadySeconds) {
+    errors.push(invalid('spec.progressDeadlineSeconds', spec.progressDeadlineSeconds, 'must be greater than minReadySeconds'));
+  }
+  return errors;
+}
+
+function validateIntOrPercent(value: IntOrString, path: string): FieldError[] {
+  if (typeof value === 'number') return notNegative(value, path);
+  if (percentOf(value) !== undefined) return [];
+  return [
+    invalid(
+      path,
+      value,
+      "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')",
+    ),
+  ];
+}
+
+function isZero(value: IntOrString): boolean {
+  return (typeof value === 'number' ? value : percentOf(value)) === 0;
+}
+
+function validateService(object: Service): FieldError[] {
+  const { spec } = object;
+  const errors: FieldError[] = [];
+  if (spec.type === 'ExternalName') {
+    if (spec.externalName === undefined) errors.push(required('spec.externalName'));
+  } else if (spec.ports.length === 0 && spec.clusterIP !== 'None') errors.push(required('spec.ports'));
+  const names = new Set<string>();
+  const pairs = new Set<string>();
+  spec.ports.forEach((port, i) => {
+    const at = `spec.ports[${i}]`;
+    if (spec.ports.length > 1 && (port.name ?? '') === '') errors.push(required(`${at}.name`));
+    if ((port.name ?? '') !== '') {
+      for (const problem of dns1123Label(port.name as string)) errors.push(invalid(`${at}.name`, port.name, problem));
+      if (names.has(port.name as string)) errors.push(duplicate(`${at}.name`, port.name));
+      names.add(port.name as string);
+    }
+    if (port.port < 1 || port.port > 65535) errors.push(invalid(`${at}.port`, port.port, 'must be between 1 and 65535, inclusive'));
+    if (typeof port.targetPort === 'number') {
+      if (port.targetPort < 1 || port.targetPort > 65535) {
+        errors.push(invalid(`${at}.targetPort`, port.targetPort, 'must be between 1 and 65535, inclusive'));
+      }
+    } else for (const problem of portName(port.targetPort)) errors.push(invalid(`${at}.targetPort`, port.targetPort, problem));
+    const pair = `${port.protocol}/${port.port}`;
+    if (pairs.has(pair)) errors.push(duplicate(at, { port: port.port, protocol: port.protocol }));
+    pairs.add(pair);
+    if (port.nodePort !== undefined && (port.nodePort < 30000 || port.nodePort > 32767)) {
+      errors.push(invalid(`${at}.nodePort`, port.nodePort, 'provided port is not in the valid range. The range of valid ports is 30000-32767'));
+    }
+  });
+  errors.push(...validateLabels(spec.selector, 'spec.selector'));
+  return errors;
+}
+
+function validateNode(object: Node): FieldError[] {
+  const errors: FieldError[] = [];
+  const seen = new Set<string>();
+  object.spec.taints?.forEach((taint, i) => {
+    const at = `spec.taints[${i}]`;
+    for (const problem of qualifiedName(taint.key)) errors.push(invalid(`${at}.key`, taint.key, problem));
+    const pair = `${taint.key}:${taint.effect}`;
+    if (seen.has(pair)) errors.push({ field: at, type: 'Duplicate value', value: taint, detail: 'taints must be unique by key and effect pair' });
+    seen.add(pair);
+  });
+  for (const name in object.status.allocatable) {
+    if (object.status.allocatable[name]! < 0) errors.push(invalid(`status.allocatable.${name}`, object.status.allocatable[name], 'must be greater than or equal to 0'));
+  }
+  return errors;
+}
