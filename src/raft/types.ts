@@ -257,6 +257,10 @@ export interface ProgressView {
   readonly pendingSnapshot: number;
   readonly recentActive: boolean;
   readonly isLearner: boolean;
+  /** Appends are held back until an answer or a heartbeat's answer comes (`MsgAppFlowPaused`). */
+  readonly appendPaused: boolean;
+  /** Append messages on their way. */
+  readonly inflightCount: number;
   /** No append is sent until an answer comes. */
   isPaused(): boolean;
 }

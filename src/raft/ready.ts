@@ -1,0 +1,191 @@
+import { makeMessage } from './messages.js';
+import type { Raft } from './raft.js';
+import { entriesSize } from './sizes.js';
+import {
+  APPEND_THREAD,
+  APPLY_THREAD,
+  type Entry,
+  type HardState,
+  type Message,
+  MessageType,
+  NO_MESSAGES,
+  type ReadState,
+  type Ready,
+  type SoftState,
+} from './types.js';
+
+const NO_READ_STATES: readonly ReadState[] = Object.freeze([]) as readonly ReadState[];
+
+/** What the application was told last, and what its next `advance` will tell the node. */
+export class ReadyState {
+  readonly asyncWrites: boolean;
+  term: number;
+  vote: number;
+  commit: number;
+  lead: number;
+  role: number;
+  private steps: Message[] = [];
+
+  constructor(raft: Raft, asyncWrites: boolean) {
+    this.asyncWrites = asyncWrites;
+    this.term = raft.term;
+    this.vote = raft.vote;
+    this.commit = raft.log.committed;
+    this.lead = raft.lead;
+    this.role = raft.role;
+  }
+
+  /** Makes the next Ready contain the hard state whatever it is. */
+  forgetHardState(): void {
+    this.term = 0;
+    this.vote = 0;
+    this.commit = 0;
+  }
+
+  /** Messages to the node itself that come true when the application has done its part. */
+  expect(steps: Message[]): void {
+    if (this.steps.length > 0) throw new RangeError('a second Ready was taken before advance');
+    this.steps = steps;
+  }
+
+  takeSteps(): readonly Message[] {
+    if (this.asyncWrites) throw new RangeError('advance is not for asynchronous storage writes');
+    const { steps } = this;
+    if (steps.length > 0) this.steps = [];
+    return steps;
+  }
+
+  softChanged(raft: Raft): boolean {
+    return this.lead !== raft.lead || this.role !== raft.role;
+  }
+
+  hardChanged(raft: Raft): boolean {
+    return this.term !== raft.term || this.vote !== raft.vote || this.commit !== raft.log.committed;
+  }
+}
+
+export function hasReady(raft: Raft, handed: ReadyState): boolean {
+  const { log } = raft;
+  return (
+    raft.messages.length > 0 ||
+    raft.messagesAfterAppend.length > 0 ||
+    handed.softChanged(raft) ||
+    handed.hardChanged(raft) ||
+    log.unstable.hasNextEntries() ||
+    log.hasNextCommitted(!handed.asyncWrites) ||
+    raft.readStates.length > 0 ||
+    log.unstable.nextSnapshot() !== null
+  );
+}
+
+/** Everything there is to do; takes over the queued messages. */
+export function makeReady(raft: Raft, handed: ReadyState): Ready {
+  const { log } = raft;
+  const entries = log.unstable.nextEntries();
+  const committedEntries = log.nextCommitted(!handed.asyncWrites);
+  const softState: SoftState | null = handed.softChanged(raft) ? { lead: raft.lead, role: raft.role } : null;
+  const hardState: HardState | null = handed.hardChanged(raft)
+    ? { term: raft.term, vote: raft.vote, commit: log.committed }
+    : null;
+  const snapshot = log.unstable.nextSnapshot();
+  const mustSync = entries.length > 0 || handed.term !== raft.term || handed.vote !== raft.vote;
+  const readStates = raft.readStates.length > 0 ? raft.readStates : NO_READ_STATES;
+  const { messages } = raft;
+  const ready: Ready = { softState, hardState, readStates, entries, snapshot, committedEntries, messages, mustSync };
+  if (handed.asyncWrites) {
+    if (entries.length > 0 || hardState !== null || snapshot !== null || raft.messagesAfterAppend.length > 0) {
+      messages.push(storageAppend(raft, ready));
+    }
+    if (committedEntries.length > 0) messages.push(storageApply(raft, committedEntries));
+  } else {
+    const later = raft.messagesAfterAppend;
+    for (let i = 0; i < later.length; i++) {
+      if (later[i]!.to !== raft.id) messages.push(later[i]!);
+    }
+  }
+  return ready;
+}
+
+/** The application has it: what was handed out is in progress. */
+export function acceptReady(raft: Raft, handed: ReadyState, ready: Ready): void {
+  const { log } = raft;
+  if (ready.softState !== null) {
+    handed.lead = ready.softState.lead;
+    handed.role = ready.softState.role;
+  }
+  if (ready.hardState !== null) {
+    handed.term = ready.hardState.term;
+    handed.vote = ready.hardState.vote;
+    handed.commit = ready.hardState.commit;
+  }
+  if (ready.readStates.length > 0) raft.readStates = [];
+  if (!handed.asyncWrites) handed.expect(stepsOnAdvance(raft, ready));
+  raft.messages = [];
+  if (raft.messagesAfterAppend.length > 0) raft.messagesAfterAppend = [];
+  log.unstable.acceptInProgress();
+  const { committedEntries } = ready;
+  if (committedEntries.length > 0) {
+    const last = committedEntries[committedEntries.length - 1]!.index;
+    log.acceptApplying(last, entriesSize(committedEntries), !handed.asyncWrites);
+  }
+}
+
+function stepsOnAdvance(raft: Raft, ready: Ready): Message[] {
+  const steps: Message[] = [];
+  const later = raft.messagesAfterAppend;
+  for (let i = 0; i < later.length; i++) {
+    if (later[i]!.to === raft.id) steps.push(later[i]!);
+  }
+  if (needsAppendResponse(raft, ready)) steps.push(storageAppendResponse(raft, ready));
+  if (ready.committedEntries.length > 0) steps.push(storageApplyResponse(raft, ready.committedEntries));
+  return steps;
+}
+
+function needsAppendResponse(raft: Raft, ready: Ready): boolean {
+  return raft.log.unstable.entries.length > 0 || ready.snapshot !== null;
+}
+
+/** Says what became durable; everything unstable at this moment is, since writes are done in order. */
+function storageAppendResponse(raft: Raft, ready: Ready): Message {
+  const message = makeMessage(MessageType.StorageAppendResp, raft.id);
+  message.from = APPEND_THREAD;
+  // The term guards against an answer that arrives when the same index has been overwritten twice (A, B, A).
+  message.term = raft.term;
+  if (raft.log.unstable.entries.length > 0) {
+    message.index = raft.log.lastIndex();
+    message.logTerm = raft.log.lastTerm();
+  }
+  message.snapshot = ready.snapshot;
+  return message;
+}
+
+function storageAppend(raft: Raft, ready: Ready): Message {
+  const message = makeMessage(MessageType.StorageAppend, APPEND_THREAD);
+  message.from = raft.id;
+  message.entries = ready.entries;
+  if (ready.hardState !== null) {
+    message.term = ready.hardState.term;
+    message.vote = ready.hardState.vote;
+    message.commit = ready.hardState.commit;
+  }
+  message.snapshot = ready.snapshot;
+  let responses: readonly Message[] = raft.messagesAfterAppend;
+  if (needsAppendResponse(raft, ready)) responses = [...responses, storageAppendResponse(raft, ready)];
+  message.responses = responses.length > 0 ? responses : NO_MESSAGES;
+  return message;
+}
+
+function storageApply(raft: Raft, entries: readonly Entry[]): Message {
+  const message = makeMessage(MessageType.StorageApply, APPLY_THREAD);
+  message.from = raft.id;
+  message.entries = entries;
+  message.responses = [storageApplyResponse(raft, entries)];
+  return message;
+}
+
+function storageApplyResponse(raft: Raft, entries: readonly Entry[]): Message {
+  const message = makeMessage(MessageType.StorageApplyResp, raft.id);
+  message.from = APPLY_THREAD;
+  message.entries = entries;
+  return message;
+}
