@@ -115,26 +115,26 @@ export function snapshotValue(snapshot: Snapshot): Value {
 /** A message in the recording's fields; zero fields are left out. `id` 0: not a network message. */
 export function messageValue(message: Message, id: number): Value {
   const value: { [field: string]: Value } = {};
-  if (id > 0) value['id'] = id;
-  value['y'] = TYPE_NAMES[message.type]!;
-  if (message.from !== 0) value['f'] = message.from;
-  if (message.to !== 0) value['o'] = message.to;
-  if (message.term !== 0) value['t'] = message.term;
-  if (message.logTerm !== 0) value['lt'] = message.logTerm;
-  if (message.index !== 0) value['i'] = message.index;
-  if (message.commit !== 0) value['c'] = message.commit;
-  if (message.vote !== 0) value['vt'] = message.vote;
-  if (message.entries.length > 0) value['e'] = entryValues(message.entries);
-  if (message.reject) value['r'] = 1;
-  if (message.rejectHint !== 0) value['h'] = message.rejectHint;
+  if (id > 0) value.id = id;
+  value.y = TYPE_NAMES[message.type]!;
+  if (message.from !== 0) value.f = message.from;
+  if (message.to !== 0) value.o = message.to;
+  if (message.term !== 0) value.t = message.term;
+  if (message.logTerm !== 0) value.lt = message.logTerm;
+  if (message.index !== 0) value.i = message.index;
+  if (message.commit !== 0) value.c = message.commit;
+  if (message.vote !== 0) value.vt = message.vote;
+  if (message.entries.length > 0) value.e = entryValues(message.entries);
+  if (message.reject) value.r = 1;
+  if (message.rejectHint !== 0) value.h = message.rejectHint;
   if (message.context !== '') {
     // etcd carries a read's context as the data of one entry, elsewhere as the message's context.
     const isRead = message.type === MessageType.ReadIndex || message.type === MessageType.ReadIndexResp;
-    if (isRead) value['e'] = [[0, 0, 0, Buffer.byteLength(message.context)]];
-    else value['x'] = message.context;
+    if (isRead) value.e = [[0, 0, 0, Buffer.byteLength(message.context)]];
+    else value.x = message.context;
   }
-  if (message.snapshot !== null) value['s'] = snapshotValue(message.snapshot);
-  if (message.responses.length > 0) value['rs'] = message.responses.map((response) => messageValue(response, 0));
+  if (message.snapshot !== null) value.s = snapshotValue(message.snapshot);
+  if (message.responses.length > 0) value.rs = message.responses.map((response) => messageValue(response, 0));
   return value;
 }
 

@@ -7,10 +7,10 @@ import {
   type ConfState,
   type Entry,
   EntryType,
-  type Message,
   MemoryStorage,
-  makeMessage,
+  type Message,
   MessageType,
+  makeMessage,
   RawNode,
   Role,
   StepError,
@@ -90,7 +90,7 @@ export class RaftReplay {
     this.random.load(step.rnd ?? []);
     this.dispatch(step, outputs);
     const { left } = this.random;
-    if (left !== 0) outputs['rnd'] = left > 0 ? `${left} draws not made` : `${-left} draws too many`;
+    if (left !== 0) outputs.rnd = left > 0 ? `${left} draws not made` : `${-left} draws too many`;
     return outputs;
   }
 
@@ -125,13 +125,17 @@ export class RaftReplay {
         node.tick();
         return;
       case 'campaign':
-        return refuse(outputs, node.campaign());
+        refuse(outputs, node.campaign());
+        return;
       case 'forget':
-        return refuse(outputs, node.forgetLeader());
+        refuse(outputs, node.forgetLeader());
+        return;
       case 'prop':
-        return refuse(outputs, propose(node, step.size ?? 0, step.k ?? 1));
+        refuse(outputs, propose(node, step.size ?? 0, step.k ?? 1));
+        return;
       case 'propcc':
-        return refuse(outputs, node.proposeConfChange(recordedChange(step), step.len ?? 0, step.tr === 'v1'));
+        refuse(outputs, node.proposeConfChange(recordedChange(step), step.len ?? 0, step.tr === 'v1'));
+        return;
       case 'transfer':
         node.transferLeader(step.to ?? 0);
         return;
@@ -145,7 +149,8 @@ export class RaftReplay {
         node.reportSnapshot(step.to ?? 0, Boolean(step.fail));
         return;
       case 'recv':
-        return refuse(outputs, node.step(this.message(step.m ?? 0)));
+        refuse(outputs, node.step(this.message(step.m ?? 0)));
+        return;
       case 'ready':
         this.ready(member, node, outputs);
         return;
@@ -241,13 +246,13 @@ export class RaftReplay {
 
   private ready(member: RecordedMember, node: RawNode, outputs: StepOutputs): void {
     const { hardState, softState, readStates, entries, snapshot, committedEntries, messages, mustSync } = node.ready();
-    if (hardState !== null) outputs['hs'] = [hardState.term, hardState.vote, hardState.commit];
-    if (softState !== null) outputs['ss'] = [softState.lead, softState.role];
-    if (entries.length > 0) outputs['ents'] = entryValues(entries);
-    if (snapshot !== null) outputs['snap'] = snapshotValue(snapshot);
-    if (committedEntries.length > 0) outputs['com'] = entryValues(committedEntries);
-    if (readStates.length > 0) outputs['rdst'] = readStates.map(({ index, context }) => `${index}:${context}`);
-    if (mustSync) outputs['sync'] = 1;
+    if (hardState !== null) outputs.hs = [hardState.term, hardState.vote, hardState.commit];
+    if (softState !== null) outputs.ss = [softState.lead, softState.role];
+    if (entries.length > 0) outputs.ents = entryValues(entries);
+    if (snapshot !== null) outputs.snap = snapshotValue(snapshot);
+    if (committedEntries.length > 0) outputs.com = entryValues(committedEntries);
+    if (readStates.length > 0) outputs.rdst = readStates.map(({ index, context }) => `${index}:${context}`);
+    if (mustSync) outputs.sync = 1;
     if (this.config.async) {
       this.dispatchAsync(member, messages, outputs);
       return;
@@ -285,7 +290,7 @@ export class RaftReplay {
   private apply(member: RecordedMember, node: RawNode, outputs: StepOutputs): void {
     const message = member.applies.shift();
     if (message === undefined) throw new RangeError('nothing to apply');
-    outputs['com'] = entryValues(message.entries);
+    outputs.com = entryValues(message.entries);
     this.applyEntries(member, node, message.entries, outputs);
     this.respond(node, message, outputs);
   }
@@ -331,7 +336,7 @@ function list(outputs: StepOutputs, field: string): Value[] {
 }
 
 function refuse(outputs: StepOutputs, error: number): void {
-  if (error !== StepError.None) outputs['err'] = ERROR_NAMES[error]!;
+  if (error !== StepError.None) outputs.err = ERROR_NAMES[error]!;
 }
 
 function propose(node: RawNode, size: number, count: number): number {

@@ -118,7 +118,7 @@ class Comparison {
     const differences: string[] = [];
     const recorded = step as unknown as { readonly [field: string]: Value };
     for (const field of OUTPUT_FIELDS) expect(differences, field, recorded[field], outputs[field]);
-    expect(differences, 'rnd', undefined, outputs['rnd']);
+    expect(differences, 'rnd', undefined, outputs.rnd);
     if (step.n !== undefined) this.compareNode(step, step.n, differences);
     return differences;
   }
@@ -161,12 +161,7 @@ class Comparison {
   }
 }
 
-function expect(
-  differences: string[],
-  field: string,
-  expected: Value | undefined,
-  actual: Value | undefined,
-): void {
+function expect(differences: string[], field: string, expected: Value | undefined, actual: Value | undefined): void {
   if (sameValue(expected, actual)) return;
   differences.push(`    ${field} expected: ${show(expected)}`, `    ${field} actual:   ${show(actual)}`);
 }

@@ -1,6 +1,12 @@
 import type { Progress } from './progress.js';
 import { type Membership, NO_MEMBERSHIP, type Tracker } from './tracker.js';
-import { type ConfChange, type ConfChangeSingle, ConfChangeTransition, ConfChangeType, type ConfState } from './types.js';
+import {
+  type ConfChange,
+  type ConfChangeSingle,
+  ConfChangeTransition,
+  ConfChangeType,
+  type ConfState,
+} from './types.js';
 
 /**
  * Membership changes: pure functions from a membership and its members' progress to the next ones. They throw a RangeError, and change
@@ -50,7 +56,8 @@ export function enterJoint(
   changes: readonly ConfChangeSingle[],
 ): Change {
   if (tracker.isJoint()) throw new RangeError('the configuration is joint already');
-  if (tracker.membership.voters.length === 0) throw new RangeError('a configuration without voters cannot become joint');
+  if (tracker.membership.voters.length === 0)
+    throw new RangeError('a configuration without voters cannot become joint');
   const draft = edit(tracker);
   draft.outgoing = draft.voters;
   applySingles(tracker, draft, lastIndex, changes);

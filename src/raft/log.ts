@@ -82,7 +82,7 @@ export class RaftLog {
       }
       this.append(entries, conflict);
     }
-    this.commitTo(committed < last ? committed : last);
+    this.commitTo(Math.min(committed, last));
     return last;
   }
 
@@ -113,7 +113,7 @@ export class RaftLog {
     for (; index > 0; index--) {
       const own = this.term(index);
       if (own <= term) {
-        this.hintTerm = own < 0 ? 0 : own;
+        this.hintTerm = Math.max(own, 0);
         return index;
       }
     }
@@ -124,7 +124,9 @@ export class RaftLog {
   commitTo(index: number): void {
     if (this.committed >= index) return;
     if (this.lastIndex() < index) {
-      throw new RangeError(`commit ${index} is beyond the last entry ${this.lastIndex()}: was the log lost or truncated?`);
+      throw new RangeError(
+        `commit ${index} is beyond the last entry ${this.lastIndex()}: was the log lost or truncated?`,
+      );
     }
     this.committed = index;
   }
@@ -213,7 +215,7 @@ export class RaftLog {
     if (lo >= offset) {
       return unstable.entries.slice(lo - offset, limitedEnd(unstable.entries, lo - offset, hi - offset, maxSize));
     }
-    const cut = hi < offset ? hi : offset;
+    const cut = Math.min(hi, offset);
     const entries = this.storage.entries(lo, cut, maxSize);
     if (typeof entries === 'number') {
       if (entries === StorageError.Compacted) return entries;

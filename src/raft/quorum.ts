@@ -44,11 +44,15 @@ export function majorityVote(voters: readonly number[], votes: ReadonlyMap<numbe
 }
 
 /** An index is committed in a joint configuration when both halves have it. */
-export function jointCommitted(incoming: readonly number[], outgoing: readonly number[], acknowledged: Acknowledged): number {
+export function jointCommitted(
+  incoming: readonly number[],
+  outgoing: readonly number[],
+  acknowledged: Acknowledged,
+): number {
   const first = majorityCommitted(incoming, acknowledged);
   if (outgoing.length === 0) return first;
   const second = majorityCommitted(outgoing, acknowledged);
-  return first < second ? first : second;
+  return Math.min(first, second);
 }
 
 /** A vote is won when both halves grant it, lost when one of them refuses. */

@@ -2,13 +2,23 @@ import { restoreChange } from './confchange.js';
 import { RaftLog } from './log.js';
 import { ReadOnly } from './read-only.js';
 import { Tracker } from './tracker.js';
-import { type Config, type Message, MessageType, NO_LIMIT, NONE, type RandomSource, type ReadState, Role } from './types.js';
+import {
+  type Config,
+  type Message,
+  MessageType,
+  NO_LIMIT,
+  NONE,
+  type RandomSource,
+  type ReadState,
+  Role,
+} from './types.js';
 
 /** Refuses configurations that etcd's raft refuses. Throws RangeError. */
 export function checkConfig(config: Config): void {
   if (!(config.id > 0)) throw new RangeError(`node id ${config.id} is not positive`);
   if (!(config.heartbeatTick > 0)) throw new RangeError('heartbeatTick must be greater than 0');
-  if (!(config.electionTick > config.heartbeatTick)) throw new RangeError('electionTick must be greater than heartbeatTick');
+  if (!(config.electionTick > config.heartbeatTick))
+    throw new RangeError('electionTick must be greater than heartbeatTick');
   if (!(config.maxInflightMsgs > 0)) throw new RangeError('maxInflightMsgs must be greater than 0');
   if (config.maxInflightBytes !== 0 && config.maxInflightBytes < config.maxSizePerMsg) {
     throw new RangeError('maxInflightBytes must be at least maxSizePerMsg');

@@ -75,7 +75,13 @@ export class RawNode implements ConsensusNode {
     const entries: Entry[] = [];
     for (const node of peers) {
       const data = addNode(node);
-      entries.push({ term: 1, index: entries.length + 1, type: EntryType.ConfChange, data, dataLength: v1Length(node) });
+      entries.push({
+        term: 1,
+        index: entries.length + 1,
+        type: EntryType.ConfChange,
+        data,
+        dataLength: v1Length(node),
+      });
     }
     raft.log.append(entries, 0);
     raft.log.committed = entries.length;

@@ -63,7 +63,7 @@ export function broadcastHeartbeat(raft: Raft, context: string): void {
     if (ids[i] === raft.id) continue;
     const progress = list[i]!;
     const message = makeMessage(MessageType.Heartbeat, ids[i]!);
-    message.commit = progress.match < raft.log.committed ? progress.match : raft.log.committed;
+    message.commit = Math.min(progress.match, raft.log.committed);
     message.context = context;
     raft.send(message);
     progress.setSentCommit(message.commit);

@@ -66,7 +66,7 @@ export function handleAppend(raft: Raft, message: Message): void {
   const end = log.lastIndex();
   response.index = message.index;
   response.reject = true;
-  response.rejectHint = log.findConflictByTerm(message.index < end ? message.index : end, message.logTerm);
+  response.rejectHint = log.findConflictByTerm(Math.min(message.index, end), message.logTerm);
   response.logTerm = log.hintTerm;
   raft.send(response);
 }

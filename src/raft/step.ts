@@ -116,7 +116,7 @@ function appliedEntries(raft: Raft, entries: readonly Entry[]): void {
 }
 
 function appliedTo(raft: Raft, index: number, size: number): void {
-  const applied = index > raft.log.applied ? index : raft.log.applied;
+  const applied = Math.max(index, raft.log.applied);
   raft.log.appliedTo(applied, size);
   if (raft.tracker.membership.autoLeave && applied >= raft.pendingConfIndex && raft.role === Role.Leader) {
     // Time to leave the joint configuration. If a leader transfer drops this, the next applied entry tries again.

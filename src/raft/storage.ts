@@ -96,7 +96,8 @@ export class MemoryStorage implements Storage {
   /** Records a snapshot of the application at `index`, which must be in the log. Null: a newer one is held already. */
   createSnapshot(index: number, confState: ConfState, data: unknown, dataLength: number): Snapshot | null {
     if (index <= this.newest.index) return null;
-    if (index > this.lastIndex()) throw new RangeError(`snapshot at ${index}, but the last entry is ${this.lastIndex()}`);
+    if (index > this.lastIndex())
+      throw new RangeError(`snapshot at ${index}, but the last entry is ${this.lastIndex()}`);
     this.newest = { index, term: this.term(index), confState, data, dataLength };
     return this.newest;
   }
@@ -104,7 +105,8 @@ export class MemoryStorage implements Storage {
   /** Forgets the entries up to and including `index`. False: they are gone already. */
   compact(index: number): boolean {
     if (index <= this.compactedIndex) return false;
-    if (index > this.lastIndex()) throw new RangeError(`compaction to ${index}, but the last entry is ${this.lastIndex()}`);
+    if (index > this.lastIndex())
+      throw new RangeError(`compaction to ${index}, but the last entry is ${this.lastIndex()}`);
     this.compactedTerm = this.term(index);
     const head = this.head + index - this.compactedIndex;
     this.compactedIndex = index;

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { summarizeLatency } from '../../src/analysis/latency.js';
+import { allMet, judge, serviceLevels } from '../../src/analysis/verdict.js';
+import type { Objective } from '../../src/scenario/types.js';
+import { metrics } from '../report/sample.js';
+
+function objective(text: string, fields: Omit<Objective, 'text' | 'position'>): Objective {
+  return { text, position: 'scenario.yaml:1:1', ...fields };
+}
+
+test('objectives are judged in their own unit', () => {
+  const measured = metrics({ errorShare: 0.0004, rolloutDuration: 95, lowestAvailableShare: 0.9, surgePodSeconds: 400 });
+  const verdicts = judge(
+    [
+      objective('errors < 0.1%', { metric: 'errors', comparison: '<', limit: 0.001 }),
+      objective('latency p95 < 250ms', { metric: 'latency', quantile: 0.95, comparison: '<', limit: 250e6 }),
+      objective('rollout duration < 90s', { metric: 'rolloutDuration', comparison: '<', limit: 90e9 }),
+      objective('availability >= 90%', { metric: 'availability', comparison: '>=', limit: 0.9 }),
+      objective('surge <= 300', { metric: 'surge', comparison: '<=', limit: 300 }),
+    ],
+    measured,
+    (p) => (p === 0.95 ? 0.2 : null),
+  );
+  assert.deepEqual(
+    verdicts.map((verdict) => [verdict.met, verdict.value, verdict.limit, verdict.unit]),
+    [
+      [true, 0.0004, 0.001, 'share'],
+      [true, 0.2, 0.25, 'seconds'],
+      [false, 95, 90, 'seconds'],
+      [true, 0.9, 0.9, 'share'],
+      [false, 400, 300, 'pod-seconds'],
+    ],
+  );
+  assert.equal(allMet(verdicts), false);
+});
+
+test('a quantity the run does not give misses its objective', () => {
+  const verdicts = judge(
+    [objective('rollout duration > 1s', { metric: 'rolloutDuration', comparison: '>', limit: 1e9 })],
+    metrics({ rolloutDuration: null }),
+    () => null,
+  );
+  assert.equal(verdicts[0]!.met, false);
+  assert.equal(verdicts[0]!.value, null);
+});
+
+test('official service levels, only where something was measured', () => {
+  const startup = metrics({}).podStartup;
+  const none = summarizeLatency([]);
+  const levels = serviceLevels({ single: summarizeLatency([0.2, 1.5]), list: none }, { ...startup, pod_startup: summarizeLatency([4]) });
+  assert.deepEqual(
+    levels.map((level) => [level.metric, level.met]),
+    [
+      ['apiLatency', false],
+      ['podStartup', true],
+    ],
+  );
+});
