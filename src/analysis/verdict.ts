@@ -1,0 +1,88 @@
+import type { Objective } from '../scenario/types.js';
+import type { LatencySummary, PodStartup, RunMetrics, Verdict } from './result.js';
+
+const NANOSECONDS = 1_000_000_000;
+
+/** Looks up a quantile of the users' latency over the whole run in seconds; null without requests. */
+export type LatencyQuantile = (p: number) => number | null;
+
+/**
+ * Judges a run by its objectives. `errors` is the share over the whole run, `latency` a quantile over the whole run,
+ * `availability` the lowest share of available replicas, `surge` pod-seconds. A quantity that the run does not give (a
+ * rollout that never completed, no request at all) misses its objective.
+ */
+export function judge(objectives: readonly Objective[], metrics: RunMetrics, latency: LatencyQuantile): Verdict[] {
+  return objectives.map((objective) => verdict(objective, metrics, latency));
+}
+
+/** Whether every verdict is met; true without verdicts. */
+export function allMet(verdicts: readonly Verdict[]): boolean {
+  return verdicts.every((entry) => entry.met);
+}
+
+function verdict(objective: Objective, metrics: RunMetrics, latency: LatencyQuantile): Verdict {
+  const [value, unit] = measured(objective, metrics, latency);
+  const limit = unit === 'seconds' ? objective.limit / NANOSECONDS : objective.limit;
+  return {
+    objective: objective.text,
+    metric: objective.metric,
+    met: value !== null && compare(value, objective.comparison, limit),
+    value,
+    limit,
+    comparison: objective.comparison,
+    unit,
+  };
+}
+
+function measured(objective: Objective, metrics: RunMetrics, latency: LatencyQuantile): [number | null, string] {
+  switch (objective.metric) {
+    case 'errors':
+      return [metrics.errorShare, 'share'];
+    case 'latency':
+      return [latency(objective.quantile ?? 0.99), 'seconds'];
+    case 'rolloutDuration':
+      return [metrics.rolloutDuration, 'seconds'];
+    case 'availability':
+      return [metrics.lowestAvailableShare, 'share'];
+    case 'surge':
+      return [metrics.surgePodSeconds, 'pod-seconds'];
+  }
+}
+
+/** `value comparison limit` as a truth value. */
+export function compare(value: number, comparison: Objective['comparison'], limit: number): boolean {
+  switch (comparison) {
+    case '<':
+      return value < limit;
+    case '<=':
+      return value <= limit;
+    case '>':
+      return value > limit;
+    case '>=':
+      return value >= limit;
+  }
+}
+
+/** Latencies of API requests by the classes of the official service levels. */
+export interface ApiLatencies {
+  /** Mutating requests and reads of a single object. */
+  readonly single: LatencySummary;
+  /** Lists. */
+  readonly list: LatencySummary;
+}
+
+/**
+ * The official service level objectives of Kubernetes (community/sig-scalability/slos): API calls p99 ≤ 1 s for mutating
+ * and single-object requests, ≤ 30 s for lists; start-up of stateless pods p99 ≤ 5 s without image pulls.
+ */
+export function serviceLevels(api: ApiLatencies, startup: PodStartup): Verdict[] {
+  return [
+    serviceLevel('API latency p99 <= 1s (mutating and single object)', 'apiLatency', api.single.p99, 1),
+    serviceLevel('API latency p99 <= 30s (lists)', 'apiListLatency', api.list.p99, 30),
+    serviceLevel('pod startup p99 <= 5s', 'podStartup', startup.pod_startup.p99, 5),
+  ].filter((entry) => entry.value !== null);
+}
+
+function serviceLevel(objective: string, metric: string, value: number | null, limit: number): Verdict {
+  return { objective, metric, met: value !== null && value <= limit, value, limit, comparison: '<=', unit: 'seconds' };
+}

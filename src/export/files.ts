@@ -1,0 +1,50 @@
+import type { RunResult } from '../analysis/result.js';
+import { tableToCsv } from './csv.js';
+import { OutputDirectory } from './output-directory.js';
+import { tableToParquet } from './parquet.js';
+import { type SummaryHeader, summaryDocument, toJson } from './summary.js';
+
+/** Kinds of files besides `summary.json`. */
+export interface OutputFormats {
+  readonly csv: boolean;
+  readonly parquet: boolean;
+}
+
+/** A file made elsewhere, such as `report.html`. */
+export interface ExtraFile {
+  readonly name: string;
+  readonly content: string | Uint8Array | Iterable<string | Uint8Array>;
+}
+
+/**
+ * Writes the results of a scenario to a directory, all of it or nothing: `summary.json`, one CSV and Parquet file a table
+ * (`canary.pods.csv`; without the run's name when there is one run), and what the caller adds. Throws OutputError.
+ */
+export function writeOutputs(
+  path: string,
+  results: readonly RunResult[],
+  header: SummaryHeader,
+  formats: OutputFormats,
+  extra: readonly ExtraFile[] = [],
+): void {
+  const directory = new OutputDirectory(path);
+  try {
+    directory.write('summary.json', toJson(summaryDocument(results, header)));
+    for (const result of results) {
+      const prefix = results.length === 1 ? '' : `${fileName(result.name)}.`;
+      for (const table of result.tables) {
+        if (formats.csv) directory.write(`${prefix}${table.spec.name}.csv`, tableToCsv(table));
+        if (formats.parquet) directory.write(`${prefix}${table.spec.name}.parquet`, tableToParquet(table));
+      }
+    }
+    for (const file of extra) directory.write(file.name, file.content);
+    directory.commit();
+  } finally {
+    directory.discard();
+  }
+}
+
+/** A name as a part of a file name: letters, digits, dot, dash and underscore. */
+export function fileName(name: string): string {
+  return name.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[.-]+/, '') || 'run';
+}

@@ -1,0 +1,118 @@
+import { closeSync, existsSync, lstatSync, mkdirSync, mkdtempSync, openSync, readdirSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+
+/** Output could not be written, for a reason that a user can act on. */
+export class OutputError extends Error {
+  /** Code of the system's error: ENOSPC, EACCES, … ; empty when the reason is ours. */
+  readonly code: string;
+
+  constructor(message: string, code = '') {
+    super(message);
+    this.name = 'OutputError';
+    this.code = code;
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOSPC: 'no space left on the device',
+  EDQUOT: 'the disk quota is used up',
+  EFBIG: 'the file would be too large for the file system',
+  EACCES: 'permission denied',
+  EPERM: 'operation not permitted',
+  EROFS: 'the file system is read-only',
+  ENOTDIR: 'a part of the path is not a directory',
+  EEXIST: 'a file with this name is in the way',
+  EISDIR: 'a directory with this name is in the way',
+  ENAMETOOLONG: 'the name is too long',
+  EMFILE: 'too many open files',
+  EIO: 'input/output error of the device',
+};
+
+/** An error of the file system as an OutputError that names the path; others unchanged. */
+export function toOutputError(error: unknown, path: string): Error {
+  if (error instanceof OutputError || !(error instanceof Error)) return error as Error;
+  const code = (error as NodeJS.ErrnoException).code;
+  if (typeof code !== 'string') return error;
+  return new OutputError(`cannot write ${path}: ${REASONS[code] ?? error.message}`, code);
+}
+
+/** File that marks a directory as made by this program, so that a new run may replace it. */
+const MARKER = 'summary.json';
+
+/**
+ * A directory of output files that appears whole or not at all: everything is written into a hidden sibling, which takes
+ * the final name in `commit`. An older output of the same name is replaced; a directory of anything else is refused.
+ */
+export class OutputDirectory {
+  readonly path: string;
+  private readonly shown: string;
+  private temporary = '';
+
+  constructor(path: string) {
+    this.shown = path;
+    this.path = resolve(path);
+    this.guard(() => {
+      if (existsSync(this.path)) this.checkReplaceable();
+      mkdirSync(dirname(this.path), { recursive: true });
+      this.temporary = mkdtempSync(join(dirname(this.path), `.${basename(this.path)}-`));
+    });
+  }
+
+  /** Writes a file from text or bytes, or from parts one after the other. */
+  write(name: string, content: string | Uint8Array | Iterable<string | Uint8Array>): void {
+    this.guard(() => {
+      const file = openSync(join(this.temporary, name), 'w');
+      try {
+        if (typeof content === 'string' || content instanceof Uint8Array) writeAll(file, content);
+        else for (const part of content) writeAll(file, part);
+      } finally {
+        closeSync(file);
+      }
+    }, name);
+  }
+
+  /** Gives the directory its name. */
+  commit(): void {
+    this.guard(() => {
+      const old = existsSync(this.path) ? `${this.temporary}-old` : undefined;
+      if (old !== undefined) renameSync(this.path, old);
+      try {
+        renameSync(this.temporary, this.path);
+      } catch (error) {
+        if (old !== undefined) renameSync(old, this.path);
+        throw error;
+      }
+      this.temporary = '';
+      if (old !== undefined) rmSync(old, { recursive: true, force: true });
+    });
+  }
+
+  /** Removes what was written so far; safe to call at any time, also after `commit`. */
+  discard(): void {
+    if (this.temporary !== '') rmSync(this.temporary, { recursive: true, force: true });
+    this.temporary = '';
+  }
+
+  private checkReplaceable(): void {
+    if (!lstatSync(this.path).isDirectory()) throw new OutputError(`cannot write ${this.shown}: a file with this name is in the way`, 'EEXIST');
+    const entries = readdirSync(this.path);
+    if (entries.length > 0 && !entries.includes(MARKER)) {
+      throw new OutputError(`will not replace ${this.shown}: it holds files that are not an earlier output`);
+    }
+  }
+
+  private guard(action: () => void, name = ''): void {
+    try {
+      action();
+    } catch (error) {
+      this.discard();
+      throw toOutputError(error, name === '' ? this.shown : join(this.shown, name));
+    }
+  }
+}
+
+/** Writes a whole part; a write may take fewer bytes than asked for. */
+function writeAll(file: number, content: string | Uint8Array): void {
+  const bytes = typeof content === 'string' ? Buffer.from(content, 'utf8') : content;
+  for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+}

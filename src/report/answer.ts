@@ -1,0 +1,49 @@
+import type { RunResult } from '../analysis/result.js';
+import { describeVerdict, list } from './format.js';
+
+/** The answer to the question of a scenario, for the terminal and the head of the report. */
+export interface Answer {
+  /** `all`: every run meets its objectives; `some`; `none`; `unjudged`: there are no objectives. */
+  readonly outcome: 'all' | 'some' | 'none' | 'unjudged';
+  /** One sentence. */
+  readonly headline: string;
+  /** One line a run that misses an objective, saying which and by what. */
+  readonly misses: readonly string[];
+}
+
+/** Says which runs met their objectives and why the others did not. */
+export function answer(results: readonly RunResult[]): Answer {
+  const judged = results.filter((result) => result.summary.verdicts.length > 0);
+  if (judged.length === 0) {
+    const what = results.length === 1 ? 'The run' : `All ${results.length} runs`;
+    return { outcome: 'unjudged', headline: `${what} finished; the scenario states no objectives.`, misses: [] };
+  }
+  const met = judged.filter((result) => result.summary.met);
+  const missed = judged.filter((result) => !result.summary.met);
+  const misses = missed.map((result) => {
+    const reasons = result.summary.verdicts.filter((verdict) => !verdict.met).map(describeVerdict);
+    return `${result.name} misses ${list(reasons)}`;
+  });
+  const outcome = missed.length === 0 ? 'all' : met.length === 0 ? 'none' : 'some';
+  return { outcome, headline: headline(met.map(nameOf), missed.map(nameOf), judged), misses };
+}
+
+function headline(met: readonly string[], missed: readonly string[], judged: readonly RunResult[]): string {
+  const count = judged[0]!.summary.verdicts.length;
+  const objectives = count === 1 ? 'the objective' : `all ${count} objectives`;
+  if (judged.length === 1) {
+    const met0 = judged[0]!.summary.verdicts.filter((verdict) => verdict.met).length;
+    return met.length === 1 ? `${met[0]} meets ${objectives}.` : `${missed[0]} meets ${met0} of ${count} objectives.`;
+  }
+  if (met.length === 0) return `No strategy meets ${objectives}.`;
+  const first = `${capitalize(list(met))} ${met.length === 1 ? 'meets' : 'meet'} ${objectives}`;
+  return missed.length === 0 ? `${first}.` : `${first}; ${list(missed)} ${missed.length === 1 ? 'does' : 'do'} not.`;
+}
+
+function nameOf(result: RunResult): string {
+  return result.name;
+}
+
+function capitalize(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
