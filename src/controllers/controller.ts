@@ -1,0 +1,187 @@
+import type { ApiRequest, ApiResponse, ResponseReceiver } from '../apiserver/request.js';
+import type { ProcessContext } from '../client/context.js';
+import type { ApiClient, WorkQueue, WorkQueueConsumer } from '../client/types.js';
+import type { Component, Simulation } from '../kernel/simulation.js';
+import type { Duration } from '../kernel/time.js';
+import { type DistributionSpec, sample } from '../random/distribution.js';
+import type { Stream } from '../random/stream.js';
+
+/** No responses: what the first call of `next` gets. */
+const NONE: readonly ApiResponse[] = [];
+
+/**
+ * One sync of one key, as a state machine: `next` gets the answers to the requests it returned last (none at first) and
+ * returns the requests to make now, all at once; null when it has finished. `error` afterwards means that the key is queued
+ * again rate limited, `requeueAfter` that it is queued again after that long.
+ */
+export abstract class Reconciliation {
+  error: string | undefined = undefined;
+  /** Nanoseconds; negative: no. */
+  requeueAfter: Duration = -1;
+  /** Queued again by the rate limiter although there was no error. */
+  requeueRateLimited = false;
+  abstract next(responses: readonly ApiResponse[]): readonly ApiRequest[] | null;
+
+  /** Ends with an error; for `return this.fail(…)`. */
+  protected fail(message: string): null {
+    this.error = message;
+    return null;
+  }
+}
+
+/** What a stage gives: requests to wait for, null at the end, undefined to go on with the next stage at once. */
+export type Step = readonly ApiRequest[] | null | undefined;
+
+/** A reconciliation written as numbered stages; `advance` sets `stage` to what follows. */
+export abstract class StagedReconciliation extends Reconciliation {
+  protected stage = 0;
+
+  next(responses: readonly ApiResponse[]): readonly ApiRequest[] | null {
+    let step = this.advance(responses);
+    while (step === undefined) step = this.advance(NONE);
+    return step;
+  }
+
+  protected abstract advance(responses: readonly ApiResponse[]): Step;
+}
+
+/** Makes the reconciliation of a key from the informers' caches; null when there is nothing to do. */
+export interface Reconciler {
+  reconcile(key: string): Reconciliation | null;
+}
+
+export interface ControllerOptions {
+  /** `deployment`, `replicaset`, …: names the sync cost in the profile and the work queue. */
+  readonly name: string;
+  readonly workers: number;
+  readonly client: ApiClient;
+  /** Failed tries after which a key is dropped; absent: never (the real default differs by controller). */
+  readonly maxRetries?: number;
+  /** Rate limiter of the queue, per item, nanoseconds. */
+  readonly baseDelay?: Duration;
+  readonly maximumDelay?: Duration;
+}
+
+const OP_SYNC = 1;
+/** Requests of one batch are told apart by the low part of the tag, workers by the rest. */
+const TAG_WORKER = 65536;
+
+/** A worker's sync in progress. */
+class Work {
+  key = '';
+  reconciliation: Reconciliation | null = null;
+  responses: ApiResponse[] = [];
+  outstanding = 0;
+}
+
+/**
+ * The workers of one controller: each takes a key from the work queue, pays the CPU time of a sync, then runs its
+ * reconciliation, waiting for the answers of each batch of requests (client-go controllers' `processNextWorkItem`).
+ */
+export class ControllerWorkers implements Component, ResponseReceiver, WorkQueueConsumer {
+  readonly name: string;
+  readonly queue: WorkQueue;
+  /** Syncs finished, and syncs that ended in an error. */
+  syncs = 0;
+  errors = 0;
+  private readonly simulation: Simulation;
+  private readonly target: number;
+  private readonly client: ApiClient;
+  private readonly syncCpu: DistributionSpec;
+  private readonly draws: Stream;
+  private readonly maxRetries: number;
+  private readonly work: Work[] = [];
+  private readonly idle: number[] = [];
+  private reconciler: Reconciler | null = null;
+
+  constructor(context: ProcessContext, options: ControllerOptions) {
+    const { syncCpu } = context.profile.controllers;
+    this.name = `${options.name}-controller`;
+    this.simulation = context.simulation;
+    this.target = context.simulation.add(this);
+    this.client = options.client;
+    this.syncCpu = syncCpu[options.name] ?? syncCpu['default'] ?? { kind: 'constant', value: 0 };
+    this.draws = context.randomness.stream(`${this.name}/sync`);
+    this.maxRetries = options.maxRetries ?? Number.POSITIVE_INFINITY;
+    for (let i = 0; i < options.workers; i++) {
+      this.work.push(new Work());
+      this.idle.push(options.workers - 1 - i);
+    }
+    this.queue = context.workQueue(options.name, this, options.baseDelay, options.maximumDelay);
+  }
+
+  /** Starts taking keys; `reconciler` decides what each needs. */
+  start(reconciler: Reconciler): void {
+    this.reconciler = reconciler;
+    this.workAvailable();
+  }
+
+  workAvailable(): void {
+    if (this.reconciler === null) return;
+    while (this.idle.length > 0) {
+      const key = this.queue.get();
+      if (key === undefined) return;
+      const worker = this.idle.pop()!;
+      this.work[worker]!.key = key;
+      this.simulation.schedule(sample(this.syncCpu, this.draws), this.target, OP_SYNC, worker);
+    }
+  }
+
+  handle(opcode: number, worker: number): void {
+    if (opcode !== OP_SYNC) return;
+    const work = this.work[worker]!;
+    work.reconciliation = this.reconciler!.reconcile(work.key);
+    work.responses = [];
+    if (work.reconciliation === null) this.finish(worker);
+    else this.advance(worker);
+  }
+
+  receive(tag: number, response: ApiResponse): void {
+    const worker = Math.floor(tag / TAG_WORKER);
+    const work = this.work[worker]!;
+    work.responses[tag % TAG_WORKER] = response;
+    if (--work.outstanding === 0) this.advance(worker);
+  }
+
+  private advance(worker: number): void {
+    const work = this.work[worker]!;
+    const requests = work.reconciliation!.next(work.responses);
+    if (requests === null) {
+      this.finish(worker);
+      return;
+    }
+    if (requests.length === 0) throw new Error(`${this.name}: reconciliation of ${work.key} returned an empty batch`);
+    work.responses = new Array<ApiResponse>(requests.length);
+    work.outstanding = requests.length;
+    for (let i = 0; i < requests.length; i++) this.client.request(requests[i]!, this, worker * TAG_WORKER + i);
+  }
+
+  private finish(worker: number): void {
+    const work = this.work[worker]!;
+    const { key, reconciliation } = work;
+    this.syncs++;
+    if (reconciliation?.error !== undefined) {
+      this.errors++;
+      if (this.queue.retries(key) < this.maxRetries) this.queue.addRateLimited(key);
+      else this.queue.forget(key);
+    } else {
+      if (reconciliation?.requeueRateLimited === true) this.queue.addRateLimited(key);
+      this.queue.forget(key);
+      if (reconciliation !== null && reconciliation.requeueAfter >= 0) this.queue.addAfter(key, reconciliation.requeueAfter);
+    }
+    work.reconciliation = null;
+    this.idle.push(worker);
+    this.queue.done(key);
+    this.workAvailable();
+  }
+}
+
+/** A request for one object; `extra` adds the rest. */
+export function objectRequest(
+  verb: ApiRequest['verb'],
+  resource: string,
+  object: { readonly metadata: { readonly namespace: string; readonly name: string } },
+  extra: Partial<ApiRequest> = {},
+): ApiRequest {
+  return { verb, resource, namespace: object.metadata.namespace, name: object.metadata.name, ...extra };
+}

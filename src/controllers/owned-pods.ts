@@ -1,0 +1,178 @@
+import { isPodActive, isPodReady, podCondition, type Pod } from '../api/core.js';
+import { controllerOf, keyOf, type Labels } from '../api/meta.js';
+import { matchesMap } from '../api/labels.js';
+import { SECOND, type Time } from '../kernel/time.js';
+import type { PodCounts } from './replica-set-policy.js';
+
+/** A pod that waits to be available: ready since `time`. */
+interface Waiting {
+  readonly time: Time;
+  readonly pod: Pod;
+}
+
+/**
+ * The pods of one controller with running counts, so that a sync need not look at all of them. Fed by informer events.
+ * Availability needs minReadySeconds and the clock: pods that are ready wait in order of their ready time until they count.
+ */
+export class OwnedPods {
+  /** Active pods by key, in order of arrival. */
+  readonly active = new Map<string, Pod>();
+  /** Pods that are not active: terminating or finished. */
+  readonly inactive = new Map<string, Pod>();
+  private ready = 0;
+  private labelled = 0;
+  private terminating = 0;
+  private templateLabels: Labels | undefined = undefined;
+  /** Ready pods not counted as available yet, a heap by ready time; entries of changed pods are skipped when they surface. */
+  private readonly waiting: Waiting[] = [];
+  private readonly availablePods = new Set<string>();
+
+  get isEmpty(): boolean {
+    return this.active.size === 0 && this.inactive.size === 0;
+  }
+
+  put(pod: Pod): void {
+    const key = keyOf(pod);
+    this.drop(key);
+    if (!isPodActive(pod)) {
+      this.active.delete(key);
+      this.inactive.set(key, pod);
+      if (pod.metadata.deletionTimestamp !== undefined) this.terminating++;
+      return;
+    }
+    this.active.set(key, pod);
+    if (this.templateLabels !== undefined && matchesMap(this.templateLabels, pod.metadata.labels)) this.labelled++;
+    if (!isPodReady(pod)) return;
+    this.ready++;
+    this.push({ time: readyTime(pod), pod });
+  }
+
+  remove(pod: Pod): void {
+    const key = keyOf(pod);
+    this.drop(key);
+    this.active.delete(key);
+    this.inactive.delete(key);
+  }
+
+  /** Counts at `now` for a template and minReadySeconds. */
+  counts(templateLabels: Labels, minReadySeconds: number, now: Time): PodCounts {
+    if (this.templateLabels !== templateLabels) this.countLabels(templateLabels);
+    this.settle(minReadySeconds, now);
+    return {
+      active: this.active.size,
+      fullyLabeled: this.labelled,
+      ready: this.ready,
+      available: this.availablePods.size,
+      terminating: this.terminating,
+    };
+  }
+
+  /** Active pods whose labels are not (all) those of the template: the only ones that a selector may no longer match. */
+  relabelled(templateLabels: Labels): readonly Pod[] {
+    if (this.templateLabels !== templateLabels) this.countLabels(templateLabels);
+    if (this.labelled === this.active.size) return [];
+    return [...this.active.values()].filter((pod) => !matchesMap(templateLabels, pod.metadata.labels));
+  }
+
+  /** Ready time of the pod that becomes available next; undefined when none waits. Call after `counts`. */
+  nextWaiting(): Time | undefined {
+    while (this.waiting.length > 0) {
+      const { pod, time } = this.waiting[0]!;
+      if (this.active.get(keyOf(pod)) === pod) return time;
+      this.pop();
+    }
+    return undefined;
+  }
+
+  /** Takes a pod out of the counts, keeping its place among the active ones for the version that follows. */
+  private drop(key: string): void {
+    const old = this.active.get(key);
+    if (old === undefined) {
+      if (this.inactive.get(key)?.metadata.deletionTimestamp !== undefined) this.terminating--;
+      this.inactive.delete(key);
+      return;
+    }
+    if (isPodReady(old)) this.ready--;
+    this.availablePods.delete(key);
+    if (this.templateLabels !== undefined && matchesMap(this.templateLabels, old.metadata.labels)) this.labelled--;
+  }
+
+  private countLabels(labels: Labels): void {
+    this.templateLabels = labels;
+    this.labelled = 0;
+    for (const pod of this.active.values()) if (matchesMap(labels, pod.metadata.labels)) this.labelled++;
+  }
+
+  private settle(minReadySeconds: number, now: Time): void {
+    while (this.waiting.length > 0) {
+      const { time, pod } = this.waiting[0]!;
+      if (minReadySeconds > 0 && time + minReadySeconds * SECOND > now) return;
+      const key = keyOf(pod);
+      if (this.active.get(key) === pod) this.availablePods.add(key);
+      this.pop();
+    }
+  }
+
+  private push(entry: Waiting): void {
+    const heap = this.waiting;
+    let hole = heap.length;
+    heap.push(entry);
+    while (hole > 0) {
+      const parent = (hole - 1) >> 1;
+      if (heap[parent]!.time <= entry.time) break;
+      heap[hole] = heap[parent]!;
+      hole = parent;
+    }
+    heap[hole] = entry;
+  }
+
+  private pop(): void {
+    const heap = this.waiting;
+    const last = heap.pop()!;
+    const size = heap.length;
+    if (size === 0) return;
+    let hole = 0;
+    for (;;) {
+      let child = 2 * hole + 1;
+      if (child >= size) break;
+      if (child + 1 < size && heap[child + 1]!.time < heap[child]!.time) child++;
+      if (heap[child]!.time >= last.time) break;
+      heap[hole] = heap[child]!;
+      hole = child;
+    }
+    heap[hole] = last;
+  }
+}
+
+function readyTime(pod: Pod): Time {
+  return podCondition(pod, 'Ready')?.lastTransitionTime ?? 0;
+}
+
+/** Owned pods by the uid of their controller. */
+export class PodsByController {
+  private readonly byUid = new Map<string, OwnedPods>();
+
+  get(uid: string): OwnedPods {
+    let pods = this.byUid.get(uid);
+    if (pods === undefined) {
+      pods = new OwnedPods();
+      this.byUid.set(uid, pods);
+    }
+    return pods;
+  }
+
+  put(pod: Pod): void {
+    const uid = controllerOf(pod)?.uid;
+    if (uid !== undefined) this.get(uid).put(pod);
+  }
+
+  /** Forgets a pod; the record of its controller goes with the last one. */
+  remove(pod: Pod): void {
+    const uid = controllerOf(pod)?.uid;
+    if (uid === undefined) return;
+    const pods = this.byUid.get(uid);
+    if (pods === undefined) return;
+    pods.remove(pod);
+    if (pods.isEmpty) this.byUid.delete(uid);
+  }
+}
