@@ -79,6 +79,11 @@ export class Process implements ProcessContext, InformerFactory {
     return queue;
   }
 
+  /** Puts the client-side limits of all clients in force, or lifts them. */
+  setLimited(limited: boolean): void {
+    for (const client of this.clients) client.limited = limited;
+  }
+
   /** Starts all informers that were asked for. */
   start(): void {
     for (const informer of this.byResource.values()) informer.start();

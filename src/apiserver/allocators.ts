@@ -1,0 +1,66 @@
+import type { Simulation } from '../kernel/simulation.js';
+import type { Time } from '../kernel/time.js';
+import type { KeyedDraws, Randomness, Stream } from '../random/stream.js';
+import type { RegistryContext } from './registry.js';
+
+/** The alphabet of random name parts: no vowels, no look-alikes (apimachinery util/rand). */
+const NAME_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789';
+const NODE_PORT_FIRST = 30000;
+const NODE_PORT_COUNT = 2768;
+/** Service addresses: 10.96.0.0/12, the range kubeadm configures. */
+const SERVICE_NETWORK = 0x0a600000;
+const SERVICE_ADDRESSES = 2 ** 20;
+
+/** Identifiers and addresses as the API servers of one cluster hand them out: deterministic, never twice. */
+export class Allocators implements RegistryContext {
+  private readonly simulation: Simulation;
+  private readonly uids: KeyedDraws;
+  private readonly names: Stream;
+  private readonly addresses: Stream;
+  private readonly usedAddresses = new Set<number>();
+  private readonly usedPorts = new Set<number>();
+  private count = 0;
+
+  constructor(simulation: Simulation, randomness: Randomness) {
+    this.simulation = simulation;
+    this.uids = randomness.keyed('uids');
+    this.names = randomness.stream('kube-apiserver/names');
+    this.addresses = randomness.stream('kube-apiserver/addresses');
+  }
+
+  get now(): Time {
+    return this.simulation.now;
+  }
+
+  newUid(): string {
+    const key = this.count++;
+    let hex = '';
+    for (let k = 0; k < 4; k++) hex += Math.floor(this.uids.uniform(key, k) * 4294967296).toString(16).padStart(8, '0');
+    // Version 4, variant 1, as Go's uuid package makes them.
+    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+  }
+
+  newNameSuffix(): string {
+    let suffix = '';
+    for (let i = 0; i < 5; i++) suffix += NAME_ALPHABET[this.names.integer(NAME_ALPHABET.length)]!;
+    return suffix;
+  }
+
+  newClusterIP(): string {
+    let offset = 0;
+    do offset = 1 + this.addresses.integer(SERVICE_ADDRESSES - 2);
+    while (this.usedAddresses.has(offset));
+    this.usedAddresses.add(offset);
+    const address = SERVICE_NETWORK + offset;
+    return `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;
+  }
+
+  newNodePort(): number {
+    if (this.usedPorts.size === NODE_PORT_COUNT) throw new Error('all node ports are in use');
+    let port = 0;
+    do port = NODE_PORT_FIRST + this.addresses.integer(NODE_PORT_COUNT);
+    while (this.usedPorts.has(port));
+    this.usedPorts.add(port);
+    return port;
+  }
+}

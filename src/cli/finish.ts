@@ -1,0 +1,38 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import type { RunResult } from '../analysis/result.js';
+import { type SummaryHeader, summaryDocument, toJson } from '../export/summary.js';
+import { fileName, writeOutputs } from '../export/files.js';
+import { renderReport } from '../report/html.js';
+import type { TerminalOptions } from '../report/terminal.js';
+import type { Scenario } from '../scenario/types.js';
+import { VERSION } from '../version.js';
+import type { RunFlags } from './program.js';
+import type { Terminal } from './terminal.js';
+
+/** Writes the results of a command and prints its answer: the table, or `summary.json` with `--json`. */
+export function finish(
+  scenario: Scenario,
+  results: readonly RunResult[],
+  flags: RunFlags,
+  terminal: Terminal,
+  table: (options: TerminalOptions) => string,
+): void {
+  const header: SummaryHeader = { toolVersion: VERSION, scenarioHash: scenarioHash(scenario) };
+  const directory = flags.out ?? join('reports', fileName(scenario.name));
+  const report = renderReport(results, header);
+  writeOutputs(directory, results, header, { csv: true, parquet: true }, [{ name: 'report.html', content: report }]);
+  if (flags.json === true) terminal.stdout.write(toJson(summaryDocument(results, header)));
+  else {
+    const { stdout } = terminal;
+    const capable = stdout.isTTY === true;
+    stdout.write(table({ unicode: capable, color: capable && process.env['NO_COLOR'] === undefined }));
+  }
+  if (flags.quiet !== true) terminal.stderr.write(`Results: ${directory} (open report.html in a browser)\n`);
+}
+
+/** Hash of a scenario with all that it names, apart from where in which file it stands. */
+function scenarioHash(scenario: Scenario): string {
+  const text = JSON.stringify(scenario, (key, value: unknown) => (key === 'position' || key === 'findings' ? undefined : value));
+  return createHash('sha256').update(text).digest('hex');
+}

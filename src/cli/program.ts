@@ -1,0 +1,112 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { OutputError } from '../export/output-directory.js';
+import { isInputError } from '../scenario/input-error.js';
+import { VERSION } from '../version.js';
+import { compare } from './compare.js';
+import { runOne } from './run.js';
+import { schema } from './schema.js';
+import { EXIT_FAILED, EXIT_INPUT, EXIT_INTERRUPTED, EXIT_OK, Interrupted, type Terminal, UsageError } from './terminal.js';
+import { validate } from './validate.js';
+
+/** Options that all commands which simulate share. */
+export interface RunFlags {
+  readonly seed?: string;
+  readonly out?: string;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly eventList?: string;
+  readonly strategy?: string;
+}
+
+/** Parses arguments, runs the command, turns every failure into a message and an exit code. */
+export async function runCommandLine(args: readonly string[], terminal: Terminal): Promise<number> {
+  let exitCode = EXIT_OK;
+  const program = buildProgram(terminal, (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    return report(error, terminal);
+  }
+}
+
+function report(error: unknown, terminal: Terminal): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_INPUT;
+  if (error instanceof Interrupted) {
+    terminal.stderr.write(`${error.message}\n`);
+    return EXIT_INTERRUPTED;
+  }
+  if (isInputError(error) || error instanceof UsageError) {
+    terminal.stderr.write(`${error.toString().replace(/^Error: /, '')}\n`);
+    return EXIT_INPUT;
+  }
+  if (error instanceof OutputError) {
+    terminal.stderr.write(`towtank: ${error.message}\n`);
+    return EXIT_FAILED;
+  }
+  const message = error instanceof Error ? (process.env['TOWTANK_DEBUG'] === undefined ? error.message : error.stack) : String(error);
+  terminal.stderr.write(`towtank: the run failed: ${message}\n`);
+  return EXIT_FAILED;
+}
+
+function seedArgument(value: string): string {
+  if (value === '') throw new InvalidArgumentError('a seed is a number or any text that is not empty');
+  return value;
+}
+
+function withRunFlags(command: Command): Command {
+  return command
+    .option('--seed <seed>', 'seed of all random streams; the same seed gives the same bytes', seedArgument)
+    .option('--out <directory>', 'where to write the results (default: reports/<name of the scenario>)')
+    .option('--json', 'print summary.json instead of the table')
+    .option('--quiet', 'no progress bar, no messages')
+    .addOption(
+      new Option('--event-list <name>', 'order of events: same results, other speed').choices(['ladder', 'heap', 'fastpriorityqueue']),
+    );
+}
+
+function buildProgram(terminal: Terminal, exit: (code: number) => void): Command {
+  const program = new Command('towtank');
+  program
+    .description('A deterministic discrete-event performance simulator of the whole Kubernetes control plane.')
+    .version(VERSION)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.stdout.write(text),
+      writeErr: (text) => terminal.stderr.write(text),
+    })
+    .showHelpAfterError('(towtank --help shows all commands)')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  towtank compare scenarios/strategies.yaml            which rollout strategy meets the objectives?
+  towtank run scenarios/strategies.yaml --strategy ramped
+  towtank validate my-manifests.yaml                   would towtank (and the API server) take this file?
+  towtank schema > scenario.schema.json                completion and checks in your editor
+
+Exit codes: 0 fine, 1 an objective was missed or the run failed, 2 bad input, 130 interrupted.`,
+    );
+  withRunFlags(program.command('run').argument('<scenario>', 'scenario file (YAML)'))
+    .description('Simulate one scenario and judge it by its objectives.')
+    .option('--strategy <name>', 'which strategy of the scenario to roll out with (default: the first)')
+    .addHelpText('after', '\nExample:\n  towtank run scenarios/strategies.yaml --strategy canary --seed 2 --out /tmp/canary')
+    .action(async (file: string, flags: RunFlags) => exit(await runOne(file, flags, terminal)));
+  withRunFlags(program.command('compare').argument('<scenario>', 'scenario file with a rollout and its strategies'))
+    .description('Roll the same change out with every strategy of the scenario, same seed and random streams, and compare.')
+    .addHelpText('after', '\nExample:\n  towtank compare scenarios/strategies.yaml --json | jq .met')
+    .action(async (file: string, flags: RunFlags) => exit(await compare(file, flags, terminal)));
+  program
+    .command('validate')
+    .argument('<file...>', 'scenario files, or Kubernetes manifests, Lists and dumps')
+    .description('Check files without simulating anything.')
+    .addHelpText('after', '\nExample:\n  kubectl get deploy,svc -o yaml > dump.yaml && towtank validate dump.yaml')
+    .action((files: string[]) => exit(validate(files, terminal)));
+  program
+    .command('schema')
+    .description('Print the JSON Schema of scenario files, for editors.')
+    .action(() => exit(schema(terminal)));
+  return program;
+}

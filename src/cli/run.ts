@@ -1,0 +1,37 @@
+import { renderRun } from '../report/terminal.js';
+import { loadScenario } from '../scenario/index.js';
+import type { StrategySpec } from '../scenario/types.js';
+import { nearestName } from '../api/nearest.js';
+import { finish } from './finish.js';
+import type { RunFlags } from './program.js';
+import { Progress } from './progress.js';
+import { simulate } from './simulate.js';
+import { EXIT_FAILED, EXIT_OK, type Terminal, UsageError } from './terminal.js';
+
+/** `towtank run SCENARIO`: one simulation, judged by the scenario's objectives. */
+export async function runOne(file: string, flags: RunFlags, terminal: Terminal): Promise<number> {
+  const scenario = loadScenario(file, flags.seed === undefined ? {} : { seed: flags.seed });
+  const strategy = chooseStrategy(scenario.rollout?.strategies ?? [], flags.strategy, file);
+  const progress = new Progress(terminal, flags, 1);
+  try {
+    progress.begin(strategy?.name ?? scenario.name);
+    const result = await simulate(scenario, flags, progress, strategy === undefined ? {} : { strategy });
+    progress.stop();
+    finish(scenario, [result], flags, terminal, (options) => renderRun(result, options));
+    return result.summary.met ? EXIT_OK : EXIT_FAILED;
+  } finally {
+    progress.stop();
+  }
+}
+
+function chooseStrategy(strategies: readonly StrategySpec[], wanted: string | undefined, file: string): StrategySpec | undefined {
+  if (wanted === undefined) return strategies[0];
+  const found = strategies.find((strategy) => strategy.name === wanted);
+  if (found !== undefined) return found;
+  const names = strategies.map((strategy) => strategy.name);
+  if (names.length === 0) throw new UsageError(`${file}: the scenario has no rollout, so there is no strategy "${wanted}"`);
+  const nearest = nearestName(wanted, names);
+  throw new UsageError(
+    `${file}: there is no strategy "${wanted}"${nearest === undefined ? '' : `; did you mean "${nearest}"?`} (the scenario has: ${names.join(', ')})`,
+  );
+}

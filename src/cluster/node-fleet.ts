@@ -1,0 +1,75 @@
+import type { Node, Pod, Service } from '../api/core.js';
+import type { EndpointSlice } from '../api/workloads.js';
+import type { NodeFleet } from '../apiserver/connections.js';
+import type { Simulation } from '../kernel/simulation.js';
+import type { Kubelets } from '../node/kubelets.js';
+import type { KubeProxies } from '../node/kube-proxy.js';
+
+/** The nodes as the API servers see them: hands watch events on to kubelets and kube-proxies. */
+export class Fleet implements NodeFleet {
+  readonly size: number;
+  private readonly simulation: Simulation;
+  private readonly indexes = new Map<string, number>();
+  private readonly hosts: readonly number[];
+  private readonly kubelets: Kubelets;
+  private readonly proxies: KubeProxies;
+  /** Pods each kubelet has been told of, by uid: what a new list is compared with. */
+  private readonly known: (Map<string, Pod> | undefined)[];
+
+  constructor(
+    simulation: Simulation,
+    nodes: readonly Node[],
+    hosts: readonly number[],
+    kubelets: Kubelets,
+    proxies: KubeProxies,
+  ) {
+    this.simulation = simulation;
+    this.size = nodes.length;
+    this.hosts = hosts;
+    this.kubelets = kubelets;
+    this.proxies = proxies;
+    this.known = new Array(nodes.length).fill(undefined);
+    nodes.forEach((node, i) => {
+      this.indexes.set(node.metadata.name, i);
+    });
+  }
+
+  indexOf(nodeName: string): number | undefined {
+    return this.indexes.get(nodeName);
+  }
+
+  hostOf(node: number): number {
+    return this.hosts[node]!;
+  }
+
+  podChanged(node: number, pod: Pod): void {
+    let known = this.known[node];
+    if (known === undefined) {
+      known = new Map();
+      this.known[node] = known;
+    }
+    known.set(pod.metadata.uid, pod);
+    this.kubelets.podChanged(node, pod);
+  }
+
+  podRemoved(node: number, pod: Pod): void {
+    this.known[node]?.delete(pod.metadata.uid);
+    this.kubelets.podRemoved(node, pod);
+  }
+
+  podsListed(node: number, pods: readonly Pod[]): void {
+    const listed = new Set(pods.map((pod) => pod.metadata.uid));
+    for (const pod of [...(this.known[node]?.values() ?? [])]) {
+      if (!listed.has(pod.metadata.uid)) this.podRemoved(node, pod);
+    }
+    for (const pod of pods) this.podChanged(node, pod);
+  }
+
+  endpointSliceChanged(slice: EndpointSlice, removed: boolean): void {
+    this.proxies.endpointSliceChanged(slice, removed, this.simulation.now);
+  }
+
+  serviceChanged(service: Service, removed: boolean): void {
+    this.proxies.serviceChanged(service, removed, this.simulation.now);
+  }
+}

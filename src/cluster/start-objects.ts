@@ -1,0 +1,106 @@
+import type { Node } from '../api/core.js';
+import { keyOf, type KubernetesObject, type ObjectMeta } from '../api/meta.js';
+import { infoOfKind } from '../api/resources.js';
+import type { Deployment, Lease } from '../api/workloads.js';
+import { typicalBytes } from '../apiserver/object-size.js';
+import { decide, type RegistryContext } from '../apiserver/registry.js';
+import type { ObjectName, Scenario } from '../scenario/types.js';
+
+/** One stored object of the start state. */
+export interface StartObject {
+  readonly resource: string;
+  /** `namespace/name` or `name`. */
+  readonly key: string;
+  readonly object: KubernetesObject;
+  readonly bytes: number;
+}
+
+const SYSTEM_NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
+const LEASE_DURATION_SECONDS = 40;
+
+/**
+ * What etcd holds when the simulation begins: namespaces, registered nodes with their leases, and the objects of the
+ * scenario's manifests, all as the API server would have stored them. Scalings that the timeline asks for at 0 s are part of
+ * the start.
+ */
+export function startObjects(scenario: Scenario, registry: RegistryContext): StartObject[] {
+  const objects: StartObject[] = [];
+  const namespaces = new Set(SYSTEM_NAMESPACES);
+  for (const object of scenario.objects) if (object.metadata.namespace !== '') namespaces.add(object.metadata.namespace);
+  for (const object of scenario.objects) if (object.kind === 'Namespace') namespaces.delete(object.metadata.name);
+  for (const name of namespaces) store(objects, namespaceObject(name), registry);
+  for (const node of scenario.cluster.nodes) {
+    store(objects, readyNode(node), registry);
+    store(objects, nodeLease(node.metadata.name), registry);
+  }
+  const replicas = startReplicas(scenario);
+  for (const object of scenario.objects) {
+    const wanted = object.kind === 'Deployment' ? replicas.get(keyOf(object)) : undefined;
+    if (wanted === undefined) store(objects, object, registry);
+    else {
+      const deployment = object as Deployment;
+      store(objects, { ...deployment, spec: { ...deployment.spec, replicas: wanted } } as Deployment, registry);
+    }
+  }
+  return objects;
+}
+
+/** Whether a timeline action is already part of the start state. */
+export function isStartAction(action: Scenario['timeline'][number]): boolean {
+  return action.action === 'scale' && action.at === 0;
+}
+
+function startReplicas(scenario: Scenario): Map<string, number> {
+  const replicas = new Map<string, number>();
+  for (const action of scenario.timeline) {
+    if (action.action === 'scale' && action.at === 0) replicas.set(deploymentKey(action.deployment), action.replicas);
+  }
+  return replicas;
+}
+
+function deploymentKey(name: ObjectName): string {
+  return `${name.namespace}/${name.name}`;
+}
+
+function store(objects: StartObject[], object: KubernetesObject, registry: RegistryContext): void {
+  const info = infoOfKind(object.apiVersion, object.kind);
+  if (info === undefined) return;
+  const { namespace, name } = object.metadata;
+  const decision = decide({ verb: 'create', resource: info.resource, namespace, name, body: object }, undefined, registry);
+  if (decision.kind !== 'put') return;
+  const stored = decision.object;
+  objects.push({ resource: info.resource, key: keyOf(stored), object: stored, bytes: typicalBytes(info.resource, stored) });
+}
+
+function metadata(name: string, namespace = ''): ObjectMeta {
+  return { name, namespace, uid: '', resourceVersion: 0, generation: 1, creationTimestamp: 0 };
+}
+
+function namespaceObject(name: string): KubernetesObject {
+  return { apiVersion: 'v1', kind: 'Namespace', metadata: metadata(name) };
+}
+
+/** A node that has been up for a while: Ready, without pressure. */
+function readyNode(node: Node): Node {
+  const has = new Set(node.status.conditions?.map((condition) => condition.type));
+  const normal = (type: string, reason: string) => ({ type, status: 'False' as const, reason, lastHeartbeatTime: 0, lastTransitionTime: 0 });
+  const conditions = [
+    ...(node.status.conditions ?? []),
+    ...(has.has('MemoryPressure') ? [] : [normal('MemoryPressure', 'KubeletHasSufficientMemory')]),
+    ...(has.has('DiskPressure') ? [] : [normal('DiskPressure', 'KubeletHasNoDiskPressure')]),
+    ...(has.has('PIDPressure') ? [] : [normal('PIDPressure', 'KubeletHasSufficientPID')]),
+    ...(has.has('Ready')
+      ? []
+      : [{ type: 'Ready', status: 'True' as const, reason: 'KubeletReady', lastHeartbeatTime: 0, lastTransitionTime: 0 }]),
+  ];
+  return { ...node, status: { ...node.status, conditions } };
+}
+
+function nodeLease(name: string): Lease {
+  return {
+    apiVersion: 'coordination.k8s.io/v1',
+    kind: 'Lease',
+    metadata: metadata(name, 'kube-node-lease'),
+    spec: { holderIdentity: name, leaseDurationSeconds: LEASE_DURATION_SECONDS, renewTime: 0 },
+  };
+}
