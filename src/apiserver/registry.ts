@@ -137,7 +137,7 @@ function decideUpdate(request: ApiRequest, current: WithSpecAndStatus, context: 
   const spec = statusOnly || wanted.spec === undefined || equal(wanted.spec, current.spec) ? current.spec : wanted.spec;
   const status = statusOnly ? wanted.status : current.status;
   const metadata: ObjectMeta = {
-    ...(statusOnly ? current.metadata : wanted.metadata),
+    ...(statusOnly ? statusMetadata(current, wanted) : wanted.metadata),
     uid: current.metadata.uid,
     creationTimestamp: current.metadata.creationTimestamp,
     resourceVersion: current.metadata.resourceVersion,
@@ -154,6 +154,14 @@ function decideUpdate(request: ApiRequest, current: WithSpecAndStatus, context: 
     return { kind: 'delete', object, expectedRevision: current.metadata.resourceVersion };
   }
   return { kind: 'put', object, expectedRevision: current.metadata.resourceVersion };
+}
+
+/** Metadata after a status write: annotations may change with it (the Deployment controller keeps the revision there), the rest not. */
+function statusMetadata(current: KubernetesObject, wanted: KubernetesObject): ObjectMeta {
+  const { annotations } = wanted.metadata;
+  return annotations === undefined || annotations === current.metadata.annotations
+    ? current.metadata
+    : { ...current.metadata, annotations };
 }
 
 /** An object being deleted goes when its last finalizer does; a pod's grace period is ended by the kubelet's own DELETE. */

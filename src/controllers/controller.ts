@@ -1,8 +1,9 @@
 import type { ApiRequest, ApiResponse, ResponseReceiver } from '../apiserver/request.js';
 import type { ProcessContext } from '../client/context.js';
-import type { ApiClient, WorkQueue, WorkQueueConsumer } from '../client/types.js';
+import type { ApiClient, Informer, WorkQueue, WorkQueueConsumer } from '../client/types.js';
+import type { KubernetesObject } from '../api/meta.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
-import type { Duration } from '../kernel/time.js';
+import { type Duration, MILLISECOND } from '../kernel/time.js';
 import { type DistributionSpec, sample } from '../random/distribution.js';
 import type { Stream } from '../random/stream.js';
 
@@ -62,6 +63,10 @@ export interface ControllerOptions {
   readonly maximumDelay?: Duration;
 }
 
+/** How often a controller looks whether its caches are filled before it starts work (cache.WaitForCacheSync). */
+const SYNC_POLL: Duration = 100 * MILLISECOND;
+const OP_POLL = 2;
+
 const OP_SYNC = 1;
 /** Requests of one batch are told apart by the low part of the tag, workers by the rest. */
 const TAG_WORKER = 65536;
@@ -93,6 +98,8 @@ export class ControllerWorkers implements Component, ResponseReceiver, WorkQueue
   private readonly work: Work[] = [];
   private readonly idle: number[] = [];
   private reconciler: Reconciler | null = null;
+  private informers: readonly Informer<KubernetesObject>[] = [];
+  private started = false;
 
   constructor(context: ProcessContext, options: ControllerOptions) {
     const { syncCpu } = context.profile.controllers;
@@ -110,14 +117,15 @@ export class ControllerWorkers implements Component, ResponseReceiver, WorkQueue
     this.queue = context.workQueue(options.name, this, options.baseDelay, options.maximumDelay);
   }
 
-  /** Starts taking keys; `reconciler` decides what each needs. */
-  start(reconciler: Reconciler): void {
+  /** Starts taking keys as soon as the informers are synced; `reconciler` decides what each key needs. */
+  start(reconciler: Reconciler, informers: readonly Informer<KubernetesObject>[]): void {
     this.reconciler = reconciler;
-    this.workAvailable();
+    this.informers = informers;
+    this.simulation.schedule(0, this.target, OP_POLL);
   }
 
   workAvailable(): void {
-    if (this.reconciler === null) return;
+    if (!this.started) return;
     while (this.idle.length > 0) {
       const key = this.queue.get();
       if (key === undefined) return;
@@ -128,7 +136,12 @@ export class ControllerWorkers implements Component, ResponseReceiver, WorkQueue
   }
 
   handle(opcode: number, worker: number): void {
-    if (opcode !== OP_SYNC) return;
+    if (opcode === OP_POLL) {
+      this.started = this.informers.every((informer) => informer.synced);
+      if (this.started) this.workAvailable();
+      else this.simulation.schedule(SYNC_POLL, this.target, OP_POLL);
+      return;
+    }
     const work = this.work[worker]!;
     work.reconciliation = this.reconciler!.reconcile(work.key);
     work.responses = [];

@@ -40,7 +40,7 @@ export class DeploymentController implements Reconciler {
     this.deployments.addEventHandler(new DeploymentHandler(this.workers.queue));
     this.replicaSets.addEventHandler(new ReplicaSetHandler(this));
     pods.addEventHandler(new PodHandler(this));
-    this.workers.start(this);
+    this.workers.start(this, [this.deployments, this.replicaSets, pods]);
   }
 
   get queue(): WorkQueue {

@@ -73,7 +73,7 @@ export class EndpointSliceController implements Reconciler {
     this.services.addEventHandler(new ServiceHandler(this));
     this.pods.addEventHandler(new PodHandler(this));
     slices.addEventHandler(new SliceHandler(this));
-    this.workers.start(this);
+    this.workers.start(this, [this.services, this.pods, this.nodes, slices]);
   }
 
   get queue(): WorkQueue {

@@ -55,7 +55,7 @@ export class ReplicaSetController implements Reconciler {
     this.workers = new ControllerWorkers(context, { name: kind.name, workers: WORKERS, client });
     this.sets.addEventHandler(new SetHandler(this));
     this.podInformer.addEventHandler(new PodHandler(this));
-    this.workers.start(this);
+    this.workers.start(this, [this.sets, this.podInformer]);
   }
 
   get queue(): WorkQueue {
