@@ -135,7 +135,11 @@ export class ApiServer implements Component, EtcdReceiver, EtcdWatchReceiver {
 
   private arrive(slot: number): void {
     const call = this.calls.get(slot);
-    if (call.abandoned || !this.up) return;
+    if (!this.up) {
+      // The process died while the request was on its way: nobody listens on the port.
+      this.connections.connectionLost(this, call, slot);
+      return;
+    }
     call.arrivedAt = this.simulation.now;
     this.inFlight.add(slot);
     const { maxRequestsInFlight, maxMutatingRequestsInFlight } = this.profile.apiServer;

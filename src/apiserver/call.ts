@@ -25,8 +25,6 @@ export class Call {
   deleting = false;
   /** Times the transaction was tried again because the object had changed meanwhile. */
   conflicts = 0;
-  /** Given up by its client or its server: whatever still arrives for it is ignored. */
-  abandoned = false;
 
   constructor(request: ApiRequest, user: string, clientHost: number, receiver: ResponseReceiver, tag: number) {
     this.request = request;
