@@ -18,8 +18,8 @@ import type { Connections } from './connections.js';
 
 const OP_ARRIVE = 1;
 const OP_CPU_DONE = 2;
-const OP_FAN_OUT_DONE = 3;
-const OP_RETRY_WATCH = 4;
+const OP_RETRY_WATCH = 3;
+const OP_RETRY_FILL = 4;
 
 const REGISTRY = '/registry/';
 /** Bytes of HTTP/2 headers and framing of a request or response. */
@@ -72,6 +72,8 @@ export class ApiServer implements Component, EtcdReceiver, EtcdWatchReceiver {
   private readonly waitingWrites = new Fifo<number>();
   /** Raised at each restart, so that answers of etcd to an earlier life are ignored. */
   private life = 0;
+  /** Fills the caches while the process starts. */
+  private filler: CacheFiller | null = null;
 
   constructor(options: ApiServerOptions) {
     this.index = options.index;
@@ -85,7 +87,7 @@ export class ApiServer implements Component, EtcdReceiver, EtcdWatchReceiver {
     this.connections = options.connections;
     this.stream = options.randomness.stream(`${this.name}/cpu`);
     this.target = this.simulation.add(this);
-    this.cpu = new CpuPool(this.simulation, this.target, options.profile.apiServer.cores);
+    this.cpu = new CpuPool(this.simulation, this.target, OP_CPU_DONE, options.profile.apiServer.cores);
     for (const info of resources()) {
       const cache = new WatchCache(info.resource);
       this.caches.set(info.resource, cache);
@@ -115,15 +117,16 @@ export class ApiServer implements Component, EtcdReceiver, EtcdWatchReceiver {
       case OP_ARRIVE:
         this.arrive(argument);
         return;
-      case OP_CPU_DONE:
-        this.cpu.finished();
-        if (this.up && argument !== CpuPool.BACKGROUND) this.execute(argument);
+      case OP_CPU_DONE: {
+        const slot = this.cpu.finish(argument);
+        if (slot >= 0) this.execute(slot);
         return;
-      case OP_FAN_OUT_DONE:
-        this.cpu.finished();
-        return;
+      }
       case OP_RETRY_WATCH:
         if (this.up && Math.floor(argument / 1024) === this.life) this.openEtcdWatch(argument % 1024);
+        return;
+      case OP_RETRY_FILL:
+        if (this.filler !== null) this.fill(this.filler, argument);
         return;
       default:
         throw new Error(`${this.name}: unknown opcode ${opcode}`);
@@ -156,7 +159,7 @@ export class ApiServer implements Component, EtcdReceiver, EtcdWatchReceiver {
     else this.reading++;
     let cost = sample(this.costOf(call.request), this.stream);
     if (call.request.verb === 'list') cost += this.cache(call.request.resource).objects.size * this.profile.apiServer.listObjectCpu;
-    this.cpu.request(cost, OP_CPU_DONE, slot);
+    this.cpu.request(cost, slot);
   }
 
   private costOf(request: ApiRequest): DistributionSpec {
@@ -311,7 +314,7 @@ export class ApiServer implements Component, EtcdReceiver, EtcdWatchReceiver {
     const receivers = this.connections.dispatch(this, record, bytes);
     if (receivers === 0) return;
     const { watchEventCpu, encodeNanosecondsPerByte } = this.profile.apiServer;
-    this.cpu.request(receivers * watchEventCpu + bytes * encodeNanosecondsPerByte, OP_FAN_OUT_DONE, CpuPool.BACKGROUND);
+    this.cpu.request(receivers * watchEventCpu + bytes * encodeNanosecondsPerByte, CpuPool.BACKGROUND);
   }
 
   /** The server's process dies: connections break, calls in flight are lost, caches are gone. */
@@ -329,18 +332,62 @@ export class ApiServer implements Component, EtcdReceiver, EtcdWatchReceiver {
     this.connections.serverLost(this);
   }
 
-  /** The process is back with caches filled from a peer's or etcd's current state. */
-  heal(state: Iterable<readonly [WatchCache, number]>): void {
-    if (this.up) return;
+  /** The process starts again: it lists every resource from etcd, then serves. */
+  heal(): void {
+    if (this.up || this.filler !== null) return;
+    this.filler = new CacheFiller(this, this.cacheList.length);
+    for (let i = 0; i < this.cacheList.length; i++) this.fill(this.filler, i);
+  }
+
+  /** Asks etcd for all objects of a resource. */
+  fill(filler: CacheFiller, index: number): void {
+    this.etcd.request({ op: 'range', key: `${REGISTRY}${this.cacheList[index]!.resource}/`, prefix: true }, filler, index);
+  }
+
+  /** A list from etcd for a watch cache has come. */
+  filled(index: number, response: EtcdResponse): void {
+    const cache = this.cacheList[index]!;
+    const skip = REGISTRY.length + cache.resource.length + 1;
+    const objects = (response.kvs ?? []).map((kv) => [kv.key.slice(skip), objectOf(kv)!] as const);
+    cache.replace(objects, response.revision);
+  }
+
+  /** All watch caches are filled. */
+  ready(): void {
+    this.filler = null;
     this.up = true;
-    for (const [peer, revision] of state) this.cache(peer.resource).replace(peer.objects, revision);
     this.start();
     this.connections.serverBack();
+  }
+
+  /** Tries a failed list again after a pause. */
+  retryFill(index: number): void {
+    this.simulation.schedule(WATCH_RETRY, this.target, OP_RETRY_FILL, index);
   }
 
   /** Bytes of a watch event on the wire. */
   recordBytes(record: WatchRecord): number {
     return HEADER_BYTES + typicalBytes(record.resource, record.object);
+  }
+}
+
+/** Collects the lists that fill the watch caches of a starting API server. */
+class CacheFiller implements EtcdReceiver {
+  private readonly server: ApiServer;
+  private missing: number;
+
+  constructor(server: ApiServer, resources: number) {
+    this.server = server;
+    this.missing = resources;
+  }
+
+  etcdResponse(tag: number, response: EtcdResponse): void {
+    if (response.error !== undefined) {
+      this.server.retryFill(tag);
+      return;
+    }
+    this.server.filled(tag, response);
+    if (--this.missing === 0) this.server.ready();
   }
 }
 

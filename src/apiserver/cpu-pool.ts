@@ -3,33 +3,41 @@ import type { Simulation } from '../kernel/simulation.js';
 import type { Duration } from '../kernel/time.js';
 
 /**
- * Cores of a process, first come first served: a job holds one core for its duration, then the owner gets its event. The
- * owner must call `finished` when it handles such an event, and `reset` when its process dies.
+ * Cores of a process, first come first served: a job holds one core for its duration, then the owner gets an event and asks
+ * `finish` what it was. Jobs carry a number of the owner's (a slot). When the process dies, `reset` forgets all jobs.
  */
 export class CpuPool {
-  /** Argument of jobs nobody waits for (a slot is never this number). */
-  static readonly BACKGROUND = 0xffffffff;
+  /** Number of jobs nobody waits for. */
+  static readonly BACKGROUND = -1;
+  /** What `finish` says of a job that was forgotten by `reset`. */
+  static readonly FORGOTTEN = -2;
 
   /** Core-time used so far. */
   busyTime: Duration = 0;
   private busy = 0;
+  private life = 0;
   private readonly simulation: Simulation;
   private readonly target: number;
+  private readonly opcode: number;
   private readonly cores: number;
   private readonly waiting = new Fifo<Job>();
-  /** Jobs whose events are still pending although the process died since. */
-  private stale = 0;
+  /** Running jobs by event argument: the owner's number, and the life in which they began. */
+  private readonly numbers: number[] = [];
+  private readonly lives: number[] = [];
+  private readonly free: number[] = [];
 
-  constructor(simulation: Simulation, target: number, cores: number) {
+  /** Jobs end with events `opcode` of component `target`. */
+  constructor(simulation: Simulation, target: number, opcode: number, cores: number) {
     this.simulation = simulation;
     this.target = target;
+    this.opcode = opcode;
     this.cores = cores;
   }
 
   /** Asks for a core for a duration. */
-  request(duration: Duration, opcode: number, argument: number): void {
-    if (this.busy < this.cores) this.begin(duration, opcode, argument);
-    else this.waiting.push({ duration, opcode, argument });
+  request(duration: Duration, number: number): void {
+    if (this.busy < this.cores) this.begin(duration, number);
+    else this.waiting.push({ duration, number });
   }
 
   /** Jobs waiting for a core. */
@@ -37,33 +45,35 @@ export class CpuPool {
     return this.waiting.length;
   }
 
-  /** Frees the core of the job whose event the owner handles now. */
-  finished(): void {
-    if (this.stale > 0) {
-      this.stale--;
-      return;
-    }
+  /** Ends the job of an event's argument: frees its core; returns its number, or FORGOTTEN. */
+  finish(argument: number): number {
+    const number = this.numbers[argument]!;
+    this.free.push(argument);
+    if (this.lives[argument] !== this.life) return CpuPool.FORGOTTEN;
     this.busy--;
     const next = this.waiting.shift();
-    if (next !== undefined) this.begin(next.duration, next.opcode, next.argument);
+    if (next !== undefined) this.begin(next.duration, next.number);
+    return number;
   }
 
-  /** Forgets all jobs; events of those that hold a core still come and must still be reported with `finished`. */
+  /** Forgets all jobs, those in service included. */
   reset(): void {
-    this.stale += this.busy;
+    this.life++;
     this.busy = 0;
     this.waiting.clear();
   }
 
-  private begin(duration: Duration, opcode: number, argument: number): void {
+  private begin(duration: Duration, number: number): void {
     this.busy++;
     this.busyTime += duration;
-    this.simulation.schedule(duration, this.target, opcode, argument);
+    const argument = this.free.pop() ?? this.numbers.length;
+    this.numbers[argument] = number;
+    this.lives[argument] = this.life;
+    this.simulation.schedule(duration, this.target, this.opcode, argument);
   }
 }
 
 interface Job {
   readonly duration: Duration;
-  readonly opcode: number;
-  readonly argument: number;
+  readonly number: number;
 }

@@ -59,6 +59,10 @@ export class FakeEtcd implements EtcdClient, Component {
 
   private apply(request: EtcdRequest): EtcdResponse {
     if (request.op === 'range') {
+      if (request.prefix) {
+        const kvs = [...this.kvs.values()].filter(({ key }) => key.startsWith(request.key));
+        return { succeeded: true, revision: this.revision, kvs };
+      }
       const kv = this.kvs.get(request.key);
       return { succeeded: true, revision: this.revision, kvs: kv === undefined ? [] : [kv] };
     }
