@@ -1,0 +1,141 @@
+import * as Plot from '@observablehq/plot';
+import { formatCount, formatSeconds } from '../format.ts';
+import { download, h, slug, toCsv } from './dom.js';
+
+export { Plot };
+
+/** Colours by role; the page's style gives them a value for light and dark. */
+export const strategyColor = (i) => `var(--s${i % 7})`;
+export const versionColor = (i) => `var(--v${Math.min(i, 3)})`;
+export const versionSoft = (i) => `var(--v${Math.min(i, 3)}-soft)`;
+
+const micro = (text) => text.replace(/(\d) us$/, '$1 µs');
+export const seconds = (value) => micro(formatSeconds(value ?? null));
+export const count = (value) => formatCount(value ?? null);
+/** Simulated time as minutes and seconds: 1:05, 1:02:03. */
+export function clock(time) {
+  const whole = Math.round(time);
+  const two = (n) => String(n).padStart(2, '0');
+  const hours = Math.floor(whole / 3600);
+  const minutes = Math.floor(whole / 60) % 60;
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
+}
+
+/** Round steps for a time axis: at most `most` of them. */
+function timeTicks(end, most) {
+  const step = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400].find((s) => end / s <= most) ?? end;
+  const ticks = [];
+  for (let t = 0; t <= end; t += step) ticks.push(t);
+  return ticks;
+}
+
+/**
+ * A plot over simulated time. `points` are objects with `time`; hovering or the arrow keys show `describe(point)`.
+ * `window` shades the rollout, `rules` marks instants.
+ */
+export function timePlot({ width, height = 220, end, y = {}, marks, points, describe, window, rules = [], ...options }) {
+  const top = options.x === undefined;
+  return Plot.plot({
+    width,
+    height,
+    marginLeft: y.marginLeft ?? 46,
+    marginRight: 12,
+    marginTop: 14,
+    marginBottom: 26,
+    x: { domain: [0, end], ticks: timeTicks(end, Math.max(3, Math.floor(width / 80))), tickFormat: clock, label: null, ...options.x },
+    y: { nice: true, zero: true, label: null, ticks: Math.max(3, Math.floor(height / 45)), tickFormat: count, ...y, marginLeft: undefined },
+    marks: [
+      window ? Plot.rectX([window], { x1: (d) => d[0], x2: (d) => d[1], fill: 'var(--shade)', fillOpacity: 0.07 }) : null,
+      Plot.gridY({ stroke: 'var(--grid)', strokeOpacity: 0.1, ticks: Math.max(3, Math.floor(height / 45)) }),
+      ...marks,
+      rules.length > 0 ? Plot.ruleX(rules, { x: 'time', stroke: 'var(--grid)', strokeOpacity: 0.45, strokeDasharray: '2,3' }) : null,
+      Plot.ruleY([0], { stroke: 'var(--grid)', strokeOpacity: 0.35 }),
+      points && top ? Plot.ruleX(points, Plot.pointerX({ x: 'time', stroke: 'var(--grid)', strokeOpacity: 0.5, maxRadius: 300 })) : null,
+      points
+        ? Plot.tip(points, Plot.pointerX({ x: 'time', frameAnchor: 'top', title: (d) => `${clock(d.time)}\n${describe(d)}`, maxRadius: 300, textPadding: 9 }))
+        : null,
+    ],
+  });
+}
+
+/** Options of an axis of durations; the plot's values are seconds. */
+export const durationAxis = { tickFormat: seconds, marginLeft: 62 };
+
+/**
+ * A figure: caption, legend, plot, downloads. `draw(width)` returns an SVG or HTML element; it is called again when the width
+ * changes. `data()` returns the rows behind it. `label` is read out for those who do not see it.
+ */
+export function figure({ title, note, label, legend, draw, data, wide = false, controls, times }) {
+  const plot = h('div', { class: 'plot', role: 'img', tabindex: times ? '0' : undefined, 'aria-label': `${title}. ${label ?? note ?? ''}` });
+  const live = h('div', { class: 'visually-hidden', 'aria-live': 'polite' });
+  const tools = h(
+    'div',
+    { class: 'tools' },
+    h('button', { type: 'button', title: `Data of this figure as CSV`, click: () => download(`${slug(title)}.csv`, 'text/csv', toCsv(data())) }, 'CSV'),
+    h('button', { type: 'button', title: `This figure as SVG`, click: () => download(`${slug(title)}.svg`, 'image/svg+xml', standalone(plot)) }, 'SVG'),
+  );
+  const element = h(
+    'figure',
+    { class: wide ? 'wide' : '' },
+    h('figcaption', {}, h('div', { class: 'what' }, h('h3', {}, title), note ? h('small', {}, note) : null), tools),
+    controls ?? null,
+    legend ? h('div', { class: 'legend', 'aria-hidden': 'true' }, legend) : null,
+    plot,
+    live,
+  );
+  element.redraw = () => {
+    const width = Math.floor(plot.clientWidth);
+    if (width < 50) return;
+    plot.drawnWidth = width;
+    plot.replaceChildren(draw(width));
+  };
+  element.redrawIfResized = () => {
+    if (Math.floor(plot.clientWidth) !== plot.drawnWidth) element.redraw();
+  };
+  if (times) walkWithKeys(plot, live, times);
+  return element;
+}
+
+/** Arrow keys move the pointer of a time plot from point to point, and the values are read out. */
+function walkWithKeys(plot, live, times) {
+  let at = -1;
+  plot.addEventListener('keydown', (event) => {
+    const step = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10, Home: -Infinity, End: Infinity }[event.key];
+    if (step === undefined) return;
+    event.preventDefault();
+    at = Math.max(0, Math.min(times.length - 1, at + step));
+    const svg = plot.querySelector('svg');
+    const x = (svg?.closest('figure.plot-host') ?? svg)?.scale?.('x');
+    if (!svg || !x) return;
+    const box = svg.getBoundingClientRect();
+    const factor = box.width / svg.viewBox.baseVal.width;
+    svg.dispatchEvent(
+      new PointerEvent('pointermove', {
+        clientX: box.left + x.apply(times[at]) * factor,
+        clientY: box.top + box.height / 2,
+        bubbles: true,
+        pointerType: 'mouse',
+      }),
+    );
+    requestAnimationFrame(() => {
+      live.textContent = [...plot.querySelectorAll('[aria-label="tip"] text tspan, [aria-label="tip"] text title')].map((t) => t.textContent).join(', ');
+    });
+  });
+}
+
+/** A swatch with a name; `line` draws a stroke, `dash` a dashed one. */
+export function key(name, color, kind = 'swatch') {
+  const style = kind === 'swatch' ? `background:${color}` : `border-color:${color}`;
+  return h('span', {}, h('span', { class: kind, style }), name);
+}
+
+/** The SVG of a figure with the page's colours written in, so that it can stand alone. */
+function standalone(plot) {
+  const svg = plot.querySelector('svg');
+  if (!svg) return '';
+  const copy = svg.cloneNode(true);
+  const style = getComputedStyle(document.documentElement);
+  copy.setAttribute('xmlns', 'http://www.w3.org/2000/svg');
+  copy.setAttribute('style', `color:${style.getPropertyValue('--text')};background:${style.getPropertyValue('--surface')};font:11.5px system-ui,sans-serif`);
+  return copy.outerHTML.replace(/var\((--[a-z0-9-]+)\)/g, (all, name) => style.getPropertyValue(name).trim() || all);
+}

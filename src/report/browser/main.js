@@ -1,0 +1,97 @@
+import { details } from './details.js';
+import { h } from './dom.js';
+import { together } from './together.js';
+
+const data = JSON.parse(document.getElementById('data').textContent);
+const figures = new Set();
+
+/** Puts figures into the page; they are drawn when they have a width. */
+function place(parent, list, className = 'grid') {
+  parent.append(h('div', { class: className }, list));
+  for (const entry of list) if (entry.redraw) figures.add(entry);
+}
+
+function drawVisible() {
+  for (const entry of figures) if (entry.isConnected && entry.offsetParent !== null) entry.redrawIfResized();
+}
+
+function overview(runs) {
+  const section = document.getElementById('together');
+  section.hidden = false;
+  section.append(h('h2', {}, 'All strategies over time'), h('p', { class: 'lead' }, 'Time since the start of the run. Point at a figure, or focus it and use the arrow keys, to read values.'));
+  place(section, together(runs));
+}
+
+function tabs(runs) {
+  const section = document.getElementById('details');
+  section.hidden = false;
+  const several = runs.length > 1;
+  section.append(h('h2', {}, several ? 'Each strategy in detail' : 'In detail'));
+  const panels = runs.map((run, i) => h('div', { role: 'tabpanel', id: `panel-${i}`, 'aria-labelledby': several ? `tab-${i}` : undefined, hidden: i > 0 }));
+  const filled = new Set();
+  const select = (i, focus) => {
+    buttons.forEach((button, k) => {
+      button.setAttribute('aria-selected', String(k === i));
+      button.tabIndex = k === i ? 0 : -1;
+    });
+    panels.forEach((panel, k) => {
+      panel.hidden = k !== i;
+    });
+    if (!filled.has(i)) {
+      filled.add(i);
+      for (const part of details(runs[i])) {
+        if (part.figures) place(panels[i], part.figures);
+        else panels[i].append(part);
+      }
+    }
+    if (focus) buttons[i].focus();
+    drawVisible();
+  };
+  const buttons = runs.map((run, i) =>
+    h(
+      'button',
+      {
+        type: 'button',
+        role: 'tab',
+        id: `tab-${i}`,
+        'aria-controls': `panel-${i}`,
+        click: () => select(i),
+        keydown: (event) => {
+          const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+          if (step !== undefined) select((i + step + runs.length) % runs.length, true);
+        },
+      },
+      h('span', { class: 'swatch', style: `background:var(--s${i % 7})` }),
+      run.name,
+    ),
+  );
+  if (several) section.append(h('div', { class: 'tabs', role: 'tablist', 'aria-label': 'Strategies' }, buttons));
+  section.append(...panels);
+  select(0);
+}
+
+/** A button that goes round: as the system says, light, dark. */
+function themeButton() {
+  const button = document.getElementById('theme');
+  const states = [null, 'light', 'dark'];
+  let at = 0;
+  const show = () => {
+    const state = states[at];
+    if (state === null) document.documentElement.removeAttribute('data-theme');
+    else document.documentElement.setAttribute('data-theme', state);
+    button.textContent = `Theme: ${state ?? 'system'}`;
+  };
+  button.hidden = false;
+  button.addEventListener('click', () => {
+    at = (at + 1) % states.length;
+    show();
+  });
+  show();
+}
+
+themeButton();
+if (data.runs.length > 1) overview(data.runs);
+if (data.runs.length > 0) tabs(data.runs);
+drawVisible();
+new ResizeObserver(drawVisible).observe(document.getElementById('main'));
+document.documentElement.setAttribute('data-drawn', 'true');

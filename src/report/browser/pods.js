@@ -1,0 +1,143 @@
+import { clock, count, figure, key, Plot, seconds } from './charts.js';
+import { h } from './dom.js';
+import { rolloutWindow, rowsOf } from './series.js';
+
+/** Phases of a pod's life: name, instant it begins, colour. */
+const PHASES = [
+  ['scheduling', 'created', 'var(--s4)'],
+  ['sandbox', 'scheduled', 'var(--s5)'],
+  ['image pull', 'sandboxed', 'var(--s3)'],
+  ['container start', 'pulled', 'var(--s0)'],
+  ['until ready', 'started', 'var(--v0)'],
+  ['ready', 'ready', 'var(--s2)'],
+  ['terminating', 'deleted', 'var(--s6)'],
+];
+
+/** Spans of one pod: each phase lasts until the next instant that happened, or the end of the run. */
+function phases(pod, end) {
+  const marks = PHASES.map(([name, column, color]) => ({ name, color, at: pod[column] })).filter((mark) => mark.at !== null);
+  marks.sort((a, b) => a.at - b.at);
+  const last = pod.removed ?? end;
+  return marks
+    .map((mark, i) => ({ pod: pod.name, from: mark.at, to: i + 1 < marks.length ? marks[i + 1].at : last, name: mark.name, color: mark.color, row: pod }))
+    .filter((span) => span.to > span.from);
+}
+
+const ORDERS = {
+  creation: (a, b) => (a.created ?? 0) - (b.created ?? 0),
+  node: (a, b) => compareText(a.node, b.node) || (a.created ?? 0) - (b.created ?? 0),
+  version: (a, b) => compareText(a.version, b.version) || (a.created ?? 0) - (b.created ?? 0),
+  'time until ready': (a, b) => (b.ready ?? Infinity) - (b.created ?? 0) - ((a.ready ?? Infinity) - (a.created ?? 0)),
+};
+
+function compareText(a, b) {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** A Gantt chart with a bar a pod. */
+export function podWaterfall(run) {
+  const pods = rowsOf(run, 'pods');
+  if (pods.length === 0) return null;
+  const shown = run.shown.pods;
+  let order = 'creation';
+  let wholeRun = false;
+  const startup = run.summary.metrics.podStartup.pod_startup;
+  const span = () => {
+    const window = rolloutWindow(run);
+    if (wholeRun || window === null) return [0, run.summary.simulatedSeconds];
+    return [Math.max(0, window[0] - 2), Math.min(run.summary.simulatedSeconds, window[1] + 10)];
+  };
+  const change = (set) => (event) => {
+    set(event.target);
+    element.redraw();
+  };
+  const element = figure({
+    title: 'Pod waterfall',
+    note: `the phases of each pod that came or went${shown ? `; ${count(shown[0])} of ${count(shown[1])} pods, evenly chosen` : ''}`,
+    label: `${pods.length} pods; start-up median ${seconds(startup.p50)}, 99th percentile ${seconds(startup.p99)}`,
+    wide: true,
+    legend: PHASES.map(([name, , color]) => key(name, color)),
+    controls: h(
+      'div',
+      { class: 'controls' },
+      h('label', {}, 'Order by ', h('select', { change: change((target) => { order = target.value; }) }, Object.keys(ORDERS).map((name) => h('option', {}, name)))),
+      h('label', {}, h('input', { type: 'checkbox', change: change((target) => { wholeRun = target.checked; }) }), ' whole run'),
+    ),
+    data: () => pods,
+    draw: (width) => {
+      const [from, to] = span();
+      const sorted = pods.toSorted(ORDERS[order]);
+      const spans = sorted.flatMap((pod) => phases(pod, run.summary.simulatedSeconds)).filter((s) => s.to > from && s.from < to);
+      const names = sorted.map((pod) => pod.name);
+      const step = Math.max(2, Math.min(13, 640 / names.length));
+      const labels = step >= 10 && width > 600;
+      return Plot.plot({
+        width,
+        height: Math.max(90, names.length * step + 46),
+        marginLeft: labels ? 170 : 12,
+        marginRight: 12,
+        marginTop: 22,
+        x: { domain: [from, to], tickFormat: clock, label: null, axis: 'both', grid: true, ticks: Math.max(3, Math.floor(width / 110)), clamp: true },
+        y: { domain: names, axis: labels ? 'left' : null, tickSize: 0, label: null, tickFormat: (name) => (name.length > 26 ? `…${name.slice(-25)}` : name) },
+        marks: [
+          Plot.barX(spans, { x1: 'from', x2: 'to', y: 'pod', fill: 'color', inset: step > 4 ? 0.6 : 0, clip: true }),
+          Plot.tip(
+            spans,
+            Plot.pointerY({
+              x: (d) => (Math.max(from, d.from) + Math.min(to, d.to)) / 2,
+              y: 'pod',
+              title: (d) => `${d.pod}\n${d.row.version} on ${d.row.node || 'no node'}\n${PHASES.filter(([, column]) => d.row[column] !== null && d.row[column] > 0).map(([name, column]) => `${clock(d.row[column])}  ${name}`).join('\n')}${d.row.ready !== null && d.row.created ? `\nready after ${seconds(d.row.ready - d.row.created)}` : ''}${d.row.restarts > 0 ? `\n${d.row.restarts} restarts` : ''}`,
+              maxRadius: 60,
+            }),
+          ),
+        ],
+      });
+    },
+  });
+  return element;
+}
+
+/** Requested CPU or memory of nodes over time. */
+export function nodeHeat(run) {
+  const rows = rowsOf(run, 'node_usage');
+  if (rows.length === 0) return null;
+  const bands = [...new Set(rows.map((row) => row.node))];
+  const times = [...new Set(rows.map((row) => row.time))].sort((a, b) => a - b);
+  const next = new Map(times.map((time, i) => [time, times[i + 1] ?? run.summary.simulatedSeconds]));
+  let column = 'cpu_requested';
+  const element = figure({
+    title: 'Node utilisation',
+    note: `requested share of the allocatable${bands.some((band) => band.includes(' to ')) ? '; neighbouring nodes are averaged' : ''}`,
+    label: `CPU requested: highest node ${Math.round(100 * Math.max(...rows.map((row) => row.cpu_highest)))}%`,
+    wide: true,
+    controls: h(
+      'div',
+      { class: 'controls' },
+      h('label', {}, 'Resource ', h('select', { change: (event) => { column = event.target.value; element.redraw(); } }, h('option', { value: 'cpu_requested' }, 'CPU'), h('option', { value: 'memory_requested' }, 'memory'))),
+    ),
+    data: () => rows,
+    draw: (width) => {
+      const plot = Plot.plot({
+        width,
+        height: Math.max(120, Math.min(420, bands.length * 14)) + 60,
+        marginLeft: 12,
+        marginRight: 12,
+        marginTop: 8,
+        x: { domain: [0, run.summary.simulatedSeconds], tickFormat: clock, label: null, ticks: Math.max(3, Math.floor(width / 90)) },
+        y: { domain: bands, axis: null, padding: 0.04 },
+        color: { type: 'threshold', domain: [0.25, 0.5, 0.75, 0.9], range: ['var(--heat0)', 'var(--heat1)', 'var(--heat2)', 'var(--heat3)', 'var(--heat4)'] },
+        marks: [
+          Plot.barX(rows, { x1: 'time', x2: (d) => next.get(d.time), y: 'node', fill: column }),
+          Plot.tip(rows, Plot.pointer({ x: (d) => (d.time + next.get(d.time)) / 2, y: 'node', title: (d) => `${d.node}\n${clock(d.time)}\nCPU ${percent(d.cpu_requested)} requested (highest ${percent(d.cpu_highest)})\nmemory ${percent(d.memory_requested)} requested` })),
+        ],
+      });
+      return plot;
+    },
+    legend: [['below 25%', 0], ['25 to 50%', 1], ['50 to 75%', 2], ['75 to 90%', 3], ['90% and more', 4]].map(([name, i]) => key(name, `var(--heat${i})`)),
+  });
+  return element;
+}
+
+function percent(share) {
+  return `${Math.round(share * 100)}%`;
+}

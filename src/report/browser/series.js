@@ -1,0 +1,88 @@
+/** Rows of a table of a run as objects; an empty list when it was not recorded. */
+export function rowsOf(run, name) {
+  const table = run.tables[name];
+  if (table === undefined) return [];
+  table.rows ??= Array.from({ length: table.length }, (_, i) => {
+    const row = {};
+    for (const [column, values] of Object.entries(table.columns)) {
+      row[column] = Array.isArray(values) ? values[i] : values.dictionary[values.index[i]];
+    }
+    return row;
+  });
+  return table.rows;
+}
+
+/** Starts of the time windows of a run. */
+export function grid(run) {
+  const times = [];
+  for (let t = 0; t < run.summary.simulatedSeconds; t += run.window) times.push(t);
+  return times;
+}
+
+/** Distinct values of a column in order of appearance. */
+export function distinct(rows, name) {
+  return [...new Set(rows.map((row) => row[name]))];
+}
+
+/** Sum of f over the rows of each window, on the whole grid: windows without rows are 0. */
+export function sumByTime(run, rows, f) {
+  const sums = new Map(grid(run).map((t) => [t, 0]));
+  for (const row of rows) if (sums.has(row.time)) sums.set(row.time, sums.get(row.time) + f(row));
+  return [...sums].map(([time, value]) => ({ time, value }));
+}
+
+/** Greatest f over the rows of each window; windows without any are null, which breaks a line. */
+export function maxByTime(run, rows, f) {
+  const tops = new Map(grid(run).map((t) => [t, null]));
+  for (const row of rows) {
+    const value = f(row);
+    if (value === null || !tops.has(row.time)) continue;
+    const top = tops.get(row.time);
+    if (top === null || value > top) tops.set(row.time, value);
+  }
+  return [...tops].map(([time, value]) => ({ time, value }));
+}
+
+/** The Deployment that changes: the one with the most versions. */
+export function deployments(run) {
+  const versions = new Map();
+  for (const row of rowsOf(run, 'replicas_by_second')) {
+    if (!versions.has(row.deployment)) versions.set(row.deployment, new Set());
+    versions.get(row.deployment).add(row.version);
+  }
+  return [...versions].sort((a, b) => b[1].size - a[1].size).map(([name]) => name);
+}
+
+/**
+ * Replicas of a Deployment over the whole grid: one object a window with, by version, pods and ready ones, each ReplicaSet
+ * holding its last value until the next.
+ */
+export function replicasOverTime(run, deployment) {
+  const rows = rowsOf(run, 'replicas_by_second').filter((row) => row.deployment === deployment);
+  const versions = distinct(rows, 'version');
+  const byTime = new Map();
+  for (const row of rows) {
+    if (!byTime.has(row.time)) byTime.set(row.time, []);
+    byTime.get(row.time).push(row);
+  }
+  const sets = new Map();
+  const points = grid(run).map((time) => {
+    for (const row of byTime.get(time) ?? []) sets.set(row.replicaset, row);
+    const point = { time, available: 0, pods: {}, ready: {} };
+    for (const version of versions) point.pods[version] = point.ready[version] = 0;
+    for (const row of sets.values()) {
+      point.pods[row.version] += row.pods;
+      point.ready[row.version] += row.ready;
+      point.available += row.available;
+    }
+    return point;
+  });
+  const wanted = rows.length === 0 ? 0 : rows.filter((row) => row.time === rows[0].time).reduce((sum, row) => sum + row.desired, 0);
+  return { versions, points, wanted };
+}
+
+/** Whether the run has a rollout, and its window in seconds. */
+export function rolloutWindow(run) {
+  const { rolloutStart, rolloutEnd } = run.summary.metrics;
+  return rolloutStart === null ? null : [rolloutStart, rolloutEnd ?? run.summary.simulatedSeconds];
+}

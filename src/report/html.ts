@@ -1,0 +1,217 @@
+import { readFileSync } from 'node:fs';
+import type { LatencySummary, RunResult } from '../analysis/result.js';
+import { answer } from './answer.js';
+import { reportData } from './data.js';
+import { describeVerdict, formatCount, formatInUnit, formatSeconds, formatShare, NONE } from './format.js';
+import { STYLE } from './style.js';
+
+/** What identifies a report. */
+export interface ReportMeta {
+  /** Title of the page: the scenario's name. */
+  readonly title: string;
+  readonly toolVersion: string;
+  readonly scenarioHash?: string;
+}
+
+/**
+ * One self-contained HTML page: the answer and the comparison as plain HTML (readable without scripts), the figures drawn
+ * from embedded data. No network request is made, and the page's own policy forbids any.
+ */
+export function renderReport(results: readonly RunResult[], meta: ReportMeta): string {
+  const policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:";
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="generator" content="towtank ${escape(meta.toolVersion)}">
+<title>${escape(meta.title)} - towtank</title>
+<link rel="icon" href="data:,">
+<style>${STYLE}</style>
+</head>
+<body>
+<a class="skip" href="#main">Skip to the answer</a>
+<header class="top"><div class="brand">towtank <span>/ ${escape(meta.title)}</span></div><button type="button" id="theme" hidden>Theme</button></header>
+<main id="main">
+${banner(results)}
+<section aria-labelledby="comparison-title">
+<h2 id="comparison-title">${results.length > 1 ? 'Side by side' : 'Measures'}</h2>
+<p class="lead">${results.length > 1 ? 'Same cluster, same users, same random numbers; only the strategy differs. The best value of a row is bold.' : 'What the run measured.'}</p>
+${comparison(results)}
+</section>
+<section id="together" hidden></section>
+<section id="details" hidden></section>
+<noscript><p class="lead">The figures need JavaScript; the answer and the table above do not.</p></noscript>
+</main>
+${footer(results, meta)}
+<script type="application/json" id="data">${embed(reportData(results))}</script>
+<script>${browserScript().replace(/<\/(script)/gi, '<\\/$1')}</script>
+</body>
+</html>
+`;
+}
+
+/** JSON that can stand inside a script element: no `<` remains. */
+export function embed(value: unknown): string {
+  return JSON.stringify(value).replace(/</g, '\\u003c');
+}
+
+/** Text as HTML. */
+export function escape(text: string): string {
+  return text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;');
+}
+
+let script: string | undefined;
+
+function browserScript(): string {
+  script ??= readFileSync(new URL('./browser.js', import.meta.url), 'utf8');
+  return script;
+}
+
+function banner(results: readonly RunResult[]): string {
+  const said = answer(results);
+  const good = said.outcome === 'all' || said.outcome === 'some';
+  const kind = said.outcome === 'unjudged' ? '' : good ? 'good' : 'bad';
+  const question = results[0]?.summary.question ?? '';
+  const findings = [...new Set(results.flatMap((result) => result.summary.findings))];
+  const single = results.length === 1 ? results[0]!.summary.verdicts : [];
+  const items = [
+    ...single.map((verdict) => `<li class="${verdict.met ? 'met' : 'miss'}">${escape(describeVerdict(verdict))}</li>`),
+    ...(single.length > 0 ? [] : said.misses.map((miss) => `<li class="miss">${escape(miss)}</li>`)),
+    ...findings.map((finding) => `<li class="note">${escape(finding)}</li>`),
+  ];
+  return `<section class="verdict ${kind}" aria-label="Answer">
+${question === '' ? '' : `<p class="question">${escape(question)}</p>`}
+<h1>${escape(said.headline)}</h1>
+${items.length > 0 ? `<ul>${items.join('\n')}</ul>` : ''}
+</section>`;
+}
+
+/** A row of the comparison: a name and, by run, a number with its text. */
+interface Measure {
+  readonly name: string;
+  readonly value: (result: RunResult) => number | null;
+  readonly text: (value: number | null) => string;
+  /** Which end is better; absent: neither. */
+  readonly better?: 'low' | 'high';
+}
+
+const GROUPS: readonly (readonly [string, readonly Measure[]])[] = [
+  [
+    'Rollout',
+    [
+      { name: 'Duration', value: ({ summary }) => summary.metrics.rolloutDuration, text: formatSeconds, better: 'low' },
+      { name: 'Until first answer of the new version', value: ({ summary }) => summary.metrics.timeToFirstNew, text: formatSeconds },
+      { name: 'Until half the answers', value: ({ summary }) => summary.metrics.timeToHalfNew, text: formatSeconds },
+      { name: 'Until all answers', value: ({ summary }) => summary.metrics.timeToAllNew, text: formatSeconds },
+    ],
+  ],
+  [
+    'Users',
+    [
+      { name: 'Requests', value: ({ summary }) => summary.metrics.requests, text: formatCount },
+      { name: 'Errors', value: ({ summary }) => summary.metrics.errors, text: formatCount, better: 'low' },
+      { name: 'Error share', value: ({ summary }) => summary.metrics.errorShare, text: formatShare, better: 'low' },
+      ...latencyMeasures('before'),
+      ...latencyMeasures('during'),
+      ...latencyMeasures('after'),
+    ],
+  ],
+  [
+    'Capacity',
+    [
+      { name: 'Lowest available share', value: ({ summary }) => summary.metrics.lowestAvailableShare, text: formatShare, better: 'high' },
+      { name: 'Surge, pod-seconds', value: ({ summary }) => summary.metrics.surgePodSeconds, text: formatCount, better: 'low' },
+      { name: 'Missing, pod-seconds', value: ({ summary }) => summary.metrics.deficitPodSeconds, text: formatCount, better: 'low' },
+      { name: 'Pod startup p99', value: ({ summary }) => summary.metrics.podStartup.pod_startup.p99, text: formatSeconds, better: 'low' },
+    ],
+  ],
+  [
+    'Control plane',
+    [
+      { name: 'API requests', value: ({ summary }) => summary.metrics.apiRequests, text: formatCount, better: 'low' },
+      { name: 'API writes', value: ({ summary }) => summary.metrics.apiWrites, text: formatCount, better: 'low' },
+      { name: 'API write p99', value: ({ summary }) => summary.metrics.apiWriteLatency.p99, text: formatSeconds, better: 'low' },
+      { name: 'etcd commit p99', value: ({ summary }) => summary.metrics.etcdCommitLatency.p99, text: formatSeconds, better: 'low' },
+    ],
+  ],
+];
+
+function latencyMeasures(window: 'before' | 'during' | 'after'): Measure[] {
+  const pick = (result: RunResult): LatencySummary => result.summary.metrics.latency[window];
+  return [
+    { name: `Latency p50 ${window}`, value: (result) => pick(result).p50, text: formatSeconds, better: 'low' },
+    { name: `Latency p99 ${window}`, value: (result) => pick(result).p99, text: formatSeconds, better: 'low' },
+  ];
+}
+
+function comparison(results: readonly RunResult[]): string {
+  const width = results.length + 1;
+  const heads = results.map((result, i) => `<th scope="col">${swatch(i)}${escape(result.name)}</th>`).join('');
+  const body = GROUPS.map(([group, measures]) => {
+    const rows = measures.map((measure) => measureRow(measure, results)).filter((row) => row !== '');
+    return rows.length === 0 ? '' : groupRow(group, width) + rows.join('');
+  }).join('');
+  return `<div class="scroll" tabindex="0" role="region" aria-label="Comparison table"><table class="compare">
+<thead><tr><th scope="col"><span class="visually-hidden">Measure</span></th>${heads}</tr></thead>
+<tbody>${objectiveRows(results, width)}${body}</tbody></table></div>`;
+}
+
+function swatch(i: number): string {
+  return `<span class="swatch" style="background:var(--s${i % 7})"></span>`;
+}
+
+function groupRow(name: string, width: number): string {
+  return `<tr class="group"><th scope="colgroup" colspan="${width}">${name}</th></tr>\n`;
+}
+
+function objectiveRows(results: readonly RunResult[], width: number): string {
+  const texts = [...new Set(results.flatMap((result) => result.summary.verdicts.map((verdict) => verdict.objective)))];
+  if (texts.length === 0) return '';
+  const rows = texts.map((text) => {
+    const cells = results.map((result) => {
+      const verdict = result.summary.verdicts.find((entry) => entry.objective === text);
+      if (verdict === undefined) return `<td>${NONE}</td>`;
+      const word = verdict.met ? 'met' : 'missed';
+      const mark = `<span class="mark ${verdict.met ? 'good' : 'bad'}" role="img" aria-label="${word}">${verdict.met ? '&#10003;' : '&#10007;'}</span>`;
+      return `<td>${mark}<span class="value">${show(formatInUnit(verdict.value, verdict.unit))}</span></td>`;
+    });
+    return `<tr><th scope="row">${escape(text)}</th>${cells.join('')}</tr>\n`;
+  });
+  return groupRow('Objectives', width) + rows.join('');
+}
+
+function measureRow(measure: Measure, results: readonly RunResult[]): string {
+  const values = results.map(measure.value);
+  const known = values.filter((value): value is number => value !== null);
+  if (known.length === 0) return '';
+  const highest = Math.max(...known);
+  const best = measure.better === 'low' ? Math.min(...known) : measure.better === 'high' ? highest : Number.NaN;
+  const telling = known.some((value) => value !== best) && results.length > 1;
+  const cells = values.map((value) => {
+    const text = `<span class="value">${show(measure.text(value))}</span>`;
+    const share = value === null || highest <= 0 ? 0 : Math.max(0, (value / highest) * 100);
+    const bar = results.length > 1 ? `<span class="bar" aria-hidden="true"><i style="width:${share.toFixed(1)}%"></i></span>` : '';
+    return `<td${telling && value === best ? ' class="best"' : ''}>${text}${bar}</td>`;
+  });
+  return `<tr><th scope="row">${measure.name}</th>${cells.join('')}</tr>\n`;
+}
+
+/** A formatted quantity as HTML. */
+function show(text: string): string {
+  return escape(text.replace(/(\d) us$/, '$1 µs'));
+}
+
+function footer(results: readonly RunResult[], meta: ReportMeta): string {
+  const first = results[0]?.summary;
+  const facts: (readonly [string, string])[] = [
+    ['Tool', `towtank ${meta.toolVersion}`],
+    ['Kubernetes', first?.kubernetesVersion ?? NONE],
+    ['Seed', first?.seed ?? NONE],
+    ['Scenario hash', meta.scenarioHash ?? NONE],
+    ...results.map(({ name, summary }) => [`Trace of ${name}`, `${summary.traceHash} (${formatCount(summary.events)} events)`] as const),
+  ];
+  const rows = facts.filter(([, value]) => value !== NONE).map(([name, value]) => `<dt>${escape(name)}</dt><dd>${escape(value)}</dd>`);
+  return `<footer><dl>${rows.join('\n')}</dl></footer>`;
+}
