@@ -3,6 +3,7 @@ import { defaultNamespaceLabels } from './defaults.js';
 import type { FieldError } from './fields.js';
 import * as known from './known-fields.js';
 import { readNode, readPod, readService } from './manifest-core.js';
+import * as more from './manifest-controllers.js';
 import { present } from './manifest-pod.js';
 import { readDeployment, readReplicaSet } from './manifest-workloads.js';
 import type { KubernetesObject, ObjectMeta, OwnerReference } from './meta.js';
@@ -64,6 +65,24 @@ function readTyped(
       return strict(read, raw, readDeployment(read, raw, metadata, time));
     case 'apps/v1 ReplicaSet':
       return strict(read, raw, readReplicaSet(read, raw, metadata, time));
+    case 'apps/v1 StatefulSet':
+      return strict(read, raw, more.readStatefulSet(read, raw, metadata, time));
+    case 'apps/v1 DaemonSet':
+      return strict(read, raw, more.readDaemonSet(read, raw, metadata));
+    case 'v1 ReplicationController':
+      return strict(read, raw, more.readReplicationController(read, raw, metadata));
+    case 'batch/v1 Job':
+      return strict(read, raw, more.readJob(read, raw, metadata));
+    case 'batch/v1 CronJob':
+      return strict(read, raw, more.readCronJob(read, raw, metadata));
+    case 'policy/v1 PodDisruptionBudget':
+      return strict(read, raw, more.readPodDisruptionBudget(read, raw, metadata));
+    case 'autoscaling/v2 HorizontalPodAutoscaler':
+      return strict(read, raw, more.readHorizontalPodAutoscaler(read, raw, metadata));
+    case 'v1 ResourceQuota':
+      return strict(read, raw, more.readResourceQuota(read, raw, metadata));
+    case 'v1 PersistentVolumeClaim':
+      return strict(read, raw, more.readPersistentVolumeClaim(read, raw, metadata));
     case 'v1 Namespace':
       return { ...raw, apiVersion, kind, metadata: { ...metadata, labels: defaultNamespaceLabels(metadata.name, metadata.labels) } };
     default:

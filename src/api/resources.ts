@@ -24,6 +24,18 @@ const table: readonly ResourceInfo[] = [
   { resource: 'replicasets', kind: 'ReplicaSet', group: 'apps', version: 'v1', namespaced: true, typicalBytes: 1800 },
   { resource: 'endpointslices', kind: 'EndpointSlice', group: 'discovery.k8s.io', version: 'v1', namespaced: true, typicalBytes: 509 },
   { resource: 'leases', kind: 'Lease', group: 'coordination.k8s.io', version: 'v1', namespaced: true, typicalBytes: 500 },
+  { resource: 'replicationcontrollers', kind: 'ReplicationController', group: '', version: 'v1', namespaced: true, typicalBytes: 1700 },
+  { resource: 'statefulsets', kind: 'StatefulSet', group: 'apps', version: 'v1', namespaced: true, typicalBytes: 1900 },
+  { resource: 'daemonsets', kind: 'DaemonSet', group: 'apps', version: 'v1', namespaced: true, typicalBytes: 1800 },
+  { resource: 'controllerrevisions', kind: 'ControllerRevision', group: 'apps', version: 'v1', namespaced: true, typicalBytes: 1500 },
+  { resource: 'jobs', kind: 'Job', group: 'batch', version: 'v1', namespaced: true, typicalBytes: 1700 },
+  { resource: 'cronjobs', kind: 'CronJob', group: 'batch', version: 'v1', namespaced: true, typicalBytes: 1500 },
+  { resource: 'poddisruptionbudgets', kind: 'PodDisruptionBudget', group: 'policy', version: 'v1', namespaced: true, typicalBytes: 700 },
+  { resource: 'horizontalpodautoscalers', kind: 'HorizontalPodAutoscaler', group: 'autoscaling', version: 'v2', namespaced: true, typicalBytes: 1300 },
+  { resource: 'endpoints', kind: 'Endpoints', group: '', version: 'v1', namespaced: true, typicalBytes: 600 },
+  { resource: 'resourcequotas', kind: 'ResourceQuota', group: '', version: 'v1', namespaced: true, typicalBytes: 500 },
+  { resource: 'persistentvolumeclaims', kind: 'PersistentVolumeClaim', group: '', version: 'v1', namespaced: true, typicalBytes: 900 },
+  { resource: 'persistentvolumes', kind: 'PersistentVolume', group: '', version: 'v1', namespaced: false, typicalBytes: 900 },
 ];
 
 const byResource = new Map(table.map((info) => [info.resource, info]));

@@ -1,0 +1,77 @@
+import type { Time } from '../kernel/time.js';
+import type { Condition, IntOrString, KubernetesObject, LabelSelector } from './meta.js';
+
+/** `policy/v1`, `autoscaling/v2` and quota kinds. */
+
+export interface PodDisruptionBudget extends KubernetesObject {
+  readonly kind: 'PodDisruptionBudget';
+  readonly spec: {
+    readonly minAvailable?: IntOrString;
+    readonly maxUnavailable?: IntOrString;
+    readonly selector?: LabelSelector;
+    readonly unhealthyPodEvictionPolicy?: 'IfHealthyBudget' | 'AlwaysAllow';
+  };
+  readonly status: {
+    readonly observedGeneration?: number;
+    readonly disruptedPods?: Readonly<Record<string, Time>>;
+    readonly disruptionsAllowed: number;
+    readonly currentHealthy: number;
+    readonly desiredHealthy: number;
+    readonly expectedPods: number;
+    readonly conditions?: readonly Condition[];
+  };
+}
+
+export interface MetricTarget {
+  readonly type: 'Utilization' | 'AverageValue' | 'Value';
+  readonly averageUtilization?: number;
+  /** In the metric's own unit (millicores for cpu). */
+  readonly averageValue?: number;
+  readonly value?: number;
+}
+
+export interface MetricSpec {
+  readonly type: 'Resource' | 'Pods' | 'Object' | 'External';
+  /** Resource name, or name of the custom metric. */
+  readonly name: string;
+  readonly target: MetricTarget;
+}
+
+export interface ScalingPolicy {
+  readonly type: 'Pods' | 'Percent';
+  readonly value: number;
+  readonly periodSeconds: number;
+}
+
+export interface ScalingRules {
+  readonly stabilizationWindowSeconds?: number;
+  readonly selectPolicy?: 'Max' | 'Min' | 'Disabled';
+  readonly policies?: readonly ScalingPolicy[];
+  /** Used from 1.35 on (gate HPAConfigurableTolerance). */
+  readonly tolerance?: number;
+}
+
+export interface HorizontalPodAutoscaler extends KubernetesObject {
+  readonly kind: 'HorizontalPodAutoscaler';
+  readonly spec: {
+    readonly scaleTargetRef: { readonly apiVersion?: string; readonly kind: string; readonly name: string };
+    readonly minReplicas: number;
+    readonly maxReplicas: number;
+    readonly metrics: readonly MetricSpec[];
+    readonly behavior?: { readonly scaleUp?: ScalingRules; readonly scaleDown?: ScalingRules };
+  };
+  readonly status: {
+    readonly observedGeneration?: number;
+    readonly lastScaleTime?: Time;
+    readonly currentReplicas?: number;
+    readonly desiredReplicas: number;
+    readonly currentMetrics?: readonly unknown[];
+    readonly conditions?: readonly Condition[];
+  };
+}
+
+export interface ResourceQuota extends KubernetesObject {
+  readonly kind: 'ResourceQuota';
+  readonly spec: { readonly hard?: Readonly<Record<string, number>> };
+  readonly status?: { readonly hard?: Readonly<Record<string, number>>; readonly used?: Readonly<Record<string, number>> };
+}

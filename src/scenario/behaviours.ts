@@ -1,0 +1,105 @@
+import type { PodTemplateSpec } from '../api/core.js';
+import { nearestName } from '../api/nearest.js';
+import { MILLISECOND } from '../kernel/time.js';
+import { globMatches } from './glob.js';
+import type { InputError } from './input-error.js';
+import type { LoadedObject } from './manifests.js';
+import type { RawBehaviour } from './schema.js';
+import { toDistribution } from './schema-values.js';
+import type { Path, SourceItem } from './source.js';
+import type { CostProfile, Finding, ImageBehaviour } from './types.js';
+import { bytes, share } from './units.js';
+
+/** Assumed behaviour of an application that says nothing of itself: a small compiled server. */
+const DEFAULTS = {
+  startup: { kind: 'lognormal', median: 150 * MILLISECOND, sigma: 0.4 },
+  shutdown: { kind: 'lognormal', median: 1500 * MILLISECOND, sigma: 0.6 },
+  service: { kind: 'exponential', mean: 20 * MILLISECOND },
+  concurrency: 8,
+  queue: 128,
+  exitCode: 1,
+} as const;
+
+/** A behaviour of the scenario file as the models read it. */
+export function toBehaviour(raw: RawBehaviour, profile: CostProfile): ImageBehaviour {
+  const { request } = raw;
+  return {
+    image: raw.image,
+    startup: raw.start === undefined ? DEFAULTS.startup : toDistribution(raw.start),
+    shutdown: raw.stop === undefined ? DEFAULTS.shutdown : toDistribution(raw.stop),
+    servesWhileDraining: raw.drains ?? false,
+    imageBytes: raw.size === undefined ? profile.requests.imageBytes : bytes(raw.size),
+    neverReady: raw.ready === false,
+    request: {
+      time: request?.time === undefined ? DEFAULTS.service : toDistribution(request.time),
+      concurrency: request?.concurrency ?? DEFAULTS.concurrency,
+      queue: request?.queue ?? DEFAULTS.queue,
+      errors: request?.errors === undefined ? 0 : share(request.errors),
+    },
+    ...(raw.exit === undefined
+      ? {}
+      : { crash: { after: toDistribution(raw.exit.after), exitCode: raw.exit.code ?? DEFAULTS.exitCode } }),
+  };
+}
+
+/** A use of an image, with the place that names it. */
+export interface ImageUse {
+  readonly image: string;
+  readonly item: SourceItem;
+  readonly path: Path;
+}
+
+/** Images that the objects would run. */
+export function imagesOf(loaded: readonly LoadedObject[]): ImageUse[] {
+  const uses: ImageUse[] = [];
+  for (const { object, item } of loaded) {
+    const spec = (object as { spec?: { template?: PodTemplateSpec; containers?: unknown; replicas?: number } }).spec;
+    const template = spec?.template;
+    const pod = template?.spec ?? (object.kind === 'Pod' ? (spec as PodTemplateSpec['spec']) : undefined);
+    if (pod === undefined || spec?.replicas === 0) continue;
+    const base = template === undefined ? ['spec'] : ['spec', 'template', 'spec'];
+    for (const list of ['containers', 'initContainers'] as const) {
+      pod[list]?.forEach((container, i) => {
+        uses.push({ image: container.image, item, path: [...base, list, i, 'image'] });
+      });
+    }
+  }
+  return uses;
+}
+
+/** Errors for images without behaviour, and findings for behaviours that match no image. */
+export function matchImages(
+  uses: readonly ImageUse[],
+  behaviours: readonly RawBehaviour[],
+  errors: InputError[],
+  unused: (index: number, message: string) => Finding,
+): Finding[] {
+  const used = new Set<number>();
+  const seen = new Set<string>();
+  for (const { image, item, path } of uses) {
+    if (seen.has(image)) continue;
+    seen.add(image);
+    const index = behaviours.findIndex((behaviour) => globMatches(behaviour.image, image));
+    if (index >= 0) {
+      used.add(index);
+      continue;
+    }
+    const nearest = nearestName(image, behaviours.map((behaviour) => behaviour.image));
+    const hint = nearest === undefined ? `add one to "behaviour", such as { image: "${suggestedPattern(image)}" }` : `the nearest is for "${nearest}"`;
+    errors.push(
+      item.error(path, { message: `no behaviour for the image ${image}; ${hint}`, found: image, ...(nearest === undefined ? {} : { suggestion: nearest }) }),
+    );
+  }
+  const findings: Finding[] = [];
+  behaviours.forEach((behaviour, i) => {
+    if (!used.has(i)) findings.push(unused(i, `the behaviour of "${behaviour.image}" matches no image of this scenario`));
+  });
+  return findings;
+}
+
+/** A pattern for all versions of an image. */
+function suggestedPattern(image: string): string {
+  const name = image.slice(image.lastIndexOf('/') + 1).split('@')[0]!;
+  const colon = name.indexOf(':');
+  return `${image.includes('/') ? '*/' : ''}${colon < 0 ? name : `${name.slice(0, colon)}:*`}`;
+}

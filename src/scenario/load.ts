@@ -1,0 +1,265 @@
+import { existsSync, statSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
+import { DEFAULT_START_TIME } from '../api/manifest.js';
+import type { KubernetesObject } from '../api/meta.js';
+import { nearestName } from '../api/nearest.js';
+import { parseTimestamp } from '../api/timestamps.js';
+import { imagesOf, matchImages, toBehaviour } from './behaviours.js';
+import { checkValue } from './check.js';
+import { toCluster } from './cluster.js';
+import { manifestFindings } from './findings.js';
+import { InputError, throwInputErrors, inputErrorsOf } from './input-error.js';
+import { ManifestSet } from './manifests.js';
+import { parseObjective } from './objectives.js';
+import { extendProfile, finishProfile, readProfile, type ProfileStack } from './profile.js';
+import { References } from './references.js';
+import type { RawScenario, RawTraffic } from './schema.js';
+import { scenarioSchema } from './schema.js';
+import type { Path, SourceItem } from './source.js';
+import { readSource } from './source.js';
+import { parseSingle } from './split.js';
+import { readApplied, type TimelineContext, toRollout, toTimeline } from './timeline.js';
+import type { CostProfile, Finding, Objective, Scenario, TrafficSpec } from './types.js';
+import { duration, rate } from './units.js';
+
+export interface LoadOptions {
+  /** Replaces the scenario's seed. */
+  readonly seed?: string;
+  /** Replaces the scenario's Kubernetes version. */
+  readonly kubernetesVersion?: Scenario['kubernetesVersion'];
+}
+
+const DEFAULT_DURATION = '10m';
+const DEFAULT_SEED = '1';
+const DEFAULT_TIMEOUT = '1s';
+
+/** Reads and checks a scenario with everything that it names. Throws InputError, or InputErrors for several. */
+export function loadScenario(path: string, options: LoadOptions = {}): Scenario {
+  const { value, item } = parseSingle(readSource(path));
+  if (value === null) throw new InputError({ file: path, message: 'the file holds nothing but white space and comments' });
+  const checked = checkValue(scenarioSchema, value, item);
+  throwInputErrors(checked.errors);
+  return new ScenarioLoader(path, item, checked.value as RawScenario, options).load();
+}
+
+/** Puts a scenario together; errors are collected so that one run of the command shows all of them. */
+class ScenarioLoader {
+  private readonly path: string;
+  private readonly folder: string;
+  private readonly item: SourceItem;
+  private readonly raw: RawScenario;
+  private readonly options: LoadOptions;
+  private readonly errors: InputError[] = [];
+  private readonly files: string[] = [];
+  private readonly place = (item: SourceItem, path: Path): string => {
+    const { line, column } = item.position(path);
+    return `${relative(this.folder, item.source.path)}:${line}:${column}`;
+  };
+
+  constructor(path: string, item: SourceItem, raw: RawScenario, options: LoadOptions) {
+    this.path = path;
+    this.folder = dirname(path);
+    this.item = item;
+    this.raw = raw;
+    this.options = options;
+  }
+
+  load(): Scenario {
+    const { raw, errors } = this;
+    const namespace = raw.namespace ?? 'default';
+    const startTime = this.startTime();
+    const manifests = this.manifests(namespace, startTime);
+    const profile = this.profile();
+    const cluster = toCluster(raw.cluster, this.item, this.folder, errors, this.files);
+    const references = new References(this.item, namespace, errors);
+    references.add(manifests.loaded);
+    const images = imagesOf(manifests.loaded);
+    const context: TimelineContext = {
+      references,
+      cluster,
+      folder: this.folder,
+      namespace,
+      startTime,
+      errors,
+      images,
+      files: this.files,
+      place: (at) => this.place(this.item, at),
+      complain: (at, message) => this.item.error(at, { message }),
+      imageAt: (image, at) => ({ image, item: this.item, path: at }),
+    };
+    const applied = readApplied(raw.timeline ?? [], context);
+    for (const set of applied.values()) images.push(...imagesOf(set.loaded));
+    const timeline = toTimeline(raw.timeline ?? [], applied, context);
+    const rollout = raw.rollout === undefined ? undefined : toRollout(raw.rollout, context);
+    const traffic = (raw.traffic ?? []).map((each, i) => this.traffic(each, i, references));
+    const objectives = this.objectives();
+    const unused = matchImages(images, raw.behaviour ?? [], errors, (i, message) => ({
+      severity: 'warning',
+      message,
+      position: this.place(this.item, ['behaviour', i, 'image']),
+    }));
+    const findings = [...manifestFindings(manifests, this.place), ...unused];
+    for (const set of applied.values()) findings.push(...manifestFindings(set, this.place).filter(notAboutServices));
+    const end = this.duration(timeline.map((action) => action.at), rollout?.at);
+    throwInputErrors(errors);
+    const checkedProfile = profile as CostProfile;
+    return {
+      name: raw.name ?? basename(this.path).replace(/\.(ya?ml|json)$/, ''),
+      question: raw.question ?? '',
+      kubernetesVersion: this.options.kubernetesVersion ?? (String(raw.kubernetesVersion ?? '1.34') as Scenario['kubernetesVersion']),
+      seed: this.options.seed ?? String(raw.seed ?? DEFAULT_SEED),
+      startTime,
+      duration: end,
+      cluster,
+      profile: checkedProfile,
+      objects: manifests.loaded.map(({ object }) => object),
+      behaviours: (raw.behaviour ?? []).map((behaviour) => toBehaviour(behaviour, checkedProfile)),
+      traffic: traffic.filter((each) => each !== undefined),
+      timeline,
+      ...(rollout === undefined ? {} : { rollout }),
+      objectives,
+      findings,
+    };
+  }
+
+  private complain(path: Path, message: string, suggestion?: string): undefined {
+    this.errors.push(this.item.error(path, { message, ...(suggestion === undefined ? {} : { suggestion }) }));
+    return undefined;
+  }
+
+  private startTime(): number {
+    if (this.raw.startTime === undefined) return DEFAULT_START_TIME;
+    const time = parseTimestamp(this.raw.startTime);
+    if (time === undefined) {
+      this.complain(['startTime'], `expected an RFC 3339 time such as 2025-01-01T00:00:00Z, found the text "${this.raw.startTime}"`);
+    }
+    return time ?? DEFAULT_START_TIME;
+  }
+
+  private manifests(namespace: string, startTime: number): ManifestSet {
+    const set = new ManifestSet(namespace, startTime);
+    const { manifests } = this.raw;
+    const files = manifests === undefined ? [] : typeof manifests === 'string' ? [manifests] : manifests;
+    files.forEach((file, i) => {
+      const path: Path = typeof manifests === 'string' ? ['manifests'] : ['manifests', i];
+      set.read(join(this.folder, file), (message) => this.item.error(path, { message }));
+    });
+    this.errors.push(...set.errors);
+    this.files.push(...set.files);
+    return set;
+  }
+
+  private profile(): CostProfile | undefined {
+    const { profile = 'default' } = this.raw;
+    const complain = (message: string, suggestion?: string): InputError =>
+      this.item.error(['profile'], { message, ...(suggestion === undefined ? {} : { suggestion }) });
+    const disk = this.raw.cluster.etcd?.disk;
+    const complainOfDisk = (message: string, suggestion?: string): InputError =>
+      this.item.error(disk === undefined ? ['profile'] : ['cluster', 'etcd', 'disk'], { message, ...(suggestion === undefined ? {} : { suggestion }) });
+    try {
+      const stack: ProfileStack =
+        typeof profile === 'string'
+          ? readProfile(profile, this.folder, complain)
+          : extendProfile({ extends: 'default', ...profile }, profile.extends ?? 'default', this.folder, complain);
+      this.files.push(...stack.files);
+      return this.withOwnDisk(finishProfile(stack, disk, complainOfDisk), profile);
+    } catch (error) {
+      this.errors.push(...inputErrorsOf(error));
+      return undefined;
+    }
+  }
+
+  /** Costs that the scenario itself states hold over those of a disk class. */
+  private withOwnDisk(profile: CostProfile, own: NonNullable<RawScenario['profile']>): CostProfile {
+    if (typeof own === 'string' || own.etcd === undefined) return profile;
+    const stack = extendProfile({ extends: 'default', ...own }, profile.name, this.folder, (message) => this.item.error(['profile'], { message }));
+    const plain = finishProfile(stack, undefined, (message) => this.item.error(['profile'], { message }));
+    return {
+      ...profile,
+      etcd: {
+        ...profile.etcd,
+        ...(own.etcd.fsync === undefined ? {} : { fsync: plain.etcd.fsync }),
+        ...(own.etcd.backendCommit === undefined ? {} : { backendCommit: plain.etcd.backendCommit }),
+      },
+    };
+  }
+
+  private traffic(raw: RawTraffic, i: number, references: References): TrafficSpec | undefined {
+    const path: Path = ['traffic', i];
+    const match = /^(?:(service|svc|services)\/)?([^/]+)$/i.exec(raw.to);
+    if (match === null) return this.complain([...path, 'to'], `expected service/NAME, found the text "${raw.to}"`);
+    const found = references.object('Service', match[2]!, raw.namespace, [...path, 'to']);
+    const start = duration(raw.from ?? '0s');
+    const end = raw.until === undefined ? undefined : duration(raw.until);
+    if (end !== undefined && end <= start) this.complain([...path, 'until'], `expected a time after ${raw.from ?? '0s'}, found ${raw.until}`);
+    if (found === undefined) return undefined;
+    const { namespace, name } = found.object.metadata;
+    return {
+      service: { namespace, name },
+      rate: rate(raw.rate),
+      start,
+      ...(end === undefined ? {} : { end }),
+      timeout: duration(raw.timeout ?? DEFAULT_TIMEOUT),
+    };
+  }
+
+  private objectives(): Objective[] {
+    const { raw } = this;
+    const objectives: Objective[] = [];
+    const rolls = raw.rollout !== undefined || (raw.timeline ?? []).some((entry) => entry.setImage !== undefined || entry.apply !== undefined);
+    raw.objectives?.forEach((text, i) => {
+      const path: Path = ['objectives', i];
+      const objective = parseObjective(text, this.place(this.item, path));
+      if (typeof objective === 'string') {
+        this.complain(path, objective.includes(', found ') ? objective : `${objective}, found "${text}"`);
+        return;
+      }
+      const needsTraffic = objective.metric === 'errors' || objective.metric === 'latency';
+      if (needsTraffic && (raw.traffic ?? []).length === 0) this.complain(path, `"${text}" can never be judged: the scenario has no traffic`);
+      const needsRollout = objective.metric === 'rolloutDuration' || objective.metric === 'surge';
+      if (needsRollout && !rolls) this.complain(path, `"${text}" can never be judged: the scenario has no rollout`);
+      objectives.push(objective);
+    });
+    return objectives;
+  }
+
+  private duration(actions: readonly number[], rollout: number | undefined): number {
+    const text = this.raw.duration ?? DEFAULT_DURATION;
+    const end = duration(text);
+    const last = Math.max(0, ...actions, rollout ?? 0);
+    if (last > end) this.complain(['duration'], `the run ends at ${text}, before the last thing that the scenario asks for; make it longer`);
+    return end;
+  }
+}
+
+/** A Service applied later may select pods of the start state: only the whole is worth a finding. */
+function notAboutServices(finding: Finding): boolean {
+  return !finding.message.startsWith('Service ');
+}
+
+/** Objects of a manifest file or folder, defaulted and validated, with findings. Throws InputError or InputErrors. */
+export function loadManifests(path: string): { readonly objects: readonly KubernetesObject[]; readonly findings: readonly Finding[] } {
+  const set = new ManifestSet();
+  set.read(path, (message) => new InputError({ file: path, message }));
+  throwInputErrors(set.errors);
+  const findings = manifestFindings(set, (item, at) => item.place(at));
+  return { objects: set.loaded.map(({ object }) => object), findings };
+}
+
+/** How much of a file is looked at to tell a scenario from a manifest. */
+const PEEK_BYTES = 65536;
+const scenarioKeys = Object.keys(scenarioSchema.shape);
+
+/** Whether a file is meant to be a scenario: it has keys of one and none of a Kubernetes object at the left margin. */
+export function isScenarioFile(path: string): boolean {
+  if (!existsSync(path) || statSync(path).isDirectory()) return false;
+  const text = readSource(path).text(0, PEEK_BYTES);
+  const keys = [...text.matchAll(/^(?:\{?\s{0,2}")?([A-Za-z$]+)"?\s*:/gm)].map((match) => match[1]!);
+  if (keys.includes('kind') || keys.includes('apiVersion')) return false;
+  return keys.some((key) => scenarioKeys.includes(key) || nearestName(key, scenarioKeys) !== undefined);
+}
+
+/** Checks a scenario, manifest, List or dump; returns what is worth knowing. Throws InputError or InputErrors. */
+export function validateFile(path: string): readonly Finding[] {
+  return isScenarioFile(path) ? loadScenario(path).findings : loadManifests(path).findings;
+}

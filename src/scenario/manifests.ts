@@ -1,0 +1,156 @@
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fieldErrorText } from '../api/fields.js';
+import { readManifest } from '../api/manifest.js';
+import type { KubernetesObject, Labels } from '../api/meta.js';
+import { keyOf } from '../api/meta.js';
+import { describeValue, isMap, type RawMap } from '../api/reader.js';
+import { infoOfKind } from '../api/resources.js';
+import { validateObject } from '../api/validation.js';
+import { InputError, inputErrorsOf } from './input-error.js';
+import { removedVersion } from './removed-versions.js';
+import type { SourceItem } from './source.js';
+import { readSource, stepsOf } from './source.js';
+import { parseItems } from './split.js';
+
+/** An object with the place that it came from. */
+export interface LoadedObject {
+  readonly object: KubernetesObject;
+  readonly item: SourceItem;
+}
+
+/** Objects of one kind that no model knows. */
+export interface UnmodelledKind {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly item: SourceItem;
+  count: number;
+  readonly names: string[];
+}
+
+/** How many names a finding lists. */
+const NAMED = 3;
+
+/** What a set of manifest files holds. */
+export class ManifestSet {
+  /** Objects by kind and key; a later one replaces an earlier one, as with `kubectl apply`. */
+  private readonly byIdentity = new Map<string, LoadedObject>();
+  readonly errors: InputError[] = [];
+  readonly replaced: LoadedObject[] = [];
+  readonly unmodelled = new Map<string, UnmodelledKind>();
+  /** Labels of the pod templates of kinds that are not modelled, by namespace. */
+  readonly foreignTemplates: { readonly namespace: string; readonly labels: Labels }[] = [];
+  readonly files: string[] = [];
+  private readonly namespace: string;
+  private readonly startTime: number | undefined;
+  private readonly lenient: boolean;
+
+  /** `lenient`: objects that the API server would refuse are kept, as their request belongs to the run. */
+  constructor(namespace = 'default', startTime?: number, lenient = false) {
+    this.namespace = namespace;
+    this.startTime = startTime;
+    this.lenient = lenient;
+  }
+
+  /** All objects in file order. */
+  get loaded(): readonly LoadedObject[] {
+    return [...this.byIdentity.values()];
+  }
+
+  /**
+   * Reads a file, or all manifests of a folder in order of name. Errors are kept in `errors`; `complain` makes the error for
+   * a path that does not exist, where it was named.
+   */
+  read(path: string, complain: (message: string) => InputError): void {
+    if (existsSync(path) && statSync(path).isDirectory()) {
+      const files = readdirSync(path).filter((name) => /\.(ya?ml|json)$/.test(name)).sort();
+      if (files.length === 0) this.errors.push(complain(`the folder ${path} holds no .yaml, .yml or .json file`));
+      for (const file of files) this.read(join(path, file), complain);
+      return;
+    }
+    try {
+      const source = readSource(path, complain);
+      this.files.push(path);
+      let values = 0;
+      parseItems(source, {
+        value: (value, item) => {
+          values++;
+          this.add(value, item);
+        },
+        error: (error) => {
+          values++;
+          this.errors.push(error);
+        },
+      });
+      if (values === 0) this.errors.push(new InputError({ file: path, message: 'the file holds no Kubernetes object' }));
+    } catch (error) {
+      this.errors.push(...inputErrorsOf(error));
+    }
+  }
+
+  /** Takes one parsed object. */
+  add(value: unknown, item: SourceItem): void {
+    if (!isMap(value) || (value.apiVersion === undefined && value.kind === undefined)) {
+      this.errors.push(item.error([], { message: `expected a Kubernetes object with apiVersion and kind, found ${content(value)}` }));
+      return;
+    }
+    const removed = removedVersion(value.apiVersion, value.kind);
+    if (removed !== undefined) {
+      this.errors.push(item.error(['apiVersion'], { message: removed.message, suggestion: removed.use }));
+      return;
+    }
+    const { object, errors } = readManifest(value, {
+      namespace: this.namespace,
+      ...(this.startTime === undefined ? {} : { startTime: this.startTime }),
+    });
+    if (typeof value.apiVersion === 'string' && typeof value.kind === 'string' && infoOfKind(value.apiVersion, value.kind) === undefined) {
+      this.leaveOut(object, value, item);
+      return;
+    }
+    const all = errors.length > 0 || this.lenient ? errors : validateObject(object);
+    if (all.length > 0) {
+      const title = `${object.kind || 'object'} ${object.metadata.name === '' ? '(no name)' : `"${object.metadata.name}"`}`;
+      for (const error of all) {
+        this.errors.push(
+          item.error(stepsOf(error.field), { message: `${title}: ${fieldErrorText(error)}`, expected: error.detail }),
+        );
+      }
+      return;
+    }
+    this.keep({ object, item });
+  }
+
+  private keep(loaded: LoadedObject): void {
+    const identity = `${loaded.object.kind} ${keyOf(loaded.object)}`;
+    const earlier = this.byIdentity.get(identity);
+    if (earlier !== undefined) this.replaced.push(loaded);
+    this.byIdentity.set(identity, loaded);
+  }
+
+  private leaveOut(object: KubernetesObject, raw: RawMap, item: SourceItem): void {
+    const { apiVersion, kind, metadata } = object;
+    const identity = `${apiVersion} ${kind}`;
+    let entry = this.unmodelled.get(identity);
+    if (entry === undefined) {
+      entry = { apiVersion, kind, item, count: 0, names: [] };
+      this.unmodelled.set(identity, entry);
+    }
+    entry.count++;
+    if (entry.names.length < NAMED) entry.names.push(metadata.name === '' ? 'no name' : metadata.name);
+    const labels = templateLabels(raw);
+    if (labels !== undefined) this.foreignTemplates.push({ namespace: metadata.namespace, labels });
+  }
+}
+
+function content(value: unknown): string {
+  if (!isMap(value)) return describeValue(value);
+  const keys = Object.keys(value);
+  return keys.length === 0 ? 'an empty map' : `a map with ${keys.slice(0, 5).join(', ')}${keys.length > 5 ? ', …' : ''}`;
+}
+
+/** `spec.template.metadata.labels` of an object of any kind. */
+function templateLabels(raw: RawMap): Labels | undefined {
+  let value: unknown = raw;
+  for (const key of ['spec', 'template', 'metadata', 'labels']) value = isMap(value) ? value[key] : undefined;
+  return isMap(value) ? (value as Labels) : undefined;
+}

@@ -1,0 +1,172 @@
+import { join } from 'node:path';
+import type { Node } from '../api/core.js';
+import { fieldErrorText } from '../api/fields.js';
+import { readManifest } from '../api/manifest.js';
+import { isMap } from '../api/reader.js';
+import { validateObject } from '../api/validation.js';
+import type { InputError } from './input-error.js';
+import { ManifestSet } from './manifests.js';
+import type { RawNodeGroup } from './schema.js';
+import type { Path, SourceItem } from './source.js';
+import { stepsOf } from './source.js';
+
+/** Labels of machines (k8s.io/api core/v1 well-known labels). */
+export const ZONE_LABEL = 'topology.kubernetes.io/zone';
+export const REGION_LABEL = 'topology.kubernetes.io/region';
+export const HOSTNAME_LABEL = 'kubernetes.io/hostname';
+
+const DEFAULT_ZONE = 'zone-a';
+const DEFAULT_REGION = 'region-1';
+/** kubelet --max-pods. */
+const DEFAULT_MAX_PODS = 110;
+/** Nodes of the widest cluster CIDR 10.0.0.0/8 with one /24 a node (node IPAM default mask). */
+const MAXIMUM_NODES = 65536;
+
+/** Node objects of a scenario's groups, in order, with names, zones and pod CIDRs. */
+export class NodeBuilder {
+  readonly nodes: Node[] = [];
+  readonly files: string[] = [];
+  private readonly names = new Set<string>();
+  /** Next number by name prefix, so that groups of one name go on counting. */
+  private readonly next = new Map<string, number>();
+  private readonly item: SourceItem;
+  private readonly folder: string;
+  private readonly errors: InputError[];
+
+  constructor(item: SourceItem, folder: string, errors: InputError[]) {
+    this.item = item;
+    this.folder = folder;
+    this.errors = errors;
+  }
+
+  /** Adds the nodes of one group. */
+  group(raw: RawNodeGroup, path: Path): void {
+    if (raw.dump !== undefined) {
+      if (raw.count !== undefined || raw.template !== undefined) {
+        this.complain([...path, 'dump'], 'expected either dump, or count and template, found both');
+      }
+      this.dump(raw.dump, [...path, 'dump']);
+      return;
+    }
+    const template = raw.template === undefined ? undefined : this.template(raw.template, [...path, 'template']);
+    if (raw.template === undefined) this.complain(path, 'missing key "template": a Node manifest, or a file with one');
+    if (raw.count === undefined) this.complain(path, 'missing key "count": how many nodes of this kind');
+    if (template === undefined || raw.count === undefined) return;
+    if (this.nodes.length + raw.count > MAXIMUM_NODES) {
+      this.complain([...path, 'count'], `expected at most ${MAXIMUM_NODES} nodes in all, found ${this.nodes.length + raw.count}`);
+      return;
+    }
+    const prefix = raw.name ?? 'node';
+    const zones = raw.zones ?? [template.metadata.labels?.[ZONE_LABEL] ?? DEFAULT_ZONE];
+    const region = raw.region ?? template.metadata.labels?.[REGION_LABEL] ?? DEFAULT_REGION;
+    let number = this.next.get(prefix) ?? 0;
+    for (let i = 0; i < raw.count; i++) this.add(template, `${prefix}-${number++}`, zones[i % zones.length]!, region, path);
+    this.next.set(prefix, number);
+  }
+
+  private complain(path: Path, message: string): void {
+    this.errors.push(this.item.error(path, { message }));
+  }
+
+  private add(template: Node, name: string, zone: string, region: string, path: Path): void {
+    if (this.names.has(name)) {
+      this.complain(path, `two nodes are named ${name}; give the group a name of its own`);
+      return;
+    }
+    this.names.add(name);
+    const index = this.nodes.length;
+    const labels = {
+      ...template.metadata.labels,
+      [HOSTNAME_LABEL]: name,
+      [ZONE_LABEL]: zone,
+      [REGION_LABEL]: region,
+    };
+    this.nodes.push({
+      ...template,
+      metadata: { ...template.metadata, name, uid: '', labels },
+      spec: { ...template.spec, podCIDR: podCIDR(index) },
+      status: { ...template.status, addresses: [{ type: 'InternalIP', address: nodeAddress(index) }, { type: 'Hostname', address: name }] },
+    });
+  }
+
+  private template(raw: string | object, path: Path): Node | undefined {
+    if (typeof raw !== 'string') {
+      const { object, errors } = readManifest({ apiVersion: 'v1', kind: 'Node', ...raw, ...named(raw) });
+      const all = errors.length > 0 ? errors : validateObject(object);
+      for (const error of all) this.errors.push(this.item.error([...path, ...stepsOf(error.field)], { message: fieldErrorText(error) }));
+      return all.length > 0 ? undefined : this.checkNode(object as Node, path);
+    }
+    const file = join(this.folder, raw);
+    const set = new ManifestSet();
+    set.read(file, (message) => this.item.error(path, { message }));
+    this.files.push(...set.files);
+    this.errors.push(...set.errors);
+    if (set.errors.length > 0) return undefined;
+    const [first, second] = set.loaded;
+    if (first === undefined || second !== undefined || first.object.kind !== 'Node') {
+      const found = first === undefined ? 'nothing' : second === undefined ? `a ${first.object.kind}` : `${set.loaded.length} objects`;
+      this.complain(path, `expected a file with one Node, found ${found} in ${file}`);
+      return undefined;
+    }
+    return this.checkNode(first.object as Node, path);
+  }
+
+  /** A node without room for anything is surely a mistake. */
+  private checkNode(node: Node, path: Path): Node | undefined {
+    const lacking = ['cpu', 'memory'].filter((resource) => !(node.status.allocatable[resource]! > 0));
+    if (lacking.length > 0) {
+      this.complain(path, `expected a Node with status.capacity of cpu and memory, found none of ${lacking.join(' and ')}`);
+      return undefined;
+    }
+    const pods = { pods: node.status.allocatable.pods ?? DEFAULT_MAX_PODS };
+    return {
+      ...node,
+      status: { ...node.status, capacity: { ...pods, ...node.status.capacity }, allocatable: { ...node.status.allocatable, ...pods } },
+    };
+  }
+
+  private dump(reference: string, path: Path): void {
+    const file = join(this.folder, reference);
+    const set = new ManifestSet();
+    set.read(file, (message) => this.item.error(path, { message }));
+    this.files.push(...set.files);
+    this.errors.push(...set.errors);
+    const nodes = set.loaded.filter(({ object }) => object.kind === 'Node');
+    if (nodes.length === 0 && set.errors.length === 0) this.complain(path, `expected a dump of nodes, found no Node in ${file}`);
+    for (const { object } of nodes) {
+      const node = this.checkNode(object as Node, path);
+      if (node === undefined) return;
+      if (this.names.has(node.metadata.name)) {
+        this.complain(path, `two nodes are named ${node.metadata.name}`);
+        return;
+      }
+      this.names.add(node.metadata.name);
+      const index = this.nodes.length;
+      const labels = { [HOSTNAME_LABEL]: node.metadata.name, [ZONE_LABEL]: DEFAULT_ZONE, [REGION_LABEL]: DEFAULT_REGION, ...node.metadata.labels };
+      const addresses = node.status.addresses ?? [{ type: 'InternalIP', address: nodeAddress(index) }];
+      this.nodes.push({
+        ...node,
+        metadata: { ...node.metadata, labels },
+        spec: { ...node.spec, podCIDR: node.spec.podCIDR ?? podCIDR(index) },
+        status: { ...node.status, addresses },
+      });
+    }
+  }
+}
+
+/** Gives an inline template a name to be validated with. */
+function named(raw: object): object {
+  const metadata = (raw as { metadata?: unknown }).metadata;
+  return isMap(metadata) ? { metadata: { name: 'template', ...metadata } } : { metadata: { name: 'template' } };
+}
+
+/** One /24 a node out of 10.0.0.0/8 (node IPAM with its default mask). */
+function podCIDR(index: number): string {
+  return `10.${Math.floor(index / 256)}.${index % 256}.0/24`;
+}
+
+/** Addresses of machines, out of 172.16.0.0/12. */
+function nodeAddress(index: number): string {
+  const number = index + 1;
+  return `172.${16 + Math.floor(number / 65536)}.${Math.floor(number / 256) % 256}.${number % 256}`;
+}

@@ -1,0 +1,60 @@
+import type { Objective } from './types.js';
+import { parseDuration } from './units.js';
+
+/** Objectives as people write them. */
+
+const grammar = /^(errors|error rate|latency|rollout duration|duration|availability|surge)(?:\s+p(\d+(?:\.\d+)?))?\s*(<=|>=|<|>)\s*(\S+)$/i;
+
+const metrics: Readonly<Record<string, Objective['metric']>> = {
+  errors: 'errors',
+  'error rate': 'errors',
+  latency: 'latency',
+  'rollout duration': 'rolloutDuration',
+  duration: 'rolloutDuration',
+  availability: 'availability',
+  surge: 'surge',
+};
+
+/** How to write an objective; shown when one cannot be read. */
+export const OBJECTIVE_EXAMPLES =
+  '`errors < 0.1%`, `latency p99 < 250ms`, `rollout duration < 8m`, `availability > 80%` or `surge < 5000` (pod-seconds)';
+
+/** The names that objectives may begin with. */
+export const OBJECTIVE_METRICS: readonly string[] = Object.keys(metrics);
+
+/** Reads an objective; a text says what is wrong with it. */
+export function parseObjective(text: string, position: string): Objective | string {
+  const match = grammar.exec(text.trim());
+  if (match === null) return `expected an objective such as ${OBJECTIVE_EXAMPLES}`;
+  const [, name, quantile, comparison, value] = match as unknown as [string, string, string | undefined, Objective['comparison'], string];
+  const metric = metrics[name.toLowerCase()]!;
+  if (quantile !== undefined && metric !== 'latency') return `a quantile (p${quantile}) belongs to latency only`;
+  if (metric === 'latency' && quantile === undefined) return 'expected a quantile, as in `latency p99 < 250ms`';
+  if (quantile !== undefined && !(Number(quantile) > 0 && Number(quantile) < 100)) return `expected a quantile between p0 and p100, found p${quantile}`;
+  const limit = parseLimit(metric, value);
+  if (typeof limit === 'string') return limit;
+  return {
+    text: text.trim(),
+    metric,
+    ...(quantile === undefined ? {} : { quantile: Number(quantile) / 100 }),
+    comparison,
+    limit,
+    position,
+  };
+}
+
+function parseLimit(metric: Objective['metric'], value: string): number | string {
+  switch (metric) {
+    case 'errors':
+    case 'availability': {
+      if (/^\d+(\.\d+)?%$/.test(value)) return Number(value.slice(0, -1)) / 100;
+      if (/^(0(\.\d+)?|1(\.0+)?)$/.test(value)) return Number(value);
+      return `expected a percentage such as 0.1%, found "${value}"`;
+    }
+    case 'latency':
+    case 'rolloutDuration':
+      return parseDuration(value) ?? `expected a duration such as 250ms or 8m, found "${value}"`;
+    case 'surge':
+      return /^\d+(\.\d+)?$/.test(value) ? Number(value) : `expected a number of pod-seconds such as 5000, found "${value}"`;
+  }
+}

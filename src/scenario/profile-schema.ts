@@ -1,0 +1,178 @@
+import { z } from 'zod';
+import type { CostProfile } from './types.js';
+import type { RawDistribution } from './schema-values.js';
+import { distribution, durationText, quantity, text, toDistribution, wholeNumber } from './schema-values.js';
+import { bytes, duration } from './units.js';
+
+/** Cost profiles as zod schemas, and their conversion to `CostProfile`. Every field may be left out where a profile extends another. */
+
+const time = durationText;
+const dist = distribution;
+
+const network = {
+  sameHost: dist('Round trip between processes of one machine.'),
+  sameZone: dist('Round trip within a zone.'),
+  crossZone: dist('Round trip between zones.'),
+  external: dist('Round trip from users outside to the edge of the cluster.'),
+  bytesPerSecond: quantity('Bandwidth of a link, bytes a second.'),
+};
+const etcd = {
+  fsync: dist('One fdatasync of the write-ahead log.'),
+  backendCommit: dist('One commit of the bbolt backend.'),
+  cores: wholeNumber('Processor cores of a member.', 1),
+  requestCpu: time('Work for a request before its proposal (gRPC, marshalling) and after its apply.'),
+  readyCpu: time('Fixed cost of one Ready of the raft loop.'),
+  entryCpu: time('Cost of an entry handled in a Ready.'),
+  messageCpu: time('Cost of a raft message received.'),
+  applyCpu: time('Cost of applying an entry to the key-value store.'),
+  rangeCpu: time('Cost of a range request.'),
+  watchEventCpu: time('Cost of a watch event sent.'),
+};
+const apiServer = {
+  cores: wholeNumber('Processor cores of a kube-apiserver.', 1),
+  maxRequestsInFlight: wholeNumber('--max-requests-inflight.', 1),
+  maxMutatingRequestsInFlight: wholeNumber('--max-mutating-requests-inflight.', 1),
+  requestCpu: z
+    .record(z.string(), dist('Processor time of a request.'))
+    .describe('Processor time of a request by verb and resource (`create pods`), by verb (`create`), or `default`.'),
+  listObjectCpu: time('Processor time of an object in a list answer.'),
+  watchEventCpu: time('Processor time of a watch event to one watcher.'),
+  encodeNanosecondsPerByte: z.number({ error: 'expected a number of nanoseconds' }).min(0).describe('Encoding of an object, nanoseconds a byte.'),
+};
+const controllers = {
+  syncCpu: z
+    .record(z.string(), dist('Processor time of one sync.'))
+    .describe('Processor time of one sync by controller (`deployment`), or `default`.'),
+};
+const scheduler = {
+  cycleFixed: time('Fixed part of a scheduling cycle.'),
+  cyclePerEvaluatedNode: time('Filtering and scoring one node.'),
+  failurePerNode: time('Filtering one node in a cycle that finds none.'),
+  spreadPerNode: time('Topology spread constraints, each node of the cluster.'),
+  antiAffinityPerPod: time('Required pod anti-affinity, each matching pod.'),
+  affinityPerPod: time('Required pod affinity, each existing pod.'),
+  preferredAffinityPerPod: time('Preferred pod affinity, each existing pod.'),
+};
+const kubelet = {
+  prepare: dist('From the receipt of a pod to its sandbox: admission, cgroups, volumes.'),
+  sandbox: dist('RunPodSandbox with its network.'),
+  createContainer: dist('CreateContainer.'),
+  startContainer: dist('StartContainer.'),
+  stopSandbox: dist('StopPodSandbox with its network.'),
+  plegRelist: dist('One relist of the pod lifecycle event generator.'),
+  probe: dist('One HTTP, TCP or gRPC probe of a healthy process.'),
+  imagePresent: time('Finding that an image is present.'),
+  pullOverhead: dist('Registry round trips and authentication of a pull.'),
+  pullBytesPerSecond: quantity('Download of one pull, compressed bytes a second.'),
+  unpackBytesPerSecond: quantity('Unpacking, uncompressed bytes a second.'),
+  compression: z.number({ error: 'expected a number' }).positive().describe('Uncompressed by compressed size of images.'),
+  statusSyncCpu: time('Work of the status manager for a pod.'),
+};
+const kubeProxy = { sync: dist('One sync of the rules of a node.') };
+const requests = {
+  imageBytes: quantity('Compressed size of an image whose behaviour states none.'),
+  connectTimeout: time('Until a client gives up connecting to a dead machine.'),
+};
+
+const groups = { network, etcd, apiServer, controllers, scheduler, kubelet, kubeProxy, requests };
+
+const groupDescriptions: Readonly<Record<keyof typeof groups, string>> = {
+  network: 'Round-trip times by distance, and bandwidth.',
+  etcd: 'Disk and processor of an etcd member.',
+  apiServer: 'Processor of a kube-apiserver.',
+  controllers: 'Processor of the controllers.',
+  scheduler: 'Processor of a scheduling cycle.',
+  kubelet: 'Durations of the container runtime and the kubelet.',
+  kubeProxy: 'Durations of kube-proxy.',
+  requests: 'Defaults of requests and images.',
+};
+
+const disk = z
+  .strictObject({ fsync: etcd.fsync, backendCommit: etcd.backendCommit.optional() })
+  .describe('A class of disk: what replaces etcd.fsync and etcd.backendCommit.');
+
+const overrides = {
+  network: z.strictObject(network).partial().describe(groupDescriptions.network),
+  etcd: z.strictObject(etcd).partial().describe(groupDescriptions.etcd),
+  apiServer: z.strictObject(apiServer).partial().describe(groupDescriptions.apiServer),
+  controllers: z.strictObject(controllers).partial().describe(groupDescriptions.controllers),
+  scheduler: z.strictObject(scheduler).partial().describe(groupDescriptions.scheduler),
+  kubelet: z.strictObject(kubelet).partial().describe(groupDescriptions.kubelet),
+  kubeProxy: z.strictObject(kubeProxy).partial().describe(groupDescriptions.kubeProxy),
+  requests: z.strictObject(requests).partial().describe(groupDescriptions.requests),
+  disks: z.record(z.string(), disk).describe('Classes of disk by name, for cluster.etcd.disk.'),
+};
+
+/** A profile file, and the map form of `profile` in a scenario. */
+export const profileOverrides = z
+  .strictObject({
+    extends: text('Profile that this one changes: a name that comes with towtank, or a file. Default, in a scenario: `default`.').optional(),
+    description: text('What the profile stands for.').optional(),
+    ...overrides,
+  })
+  .partial()
+  .describe('A cost profile: every duration that is not a rule of Kubernetes or etcd.');
+
+export type RawProfile = z.infer<typeof profileOverrides>;
+
+/** Lays one profile over another, field by field; maps by verb, by controller and of disks key by key. */
+export function layProfile(base: RawProfile, over: RawProfile): RawProfile {
+  const result: Record<string, unknown> = { ...base };
+  for (const [group, fields] of Object.entries(over)) {
+    if (typeof fields !== 'object') continue;
+    const merged: Record<string, unknown> = { ...(base[group as keyof RawProfile] as object | undefined) };
+    for (const [key, value] of Object.entries(fields)) {
+      const keyed = key === 'requestCpu' || key === 'syncCpu';
+      merged[key] = keyed && group !== 'etcd' ? { ...(merged[key] as object | undefined), ...(value as object) } : value;
+    }
+    result[group] = merged;
+  }
+  delete result.extends;
+  return result as RawProfile;
+}
+
+/** Names of the fields that a complete profile lacks, such as `etcd.fsync`. */
+export function missingFields(raw: RawProfile): string[] {
+  const missing: string[] = [];
+  for (const [group, fields] of Object.entries(groups)) {
+    const given = raw[group as keyof typeof groups] as Record<string, unknown> | undefined;
+    for (const field of Object.keys(fields)) if (given?.[field] === undefined) missing.push(`${group}.${field}`);
+  }
+  for (const [group, field] of [
+    ['apiServer', 'requestCpu'],
+    ['controllers', 'syncCpu'],
+  ] as const) {
+    const map = (raw[group] as Record<string, Record<string, unknown>> | undefined)?.[field];
+    if (map !== undefined && map.default === undefined) missing.push(`${group}.${field}.default`);
+  }
+  return missing;
+}
+
+/** The profile as the models read it; `raw` must be complete. */
+export function toCostProfile(name: string, raw: RawProfile): CostProfile {
+  const result: Record<string, unknown> = { name };
+  for (const [group, fields] of Object.entries(groups)) {
+    const given = raw[group as keyof typeof groups] as Record<string, unknown>;
+    const converted: Record<string, unknown> = {};
+    for (const [field, schema] of Object.entries(fields)) converted[field] = convert(schema, given[field]);
+    result[group] = converted;
+  }
+  return result as unknown as CostProfile;
+}
+
+const distributions: ReadonlySet<unknown> = new Set<unknown>([
+  ...[network.sameHost, network.sameZone, network.crossZone, network.external, etcd.fsync, etcd.backendCommit],
+  ...[kubelet.prepare, kubelet.sandbox, kubelet.createContainer, kubelet.startContainer, kubelet.stopSandbox],
+  ...[kubelet.plegRelist, kubelet.probe, kubelet.pullOverhead, kubeProxy.sync],
+]);
+const maps: ReadonlySet<unknown> = new Set<unknown>([apiServer.requestCpu, controllers.syncCpu]);
+const sizes: ReadonlySet<unknown> = new Set<unknown>([network.bytesPerSecond, kubelet.pullBytesPerSecond, kubelet.unpackBytesPerSecond, requests.imageBytes]);
+
+function convert(schema: unknown, value: unknown): unknown {
+  if (distributions.has(schema)) return toDistribution(value as RawDistribution);
+  if (maps.has(schema)) {
+    return Object.fromEntries(Object.entries(value as Record<string, RawDistribution>).map(([key, each]) => [key, toDistribution(each)]));
+  }
+  if (sizes.has(schema)) return bytes(value as string | number);
+  return typeof value === 'string' ? duration(value) : value;
+}

@@ -1,0 +1,162 @@
+import { nearestName } from '../api/nearest.js';
+import { keyOf } from '../api/meta.js';
+import { resources } from '../api/resources.js';
+import type { Deployment } from '../api/workloads.js';
+import type { InputError } from './input-error.js';
+import type { LoadedObject } from './manifests.js';
+import type { RawFaultTarget } from './schema.js';
+import type { Path, SourceItem } from './source.js';
+import type { ClusterSpec, FaultTarget, ObjectName } from './types.js';
+
+/** Short names of kubectl (`kubectl api-resources`). */
+const shortNames: Readonly<Record<string, string>> = {
+  po: 'pods',
+  no: 'nodes',
+  svc: 'services',
+  ev: 'events',
+  ns: 'namespaces',
+  sa: 'serviceaccounts',
+  cm: 'configmaps',
+  deploy: 'deployments',
+  rs: 'replicasets',
+};
+
+/** Finds what a scenario names; a name that matches nothing is an error that says the nearest right one. */
+export class References {
+  private readonly byKind = new Map<string, Map<string, LoadedObject>>();
+  private readonly namespace: string;
+  private readonly item: SourceItem;
+  private readonly errors: InputError[];
+
+  constructor(item: SourceItem, namespace: string, errors: InputError[]) {
+    this.item = item;
+    this.namespace = namespace;
+    this.errors = errors;
+  }
+
+  /** Makes objects known: those of the start state, and those that the timeline applies. */
+  add(loaded: readonly LoadedObject[]): void {
+    for (const each of loaded) {
+      let keys = this.byKind.get(each.object.kind);
+      if (keys === undefined) this.byKind.set(each.object.kind, (keys = new Map()));
+      keys.set(keyOf(each.object), each);
+    }
+  }
+
+  complain(path: Path, message: string, suggestion?: string): undefined {
+    this.errors.push(this.item.error(path, { message, ...(suggestion === undefined ? {} : { suggestion }) }));
+    return undefined;
+  }
+
+  /** An object of a kind by name; undefined after an error. */
+  object(kind: string, name: string, namespace: string | undefined, path: Path): LoadedObject | undefined {
+    const key = `${namespace ?? this.namespace}/${name}`;
+    const keys = this.byKind.get(kind) ?? new Map<string, LoadedObject>();
+    const found = keys.get(key);
+    if (found !== undefined) return found;
+    const elsewhere = [...keys.keys()].find((each) => each.endsWith(`/${name}`));
+    if (elsewhere !== undefined) {
+      const other = elsewhere.slice(0, elsewhere.indexOf('/'));
+      return this.complain(path, `no ${kind} is named ${key}; there is ${elsewhere}: add "namespace: ${other}"`, elsewhere);
+    }
+    const names = [...keys.keys()].map((each) => each.slice(each.indexOf('/') + 1));
+    return this.complain(path, `no ${kind} is named ${key}${alternatives(name, names)}`, nearestName(name, names));
+  }
+
+  /** A Deployment and the name of one of its containers (the first when none is asked for). */
+  container(
+    raw: { readonly deployment: string; readonly namespace?: string | undefined; readonly container?: string | undefined },
+    path: Path,
+  ): { readonly deployment: ObjectName; readonly container: string; readonly object: Deployment } | undefined {
+    const found = this.object('Deployment', raw.deployment, raw.namespace, [...path, 'deployment']);
+    if (found === undefined) return undefined;
+    const object = found.object as Deployment;
+    const names = object.spec.template.spec.containers.map((container) => container.name);
+    const container = raw.container ?? names[0]!;
+    if (!names.includes(container)) {
+      const message = `the Deployment ${raw.deployment} has no container named ${container}${alternatives(container, names)}`;
+      return this.complain([...path, 'container'], message, nearestName(container, names));
+    }
+    return { deployment: { namespace: object.metadata.namespace, name: object.metadata.name }, container, object };
+  }
+
+  /** `KIND/NAME` as kubectl takes it. */
+  target(
+    reference: string,
+    namespace: string | undefined,
+    path: Path,
+    nodes: ReadonlySet<string>,
+  ): { readonly resource: string; readonly object: ObjectName } | undefined {
+    const match = /^([^/]+)\/([^/]+)$/.exec(reference);
+    if (match === null) return this.complain(path, `expected KIND/NAME such as deployment/frontend, found "${reference}"`);
+    const [, kind, name] = match as unknown as [string, string, string];
+    const wanted = shortNames[kind.toLowerCase()] ?? kind.toLowerCase();
+    const info = resources().find((each) => each.resource === wanted || each.kind.toLowerCase() === wanted);
+    if (info === undefined) {
+      const names = resources().map((each) => each.kind.toLowerCase());
+      return this.complain(path, `no kind is named "${kind}"${alternatives(kind, names)}`, nearestName(kind, names));
+    }
+    const object = { namespace: info.namespaced ? (namespace ?? this.namespace) : '', name };
+    // Pods and ReplicaSets are named by their controllers during the run, so their names cannot be known here.
+    const made = info.kind === 'Pod' || info.kind === 'ReplicaSet' || info.kind === 'Namespace' || info.kind === 'Node';
+    if (info.kind === 'Node' && !nodes.has(name)) {
+      return this.complain(path, `no Node is named ${name}${alternatives(name, [...nodes])}`, nearestName(name, nodes));
+    }
+    if (!made && info.namespaced && this.object(info.kind, name, namespace, path) === undefined) return undefined;
+    return { resource: info.resource, object };
+  }
+
+  /** A target of `fail` or `heal`. */
+  fault(raw: RawFaultTarget, path: Path, cluster: ClusterSpec): FaultTarget | undefined {
+    const given = Object.keys(raw).filter((key) => raw[key as keyof RawFaultTarget] !== undefined);
+    if (given.length !== 1) {
+      return this.complain(path, `expected one of node, zone, link, apiServer, etcd, found ${given.join(' and ') || 'none of them'}`);
+    }
+    const nodes = cluster.nodes.map((node) => node.metadata.name);
+    if (raw.node !== undefined) return this.named('node', raw.node, nodes, [...path, 'node']) && { kind: 'node', name: raw.node };
+    if (raw.zone !== undefined) {
+      const zones = zonesOf(cluster);
+      return this.named('zone', raw.zone, zones, [...path, 'zone']) && { kind: 'zone', name: raw.zone };
+    }
+    if (raw.apiServer !== undefined) return this.numbered('apiServer', raw.apiServer, cluster.apiServers, path);
+    if (raw.etcd !== undefined) return this.numbered('etcd', raw.etcd, cluster.etcd.members, path);
+    const { from, to } = raw.link as { from: string; to: string };
+    const hosts = [...nodes];
+    for (let i = 0; i < cluster.etcd.members; i++) hosts.push(`etcd-${i}`);
+    for (let i = 0; i < cluster.apiServers; i++) hosts.push(`kube-apiserver-${i}`);
+    hosts.push('kube-controller-manager', 'kube-scheduler');
+    const both = this.named('host', from, hosts, [...path, 'link', 'from']) && this.named('host', to, hosts, [...path, 'link', 'to']);
+    return both && { kind: 'link', from, to };
+  }
+
+  private named(what: string, name: string, names: readonly string[], path: Path): true | undefined {
+    if (names.includes(name)) return true;
+    return this.complain(path, `no ${what} is named ${name}${alternatives(name, names)}`, nearestName(name, names));
+  }
+
+  private numbered(kind: 'apiServer' | 'etcd', index: number, count: number, path: Path): FaultTarget | undefined {
+    if (index < count) return { kind, index };
+    return this.complain([...path, kind], `expected a number from 0 to ${count - 1}, found ${index}: there are ${count}`);
+  }
+}
+
+/** Zones of the nodes, in order of first appearance. */
+export function zonesOf(cluster: Pick<ClusterSpec, 'nodes'>): string[] {
+  const zones = new Set<string>();
+  for (const node of cluster.nodes) {
+    const zone = node.metadata.labels?.['topology.kubernetes.io/zone'];
+    if (zone !== undefined) zones.add(zone);
+  }
+  return [...zones];
+}
+
+/** How many names an error lists. */
+const LISTED = 8;
+
+function alternatives(wrong: string, names: readonly string[]): string {
+  const nearest = nearestName(wrong, names);
+  if (nearest !== undefined) return `; did you mean ${nearest}?`;
+  if (names.length === 0) return '; there is none';
+  const more = names.length > LISTED ? `, … (${names.length} in all)` : '';
+  return `; there ${names.length === 1 ? 'is' : 'are'} ${names.slice(0, LISTED).join(', ')}${more}`;
+}

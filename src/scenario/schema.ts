@@ -1,0 +1,218 @@
+import { z } from 'zod';
+import { profileOverrides } from './profile-schema.js';
+import { count, distribution, durationText, percent, quantity, rateText, text, wholeNumber } from './schema-values.js';
+
+/** The scenario file as a zod schema: what is checked on loading and what `towtank schema` prints for editors. */
+
+const namespace = text('Namespace of the object; default `default`.').optional();
+const image = text('Image reference with tag, as a manifest would name it.');
+
+const nodeGroup = z.strictObject({
+  count: count('How many nodes of this kind.').optional(),
+  zones: z
+    .array(text('Name of an availability zone.'))
+    .min(1, { error: 'expected at least one zone' })
+    .optional()
+    .describe('Zones over which the nodes are dealt in turn (label topology.kubernetes.io/zone). Default: one zone, `zone-a`.'),
+  region: text('Value of the label topology.kubernetes.io/region; default `region-1`.').optional(),
+  name: text('Names are `<name>-0`, `<name>-1`, …; default `node`.').optional(),
+  template: z
+    .union([text('File with one Node manifest.'), z.record(z.string(), z.unknown())])
+    .optional()
+    .describe('A Node manifest: the name of a file, relative to the scenario, or the manifest itself. Needs status.capacity or status.allocatable.'),
+  dump: text('File with Node objects as `kubectl get nodes -o yaml` or `-o json` prints them; instead of count and template.').optional(),
+});
+
+const etcd = z.strictObject({
+  members: wholeNumber('Number of etcd members, 1 to 9. Default 3.', 1, 9).optional(),
+  disk: text('Disk class of the members: a name under `disks` of the cost profile, such as gce-pd-ssd or nvme.').optional(),
+  zones: z.array(text('Zone of a member.')).optional().describe('Zone of each member in order; default: dealt over the zones of the nodes.'),
+  heartbeatInterval: durationText('--heartbeat-interval. Default 100ms.').optional(),
+  electionTimeout: durationText('--election-timeout. Default 1s.').optional(),
+  quota: quantity('--quota-backend-bytes. Default 2Gi.').optional(),
+  snapshotCount: wholeNumber('--snapshot-count. Default 10000.', 1).optional(),
+});
+
+const clientLimits = {
+  qps: z.number({ error: 'expected a number of requests a second' }).positive({ error: 'expected a number above 0' }).optional().describe('--kube-api-qps: requests a second.'),
+  burst: wholeNumber('--kube-api-burst.', 1).optional(),
+};
+
+const cluster = z.strictObject({
+  nodes: z.array(nodeGroup).min(1, { error: 'expected at least one group of nodes' }).describe('Groups of nodes.'),
+  etcd: etcd.optional().describe('The etcd cluster.'),
+  apiServers: wholeNumber('Number of kube-apiserver processes. Default 1.', 1, 99).optional(),
+  controllerManager: z.strictObject(clientLimits).optional().describe('kube-controller-manager: limits of each controller\'s own client. Default 20 and 30.'),
+  scheduler: z
+    .strictObject({
+      ...clientLimits,
+      percentageOfNodesToScore: wholeNumber('0: adaptive (the default).', 0, 100).optional(),
+      parallelism: wholeNumber('Workers of the filter and score phases. Default 16.', 1).optional(),
+    })
+    .optional()
+    .describe('kube-scheduler. Client limits default 50 and 100.'),
+  kubeProxy: z
+    .strictObject({
+      minSyncPeriod: durationText('Least time between two syncs of the rules. Default 1s.').optional(),
+      extraDelay: durationText('Added before each sync, to see what late proxies do. Default 0s.').optional(),
+    })
+    .optional()
+    .describe('kube-proxy.'),
+});
+
+const behaviour = z.strictObject({
+  image: text('Pattern over image references with tag: `*` stands for any characters. The first pattern that matches an image holds.'),
+  start: distribution('From the start of the process until it listens and probes succeed. Default 150 ms lognormal (σ 0.4).').optional(),
+  stop: distribution('From SIGTERM until the process exits by itself. Default 1.5 s lognormal (σ 0.6).').optional(),
+  drains: z.boolean({ error: 'expected true or false' }).optional().describe('Goes on accepting requests after SIGTERM until it exits (true), or closes its listener at once (false, the default).'),
+  size: quantity('Compressed size of the image; default from the cost profile.').optional(),
+  ready: z.boolean({ error: 'expected true or false' }).optional().describe('false: never becomes ready, a broken version.'),
+  exit: z
+    .strictObject({
+      after: distribution('From the start of the process.'),
+      code: wholeNumber('Exit code; 0 is success, as of an init container. Default 1.', 0, 255).optional(),
+    })
+    .optional()
+    .describe('The process exits by itself: crashing versions, and init containers that finish their work.'),
+  request: z
+    .strictObject({
+      time: distribution('Service time of one request. Default exponential, mean 20ms.').optional(),
+      concurrency: count('Requests in service at once in one pod. Default 8.').optional(),
+      queue: wholeNumber('Requests that may wait in one pod; more are refused. Default 128.', 0).optional(),
+      errors: percent('Share of requests answered with an error of the application. Default 0.').optional(),
+    })
+    .optional()
+    .describe('How it serves requests.'),
+});
+
+const traffic = z.strictObject({
+  to: text('Service that users call: `service/NAME`.'),
+  namespace,
+  rate: rateText('Mean arrivals, Poisson: 500/s, 30/m.'),
+  from: durationText('First arrivals; default 0s.').optional(),
+  until: durationText('Last arrivals; default the end of the run.').optional(),
+  timeout: durationText('Users give up after this long. Default 1s.').optional(),
+});
+
+const faultTarget = z.strictObject({
+  node: text('Name of a node: the machine stops.').optional(),
+  zone: text('Name of a zone: all its machines stop.').optional(),
+  link: z
+    .strictObject({ from: text('Name of a host: a node, etcd-0, apiserver-0.'), to: text('Name of a host.') })
+    .optional()
+    .describe('The one-way link between two hosts is cut.'),
+  apiServer: wholeNumber('Number of a kube-apiserver process, from 0.', 0).optional(),
+  etcd: wholeNumber('Number of an etcd member, from 0.', 0).optional(),
+});
+
+const timelineEntry = z.strictObject({
+  at: durationText('When, in simulated time from the start. At 0s before the run starts warm: part of the start state.'),
+  apply: z
+    .union([text('File with manifests.'), z.array(text('File with manifests.'))])
+    .optional()
+    .describe('Creates or updates the objects of these files, as `kubectl apply -f`.'),
+  setImage: z
+    .strictObject({
+      deployment: text('Name of a Deployment.'),
+      namespace,
+      container: text('Name of a container; default the first.').optional(),
+      image,
+    })
+    .optional()
+    .describe('As `kubectl set image`.'),
+  scale: z
+    .strictObject({ deployment: text('Name of a Deployment.'), namespace, replicas: wholeNumber('Desired replicas.', 0) })
+    .optional()
+    .describe('As `kubectl scale`.'),
+  delete: z
+    .strictObject({ object: text('`KIND/NAME` such as deployment/frontend or node/node-3.'), namespace })
+    .optional()
+    .describe('As `kubectl delete`.'),
+  fail: faultTarget.optional().describe('Breaks one thing.'),
+  heal: faultTarget.optional().describe('Repairs what `fail` broke.'),
+});
+
+const intOrPercent = z
+  .union([z.int().min(0), z.string().regex(/^\d+%$/)], { error: 'expected a whole number or a percentage such as 25%' })
+  .describe('A number of pods or a percentage of the replicas.');
+
+const strategy = z.strictObject({
+  name: text('Name in the results; default the kind.').optional(),
+  recreate: z.strictObject({}).nullable().optional().describe('All old pods stop before new ones start (Deployment strategy Recreate).'),
+  ramped: z
+    .strictObject({ maxSurge: intOrPercent.optional(), maxUnavailable: intOrPercent.optional() })
+    .nullable()
+    .optional()
+    .describe('Deployment strategy RollingUpdate. Defaults 25% and 25%.'),
+  blueGreen: z
+    .strictObject({ hold: durationText('How long the old version is kept after the switch. Default 30s.').optional() })
+    .nullable()
+    .optional()
+    .describe('A full second set of pods; the Service switches over when all are available.'),
+  canary: z
+    .strictObject({
+      steps: z
+        .array(z.strictObject({ weight: wholeNumber('Per cent of the replicas on the new version.', 1, 100), pause: durationText('Wait after this step is available.') }))
+        .min(1, { error: 'expected at least one step' })
+        .describe('Steps in order; after the last one all pods are replaced.'),
+    })
+    .optional()
+    .describe('A growing share of pods runs the new version, with pauses in between.'),
+});
+
+const strategyName = z.enum(['recreate', 'ramped', 'blueGreen'], { error: 'expected recreate, ramped, blueGreen or a map such as { canary: … }' });
+
+const rollout = z.strictObject({
+  deployment: text('Name of the Deployment that is rolled out.'),
+  namespace,
+  container: text('Container whose image changes; default the first.').optional(),
+  image,
+  at: durationText('When it starts.'),
+  strategies: z
+    .array(z.union([strategyName, strategy]))
+    .min(1, { error: 'expected at least one strategy' })
+    .optional()
+    .describe('Strategies that `towtank compare` tries one after the other. Default: ramped as the Deployment says.'),
+});
+
+/** Everything in a scenario file. */
+export const scenarioSchema = z
+  .strictObject({
+    $schema: z.string().optional().describe('JSON Schema, for editors.'),
+    name: text('Name of the results; default the name of the file.').optional(),
+    question: text('The question that this scenario answers; printed above the answer.').optional(),
+    kubernetesVersion: z
+      .union([z.enum(['1.34', '1.35', '1.36']), z.literal(1.34), z.literal(1.35), z.literal(1.36)], { error: 'expected "1.34", "1.35" or "1.36"' })
+      .optional()
+      .describe('Behaviour of this release. Default "1.34".'),
+    seed: z.union([z.string(), z.int()], { error: 'expected text or a whole number' }).optional().describe('Seed of all random streams. Default 1.'),
+    startTime: text('RFC 3339 instant of simulated time 0. Default 2025-01-01T00:00:00Z.').optional(),
+    duration: durationText('When the run ends at the latest. Default 10m.').optional(),
+    profile: z
+      .union([text('Name of a profile that comes with towtank, or file of one.'), profileOverrides])
+      .optional()
+      .describe('Cost profile: a name, a file, or a map of changes to one (`extends`). Default `default`.'),
+    cluster: cluster.describe('Shape of the cluster.'),
+    namespace: text('Namespace of objects whose manifest names none. Default `default`.').optional(),
+    manifests: z
+      .union([text('File or folder with manifests.'), z.array(text('File or folder with manifests.'))])
+      .optional()
+      .describe('Kubernetes manifests of the start state, relative to this file: YAML, JSON, List, kubectl dumps.'),
+    behaviour: z.array(behaviour).optional().describe('What the application in each image does.'),
+    traffic: z.array(traffic).optional().describe('Users and the Services that they call.'),
+    timeline: z.array(timelineEntry).optional().describe('What happens when.'),
+    rollout: rollout.optional().describe('The rollout in question.'),
+    objectives: z
+      .array(text('`errors < 0.1%`, `latency p99 < 250ms`, `rollout duration < 8m`, `availability > 80%`, `surge < 5000`.'))
+      .optional()
+      .describe('Service levels; the run succeeds when all are met.'),
+  })
+  .describe('A towtank scenario: a Kubernetes cluster, an application, its users and what happens to them.');
+
+export type RawScenario = z.infer<typeof scenarioSchema>;
+export type RawNodeGroup = z.infer<typeof nodeGroup>;
+export type RawBehaviour = z.infer<typeof behaviour>;
+export type RawTimelineEntry = z.infer<typeof timelineEntry>;
+export type RawFaultTarget = z.infer<typeof faultTarget>;
+export type RawStrategy = z.infer<typeof strategy>;
+export type RawTraffic = z.infer<typeof traffic>;
