@@ -19,16 +19,23 @@ export interface ContainerLife {
  * never by random names, so that all strategies of a comparison meet the same luck.
  */
 export interface ContainerBehaviour {
-  /** The life of a container that starts now for the `restart`-th time; `ordinal` numbers the pods of one owner. */
-  life(pod: Pod, container: Container, restart: number): ContainerLife;
+  /**
+   * The life of a container that starts now for the `restart`-th time (0: first start); `ordinal` numbers the pods of one
+   * owner in the order in which kubelets first heard of them (see `PodOrdinals`).
+   */
+  life(pod: Pod, container: Container, restart: number, ordinal: number): ContainerLife;
   /** Compressed size in bytes of an image, and the answer of the registry: whether it exists. */
   image(name: string): { readonly bytes: number; readonly exists: boolean };
 }
 
 /** Told by `node` when a pod can and can no longer serve requests; implemented by `workload`. */
 export interface PodLifecycleListener {
-  /** The containers of the pod run and listen from now on (whether Ready or not). */
+  /** All containers of the pod run and listen from now on (whether Ready or not). `pod.status.podIP` is set. */
   podListening(pod: Pod): void;
-  /** The pod no longer accepts new requests; those in service are finished unless `killed`. */
+  /**
+   * The pod no longer accepts new requests. `killed` false: those in service are finished. `killed` true: a process of the
+   * pod is gone, and every request still held by the pod is lost; comes once for each `podListening`, after a call with
+   * false where the application closed its listener before it exited.
+   */
   podStoppedListening(pod: Pod, killed: boolean): void;
 }

@@ -1,0 +1,127 @@
+import type { Pod } from '../api/core.js';
+import type { EventRecorder } from '../client/types.js';
+import { Slots } from '../kernel/slots.js';
+import type { Simulation } from '../kernel/simulation.js';
+import type { Network } from '../network/network.js';
+import type { DistributionSpec } from '../random/distribution.js';
+import type { Randomness } from '../random/stream.js';
+import type { CostProfile } from '../scenario/types.js';
+import type { ContainerBehaviour, PodLifecycleListener } from './behaviour.js';
+import type { ContainerRuntime } from './container-runtime.js';
+import { DrawCursor } from './draws.js';
+import type { Heartbeats } from './heartbeats.js';
+import type { Pleg } from './pleg.js';
+import type { PodWorkers } from './pod-workers.js';
+import type { Prober } from './prober.js';
+import type { ContainerRecord, NodeRecord, PodRecord, ProbeRecord } from './records.js';
+import type { CrashLoopRequeue } from './restart-policy.js';
+import type { StatusManager } from './status-manager.js';
+
+/** Opcodes of the fleet's events; the comment names what the argument is. */
+export const OP_PREPARED = 1; // pod: cgroup and volumes are ready
+export const OP_SANDBOX = 2; // pod: sandbox is up
+export const OP_PULLED = 3; // node: the pull in progress ends
+export const OP_CREATED = 4; // container
+export const OP_STARTED = 5; // container
+export const OP_LISTENING = 6; // container
+export const OP_EXIT = 7; // container exits by itself
+export const OP_RELIST = 8; // node: PLEG relist that sees a change ends
+export const OP_SYNC = 9; // pod: sync that waited for a relist
+export const OP_RESYNC = 10; // pod: periodic or back-off re-sync
+export const OP_PROBE = 11; // probe: outcome of a tick
+export const OP_STATUS = 12; // node: status manager sends its GET
+export const OP_BATCH = 13; // node: 10 s batch of the status manager
+export const OP_HOOK_DONE = 14; // container: preStop ended
+export const OP_DEAF = 15; // container closes its listener
+export const OP_STOPPED = 16; // container ends after SIGTERM
+export const OP_SANDBOX_STOPPED = 17; // pod
+export const OP_TERMINATED = 18; // pod: SyncTerminatedPod
+export const OP_LEASE = 19; // node
+export const OP_NODE_STATUS = 20; // node
+export const OP_POST_STARTED = 21; // container: postStart ended
+
+/** What differs between Kubernetes versions (FACTS-VERSIONS §1.4). */
+export interface KubeletFeatures {
+  readonly crashLoopRequeue: CrashLoopRequeue;
+}
+
+/** The parts of the kubelet model and what they share: one fleet for all nodes. */
+export class Fleet {
+  readonly simulation: Simulation;
+  readonly network: Network;
+  readonly costs: CostProfile['kubelet'];
+  readonly behaviour: ContainerBehaviour;
+  readonly lifecycle: PodLifecycleListener;
+  readonly events: EventRecorder | null;
+  readonly features: KubeletFeatures;
+  target = 0;
+  readonly nodes: NodeRecord[] = [];
+  readonly pods = new Slots<PodRecord>();
+  readonly containers = new Slots<ContainerRecord>();
+  readonly probes = new Slots<ProbeRecord>();
+  /** Images that every node has. */
+  readonly commonImages = new Set<string>();
+  pleg!: Pleg;
+  workers!: PodWorkers;
+  runtime!: ContainerRuntime;
+  prober!: Prober;
+  statuses!: StatusManager;
+  heartbeats!: Heartbeats;
+  private readonly durations: DrawCursor;
+  private readonly uniforms: DrawCursor;
+
+  constructor(
+    simulation: Simulation,
+    randomness: Randomness,
+    network: Network,
+    costs: CostProfile['kubelet'],
+    behaviour: ContainerBehaviour,
+    lifecycle: PodLifecycleListener,
+    events: EventRecorder | null,
+    features: KubeletFeatures,
+  ) {
+    this.simulation = simulation;
+    this.network = network;
+    this.costs = costs;
+    this.behaviour = behaviour;
+    this.lifecycle = lifecycle;
+    this.events = events;
+    this.features = features;
+    this.durations = new DrawCursor(randomness.keyed('kubelet/durations'));
+    this.uniforms = new DrawCursor(randomness.keyed('kubelet/uniforms'));
+  }
+
+  /** A duration for an entity: `key` names the pod or node, `opcode` the step and `turn` its repetition. */
+  duration(spec: DistributionSpec, key: number, opcode: number, turn = 0): number {
+    return this.durations.sample(spec, key, ((turn * 32 + opcode) * 64) | 0);
+  }
+
+  /** A uniform number in (0, 1), keyed in the same way. */
+  uniform(key: number, opcode: number, turn = 0): number {
+    return this.uniforms.at(key, turn * 32 + opcode).next();
+  }
+
+  /** Schedules an event of the fleet. */
+  after(delay: number, opcode: number, argument: number): number {
+    return this.simulation.schedule(delay, this.target, opcode, argument);
+  }
+
+  at(time: number, opcode: number, argument: number): number {
+    return this.simulation.scheduleAt(time, this.target, opcode, argument);
+  }
+
+  /** Whether a node has an image. */
+  hasImage(node: NodeRecord, image: string): boolean {
+    return this.commonImages.has(image) || node.images.has(image);
+  }
+
+  /** Records an event about a pod. */
+  event(pod: Pod, type: 'Normal' | 'Warning', reason: string, message: string): void {
+    if (this.events !== null) this.events.event(pod, type, reason, message);
+  }
+}
+
+/** Key of a node's keyed draws: apart from those of pods, which are below 2^52. */
+export function nodeKey(index: number): number {
+  return 4503599627370496 + index;
+}

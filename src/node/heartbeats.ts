@@ -1,0 +1,191 @@
+import type { ContainerImage } from '../api/core.js';
+import type { Lease } from '../api/workloads.js';
+import type { ApiResponse, ResponseReceiver } from '../apiserver/request.js';
+import { succeeded } from '../apiserver/request.js';
+import { SECOND } from '../kernel/time.js';
+import type { Fleet } from './fleet.js';
+import { nodeKey, OP_LEASE, OP_NODE_STATUS } from './fleet.js';
+import { NODE_STATUS_MAX_IMAGES } from './image-policy.js';
+import { NodeStatusPatch } from './patches.js';
+import type { NodeRecord } from './records.js';
+import { nextTick } from './restart-policy.js';
+import { tagOf, TAG_LEASE, TAG_LEASE_GET, TAG_NODE_STATUS } from './status-manager.js';
+
+/** nodeLeaseDurationSeconds; the lease is renewed every quarter of it (kubelet.go nodeLeaseRenewIntervalFraction). */
+export const NODE_LEASE_DURATION_SECONDS = 40;
+const RENEW_INTERVAL = (NODE_LEASE_DURATION_SECONDS / 4) * SECOND;
+/** nodeStatusUpdateFrequency and nodeStatusReportFrequency. */
+const UPDATE_FREQUENCY = 10 * SECOND;
+const REPORT_FREQUENCY = 300 * SECOND;
+/** component-helpers lease/controller.go maxUpdateRetries. */
+const MAX_LEASE_RETRIES = 5;
+
+/** Namespace of the leases of nodes. */
+export const NODE_LEASE_NAMESPACE = 'kube-node-lease';
+
+/** The lease of a node as its kubelet writes it. */
+export function nodeLease(node: string, renewTime: number, resourceVersion: number, uid: string): Lease {
+  return {
+    apiVersion: 'coordination.k8s.io/v1',
+    kind: 'Lease',
+    metadata: {
+      name: node,
+      namespace: NODE_LEASE_NAMESPACE,
+      uid,
+      resourceVersion,
+      generation: 0,
+      creationTimestamp: 0,
+    },
+    spec: { holderIdentity: node, leaseDurationSeconds: NODE_LEASE_DURATION_SECONDS, renewTime },
+  };
+}
+
+/** Node leases and node status (pkg/kubelet/kubelet_node_status.go, component-helpers/apimachinery/lease). */
+export class Heartbeats {
+  private readonly fleet: Fleet;
+  private readonly receiver: ResponseReceiver;
+
+  constructor(fleet: Fleet, receiver: ResponseReceiver) {
+    this.fleet = fleet;
+    this.receiver = receiver;
+  }
+
+  /** Starts the heartbeats of a node that has been running: leases and reports are at random points of their periods. */
+  startWarm(node: NodeRecord): void {
+    const { fleet } = this;
+    const now = fleet.simulation.now;
+    const key = nodeKey(node.index);
+    node.leaseEvent = fleet.after(Math.round(fleet.uniform(key, OP_LEASE) * RENEW_INTERVAL), OP_LEASE, node.index);
+    node.lastReport = now - Math.round(fleet.uniform(key, OP_NODE_STATUS) * REPORT_FREQUENCY);
+    this.scheduleReport(node);
+  }
+
+  /** Starts the heartbeats of a kubelet that has just come up: both at once. */
+  startCold(node: NodeRecord): void {
+    node.leaseEvent = this.fleet.after(0, OP_LEASE, node.index);
+    node.statusPhase = this.fleet.simulation.now;
+    node.reportDelay = 0;
+    this.report(node);
+  }
+
+  stop(node: NodeRecord): void {
+    const { simulation } = this.fleet;
+    simulation.cancel(node.leaseEvent);
+    simulation.cancel(node.statusEvent);
+    node.leaseEvent = 0;
+    node.statusEvent = 0;
+  }
+
+  /** Renews the lease: one PUT. */
+  renew(node: NodeRecord): void {
+    node.leaseEvent = 0;
+    node.leaseTries = 0;
+    this.put(node);
+  }
+
+  private put(node: NodeRecord): void {
+    const body = nodeLease(node.name, this.fleet.simulation.now, node.leaseVersion, node.leaseUid);
+    node.client!.request(
+      { verb: 'update', resource: 'leases', namespace: NODE_LEASE_NAMESPACE, name: node.name, body },
+      this.receiver,
+      tagOf(node, TAG_LEASE),
+    );
+  }
+
+  /** The answer to a PUT or GET of the lease. A conflict is answered by reading it, other failures by trying again at once. */
+  leaseAnswered(node: NodeRecord, kind: number, response: ApiResponse): void {
+    const { fleet } = this;
+    if (succeeded(response)) {
+      node.leaseVersion = response.object?.metadata.resourceVersion ?? 0;
+      node.leaseUid = response.object?.metadata.uid ?? node.leaseUid;
+      if (kind === TAG_LEASE_GET) {
+        this.put(node);
+        return;
+      }
+    } else if (response.code === 404 && node.leaseTries++ < MAX_LEASE_RETRIES) {
+      node.leaseVersion = 0;
+      const body = nodeLease(node.name, fleet.simulation.now, 0, '');
+      node.client!.request(
+        { verb: 'create', resource: 'leases', namespace: NODE_LEASE_NAMESPACE, name: node.name, body },
+        this.receiver,
+        tagOf(node, TAG_LEASE),
+      );
+      return;
+    } else if (node.leaseTries++ < MAX_LEASE_RETRIES) {
+      if (response.code !== 409) this.put(node);
+      else {
+        node.client!.request(
+          { verb: 'get', resource: 'leases', namespace: NODE_LEASE_NAMESPACE, name: node.name },
+          this.receiver,
+          tagOf(node, TAG_LEASE_GET),
+        );
+      }
+      return;
+    }
+    if (node.leaseEvent === 0) node.leaseEvent = fleet.after(RENEW_INTERVAL, OP_LEASE, node.index);
+  }
+
+  /** Something in the node's status changed: it is patched at the next 10 s update. */
+  statusChanged(node: NodeRecord): void {
+    const { fleet } = this;
+    if (!node.up) return;
+    fleet.simulation.cancel(node.statusEvent);
+    const at = nextTick(node.statusPhase, UPDATE_FREQUENCY, fleet.simulation.now);
+    node.statusEvent = fleet.at(at, OP_NODE_STATUS, node.index);
+  }
+
+  /** Next report of an unchanged status: the first 10 s update after the report frequency with its delay. */
+  private scheduleReport(node: NodeRecord): void {
+    const { fleet } = this;
+    const due = Math.max(fleet.simulation.now, node.lastReport + REPORT_FREQUENCY + node.reportDelay);
+    node.statusEvent = fleet.at(nextTick(node.statusPhase, UPDATE_FREQUENCY, due), OP_NODE_STATUS, node.index);
+  }
+
+  /** PATCH of nodes/status. */
+  report(node: NodeRecord): void {
+    const { fleet } = this;
+    node.statusEvent = 0;
+    const now = fleet.simulation.now;
+    node.reports++;
+    // After a change the next periodic report is moved by up to half a period either way, which spreads the load.
+    const changed = node.imagesChanged;
+    node.reportDelay = changed
+      ? Math.round((fleet.uniform(nodeKey(node.index), OP_NODE_STATUS, node.reports) - 0.5) * REPORT_FREQUENCY)
+      : 0;
+    const images = changed ? this.images(node) : undefined;
+    node.imagesChanged = false;
+    node.client!.request(
+      {
+        verb: 'patch',
+        resource: 'nodes',
+        subresource: 'status',
+        namespace: '',
+        name: node.name,
+        patch: new NodeStatusPatch(now, images),
+      },
+      this.receiver,
+      tagOf(node, TAG_NODE_STATUS),
+    );
+  }
+
+  /** The answer to the PATCH: a failure is repeated at the next update. */
+  statusAnswered(node: NodeRecord, response: ApiResponse): void {
+    if (node.statusEvent !== 0) return;
+    if (succeeded(response)) {
+      node.lastReport = this.fleet.simulation.now;
+      this.scheduleReport(node);
+    } else this.statusChanged(node);
+  }
+
+  /** status.images: the images of the warm start and those pulled since, at most 50. */
+  private images(node: NodeRecord): readonly ContainerImage[] {
+    const list: ContainerImage[] = [];
+    for (const source of [node.images, this.fleet.commonImages]) {
+      for (const name of source) {
+        if (list.length === NODE_STATUS_MAX_IMAGES) return list;
+        list.push({ names: [name], sizeBytes: this.fleet.behaviour.image(name).bytes });
+      }
+    }
+    return list;
+  }
+}

@@ -1,0 +1,307 @@
+import type { Node, Pod } from '../api/core.js';
+import { podRequests } from '../api/pod-resources.js';
+import type { ApiRequest, ApiResponse, ResponseReceiver } from '../apiserver/request.js';
+import type { ApiClient, EventRecorder } from '../client/types.js';
+import type { Component, Simulation } from '../kernel/simulation.js';
+import { SECOND } from '../kernel/time.js';
+import type { Network } from '../network/network.js';
+import type { Randomness } from '../random/stream.js';
+import type { CostProfile } from '../scenario/types.js';
+import { defaultPodCidr, PodAddresses } from './addresses.js';
+import { admissionFailure } from './admission.js';
+import type { ContainerBehaviour, PodLifecycleListener } from './behaviour.js';
+import { ContainerRuntime } from './container-runtime.js';
+import * as op from './fleet.js';
+import { Fleet, nodeKey } from './fleet.js';
+import { Heartbeats } from './heartbeats.js';
+import { PodOrdinals, podDrawKey } from './ordinals.js';
+import { Pleg } from './pleg.js';
+import { PodWorkers } from './pod-workers.js';
+import { Prober } from './prober.js';
+import { ContainerRecord, NodeRecord, PodRecord, WORK_TERMINATED } from './records.js';
+import { REGISTRY_BURST } from './image-policy.js';
+import { StatusManager, TAG_LEASE, TAG_LEASE_GET, TAG_NODE_STATUS } from './status-manager.js';
+import { effectiveGraceSeconds } from './termination-policy.js';
+import { adoptRunning, crash, restart, runningPod } from './node-life.js';
+
+export interface KubeletsOptions {
+  readonly simulation: Simulation;
+  readonly randomness: Randomness;
+  readonly profile: CostProfile;
+  readonly network: Network;
+  readonly behaviour: ContainerBehaviour;
+  readonly lifecycle: PodLifecycleListener;
+  /** In the order of node indexes. */
+  readonly nodes: readonly Node[];
+  /** Client of a node's kubelet (kubeAPIQPS 50, burst 100). Called once for each node, in the constructor. */
+  clientFor(nodeIndex: number): ApiClient;
+  /** Network host of each node. */
+  readonly hosts: readonly number[];
+  /** Gets Pulling, Pulled, Created, Started, Killing, Unhealthy, BackOff, … Absent: no events. */
+  readonly events?: EventRecorder;
+  /** Default 1.34. */
+  readonly kubernetesVersion?: '1.34' | '1.35' | '1.36';
+}
+
+/**
+ * The kubelets of all nodes as one component. The watch of pods filtered by spec.nodeName ends here: call `podChanged` and
+ * `podRemoved` when a watch event reaches the node. Nodes start up (`start`) with their heartbeats running.
+ */
+export class Kubelets implements Component, ResponseReceiver {
+  readonly name = 'kubelets';
+  /** For tests and statistics; not to be changed from outside. */
+  readonly fleet: Fleet;
+  private readonly ordinals = new PodOrdinals();
+
+  constructor(options: KubeletsOptions) {
+    const { simulation, randomness, profile, network, behaviour, lifecycle } = options;
+    const later = options.kubernetesVersion !== undefined && options.kubernetesVersion !== '1.34';
+    const fleet = new Fleet(simulation, randomness, network, profile.kubelet, behaviour, lifecycle, options.events ?? null, {
+      crashLoopRequeue: later ? 'untilEnd' : 'fixed',
+    });
+    this.fleet = fleet;
+    fleet.target = simulation.add(this);
+    fleet.pleg = new Pleg(fleet);
+    fleet.runtime = new ContainerRuntime(fleet);
+    fleet.workers = new PodWorkers(fleet);
+    fleet.prober = new Prober(fleet);
+    fleet.statuses = new StatusManager(fleet, this);
+    fleet.heartbeats = new Heartbeats(fleet, this);
+    for (let index = 0; index < options.nodes.length; index++) {
+      const record = this.addNode(options.nodes[index]!, options.hosts[index]!);
+      record.client = options.clientFor(index);
+    }
+  }
+
+  private addNode(node: Node, host: number): NodeRecord {
+    const { fleet } = this;
+    const index = fleet.nodes.length;
+    const internal = node.status.addresses?.find((address) => address.type === 'InternalIP')?.address;
+    const address = internal ?? `172.16.${index >> 8}.${index & 255}`;
+    const record = new NodeRecord(index, node, host, address, new PodAddresses(node.spec.podCIDR ?? defaultPodCidr(index)));
+    const key = nodeKey(index);
+    record.plegPhase = Math.round(fleet.uniform(key, op.OP_RELIST) * SECOND);
+    record.syncPhase = Math.round(fleet.uniform(key, op.OP_RESYNC) * SECOND);
+    record.batchPhase = Math.round(fleet.uniform(key, op.OP_BATCH) * 10 * SECOND);
+    record.statusPhase = Math.round(fleet.uniform(key, op.OP_STATUS) * 10 * SECOND);
+    record.pullTokens = REGISTRY_BURST;
+    fleet.nodes.push(record);
+    return record;
+  }
+
+  /** Starts leases and status reports. Cold: both at once; else (default) in the middle of their periods. */
+  start(cold = false): void {
+    for (const node of this.fleet.nodes) {
+      if (cold) this.fleet.heartbeats.startCold(node);
+      else this.fleet.heartbeats.startWarm(node);
+    }
+  }
+
+  /** Images that all nodes have from the start. */
+  warmImages(names: Iterable<string>): void {
+    for (const name of names) this.fleet.commonImages.add(name);
+  }
+
+  /** Address of a node, as its pods' hostIP. */
+  hostAddress(nodeIndex: number): string {
+    return this.fleet.nodes[nodeIndex]!.address;
+  }
+
+  /** The pod as it looks when it has been running and ready since `since` (warm start): status with an address of the node. */
+  warmPod(nodeIndex: number, pod: Pod, since: number): Pod {
+    return runningPod(this.fleet.nodes[nodeIndex]!, pod, since);
+  }
+
+  /** Adopts a pod that is Running and Ready now, as made by `warmPod`; its images are on the node. */
+  warmStart(nodeIndex: number, pod: Pod): void {
+    const record = this.addPod(this.fleet.nodes[nodeIndex]!, pod);
+    adoptRunning(this.fleet, record);
+  }
+
+  /** A pod of the node was added or changed, as the node's watch tells it. */
+  podChanged(nodeIndex: number, pod: Pod): void {
+    const { fleet } = this;
+    const node = fleet.nodes[nodeIndex]!;
+    let record = node.pods.get(pod.metadata.uid);
+    if (record === undefined) {
+      record = this.addPod(node, pod);
+      if (!node.up) return;
+      if (pod.metadata.deletionTimestamp === undefined) {
+        this.admit(record);
+        return;
+      }
+    }
+    record.pod = pod;
+    if (!node.up) return;
+    const { deletionTimestamp, deletionGracePeriodSeconds } = pod.metadata;
+    if (deletionTimestamp !== undefined) {
+      fleet.workers.terminate(
+        record,
+        effectiveGraceSeconds(deletionGracePeriodSeconds, pod.spec.terminationGracePeriodSeconds),
+      );
+    }
+    fleet.statuses.podChanged(record);
+  }
+
+  /** The API object of a pod is gone. What still runs of it is stopped. */
+  podRemoved(nodeIndex: number, pod: Pod): void {
+    const { fleet } = this;
+    const record = fleet.nodes[nodeIndex]!.pods.get(pod.metadata.uid);
+    if (record === undefined) return;
+    record.gone = true;
+    record.dirty = false;
+    if (record.finished || record.work === WORK_TERMINATED) fleet.statuses.forgetPod(record);
+    else if (record.node.up) fleet.workers.terminate(record, 1);
+  }
+
+  private addPod(node: NodeRecord, pod: Pod): PodRecord {
+    const { fleet } = this;
+    const ordinal = this.ordinals.take(pod);
+    const record = new PodRecord(node, pod, ordinal, podDrawKey(pod, ordinal));
+    record.slot = fleet.pods.put(record);
+    for (const spec of pod.spec.initContainers ?? []) record.init.push(new ContainerRecord(record, spec, true));
+    for (const spec of pod.spec.containers) record.main.push(new ContainerRecord(record, spec, false));
+    for (const container of record.init) {
+      container.slot = fleet.containers.put(container);
+      container.observed = { waiting: { reason: 'PodInitializing' } };
+    }
+    for (const container of record.main) {
+      container.slot = fleet.containers.put(container);
+      if (record.init.length > 0) container.observed = { waiting: { reason: 'PodInitializing' } };
+    }
+    node.pods.set(record.uid, record);
+    return record;
+  }
+
+  /** Admission on the node: claims the resources, or fails the pod. */
+  admit(record: PodRecord): void {
+    const { fleet } = this;
+    const { node, pod } = record;
+    if (pod.status.phase === 'Failed' || pod.status.phase === 'Succeeded') {
+      record.work = WORK_TERMINATED;
+      record.terminated = true;
+      record.finished = true;
+      return;
+    }
+    const requests = podRequests(pod.spec);
+    const failure = admissionFailure(node.node, pod, requests, node);
+    if (failure !== undefined) {
+      record.rejected = failure.reason;
+      record.work = WORK_TERMINATED;
+      record.terminated = true;
+      record.finished = true;
+      fleet.event(pod, 'Warning', failure.reason, failure.message);
+      fleet.statuses.update(record, {
+        ...pod.status,
+        phase: 'Failed',
+        reason: failure.reason,
+        message: failure.message,
+        startTime: fleet.simulation.now,
+      });
+      return;
+    }
+    fleet.workers.termination.claimNode(record);
+    fleet.workers.requestSync(record);
+  }
+
+  /** The machine crashes: its containers die at once and nothing is sent any more. The network host is the caller's to set. */
+  fail(nodeIndex: number): void {
+    crash(this.fleet, this.fleet.nodes[nodeIndex]!);
+  }
+
+  /**
+   * The machine is back: the kubelet starts, renews its lease, reports Ready, and runs its pods again in new sandboxes. Pods
+   * that the API has meanwhile marked or removed must have been told by `podChanged` and `podRemoved` (also while down).
+   */
+  heal(nodeIndex: number): void {
+    restart(this.fleet, this.fleet.nodes[nodeIndex]!, this);
+  }
+
+  receive(tag: number, response: ApiResponse, _request: ApiRequest): void {
+    const kind = tag % 8;
+    const rest = Math.floor(tag / 8);
+    const node = this.fleet.nodes[Math.floor(rest / 65536)]!;
+    if (!node.up || (node.epoch & 0xffff) !== rest % 65536) return;
+    if (kind === TAG_LEASE || kind === TAG_LEASE_GET) this.fleet.heartbeats.leaseAnswered(node, kind, response);
+    else if (kind === TAG_NODE_STATUS) this.fleet.heartbeats.statusAnswered(node, response);
+    else this.fleet.statuses.answered(node, kind, response);
+  }
+
+  handle(opcode: number, argument: number): void {
+    const { fleet } = this;
+    const { workers, runtime } = fleet;
+    switch (opcode) {
+      case op.OP_LEASE:
+        fleet.heartbeats.renew(fleet.nodes[argument]!);
+        return;
+      case op.OP_PROBE:
+        fleet.prober.probed(fleet.probes.get(argument));
+        return;
+      case op.OP_STATUS:
+        fleet.statuses.send(fleet.nodes[argument]!);
+        return;
+      case op.OP_RELIST:
+        fleet.pleg.relisted(fleet.nodes[argument]!);
+        return;
+      case op.OP_SYNC:
+        workers.sync(fleet.pods.get(argument));
+        return;
+      case op.OP_RESYNC:
+        workers.resync(fleet.pods.get(argument));
+        return;
+      case op.OP_PREPARED:
+        workers.prepared(fleet.pods.get(argument));
+        return;
+      case op.OP_SANDBOX:
+        workers.sandboxUp(fleet.pods.get(argument));
+        return;
+      case op.OP_PULLED:
+        workers.puller.pulled(fleet.nodes[argument]!);
+        return;
+      case op.OP_CREATED:
+        runtime.created(fleet.containers.get(argument));
+        return;
+      case op.OP_STARTED:
+        runtime.started(fleet.containers.get(argument));
+        return;
+      case op.OP_POST_STARTED:
+        runtime.ready(fleet.containers.get(argument));
+        return;
+      case op.OP_LISTENING:
+        runtime.listens(fleet.containers.get(argument));
+        return;
+      case op.OP_DEAF:
+        runtime.closes(fleet.containers.get(argument));
+        return;
+      case op.OP_HOOK_DONE:
+        runtime.hookEnded(fleet.containers.get(argument));
+        return;
+      case op.OP_EXIT: {
+        const container = fleet.containers.get(argument);
+        container.exitEvent = 0;
+        runtime.exited(container, container.life!.exitCode);
+        return;
+      }
+      case op.OP_STOPPED: {
+        const container = fleet.containers.get(argument);
+        container.stopEvent = 0;
+        runtime.exited(container, runtime.stopCode(container));
+        return;
+      }
+      case op.OP_SANDBOX_STOPPED:
+        workers.termination.sandboxStopped(fleet.pods.get(argument));
+        return;
+      case op.OP_TERMINATED:
+        workers.termination.terminatedSynced(fleet.pods.get(argument));
+        return;
+      case op.OP_BATCH:
+        fleet.statuses.batch(fleet.nodes[argument]!);
+        return;
+      case op.OP_NODE_STATUS:
+        fleet.heartbeats.report(fleet.nodes[argument]!);
+        return;
+      default:
+        throw new Error(`kubelets: unknown opcode ${opcode}`);
+    }
+  }
+}

@@ -1,0 +1,29 @@
+import type { Pod } from '../api/core.js';
+import { controllerOf } from '../api/meta.js';
+import { hashText } from '../random/stream.js';
+
+/**
+ * Numbers the pods of one owner 0, 1, 2, … in the order in which they are first heard of. Keyed draws use (owner, ordinal)
+ * instead of the random pod name, so that the runs of a comparison meet the same luck.
+ */
+export class PodOrdinals {
+  private readonly next = new Map<string, number>();
+
+  /** Takes the next ordinal of the pod's owner. Call once for each pod. */
+  take(pod: Pod): number {
+    const owner = ownerKey(pod);
+    const ordinal = this.next.get(owner) ?? 0;
+    this.next.set(owner, ordinal + 1);
+    return ordinal;
+  }
+}
+
+/** `namespace/owner` for a pod with a controller, else `namespace/pod`. */
+export function ownerKey(pod: Pod): string {
+  return `${pod.metadata.namespace}/${controllerOf(pod)?.name ?? pod.metadata.name}`;
+}
+
+/** Key of keyed draws for the pod number `ordinal` of its owner: a whole number below 2^52. */
+export function podDrawKey(pod: Pod, ordinal: number): number {
+  return hashText(ownerKey(pod)) * 1048576 + (ordinal % 1048576);
+}

@@ -1,0 +1,298 @@
+import type { Time } from '../kernel/time.js';
+import { SECOND } from '../kernel/time.js';
+import type { Fleet } from './fleet.js';
+import { OP_PREPARED, OP_RESYNC, OP_SANDBOX, OP_SYNC } from './fleet.js';
+import { containersToStart } from './pod-actions.js';
+import type { ContainerRecord, PodRecord } from './records.js';
+import { EXITED, RUNNING, WAITING, WORK_IDLE, WORK_SYNCING, WORK_TERMINATED, WORK_TERMINATING } from './records.js';
+import { isInBackOffSince, nextBackOff, nextTick, RESYNC_INTERVAL, retryDelay, WORKER_JITTER } from './restart-policy.js';
+import { isTerminalPhase } from './pod-status.js';
+import { Termination } from './termination.js';
+import { ImagePuller } from './image-puller.js';
+import { refreshStatus } from './status-view.js';
+
+/** The sync loop looks for pods whose re-sync is due once a second (kubelet.go syncLoop syncTicker). */
+const SYNC_TICK = SECOND;
+
+/**
+ * The pod workers (pkg/kubelet/pod_workers.go): one per pod, each handling one sync at a time. A sync recomputes the status,
+ * then does what is missing, one step after another: sandbox, images, containers. A further sync needs a pod cache newer than
+ * the end of the one before, so it may wait for a relist.
+ */
+export class PodWorkers {
+  private readonly fleet: Fleet;
+  readonly termination: Termination;
+  readonly puller: ImagePuller;
+
+  constructor(fleet: Fleet) {
+    this.fleet = fleet;
+    this.termination = new Termination(fleet);
+    this.puller = new ImagePuller(fleet);
+  }
+
+  /** Asks for a sync; requests made while one runs or waits are merged. */
+  requestSync(pod: PodRecord): void {
+    if (pod.work === WORK_SYNCING) {
+      pod.pending = true;
+      return;
+    }
+    if (pod.work !== WORK_IDLE || pod.syncEvent !== 0 || !pod.node.up) return;
+    const { fleet } = this;
+    const now = fleet.simulation.now;
+    if (fleet.pleg.lastRelist(pod.node, now) > pod.lastSyncEnd) {
+      this.sync(pod);
+      return;
+    }
+    pod.syncEvent = fleet.at(Math.max(now, fleet.pleg.endOfNext(pod.node, pod.lastSyncEnd)), OP_SYNC, pod.slot);
+  }
+
+  /** A re-sync is due. */
+  resync(pod: PodRecord): void {
+    pod.resyncEvent = 0;
+    this.requestSync(pod);
+  }
+
+  /** SyncPod, or the termination of a pod that is to go. */
+  sync(pod: PodRecord): void {
+    const { fleet } = this;
+    pod.syncEvent = 0;
+    fleet.simulation.cancel(pod.resyncEvent);
+    pod.resyncEvent = 0;
+    if (pod.terminating) {
+      this.termination.begin(pod);
+      return;
+    }
+    pod.work = WORK_SYNCING;
+    pod.syncs++;
+    pod.pending = false;
+    pod.syncFailed = false;
+    pod.backOffLeft = 0;
+    if (pod.syncs === 1) fleet.prober.addPod(pod);
+    refreshStatus(fleet, pod);
+    if (isTerminalPhase(pod.status.phase)) {
+      pod.terminating = true;
+      this.termination.begin(pod);
+      return;
+    }
+    if (!pod.prepared) {
+      if (!pod.counted) pod.node.starting++;
+      pod.counted = true;
+      pod.stepEvent = fleet.after(fleet.duration(fleet.costs.prepare, pod.key, OP_PREPARED), OP_PREPARED, pod.slot);
+    } else if (!pod.sandbox) this.startSandbox(pod);
+    else this.startContainers(pod);
+  }
+
+  /** Directories, cgroup and volumes are ready. */
+  prepared(pod: PodRecord): void {
+    pod.stepEvent = 0;
+    pod.prepared = true;
+    if (this.stopWanted(pod)) return;
+    this.startSandbox(pod);
+  }
+
+  private startSandbox(pod: PodRecord): void {
+    const { fleet } = this;
+    const duration = fleet.duration(fleet.costs.sandbox, pod.key, OP_SANDBOX, pod.syncs);
+    pod.stepEvent = fleet.after(duration * fleet.runtime.contention(pod), OP_SANDBOX, pod.slot);
+  }
+
+  /** RunPodSandbox ended: the pause container holds the pod's network, whose address CNI has given. */
+  sandboxUp(pod: PodRecord): void {
+    pod.stepEvent = 0;
+    if (pod.address === undefined) {
+      pod.address = pod.pod.spec.hostNetwork === true ? pod.node.address : pod.node.addresses.take();
+    }
+    if (pod.address === undefined) {
+      this.fleet.event(
+        pod.pod,
+        'Warning',
+        'FailedCreatePodSandBox',
+        'Failed to create pod sandbox: plugin type="host-local" failed (add): failed to allocate for range 0: no IP addresses available in range set',
+      );
+      this.finishSync(pod, true);
+      return;
+    }
+    pod.sandbox = true;
+    this.fleet.pleg.changed(pod);
+    if (this.stopWanted(pod)) return;
+    this.startContainers(pod);
+  }
+
+  private startContainers(pod: PodRecord): void {
+    const actions = containersToStart(pod.pod.spec.restartPolicy, pod.init.map(viewOf), pod.main.map(viewOf));
+    pod.toStart = [...actions.init.map((i) => pod.init[i]!), ...actions.main.map((i) => pod.main[i]!)];
+    this.startNext(pod);
+  }
+
+  /** Starts the next container of the running sync, or ends the sync. */
+  startNext(pod: PodRecord): void {
+    if (this.stopWanted(pod)) return;
+    const container = pod.toStart[0];
+    if (container === undefined) {
+      this.finishSync(pod, pod.syncFailed);
+      return;
+    }
+    if (container.state === RUNNING) {
+      this.killForRestart(container);
+      return;
+    }
+    if (this.isInBackOff(container)) {
+      this.startFailed(pod);
+      return;
+    }
+    this.puller.ensureImage(container);
+  }
+
+  /** A container whose liveness or startup probe failed is stopped first; its end continues the sync. */
+  private killForRestart(container: ContainerRecord): void {
+    const { fleet } = this;
+    const { pod, spec } = container;
+    if (container.stopping) return;
+    const probe = container.started ? spec.livenessProbe : spec.startupProbe;
+    const kind = container.started ? 'liveness' : 'startup';
+    fleet.event(pod.pod, 'Normal', 'Killing', `Container ${spec.name} failed ${kind} probe, will be restarted`);
+    fleet.runtime.stop(container, probe?.terminationGracePeriodSeconds ?? pod.pod.spec.terminationGracePeriodSeconds);
+  }
+
+  /** CrashLoopBackOff: the delay since the container's end is not over yet; else it is counted on. */
+  private isInBackOff(container: ContainerRecord): boolean {
+    if (container.lastTermination === null) return false;
+    const { fleet } = this;
+    const { pod } = container;
+    const now = fleet.simulation.now;
+    if (!isInBackOffSince(container.backOff, container.finishedAt, now)) {
+      container.backOff = nextBackOff(container.backOff, container.finishedAt, now);
+      return false;
+    }
+    container.waitingReason = 'CrashLoopBackOff';
+    noteBackOff(pod, container.finishedAt + container.backOff.backOff - now);
+    const { namespace, name, uid } = pod.pod.metadata;
+    fleet.event(
+      pod.pod,
+      'Warning',
+      'BackOff',
+      `Back-off restarting failed container ${container.spec.name} in pod ${name}_${namespace}(${uid})`,
+    );
+    return true;
+  }
+
+  /** The first container in line cannot be started in this sync; the others go on. */
+  startFailed(pod: PodRecord): void {
+    pod.syncFailed = true;
+    const container = pod.toStart.shift()!;
+    // A failed init container blocks what follows it.
+    if (container.init) pod.toStart = [];
+    this.startNext(pod);
+  }
+
+  /** The image of the first container in line is present: create it. */
+  imageReady(container: ContainerRecord, cost: number): void {
+    if (container.lastTermination !== null && container.state !== WAITING) {
+      container.restarts++;
+      container.pod.restarts++;
+    }
+    this.fleet.runtime.create(container, cost);
+  }
+
+  /** The first container in line runs. */
+  containerStarted(pod: PodRecord): void {
+    pod.toStart.shift();
+    this.startNext(pod);
+  }
+
+  /** A container ended by itself, or was killed to be restarted. */
+  containerGone(container: ContainerRecord): void {
+    const { pod } = container;
+    if (pod.work !== WORK_SYNCING || pod.toStart[0] !== container || container.creating) {
+      if (container.creating && pod.toStart[0] === container) this.fleet.runtime.ready(container);
+      return;
+    }
+    this.fleet.pleg.observe(pod);
+    this.startNext(pod);
+  }
+
+  /** True when the pod must stop: then the sync ends here and the termination begins. */
+  private stopWanted(pod: PodRecord): boolean {
+    if (!pod.terminating) return false;
+    pod.toStart = [];
+    this.finishSync(pod, false);
+    return true;
+  }
+
+  private finishSync(pod: PodRecord, failed: boolean): void {
+    const { fleet } = this;
+    const { node } = pod;
+    const now = fleet.simulation.now;
+    if (pod.counted) node.starting--;
+    pod.counted = false;
+    pod.work = WORK_IDLE;
+    pod.lastSyncEnd = now;
+    if (pod.terminating) {
+      this.termination.begin(pod);
+      return;
+    }
+    if (pod.pending) {
+      pod.pending = false;
+      this.requestSync(pod);
+    }
+    const delay = this.resyncDelay(pod, failed);
+    if (delay === 0) return;
+    fleet.simulation.cancel(pod.resyncEvent);
+    pod.resyncEvent = fleet.at(nextTick(node.syncPhase, SYNC_TICK, now + delay), OP_RESYNC, pod.slot);
+  }
+
+  /** Re-syncs that could change nothing are left out: 0. */
+  private resyncDelay(pod: PodRecord, failed: boolean): Time {
+    const u = this.fleet.uniform(pod.key, OP_RESYNC, pod.syncs);
+    if (failed) return retryDelay(this.fleet.features.crashLoopRequeue, pod.backOffLeft, u);
+    return awaitsReadiness(pod) ? Math.round(RESYNC_INTERVAL * (1 + WORKER_JITTER * u)) : 0;
+  }
+
+  /** The pod is to be deleted: `graceSeconds` may only shrink. */
+  terminate(pod: PodRecord, graceSeconds: number): void {
+    if (pod.work === WORK_TERMINATING || pod.work === WORK_TERMINATED) {
+      this.termination.shorten(pod, graceSeconds);
+      return;
+    }
+    const first = !pod.terminating;
+    pod.terminating = true;
+    pod.graceSeconds = first ? graceSeconds : Math.min(pod.graceSeconds, graceSeconds);
+    if (pod.work === WORK_SYNCING) {
+      if (this.puller.abandon(pod)) this.startNext(pod);
+      return;
+    }
+    this.requestSync(pod);
+  }
+
+  /** See `Termination.isTurnOf`. */
+  isTurnOf(container: ContainerRecord): boolean {
+    return this.termination.isTurnOf(container);
+  }
+
+  /** See `Termination.containerStopped`. */
+  containerStopped(container: ContainerRecord): void {
+    this.termination.containerStopped(container);
+  }
+}
+
+/** Remembers the shortest back-off of a sync. */
+export function noteBackOff(pod: PodRecord, left: Time): void {
+  if (pod.backOffLeft === 0 || left < pod.backOffLeft) pod.backOffLeft = left;
+}
+
+function awaitsReadiness(pod: PodRecord): boolean {
+  for (const container of pod.main) if (container.readiness !== null && !container.ready && container.state === RUNNING) return true;
+  return false;
+}
+
+function viewOf(container: ContainerRecord) {
+  const exited = container.state === EXITED && container.observedState === EXITED;
+  const state: 'waiting' | 'running' | 'exited' = container.state === WAITING ? 'waiting' : exited ? 'exited' : 'running';
+  return {
+    sidecar: container.sidecar,
+    state,
+    exitCode: container.exitCode,
+    started: container.started,
+    condemned: container.condemned && container.state === RUNNING,
+  };
+}

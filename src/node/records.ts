@@ -1,0 +1,246 @@
+import type { Container, ContainerState, ContainerStatus, Node, Pod, PodStatus } from '../api/core.js';
+import type { ApiClient } from '../client/types.js';
+import { Fifo } from '../kernel/fifo.js';
+import type { EventHandle } from '../kernel/simulation.js';
+import type { Time } from '../kernel/time.js';
+import type { PodAddresses } from './addresses.js';
+import type { ContainerLife } from './behaviour.js';
+import type { ProbeCount, ProbeType } from './probe-policy.js';
+import { initialResult } from './probe-policy.js';
+import type { BackOffEntry } from './restart-policy.js';
+import { NO_BACK_OFF } from './restart-policy.js';
+
+/** What the runtime has of a container. */
+export const WAITING = 0;
+export const RUNNING = 1;
+export const EXITED = 2;
+
+/** What a pod's worker does. */
+export const WORK_IDLE = 0;
+export const WORK_SYNCING = 1;
+/** Containers are being stopped. */
+export const WORK_TERMINATING = 2;
+/** Containers and sandbox are gone; what is left is the API object. */
+export const WORK_TERMINATED = 3;
+
+/** One container of a pod on a node: what runs (actual) and what the kubelet has seen of it (observed, by PLEG). */
+export class ContainerRecord {
+  readonly pod: PodRecord;
+  readonly spec: Container;
+  readonly init: boolean;
+  slot = 0;
+  /** Actual state. */
+  state = WAITING;
+  startedAt: Time = 0;
+  finishedAt: Time = 0;
+  exitCode = 0;
+  life: ContainerLife | null = null;
+  /** Accepts requests and passes probes since `listenAt`; until `deafAt` (Infinity while it listens). */
+  listening = false;
+  listenAt: Time = Number.POSITIVE_INFINITY;
+  deafAt: Time = Number.POSITIVE_INFINITY;
+  /** Observed state, for status and decisions. */
+  observedState = WAITING;
+  observed: ContainerState = { waiting: { reason: 'ContainerCreating' } };
+  lastState: ContainerState | undefined;
+  /** How its latest finished life ended. */
+  lastTermination: ContainerState | null = null;
+  waitingReason = '';
+  restarts = 0;
+  observedRestarts = 0;
+  ready = false;
+  started = false;
+  /** The runtime has begun to start it and has not finished. */
+  creating = false;
+  /** Must be stopped and started again (failed liveness or startup probe); ends after the kill. */
+  condemned = false;
+  stopping = false;
+  /** SIGKILL ends it rather than the application. */
+  killedBySignal = false;
+  backOff: BackOffEntry = NO_BACK_OFF;
+  imageBackOff: BackOffEntry = NO_BACK_OFF;
+  pullQueuedAt: Time = 0;
+  pullBegan: Time = 0;
+  /** In the pull queue of the node, or being pulled. */
+  pullWaiting = false;
+  imageTries = 0;
+  stopBegan: Time = 0;
+  graceSeconds = 0;
+  hookDone = false;
+  /** Start of the life that the probes count; −Infinity: none yet. */
+  probedFrom: Time = Number.NEGATIVE_INFINITY;
+  startup: ProbeRecord | null = null;
+  readiness: ProbeRecord | null = null;
+  liveness: ProbeRecord | null = null;
+  listenEvent: EventHandle = 0;
+  exitEvent: EventHandle = 0;
+  stopEvent: EventHandle = 0;
+  deafEvent: EventHandle = 0;
+  stepEvent: EventHandle = 0;
+
+  constructor(pod: PodRecord, spec: Container, init: boolean) {
+    this.pod = pod;
+    this.spec = spec;
+    this.init = init;
+  }
+
+  /** An init container with restartPolicy Always: it runs beside the main containers. */
+  get sidecar(): boolean {
+    return this.init && this.spec.restartPolicy === 'Always';
+  }
+}
+
+/** A probe worker of one container. */
+export class ProbeRecord implements ProbeCount {
+  readonly container: ContainerRecord;
+  readonly type: ProbeType;
+  slot = 0;
+  result: 0 | 1 | 2;
+  lastResult: 0 | 1 | 2 = 0;
+  run = 0;
+  onHold = false;
+  /** An instant of the ticker; others lie whole periods after it. */
+  base: Time = 0;
+  /** Instant of the tick whose outcome is pending. */
+  tickAt: Time = 0;
+  event: EventHandle = 0;
+  ticks = 0;
+
+  constructor(container: ContainerRecord, type: ProbeType) {
+    this.container = container;
+    this.type = type;
+    this.result = initialResult(type);
+  }
+}
+
+/** One pod on a node. */
+export class PodRecord {
+  readonly node: NodeRecord;
+  readonly uid: string;
+  readonly key: number;
+  readonly ordinal: number;
+  slot = 0;
+  /** Newest version from the API. */
+  pod: Pod;
+  work = WORK_IDLE;
+  /** A sync was asked for while one ran. */
+  pending = false;
+  syncEvent: EventHandle = 0;
+  resyncEvent: EventHandle = 0;
+  stepEvent: EventHandle = 0;
+  lastSyncEnd: Time = Number.NEGATIVE_INFINITY;
+  syncs = 0;
+  /** Counted in the node's number of starting pods. */
+  counted = false;
+  syncFailed = false;
+  /** Shortest back-off that made the running sync fail, what is left of it; 0: none. */
+  backOffLeft = 0;
+  prepared = false;
+  sandbox = false;
+  sandboxObserved = false;
+  admitted = false;
+  /** Rejected by the node's admission: no container ever runs. */
+  rejected = '';
+  address: string | undefined;
+  init: ContainerRecord[] = [];
+  main: ContainerRecord[] = [];
+  /** Containers that the running sync still has to start, in order. */
+  toStart: ContainerRecord[] = [];
+  /** Containers that accept requests now. */
+  listening = 0;
+  /** `podListening` was told and not yet taken back. */
+  serving = false;
+  terminating = false;
+  terminated = false;
+  graceSeconds = 0;
+  /** Left to stop while terminating. */
+  toStop = 0;
+  /** The API object is gone. */
+  gone = false;
+  /** Deletion may be completed: nothing of the pod is left on the node. */
+  finished = false;
+  status: PodStatus;
+  /** `status` is newer than what the API was told. */
+  dirty = false;
+  queued = false;
+  changedAt: Time = Number.NEGATIVE_INFINITY;
+  changed = false;
+  deleteSent = false;
+  /** Removed from the node's records; late answers ignore it. */
+  forgotten = false;
+  restarts = 0;
+
+  constructor(node: NodeRecord, pod: Pod, ordinal: number, key: number) {
+    this.node = node;
+    this.uid = pod.metadata.uid;
+    this.pod = pod;
+    this.ordinal = ordinal;
+    this.key = key;
+    this.status = pod.status;
+  }
+}
+
+/** One node and its kubelet. */
+export class NodeRecord {
+  readonly index: number;
+  readonly name: string;
+  node: Node;
+  readonly host: number;
+  readonly address: string;
+  client: ApiClient | null = null;
+  up = true;
+  /** Raised at each crash, so that answers to requests of an earlier life are dropped. */
+  epoch = 0;
+  startedAt: Time = Number.NEGATIVE_INFINITY;
+  /** Phases of the kubelet's tickers. */
+  plegPhase: Time = 0;
+  syncPhase: Time = 0;
+  batchPhase: Time = 0;
+  statusPhase: Time = 0;
+  leasePhase: Time = 0;
+  readonly pods = new Map<string, PodRecord>();
+  readonly addresses: PodAddresses;
+  /** Sum of the requests of admitted pods, by resource. */
+  readonly used: Record<string, number> = {};
+  usedPods = 0;
+  readonly hostPorts = new Map<string, number>();
+  /** Images on the node beside those common to all. */
+  readonly images = new Set<string>();
+  imagesChanged = false;
+  readonly pulls = new Fifo<ContainerRecord>();
+  pulling: ContainerRecord | null = null;
+  pullEvent: EventHandle = 0;
+  pullTokens = 0;
+  pullTokensAt: Time = 0;
+  /** Pods between sandbox and started containers. */
+  starting = 0;
+  changed: PodRecord[] = [];
+  relistEvent: EventHandle = 0;
+  readonly statusQueue = new Fifo<PodRecord>();
+  statusPod: PodRecord | null = null;
+  syncEvent: EventHandle = 0;
+  statusSent: PodStatus | null = null;
+  batchEvent: EventHandle = 0;
+  leaseVersion = 0;
+  leaseUid = '';
+  leaseTries = 0;
+  leaseEvent: EventHandle = 0;
+  statusEvent: EventHandle = 0;
+  lastReport: Time = 0;
+  reportDelay = 0;
+  reports = 0;
+
+  constructor(index: number, node: Node, host: number, address: string, addresses: PodAddresses) {
+    this.index = index;
+    this.name = node.metadata.name;
+    this.node = node;
+    this.host = host;
+    this.address = address;
+    this.addresses = addresses;
+  }
+}
+
+/** Status entries by container name, for structural sharing between versions of a status. */
+export function statusNamed(statuses: readonly ContainerStatus[] | undefined, name: string): ContainerStatus | undefined {
+  return statuses?.find((status) => status.name === name);
+}

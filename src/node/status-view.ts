@@ -1,0 +1,77 @@
+import type { Fleet } from './fleet.js';
+import type { ContainerView, PodView } from './pod-status.js';
+import { computePodStatus } from './pod-status.js';
+import { RESULT_SUCCESS } from './probe-policy.js';
+import type { ContainerRecord, PodRecord } from './records.js';
+import { EXITED, RUNNING } from './records.js';
+
+/**
+ * Computes the pod's status from what the kubelet sees and hands it to the status manager. As in the kubelet, this is what
+ * triggers the readiness probe of a container that runs and is not yet ready (prober_manager.go UpdatePodStatus).
+ */
+export function refreshStatus(fleet: Fleet, pod: PodRecord): void {
+  for (const container of pod.init) updateReadiness(fleet, container);
+  for (const container of pod.main) updateReadiness(fleet, container);
+  publishStatus(fleet, pod);
+}
+
+/** Computes and hands on the status without touching probes. */
+export function publishStatus(fleet: Fleet, pod: PodRecord): void {
+  const now = fleet.simulation.now;
+  if (pod.rejected !== '') return;
+  const view: PodView = {
+    init: pod.init.map(viewOf),
+    main: pod.main.map(viewOf),
+    sandboxReady: pod.sandbox && pod.sandboxObserved,
+    podIP: pod.address !== undefined && pod.sandboxObserved ? pod.address : pod.status.podIP,
+    hostIP: pod.node.address,
+    startTime: now,
+    terminal: pod.terminated,
+  };
+  fleet.statuses.update(pod, computePodStatus(pod.pod, view, pod.status, now));
+}
+
+function updateReadiness(fleet: Fleet, container: ContainerRecord): void {
+  if (container.observedState !== RUNNING || container.state !== RUNNING) {
+    if (container.observedState !== RUNNING) {
+      container.ready = container.init && !container.sidecar && isDone(container);
+      container.started = false;
+    }
+    return;
+  }
+  const { prober } = fleet;
+  prober.attach(container);
+  const { startup, readiness } = container;
+  container.started = startup === null || startup.result === RESULT_SUCCESS;
+  if (!container.started) {
+    container.ready = false;
+    return;
+  }
+  prober.startedProbing(container);
+  if (container.init && !container.sidecar) {
+    container.ready = false;
+    return;
+  }
+  container.ready = readiness === null || readiness.result === RESULT_SUCCESS;
+  if (!container.ready) prober.trigger(readiness!);
+}
+
+function isDone(container: ContainerRecord): boolean {
+  return container.observedState === EXITED && container.exitCode === 0;
+}
+
+function viewOf(container: ContainerRecord): ContainerView {
+  const waiting = container.waitingReason;
+  const state = waiting !== '' && container.observedState !== RUNNING ? { waiting: { reason: waiting } } : container.observed;
+  const last = state.waiting !== undefined && container.lastTermination !== null ? container.lastTermination : container.lastState;
+  return {
+    name: container.spec.name,
+    image: container.spec.image,
+    sidecar: container.sidecar,
+    state,
+    lastState: last,
+    ready: container.ready,
+    started: container.started,
+    restarts: container.observedRestarts,
+  };
+}
