@@ -1,5 +1,5 @@
 import type { Simulation } from '../kernel/simulation.js';
-import type { Time } from '../kernel/time.js';
+import type { Duration, Time } from '../kernel/time.js';
 import type { DistributionSpec } from '../random/distribution.js';
 import { sample } from '../random/distribution.js';
 import type { Randomness, Stream } from '../random/stream.js';
@@ -18,6 +18,15 @@ interface Host {
   readonly name: string;
   readonly zone: string;
   up: boolean;
+  /** Delays of what this host sends; made when it first sends. */
+  stream: Stream | null;
+}
+
+/** One direction of a connection. */
+interface OrderedStream {
+  readonly from: number;
+  readonly to: number;
+  lastDelivery: Time;
 }
 
 /** Zone name of hosts outside the cluster. */
@@ -30,23 +39,24 @@ export const EXTERNAL_ZONE = '';
 export class Network {
   private readonly hosts: Host[] = [];
   private readonly byName = new Map<string, number>();
-  private readonly stream: Stream;
+  private readonly randomness: Randomness;
   /** Cut links, as `from>to` of host numbers. */
   private readonly cut = new Set<string>();
-  /** Latest delivery on ordered streams, by `from * 2^20 + to`. */
-  private readonly lastDelivery = new Map<number, Time>();
+  /** Number of the stream that `sendOrdered` uses between two hosts, by `from * 2^20 + to`. */
+  private readonly defaultStreams = new Map<number, number>();
+  private readonly streams: OrderedStream[] = [];
   private readonly simulation: Simulation;
   private readonly costs: NetworkCosts;
 
   constructor(simulation: Simulation, randomness: Randomness, costs: NetworkCosts) {
     this.simulation = simulation;
     this.costs = costs;
-    this.stream = randomness.stream('network');
+    this.randomness = randomness;
   }
 
   /** Adds a host; returns its number. */
   addHost(name: string, zone: string): number {
-    const host = this.hosts.push({ name, zone, up: true }) - 1;
+    const host = this.hosts.push({ name, zone, up: true, stream: null }) - 1;
     this.byName.set(name, host);
     return host;
   }
@@ -93,28 +103,44 @@ export class Network {
           : a.zone === b.zone
             ? this.costs.sameZone
             : this.costs.crossZone;
-    return Math.round(sample(spec, this.stream) / 2 + (bytes / this.costs.bytesPerSecond) * 1e9);
+    a.stream ??= this.randomness.stream(`network/${a.name}`);
+    return Math.round(sample(spec, a.stream) / 2 + (bytes / this.costs.bytesPerSecond) * 1e9);
   }
 
   /**
-   * Sends a message: its arrival is an event of the receiver's component. False when it is lost (nothing is scheduled; the
-   * sender learns nothing until its own timeout, unless it chooses to look).
+   * Sends a message `after` nanoseconds from now: its arrival is an event of the receiver's component. False when it is lost
+   * (nothing is scheduled; the sender learns nothing until its own timeout, unless it chooses to look).
    */
-  send(from: number, to: number, bytes: number, target: number, opcode: number, argument: number): boolean {
+  send(from: number, to: number, bytes: number, target: number, opcode: number, argument: number, after: Duration = 0): boolean {
     if (!this.reachable(from, to)) return false;
-    this.simulation.schedule(this.delay(from, to, bytes), target, opcode, argument);
+    this.simulation.schedule(after + this.delay(from, to, bytes), target, opcode, argument);
     return true;
   }
 
-  /** As `send`, on the ordered stream between the two hosts: never arrives before what was sent earlier. */
-  sendOrdered(from: number, to: number, bytes: number, target: number, opcode: number, argument: number): boolean {
-    if (!this.reachable(from, to)) return false;
-    const pair = from * 1048576 + to;
-    let arrival = this.simulation.now + this.delay(from, to, bytes);
-    const last = this.lastDelivery.get(pair);
-    if (last !== undefined && last > arrival) arrival = last;
-    this.lastDelivery.set(pair, arrival);
+  /** Opens an ordered stream (a TCP connection's direction) between two hosts; returns its number. */
+  openStream(from: number, to: number): number {
+    return this.streams.push({ from, to, lastDelivery: 0 }) - 1;
+  }
+
+  /** As `send`, on an ordered stream: never arrives before what was sent on it earlier. */
+  sendOnStream(stream: number, bytes: number, target: number, opcode: number, argument: number, after: Duration = 0): boolean {
+    const ordered = this.streams[stream]!;
+    if (!this.reachable(ordered.from, ordered.to)) return false;
+    let arrival = this.simulation.now + after + this.delay(ordered.from, ordered.to, bytes);
+    if (ordered.lastDelivery > arrival) arrival = ordered.lastDelivery;
+    ordered.lastDelivery = arrival;
     this.simulation.scheduleAt(arrival, target, opcode, argument);
     return true;
+  }
+
+  /** As `sendOnStream`, on the one stream that all its users share between the two hosts. */
+  sendOrdered(from: number, to: number, bytes: number, target: number, opcode: number, argument: number, after: Duration = 0): boolean {
+    const pair = from * 1048576 + to;
+    let stream = this.defaultStreams.get(pair);
+    if (stream === undefined) {
+      stream = this.openStream(from, to);
+      this.defaultStreams.set(pair, stream);
+    }
+    return this.sendOnStream(stream, bytes, target, opcode, argument, after);
   }
 }

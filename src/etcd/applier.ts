@@ -1,0 +1,277 @@
+import type { EventHandle } from '../kernel/simulation.js';
+import { type Duration, MILLISECOND, type Time } from '../kernel/time.js';
+import { sample } from '../random/distribution.js';
+import { type ConfChange, type Entry, EntryType } from '../raft/index.js';
+import type { Command } from './command.js';
+import type { Call } from './connection.js';
+import { Fifo } from './fifo.js';
+import { MEMBER_OPCODE, type Member } from './member.js';
+import type { EtcdResponse, WatchEvent } from './types.js';
+import type { Watcher } from './watch.js';
+
+/** backend.go: a batch is committed when it holds this many operations, or this long after the last commit. */
+export const BACKEND_BATCH_LIMIT = 10_000;
+export const BACKEND_BATCH_INTERVAL = 100 * MILLISECOND;
+/** --warning-apply-duration: an apply above it counts as slow. */
+const SLOW_APPLY = 100 * MILLISECOND;
+/** Entries that one event may apply when nobody waits for them one by one. */
+const APPLY_CHUNK = 32;
+/** mvcc/kvstore_compaction.go: versions removed per batch, and the pause between batches. */
+const COMPACTION_BATCH = 1000;
+const COMPACTION_PAUSE = 10 * MILLISECOND;
+
+/**
+ * The apply side of a member: committed entries in log order, one at a time, each into the store and its bbolt transaction,
+ * then the answer and the watchers. A commit of the backend, or a defragmentation, holds the transaction's lock.
+ */
+export class Applier {
+  appliedIndex = 0;
+  private readonly member: Member;
+  private readonly queue = new Fifo<Entry>();
+  /** Entries that the apply in progress covers; 0: none in progress. */
+  private applying = 0;
+  private since: Time = -1;
+  /** Operations in the open bbolt transaction, and whether one of them forces a commit. */
+  private pending = 0;
+  private mustCommit = false;
+  private committing = false;
+  /** Anchor of the batch interval's grid. */
+  private lastCommit: Time = 0;
+  private timer: EventHandle = 0;
+  /** A defragmentation holds all locks until then. */
+  private locked = false;
+  /** Versions that scheduled compaction has still to delete. */
+  private compactionLeft = 0;
+  private readonly matched: Watcher[] = [];
+
+  constructor(member: Member) {
+    this.member = member;
+  }
+
+  /** Entries that are committed and wait. */
+  get backlog(): number {
+    return this.queue.length;
+  }
+
+  /** Whether reads have to wait for a lock. */
+  get readsBlocked(): boolean {
+    return this.locked;
+  }
+
+  /** Takes over committed entries. */
+  push(entries: readonly Entry[]): void {
+    for (let i = 0; i < entries.length; i++) this.queue.push(entries[i]!);
+    this.kick();
+  }
+
+  /** The apply in progress ends. */
+  finish(): void {
+    const { member } = this;
+    const count = this.applying;
+    this.applying = 0;
+    const duration = (member.simulation.now - this.since) / count;
+    this.since = -1;
+    for (let i = 0; i < count; i++) {
+      member.metrics.serverApplyDurationSeconds.observe(duration);
+      if (duration > SLOW_APPLY) member.metrics.serverSlowApplyTotal++;
+      this.apply(this.queue.shift());
+      if (!member.running) return;
+    }
+    if (member.reads.busy) member.reads.applied(this.appliedIndex);
+    if (this.pending >= BACKEND_BATCH_LIMIT || this.mustCommit) this.commit();
+    else if (this.pending > 0 && this.timer === 0) this.armTimer();
+    this.kick();
+  }
+
+  /** The batch interval is over. */
+  batchTimer(): void {
+    this.timer = 0;
+    if (this.pending === 0) return;
+    if (this.applying > 0 || this.locked) this.mustCommit = true;
+    else this.commit();
+  }
+
+  /** The bbolt commit is on disk. */
+  commitDone(): void {
+    this.committing = false;
+    this.lastCommit = this.member.simulation.now;
+    this.kick();
+  }
+
+  /** One batch of a scheduled compaction: the deletions are written and committed, then the next after a pause. */
+  compactionStep(): void {
+    if (this.compactionLeft === 0) return;
+    this.compactionLeft -= Math.min(COMPACTION_BATCH, this.compactionLeft);
+    this.pending++;
+    if (this.applying > 0 || this.locked || this.committing) this.mustCommit = true;
+    else this.commit();
+    if (this.compactionLeft > 0) this.scheduleCompaction();
+  }
+
+  /** A defragmentation takes (or gives back) every lock of the backend. */
+  setLocked(locked: boolean): void {
+    this.locked = locked;
+    if (!locked) {
+      if (this.mustCommit && !this.committing) this.commit();
+      this.kick();
+    }
+  }
+
+  /** Forgets everything in memory, as a crash does. */
+  clear(): void {
+    this.queue.clear();
+    this.applying = 0;
+    this.since = -1;
+    this.pending = 0;
+    this.mustCommit = false;
+    this.committing = false;
+    this.locked = false;
+    this.compactionLeft = 0;
+    this.member.simulation.cancel(this.timer);
+    this.timer = 0;
+  }
+
+  private kick(): void {
+    if (this.applying > 0 || this.queue.length === 0) return;
+    const { member } = this;
+    if (this.since < 0) this.since = member.simulation.now;
+    if (this.committing || this.locked) return;
+    const count = this.chunk();
+    this.applying = count;
+    const end = member.processor.reserve(member.simulation.now, member.costs.applyCpu * count);
+    member.simulation.scheduleAt(end, member.target, MEMBER_OPCODE.Applied, member.incarnation);
+  }
+
+  /** How many entries may be applied as one piece of work: more than one only when nobody can tell. */
+  private chunk(): number {
+    const { member } = this;
+    if (member.watches.size > 0 || member.reads.busy) return 1;
+    const most = Math.min(APPLY_CHUNK, this.queue.length);
+    for (let i = 0; i < most; i++) {
+      const entry = this.queue.at(i);
+      const command = entry.data as Command | null;
+      if (entry.type !== EntryType.Normal || command === null || command.origin === member.index) return i === 0 ? 1 : i;
+    }
+    return most;
+  }
+
+  private apply(entry: Entry): void {
+    const { member } = this;
+    // After a restart the log brings up again what the backend already holds (its consistent index), as does a snapshot.
+    if (entry.index <= this.appliedIndex) return;
+    this.appliedIndex = entry.index;
+    member.metrics.serverProposalsAppliedTotal = entry.index;
+    if (entry.type !== EntryType.Normal) {
+      member.applyConfChange(entry.data as ConfChange);
+    } else if (entry.data === null) {
+      member.emptyEntryApplied();
+    } else {
+      this.applyCommand(entry.data as Command);
+    }
+    member.entryApplied(entry.index);
+  }
+
+  private applyCommand(command: Command): void {
+    const { member } = this;
+    const { store } = member;
+    store.apply(command);
+    const { request } = command;
+    this.pending++;
+    switch (request.op) {
+      case 'put':
+        member.metrics.mvccPutTotal++;
+        break;
+      case 'txn':
+        member.metrics.mvccTxnTotal++;
+        break;
+      case 'delete':
+        member.metrics.mvccDeleteTotal++;
+        break;
+      case 'compact':
+        if (store.error === '' && store.compacted > 0) {
+          this.compactionLeft += store.compacted;
+          this.scheduleCompaction();
+        }
+        break;
+      case 'leaseGrant':
+        if (store.error === '') member.leases.granted(request.id);
+        break;
+      case 'leaseRevoke':
+        // A bucket delete in bbolt, which has no read buffer in front: the transaction commits at its unlock.
+        this.mustCommit = true;
+        if (store.error === '') member.leases.revoked(request.id);
+        break;
+      case 'alarm':
+        member.noSpaceRaised = request.active;
+        this.mustCommit ||= !request.active;
+        break;
+      default:
+        break;
+    }
+    if (store.events.length > 0) this.notify(store.events, store.revision);
+    if (command.origin !== member.index) return;
+    const call = member.proposals.take(command);
+    if (call !== null) this.answer(call);
+  }
+
+  private answer(call: Call): void {
+    const { store } = this.member;
+    let response: EtcdResponse;
+    if (store.error !== '') response = { error: store.error, succeeded: false, revision: store.revision };
+    else if (store.succeeded) response = { succeeded: true, revision: store.revision, count: store.events.length };
+    else {
+      const kvs = store.found === null ? [] : [store.found];
+      response = { succeeded: false, revision: store.revision, kvs, count: kvs.length };
+    }
+    this.member.answer(call, response);
+  }
+
+  /** Synced watchers learn of a revision at the end of its write transaction. */
+  private notify(events: readonly WatchEvent[], revision: number): void {
+    const { member, matched } = this;
+    member.metrics.debuggingMvccEventsTotal += events.length;
+    if (member.watches.size === 0) return;
+    if (events.length === 1) {
+      matched.length = 0;
+      member.watches.matching(events[0]!.kv.key, matched);
+      for (let i = 0; i < matched.length; i++) member.sendWatch(matched[i]!, events, revision);
+      return;
+    }
+    const byWatcher = new Map<Watcher, WatchEvent[]>();
+    for (const event of events) {
+      matched.length = 0;
+      member.watches.matching(event.kv.key, matched);
+      for (const watcher of matched) {
+        const own = byWatcher.get(watcher);
+        if (own === undefined) byWatcher.set(watcher, [event]);
+        else own.push(event);
+      }
+    }
+    for (const [watcher, own] of byWatcher) member.sendWatch(watcher, own, revision);
+  }
+
+  private commit(): void {
+    const { member } = this;
+    this.pending = 0;
+    this.mustCommit = false;
+    this.committing = true;
+    member.simulation.cancel(this.timer);
+    this.timer = 0;
+    const duration = Math.round(sample(member.costs.backendCommit, member.diskStream) * member.diskFactor);
+    member.metrics.diskBackendCommitDurationSeconds.observe(duration);
+    member.simulation.schedule(duration, member.target, MEMBER_OPCODE.BackendCommitted, member.incarnation);
+  }
+
+  private armTimer(): void {
+    const { member } = this;
+    const { now } = member.simulation;
+    const periods = Math.floor((now - this.lastCommit) / BACKEND_BATCH_INTERVAL) + 1;
+    const at: Duration = this.lastCommit + periods * BACKEND_BATCH_INTERVAL;
+    this.timer = member.simulation.scheduleAt(at, member.target, MEMBER_OPCODE.BatchTimer, member.incarnation);
+  }
+
+  private scheduleCompaction(): void {
+    const { member } = this;
+    member.simulation.schedule(COMPACTION_PAUSE, member.target, MEMBER_OPCODE.CompactionBatch, member.incarnation);
+  }
+}

@@ -1,0 +1,369 @@
+import { Slots } from '../kernel/slots.js';
+import type { Component, Simulation } from '../kernel/simulation.js';
+import { type Duration, MILLISECOND, SECOND } from '../kernel/time.js';
+import type { Network } from '../network/network.js';
+import { CLIENT_ANSWER, CLIENT_RESET, CLIENT_WATCH, Call, type EtcdConnection, WatchCall, WatchDelivery } from './connection.js';
+import { requestBytes } from './command.js';
+import { EtcdError, isUnavailable } from './errors.js';
+import { MEMBER_OPCODE, type Member } from './member.js';
+import type { EtcdClient, EtcdReceiver, EtcdRequest, EtcdWatchReceiver } from './types.js';
+
+/** Events of a client beside those that members send (0..2). */
+const RETRANSMIT = 3;
+const RETRY = 4;
+const RECONNECT = 5;
+const KEEPALIVE = 6;
+const KEEPALIVE_FAILED = 7;
+const WATCH_RETRANSMIT = 8;
+
+const FRAME_BYTES = 64;
+/** First retransmission timeout of TCP, doubled each time; after grpc-go's keepalive timeout the kernel gives the connection up. */
+const RETRANSMISSION_TIMEOUT = 200 * MILLISECOND;
+/** kube-apiserver's etcd client: --etcd keepalive time and timeout (storagebackend/factory). */
+const KEEPALIVE_TIME = 30 * SECOND;
+const KEEPALIVE_TIMEOUT = 10 * SECOND;
+/** grpc-go's base backoff between connection attempts. */
+const RECONNECT_BACKOFF = SECOND;
+/** clientv3: attempts of a call, and the wait after each quorum of them. */
+const MAX_ATTEMPTS = 100;
+const BACKOFF_WAIT = 25 * MILLISECOND;
+
+/** One connection, as the client holds it. */
+class Connection implements EtcdConnection {
+  readonly clientTarget: number;
+  readonly clientHost: number;
+  readonly member: number;
+  readonly incarnation: number;
+  readonly watchStream: number;
+  open = true;
+  /** Calls in flight, newest first. */
+  calls: Call | null = null;
+  readonly watches = new Set<WatchCall>();
+  private readonly answers: Slots<Call>;
+  private readonly deliveries: Slots<WatchDelivery>;
+  private readonly client: Client;
+
+  constructor(client: Client, member: Member, answers: Slots<Call>, deliveries: Slots<WatchDelivery>, watchStream: number) {
+    this.client = client;
+    this.clientTarget = client.target;
+    this.clientHost = client.host;
+    this.member = member.index;
+    this.incarnation = member.incarnation;
+    this.answers = answers;
+    this.deliveries = deliveries;
+    this.watchStream = watchStream;
+  }
+
+  keepAnswer(call: Call): number {
+    return this.answers.put(call);
+  }
+
+  answerLost(slot: number): void {
+    this.client.answerLost(this.answers.take(slot));
+  }
+
+  keepDelivery(delivery: WatchDelivery): number {
+    return this.deliveries.put(delivery);
+  }
+
+  deliveryLost(slot: number): void {
+    this.deliveries.take(slot);
+  }
+}
+
+/**
+ * One process's etcd client (clientv3): a connection to each member, calls over the preferred one or over all in turn, reads
+ * tried again at another member, writes only when they cannot have been sent.
+ */
+export class Client implements EtcdClient, Component {
+  readonly name: string;
+  readonly target: number;
+  readonly host: number;
+  private readonly simulation: Simulation;
+  private readonly network: Network;
+  private readonly members: readonly Member[];
+  private readonly preferred: number;
+  private readonly connections: (Connection | null)[];
+  private readonly answers = new Slots<Call>();
+  private readonly deliveries = new Slots<WatchDelivery>();
+  private readonly parked = new Slots<Call>();
+  private readonly parkedWatches = new Slots<WatchCall>();
+  private readonly keepaliveArmed: boolean[];
+  private nextMember = 0;
+
+  /** `preferred`: index of the member to use while it is there; -1: all in turn, as gRPC's round robin does. */
+  constructor(simulation: Simulation, network: Network, host: number, members: readonly Member[], preferred: number) {
+    this.simulation = simulation;
+    this.network = network;
+    this.host = host;
+    this.members = members;
+    this.preferred = preferred;
+    this.target = simulation.add(this);
+    this.name = `etcd-client-${this.target}`;
+    this.connections = members.map(() => null);
+    this.keepaliveArmed = members.map(() => false);
+  }
+
+  request(request: EtcdRequest, receiver: EtcdReceiver, tag: number): void {
+    this.dispatch(new Call(request, receiver, tag));
+  }
+
+  watch(prefix: string, startRevision: number, receiver: EtcdWatchReceiver, tag: number): void {
+    this.openWatch(new WatchCall(prefix, startRevision, receiver, tag));
+  }
+
+  handle(opcode: number, argument: number): void {
+    switch (opcode) {
+      case CLIENT_ANSWER:
+        this.answered(this.answers.take(argument));
+        break;
+      case CLIENT_WATCH:
+        this.delivered(this.deliveries.take(argument));
+        break;
+      case CLIENT_RESET:
+        this.checkReset(argument);
+        break;
+      case RETRANSMIT:
+        this.retransmit(this.parked.take(argument));
+        break;
+      case RETRY:
+        this.dispatch(this.parked.take(argument));
+        break;
+      case RECONNECT:
+        this.reconnect(argument);
+        break;
+      case KEEPALIVE:
+        this.keepalive(argument);
+        break;
+      case KEEPALIVE_FAILED:
+        this.keepaliveFailed(argument);
+        break;
+      case WATCH_RETRANSMIT:
+        this.transmitWatch(this.parkedWatches.take(argument));
+        break;
+    }
+  }
+
+  /** The network lost an answer: the member's TCP sends it again. */
+  answerLost(call: Call): void {
+    this.park(call);
+  }
+
+  private dispatch(call: Call): void {
+    const connection = this.pick();
+    if (connection === null) {
+      if (++call.attempts <= MAX_ATTEMPTS) {
+        this.simulation.schedule(BACKOFF_WAIT, this.target, RETRY, this.parked.put(call));
+      } else {
+        this.fail(call, EtcdError.NoConnection);
+      }
+      return;
+    }
+    call.connection = connection;
+    call.response = null;
+    call.losses = 0;
+    link(connection, call);
+    this.transmit(call);
+  }
+
+  private transmit(call: Call): void {
+    const member = this.members[call.connection!.member]!;
+    const slot = member.inbox.put(call);
+    const bytes = FRAME_BYTES + requestBytes(call.request);
+    if (this.network.send(this.host, member.host, bytes, member.target, MEMBER_OPCODE.Request, slot)) return;
+    member.inbox.take(slot);
+    this.park(call);
+  }
+
+  private park(call: Call): void {
+    const wait: Duration = RETRANSMISSION_TIMEOUT * (1 << Math.min(call.losses, 6));
+    call.losses++;
+    this.simulation.schedule(wait, this.target, RETRANSMIT, this.parked.put(call));
+  }
+
+  private retransmit(call: Call): void {
+    const connection = call.connection as Connection;
+    if (!connection.open || call.done) return;
+    // 0.2 + 0.4 + ... + 6.4 s exceed the ten seconds of TCP_USER_TIMEOUT.
+    if (call.losses > 6) {
+      this.lose(connection, EtcdError.KeepaliveFailed);
+    } else if (call.response === null) {
+      this.transmit(call);
+    } else {
+      const from = this.members[connection.member]!.host;
+      const slot = this.answers.put(call);
+      if (!this.network.send(from, this.host, FRAME_BYTES, this.target, CLIENT_ANSWER, slot)) this.park(this.answers.take(slot));
+    }
+  }
+
+  private answered(call: Call): void {
+    const connection = call.connection as Connection;
+    if (!connection.open) return;
+    unlink(connection, call);
+    const response = call.response!;
+    if (response.error !== undefined && call.request.op === 'range' && isUnavailable(response.error)) this.retry(call, response.error);
+    else {
+      call.done = true;
+      call.receiver.etcdResponse(call.tag, response);
+    }
+  }
+
+  /** clientv3's retry of reads: at once at the next member, with a pause after each quorum of attempts. */
+  private retry(call: Call, error: string): void {
+    const quorum = Math.floor(this.members.length / 2) + 1;
+    if (++call.attempts > MAX_ATTEMPTS) {
+      this.fail(call, error);
+      return;
+    }
+    const wait = call.attempts % quorum === 0 ? BACKOFF_WAIT : 0;
+    this.simulation.schedule(wait, this.target, RETRY, this.parked.put(call));
+  }
+
+  private fail(call: Call, error: string): void {
+    call.done = true;
+    call.receiver.etcdResponse(call.tag, { error, succeeded: false, revision: 0 });
+  }
+
+  private pick(): Connection | null {
+    const count = this.members.length;
+    if (this.preferred >= 0) {
+      for (let i = 0; i < count; i++) {
+        const connection = this.connection((this.preferred + i) % count);
+        if (connection !== null) return connection;
+      }
+      return null;
+    }
+    for (let i = 0; i < count; i++) {
+      const connection = this.connection(this.nextMember++ % count);
+      if (connection !== null) return connection;
+    }
+    return null;
+  }
+
+  /** The connection to a member; made on first use, null while it is lost and not yet made again. */
+  private connection(index: number): Connection | null {
+    const connection = this.connections[index]!;
+    if (connection !== null) return connection.open ? connection : null;
+    return this.connect(index);
+  }
+
+  private connect(index: number): Connection | null {
+    const member = this.members[index]!;
+    const reachable = this.network.reachable(this.host, member.host) && this.network.reachable(member.host, this.host);
+    if (!member.running || !reachable) return null;
+    const stream = this.network.openStream(member.host, this.host);
+    const connection = new Connection(this, member, this.answers, this.deliveries, stream);
+    this.connections[index] = connection;
+    return connection;
+  }
+
+  /** A reset arrived: unless it is about an earlier connection, this one is gone. */
+  private checkReset(index: number): void {
+    const connection = this.connections[index];
+    if (connection?.open && connection.incarnation !== this.members[index]!.incarnation) {
+      this.lose(connection, EtcdError.ConnectionClosed);
+    }
+  }
+
+  private lose(connection: Connection, error: string): void {
+    connection.open = false;
+    this.simulation.schedule(RECONNECT_BACKOFF, this.target, RECONNECT, connection.member);
+    const calls: Call[] = [];
+    for (let call = connection.calls; call !== null; call = call.next) calls.push(call);
+    connection.calls = null;
+    for (const call of calls.reverse()) {
+      call.previous = null;
+      call.next = null;
+      if (call.request.op === 'range') this.retry(call, error);
+      else this.fail(call, error);
+    }
+    const watches = [...connection.watches];
+    connection.watches.clear();
+    for (const watch of watches) watch.receiver.watchCancelled(watch.tag, 0);
+  }
+
+  private reconnect(index: number): void {
+    if (this.connect(index) === null) this.simulation.schedule(RECONNECT_BACKOFF, this.target, RECONNECT, index);
+  }
+
+  private openWatch(call: WatchCall): void {
+    const connection = this.pick();
+    if (connection === null) {
+      // Told by an event, like every end of a watch: the receiver decides when to ask again.
+      const end = this.deliveries.put(new WatchDelivery(call, null, 0));
+      this.simulation.schedule(RECONNECT_BACKOFF, this.target, CLIENT_WATCH, end);
+      return;
+    }
+    call.connection = connection;
+    connection.watches.add(call);
+    this.transmitWatch(call);
+    this.armKeepalive(connection.member);
+  }
+
+  private transmitWatch(call: WatchCall): void {
+    const connection = call.connection as Connection;
+    if (!connection.open) return;
+    const member = this.members[connection.member]!;
+    const slot = member.watchInbox.put(call);
+    if (this.network.send(this.host, member.host, FRAME_BYTES, member.target, MEMBER_OPCODE.Watch, slot)) return;
+    this.simulation.schedule(SECOND, this.target, WATCH_RETRANSMIT, this.parkedWatches.put(member.watchInbox.take(slot)));
+  }
+
+  private delivered(delivery: WatchDelivery): void {
+    const { call, events, revision } = delivery;
+    if (events !== null) {
+      if (call.connection!.open) call.receiver.watchEvents(call.tag, events, revision);
+      return;
+    }
+    const connection = call.connection as Connection | null;
+    if (connection !== null && !connection.watches.delete(call)) return;
+    call.receiver.watchCancelled(call.tag, revision);
+  }
+
+  private armKeepalive(index: number): void {
+    if (this.keepaliveArmed[index]) return;
+    this.keepaliveArmed[index] = true;
+    this.simulation.schedule(KEEPALIVE_TIME, this.target, KEEPALIVE, index);
+  }
+
+  /** The ping of an idle connection: answered as long as both directions work and the process lives. */
+  private keepalive(index: number): void {
+    this.keepaliveArmed[index] = false;
+    const connection = this.connections[index];
+    if (!connection?.open || connection.watches.size === 0) return;
+    if (this.alive(connection)) this.armKeepalive(index);
+    else {
+      this.keepaliveArmed[index] = true;
+      this.simulation.schedule(KEEPALIVE_TIMEOUT, this.target, KEEPALIVE_FAILED, index);
+    }
+  }
+
+  private keepaliveFailed(index: number): void {
+    this.keepaliveArmed[index] = false;
+    const connection = this.connections[index];
+    if (!connection?.open) return;
+    if (this.alive(connection)) this.armKeepalive(index);
+    else this.lose(connection, EtcdError.KeepaliveFailed);
+  }
+
+  private alive(connection: Connection): boolean {
+    const member = this.members[connection.member]!;
+    const reachable = this.network.reachable(this.host, member.host) && this.network.reachable(member.host, this.host);
+    return reachable && member.running && !member.paused && member.incarnation === connection.incarnation;
+  }
+}
+
+function link(connection: Connection, call: Call): void {
+  call.previous = null;
+  call.next = connection.calls;
+  if (connection.calls !== null) connection.calls.previous = call;
+  connection.calls = call;
+}
+
+function unlink(connection: Connection, call: Call): void {
+  if (call.previous === null) connection.calls = call.next;
+  else call.previous.next = call.next;
+  if (call.next !== null) call.next.previous = call.previous;
+  call.previous = null;
+  call.next = null;
+}

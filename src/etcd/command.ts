@@ -1,0 +1,45 @@
+import type { EtcdRequest, WatchEvent } from './types.js';
+
+/** Bytes of an InternalRaftRequest around key and value: header, field tags and lengths. */
+const COMMAND_OVERHEAD = 32;
+
+/** A member-internal request that goes through the log like a client's: the NOSPACE alarm. */
+export interface AlarmRequest {
+  readonly op: 'alarm';
+  readonly active: boolean;
+}
+
+/**
+ * One proposal: the payload of a log entry. All members apply the same object; the first one to apply it leaves the events
+ * that it made here, so that the others share them instead of making equal ones.
+ */
+export class Command {
+  readonly request: EtcdRequest | AlarmRequest;
+  /** Index, incarnation and waiting slot of the member that proposed it and will answer. */
+  readonly origin: number;
+  readonly incarnation: number;
+  readonly slot: number;
+  /** Events of the write, once applied by any member; null before, and for commands that change no key. */
+  events: readonly WatchEvent[] | null = null;
+
+  constructor(request: EtcdRequest | AlarmRequest, origin: number, incarnation: number, slot: number) {
+    this.request = request;
+    this.origin = origin;
+    this.incarnation = incarnation;
+    this.slot = slot;
+  }
+}
+
+/** Encoded size of a request, as `max-request-bytes`, the log and the network count it. */
+export function requestBytes(request: EtcdRequest | AlarmRequest): number {
+  switch (request.op) {
+    case 'put':
+    case 'txn':
+      return COMMAND_OVERHEAD + request.key.length + request.bytes;
+    case 'delete':
+    case 'range':
+      return COMMAND_OVERHEAD + request.key.length;
+    default:
+      return COMMAND_OVERHEAD;
+  }
+}

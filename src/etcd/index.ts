@@ -1,0 +1,9 @@
+/** An etcd cluster in simulated time: members with Raft, disks and stores, and the clients of them. */
+export { Client } from './client.js';
+export { EtcdCluster, type EtcdClusterOptions } from './cluster.js';
+export { EtcdError, isUnavailable } from './errors.js';
+export { Member } from './member.js';
+export { MemberMetrics, PrometheusHistogram } from './metrics.js';
+export { Store, type StoreSnapshot } from './mvcc.js';
+export { Processor } from './processor.js';
+export type * from './types.js';

@@ -1,0 +1,168 @@
+import { Slots } from '../kernel/slots.js';
+import type { EventHandle } from '../kernel/simulation.js';
+import type { Time } from '../kernel/time.js';
+import { NONE, StepError } from '../raft/index.js';
+import { type AlarmRequest, Command, requestBytes } from './command.js';
+import type { Call } from './connection.js';
+import { EtcdError } from './errors.js';
+import { Fifo } from './fifo.js';
+import { MEMBER_OPCODE, type Member } from './member.js';
+import type { EtcdRequest } from './types.js';
+
+/** A member refuses proposals when this many committed entries are not applied (v3_server.go). */
+export const MAX_GAP_BETWEEN_APPLY_AND_COMMIT_INDEX = 5000;
+/** --max-request-bytes: 1.5 MiB. */
+export const MAX_REQUEST_BYTES = 1.5 * 1024 * 1024;
+
+/** A proposal that this member made and will answer. `call` is null for the member's own (lease expiry, alarms). */
+class Pending {
+  readonly call: Call | null;
+  readonly start: Time;
+  command: Command | null = null;
+  done = false;
+
+  constructor(call: Call | null, start: Time) {
+    this.call = call;
+    this.start = start;
+  }
+}
+
+/** The proposals of one member, from the client's request to the answer after the apply, with their timeout. */
+export class Proposals {
+  private readonly member: Member;
+  private pending = new Slots<Pending>();
+  /** In order of start, hence of deadline. */
+  private readonly order = new Fifo<Pending>();
+  /** Waiting for a leader: etcd's node takes no proposals while it knows none. */
+  private readonly leaderless = new Fifo<Command>();
+  private timer: EventHandle = 0;
+
+  constructor(member: Member) {
+    this.member = member;
+  }
+
+  /** Checks a client's write and proposes it. */
+  submit(call: Call): void {
+    const { member } = this;
+    const request = call.request;
+    if (!member.store.hasRoomFor(request)) {
+      this.raiseNoSpace();
+      member.answer(call, { error: EtcdError.NoSpace, succeeded: false, revision: 0 });
+    } else if (member.committedIndex > member.applier.appliedIndex + MAX_GAP_BETWEEN_APPLY_AND_COMMIT_INDEX) {
+      member.answer(call, { error: EtcdError.TooManyRequests, succeeded: false, revision: 0 });
+    } else if (requestBytes(request) > MAX_REQUEST_BYTES) {
+      member.answer(call, { error: EtcdError.RequestTooLarge, succeeded: false, revision: 0 });
+    } else {
+      this.enter(request, call);
+    }
+  }
+
+  /** Proposes a request of the member itself. */
+  submitOwn(request: EtcdRequest | AlarmRequest): void {
+    this.enter(request, null);
+  }
+
+  /** A leader is known: what waited for one is proposed. */
+  leaderKnown(): void {
+    while (this.leaderless.length > 0) this.propose(this.leaderless.shift());
+  }
+
+  /** The call that waits for a command of this member's present life; null when it is answered or was the member's own. */
+  take(command: Command): Call | null {
+    if (command.incarnation !== this.member.incarnation) return null;
+    const pending = this.pending.get(command.slot);
+    if (pending === undefined || pending.command !== command) return null;
+    this.finish(pending);
+    this.prune();
+    return pending.call;
+  }
+
+  /** The oldest proposals have timed out. */
+  timeout(): void {
+    const { member } = this;
+    this.timer = 0;
+    const { now } = member.simulation;
+    while (this.order.length > 0) {
+      const front = this.order.at(0);
+      if (!front.done) {
+        if (front.start + member.requestTimeout > now) break;
+        this.finish(front);
+        member.metrics.serverProposalsFailedTotal++;
+        if (front.call !== null) member.answer(front.call, { error: this.timeoutText(front.start), succeeded: false, revision: 0 });
+        else if (front.command!.request.op === 'leaseRevoke') member.leases.revokeFailed();
+      }
+      this.order.shift();
+    }
+    this.arm();
+  }
+
+  /** Forgets everything, as a crash does. */
+  clear(): void {
+    this.pending = new Slots();
+    this.order.clear();
+    this.leaderless.clear();
+    this.member.simulation.cancel(this.timer);
+    this.timer = 0;
+  }
+
+  private enter(request: EtcdRequest | AlarmRequest, call: Call | null): void {
+    const { member } = this;
+    const pending = new Pending(call, member.simulation.now);
+    const command = new Command(request, member.index, member.incarnation, this.pending.put(pending));
+    pending.command = command;
+    member.metrics.serverProposalsPending++;
+    this.order.push(pending);
+    if (this.timer === 0) this.arm();
+    this.propose(command);
+  }
+
+  private propose(command: Command): void {
+    const { member } = this;
+    if (member.node.lead === NONE) {
+      this.leaderless.push(command);
+      return;
+    }
+    if (member.node.propose(command, requestBytes(command.request)) === StepError.None) return;
+    const call = this.take(command);
+    member.metrics.serverProposalsFailedTotal++;
+    if (call !== null) member.answer(call, { error: EtcdError.ProposalDropped, succeeded: false, revision: 0 });
+  }
+
+  private finish(pending: Pending): void {
+    pending.done = true;
+    this.pending.take(pending.command!.slot);
+    this.member.metrics.serverProposalsPending--;
+  }
+
+  private prune(): void {
+    while (this.order.length > 0 && this.order.at(0).done) this.order.shift();
+  }
+
+  private arm(): void {
+    if (this.order.length === 0) return;
+    const { member } = this;
+    this.timer = member.simulation.scheduleAt(
+      Math.max(this.order.at(0).start + member.requestTimeout, member.simulation.now),
+      member.target,
+      MEMBER_OPCODE.ProposalTimeout,
+      member.incarnation,
+    );
+  }
+
+  /** As etcd's parseProposeCtxErr: what most likely was the reason. */
+  private timeoutText(start: Time): string {
+    const { member } = this;
+    const { leaderElectedAt } = member;
+    if (start > leaderElectedAt - 2 * member.electionTimeout && start < leaderElectedAt) return EtcdError.TimeoutLeaderFailure;
+    const { lead } = member.node;
+    if (lead === NONE) return EtcdError.Timeout;
+    const connected = lead === member.node.id ? member.connectedToQuorumSince(start) : member.connectedSince(lead, start);
+    return connected ? EtcdError.Timeout : EtcdError.TimeoutConnectionLost;
+  }
+
+  private raiseNoSpace(): void {
+    if (this.member.noSpaceRaised) return;
+    this.member.noSpaceRaised = true;
+    this.submitOwn({ op: 'alarm', active: true });
+  }
+}

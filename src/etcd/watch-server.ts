@@ -1,0 +1,133 @@
+import { Slots } from '../kernel/slots.js';
+import { MILLISECOND, SECOND } from '../kernel/time.js';
+import { CLIENT_WATCH, type EtcdConnection, type WatchCall, WatchDelivery } from './connection.js';
+import { MEMBER_OPCODE, type Member } from './member.js';
+import type { WatchEvent } from './types.js';
+import { eventsBetween, MAX_WATCHERS_PER_SYNC, Watcher } from './watch.js';
+
+/** mvcc/watchable_store.go: the loop that brings unsynced watchers up to date. */
+const SYNC_INTERVAL = 100 * MILLISECOND;
+/** How long lost watch messages wait before TCP's next attempt. */
+const RETRANSMIT_INTERVAL = SECOND;
+const FRAME_BYTES = 64;
+
+/** Watch messages of one connection that the network did not take; those behind them wait too, to keep the order. */
+interface Stalled {
+  readonly connection: EtcdConnection;
+  readonly deliveries: WatchDelivery[];
+}
+
+/** The watch side of a member: creates watches, catches them up, sends events in order. */
+export class WatchServer {
+  private readonly member: Member;
+  private readonly stalled = new Slots<Stalled>();
+  private readonly stalledBy = new Map<EtcdConnection, Stalled>();
+  private syncing = false;
+
+  constructor(member: Member) {
+    this.member = member;
+  }
+
+  create(call: WatchCall): void {
+    const { member } = this;
+    const connection = call.connection!;
+    if (!member.running || connection.incarnation !== member.incarnation || !connection.open) return;
+    if (!member.connections.includes(connection)) member.connections.push(connection);
+    const next = member.store.revision + 1;
+    const start = call.startRevision;
+    const watcher = new Watcher(call, start === 0 ? next : start);
+    if (start === 0 || start >= next) {
+      member.watches.addSynced(watcher);
+      return;
+    }
+    member.watches.addUnsynced(watcher);
+    if (!this.syncing) this.arm();
+  }
+
+  /** Sends the events of one or more whole revisions. */
+  send(watcher: Watcher, events: readonly WatchEvent[], revision: number): void {
+    if (events[events.length - 1]!.kv.modRevision < watcher.nextRevision) return;
+    if (!watcher.connection.open) {
+      this.member.watches.remove(watcher);
+      return;
+    }
+    watcher.nextRevision = revision + 1;
+    this.deliver(new WatchDelivery(watcher.call, events, revision));
+  }
+
+  /** One pass of the catch-up loop. */
+  sync(): void {
+    const { member } = this;
+    const { store, watches } = member;
+    this.syncing = false;
+    for (const watcher of watches.unsynced.slice(0, MAX_WATCHERS_PER_SYNC)) {
+      watches.remove(watcher);
+      if (!watcher.connection.open) continue;
+      watcher.cancelled = false;
+      if (watcher.nextRevision < store.compactRevision) {
+        watcher.cancelled = true;
+        this.deliver(new WatchDelivery(watcher.call, null, store.compactRevision));
+        continue;
+      }
+      const events = eventsBetween(store, watcher.prefix, watcher.nextRevision, store.revision);
+      if (events.length > 0) this.send(watcher, events, store.revision);
+      watcher.nextRevision = store.revision + 1;
+      watches.addSynced(watcher);
+    }
+    if (watches.unsynced.length > 0) this.arm();
+  }
+
+  /** Tries again to send what the network did not take. */
+  retry(slot: number): void {
+    const stalled = this.stalled.take(slot);
+    if (this.stalledBy.get(stalled.connection) !== stalled) return;
+    this.stalledBy.delete(stalled.connection);
+    if (!stalled.connection.open || stalled.connection.incarnation !== this.member.incarnation) return;
+    for (const delivery of stalled.deliveries) this.deliver(delivery);
+  }
+
+  /** The store was replaced by a snapshot of the leader's. */
+  storeReplaced(): void {
+    this.member.watches.unsyncAll();
+    if (!this.syncing && this.member.watches.unsynced.length > 0) this.arm();
+  }
+
+  clear(): void {
+    this.stalledBy.clear();
+    this.syncing = false;
+  }
+
+  private arm(): void {
+    const { member } = this;
+    this.syncing = true;
+    const { now } = member.simulation;
+    const at = (Math.floor(now / SYNC_INTERVAL) + 1) * SYNC_INTERVAL;
+    member.simulation.scheduleAt(at, member.target, MEMBER_OPCODE.WatchSync, member.incarnation);
+  }
+
+  private deliver(delivery: WatchDelivery): void {
+    const { member } = this;
+    const connection = delivery.call.connection!;
+    const waiting = this.stalledBy.get(connection);
+    if (waiting !== undefined) {
+      waiting.deliveries.push(delivery);
+      return;
+    }
+    const { now } = member.simulation;
+    const { events } = delivery;
+    let bytes = FRAME_BYTES;
+    let cost = member.costs.watchEventCpu;
+    if (events !== null) {
+      for (let i = 0; i < events.length; i++) bytes += events[i]!.kv.key.length + events[i]!.kv.bytes;
+      cost *= events.length;
+    }
+    const after = member.processor.reserve(now, cost) - now;
+    const slot = connection.keepDelivery(delivery);
+    member.metrics.networkClientGrpcSentBytesTotal += bytes;
+    if (member.network.sendOnStream(connection.watchStream, bytes, connection.clientTarget, CLIENT_WATCH, slot, after)) return;
+    connection.deliveryLost(slot);
+    const stalled: Stalled = { connection, deliveries: [delivery] };
+    this.stalledBy.set(connection, stalled);
+    member.simulation.schedule(RETRANSMIT_INTERVAL, member.target, MEMBER_OPCODE.WatchRetry, this.stalled.put(stalled));
+  }
+}
