@@ -22,7 +22,7 @@ import { ContainerRecord, NodeRecord, PodRecord, WORK_TERMINATED } from './recor
 import { REGISTRY_BURST } from './image-policy.js';
 import { StatusManager, TAG_LEASE, TAG_LEASE_GET, TAG_NODE_STATUS } from './status-manager.js';
 import { effectiveGraceSeconds } from './termination-policy.js';
-import { adoptRunning, crash, restart, runningPod } from './node-life.js';
+import { adoptRunning, crash, restart, resumePod, runningPod } from './node-life.js';
 
 export interface KubeletsOptions {
   readonly simulation: Simulation;
@@ -125,6 +125,7 @@ export class Kubelets implements Component, ResponseReceiver {
     let record = node.pods.get(pod.metadata.uid);
     if (record === undefined) {
       record = this.addPod(node, pod);
+      record.lost = !node.up;
       if (!node.up) return;
       if (pod.metadata.deletionTimestamp === undefined) {
         this.admit(record);
@@ -133,6 +134,10 @@ export class Kubelets implements Component, ResponseReceiver {
     }
     record.pod = pod;
     if (!node.up) return;
+    if (record.lost) {
+      resumePod(fleet, record, this);
+      return;
+    }
     const { deletionTimestamp, deletionGracePeriodSeconds } = pod.metadata;
     if (deletionTimestamp !== undefined) {
       fleet.workers.terminate(
@@ -150,8 +155,9 @@ export class Kubelets implements Component, ResponseReceiver {
     if (record === undefined) return;
     record.gone = true;
     record.dirty = false;
-    if (record.finished || record.work === WORK_TERMINATED) fleet.statuses.forgetPod(record);
-    else if (record.node.up) fleet.workers.terminate(record, 1);
+    if (record.lost) fleet.workers.termination.releaseNode(record);
+    if (record.lost || record.work === WORK_TERMINATED) fleet.statuses.forgetPod(record);
+    else fleet.workers.terminate(record, 1);
   }
 
   private addPod(node: NodeRecord, pod: Pod): PodRecord {
@@ -210,11 +216,11 @@ export class Kubelets implements Component, ResponseReceiver {
   }
 
   /**
-   * The machine is back: the kubelet starts, renews its lease, reports Ready, and runs its pods again in new sandboxes. Pods
-   * that the API has meanwhile marked or removed must have been told by `podChanged` and `podRemoved` (also while down).
+   * The machine is back: the kubelet starts, renews its lease and reports Ready. It lists its pods: call `podChanged` for each
+   * that the API still has (they run again, in new sandboxes) and `podRemoved` for the others.
    */
   heal(nodeIndex: number): void {
-    restart(this.fleet, this.fleet.nodes[nodeIndex]!, this);
+    restart(this.fleet, this.fleet.nodes[nodeIndex]!);
   }
 
   receive(tag: number, response: ApiResponse, _request: ApiRequest): void {

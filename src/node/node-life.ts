@@ -148,6 +148,7 @@ export function crash(fleet: Fleet, node: NodeRecord): void {
     for (const container of pod.init) crashContainer(fleet, container);
     for (const container of pod.main) crashContainer(fleet, container);
     pod.sandbox = false;
+    pod.lost = true;
   }
 }
 
@@ -161,28 +162,22 @@ function crashContainer(fleet: Fleet, container: ContainerRecord): void {
   if (container.state === RUNNING) fleet.runtime.end(container, EXIT_CODE_UNKNOWN);
 }
 
-/** The machine and its kubelet come back. */
-export function restart(fleet: Fleet, node: NodeRecord, kubelets: Kubelets): void {
+/** The machine and its kubelet come back. Pods wait until the API has told of them (the kubelet's sources must be ready). */
+export function restart(fleet: Fleet, node: NodeRecord): void {
   if (node.up) return;
   node.up = true;
   node.startedAt = fleet.simulation.now;
   fleet.heartbeats.startCold(node);
-  for (const pod of [...node.pods.values()]) {
-    if (pod.gone) {
-      fleet.workers.termination.releaseNode(pod);
-      fleet.statuses.forgetPod(pod);
-      continue;
-    }
-    if (pod.work === WORK_TERMINATED) {
-      // The last steps of a termination were lost: they are repeated.
-      fleet.workers.termination.resume(pod);
-      continue;
-    }
-    restartPod(fleet, pod, kubelets);
-  }
 }
 
-function restartPod(fleet: Fleet, pod: PodRecord, kubelets: Kubelets): void {
+/** The API tells of a pod that the node held when it crashed. */
+export function resumePod(fleet: Fleet, pod: PodRecord, kubelets: Kubelets): void {
+  pod.lost = false;
+  // The last steps of a termination were lost: they are repeated.
+  if (pod.work === WORK_TERMINATED) {
+    fleet.workers.termination.resume(pod);
+    return;
+  }
   const { metadata, spec } = pod.pod;
   pod.work = WORK_IDLE;
   pod.lastSyncEnd = Number.NEGATIVE_INFINITY;

@@ -155,6 +155,8 @@ export class PodRecord {
   graceSeconds = 0;
   /** Left to stop while terminating. */
   toStop = 0;
+  /** Its machine crashed; nothing is done for it before the API tells of it again. */
+  lost = false;
   /** The API object is gone. */
   gone = false;
   /** Deletion may be completed: nothing of the pod is left on the node. */

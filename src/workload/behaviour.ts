@@ -1,0 +1,60 @@
+import type { Container, Pod } from '../api/core.js';
+import type { ContainerBehaviour, ContainerLife } from '../node/behaviour.js';
+import { DrawCursor } from '../node/draws.js';
+import { podDrawKey } from '../node/ordinals.js';
+import type { Randomness } from '../random/stream.js';
+import type { ImageBehaviour } from '../scenario/types.js';
+import { imageMatches } from './image-pattern.js';
+
+/** Draws per container and life: startup, shutdown and crash each have 64, lives follow one another. */
+const DRAWS_PER_SAMPLE = 64;
+const SAMPLES_PER_LIFE = 4;
+const LIVES = 65536;
+
+/** What containers do, by the scenario's behaviours: the first whose pattern matches the image holds. */
+export class ScenarioBehaviour implements ContainerBehaviour {
+  private readonly behaviours: readonly ImageBehaviour[];
+  private readonly draws: DrawCursor;
+  private readonly byImage = new Map<string, ImageBehaviour>();
+
+  constructor(behaviours: readonly ImageBehaviour[], randomness: Randomness) {
+    this.behaviours = behaviours;
+    this.draws = new DrawCursor(randomness.keyed('behaviour'));
+  }
+
+  /** The behaviour of an image. Throws for an image that no pattern matches. */
+  of(image: string): ImageBehaviour {
+    let behaviour = this.byImage.get(image);
+    if (behaviour === undefined) {
+      behaviour = this.behaviours.find((candidate) => imageMatches(candidate.image, image));
+      if (behaviour === undefined) {
+        throw new Error(`no behaviour matches image ${image}: add one under \`behaviour:\` whose \`image\` pattern matches it`);
+      }
+      this.byImage.set(image, behaviour);
+    }
+    return behaviour;
+  }
+
+  /** Keyed by owner, ordinal, container and restart: the same in every run of a comparison. */
+  life(pod: Pod, container: Container, restart: number, ordinal: number): ContainerLife {
+    const behaviour = this.of(container.image);
+    const key = podDrawKey(pod, ordinal);
+    const place = pod.spec.containers.findIndex((other) => other.name === container.name) + 1;
+    const first = ((restart % LIVES) * 8 + (place & 7)) * SAMPLES_PER_LIFE * DRAWS_PER_SAMPLE;
+    const startup = this.draws.sample(behaviour.startup, key, first);
+    const shutdown = this.draws.sample(behaviour.shutdown, key, first + DRAWS_PER_SAMPLE);
+    const { crash } = behaviour;
+    return {
+      startup: behaviour.neverReady ? Number.POSITIVE_INFINITY : startup,
+      runtime: crash === undefined ? Number.POSITIVE_INFINITY : this.draws.sample(crash.after, key, first + 2 * DRAWS_PER_SAMPLE),
+      exitCode: crash?.exitCode ?? 0,
+      shutdown,
+      stopListening: behaviour.servesWhileDraining ? shutdown : 0,
+    };
+  }
+
+  /** Every image that a behaviour describes exists in the registry. */
+  image(name: string): { readonly bytes: number; readonly exists: boolean } {
+    return { bytes: this.of(name).imageBytes, exists: true };
+  }
+}

@@ -1,0 +1,236 @@
+import type { Pod } from '../api/core.js';
+import { podVersion } from '../api/image.js';
+import type { Component, Simulation } from '../kernel/simulation.js';
+import type { AddressBook } from '../node/addresses.js';
+import type { PodLifecycleListener } from '../node/behaviour.js';
+import type { DrawCursor } from '../node/draws.js';
+import type { RequestBehaviour } from '../scenario/types.js';
+import type { ScenarioBehaviour } from './behaviour.js';
+import { RequestTable, SERVING, TRAVELLING, WAITING } from './request-table.js';
+import type { ServiceStatistics } from './statistics.js';
+import { APPLICATION, CONNECTION_REFUSED, CONNECTION_RESET, OVERLOAD, SUCCESS, TIMEOUT } from './statistics.js';
+
+/** A request reaches the pod's address; argument: request. */
+export const OP_ARRIVE = 1;
+/** Its service ends; argument: request. */
+const OP_DONE = 2;
+
+/** Draw of a request that decides whether the application answers with an error; its service time uses those from 0. */
+const ERROR_DRAW = 63;
+
+/** The serving side of one pod: `concurrency` requests in service, the others in a first-come, first-served queue. */
+export class PodServer {
+  readonly uid: string;
+  readonly version: string;
+  readonly host: number;
+  readonly address: number;
+  readonly behaviour: RequestBehaviour;
+  accepting = true;
+  inService = 0;
+  queued = 0;
+  /** Requests of the queue, linked by `next`; 0: none. */
+  queueHead = 0;
+  queueTail = 0;
+  /** Requests in service, linked both ways; 0: none. */
+  serving = 0;
+
+  constructor(uid: string, version: string, host: number, address: number, behaviour: RequestBehaviour) {
+    this.uid = uid;
+    this.version = version;
+    this.host = host;
+    this.address = address;
+    this.behaviour = behaviour;
+  }
+}
+
+/** What the pods need to know of one stream of requests. */
+export interface RequestStream {
+  readonly statistics: ServiceStatistics;
+  /** Service demands, keyed by request number. */
+  readonly demand: DrawCursor;
+  readonly timeout: number;
+}
+
+/** The applications in all pods as servers of requests. */
+export class PodServers implements Component, PodLifecycleListener {
+  readonly name = 'pods';
+  readonly requests = new RequestTable();
+  readonly target: number;
+  private readonly simulation: Simulation;
+  private readonly behaviour: ScenarioBehaviour;
+  private readonly streams: RequestStream[] = [];
+  private readonly byUid = new Map<string, PodServer>();
+  /** Server and host of each address number. */
+  private readonly byAddress: (PodServer | undefined)[] = [];
+  private readonly hosts: number[] = [];
+  private addresses: AddressBook | null = null;
+  private readonly hostOfNode = new Map<string, number>();
+
+  constructor(simulation: Simulation, behaviour: ScenarioBehaviour) {
+    this.simulation = simulation;
+    this.behaviour = behaviour;
+    this.target = simulation.add(this);
+  }
+
+  /** Tells the numbers of addresses and the network hosts of nodes. */
+  connect(addresses: AddressBook, nodeNames: readonly string[], hosts: readonly number[]): void {
+    this.addresses = addresses;
+    nodeNames.forEach((name, index) => this.hostOfNode.set(name, hosts[index]!));
+  }
+
+  /** Registers a stream of requests; returns its number. */
+  addStream(stream: RequestStream): number {
+    return this.streams.push(stream) - 1;
+  }
+
+  /** The server that listens at an address now; undefined when nothing does. */
+  at(address: number): PodServer | undefined {
+    return this.byAddress[address];
+  }
+
+  /** The server of a pod; undefined when it does not run. */
+  of(uid: string): PodServer | undefined {
+    return this.byUid.get(uid);
+  }
+
+  /** Network host of the pod that has, or last had, an address; undefined for one never used. */
+  hostOf(address: number): number | undefined {
+    return this.hosts[address];
+  }
+
+  podListening(pod: Pod): void {
+    const { podIP } = pod.status;
+    const host = this.hostOfNode.get(pod.spec.nodeName ?? '');
+    if (podIP === undefined || host === undefined || this.addresses === null) return;
+    const container = pod.spec.containers.find((candidate) => (candidate.ports?.length ?? 0) > 0) ?? pod.spec.containers[0]!;
+    const address = this.addresses.number(podIP);
+    const { request } = this.behaviour.of(container.image);
+    const server = new PodServer(pod.metadata.uid, podVersion(pod.spec), host, address, request);
+    this.byUid.set(server.uid, server);
+    this.byAddress[address] = server;
+    this.hosts[address] = host;
+  }
+
+  podStoppedListening(pod: Pod, killed: boolean): void {
+    const server = this.byUid.get(pod.metadata.uid);
+    if (server === undefined) return;
+    server.accepting = false;
+    if (!killed) return;
+    this.byUid.delete(server.uid);
+    if (this.byAddress[server.address] === server) this.byAddress[server.address] = undefined;
+    const { requests, simulation } = this;
+    const now = simulation.now;
+    for (let request = server.serving; request !== 0; ) {
+      const next = requests.next[request]!;
+      simulation.cancel(requests.done[request]!);
+      this.end(request, server.version, CONNECTION_RESET, now);
+      request = next;
+    }
+    for (let request = server.queueHead; request !== 0; ) {
+      const next = requests.next[request]!;
+      this.end(request, server.version, CONNECTION_RESET, now);
+      request = next;
+    }
+    server.serving = 0;
+    server.queueHead = 0;
+    server.queueTail = 0;
+    server.inService = 0;
+    server.queued = 0;
+  }
+
+  handle(opcode: number, request: number): void {
+    if (opcode === OP_DONE) this.done(request);
+    else this.arrive(request);
+  }
+
+  private arrive(request: number): void {
+    const { requests } = this;
+    const now = this.simulation.now;
+    const server = this.byAddress[requests.address[request]!];
+    if (server === undefined || !server.accepting) {
+      this.end(request, server?.version ?? '', CONNECTION_REFUSED, now);
+      return;
+    }
+    if (server.inService < server.behaviour.concurrency) {
+      this.serve(server, request);
+      return;
+    }
+    if (server.queued >= server.behaviour.queue) {
+      this.end(request, server.version, OVERLOAD, now);
+      return;
+    }
+    requests.state[request] = WAITING;
+    requests.next[request] = 0;
+    if (server.queueTail === 0) server.queueHead = request;
+    else requests.next[server.queueTail] = request;
+    server.queueTail = request;
+    server.queued++;
+  }
+
+  private serve(server: PodServer, request: number): void {
+    const { requests } = this;
+    requests.state[request] = SERVING;
+    const head = server.serving;
+    requests.next[request] = head;
+    requests.previous[request] = 0;
+    if (head !== 0) requests.previous[head] = request;
+    server.serving = request;
+    server.inService++;
+    const { demand } = this.streams[requests.stream[request]!]!;
+    const time = demand.sample(server.behaviour.time, requests.number[request]!);
+    requests.done[request] = this.simulation.schedule(time, this.target, OP_DONE, request);
+  }
+
+  private done(request: number): void {
+    const { requests } = this;
+    const server = this.byAddress[requests.address[request]!]!;
+    const next = requests.next[request]!;
+    const previous = requests.previous[request]!;
+    if (previous === 0) server.serving = next;
+    else requests.next[previous] = next;
+    if (next !== 0) requests.previous[next] = previous;
+    server.inService--;
+    const { errors } = server.behaviour;
+    let cause = SUCCESS;
+    if (errors > 0) {
+      const { demand } = this.streams[requests.stream[request]!]!;
+      if (demand.at(requests.number[request]!, ERROR_DRAW).next() < errors) cause = APPLICATION;
+    }
+    this.end(request, server.version, cause, this.simulation.now);
+    const waiting = server.queueHead;
+    if (waiting === 0) return;
+    server.queueHead = requests.next[waiting]!;
+    if (server.queueHead === 0) server.queueTail = 0;
+    server.queued--;
+    this.serve(server, waiting);
+  }
+
+  /** The answer leaves the pod (or the refusal the node) at `time` and travels back; the user may have given up before. */
+  end(request: number, version: string, cause: number, time: number): void {
+    const { requests } = this;
+    const { statistics, timeout } = this.streams[requests.stream[request]!]!;
+    const sent = requests.sent[request]!;
+    const end = time + requests.back[request]!;
+    if (requests.timedOut[request] === 0) {
+      if (end > sent + timeout) statistics.record(version, TIMEOUT, sent, sent + timeout);
+      else statistics.record(version, cause, sent, end);
+    }
+    requests.free(request);
+  }
+
+  /** Counts the requests under way whose users have given up by now: call before statistics are read. */
+  settle(): void {
+    const { requests } = this;
+    const now = this.simulation.now;
+    for (let request = 1; request < requests.size; request++) {
+      const state = requests.state[request]!;
+      if (state === 0 || requests.timedOut[request] !== 0) continue;
+      const { statistics, timeout } = this.streams[requests.stream[request]!]!;
+      const sent = requests.sent[request]!;
+      if (sent + timeout > now) continue;
+      requests.timedOut[request] = 1;
+      const server = state === TRAVELLING ? undefined : this.byAddress[requests.address[request]!];
+      statistics.record(server?.version ?? '', TIMEOUT, sent, sent + timeout);
+    }
+  }
+}

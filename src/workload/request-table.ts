@@ -1,0 +1,68 @@
+/** States of a request; 0: the row is free. */
+export const TRAVELLING = 1;
+export const WAITING = 2;
+export const SERVING = 3;
+
+/** Requests under way as columns; rows are numbered from 1 and reused last in, first out. */
+export class RequestTable {
+  /** Rows ever used plus one. */
+  size = 1;
+  sent = new Float64Array(1024);
+  /** Number of the request in its stream: the key of its draws. */
+  number = new Float64Array(1024);
+  /** Travel time of the answer from the pod to the user. */
+  back = new Float64Array(1024);
+  /** Handle of the event that ends its service. */
+  done = new Float64Array(1024);
+  stream = new Uint16Array(1024);
+  address = new Uint32Array(1024);
+  next = new Uint32Array(1024);
+  previous = new Uint32Array(1024);
+  state = new Uint8Array(1024);
+  /** The user has given up, and that has been counted. */
+  timedOut = new Uint8Array(1024);
+  /** Requests under way. */
+  used = 0;
+  private freeHead = 0;
+
+  /** A row for a new request, travelling. */
+  take(): number {
+    let row = this.freeHead;
+    if (row !== 0) this.freeHead = this.next[row]!;
+    else {
+      row = this.size++;
+      if (row === this.sent.length) this.grow();
+    }
+    this.state[row] = TRAVELLING;
+    this.timedOut[row] = 0;
+    this.used++;
+    return row;
+  }
+
+  /** Gives a row back. */
+  free(row: number): void {
+    this.state[row] = 0;
+    this.next[row] = this.freeHead;
+    this.freeHead = row;
+    this.used--;
+  }
+
+  private grow(): void {
+    const size = this.sent.length * 2;
+    this.sent = copy(this.sent, new Float64Array(size));
+    this.number = copy(this.number, new Float64Array(size));
+    this.back = copy(this.back, new Float64Array(size));
+    this.done = copy(this.done, new Float64Array(size));
+    this.stream = copy(this.stream, new Uint16Array(size));
+    this.address = copy(this.address, new Uint32Array(size));
+    this.next = copy(this.next, new Uint32Array(size));
+    this.previous = copy(this.previous, new Uint32Array(size));
+    this.state = copy(this.state, new Uint8Array(size));
+    this.timedOut = copy(this.timedOut, new Uint8Array(size));
+  }
+}
+
+function copy<T extends Float64Array | Uint32Array | Uint16Array | Uint8Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
+}

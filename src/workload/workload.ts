@@ -1,0 +1,116 @@
+import type { Simulation } from '../kernel/simulation.js';
+import type { Time } from '../kernel/time.js';
+import type { Recorder } from '../metrics/recorder.js';
+import { ERRORS_BY_SECOND, REQUESTS_BY_SECOND } from '../metrics/tables.js';
+import type { Network } from '../network/network.js';
+import type { KubeProxies } from '../node/kube-proxy.js';
+import type { Randomness } from '../random/stream.js';
+import type { Scenario } from '../scenario/types.js';
+import { ScenarioBehaviour } from './behaviour.js';
+import { PodServers } from './pods.js';
+import type { RequestTotals } from './statistics.js';
+import { CAUSES, ServiceStatistics } from './statistics.js';
+import { type EntryNodes, Traffic } from './traffic.js';
+import { LogHistogram } from '../stats/log-histogram.js';
+
+export interface WorkloadOptions {
+  readonly simulation: Simulation;
+  readonly randomness: Randomness;
+  readonly network: Network;
+  readonly scenario: Scenario;
+}
+
+/** The applications in the pods and their users. Build it, give `behaviour` and `pods` to the kubelets, `connect`, `start`. */
+export class Workload {
+  readonly behaviour: ScenarioBehaviour;
+  readonly pods: PodServers;
+  /** One for each entry of the scenario's traffic; empty before `connect`. */
+  readonly traffic: Traffic[] = [];
+  private readonly simulation: Simulation;
+  private readonly randomness: Randomness;
+  private readonly network: Network;
+  private readonly scenario: Scenario;
+  private readonly byService = new Map<string, ServiceStatistics>();
+  private nodes: EntryNodes = { hosts: [], ready: [] };
+
+  constructor(options: WorkloadOptions) {
+    this.simulation = options.simulation;
+    this.randomness = options.randomness;
+    this.network = options.network;
+    this.scenario = options.scenario;
+    this.behaviour = new ScenarioBehaviour(options.scenario.behaviours, options.randomness);
+    this.pods = new PodServers(options.simulation, this.behaviour);
+  }
+
+  /** Tells the proxies and nodes through which requests go. All nodes take traffic until `setNodeReady` says otherwise. */
+  connect(proxies: KubeProxies, hosts: readonly number[], nodeNames: readonly string[]): void {
+    this.pods.connect(proxies.addresses, nodeNames, hosts);
+    this.nodes = { hosts, ready: hosts.map((_, index) => index) };
+    const { simulation, randomness, network, scenario, pods, nodes } = this;
+    scenario.traffic.forEach((spec, index) => {
+      const service = `${spec.service.namespace}/${spec.service.name}`;
+      let statistics = this.byService.get(service);
+      if (statistics === undefined) {
+        statistics = new ServiceStatistics(service);
+        this.byService.set(service, statistics);
+      }
+      const { profile } = scenario;
+      this.traffic.push(new Traffic(simulation, randomness, network, profile, spec, index, pods, proxies, nodes, statistics));
+    });
+  }
+
+  /** Starts all traffic. `origin` is the instant from which the scenario's times and the seconds of the statistics count. */
+  start(origin: Time): void {
+    for (const traffic of this.traffic) traffic.start(origin);
+  }
+
+  /** Whether users are sent to a node: what a load balancer outside makes of the node's condition. */
+  setNodeReady(index: number, ready: boolean): void {
+    const list = this.nodes.ready;
+    const place = list.indexOf(index);
+    if (ready === place >= 0) return;
+    if (ready) {
+      list.push(index);
+      list.sort((a, b) => a - b);
+    } else list.splice(place, 1);
+  }
+
+  /** Statistics of each Service that has traffic, up to date, in the order of the scenario. */
+  statistics(): readonly ServiceStatistics[] {
+    this.pods.settle();
+    return [...this.byService.values()];
+  }
+
+  /** Totals over all traffic of the whole seconds that begin in [from, to); for one version of the application if given. */
+  totals(from: Time, to: Time, version?: string): RequestTotals {
+    let requests = 0;
+    let errors = 0;
+    const byCause: Record<string, number> = {};
+    const latency = new LogHistogram();
+    for (const statistics of this.statistics()) {
+      const part = statistics.totals(from, to, version);
+      requests += part.requests;
+      errors += part.errors;
+      latency.merge(part.latency);
+      for (const cause of CAUSES) {
+        const count = part.byCause[cause];
+        if (count !== undefined) byCause[cause] = (byCause[cause] ?? 0) + count;
+      }
+    }
+    return { requests, errors, byCause, latency };
+  }
+
+  /** Writes the tables of requests and errors by second: to be called once, at the end. */
+  writeTables(recorder: Recorder): void {
+    for (const statistics of this.statistics()) {
+      const { service } = statistics;
+      const requests = recorder.table(REQUESTS_BY_SECOND);
+      for (const row of statistics.rows()) {
+        const { latency } = row;
+        requests.append([row.second, service, row.version, row.requests, row.errors, latency.quantile(0.5), latency.quantile(0.99)]);
+      }
+      const errors = recorder.table(ERRORS_BY_SECOND);
+      for (const [second, cause, count] of statistics.errorRows()) errors.append([second, service, cause, count]);
+    }
+  }
+}
