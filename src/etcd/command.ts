@@ -1,3 +1,5 @@
+import type { Time } from '../kernel/time.js';
+import type { Call } from './connection.js';
 import type { EtcdRequest, WatchEvent } from './types.js';
 
 /** Bytes of an InternalRaftRequest around key and value: header, field tags and lengths. */
@@ -15,18 +17,24 @@ export interface AlarmRequest {
  */
 export class Command {
   readonly request: EtcdRequest | AlarmRequest;
-  /** Index, incarnation and waiting slot of the member that proposed it and will answer. */
+  /** Index and incarnation of the member that proposed it and will answer. */
   readonly origin: number;
   readonly incarnation: number;
-  readonly slot: number;
+  /** When it was proposed: the start of its timeout. */
+  readonly start: Time;
+  /** The client's call that waits at the origin; null when answered, or when the member asked for itself. */
+  call: Call | null;
+  /** Answered or timed out at the origin. */
+  done = false;
   /** Events of the write, once applied by any member; null before, and for commands that change no key. */
   events: readonly WatchEvent[] | null = null;
 
-  constructor(request: EtcdRequest | AlarmRequest, origin: number, incarnation: number, slot: number) {
+  constructor(request: EtcdRequest | AlarmRequest, origin: number, incarnation: number, start: Time, call: Call | null) {
     this.request = request;
     this.origin = origin;
     this.incarnation = incarnation;
-    this.slot = slot;
+    this.start = start;
+    this.call = call;
   }
 }
 

@@ -19,7 +19,7 @@ import type { CostProfile, EtcdSpec } from '../scenario/types.js';
 import { Applier } from './applier.js';
 import { CLIENT_ANSWER, CLIENT_RESET, type Call, type EtcdConnection, type WatchCall } from './connection.js';
 import { LeaseClock } from './lease-clock.js';
-import { MemberMetrics } from './metrics.js';
+import { MemberMetrics, MemberSample } from './metrics.js';
 import { Store, type StoreSnapshot } from './mvcc.js';
 import type { PeerEnvelope, Peers } from './peers.js';
 import type { Processor } from './processor.js';
@@ -109,6 +109,8 @@ export class Member implements Component {
   /** Multiplies every disk operation: a slow disk. */
   diskFactor = 1;
   metrics = new MemberMetrics();
+  /** Figures since the last `takeSample`. */
+  sample = new MemberSample();
   store: Store;
   readonly applier: Applier;
   readonly proposals: Proposals;
@@ -388,8 +390,16 @@ export class Member implements Component {
     }
     const fsync = Math.round(sample(this.costs.fsync, this.diskStream) * this.diskFactor);
     this.metrics.diskWalFsyncDurationSeconds.observe(fsync);
+    this.sample.fsync.observe(fsync);
     for (let i = 0; i < ready.entries.length; i++) this.metrics.diskWalWriteBytesTotal += ready.entries[i]!.dataLength;
     this.simulation.schedule(fsync, this.target, MEMBER_OPCODE.ReadySynced, this.incarnation);
+  }
+
+  /** What happened since the last call. */
+  takeSample(): MemberSample {
+    const { sample } = this;
+    this.sample = new MemberSample();
+    return sample;
   }
 
   /** Second half: the log is durable; followers answer only now. */
@@ -426,15 +436,16 @@ export class Member implements Component {
       this.peers.inbox(this.index).take(slot);
       return;
     }
-    const end = this.processor.reserve(this.simulation.now, this.costs.messageCpu);
+    const end = this.processor.reserve(this.simulation.now, this.costs.messageCpu * envelope.messages.length);
     if (end === this.simulation.now) this.peerStep(this.peers.inbox(this.index).take(slot));
     else this.simulation.scheduleAt(end, this.target, MEMBER_OPCODE.PeerStep, slot);
   }
 
   private peerStep(envelope: PeerEnvelope): void {
     if (!this.running || envelope.incarnation !== this.incarnation) return;
-    this.peers.heard(this.index, envelope.message.from, this.simulation.now);
-    this.node.step(envelope.message);
+    const { messages } = envelope;
+    this.peers.heard(this.index, messages[0]!.from, this.simulation.now);
+    for (let i = 0; i < messages.length; i++) this.node.step(messages[i]!);
     this.pump();
   }
 

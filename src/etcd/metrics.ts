@@ -1,3 +1,5 @@
+import { LogHistogram } from '../stats/index.js';
+
 /** A Prometheus histogram: upper bounds ascending, counts per bucket (the last one is +Inf), in seconds. */
 export class PrometheusHistogram {
   readonly bounds: Float64Array;
@@ -78,4 +80,13 @@ export class MemberMetrics {
   networkPeerSentFailuresTotal = 0;
   networkClientGrpcSentBytesTotal = 0;
   networkClientGrpcReceivedBytesTotal = 0;
+}
+
+/** What a member did since it was last asked: the figures of one row of `etcd_by_second`. Nanoseconds. */
+export class MemberSample {
+  /** Writes proposed by this member that were applied. */
+  puts = 0;
+  /** From proposal to apply. */
+  readonly commit = new LogHistogram();
+  readonly fsync = new LogHistogram();
 }

@@ -8,10 +8,14 @@ import { MEMBER_OPCODE, type Member } from './member.js';
 const MESSAGE_BYTES = 48;
 const ENTRY_BYTES = 16;
 
-/** A raft message on its way, with the life of the receiver that it was sent to. */
+/**
+ * Raft messages of one Ready on their way to one peer, with the life of the receiver that they were sent to: the stream's
+ * writer flushes when it has nothing more to write, so they travel together.
+ */
 export interface PeerEnvelope {
-  readonly message: Message;
+  readonly messages: Message[];
   readonly incarnation: number;
+  bytes: number;
 }
 
 /** Bytes of a message on the wire. */
@@ -30,6 +34,9 @@ export class Peers {
   /** Stream numbers by from × 64 + to, × 2 for the kind; -1: not opened. */
   private readonly streams: number[] = [];
   private readonly heardAt: Time[] = [];
+  /** Envelopes of the Ready being sent, by to × 2 + kind. */
+  private readonly open: (PeerEnvelope | null)[] = [];
+  private readonly openKeys: number[] = [];
 
   constructor(network: Network) {
     this.network = network;
@@ -65,29 +72,50 @@ export class Peers {
     for (let i = 0; i < messages.length; i++) {
       const message = messages[i]!;
       if (message.type === MessageType.AppResp && i !== lastResponse) continue;
-      this.send(from, message.type === MessageType.Snap ? { ...message, snapshot: from.snapshot() } : message);
+      this.collect(message.type === MessageType.Snap ? { ...message, snapshot: from.snapshot() } : message);
     }
+    for (let i = 0; i < this.openKeys.length; i++) {
+      const key = this.openKeys[i]!;
+      this.flush(from, this.members[key >> 1]!, key & 1, this.open[key]!);
+      this.open[key] = null;
+    }
+    this.openKeys.length = 0;
   }
 
-  private send(from: Member, message: Message): void {
+  /** Puts a message into the envelope of its stream. */
+  private collect(message: Message): void {
     const to = this.members[message.to - 1];
     if (to === undefined) return;
-    const bytes = messageBytes(message);
-    const append = message.type === MessageType.App ? 1 : 0;
-    const inbox = this.inboxes[to.index]!;
+    const key = to.index * 2 + (message.type === MessageType.App ? 1 : 0);
+    let envelope = this.open[key];
+    if (envelope === undefined || envelope === null) {
+      envelope = { messages: [], incarnation: to.incarnation, bytes: 0 };
+      this.open[key] = envelope;
+      this.openKeys.push(key);
+    }
+    envelope.messages.push(message);
+    envelope.bytes += messageBytes(message);
+  }
+
+  private flush(from: Member, to: Member, kind: number, envelope: PeerEnvelope): void {
     if (to.running) {
-      const slot = inbox.put({ message, incarnation: to.incarnation });
-      const stream = this.stream(from, to, append);
-      if (this.network.sendOnStream(stream, bytes, to.target, MEMBER_OPCODE.PeerMessage, slot)) {
-        from.metrics.networkPeerSentBytesTotal += bytes;
-        if (message.type === MessageType.Snap) from.node.reportSnapshot(message.to, false);
+      const inbox = this.inboxes[to.index]!;
+      const slot = inbox.put(envelope);
+      const stream = this.stream(from, to, kind);
+      if (this.network.sendOnStream(stream, envelope.bytes, to.target, MEMBER_OPCODE.PeerMessage, slot)) {
+        from.metrics.networkPeerSentBytesTotal += envelope.bytes;
+        this.reportSnapshots(from, envelope, false);
         return;
       }
       inbox.take(slot);
     }
     from.metrics.networkPeerSentFailuresTotal++;
-    from.node.reportUnreachable(message.to);
-    if (message.type === MessageType.Snap) from.node.reportSnapshot(message.to, true);
+    from.node.reportUnreachable(to.id);
+    this.reportSnapshots(from, envelope, true);
+  }
+
+  private reportSnapshots(from: Member, envelope: PeerEnvelope, failed: boolean): void {
+    for (const message of envelope.messages) if (message.type === MessageType.Snap) from.node.reportSnapshot(message.to, failed);
   }
 
   private stream(from: Member, to: Member, kind: number): number {

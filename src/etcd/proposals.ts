@@ -1,4 +1,3 @@
-import { Slots } from '../kernel/slots.js';
 import type { EventHandle } from '../kernel/simulation.js';
 import type { Time } from '../kernel/time.js';
 import { NONE, StepError } from '../raft/index.js';
@@ -14,25 +13,11 @@ export const MAX_GAP_BETWEEN_APPLY_AND_COMMIT_INDEX = 5000;
 /** --max-request-bytes: 1.5 MiB. */
 export const MAX_REQUEST_BYTES = 1.5 * 1024 * 1024;
 
-/** A proposal that this member made and will answer. `call` is null for the member's own (lease expiry, alarms). */
-class Pending {
-  readonly call: Call | null;
-  readonly start: Time;
-  command: Command | null = null;
-  done = false;
-
-  constructor(call: Call | null, start: Time) {
-    this.call = call;
-    this.start = start;
-  }
-}
-
 /** The proposals of one member, from the client's request to the answer after the apply, with their timeout. */
 export class Proposals {
   private readonly member: Member;
-  private pending = new Slots<Pending>();
   /** In order of start, hence of deadline. */
-  private readonly order = new Fifo<Pending>();
+  private readonly order = new Fifo<Command>();
   /** Waiting for a leader: etcd's node takes no proposals while it knows none. */
   private readonly leaderless = new Fifo<Command>();
   private timer: EventHandle = 0;
@@ -69,12 +54,10 @@ export class Proposals {
 
   /** The call that waits for a command of this member's present life; null when it is answered or was the member's own. */
   take(command: Command): Call | null {
-    if (command.incarnation !== this.member.incarnation) return null;
-    const pending = this.pending.get(command.slot);
-    if (pending === undefined || pending.command !== command) return null;
-    this.finish(pending);
-    this.prune();
-    return pending.call;
+    if (command.incarnation !== this.member.incarnation || command.done) return null;
+    const call = this.finish(command);
+    while (this.order.length > 0 && this.order.at(0).done) this.order.shift();
+    return call;
   }
 
   /** The oldest proposals have timed out. */
@@ -86,10 +69,10 @@ export class Proposals {
       const front = this.order.at(0);
       if (!front.done) {
         if (front.start + member.requestTimeout > now) break;
-        this.finish(front);
+        const call = this.finish(front);
         member.metrics.serverProposalsFailedTotal++;
-        if (front.call !== null) member.answer(front.call, { error: this.timeoutText(front.start), succeeded: false, revision: 0 });
-        else if (front.command!.request.op === 'leaseRevoke') member.leases.revokeFailed();
+        if (call !== null) member.answer(call, { error: this.timeoutText(front.start), succeeded: false, revision: 0 });
+        else if (front.request.op === 'leaseRevoke') member.leases.revokeFailed();
       }
       this.order.shift();
     }
@@ -98,7 +81,6 @@ export class Proposals {
 
   /** Forgets everything, as a crash does. */
   clear(): void {
-    this.pending = new Slots();
     this.order.clear();
     this.leaderless.clear();
     this.member.simulation.cancel(this.timer);
@@ -107,11 +89,9 @@ export class Proposals {
 
   private enter(request: EtcdRequest | AlarmRequest, call: Call | null): void {
     const { member } = this;
-    const pending = new Pending(call, member.simulation.now);
-    const command = new Command(request, member.index, member.incarnation, this.pending.put(pending));
-    pending.command = command;
+    const command = new Command(request, member.index, member.incarnation, member.simulation.now, call);
     member.metrics.serverProposalsPending++;
-    this.order.push(pending);
+    this.order.push(command);
     if (this.timer === 0) this.arm();
     this.propose(command);
   }
@@ -128,14 +108,12 @@ export class Proposals {
     if (call !== null) member.answer(call, { error: EtcdError.ProposalDropped, succeeded: false, revision: 0 });
   }
 
-  private finish(pending: Pending): void {
-    pending.done = true;
-    this.pending.take(pending.command!.slot);
+  private finish(command: Command): Call | null {
+    const { call } = command;
+    command.done = true;
+    command.call = null;
     this.member.metrics.serverProposalsPending--;
-  }
-
-  private prune(): void {
-    while (this.order.length > 0 && this.order.at(0).done) this.order.shift();
+    return call;
   }
 
   private arm(): void {

@@ -9,7 +9,7 @@ import type { EtcdRequest, KeyValue } from '../../src/etcd/types.js';
 const QUOTA = 2 ** 31;
 
 function apply(store: Store, request: EtcdRequest): void {
-  store.apply(new Command(request, 0, 0, 0));
+  store.apply(new Command(request, 0, 0, 0, null));
 }
 
 /** The store as its definition says it: the full state after each revision. */
@@ -163,7 +163,7 @@ test('compaction frees what was superseded, defragmentation returns it, the live
 test('members that apply the same command share its event, those at another revision do not', () => {
   const stores = [new Store(QUOTA), new Store(QUOTA), new Store(QUOTA)];
   apply(stores[2]!, { op: 'put', key: '/other', value: 0, bytes: 1 });
-  const command = new Command({ op: 'put', key: '/k', value: 1, bytes: 8 }, 0, 0, 0);
+  const command = new Command({ op: 'put', key: '/k', value: 1, bytes: 8 }, 0, 0, 0, null);
   for (const store of stores) store.apply(command);
   assert.equal(stores[0]!.get('/k'), stores[1]!.get('/k'));
   assert.equal(stores[2]!.get('/k')!.modRevision, 3);
