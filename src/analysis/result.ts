@@ -72,7 +72,7 @@ export interface RunMetrics {
   /** Time integral of the available pods missing to the wanted number. */
   readonly deficitPodSeconds: number | null;
   readonly apiRequests: number;
-  /** Requests that write (create, update, patch, delete). */
+  /** Requests that write (create, update, patch, delete), without the heartbeats of nodes (leases and node status). */
   readonly apiWrites: number;
   readonly apiWriteLatency: LatencySummary;
   readonly etcdCommitLatency: LatencySummary;

@@ -102,6 +102,19 @@ export class ApiServer implements Component, EtcdReceiver, EtcdWatchReceiver {
     return cache;
   }
 
+  /** Fills the caches with the content that etcd started with. */
+  warmStart(kvs: readonly KeyValue[], revision: number): void {
+    const byResource = new Map<string, [string, KubernetesObject][]>();
+    for (const kv of kvs) {
+      const [, , resource] = kv.key.split('/', 3);
+      const key = kv.key.slice(REGISTRY.length + resource!.length + 1);
+      const objects = byResource.get(resource!) ?? [];
+      objects.push([key, objectOf(kv)!]);
+      byResource.set(resource!, objects);
+    }
+    for (const cache of this.cacheList) cache.replace(byResource.get(cache.resource) ?? [], revision);
+  }
+
   /** Opens the etcd watches that feed the watch caches, from the revision the caches were filled at. */
   start(): void {
     for (let i = 0; i < this.cacheList.length; i++) this.openEtcdWatch(i);
@@ -224,6 +237,7 @@ export class ApiServer implements Component, EtcdReceiver, EtcdWatchReceiver {
     call.base = current;
     call.fresh = fresh;
     call.proposed = decision.object;
+    call.etcdSentAt = this.simulation.now;
     call.deleting = decision.kind === 'delete';
     const { namespace, name } = decision.object.metadata;
     const key = `${REGISTRY}${request.resource}/${namespace === '' ? name : `${namespace}/${name}`}`;
@@ -257,6 +271,7 @@ export class ApiServer implements Component, EtcdReceiver, EtcdWatchReceiver {
       else this.respond(slot, { code: 200, object: current });
       return;
     }
+    this.metrics.observeEtcdWrite(this.simulation.now - call.etcdSentAt);
     if (response.succeeded) {
       const object = call.proposed;
       if (!call.deleting) stamp(object, response.revision);

@@ -14,6 +14,8 @@ export class Call {
   server = -1;
   /** When it reached the API server. */
   arrivedAt: Time = 0;
+  /** When its last request to etcd was sent. */
+  etcdSentAt: Time = 0;
   /** Time spent in front of the client-side limiter. */
   limiterWait: Duration = 0;
   response: ApiResponse | null = null;

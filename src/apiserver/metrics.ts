@@ -14,10 +14,12 @@ export interface RequestFigures {
 
 /** apiserver_request_total and apiserver_request_duration_seconds of one server, in totals and since the last sample. */
 export class RequestMetrics {
-  /** All requests that write, since the start. */
+  /** Requests that write, since the start, without the heartbeats of nodes (leases and node status). */
   writes = 0;
   /** Totals by `verb resource`, since the start. */
-  readonly totals = new Map<string, RequestFigures>();
+  totals = new Map<string, RequestFigures>();
+  /** etcd_request_duration_seconds of write transactions, nanoseconds, since the start. */
+  etcdWrites = new LogHistogram();
   private recent = new Map<string, RequestFigures>();
 
   /** Counts one answered request. */
@@ -26,7 +28,21 @@ export class RequestMetrics {
     const key = `${request.verb} ${resource}`;
     record(this.totals, key, request.verb, resource, code, latency);
     record(this.recent, key, request.verb, resource, code, latency);
-    if (request.verb !== 'get' && request.verb !== 'list' && request.verb !== 'watch') this.writes++;
+    const reading = request.verb === 'get' || request.verb === 'list' || request.verb === 'watch';
+    if (!reading && resource !== 'leases' && resource !== 'nodes/status') this.writes++;
+  }
+
+  /** Counts one write transaction of etcd. */
+  observeEtcdWrite(latency: number): void {
+    this.etcdWrites.observe(latency);
+  }
+
+  /** Forgets everything: what came before does not count. */
+  reset(): void {
+    this.writes = 0;
+    this.totals = new Map();
+    this.recent = new Map();
+    this.etcdWrites = new LogHistogram();
   }
 
   /** What happened since the last call. */

@@ -98,6 +98,13 @@ function prepareForCreate(object: KubernetesObject, context: RegistryContext): K
     }
     case 'Deployment':
       return { ...object, status: {} } as Deployment;
+    case 'Namespace':
+      // A namespace goes when the namespace controller has emptied it; kept here with the other finalizers, not in its spec.
+      return {
+        ...object,
+        metadata: { ...object.metadata, finalizers: ['kubernetes', ...(object.metadata.finalizers ?? []).filter((name) => name !== 'kubernetes')] },
+        status: { phase: 'Active' },
+      } as KubernetesObject;
     case 'ReplicaSet':
       return { ...object, status: { replicas: 0 } } as unknown as KubernetesObject;
     case 'Service': {

@@ -20,7 +20,7 @@ export function finish(
 ): void {
   const header: SummaryHeader = { toolVersion: VERSION, scenarioHash: scenarioHash(scenario) };
   const directory = flags.out ?? join('reports', fileName(scenario.name));
-  const report = renderReport(results, header);
+  const report = renderReport(results, { ...header, title: scenario.question === '' ? scenario.name : scenario.question });
   writeOutputs(directory, results, header, { csv: true, parquet: true }, [{ name: 'report.html', content: report }]);
   if (flags.json === true) terminal.stdout.write(toJson(summaryDocument(results, header)));
   else {

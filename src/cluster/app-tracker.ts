@@ -42,6 +42,12 @@ export class AppTracker {
     this.lowestReady = this.ready;
   }
 
+  /** Replicas that users need, as given to `begin`. */
+  get wantedReplicas(): number {
+    return this.wanted;
+  }
+
+  /** Ready endpoints of the Service now. */
   get readyNow(): number {
     return this.ready;
   }

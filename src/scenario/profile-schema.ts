@@ -39,6 +39,9 @@ const apiServer = {
   watchEventCpu: time('Processor time of a watch event to one watcher.'),
   encodeNanosecondsPerByte: z.number({ error: 'expected a number of nanoseconds' }).min(0).describe('Encoding of an object, nanoseconds a byte.'),
 };
+const client = {
+  eventCpu: time('Decoding one watch event and running the handlers of an informer for it.'),
+};
 const controllers = {
   syncCpu: z
     .record(z.string(), dist('Processor time of one sync.'))
@@ -74,12 +77,13 @@ const requests = {
   connectTimeout: time('Until a client gives up connecting to a dead machine.'),
 };
 
-const groups = { network, etcd, apiServer, controllers, scheduler, kubelet, kubeProxy, requests };
+const groups = { network, etcd, apiServer, client, controllers, scheduler, kubelet, kubeProxy, requests };
 
 const groupDescriptions: Readonly<Record<keyof typeof groups, string>> = {
   network: 'Round-trip times by distance, and bandwidth.',
   etcd: 'Disk and processor of an etcd member.',
   apiServer: 'Processor of a kube-apiserver.',
+  client: 'Processor of informers.',
   controllers: 'Processor of the controllers.',
   scheduler: 'Processor of a scheduling cycle.',
   kubelet: 'Durations of the container runtime and the kubelet.',
@@ -95,6 +99,7 @@ const overrides = {
   network: z.strictObject(network).partial().describe(groupDescriptions.network),
   etcd: z.strictObject(etcd).partial().describe(groupDescriptions.etcd),
   apiServer: z.strictObject(apiServer).partial().describe(groupDescriptions.apiServer),
+  client: z.strictObject(client).partial().describe(groupDescriptions.client),
   controllers: z.strictObject(controllers).partial().describe(groupDescriptions.controllers),
   scheduler: z.strictObject(scheduler).partial().describe(groupDescriptions.scheduler),
   kubelet: z.strictObject(kubelet).partial().describe(groupDescriptions.kubelet),

@@ -1,0 +1,159 @@
+import type { LatencySummary, PodStartup, RunMetrics, RunSummary, Verdict } from '../analysis/result.js';
+import { NO_LATENCY, summarizeLatency } from '../analysis/latency.js';
+import { judge, serviceLevels } from '../analysis/verdict.js';
+import { podCondition, type Pod } from '../api/core.js';
+import { keyOf } from '../api/meta.js';
+import { formatTimestamp } from '../api/timestamps.js';
+import type { Time } from '../kernel/time.js';
+import type { Scenario, StrategySpec } from '../scenario/types.js';
+import { LogHistogram } from '../stats/index.js';
+import { NEVER } from './app-tracker.js';
+import type { PodLife } from './observer.js';
+import type { ScenarioRun } from './run.js';
+
+const SECOND = 1e9;
+
+/** The summary of a finished run. */
+export function summarize(run: ScenarioRun, scenario: Scenario, strategy: StrategySpec | undefined): RunSummary {
+  const { simulation } = run.cluster;
+  const { metrics, overall } = runMetrics(run, simulation.now);
+  const verdicts: Verdict[] = judge(scenario.objectives, metrics, (p) => (overall.count === 0 ? null : overall.quantile(p)));
+  const { single, list } = apiLatencies(run);
+  return {
+    scenario: scenario.name,
+    question: scenario.question,
+    strategy: strategy?.name ?? null,
+    kubernetesVersion: scenario.kubernetesVersion,
+    seed: scenario.seed,
+    startTime: formatTimestamp(scenario.startTime),
+    simulatedSeconds: (simulation.now - run.origin) / SECOND,
+    events: simulation.events,
+    traceHash: simulation.traceHash,
+    verdicts,
+    serviceLevels: serviceLevels({ single: latencySummary(single), list: latencySummary(list) }, metrics.podStartup),
+    met: verdicts.every((verdict) => verdict.met),
+    metrics,
+    findings: [...scenario.findings.map(({ message, position }) => (position === undefined ? message : `${position}: ${message}`)), ...pendingPods(run), ...failures(run)],
+  };
+}
+
+function runMetrics(run: ScenarioRun, end: Time): { metrics: RunMetrics; overall: LogHistogram } {
+  const { cluster, pipeline, tracker, origin } = run;
+  const started = pipeline !== null && pipeline.startedAt >= 0 ? pipeline.startedAt : null;
+  const finished = pipeline !== null && pipeline.finishedAt >= 0 ? pipeline.finishedAt : null;
+  const { workload } = cluster;
+  const before = workload.totals(origin, started ?? end);
+  const during = started === null ? null : workload.totals(started, finished ?? end);
+  const after = finished === null ? null : workload.totals(finished, end);
+  const overall = workload.totals(origin, end);
+  const share = started === null ? {} : takeover(run, started);
+  const api = { writes: 0, requests: 0, writeLatency: new LogHistogram(), commit: new LogHistogram() };
+  for (const server of cluster.servers) {
+    api.writes += server.metrics.writes;
+    api.commit.merge(server.metrics.etcdWrites);
+    for (const figures of server.metrics.totals.values()) {
+      api.requests += figures.count;
+      if (figures.verb !== 'get' && figures.verb !== 'list' && figures.verb !== 'watch') api.writeLatency.merge(figures.latency);
+    }
+  }
+  const wanted = tracker.wantedReplicas;
+  const metrics: RunMetrics = {
+    rolloutStart: started === null ? null : (started - origin) / SECOND,
+    rolloutEnd: finished === null ? null : (finished - origin) / SECOND,
+    rolloutDuration: started === null || finished === null ? null : (finished - started) / SECOND,
+    timeToFirstNew: share.first === undefined ? null : share.first / SECOND,
+    timeToHalfNew: share.half === undefined ? null : share.half / SECOND,
+    timeToAllNew: share.all === undefined ? null : share.all / SECOND,
+    requests: overall.requests,
+    errors: overall.errors,
+    errorShare: overall.requests === 0 ? null : overall.errors / overall.requests,
+    errorsByCause: overall.byCause,
+    latency: {
+      before: latencySummary(before.latency, 1),
+      during: during === null ? NO_LATENCY : latencySummary(during.latency, 1),
+      after: after === null ? NO_LATENCY : latencySummary(after.latency, 1),
+    },
+    lowestAvailableShare: wanted > 0 ? Math.min(1, tracker.lowestReady / wanted) : null,
+    surgePodSeconds: wanted > 0 ? tracker.surgePodSeconds : null,
+    deficitPodSeconds: wanted > 0 ? tracker.deficitPodSeconds : null,
+    apiRequests: api.requests,
+    apiWrites: api.writes,
+    apiWriteLatency: latencySummary(api.writeLatency),
+    etcdCommitLatency: latencySummary(api.commit),
+    podsCreated: run.observer.lives().filter((life) => life.created >= origin).length,
+    podStartup: podStartup(run.observer.lives(), origin),
+  };
+  return { metrics, overall: overall.latency };
+}
+
+/** When the new version took over the traffic of the first Service with traffic, since the start of the rollout. */
+function takeover(run: ScenarioRun, started: Time): { first?: number; half?: number; all?: number } {
+  return run.cluster.workload.statistics()[0]?.takeover(run.rolloutVersion, started) ?? {};
+}
+
+function apiLatencies(run: ScenarioRun): { single: LogHistogram; list: LogHistogram } {
+  const single = new LogHistogram();
+  const list = new LogHistogram();
+  for (const server of run.cluster.servers) {
+    for (const figures of server.metrics.totals.values()) {
+      if (figures.verb === 'list') list.merge(figures.latency);
+      else if (figures.verb !== 'watch') single.merge(figures.latency);
+    }
+  }
+  return { single, list };
+}
+
+/** Start-up of the pods created in the run, split as ClusterLoader2 does (pod_startup_latency measurement). */
+function podStartup(lives: readonly PodLife[], origin: Time): PodStartup {
+  const recent = lives.filter((life) => life.created >= origin);
+  const between = (from: (life: PodLife) => Time, to: (life: PodLife) => Time): LatencySummary =>
+    summarizeLatency(
+      recent.filter((life) => from(life) !== NEVER && to(life) !== NEVER).map((life) => Math.max(0, to(life) - from(life)) / SECOND),
+    );
+  return {
+    create_to_schedule: between((life) => life.created, (life) => life.scheduled),
+    schedule_to_run: between((life) => life.scheduled, (life) => life.started),
+    run_to_watch: between((life) => life.started, (life) => life.watched),
+    schedule_to_watch: between((life) => life.scheduled, (life) => life.watched),
+    pod_startup: between((life) => life.created, (life) => life.watched),
+  };
+}
+
+/** Quantiles of a histogram, in seconds; `unit` is the number of its units in a second (nanoseconds unless told). */
+function latencySummary(histogram: LogHistogram, unit = SECOND): LatencySummary {
+  if (histogram.count === 0) return NO_LATENCY;
+  return {
+    count: histogram.count,
+    mean: histogram.mean / unit,
+    p50: histogram.quantile(0.5) / unit,
+    p90: histogram.quantile(0.9) / unit,
+    p99: histogram.quantile(0.99) / unit,
+    max: histogram.maximum / unit,
+  };
+}
+
+/** Pods that no node takes, with the scheduler's reason: grouped, as a Deployment's pods share theirs. */
+function pendingPods(run: ScenarioRun): string[] {
+  const groups = new Map<string, { example: string; count: number }>();
+  for (const object of run.cluster.connections.current('pods')) {
+    const condition = podCondition(object as Pod, 'PodScheduled');
+    if (condition?.status !== 'False' || condition.reason === 'SchedulingGated') continue;
+    const reason = condition.message ?? condition.reason ?? '';
+    const group = groups.get(reason);
+    if (group === undefined) groups.set(reason, { example: keyOf(object), count: 1 });
+    else group.count++;
+  }
+  return [...groups].map(([reason, { example, count }]) =>
+    count === 1 ? `pod ${example} is Pending: ${reason}` : `${count} pods are Pending, such as ${example}: ${reason}`,
+  );
+}
+
+function failures(run: ScenarioRun): string[] {
+  const found = run.timeline.log.filter((entry) => entry.phase === 'error').map((entry) => `timeline: ${entry.message}`);
+  if (run.pipeline !== null && run.pipeline.failure !== '') found.push(`rollout: ${run.pipeline.failure}`);
+  else if (run.pipeline !== null && run.pipeline.startedAt >= 0 && run.pipeline.finishedAt < 0) {
+    const last = run.pipeline.log.at(-1);
+    found.push(`rollout: not finished at the end of the run${last === undefined ? '' : ` (${last.message})`}`);
+  }
+  return found;
+}

@@ -1,0 +1,249 @@
+import type { Node, Service } from '../api/core.js';
+import { Allocators } from '../apiserver/allocators.js';
+import { ApiServer } from '../apiserver/api-server.js';
+import { createCallTable } from '../apiserver/call.js';
+import { Connections } from '../apiserver/connections.js';
+import { Process } from '../client/process.js';
+import { RestClient } from '../client/rest-client.js';
+import { startControllers } from '../controllers/registry.js';
+import { Client as EtcdConnectionClient } from '../etcd/client.js';
+import { EtcdCluster } from '../etcd/cluster.js';
+import type { KeyValue } from '../etcd/types.js';
+import type { FaultDomain } from '../faults/faults.js';
+import type { EventListName } from '../kernel/event-list.js';
+import { Simulation } from '../kernel/simulation.js';
+import { Network } from '../network/network.js';
+import { Kubelets } from '../node/kubelets.js';
+import { KubeProxies } from '../node/kube-proxy.js';
+import { Randomness } from '../random/stream.js';
+import type { Scenario } from '../scenario/types.js';
+import { KubeScheduler } from '../scheduler/scheduler.js';
+import { Workload } from '../workload/workload.js';
+import { KubeletEvents } from './kubelet-events.js';
+import { Fleet } from './node-fleet.js';
+import { startObjects } from './start-objects.js';
+
+/** kubelet's client limits (--kube-api-qps, --kube-api-burst) and kubectl's (pkg/cmd/cmd.go). */
+const KUBELET_QPS = 50;
+const KUBELET_BURST = 100;
+const KUBECTL_QPS = 50;
+const KUBECTL_BURST = 300;
+const ZONE_LABEL = 'topology.kubernetes.io/zone';
+
+/** A whole Kubernetes cluster on one kernel: machines, network, etcd, API servers, control plane, nodes and their workload. */
+export class SimulatedCluster implements FaultDomain {
+  readonly scenario: Scenario;
+  readonly simulation: Simulation;
+  readonly randomness: Randomness;
+  readonly network: Network;
+  readonly etcd: EtcdCluster;
+  readonly servers: ApiServer[] = [];
+  readonly connections: Connections;
+  readonly controllerManager: Process;
+  readonly schedulerProcess: Process;
+  /** A user's kubectl (and pipeline), outside the control plane's machines. */
+  readonly kubectl: Process;
+  readonly scheduler: KubeScheduler;
+  readonly kubelets: Kubelets;
+  readonly proxies: KubeProxies;
+  readonly workload: Workload;
+  readonly nodeNames: readonly string[];
+  private readonly nodeHosts: number[] = [];
+  private readonly nodeZones: readonly string[];
+  private readonly controlPlaneHosts: number[] = [];
+  private readonly nodeIndexes = new Map<string, number>();
+  private readonly kubeletClients: RestClient[] = [];
+  private readonly kubeletEvents: KubeletEvents;
+
+  constructor(scenario: Scenario, eventList: EventListName | undefined) {
+    this.scenario = scenario;
+    const { cluster, profile } = scenario;
+    this.simulation = new Simulation(eventList === undefined ? {} : { eventList });
+    this.randomness = new Randomness(scenario.seed);
+    this.network = new Network(this.simulation, this.randomness, profile.network);
+    this.nodeNames = cluster.nodes.map((node) => node.metadata.name);
+    this.nodeZones = cluster.nodes.map(zoneOf);
+    this.addHosts();
+    this.etcd = new EtcdCluster({
+      simulation: this.simulation,
+      network: this.network,
+      randomness: this.randomness,
+      spec: cluster.etcd,
+      costs: profile.etcd,
+      hosts: this.controlPlaneHosts.slice(0, cluster.etcd.members),
+    });
+    this.connections = new Connections(this.simulation, this.network, createCallTable());
+    const registry = new Allocators(this.simulation, this.randomness);
+    this.addApiServers(registry);
+    this.controllerManager = this.process('kube-controller-manager', cluster.controllerManager.qps, cluster.controllerManager.burst);
+    this.schedulerProcess = this.process('kube-scheduler', cluster.scheduler.qps, cluster.scheduler.burst);
+    this.kubectl = this.process('kubectl', KUBECTL_QPS, KUBECTL_BURST);
+    startControllers(this.controllerManager);
+    this.scheduler = new KubeScheduler(this.schedulerProcess);
+    this.workload = new Workload({ simulation: this.simulation, randomness: this.randomness, network: this.network, scenario });
+    this.kubeletEvents = new KubeletEvents(this.simulation, this.connections, this.nodeIndexes, this.nodeHosts, this.servers.length);
+    this.kubelets = this.createKubelets(cluster.nodes);
+    this.proxies = new KubeProxies({
+      simulation: this.simulation,
+      randomness: this.randomness,
+      nodes: cluster.nodes.length,
+      minSyncPeriod: cluster.kubeProxy.minSyncPeriod,
+      extraDelay: cluster.kubeProxy.extraDelay,
+      profile,
+    });
+    this.workload.connect(this.proxies, this.nodeHosts, this.nodeNames);
+    this.connections.setFleet(new Fleet(this.simulation, cluster.nodes, this.nodeHosts, this.kubelets, this.proxies));
+    this.load(registry);
+  }
+
+  private addHosts(): void {
+    const { cluster } = this.scenario;
+    const machines = Math.max(cluster.etcd.members, cluster.apiServers, 1);
+    for (let i = 0; i < machines; i++) {
+      const zone = cluster.etcd.zones[i % Math.max(1, cluster.etcd.zones.length)] ?? 'control-plane';
+      this.controlPlaneHosts.push(this.network.addHost(`control-plane-${i}`, zone));
+    }
+    cluster.nodes.forEach((node, i) => {
+      this.nodeHosts.push(this.network.addHost(node.metadata.name, this.nodeZones[i]!));
+      this.nodeIndexes.set(node.metadata.name, i);
+    });
+  }
+
+  private addApiServers(registry: Allocators): void {
+    const { simulation, randomness, connections, network, scenario } = this;
+    for (let index = 0; index < scenario.cluster.apiServers; index++) {
+      const host = this.controlPlaneHosts[index]!;
+      const etcd = new EtcdConnectionClient(simulation, network, host, this.etcd.members, index % this.etcd.members.length);
+      const { profile } = scenario;
+      const server = new ApiServer({ simulation, randomness, profile, host, index, calls: connections.calls, etcd, registry, connections });
+      this.servers.push(server);
+      connections.addServer(server);
+    }
+  }
+
+  private process(name: string, qps: number, burst: number): Process {
+    const { simulation, randomness, scenario, connections } = this;
+    const host = this.controlPlaneHosts[0]!;
+    return new Process({ simulation, randomness, scenario, connections, name, host, preferredServer: 0, qps, burst });
+  }
+
+  private createKubelets(nodes: readonly Node[]): Kubelets {
+    const { simulation, connections } = this;
+    for (let i = 0; i < nodes.length; i++) {
+      const user = `system:node:${this.nodeNames[i]!}`;
+      const server = i % this.servers.length;
+      this.kubeletClients.push(new RestClient(simulation, connections, user, this.nodeHosts[i]!, server, KUBELET_QPS, KUBELET_BURST));
+    }
+    return new Kubelets({
+      simulation,
+      randomness: this.randomness,
+      profile: this.scenario.profile,
+      network: this.network,
+      behaviour: this.workload.behaviour,
+      lifecycle: this.workload.pods,
+      nodes,
+      clientFor: (index) => this.kubeletClients[index]!,
+      hosts: this.nodeHosts,
+      events: this.kubeletEvents,
+      kubernetesVersion: this.scenario.kubernetesVersion,
+    });
+  }
+
+  /** Puts the start state into etcd and the watch caches. */
+  private load(registry: Allocators): void {
+    const objects = startObjects(this.scenario, registry);
+    const kvs: KeyValue[] = objects.map(({ resource, key, object, bytes }, i) => {
+      const modRevision = i + 2;
+      return { key: `/registry/${resource}/${key}`, value: object, bytes, createRevision: modRevision, modRevision, version: 1, lease: 0 };
+    });
+    this.etcd.warmStart(kvs, objects.length + 1);
+    for (const server of this.servers) server.warmStart(kvs, objects.length + 1);
+    for (const { object } of objects) {
+      if (object.kind === 'Service') this.proxies.serviceChanged(object as Service, false, this.simulation.now);
+    }
+  }
+
+  /** Starts all processes: informers list and watch, kubelets report, controllers work. */
+  start(): void {
+    for (const server of this.servers) server.start();
+    this.controllerManager.start();
+    this.schedulerProcess.start();
+    this.kubectl.start();
+    this.kubelets.start();
+  }
+
+  /** Puts client-side limits in force or lifts them. */
+  setLimited(limited: boolean): void {
+    this.controllerManager.setLimited(limited);
+    this.schedulerProcess.setLimited(limited);
+    this.kubectl.setLimited(limited);
+    this.kubeletEvents.setLimited(limited);
+    for (const client of this.kubeletClients) client.limited = limited;
+  }
+
+  get nodeCount(): number {
+    return this.nodeNames.length;
+  }
+
+  nodeIndex(name: string): number | undefined {
+    return this.nodeIndexes.get(name);
+  }
+
+  nodeZone(index: number): string {
+    return this.nodeZones[index]!;
+  }
+
+  setNode(index: number, up: boolean): void {
+    this.network.setUp(this.nodeHosts[index]!, up);
+    if (up) {
+      this.kubelets.heal(index);
+      this.connections.relistNode(index);
+    } else this.kubelets.fail(index);
+    // A load balancer in front of the nodes notices by its health checks; the model lets it know at once.
+    this.workload.setNodeReady(index, up);
+  }
+
+  get etcdMembers(): number {
+    return this.etcd.members.length;
+  }
+
+  etcdZone(index: number): string {
+    return this.network.zoneOf(this.controlPlaneHosts[index]!);
+  }
+
+  setEtcdMember(index: number, up: boolean): void {
+    if (up) this.etcd.heal(index);
+    else this.etcd.fail(index);
+  }
+
+  get apiServers(): number {
+    return this.servers.length;
+  }
+
+  apiServerZone(index: number): string {
+    return this.network.zoneOf(this.servers[index]!.host);
+  }
+
+  setApiServer(index: number, up: boolean): void {
+    if (up) this.servers[index]!.heal();
+    else this.servers[index]!.fail();
+  }
+
+  setLink(from: string, to: string, connected: boolean): void {
+    const a = this.hostNamed(from);
+    const b = this.hostNamed(to);
+    this.network.setLink(a, b, connected);
+    this.network.setLink(b, a, connected);
+  }
+
+  private hostNamed(name: string): number {
+    const match = /^(?:etcd|kube-apiserver)-(\d+)$/.exec(name);
+    const host = match === null ? this.network.hostNamed(name) : this.controlPlaneHosts[Number(match[1])];
+    if (host === undefined) throw new Error(`fault: there is no host ${name}`);
+    return host;
+  }
+}
+
+function zoneOf(node: Node): string {
+  return node.metadata.labels?.[ZONE_LABEL] ?? 'zone';
+}
