@@ -1,39 +1,54 @@
 import FastPriorityQueue from 'fastpriorityqueue';
-import type { EventColumns, EventList } from './event-list.js';
+import { type EventList, type EventRecords, NO_TARGET } from './event-list.js';
 
 interface Entry {
   readonly time: number;
   readonly key: number;
-  readonly index: number;
+  readonly record: number;
+}
+
+function earlier(a: Entry, b: Entry): boolean {
+  return a.time < b.time || (a.time === b.time && a.key < b.key);
 }
 
 /** The library `fastpriorityqueue` behind the event-list interface: an independent oracle for the order of events. */
 export class FastPriorityQueueEventList implements EventList {
-  private columns!: EventColumns;
-  private readonly queue = new FastPriorityQueue<Entry>((a, b) => a.time < b.time || (a.time === b.time && a.key < b.key));
+  size = 0;
+  private readonly records: EventRecords;
+  private readonly queue = new FastPriorityQueue<Entry>(earlier);
 
-  get size(): number {
-    return this.queue.size;
+  constructor(records: EventRecords) {
+    this.records = records;
   }
 
-  attach(columns: EventColumns): void {
-    this.columns = columns;
+  /** The library's entries are objects: an estimate of 40 bytes each. */
+  get bytes(): number {
+    return this.queue.size * 40;
   }
 
-  push(index: number): void {
-    this.queue.add({ time: this.columns.time[index]!, key: this.columns.key[index]!, index });
+  push(record: number): void {
+    this.size++;
+    this.queue.add({ time: this.records.f64[record << 2]!, key: this.records.f64[(record << 2) + 1]!, record });
   }
 
-  pop(): number {
+  pop(limit: number): number {
+    if (this.peekTime() > limit) return 0;
     const entry = this.queue.poll();
-    return entry === undefined ? -1 : entry.index;
+    if (entry === undefined) return 0;
+    this.size--;
+    return entry.record;
   }
 
   peekTime(): number {
-    return this.queue.peek()?.time ?? Number.POSITIVE_INFINITY;
+    for (let entry = this.queue.peek(); entry !== undefined; entry = this.queue.peek()) {
+      if (this.records.i32[(entry.record << 3) + 5] !== NO_TARGET) return entry.time;
+      this.queue.poll();
+      this.records.release(entry.record);
+    }
+    return Number.POSITIVE_INFINITY;
   }
 
-  remove(index: number): void {
-    this.queue.removeOne((entry) => entry.index === index);
+  cancelled(): void {
+    this.size--;
   }
 }

@@ -1,5 +1,8 @@
 /** The discrete-event engine on its own: `import { Simulation } from 'towtank/kernel'`. */
-export * from './event-list.js';
+export { EVENT_LISTS, type EventListName } from './event-list.js';
+export * from './fifo.js';
+export { Interrupt, type Process, type Suspension, type Waitable, type Waiter } from './process.js';
 export * from './simulation.js';
 export * from './slots.js';
 export * from './time.js';
+export * from './waits.js';

@@ -1,64 +1,90 @@
+import { type Component, SimulationError, type TraceSink } from './component.js';
+import { type EventList, type EventListName, EventRecords, NO_TARGET } from './event-list.js';
 import { FastPriorityQueueEventList } from './fast-priority-queue-list.js';
-import type { EventColumns, EventList, EventListName } from './event-list.js';
 import { HeapEventList } from './heap-list.js';
+import { LadderEventList } from './ladder-list.js';
+import { type Process, ProcessRunner, type Suspension, type Waitable } from './process.js';
 import type { Duration, Time } from './time.js';
+import { TraceHash } from './trace-hash.js';
 
-/** A part of the model: owns state, receives the events it scheduled for itself or others scheduled for it. */
-export interface Component {
-  /** Unique name in the simulation, such as `etcd-0` or `kube-scheduler`. */
-  readonly name: string;
-  /** One event. `opcode` says what happens, `argument` is an unsigned 32-bit number (often a slot, see `Slots`). */
-  handle(opcode: number, argument: number): void;
-}
+export { type Component, SimulationError, type TraceSink } from './component.js';
 
-/** Names a scheduled event so that it can be cancelled: record index × 2^16 + generation. 0 names no event. */
+/** Names a scheduled event so that it can be cancelled: 29 bits of its scheduling count × 2^24 + its record. 0 names no event. */
 export type EventHandle = number;
 
 /** Order inside one instant where a model needs one; events of one phase run in scheduling order. */
 export const PHASE_DEFAULT = 0;
 const PHASE_UNIT = 2 ** 48;
+const HANDLE_UNIT = 2 ** 24;
+const SERIAL_MASK = 0x1fffffff;
+
+/** Why the run loop must look up: reasons not to take the fast path. */
+const STOP = 1;
+const TRACED = 2;
+const CONDITIONS = 4;
 
 export interface SimulationOptions {
-  /** Which event list orders the events; all give the same order. Default `heap`. */
+  /** Which event list orders the events; all give the same order. Default `ladder`. */
   readonly eventList?: EventListName;
+  /** Keep the running hash of all events. Default true. */
+  readonly hash?: boolean;
+  /** Runs the events of one instant and phase in an order permuted by this seed, to find accidental dependence on ties. */
+  readonly shuffleTies?: number;
 }
 
-/** A sink for the trace: called once for each event, before it is handled. */
-export interface TraceSink {
-  event(time: Time, target: number, opcode: number, argument: number, sequence: number, cause: number): void;
+/** When `run` returns: at the first limit that is reached. */
+export interface RunLimits {
+  /** Handle no event after this time; the clock then stands here. */
+  readonly time?: Time;
+  /** Handle at most so many events. */
+  readonly events?: number;
+  /** Asked after each event; true ends the run. */
+  readonly until?: () => boolean;
 }
 
-function createEventList(name: EventListName): EventList {
-  return name === 'fastpriorityqueue' ? new FastPriorityQueueEventList() : new HeapEventList();
+function createEventList(name: EventListName, records: EventRecords): EventList {
+  switch (name) {
+    case 'ladder':
+      return new LadderEventList(records);
+    case 'heap':
+      return new HeapEventList(records);
+    case 'fastpriorityqueue':
+      return new FastPriorityQueueEventList(records);
+  }
 }
 
 /**
  * One virtual clock and the pending events of all components. Pops the earliest event, sets the clock, hands the event to
- * its component, until told to stop: the event-scheduling world view of the discrete-event literature.
+ * its component, until told to stop: the event-scheduling world view of the discrete-event literature. Generator processes
+ * (`process`, `sleep`, `wait`) are built on the same events.
  */
 export class Simulation {
   /** The clock. */
-  now: Time = 0;
+  now: Time = 0.5;
   /** Events handled so far. */
   events = 0;
-  /** Receives each event, for tracing; null costs nothing. */
-  trace: TraceSink | null = null;
 
   private readonly components: Component[] = [];
+  private readonly records = new EventRecords();
   private readonly list: EventList;
-  private columns: EventColumns;
-  private freeHead = 1;
-  private sequence = 0;
-  private stopped = false;
-  private hashLow = 0x811c9dc5 | 0;
-  private hashHigh = 0x9e3779b9 | 0;
-  private current = 0;
+  private readonly hash: TraceHash | null;
+  private readonly shuffle: number;
+  /** Scheduling count: `epoch + serial`, in two parts so that the hot path counts in small integers. */
+  private epoch = 0;
+  private serial = 0;
+  private attention = 0;
+  private running = false;
+  private sink: TraceSink | null = null;
+  private runner: ProcessRunner | null = null;
+  /** Target, opcode and argument of the event being handled. */
+  private readonly current = new Int32Array(3);
 
   constructor(options: SimulationOptions = {}) {
-    this.list = createEventList(options.eventList ?? 'heap');
-    this.columns = allocate(1024);
-    link(this.columns, 1, 1024);
-    this.list.attach(this.columns);
+    this.list = createEventList(options.eventList ?? 'ladder', this.records);
+    this.hash = (options.hash ?? true) ? new TraceHash() : null;
+    this.shuffle = options.shuffleTies === undefined ? 0 : (Math.imul(options.shuffleTies, 0x9e3779b1) & SERIAL_MASK) | 1;
+    // Begins as a fraction, so that the engine keeps the clock unboxed from the start.
+    this.now = 0;
   }
 
   /** Registers a component; returns the target number that events for it carry. */
@@ -76,29 +102,37 @@ export class Simulation {
     return this.scheduleAt(this.now + Math.round(delay), target, opcode, argument, phase);
   }
 
-  /** Schedules an event at an instant not before the clock. */
+  /** Schedules an event at an instant not before the clock. `opcode` and `argument` are unsigned 32-bit numbers. */
   scheduleAt(time: Time, target: number, opcode: number, argument = 0, phase: number = PHASE_DEFAULT): EventHandle {
-    if (!(time >= this.now)) throw new RangeError(`event at ${time} scheduled before the clock ${this.now}`);
-    let index = this.freeHead;
-    if (index === 0) index = this.grow();
-    const columns = this.columns;
-    this.freeHead = columns.next[index]!;
-    columns.time[index] = time;
-    columns.key[index] = phase * PHASE_UNIT + this.sequence++;
-    columns.target[index] = target;
-    columns.opcode[index] = opcode;
-    columns.argument[index] = argument;
-    this.list.push(index);
-    return index * 65536 + columns.generation[index]!;
+    if (!(time >= this.now && time < Number.POSITIVE_INFINITY)) this.refuse(time);
+    const { records } = this;
+    const record = records.take();
+    const { f64, i32 } = records;
+    let tie = this.serial;
+    this.serial = (tie + 1) & SERIAL_MASK;
+    const key = phase * PHASE_UNIT + this.epoch;
+    if (tie === SERIAL_MASK) this.epoch += SERIAL_MASK + 1;
+    if (this.shuffle !== 0) tie = permute(tie, this.shuffle);
+    const word = record << 3;
+    f64[record << 2] = time;
+    f64[(record << 2) + 1] = key + tie;
+    i32[word + 5] = target;
+    i32[word + 6] = opcode;
+    i32[word + 7] = argument;
+    if (records.causes !== null) records.causes[record] = this.events;
+    this.list.push(record);
+    return tie * HANDLE_UNIT + record;
   }
 
-  /** Cancels a pending event; false when it has run or was cancelled already. Handle 0 is no event. */
+  /** Cancels a pending event, in constant time; false when it has run or was cancelled already. Handle 0 is no event. */
   cancel(handle: EventHandle): boolean {
-    if (handle === 0) return false;
-    const index = Math.floor(handle / 65536);
-    if (this.columns.generation[index] !== handle % 65536) return false;
-    this.list.remove(index);
-    this.release(index);
+    const tie = Math.floor(handle / HANDLE_UNIT);
+    const record = handle - tie * HANDLE_UNIT;
+    const { f64, i32 } = this.records;
+    if (record === 0 || record >= this.records.fresh || i32[(record << 3) + 5] === NO_TARGET) return false;
+    if (f64[(record << 2) + 1]! % (SERIAL_MASK + 1) !== tie) return false;
+    i32[(record << 3) + 5] = NO_TARGET;
+    this.list.cancelled();
     return true;
   }
 
@@ -107,105 +141,199 @@ export class Simulation {
     return this.list.size;
   }
 
+  /** Bytes that hold the pending events: records and event list. */
+  get eventBytes(): number {
+    return this.records.bytes + this.list.bytes;
+  }
+
   /** Time of the next event; Infinity when none is pending. */
   get nextTime(): Time {
     return this.list.peekTime();
   }
 
-  /** Sequence number of the event being handled, for records that name their cause. */
+  /** Ordinal of the event being handled (from 1), for records that name their cause; 0 before the first. */
   get cause(): number {
-    return this.current;
+    return this.events;
+  }
+
+  /** Receives each event, for tracing; null costs nothing. Causes are known for events scheduled while a sink was set. */
+  get trace(): TraceSink | null {
+    return this.sink;
+  }
+
+  set trace(sink: TraceSink | null) {
+    this.sink = sink;
+    if (sink === null) {
+      this.attention &= ~TRACED;
+    } else {
+      this.attention |= TRACED;
+      this.records.keepCauses();
+    }
+  }
+
+  /** Remarks, when a trace is on, that the event being handled does something to a named thing, such as a pod. */
+  note(subject: string, text: string): void {
+    this.sink?.note?.(subject, text, this.events, this.now);
   }
 
   /** Handles the earliest event; false when none is pending. */
   step(): boolean {
-    const index = this.list.pop();
-    if (index < 0) return false;
-    const columns = this.columns;
-    const time = columns.time[index]!;
-    const target = columns.target[index]!;
-    const opcode = columns.opcode[index]!;
-    const argument = columns.argument[index]!;
-    this.release(index);
-    this.now = time;
-    this.events++;
-    this.mix(time, target * 65536 + opcode);
-    if (this.trace !== null) this.trace.event(time, target, opcode, argument, this.events, this.current);
-    this.current = this.events;
-    this.components[target]!.handle(opcode, argument);
+    const record = this.list.pop(Number.POSITIVE_INFINITY);
+    if (record === 0) return false;
+    this.dispatch(record);
     return true;
   }
 
-  /** Handles all events up to and including `until`, then sets the clock to `until`; returns early after `stop()`. */
-  run(until: Time = Number.POSITIVE_INFINITY): void {
-    this.stopped = false;
-    while (!this.stopped && this.list.peekTime() <= until) this.step();
-    if (!this.stopped && until !== Number.POSITIVE_INFINITY && until > this.now) this.now = until;
+  /**
+   * Handles all events up to and including a time, or until another limit is reached; a time reached becomes the clock. Returns
+   * early after `stop()`; can be called again to go on. An error of a component comes out as a `SimulationError`.
+   */
+  run(limits: Time | RunLimits = Number.POSITIVE_INFINITY): void {
+    if (this.running) throw new Error('run() called while an event is handled: schedule instead');
+    const time = typeof limits === 'number' ? limits : (limits.time ?? Number.POSITIVE_INFINITY);
+    this.attention &= ~STOP;
+    this.running = true;
+    let complete: boolean;
+    try {
+      complete = typeof limits === 'number' ? this.runTo(time) : this.runWithin(time, limits);
+    } catch (error) {
+      throw this.explain(error);
+    } finally {
+      this.running = false;
+    }
+    if (complete && time !== Number.POSITIVE_INFINITY && time > this.now) this.now = time;
   }
 
   /** Makes `run` return after the event being handled. */
   stop(): void {
-    this.stopped = true;
+    this.attention |= STOP;
   }
 
   /** Running 64-bit hash of (time, target, opcode) of all events handled, as 16 hexadecimal digits. */
   get traceHash(): string {
-    return hex(this.hashHigh) + hex(this.hashLow);
+    return this.hash === null ? '' : this.hash.hex;
   }
 
-  private mix(time: Time, what: number): void {
-    const high = Math.floor(time / 4294967296);
-    let low = Math.imul(this.hashLow ^ (time - high * 4294967296), 0x01000193);
-    low = (low << 13) | (low >>> 19);
-    let up = Math.imul(this.hashHigh ^ what ^ (low >>> 7), 0x85ebca6b);
-    up = (up << 15) | (up >>> 17);
-    this.hashLow = (low + Math.imul(high, 0x9e3779b1)) ^ (up >>> 3);
-    this.hashHigh = (up + what) | 0;
+  /** Starts a generator as a process, at this instant or after a delay. Everything it yields must come from `yield*` of a wait. */
+  process<T>(body: Generator<Suspension, T, unknown>, delay: Duration = 0): Process<T> {
+    return this.processes.start(body, delay);
   }
 
-  private release(index: number): void {
-    const columns = this.columns;
-    columns.generation[index] = columns.generation[index]! + 1;
-    columns.next[index] = this.freeHead;
-    this.freeHead = index;
+  /** `yield* sim.sleep(delay)`: the process goes on after a delay. */
+  sleep(delay: Duration): Iterable<Suspension, void> {
+    return this.processes.sleep(delay);
   }
 
-  private grow(): number {
-    const old = this.columns;
-    const size = old.time.length;
-    const columns = allocate(size * 2);
-    columns.time.set(old.time);
-    columns.key.set(old.key);
-    columns.next.set(old.next);
-    columns.target.set(old.target);
-    columns.opcode.set(old.opcode);
-    columns.generation.set(old.generation);
-    columns.argument.set(old.argument);
-    link(columns, size, size * 2);
-    this.columns = columns;
-    this.list.attach(columns);
-    this.freeHead = size;
-    return size;
+  /** `yield* sim.wait(signal)`: until a signal fires, a process ends, a resource grants; or until a condition holds, asked after each event. */
+  wait<T>(what: Waitable<T>): Iterable<Suspension, T>;
+  wait(what: () => boolean): Iterable<Suspension, void>;
+  wait(what: Waitable<unknown> | (() => boolean)): Iterable<Suspension, unknown> {
+    return typeof what === 'function' ? this.processes.waitUntil(what) : this.processes.wait(what);
+  }
+
+  /** The runner of generator processes, made when first used. */
+  get processes(): ProcessRunner {
+    this.runner ??= new ProcessRunner(this);
+    return this.runner;
+  }
+
+  /** Tells the run loop whether processes wait for conditions, which are asked after each event. */
+  watchConditions(waiting: boolean): void {
+    if (waiting) this.attention |= CONDITIONS;
+    else this.attention &= ~CONDITIONS;
+  }
+
+  /** The common case: nothing to do between two events. True when no event is left before the limit. */
+  private runTo(limit: Time): boolean {
+    for (;;) {
+      if ((this.attention & STOP) !== 0) return false;
+      if (this.attention === 0) {
+        if (this.runFast(limit)) return true;
+      } else {
+        const record = this.list.pop(limit);
+        if (record === 0) return true;
+        this.dispatch(record);
+      }
+    }
+  }
+
+  private runFast(limit: Time): boolean {
+    const { list, records, components, hash, current } = this;
+    while (this.attention === 0) {
+      const record = list.pop(limit);
+      if (record === 0) return true;
+      const { i32 } = records;
+      const word = record << 3;
+      const target = i32[word + 5]!;
+      const opcode = i32[word + 6]!;
+      const argument = i32[word + 7]!;
+      this.now = records.f64[record << 2]!;
+      if (hash !== null) hash.add(i32[word]!, i32[word + 1]!, target, opcode);
+      records.release(record);
+      this.events++;
+      current[0] = target;
+      current[1] = opcode;
+      current[2] = argument;
+      components[target]!.handle(opcode >>> 0, argument >>> 0);
+    }
+    return false;
+  }
+
+  private runWithin(limit: Time, limits: RunLimits): boolean {
+    const last = limits.events === undefined ? Number.POSITIVE_INFINITY : this.events + limits.events;
+    while (this.events < last) {
+      const record = this.list.pop(limit);
+      if (record === 0) return true;
+      this.dispatch(record);
+      if ((this.attention & STOP) !== 0 || limits.until?.() === true) return false;
+    }
+    return false;
+  }
+
+  /** One event with everything that may be watching. */
+  private dispatch(record: number): void {
+    const { records, current } = this;
+    const { i32 } = records;
+    const word = record << 3;
+    const target = i32[word + 5]!;
+    const opcode = i32[word + 6]! >>> 0;
+    const argument = i32[word + 7]! >>> 0;
+    this.now = records.f64[record << 2]!;
+    if (this.hash !== null) this.hash.add(i32[word]!, i32[word + 1]!, target, opcode);
+    const cause = records.causes === null ? 0 : records.causes[record]!;
+    records.release(record);
+    this.events++;
+    current[0] = target;
+    current[1] = opcode;
+    current[2] = argument;
+    if (this.sink !== null) this.sink.event(this.now, target, opcode, argument, this.events, cause);
+    this.components[target]!.handle(opcode, argument);
+    if ((this.attention & CONDITIONS) !== 0) this.processes.checkConditions();
+  }
+
+  private refuse(time: Time): never {
+    throw new RangeError(`event at ${time} scheduled: the clock is at ${this.now} and times are finite`);
+  }
+
+  /** An error of a handler with its place in simulated time. */
+  private explain(error: unknown): SimulationError {
+    if (error instanceof SimulationError) return error;
+    const target = this.current[0]!;
+    const opcode = this.current[1]! >>> 0;
+    const argument = this.current[2]! >>> 0;
+    const component = this.components[target];
+    const name = component === undefined ? `target ${target}, which was never added` : component.name;
+    const what = component?.describe?.(opcode, argument) ?? `opcode ${opcode}(${argument})`;
+    const place = `${name}: ${what} at ${this.now} ns, event ${this.events}`;
+    const causes = this.sink?.causes?.(this.events) ?? [];
+    return new SimulationError(place, this.now, name, opcode, argument, causes, error);
   }
 }
 
-function allocate(size: number): EventColumns {
-  return {
-    time: new Float64Array(size),
-    key: new Float64Array(size),
-    next: new Uint32Array(size),
-    target: new Uint32Array(size),
-    opcode: new Uint16Array(size),
-    generation: new Uint16Array(size),
-    argument: new Uint32Array(size),
-  };
-}
-
-/** Chains records `from`..`to - 1` into a free list that ends with 0 (record 0 is never used). */
-function link(columns: EventColumns, from: number, to: number): void {
-  for (let index = from; index < to; index++) columns.next[index] = index + 1 < to ? index + 1 : 0;
-}
-
-function hex(value: number): string {
-  return (value >>> 0).toString(16).padStart(8, '0');
+/** A permutation of 29-bit numbers. */
+function permute(x: number, seed: number): number {
+  x = (x + seed) & SERIAL_MASK;
+  x = Math.imul(x ^ (x >>> 15), 0x2c1b3c6d) & SERIAL_MASK;
+  x = Math.imul(x ^ (x >>> 12) ^ seed, 0x297a2d39) & SERIAL_MASK;
+  return x ^ (x >>> 15);
 }

@@ -1,0 +1,555 @@
+import { type EventList, type EventRecords, NO_TARGET } from './event-list.js';
+
+/** Deepest nesting of rungs. */
+const MAXIMUM_RUNGS = 16;
+/** A bucket with more events than this is dealt into a rung of its own; a smaller one is sorted into the bottom. */
+const THRESHOLD = 48;
+/** The bottom is dealt into a rung when pushes make it longer than this. */
+const SPILL = 128;
+/** Buckets are sorted into the bottom until it holds so many events. */
+const BATCH = 12;
+/** How far the events that are dealt from the top reach, in units of their mean distance from the first. */
+const TOP_REACH = 8;
+/** Up to so many events, the top is dealt into three times as many buckets; above, memory and cache count for more. */
+const SPARSE = 1 << 17;
+/** Cancelled records are swept out when there are more of them than this and than of the others. */
+const SWEEP = 1024;
+
+/**
+ * Ladder queue (Tang, Goh and Thng 2005) with first-in-first-out runs of ties. Far events wait unsorted in `top`; when they
+ * are needed they are dealt into the buckets of a rung, a crowded bucket into a deeper rung, and only the few events of the next
+ * bucket are ordered, by insertion into a sorted array (`bottom`). A bucket whose events all have one time becomes a `run`, put in order of key
+ * once and consumed from its head; events scheduled meanwhile for that time join its tail. So a push and a pop cost O(1) amortized.
+ *
+ * Every chain goes through the records' `next`. All events of one time are in one place below the top, except between run and bottom,
+ * which `pop` compares.
+ */
+export class LadderEventList implements EventList {
+  size = 0;
+  private readonly records: EventRecords;
+  private dead = 0;
+
+  private top = 0;
+  private topTail = 0;
+  private topCount = 0;
+  private topMinimum: number = Number.POSITIVE_INFINITY;
+  private topMaximum: number = Number.NEGATIVE_INFINITY;
+  private topSum = 0.5;
+  /** Events after this time go to the top. */
+  private topStart: number = Number.NEGATIVE_INFINITY;
+
+  private rungs = 0;
+  /** For each rung: start of its first bucket, buckets per nanosecond, first bucket not consumed, number of buckets. */
+  private readonly shape = new Float64Array(4 * MAXIMUM_RUNGS);
+  /** For each rung: head of each bucket's chain. */
+  private readonly heads: Int32Array[] = [];
+
+  /** The next events in order, from `bottomAt` to before `bottomEnd`. */
+  private bottomTimes = new Float64Array(2 * SPILL);
+  private bottomRecords = new Int32Array(2 * SPILL);
+  private bottomAt = 0;
+  private bottomEnd = 0;
+  private spillAt = SPILL;
+
+  private run = 0;
+  private runTail = 0;
+  private runTime: number = Number.NEGATIVE_INFINITY;
+
+  constructor(records: EventRecords) {
+    this.records = records;
+    this.topSum = 0;
+    for (let rung = 0; rung < MAXIMUM_RUNGS; rung++) this.heads.push(new Int32Array(64));
+  }
+
+  get bytes(): number {
+    let bytes = this.shape.byteLength + this.bottomTimes.byteLength + this.bottomRecords.byteLength;
+    for (const heads of this.heads) bytes += heads.byteLength;
+    return bytes;
+  }
+
+  push(record: number): void {
+    const { i32 } = this.records;
+    const time = this.records.f64[record << 2]!;
+    this.size++;
+    if (time > this.topStart) {
+      i32[(record << 3) + 4] = 0;
+      if (this.top === 0) this.top = record;
+      else i32[(this.topTail << 3) + 4] = record;
+      this.topTail = record;
+      this.topCount++;
+      this.topSum += time;
+      if (time < this.topMinimum) this.topMinimum = time;
+      if (time > this.topMaximum) this.topMaximum = time;
+      return;
+    }
+    const { shape, rungs } = this;
+    for (let rung = 0, at = 0; rung < rungs; rung++, at += 4) {
+      const position = (time - shape[at]!) * shape[at + 1]!;
+      if (position >= shape[at + 2]!) {
+        const heads = this.heads[rung]!;
+        const buckets = shape[at + 3]!;
+        const bucket = position < buckets ? position | 0 : buckets - 1;
+        if (bucket < shape[at + 2]!) continue;
+        i32[(record << 3) + 4] = heads[bucket]!;
+        heads[bucket] = record;
+        return;
+      }
+    }
+    this.pushNear(time, record);
+  }
+
+  pop(limit: number): number {
+    for (;;) {
+      let record: number;
+      if (this.run !== 0) {
+        record = this.popRunOrBottom(limit);
+        if (record === 0) return 0;
+      } else {
+        const at = this.bottomAt;
+        if (at === this.bottomEnd) {
+          if (!this.refill()) return 0;
+          continue;
+        }
+        if (this.bottomTimes[at]! > limit) return 0;
+        record = this.bottomRecords[at]!;
+        this.bottomAt = at + 1;
+      }
+      if (this.records.i32[(record << 3) + 5] !== NO_TARGET) {
+        this.size--;
+        return record;
+      }
+      this.dead--;
+      this.records.release(record);
+    }
+  }
+
+  peekTime(): number {
+    for (;;) {
+      const empty = this.bottomAt === this.bottomEnd;
+      if (this.run === 0 && empty) {
+        if (!this.refill()) return Number.POSITIVE_INFINITY;
+        continue;
+      }
+      const fromRun = this.run !== 0 && (empty || this.bottomTimes[this.bottomAt]! >= this.runTime);
+      const record = fromRun ? this.run : this.bottomRecords[this.bottomAt]!;
+      if (this.records.i32[(record << 3) + 5] !== NO_TARGET) return this.records.f64[record << 2]!;
+      if (fromRun) this.run = this.records.i32[(record << 3) + 4]!;
+      else this.bottomAt++;
+      this.dead--;
+      this.records.release(record);
+    }
+  }
+
+  cancelled(): void {
+    this.size--;
+    if (++this.dead > SWEEP && this.dead > this.size) this.sweep();
+  }
+
+  /** A record not after everything in top and rungs: it joins the run of its time, or the bottom. */
+  private pushNear(time: number, record: number): void {
+    if (time === this.runTime && this.run !== 0) {
+      const { f64, i32 } = this.records;
+      if (f64[(record << 2) + 1]! > f64[(this.runTail << 2) + 1]!) {
+        i32[(record << 3) + 4] = 0;
+        i32[(this.runTail << 3) + 4] = record;
+        this.runTail = record;
+        return;
+      }
+    }
+    this.pushBottom(time, record);
+    if (this.bottomEnd - this.bottomAt > this.spillAt) this.spill();
+  }
+
+  private popRunOrBottom(limit: number): number {
+    const { f64, i32 } = this.records;
+    const record = this.run;
+    const at = this.bottomAt;
+    if (at < this.bottomEnd) {
+      const time = this.bottomTimes[at]!;
+      const first = this.bottomRecords[at]!;
+      if (time < this.runTime || (time === this.runTime && f64[(first << 2) + 1]! < f64[(record << 2) + 1]!)) {
+        if (time > limit) return 0;
+        this.bottomAt = at + 1;
+        return first;
+      }
+    }
+    if (this.runTime > limit) return 0;
+    this.run = i32[(record << 3) + 4]!;
+    return record;
+  }
+
+  private pushBottom(time: number, record: number): void {
+    if (this.bottomEnd === this.bottomTimes.length) this.growBottom();
+    const times = this.bottomTimes;
+    const order = this.bottomRecords;
+    const { f64 } = this.records;
+    const first = this.bottomAt;
+    let place = this.bottomEnd++;
+    while (place > first) {
+      const other = times[place - 1]!;
+      if (other < time || (other === time && f64[(order[place - 1]! << 2) + 1]! < f64[(record << 2) + 1]!)) break;
+      times[place] = other;
+      order[place] = order[place - 1]!;
+      place--;
+    }
+    times[place] = time;
+    order[place] = record;
+  }
+
+  /** Makes the next events available in run or bottom; false when there are none anywhere. */
+  private refill(): boolean {
+    this.spillAt = SPILL;
+    this.bottomAt = 0;
+    this.bottomEnd = 0;
+    for (;;) {
+      if (this.rungs > 0) {
+        const chain = this.gather(this.rungs - 1);
+        if (this.bottomEnd > 0) return true;
+        if (chain === 0) this.rungs--;
+        else if (this.settle(chain)) return true;
+      } else {
+        if (this.top === 0) return false;
+        if (this.openTop()) return true;
+      }
+    }
+  }
+
+  /**
+   * Sorts the events of a rung's next buckets into the empty bottom until it holds a batch. A bucket that is crowded or begins with a tie
+   * ends the batch; when it is the first, it is taken out and returned for `settle`. 0 with an empty bottom: the rung is used up.
+   */
+  private gather(rung: number): number {
+    const { f64, i32 } = this.records;
+    const { shape } = this;
+    const times = this.bottomTimes;
+    const order = this.bottomRecords;
+    const heads = this.heads[rung]!;
+    const at = rung << 2;
+    const buckets = shape[at + 3]! | 0;
+    let bucket = shape[at + 2]! | 0;
+    let end = 0;
+    let crowded = 0;
+    for (; bucket < buckets && end < BATCH; bucket++) {
+      let chain = heads[bucket]!;
+      if (chain === 0) continue;
+      const next = i32[(chain << 3) + 4]!;
+      let time = f64[chain << 2]!;
+      if (next === 0) {
+        heads[bucket] = 0;
+        times[end] = time;
+        order[end++] = chain;
+        continue;
+      }
+      const first = end;
+      const last = end + THRESHOLD;
+      if (f64[next << 2] !== time) {
+        for (; chain !== 0 && end < last; chain = i32[(chain << 3) + 4]!) {
+          time = f64[chain << 2]!;
+          let place = end++;
+          while (place > first) {
+            const other = times[place - 1]!;
+            if (other < time || (other === time && f64[(order[place - 1]! << 2) + 1]! < f64[(chain << 2) + 1]!)) break;
+            times[place] = other;
+            order[place] = order[place - 1]!;
+            place--;
+          }
+          times[place] = time;
+          order[place] = chain;
+        }
+        if (chain === 0) {
+          heads[bucket] = 0;
+          continue;
+        }
+        end = first;
+      }
+      if (end === 0) {
+        crowded = heads[bucket]!;
+        heads[bucket++] = 0;
+      }
+      break;
+    }
+    shape[at + 2] = bucket;
+    this.bottomEnd = end;
+    return crowded;
+  }
+
+  /** Brings the near part of the top into a rung (false), or all of it into bottom or run (true). */
+  private openTop(): boolean {
+    const { f64, i32 } = this.records;
+    let chain = this.top;
+    const count = this.topCount;
+    const minimum = this.topMinimum;
+    const maximum = this.topMaximum;
+    const reach = minimum + TOP_REACH * (this.topSum / count - minimum);
+    this.top = 0;
+    this.topCount = 0;
+    this.topSum = 0;
+    this.topMinimum = Number.POSITIVE_INFINITY;
+    this.topMaximum = Number.NEGATIVE_INFINITY;
+    if (count <= THRESHOLD || !(reach > minimum && reach < maximum)) {
+      this.topStart = maximum;
+      return this.settle(chain);
+    }
+    this.topStart = reach;
+    const buckets = count < SPARSE ? 3 * count : count;
+    const inverse = buckets / (reach - minimum);
+    const heads = this.openRung(buckets, minimum, inverse);
+    let kept = 0;
+    let far = 0;
+    let sum = 0.5;
+    let least = Number.POSITIVE_INFINITY;
+    sum = 0;
+    while (chain !== 0) {
+      const word = (chain << 3) + 4;
+      const next = i32[word]!;
+      const time = f64[chain << 2]!;
+      if (time > reach) {
+        if (far === 0) this.top = chain;
+        else i32[(far << 3) + 4] = chain;
+        far = chain;
+        kept++;
+        sum += time;
+        if (time < least) least = time;
+      } else {
+        const position = (time - minimum) * inverse;
+        const bucket = position < buckets ? position | 0 : buckets - 1;
+        i32[word] = heads[bucket]!;
+        heads[bucket] = chain;
+      }
+      chain = next;
+    }
+    i32[(far << 3) + 4] = 0;
+    this.topTail = far;
+    this.topCount = kept;
+    this.topSum = sum;
+    this.topMinimum = least;
+    this.topMaximum = maximum;
+    return false;
+  }
+
+  /** Brings a chain into the bottom or the run (true), or into a deeper rung (false). */
+  private settle(chain: number): boolean {
+    const { f64, i32 } = this.records;
+    let next = i32[(chain << 3) + 4]!;
+    if (next !== 0 && f64[next << 2]! === f64[chain << 2]!) {
+      chain = this.takeRun(chain);
+      if (chain === 0) return true;
+    }
+    let minimum = Number.POSITIVE_INFINITY;
+    let maximum = Number.NEGATIVE_INFINITY;
+    let count = 0;
+    for (let record = chain; record !== 0; record = i32[(record << 3) + 4]!) {
+      const time = f64[record << 2]!;
+      if (time < minimum) minimum = time;
+      if (time > maximum) maximum = time;
+      count++;
+    }
+    if (minimum === maximum) {
+      this.sortRun(chain, minimum);
+      return true;
+    }
+    if (count > THRESHOLD && this.deal(chain, count, minimum, maximum)) return false;
+    for (; chain !== 0; chain = next) {
+      next = i32[(chain << 3) + 4]!;
+      this.pushBottom(f64[chain << 2]!, chain);
+    }
+    return true;
+  }
+
+  /** Deals a chain into a new rung of as many buckets as events; false when there is no room or its times do not spread. */
+  private deal(chain: number, count: number, minimum: number, maximum: number): boolean {
+    const inverse = count / (maximum - minimum);
+    if (this.rungs === MAXIMUM_RUNGS || !(inverse < Number.POSITIVE_INFINITY)) return false;
+    const heads = this.openRung(count, minimum, inverse);
+    const { f64, i32 } = this.records;
+    while (chain !== 0) {
+      const word = (chain << 3) + 4;
+      const next = i32[word]!;
+      const position = (f64[chain << 2]! - minimum) * inverse;
+      const bucket = position < count ? position | 0 : count - 1;
+      i32[word] = heads[bucket]!;
+      heads[bucket] = chain;
+      chain = next;
+    }
+    return true;
+  }
+
+  /** A new deepest rung of empty buckets. */
+  private openRung(buckets: number, start: number, inverse: number): Int32Array {
+    const rung = this.rungs++;
+    let heads = this.heads[rung]!;
+    if (heads.length < buckets) heads = this.heads[rung] = new Int32Array(buckets + (buckets >> 3));
+    else heads.fill(0, 0, buckets);
+    const at = rung << 2;
+    this.shape[at] = start;
+    this.shape[at + 1] = inverse;
+    this.shape[at + 2] = 0;
+    this.shape[at + 3] = buckets;
+    return heads;
+  }
+
+  /** Deals the bottom into a rung, when many events turned out to be nearer than the nearest bucket. */
+  private spill(): void {
+    const { i32 } = this.records;
+    const first = this.bottomAt;
+    const end = this.bottomEnd;
+    const order = this.bottomRecords;
+    const minimum = this.bottomTimes[first]!;
+    const maximum = this.bottomTimes[end - 1]!;
+    if (this.rungs === MAXIMUM_RUNGS || this.run !== 0 || minimum === maximum) {
+      this.spillAt = 2 * (end - first);
+      return;
+    }
+    let chain = 0;
+    for (let i = first; i < end; i++) {
+      i32[(order[i]! << 3) + 4] = chain;
+      chain = order[i]!;
+    }
+    this.bottomAt = 0;
+    this.bottomEnd = 0;
+    this.deal(chain, end - first, minimum, maximum);
+  }
+
+  /**
+   * Makes a chain the run if all its events have one time and come newest first, as pushes leave them; 0 then. Otherwise the
+   * chain, in another order.
+   */
+  private takeRun(chain: number): number {
+    const { f64, i32 } = this.records;
+    const time = f64[chain << 2]!;
+    let head = 0;
+    let key = Number.POSITIVE_INFINITY;
+    for (let record = chain; ; ) {
+      const next = i32[(record << 3) + 4]!;
+      const own = f64[(record << 2) + 1]!;
+      if (f64[record << 2] !== time || own > key) {
+        i32[(chain << 3) + 4] = record;
+        return head;
+      }
+      i32[(record << 3) + 4] = head;
+      head = record;
+      key = own;
+      if (next === 0) break;
+      record = next;
+    }
+    this.run = head;
+    this.runTail = chain;
+    this.runTime = time;
+    return 0;
+  }
+
+  /** Makes a chain of ties the run, sorted by key: by merging its ascending and descending stretches. */
+  private sortRun(chain: number, time: number): void {
+    const { f64, i32 } = this.records;
+    const stretches: number[] = [];
+    while (chain !== 0) {
+      let head = chain;
+      let last = chain;
+      let next = i32[(chain << 3) + 4]!;
+      const descending = next !== 0 && f64[(next << 2) + 1]! < f64[(chain << 2) + 1]!;
+      while (next !== 0 && f64[(next << 2) + 1]! < f64[(last << 2) + 1]! === descending) {
+        const after = i32[(next << 3) + 4]!;
+        if (descending) {
+          i32[(next << 3) + 4] = head;
+          head = next;
+        }
+        last = next;
+        next = after;
+      }
+      i32[((descending ? chain : last) << 3) + 4] = 0;
+      stretches.push(head);
+      chain = next;
+    }
+    for (let width = stretches.length; width > 1; width = (width + 1) >> 1) {
+      for (let i = 0; i < width >> 1; i++) stretches[i] = this.merge(stretches[2 * i]!, stretches[2 * i + 1]!);
+      if (width % 2 === 1) stretches[width >> 1] = stretches[width - 1]!;
+    }
+    this.run = stretches[0]!;
+    this.runTime = time;
+    for (let record = this.run; record !== 0; record = i32[(record << 3) + 4]!) this.runTail = record;
+  }
+
+  /** Merges two chains that ascend in key. */
+  private merge(a: number, b: number): number {
+    const { f64, i32 } = this.records;
+    let head = 0;
+    let tail = 0;
+    while (a !== 0 && b !== 0) {
+      let least: number;
+      if (f64[(a << 2) + 1]! < f64[(b << 2) + 1]!) {
+        least = a;
+        a = i32[(a << 3) + 4]!;
+      } else {
+        least = b;
+        b = i32[(b << 3) + 4]!;
+      }
+      if (tail === 0) head = least;
+      else i32[(tail << 3) + 4] = least;
+      tail = least;
+    }
+    i32[(tail << 3) + 4] = a !== 0 ? a : b;
+    return head;
+  }
+
+  /** Releases every cancelled record. */
+  private sweep(): void {
+    this.top = this.sweepChain(this.top);
+    this.topCount = 0;
+    this.topSum = 0;
+    for (let record = this.top; record !== 0; record = this.records.i32[(record << 3) + 4]!) {
+      this.topCount++;
+      this.topSum += this.records.f64[record << 2]!;
+      this.topTail = record;
+    }
+    for (let rung = 0; rung < this.rungs; rung++) {
+      const heads = this.heads[rung]!;
+      for (let bucket = this.shape[4 * rung + 2]!; bucket < this.shape[4 * rung + 3]!; bucket++) {
+        if (heads[bucket] !== 0) heads[bucket] = this.sweepChain(heads[bucket]!);
+      }
+    }
+    this.run = this.sweepChain(this.run);
+    for (let record = this.run; record !== 0; record = this.records.i32[(record << 3) + 4]!) this.runTail = record;
+    let kept = this.bottomAt;
+    for (let at = kept; at < this.bottomEnd; at++) {
+      const record = this.bottomRecords[at]!;
+      if (this.records.i32[(record << 3) + 5] === NO_TARGET) {
+        this.records.release(record);
+      } else {
+        this.bottomTimes[kept] = this.bottomTimes[at]!;
+        this.bottomRecords[kept++] = record;
+      }
+    }
+    this.bottomEnd = kept;
+    this.dead = 0;
+  }
+
+  /** A chain without its cancelled records, in the same order. */
+  private sweepChain(chain: number): number {
+    const { i32 } = this.records;
+    let head = 0;
+    let tail = 0;
+    while (chain !== 0) {
+      const next = i32[(chain << 3) + 4]!;
+      if (i32[(chain << 3) + 5] === NO_TARGET) {
+        this.records.release(chain);
+      } else {
+        if (tail === 0) head = chain;
+        else i32[(tail << 3) + 4] = chain;
+        tail = chain;
+      }
+      chain = next;
+    }
+    if (tail !== 0) i32[(tail << 3) + 4] = 0;
+    return head;
+  }
+
+  private growBottom(): void {
+    const size = this.bottomTimes.length * 2;
+    const times = new Float64Array(size);
+    times.set(this.bottomTimes);
+    this.bottomTimes = times;
+    const order = new Int32Array(size);
+    order.set(this.bottomRecords);
+    this.bottomRecords = order;
+  }
+}
