@@ -76,6 +76,8 @@ export interface RunMetrics {
   readonly apiWrites: number;
   readonly apiWriteLatency: LatencySummary;
   readonly etcdCommitLatency: LatencySummary;
+  /** Scheduling algorithm (scheduler_scheduling_algorithm_duration_seconds): from the pop of a pod to the decision. */
+  readonly schedulingDuration: LatencySummary;
   readonly podsCreated: number;
   readonly podStartup: PodStartup;
 }

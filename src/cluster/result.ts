@@ -5,6 +5,7 @@ import { podCondition, type Pod } from '../api/core.js';
 import { keyOf } from '../api/meta.js';
 import { formatTimestamp } from '../api/timestamps.js';
 import type { Time } from '../kernel/time.js';
+import { SCHEDULER_ATTEMPTS } from '../metrics/tables.js';
 import type { Scenario, StrategySpec } from '../scenario/types.js';
 import { LogHistogram } from '../stats/index.js';
 import { NEVER } from './app-tracker.js';
@@ -80,6 +81,7 @@ function runMetrics(run: ScenarioRun, end: Time): { metrics: RunMetrics; overall
     apiWrites: api.writes,
     apiWriteLatency: latencySummary(api.writeLatency),
     etcdCommitLatency: latencySummary(api.commit),
+    schedulingDuration: schedulingDuration(run),
     podsCreated: run.observer.lives().filter((life) => life.created >= origin).length,
     podStartup: podStartup(run.observer.lives(), origin),
   };
@@ -101,6 +103,11 @@ function apiLatencies(run: ScenarioRun): { single: LogHistogram; list: LogHistog
     }
   }
   return { single, list };
+}
+
+function schedulingDuration(run: ScenarioRun): LatencySummary {
+  const durations = run.recorder.table(SCHEDULER_ATTEMPTS).column('duration') as Float64Array;
+  return summarizeLatency(durations);
 }
 
 /** Start-up of the pods created in the run, split as ClusterLoader2 does (pod_startup_latency measurement). */
