@@ -1,0 +1,109 @@
+import type { Service } from '../../api/core.js';
+import type { KubernetesObject, Labels, LabelSelector } from '../../api/meta.js';
+import type { NamespaceLabels } from './affinity-term.js';
+
+const noLabels: Labels = {};
+
+/** A controller whose selector spreads its pods by default: ReplicaSet, StatefulSet or ReplicationController. */
+export interface PodOwner extends KubernetesObject {
+  readonly spec: { readonly selector?: LabelSelector | Labels };
+}
+
+/** PodDisruptionBudget as preemption reads it. */
+export interface DisruptionBudget extends KubernetesObject {
+  readonly spec: { readonly selector?: LabelSelector };
+  readonly status?: { readonly disruptionsAllowed?: number; readonly disruptedPods?: Readonly<Record<string, unknown>> };
+}
+
+/** Objects of one kind by key, with a count of changes. */
+export class ObjectStore<T extends KubernetesObject> {
+  version = 0;
+  private readonly byKey = new Map<string, T>();
+
+  set(object: T): void {
+    this.byKey.set(key(object), object);
+    this.version++;
+  }
+
+  delete(object: KubernetesObject): void {
+    if (this.byKey.delete(key(object))) this.version++;
+  }
+
+  get(namespace: string, name: string): T | undefined {
+    return this.byKey.get(namespace === '' ? name : `${namespace}/${name}`);
+  }
+
+  get size(): number {
+    return this.byKey.size;
+  }
+
+  /** All in order of arrival. */
+  values(): Iterable<T> {
+    return this.byKey.values();
+  }
+}
+
+function key(object: KubernetesObject): string {
+  const { namespace, name } = object.metadata;
+  return namespace === undefined || namespace === '' ? name : `${namespace}/${name}`;
+}
+
+/** Everything but pods and nodes that plugins read (the listers of the scheduler's informers). */
+export class ClusterObjects implements NamespaceLabels {
+  readonly namespaces = new ObjectStore<KubernetesObject>();
+  readonly services = new ObjectStore<Service>();
+  readonly replicaSets = new ObjectStore<PodOwner>();
+  readonly statefulSets = new ObjectStore<PodOwner>();
+  readonly replicationControllers = new ObjectStore<PodOwner>();
+  readonly disruptionBudgets = new ObjectStore<DisruptionBudget>();
+  readonly claims = new ObjectStore<PersistentVolumeClaim>();
+  readonly volumes = new ObjectStore<PersistentVolume>();
+  readonly storageClasses = new ObjectStore<StorageClass>();
+  readonly csiNodes = new ObjectStore<CsiNode>();
+  readonly csiDrivers = new ObjectStore<KubernetesObject>();
+
+  namespaceLabels(namespace: string): Labels {
+    return this.namespaces.get('', namespace)?.metadata.labels ?? noLabels;
+  }
+
+  hasNamespace(namespace: string): boolean {
+    return this.namespaces.get('', namespace) !== undefined;
+  }
+}
+
+/** PersistentVolumeClaim with the fields that scheduling reads; amounts in bytes. */
+export interface PersistentVolumeClaim extends KubernetesObject {
+  readonly spec: {
+    readonly accessModes?: readonly string[];
+    readonly storageClassName?: string;
+    readonly volumeName?: string;
+    readonly volumeMode?: string;
+    readonly selector?: LabelSelector;
+    readonly storage?: number;
+  };
+  readonly status?: { readonly phase?: string };
+}
+
+/** PersistentVolume with the fields that scheduling reads. */
+export interface PersistentVolume extends KubernetesObject {
+  readonly spec: {
+    readonly accessModes?: readonly string[];
+    readonly storageClassName?: string;
+    readonly volumeMode?: string;
+    readonly storage: number;
+    readonly claimRef?: { readonly namespace?: string; readonly name: string; readonly uid?: string };
+    readonly nodeAffinity?: { readonly required?: import('../../api/core.js').NodeSelector };
+    readonly csi?: { readonly driver: string; readonly volumeHandle: string };
+  };
+  readonly status?: { readonly phase?: string };
+}
+
+export interface StorageClass extends KubernetesObject {
+  readonly provisioner: string;
+  readonly volumeBindingMode: 'Immediate' | 'WaitForFirstConsumer';
+  readonly allowedTopologies?: readonly { readonly matchLabelExpressions?: readonly { readonly key: string; readonly values: readonly string[] }[] }[];
+}
+
+export interface CsiNode extends KubernetesObject {
+  readonly spec: { readonly drivers: readonly { readonly name: string; readonly allocatable?: { readonly count?: number } }[] };
+}

@@ -1,0 +1,24 @@
+import type { Pod } from '../../api/core.js';
+import { keyOf } from '../../api/meta.js';
+import type { PodShape } from './pod-shape.js';
+
+/** A pod as the scheduler's cache and queue hold it: the object, its shape and where it is counted. */
+export class PodInfo {
+  pod: Pod;
+  readonly shape: PodShape;
+  readonly key: string;
+  /** spec.priority, 0 when absent. */
+  readonly priority: number;
+  /** Slot of the node that counts it, −1: none. */
+  slot = -1;
+  /** Whether it is counted as terminating (deletionTimestamp set). */
+  terminating: boolean;
+
+  constructor(pod: Pod, shape: PodShape) {
+    this.pod = pod;
+    this.shape = shape;
+    this.key = keyOf(pod);
+    this.priority = pod.spec.priority ?? 0;
+    this.terminating = pod.metadata.deletionTimestamp !== undefined;
+  }
+}

@@ -1,0 +1,69 @@
+import type { Pod } from '../../api/core.js';
+import { keyOf } from '../../api/meta.js';
+import { NodeTable } from './node-table.js';
+import { PodInfo } from './pod-info.js';
+
+/** Pods on nodes, bound and assumed (backend/cache): keeps the node table in step with what the informers say. */
+export class SchedulerCache {
+  readonly nodes = new NodeTable();
+  private readonly pods = new Map<string, PodInfo>();
+  private readonly assumed = new Set<string>();
+
+  /** A pod with its shape, not counted anywhere. */
+  podInfo(pod: Pod): PodInfo {
+    return new PodInfo(pod, this.nodes.shapes.of(pod));
+  }
+
+  get(key: string): PodInfo | undefined {
+    return this.pods.get(key);
+  }
+
+  isAssumed(key: string): boolean {
+    return this.assumed.has(key);
+  }
+
+  /** Counts a pod on the node that was chosen for it, before the binding is known to have worked. */
+  assume(info: PodInfo, nodeName: string): void {
+    this.nodes.addPod(info, nodeName);
+    this.pods.set(info.key, info);
+    this.assumed.add(info.key);
+  }
+
+  /** Takes back an assumption after a failed binding. */
+  forget(key: string): void {
+    if (this.assumed.has(key)) this.removeKey(key);
+  }
+
+  /** A bound pod appeared or changed. Confirms an assumption; the watch event is right about the node. */
+  set(pod: Pod): PodInfo {
+    const key = keyOf(pod);
+    const known = this.pods.get(key);
+    this.assumed.delete(key);
+    if (known !== undefined) {
+      const shape = known.pod === pod ? known.shape : this.nodes.shapes.of(pod);
+      if (shape === known.shape && this.nodes.names[known.slot] === pod.spec.nodeName) {
+        known.pod = pod;
+        if (pod.metadata.deletionTimestamp !== undefined) this.nodes.markTerminating(known);
+        return known;
+      }
+      this.removeKey(key);
+    }
+    const info = this.podInfo(pod);
+    this.nodes.addPod(info, pod.spec.nodeName!);
+    this.pods.set(key, info);
+    return info;
+  }
+
+  /** A bound pod is gone; returns what was counted. */
+  delete(key: string): PodInfo | undefined {
+    const info = this.pods.get(key);
+    if (info !== undefined) this.removeKey(key);
+    return info;
+  }
+
+  private removeKey(key: string): void {
+    this.nodes.removePod(this.pods.get(key)!);
+    this.pods.delete(key);
+    this.assumed.delete(key);
+  }
+}

@@ -1,0 +1,26 @@
+/** What differs between the modelled versions of Kubernetes in the scheduler, as named gates (facts of 1.34.4, 1.35.4, 1.36.3). */
+export interface Features {
+  /** Ties: uniform by reservoir sampling (1.34), or the top of the heap over the feasible nodes (1.35 on). */
+  readonly reservoirTieBreak: boolean;
+  /** BalancedAllocation compares the balance with and without the pod (1.36). */
+  readonly balancedAllocationDifference: boolean;
+  /** DynamicResources takes part in scoring (1.36: weight 2, zero for pods without claims). */
+  readonly dynamicResourcesScore: boolean;
+  /** Nominated node is written before binding when Permit or PreBind have work (1.35 on). */
+  readonly nominatedNodeNameForExpectation: boolean;
+  /** The plugin NodeDeclaredFeatures is in the default profile (1.36). */
+  readonly nodeDeclaredFeatures: boolean;
+}
+
+export type KubernetesVersion = '1.34' | '1.35' | '1.36';
+
+/** Gates of a version. */
+export function featuresOf(version: KubernetesVersion): Features {
+  return {
+    reservoirTieBreak: version === '1.34',
+    balancedAllocationDifference: version === '1.36',
+    dynamicResourcesScore: version === '1.36',
+    nominatedNodeNameForExpectation: version !== '1.34',
+    nodeDeclaredFeatures: version === '1.36',
+  };
+}

@@ -1,0 +1,182 @@
+import type { PodInfo } from '../cache/pod-info.js';
+import { Cycle } from './cycle.js';
+import type { Diagnosis } from './diagnosis.js';
+import type { Handle, Plugin, PostFilterResult } from './plugin.js';
+import { Code, Status } from './status.js';
+
+/** Plugins of a profile by extension point, in order (what KubeSchedulerConfiguration settles). */
+export interface PluginSets {
+  readonly preEnqueue: readonly Plugin[];
+  readonly queueSort: readonly Plugin[];
+  readonly preFilter: readonly Plugin[];
+  readonly filter: readonly Plugin[];
+  readonly postFilter: readonly Plugin[];
+  readonly preScore: readonly Plugin[];
+  readonly score: readonly { readonly plugin: Plugin; readonly weight: number }[];
+  readonly reserve: readonly Plugin[];
+  readonly permit: readonly Plugin[];
+  readonly preBind: readonly Plugin[];
+  readonly bind: readonly Plugin[];
+  readonly postBind: readonly Plugin[];
+}
+
+/** Observer of the scores of a cycle, for explanations and conformance; null costs nothing. */
+export interface ScoreObserver {
+  raw(plugin: string, weight: number, scores: Float64Array): void;
+  normalized(plugin: string, scores: Float64Array): void;
+}
+
+/** One profile: its plugins and how they run together (framework/runtime/framework.go). */
+export class Framework {
+  readonly schedulerName: string;
+  readonly plugins: PluginSets;
+  readonly handle: Handle;
+  /** percentageOfNodesToScore of the profile; undefined: the global one. */
+  readonly percentageOfNodesToScore: number | undefined;
+  observer: ScoreObserver | null = null;
+  private cycles = 0;
+  /** Filter plugins that the current pod needs, in order. */
+  private activeFilters: Plugin[] = [];
+  private scratch = new Float64Array(128);
+
+  constructor(schedulerName: string, plugins: PluginSets, handle: Handle, percentageOfNodesToScore: number | undefined) {
+    this.schedulerName = schedulerName;
+    this.plugins = plugins;
+    this.handle = handle;
+    this.percentageOfNodesToScore = percentageOfNodesToScore;
+  }
+
+  startCycle(pod: PodInfo): Cycle {
+    return new Cycle(pod, ++this.cycles);
+  }
+
+  /** The first PreEnqueue plugin that holds the pod back; null: none. */
+  preEnqueue(pod: PodInfo): Status | null {
+    for (const plugin of this.plugins.preEnqueue) {
+      const status = plugin.preEnqueue!(pod.pod);
+      if (status !== null) return status;
+    }
+    return null;
+  }
+
+  /** Runs PreFilter; a rejection or an error is returned, Skip and node sets go into the cycle. */
+  preFilter(cycle: Cycle): Status | null {
+    for (const plugin of this.plugins.preFilter) {
+      const status = plugin.preFilter!(cycle);
+      if (status !== null) {
+        if (status.code === Code.Skip) cycle.skippedFilters.push(plugin.name);
+        else return status;
+      }
+      if (cycle.nodeNames !== null && cycle.nodeNames.size === 0) return nothingLeft(cycle);
+    }
+    const active: Plugin[] = [];
+    for (const plugin of this.plugins.filter) {
+      if (cycle.skippedFilters.includes(plugin.name)) continue;
+      if (plugin.passesAll !== undefined && plugin.passesAll(cycle)) continue;
+      active.push(plugin);
+    }
+    this.activeFilters = active;
+    return null;
+  }
+
+  /** Runs the filters on one node as it stands; null: the pod fits. */
+  filter(cycle: Cycle, slot: number): Status | null {
+    const active = this.activeFilters;
+    for (let i = 0; i < active.length; i++) {
+      const status = active[i]!.filter!(cycle, slot);
+      if (status !== null) return status;
+    }
+    return null;
+  }
+
+  /**
+   * Runs the filters twice when pods of no lower priority are nominated to the node: with them there, and without
+   * (RunFilterPluginsWithNominatedPods). Both must pass.
+   */
+  filterWithNominated(cycle: Cycle, slot: number): Status | null {
+    const { nominator, nodes } = this.handle;
+    if (nominator.size === 0) return this.filter(cycle, slot);
+    const { pod } = cycle;
+    const nominated = nominator.podsOn(nodes.names[slot]!).filter((other) => other.priority >= pod.priority && other.key !== pod.key);
+    if (nominated.length > 0) {
+      for (const other of nominated) this.addPod(cycle, other, slot);
+      const status = this.filter(cycle, slot);
+      for (let i = nominated.length - 1; i >= 0; i--) this.removePod(cycle, nominated[i]!, slot);
+      if (status !== null) return status;
+    }
+    return this.filter(cycle, slot);
+  }
+
+  /** Counts a pod on a node for a what-if, and lets the plugins follow. To be undone by `removePod`, and the other way round. */
+  addPod(cycle: Cycle, pod: PodInfo, slot: number): void {
+    this.handle.nodes.countPod(pod, slot, 1);
+    for (const plugin of this.plugins.preFilter) {
+      if (plugin.addPod !== undefined && !cycle.skippedFilters.includes(plugin.name)) plugin.addPod(cycle, pod, slot);
+    }
+  }
+
+  removePod(cycle: Cycle, pod: PodInfo, slot: number): void {
+    this.handle.nodes.countPod(pod, slot, -1);
+    for (const plugin of this.plugins.preFilter) {
+      if (plugin.removePod !== undefined && !cycle.skippedFilters.includes(plugin.name)) plugin.removePod(cycle, pod, slot);
+    }
+  }
+
+  get hasPostFilter(): boolean {
+    return this.plugins.postFilter.length > 0;
+  }
+
+  /** Runs PostFilter plugins until one makes the pod schedulable. */
+  postFilter(cycle: Cycle, diagnosis: Diagnosis): PostFilterResult {
+    let nominatedNode: string | undefined;
+    let rejector = '';
+    const reasons: string[] = [];
+    for (const plugin of this.plugins.postFilter) {
+      const result = plugin.postFilter!(cycle, diagnosis, this);
+      const { status } = result;
+      if (status === null || status.code === Code.UnschedulableAndUnresolvable) return result;
+      if (!status.rejected) return { status, nominatedNode: undefined, victims: [] };
+      if (result.nominatedNode !== undefined) nominatedNode = result.nominatedNode;
+      reasons.push(...status.reasons);
+      if (rejector === '') rejector = plugin.name;
+    }
+    return { status: new Status(Code.Unschedulable, rejector, reasons), nominatedNode, victims: [] };
+  }
+
+  get hasScoring(): boolean {
+    return this.plugins.score.length > 0;
+  }
+
+  /** Runs PreScore, Score and NormalizeScore; adds the weighted scores of each node into `totals` (by position). */
+  score(cycle: Cycle, slots: Int32Array, totals: Float64Array): Status | null {
+    for (const plugin of this.plugins.preScore) {
+      const status = plugin.preScore!(cycle, slots);
+      if (status === null) continue;
+      if (status.code !== Code.Skip) return status;
+      cycle.skippedScores.push(plugin.name);
+    }
+    const count = slots.length;
+    if (this.scratch.length < count) this.scratch = new Float64Array(count * 2);
+    const scores = this.scratch.subarray(0, count);
+    totals.fill(0);
+    for (const { plugin, weight } of this.plugins.score) {
+      if (cycle.skippedScores.includes(plugin.name)) continue;
+      scores.fill(0);
+      plugin.scoreNodes!(cycle, slots, scores);
+      this.observer?.raw(plugin.name, weight, scores);
+      plugin.normalize?.(cycle, slots, scores);
+      this.observer?.normalized(plugin.name, scores);
+      for (let i = 0; i < count; i++) totals[i]! += scores[i]! * weight;
+    }
+    return null;
+  }
+}
+
+function nothingLeft(cycle: Cycle): Status {
+  const plugins = cycle.restrictedBy;
+  const reason =
+    plugins.length === 1
+      ? `node(s) didn't satisfy plugin ${plugins[0]}`
+      : `node(s) didn't satisfy plugin(s) [${plugins.join(' ')}] simultaneously`;
+  return new Status(Code.UnschedulableAndUnresolvable, plugins.at(-1) ?? '', [reason]);
+}

@@ -1,0 +1,166 @@
+import type { Uniform } from '../random/stream.js';
+import type { Cycle } from './framework/cycle.js';
+import { Diagnosis } from './framework/diagnosis.js';
+import type { Framework } from './framework/framework.js';
+import { Code, Status } from './framework/status.js';
+import { topOfHeap } from './ties.js';
+
+/** Fewest nodes that are searched when there are enough (schedule_one.go minFeasibleNodesToFind). */
+export const MINIMUM_FEASIBLE_NODES = 100;
+/** Lower bound of the adaptive percentage (minFeasibleNodesPercentageToFind). */
+export const MINIMUM_PERCENTAGE = 5;
+
+/** How many feasible nodes are looked for among `nodes`; percentage 0: adaptive (numFeasibleNodesToFind). */
+export function feasibleNodesToFind(nodes: number, percentage: number): number {
+  if (nodes < MINIMUM_FEASIBLE_NODES) return nodes;
+  let share = percentage;
+  if (share === 0) share = Math.max(MINIMUM_PERCENTAGE, 50 - Math.trunc(nodes / 125));
+  return Math.max(MINIMUM_FEASIBLE_NODES, Math.trunc((nodes * share) / 100));
+}
+
+/** What `schedulePod` found. */
+export interface ScheduleResult {
+  /** Slot of the chosen node; −1: none. */
+  readonly chosen: number;
+  /** Nodes filtered, and those that passed. */
+  readonly evaluated: number;
+  readonly feasible: number;
+  readonly diagnosis: Diagnosis;
+  /** Text of an error that is no FitError; empty: none. */
+  readonly error: string;
+  /** Nodes that passed, in visiting order (a view that the next cycle overwrites). */
+  readonly slots: Int32Array;
+  /** Total scores by position in `slots`; empty when nothing was scored. */
+  readonly totals: Float64Array;
+}
+
+const noScores = new Float64Array(0);
+
+/** The scheduling algorithm with the state it keeps from pod to pod: where the next search starts (schedule_one.go). */
+export class SchedulingAlgorithm {
+  nextStartIndex = 0;
+  /** Global percentageOfNodesToScore; 0: adaptive. */
+  percentageOfNodesToScore = 0;
+  private slots = new Int32Array(128);
+  private totals = new Float64Array(128);
+
+  /** Finds a node for the pod of a cycle (schedulePod). */
+  schedulePod(framework: Framework, cycle: Cycle, draws: Uniform): ScheduleResult {
+    const { nodes, features } = framework.handle;
+    const diagnosis = new Diagnosis();
+    if (nodes.size === 0) return this.result(diagnosis, 0, -1, 'no nodes available to schedule pods', false);
+    const rejected = framework.preFilter(cycle);
+    for (const plugin of cycle.restrictedBy) diagnosis.unschedulablePlugins.add(plugin);
+    if (rejected !== null) {
+      if (!rejected.rejected) return this.result(diagnosis, 0, -1, `running PreFilter plugin "${rejected.plugin}": ${rejected.message}`, false);
+      diagnosis.absent = rejected;
+      diagnosis.preFilterStatus = rejected;
+      diagnosis.preFilterMessage = rejected.message;
+      diagnosis.addPlugin(rejected);
+      return this.result(diagnosis, 0, -1, '', false);
+    }
+    const count = this.findFeasible(framework, cycle, diagnosis);
+    if (count === 0) return this.result(diagnosis, 0, -1, '', false);
+    if (count === 1) return this.result(diagnosis, 1, this.slots[0]!, '', false);
+    const slots = this.slots.subarray(0, count);
+    if (this.totals.length < this.slots.length) this.totals = new Float64Array(this.slots.length);
+    const totals = this.totals.subarray(0, count);
+    if (!framework.hasScoring) totals.fill(1);
+    else {
+      const failed = framework.score(cycle, slots, totals);
+      if (failed !== null) return this.result(diagnosis, count, -1, failed.message, false);
+    }
+    const position = features.reservoirTieBreak ? uniformTie(totals, draws) : topOfHeap(totals);
+    return this.result(diagnosis, count, slots[position]!, '', true);
+  }
+
+  private result(diagnosis: Diagnosis, feasible: number, chosen: number, error: string, scored: boolean): ScheduleResult {
+    return {
+      chosen,
+      evaluated: feasible + diagnosis.statuses.length,
+      feasible,
+      diagnosis,
+      error,
+      slots: this.slots.subarray(0, feasible),
+      totals: scored ? this.totals.subarray(0, feasible) : noScores,
+    };
+  }
+
+  /** Fills `slots` with feasible nodes; returns how many. */
+  private findFeasible(framework: Framework, cycle: Cycle, diagnosis: Diagnosis): number {
+    const { nodes } = framework.handle;
+    const nominated = cycle.pod.pod.status.nominatedNodeName;
+    if (nominated !== undefined && nominated !== '') {
+      const slot = nodes.slotOf(nominated);
+      if (slot >= 0) {
+        const status = framework.filterWithNominated(cycle, slot);
+        if (status === null) {
+          this.slots[0] = slot;
+          return 1;
+        }
+        diagnosis.set(slot, status);
+      }
+    }
+    const all = nodes.order;
+    let candidates = all;
+    if (cycle.nodeNames !== null) {
+      const named: number[] = [];
+      for (const name of cycle.nodeNames) {
+        const slot = nodes.slotOf(name);
+        if (slot >= 0) named.push(slot);
+      }
+      candidates = Int32Array.from(named);
+      diagnosis.absent = restricted(cycle);
+    }
+    const count = this.search(framework, cycle, candidates, diagnosis);
+    this.nextStartIndex = (this.nextStartIndex + count + diagnosis.statuses.length) % all.length;
+    return count;
+  }
+
+  /** Visits nodes from the start index on until one feasible node more than wanted is met. */
+  private search(framework: Framework, cycle: Cycle, candidates: Int32Array, diagnosis: Diagnosis): number {
+    const total = candidates.length;
+    if (total === 0) return 0;
+    const percentage = framework.percentageOfNodesToScore ?? this.percentageOfNodesToScore;
+    const wanted = framework.hasScoring ? feasibleNodesToFind(total, percentage) : 1;
+    if (this.slots.length < wanted) this.slots = new Int32Array(wanted * 2);
+    const { slots } = this;
+    let position = this.nextStartIndex % total;
+    let count = 0;
+    if (framework.plugins.filter.length === 0) {
+      for (; count < wanted; count++) slots[count] = candidates[(position + count) % total]!;
+      return count;
+    }
+    const plain = framework.handle.nominator.size === 0;
+    for (let visited = 0; visited < total; visited++) {
+      const slot = candidates[position]!;
+      if (++position === total) position = 0;
+      const status = plain ? framework.filter(cycle, slot) : framework.filterWithNominated(cycle, slot);
+      if (status !== null) diagnosis.set(slot, status);
+      else if (count === wanted) break;
+      else slots[count++] = slot;
+    }
+    return count;
+  }
+}
+
+function restricted(cycle: Cycle): Status {
+  const plugins = [...new Set(cycle.restrictedBy)].sort();
+  return new Status(Code.UnschedulableAndUnresolvable, '', [`node(s) didn't satisfy plugin(s) [${plugins.join(' ')}]`]);
+}
+
+/** A uniform choice among the nodes with the highest total: what reservoir sampling over them amounts to. */
+function uniformTie(totals: Float64Array, draws: Uniform): number {
+  let best = 0;
+  let ties = 1;
+  for (let i = 1; i < totals.length; i++) {
+    if (totals[i]! > totals[best]!) {
+      best = i;
+      ties = 1;
+    } else if (totals[i] === totals[best]) ties++;
+  }
+  if (ties === 1) return best;
+  let pick = Math.floor(draws.next() * ties);
+  for (let i = best; ; i++) if (totals[i] === totals[best] && pick-- === 0) return i;
+}
+

@@ -1,0 +1,64 @@
+import type { ApiRequest } from '../apiserver/request.js';
+import type { Duration } from '../kernel/time.js';
+import type { Uniform } from '../random/stream.js';
+import { ClusterObjects } from './cache/cluster-objects.js';
+import type { PodInfo } from './cache/pod-info.js';
+import { SchedulerCache } from './cache/scheduler-cache.js';
+import { Diagnosis } from './framework/diagnosis.js';
+import { featuresOf, type KubernetesVersion } from './framework/features.js';
+import type { Framework } from './framework/framework.js';
+import type { Handle, PostFilterResult } from './framework/plugin.js';
+import { defaultFramework } from './profile.js';
+import { Nominator } from './queue/nominator.js';
+import { SchedulingQueue } from './queue/scheduling-queue.js';
+import { type ScheduleResult, SchedulingAlgorithm } from './schedule-pod.js';
+
+/** What one scheduling cycle decided. */
+export interface Decision {
+  readonly result: ScheduleResult;
+  /** Outcome of PostFilter for a pod that fits nowhere; null when it did not run. */
+  readonly postFilter: PostFilterResult | null;
+  /** Simulated time on top of that of filtering and scoring. */
+  readonly extraCost: Duration;
+}
+
+/** The scheduler without a clock: cache, queue, profiles and algorithm; the same for simulation, conformance and explanation. */
+export class SchedulerCore {
+  readonly cache = new SchedulerCache();
+  readonly objects = new ClusterObjects();
+  readonly nominator = new Nominator();
+  readonly algorithm = new SchedulingAlgorithm();
+  readonly frameworks: Map<string, Framework>;
+  readonly queue: SchedulingQueue;
+  readonly handle: Handle;
+
+  constructor(version: KubernetesVersion, _preemptionDraws: Uniform) {
+    this.handle = { nodes: this.cache.nodes, objects: this.objects, nominator: this.nominator, features: featuresOf(version) };
+    const framework = defaultFramework(this.handle);
+    this.frameworks = new Map([[framework.schedulerName, framework]]);
+    this.queue = new SchedulingQueue(this.frameworks, this.nominator);
+  }
+
+  /** Decides on a pod by one profile; nothing is assumed yet. */
+  decide(framework: Framework, pod: PodInfo, draws: Uniform): Decision {
+    const cycle = framework.startCycle(pod);
+    const result = this.algorithm.schedulePod(framework, cycle, draws);
+    if (result.chosen >= 0 || result.error !== '' || !framework.hasPostFilter) return { result, postFilter: null, extraCost: 0 };
+    const postFilter = framework.postFilter(cycle, result.diagnosis);
+    result.diagnosis.postFilterMessage = postFilter.status?.message ?? '';
+    return { result, postFilter, extraCost: 0 };
+  }
+
+  /** Requests of the binding cycle, in order. */
+  bindingRequests(framework: Framework, pod: PodInfo, node: string): readonly ApiRequest[] {
+    const requests: ApiRequest[] = [];
+    for (const plugin of framework.plugins.preBind) requests.push(...plugin.preBind!(pod, node));
+    requests.push(framework.plugins.bind[0]!.bind!(pod, node));
+    return requests;
+  }
+
+  /** A diagnosis that names nobody: what a failed binding leaves. */
+  noDiagnosis(): Diagnosis {
+    return new Diagnosis();
+  }
+}

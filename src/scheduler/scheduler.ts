@@ -1,0 +1,355 @@
+import type { Node, Pod } from '../api/core.js';
+import { keyOf } from '../api/meta.js';
+import { type ApiRequest, type ApiResponse, type ResponseReceiver, succeeded } from '../apiserver/request.js';
+import type { ProcessContext } from '../client/context.js';
+import type { ApiClient, EventRecorder, Informer } from '../client/types.js';
+import type { KubernetesObject } from '../api/meta.js';
+import type { Component, Simulation } from '../kernel/simulation.js';
+import { Slots } from '../kernel/slots.js';
+import { type Duration, MILLISECOND, type Time } from '../kernel/time.js';
+import type { Recorder } from '../metrics/recorder.js';
+import type { Stream } from '../random/stream.js';
+import { type Attempt, writeAttempts } from './attempts.js';
+import type { PodInfo } from './cache/pod-info.js';
+import { cycleCost } from './cycle-cost.js';
+import { type ClusterEvent, EventKind } from './framework/events.js';
+import type { Framework } from './framework/framework.js';
+import type { PostFilterResult } from './framework/plugin.js';
+import { pendingPodChanges, type SchedulerInputs } from './informer-handlers.js';
+import { NominationPatch, PreemptionPatch, SchedulingFailurePatch } from './patches.js';
+import type { QueuedPod } from './queue/queued-pod.js';
+import { BACKOFF_WINDOW, type QueueLengths, UNSCHEDULABLE_FLUSH_PERIOD } from './queue/scheduling-queue.js';
+import type { ScheduleResult } from './schedule-pod.js';
+import { SchedulerCore } from './scheduler-core.js';
+import { watchObjects } from './watch-objects.js';
+
+const OP_POLL = 1;
+const OP_NEXT = 2;
+const OP_DECIDED = 3;
+const OP_FLUSH_BACKOFF = 4;
+const OP_FLUSH_UNSCHEDULABLE = 5;
+
+/** How often the caches are looked at before scheduling starts (cache.WaitForCacheSync). */
+const SYNC_POLL: Duration = 100 * MILLISECOND;
+/** Longest note of an event, bytes (core validation NoteLengthLimit). */
+const NOTE_LIMIT = 1024;
+
+/** What becomes of the answer to a request. */
+const TAG_IGNORE = 0;
+
+/** A scheduling cycle between its decision, taken at its beginning, and its end in simulated time. */
+interface CycleInProgress {
+  readonly queued: QueuedPod;
+  readonly framework: Framework;
+  readonly result: ScheduleResult;
+  readonly postFilter: PostFilterResult | null;
+  readonly started: Time;
+  readonly node: string;
+  readonly assumed: PodInfo | null;
+}
+
+/** A binding cycle: requests still to make, the last of which binds. */
+class Binding {
+  readonly cycle: CycleInProgress;
+  readonly requests: readonly ApiRequest[];
+  next = 0;
+
+  constructor(cycle: CycleInProgress, requests: readonly ApiRequest[]) {
+    this.cycle = cycle;
+    this.requests = requests;
+  }
+}
+
+/**
+ * kube-scheduler: informers feed cache and queue; one scheduling cycle at a time takes a pod, decides by the real rules, pays
+ * the time of the cycle, and hands over to a binding cycle of its own (pkg/scheduler/schedule_one.go).
+ */
+export class KubeScheduler implements Component, ResponseReceiver, SchedulerInputs {
+  readonly name = 'kube-scheduler';
+  /** Attempts so far, in order of their end. */
+  readonly attempts: Attempt[] = [];
+  readonly core: SchedulerCore;
+  private readonly context: ProcessContext;
+  private readonly simulation: Simulation;
+  private readonly target: number;
+  private readonly client: ApiClient;
+  private readonly recorder: EventRecorder;
+  private readonly draws: Stream;
+  private readonly informers: readonly Informer<KubernetesObject>[];
+  private readonly bindings = new Slots<Binding>();
+  private current: CycleInProgress | null = null;
+  private synced = false;
+  private nextPending = false;
+  private backoffFlush = false;
+  private unschedulableFlush = false;
+
+  constructor(context: ProcessContext) {
+    const { simulation, scenario, randomness } = context;
+    const { qps, burst, percentageOfNodesToScore } = scenario.cluster.scheduler;
+    this.context = context;
+    this.simulation = simulation;
+    this.target = simulation.add(this);
+    this.client = context.client('kube-scheduler', qps, burst);
+    this.recorder = context.eventRecorder('default-scheduler');
+    this.draws = randomness.stream('kube-scheduler/ties');
+    this.core = new SchedulerCore(scenario.kubernetesVersion, randomness.stream('kube-scheduler/preemption'));
+    this.core.algorithm.percentageOfNodesToScore = percentageOfNodesToScore;
+    this.informers = watchObjects(context.informers, this.core.objects, this);
+    simulation.schedule(0, this.target, OP_POLL);
+  }
+
+  /** Pods by place in the scheduling queue (scheduler_pending_pods). */
+  queueLengths(): QueueLengths {
+    return this.core.queue.lengths;
+  }
+
+  /** Bindings on their way. */
+  get bindingsInFlight(): number {
+    return this.bindings.size;
+  }
+
+  /** Writes the attempts from position `from` on into the recorder's table; times count from `origin`. */
+  writeAttempts(recorder: Recorder, from: number, origin: Time): void {
+    writeAttempts(this.attempts, recorder, from, origin);
+  }
+
+  handle(opcode: number): void {
+    switch (opcode) {
+      case OP_POLL:
+        this.synced = this.informers.every((informer) => informer.synced);
+        if (!this.synced) this.simulation.schedule(SYNC_POLL, this.target, OP_POLL);
+        break;
+      case OP_NEXT:
+        this.nextPending = false;
+        this.startCycle();
+        break;
+      case OP_DECIDED:
+        this.endCycle();
+        break;
+      case OP_FLUSH_BACKOFF:
+        this.backoffFlush = false;
+        this.core.queue.flushBackoff(this.simulation.now);
+        break;
+      case OP_FLUSH_UNSCHEDULABLE:
+        this.unschedulableFlush = false;
+        this.core.queue.flushUnschedulable(this.simulation.now);
+        break;
+      default:
+        throw new Error(`kube-scheduler has no opcode ${opcode}`);
+    }
+    this.wake();
+  }
+
+  /** Starts what is due: the next cycle, and the periodic looks at waiting pods as long as there are some. */
+  private wake(): void {
+    const { queue } = this.core;
+    const { now } = this.simulation;
+    if (this.synced && this.current === null && !this.nextPending && queue.ready) {
+      this.nextPending = true;
+      this.simulation.schedule(0, this.target, OP_NEXT);
+    }
+    if (!this.backoffFlush && queue.backingOff) {
+      this.backoffFlush = true;
+      this.simulation.scheduleAt((Math.floor(now / BACKOFF_WINDOW) + 1) * BACKOFF_WINDOW, this.target, OP_FLUSH_BACKOFF);
+    }
+    if (!this.unschedulableFlush && queue.waiting) {
+      this.unschedulableFlush = true;
+      const at = (Math.floor(now / UNSCHEDULABLE_FLUSH_PERIOD) + 1) * UNSCHEDULABLE_FLUSH_PERIOD;
+      this.simulation.scheduleAt(at, this.target, OP_FLUSH_UNSCHEDULABLE);
+    }
+  }
+
+  private startCycle(): void {
+    const { core, simulation } = this;
+    const queued = core.queue.pop(simulation.now);
+    if (queued === undefined) return;
+    const { pod } = queued;
+    const framework = core.frameworks.get(pod.pod.spec.schedulerName)!;
+    if (pod.pod.metadata.deletionTimestamp !== undefined || core.cache.isAssumed(pod.key)) {
+      if (pod.pod.metadata.deletionTimestamp !== undefined) {
+        this.recorder.event(pod.pod, 'Warning', 'FailedScheduling', `skip schedule deleting pod: ${pod.key}`);
+      }
+      core.queue.done(queued);
+      core.queue.forget(queued);
+      return;
+    }
+    const decision = core.decide(framework, pod, this.draws);
+    const { result, postFilter } = decision;
+    const node = result.chosen < 0 ? '' : core.cache.nodes.names[result.chosen]!;
+    if (node !== '') core.cache.assume(pod, node);
+    this.current = { queued, framework, result, postFilter, started: simulation.now, node, assumed: node === '' ? null : pod };
+    const cost = cycleCost(this.context.profile.scheduler, core.cache.nodes, pod, result) + decision.extraCost;
+    simulation.schedule(cost, this.target, OP_DECIDED);
+  }
+
+  private endCycle(): void {
+    const cycle = this.current!;
+    this.current = null;
+    const { queued, result, node } = cycle;
+    if (cycle.assumed !== null) {
+      this.core.queue.done(queued);
+      this.note(cycle, 'scheduled', '');
+      const bind = this.core.bindingRequests(cycle.framework, cycle.assumed, node);
+      const slot = this.bindings.put(new Binding(cycle, bind));
+      this.client.request(bind[0]!, this, slot + 1);
+      return;
+    }
+    const { diagnosis, error } = result;
+    const message = error === '' ? diagnosis.fitError(this.core.cache.nodes.size) : error;
+    const isError = error !== '' && error !== 'no nodes available to schedule pods';
+    this.note(cycle, isError ? 'error' : 'unschedulable', message);
+    const nominated = cycle.postFilter === null ? (error === '' ? undefined : '') : cycle.postFilter.nominatedNode;
+    if (cycle.postFilter !== null) this.evict(cycle, cycle.postFilter);
+    this.fail(cycle, isError ? 'SchedulerError' : 'Unschedulable', message, nominated);
+  }
+
+  private note(cycle: CycleInProgress, result: Attempt['result'], message: string): void {
+    const { queued, started, node } = cycle;
+    const time = this.simulation.now;
+    const { evaluated, feasible } = cycle.result;
+    this.attempts.push({
+      time,
+      pod: queued.pod.key,
+      result,
+      node,
+      attempt: queued.attempts,
+      queued: started - queued.activeSince,
+      duration: time - started,
+      evaluated,
+      feasible,
+      message,
+    });
+  }
+
+  /** A failed attempt: event, condition, back into the queue (handleSchedulingFailure). */
+  private fail(cycle: CycleInProgress, reason: string, message: string, nominated: string | undefined): void {
+    const { queued, result } = cycle;
+    const { pod } = queued.pod;
+    const { queue, nominator } = this.core;
+    if (!queue.has(queued.pod.key)) {
+      queue.addUnschedulable(queued, [], [], this.simulation.now);
+      return;
+    }
+    this.recorder.event(pod, 'Warning', 'FailedScheduling', shortened(message));
+    queue.addUnschedulable(queued, result.diagnosis.unschedulablePlugins, result.diagnosis.pendingPlugins, this.simulation.now);
+    if (nominated !== undefined) {
+      if (nominated === '') nominator.delete(queued.pod.key);
+      else nominator.add(queued.pod, nominated);
+    }
+    const patch = new SchedulingFailurePatch(reason, message, this.simulation.now, nominated);
+    if (patch.changes(pod)) this.patchStatus(pod, patch);
+  }
+
+  /** Deletes the victims of a preemption, each after its condition was set, and clears nominations that it overrules. */
+  private evict(cycle: CycleInProgress, { nominatedNode, victims }: PostFilterResult): void {
+    if (nominatedNode === undefined || victims.length === 0) return;
+    const { pod } = cycle.queued;
+    for (const other of this.core.nominator.podsOn(nominatedNode)) {
+      if (other.priority < pod.priority) this.patchStatus(other.pod, new NominationPatch(''));
+    }
+    for (const victim of victims) {
+      const { namespace, name } = victim.pod.metadata;
+      this.patchStatus(victim.pod, new PreemptionPatch(cycle.framework.schedulerName, this.simulation.now));
+      this.client.request({ verb: 'delete', resource: 'pods', namespace, name }, this, TAG_IGNORE);
+      this.recorder.event(victim.pod, 'Normal', 'Preempted', `Preempted by pod ${pod.pod.metadata.uid} on node ${nominatedNode}`);
+    }
+  }
+
+  private patchStatus(pod: Pod, patch: SchedulingFailurePatch | NominationPatch | PreemptionPatch): void {
+    const { namespace, name } = pod.metadata;
+    this.client.request({ verb: 'patch', resource: 'pods', subresource: 'status', namespace, name, patch }, this, TAG_IGNORE);
+  }
+
+  receive(tag: number, response: ApiResponse): void {
+    if (tag === TAG_IGNORE) return;
+    const slot = tag - 1;
+    const binding = this.bindings.get(slot);
+    if (succeeded(response) && ++binding.next < binding.requests.length) {
+      this.client.request(binding.requests[binding.next]!, this, tag);
+      return;
+    }
+    this.bindings.take(slot);
+    const { cycle } = binding;
+    if (succeeded(response)) this.finishBinding(cycle);
+    else this.failBinding(cycle, response);
+    this.wake();
+  }
+
+  private finishBinding(cycle: CycleInProgress): void {
+    const { queued, node, framework } = cycle;
+    this.core.queue.forget(queued);
+    this.core.nominator.delete(queued.pod.key);
+    for (const plugin of framework.plugins.postBind) plugin.postBind!(cycle.assumed!, node);
+    this.recorder.event(queued.pod.pod, 'Normal', 'Scheduled', `Successfully assigned ${queued.pod.key} to ${node}`);
+  }
+
+  /** Takes the assumption back; the room it held may help others, and the pod backs off as after an error. */
+  private failBinding(cycle: CycleInProgress, response: ApiResponse): void {
+    const { queued, framework, node } = cycle;
+    const info = cycle.assumed!;
+    for (const plugin of framework.plugins.reserve) plugin.unreserve?.(info, node);
+    this.core.cache.forget(info.key);
+    this.event({ kinds: EventKind.PodDelete, object: info.pod, pod: info, assigned: true });
+    const message = `binding rejected: ${response.message ?? response.reason ?? 'connection lost'}`;
+    this.note(cycle, 'error', message);
+    this.fail({ ...cycle, result: { ...cycle.result, diagnosis: this.core.noDiagnosis() } }, 'SchedulerError', message, undefined);
+  }
+
+  // What the informers tell.
+
+  schedules(pod: Pod): boolean {
+    return this.core.frameworks.has(pod.spec.schedulerName);
+  }
+
+  bound(pod: Pod, old: Pod | null): void {
+    const { queue, cache } = this.core;
+    const key = keyOf(pod);
+    const wasBound = old !== null && (old.spec.nodeName ?? '') !== '';
+    if (!wasBound) queue.delete(key);
+    const info = cache.set(pod);
+    const kinds = wasBound ? pendingPodChanges(old, pod) & EventKind.PodLabel : EventKind.PodAdd;
+    if (kinds !== 0) this.event({ kinds, object: pod, pod: info, assigned: true, ...(old === null ? {} : { old }) });
+  }
+
+  unbound(pod: Pod, old: Pod | null): void {
+    const { queue, cache } = this.core;
+    if (cache.isAssumed(keyOf(pod))) return;
+    const info = cache.podInfo(pod);
+    if (old === null) queue.add(info, this.simulation.now);
+    else queue.update(info, pendingPodChanges(old, pod), this.simulation.now);
+    this.wake();
+  }
+
+  gone(pod: Pod): void {
+    const { queue, cache } = this.core;
+    const key = keyOf(pod);
+    if (!cache.isAssumed(key)) {
+      const info = cache.delete(key);
+      if (info !== undefined) this.event({ kinds: EventKind.PodDelete, object: pod, pod: info, assigned: true });
+    }
+    if (!queue.has(key)) return;
+    queue.delete(key);
+    if ((pod.status.nominatedNodeName ?? '') !== '') {
+      this.event({ kinds: EventKind.PodDelete, object: pod, pod: cache.podInfo(pod), assigned: true });
+    }
+  }
+
+  setNode(node: Node): void {
+    this.core.cache.nodes.setNode(node);
+  }
+
+  removeNode(node: Node): void {
+    this.core.cache.nodes.removeNode(node.metadata.name);
+  }
+
+  event(event: ClusterEvent): void {
+    this.core.queue.event(event, this.simulation.now);
+    this.wake();
+  }
+}
+
+/** Cuts an event's note to what the API accepts (schedule_one.go truncateMessage). */
+function shortened(message: string): string {
+  const suffix = ' ...';
+  return message.length <= NOTE_LIMIT ? message : message.slice(0, NOTE_LIMIT - suffix.length) + suffix;
+}
