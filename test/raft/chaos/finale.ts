@@ -1,0 +1,116 @@
+import { Violation } from '../checkers/checker.js';
+import type { Member } from './member.js';
+import { Random } from './plan.js';
+import type { Store } from './store.js';
+import type { World } from './world.js';
+
+const LEADER = 2;
+/** Ticks within which a healed group must elect a leader and commit: dozens of election timeouts. */
+const PATIENCE = 400;
+/** Rounds of deliveries and work within one tick: time passes even while a leader offers a snapshot again and again. */
+const ROUNDS_PER_TICK = 200;
+
+/**
+ * The faults end: everybody restarts, the network delivers everything in order. The group must become live again, first with all its
+ * members and then without a minority that is lost for good, and every other promise must still hold.
+ */
+export function finale(world: World): void {
+  world.network.heal();
+  for (const member of world.members) if (member.node === null) member.start();
+  const all = settle(world, 'all members', 1_000_000);
+  const lost = minority(world, all);
+  for (const member of lost) destroy(member);
+  const survivors = lost.length === 0 ? all : settle(world, `members ${lost.map(({ id }) => id).join()} lost`, 2_000_000);
+  for (const checker of world.checkers) checker.finished(survivors, world);
+}
+
+function destroy(member: Member): void {
+  if (member.node !== null) member.crash(0);
+  member.destroyed = true;
+}
+
+function includes({ confState }: Store, id: number): boolean {
+  const { voters, votersOutgoing, learners } = confState;
+  return voters.includes(id) || votersOutgoing.includes(id) || learners.includes(id);
+}
+
+/** Members of the newest configuration that anyone has applied. */
+function current(world: World): Member[] {
+  const up = world.members.filter(({ node }) => node !== null);
+  const newest = up.reduce((best, member) => (member.store.applied > best.store.applied ? member : best));
+  return up.filter(({ id }) => includes(newest.store, id));
+}
+
+/** A leader that has applied its own removal may lead on for ever: etcd stops such a member. Here it comes back as a bystander. */
+function stopIfRemoved(member: Member): void {
+  if (member.node!.role !== LEADER || includes(member.store, member.id)) return;
+  member.crash(member.disk.pending.length);
+  member.start();
+}
+
+/** Runs until a write made now is applied by every member; fails if that takes too long. */
+function settle(world: World, when: string, firstProbe: number): Member[] {
+  let probe = firstProbe;
+  for (let tick = 0; tick < PATIENCE; tick++) {
+    const members = current(world);
+    // Removed members stay up: one that has not applied its removal may still be needed for a vote.
+    const up = world.members.filter(({ node }) => node !== null);
+    for (const member of up) stopIfRemoved(member);
+    for (const member of up) {
+      member.node!.tick();
+      world.observe(member);
+    }
+    exchange(world, up);
+    if (tick % 20 === 19) for (const member of members) snapshot(member);
+    const leader = members.find(({ node }) => node!.role === LEADER);
+    if (leader === undefined) continue;
+    if (probe > firstProbe && members.every(({ store }) => store.commands.includes(probe))) return members;
+    // Once per few ticks: an earlier attempt may have been dropped, or lost with its leader.
+    if (tick % 5 === 0) propose(leader, ++probe);
+  }
+  throw new Violation('liveness', `no write got through in ${PATIENCE} ticks with ${when}`);
+}
+
+function propose({ node }: Member, id: number): void {
+  // Compare-and-swap with a value that nobody wrote: it leaves the store as it is.
+  node!.propose({ id, key: 0, value: id, expected: id }, 20);
+}
+
+/** A follower outside a snapshot's membership needs a newer one. */
+function snapshot(member: Member): void {
+  member.disk.sync();
+  member.flush();
+  member.compact(1_000_000);
+}
+
+/** Delivers and works until nothing is left to do or the tick is over. */
+function exchange(world: World, members: readonly Member[]): void {
+  const present = new Set(members);
+  for (let i = 0; i < ROUNDS_PER_TICK; i++) {
+    let busy = false;
+    for (const member of members) {
+      if (member.work(i)) {
+        busy = true;
+        world.observe(member);
+      }
+    }
+    for (let left = world.network.size; left > 0; left--) {
+      const message = world.network.take(0)!;
+      busy = true;
+      if (present.has(world.members[message.to - 1]!)) world.deliver(message);
+    }
+    if (!busy) return;
+  }
+}
+
+/** A random minority of the voters, unless a joint configuration makes that a matter of two majorities. */
+function minority(world: World, members: readonly Member[]): Member[] {
+  const { voters, votersOutgoing } = members[0]!.store.confState;
+  if (votersOutgoing.length > 0) return [];
+  const random = new Random(world.options.seed ^ 0x6a09e667);
+  const candidates = members.filter(({ id }) => voters.includes(id));
+  const lost: Member[] = [];
+  const count = Math.floor((voters.length - 1) / 2);
+  while (lost.length < count) lost.push(...candidates.splice(random.next(candidates.length), 1));
+  return lost;
+}

@@ -1,0 +1,63 @@
+import type { Message } from '../../../src/raft/index.js';
+
+const PROPOSAL = 2;
+/** Beyond this many messages the oldest are lost, as in a full buffer. */
+const CAPACITY = 400;
+
+/** Messages on their way, oldest first, and the links between members, each direction by itself. */
+export class Network {
+  private readonly count: number;
+  private flights: Message[] = [];
+  /** Closed directions, by (from - 1) * count + (to - 1). */
+  private readonly closed: boolean[];
+
+  constructor(count: number) {
+    this.count = count;
+    this.closed = Array.from({ length: count * count }, () => false);
+  }
+
+  get size(): number {
+    return this.flights.length;
+  }
+
+  send(message: Message): void {
+    if (this.flights.length >= CAPACITY) this.flights.shift();
+    this.flights.push(message);
+  }
+
+  /** Takes out one of the oldest messages; null when there is none. */
+  take(position: number): Message | null {
+    if (this.flights.length === 0) return null;
+    const at = position % this.flights.length;
+    const [message] = this.flights.splice(at, 1);
+    return message!;
+  }
+
+  /** A message arrives twice. Not proposals: streams do not repeat them, and they are not idempotent. */
+  duplicate(position: number): void {
+    if (this.flights.length === 0) return;
+    const message = this.flights[position % this.flights.length]!;
+    if (message.type !== PROPOSAL) this.send(message);
+  }
+
+  isOpen(from: number, to: number): boolean {
+    return !this.closed[(from - 1) * this.count + to - 1];
+  }
+
+  cut(a: number, b: number): void {
+    this.closed[(a % this.count) * this.count + (b % this.count)] = true;
+  }
+
+  /** Cuts all links between the members in `mask` and the others. */
+  partition(mask: number): void {
+    for (let from = 0; from < this.count; from++) {
+      for (let to = 0; to < this.count; to++) {
+        this.closed[from * this.count + to] = ((mask >> from) & 1) !== ((mask >> to) & 1);
+      }
+    }
+  }
+
+  heal(): void {
+    this.closed.fill(false);
+  }
+}
