@@ -64,7 +64,11 @@ export interface RunMetrics {
   /** errors / requests; null without requests. */
   readonly errorShare: number | null;
   readonly errorsByCause: Readonly<Record<string, number>>;
-  readonly latency: { readonly before: LatencySummary; readonly during: LatencySummary; readonly after: LatencySummary };
+  readonly latency: {
+    readonly before: LatencySummary;
+    readonly during: LatencySummary;
+    readonly after: LatencySummary;
+  };
   /** Least available replicas divided by the wanted ones, from the start of the rollout on. */
   readonly lowestAvailableShare: number | null;
   /** Time integral of the pods above the wanted number, terminating ones included. */

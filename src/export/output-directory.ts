@@ -1,4 +1,15 @@
-import { closeSync, existsSync, lstatSync, mkdirSync, mkdtempSync, openSync, readdirSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 
 /** Output could not be written, for a reason that a user can act on. */
@@ -94,7 +105,8 @@ export class OutputDirectory {
   }
 
   private checkReplaceable(): void {
-    if (!lstatSync(this.path).isDirectory()) throw new OutputError(`cannot write ${this.shown}: a file with this name is in the way`, 'EEXIST');
+    if (!lstatSync(this.path).isDirectory())
+      throw new OutputError(`cannot write ${this.shown}: a file with this name is in the way`, 'EEXIST');
     const entries = readdirSync(this.path);
     if (entries.length > 0 && !entries.includes(MARKER)) {
       throw new OutputError(`will not replace ${this.shown}: it holds files that are not an earlier output`);

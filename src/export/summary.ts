@@ -29,7 +29,8 @@ export function toJson(value: unknown): string {
   const text = JSON.stringify(
     value,
     (key, entry: unknown) => {
-      if (typeof entry === 'number' && !Number.isFinite(entry)) throw new RangeError(`${key} is ${entry}, which JSON cannot hold`);
+      if (typeof entry === 'number' && !Number.isFinite(entry))
+        throw new RangeError(`${key} is ${entry}, which JSON cannot hold`);
       return entry;
     },
     2,

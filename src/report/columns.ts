@@ -1,7 +1,9 @@
 import type { Table } from '../metrics/recorder.js';
 
 /** A column for the browser: numbers (null for "has not happened"), or texts as indices into a dictionary. */
-export type BrowserColumn = readonly (number | null)[] | { readonly dictionary: readonly string[]; readonly index: readonly number[] };
+export type BrowserColumn =
+  | readonly (number | null)[]
+  | { readonly dictionary: readonly string[]; readonly index: readonly number[] };
 
 /** A table for the browser. */
 export interface BrowserTable {

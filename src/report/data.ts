@@ -114,22 +114,21 @@ function eventsOfInterest(table: Table): Uint32Array {
 }
 
 /**
- * Node use as a grid: nodes in their order in `band`s of neighbours so that at most NODE_ROWS remain, time in HEAT_COLUMNS
- * steps. Each cell is the mean of its band, and its greatest.
+ * Node use as a grid: nodes by falling mean CPU in bands of alike ones, so that at most NODE_ROWS remain; time in
+ * HEAT_COLUMNS steps. Each cell is the mean of its band, and its greatest CPU.
  */
 function heat(table: Table, seconds: number): BrowserTable {
   const nodes = table.column('node') as readonly string[];
   const times = table.column('time') as Float64Array;
   const cpu = table.column('cpu_requested') as Float64Array;
   const memory = table.column('memory_requested') as Float64Array;
-  const order = new Map<string, number>();
-  for (const node of nodes) if (!order.has(node)) order.set(node, order.size);
-  const names = [...order.keys()];
+  const names = byFallingMean(nodes, cpu);
+  const rank = new Map(names.map((name, i) => [name, i]));
   const bandSize = Math.ceil(names.length / NODE_ROWS);
   const width = Math.max(1, seconds / HEAT_COLUMNS);
   const cells = new Map<number, { time: number; band: number; n: number; cpu: number; top: number; memory: number }>();
   for (let row = 0; row < table.length; row++) {
-    const band = Math.floor(order.get(nodes[row]!)! / bandSize);
+    const band = Math.floor(rank.get(nodes[row]!)! / bandSize);
     const column = Math.floor(times[row]! / width);
     const key = column * NODE_ROWS + band;
     let cell = cells.get(key);
@@ -139,22 +138,35 @@ function heat(table: Table, seconds: number): BrowserTable {
     cell.top = Math.max(cell.top, cpu[row]!);
     cell.memory += memory[row]!;
   }
-  const list = [...cells.values()];
-  const label = (band: number): string => {
-    const from = names[band * bandSize]!;
-    const to = names[Math.min(names.length, (band + 1) * bandSize) - 1]!;
-    return from === to ? from : `${from} to ${to}`;
-  };
-  const bands = Array.from({ length: Math.ceil(names.length / bandSize) }, (_, band) => label(band));
+  const bands: string[] = [];
+  for (let from = 0; from < names.length; from += bandSize) {
+    const size = Math.min(bandSize, names.length - from);
+    bands.push(size === 1 ? names[from]! : `${size} nodes like ${names[from]!}`);
+  }
+  const all = [...cells.values()].sort((a, b) => a.band - b.band || a.time - b.time);
   const round = (value: number): number => Number(value.toPrecision(3));
   return {
-    length: list.length,
+    length: all.length,
     columns: {
-      time: list.map((cell) => round(cell.time)),
-      node: { dictionary: bands, index: list.map((cell) => cell.band) },
-      cpu_requested: list.map((cell) => round(cell.cpu / cell.n)),
-      cpu_highest: list.map((cell) => round(cell.top)),
-      memory_requested: list.map((cell) => round(cell.memory / cell.n)),
+      time: all.map((cell) => round(cell.time)),
+      node: { dictionary: bands, index: all.map((cell) => cell.band) },
+      cpu_requested: all.map((cell) => round(cell.cpu / cell.n)),
+      cpu_highest: all.map((cell) => round(cell.top)),
+      memory_requested: all.map((cell) => round(cell.memory / cell.n)),
     },
   };
+}
+
+function byFallingMean(nodes: readonly string[], cpu: Float64Array): string[] {
+  const sums = new Map<string, { sum: number; n: number }>();
+  nodes.forEach((node, row) => {
+    const entry = sums.get(node);
+    if (entry === undefined) sums.set(node, { sum: cpu[row]!, n: 1 });
+    else {
+      entry.sum += cpu[row]!;
+      entry.n++;
+    }
+  });
+  const means = [...sums].map(([name, { sum, n }]) => ({ name, mean: sum / n }));
+  return means.sort((a, b) => b.mean - a.mean).map((entry) => entry.name);
 }

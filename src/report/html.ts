@@ -25,14 +25,14 @@ export function renderReport(results: readonly RunResult[], meta: ReportMeta): s
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="generator" content="towtank ${escape(meta.toolVersion)}">
-<title>${escape(meta.title)} - towtank</title>
+<meta name="generator" content="towtank ${escapeHtml(meta.toolVersion)}">
+<title>${escapeHtml(meta.title)} - towtank</title>
 <link rel="icon" href="data:,">
 <style>${STYLE}</style>
 </head>
 <body>
 <a class="skip" href="#main">Skip to the answer</a>
-<header class="top"><div class="brand">towtank <span>/ ${escape(meta.title)}</span></div><button type="button" id="theme" hidden>Theme</button></header>
+<header class="top"><div class="brand">towtank <span>/ ${escapeHtml(meta.title)}</span></div><button type="button" id="theme" hidden>Theme</button></header>
 <main id="main">
 ${banner(results)}
 <section aria-labelledby="comparison-title">
@@ -58,7 +58,7 @@ export function embed(value: unknown): string {
 }
 
 /** Text as HTML. */
-export function escape(text: string): string {
+export function escapeHtml(text: string): string {
   return text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;');
 }
 
@@ -77,13 +77,15 @@ function banner(results: readonly RunResult[]): string {
   const findings = [...new Set(results.flatMap((result) => result.summary.findings))];
   const single = results.length === 1 ? results[0]!.summary.verdicts : [];
   const items = [
-    ...single.map((verdict) => `<li class="${verdict.met ? 'met' : 'miss'}">${escape(describeVerdict(verdict))}</li>`),
-    ...(single.length > 0 ? [] : said.misses.map((miss) => `<li class="miss">${escape(miss)}</li>`)),
-    ...findings.map((finding) => `<li class="note">${escape(finding)}</li>`),
+    ...single.map(
+      (verdict) => `<li class="${verdict.met ? 'met' : 'miss'}">${escapeHtml(describeVerdict(verdict))}</li>`,
+    ),
+    ...(single.length > 0 ? [] : said.misses.map((miss) => `<li class="miss">${escapeHtml(miss)}</li>`)),
+    ...findings.map((finding) => `<li class="note">${escapeHtml(finding)}</li>`),
   ];
   return `<section class="verdict ${kind}" aria-label="Answer">
-${question === '' ? '' : `<p class="question">${escape(question)}</p>`}
-<h1>${escape(said.headline)}</h1>
+${question === '' ? '' : `<p class="question">${escapeHtml(question)}</p>`}
+<h1>${escapeHtml(said.headline)}</h1>
 ${items.length > 0 ? `<ul>${items.join('\n')}</ul>` : ''}
 </section>`;
 }
@@ -102,7 +104,11 @@ const GROUPS: readonly (readonly [string, readonly Measure[]])[] = [
     'Rollout',
     [
       { name: 'Duration', value: ({ summary }) => summary.metrics.rolloutDuration, text: formatSeconds, better: 'low' },
-      { name: 'Until first answer of the new version', value: ({ summary }) => summary.metrics.timeToFirstNew, text: formatSeconds },
+      {
+        name: 'Until first answer of the new version',
+        value: ({ summary }) => summary.metrics.timeToFirstNew,
+        text: formatSeconds,
+      },
       { name: 'Until half the answers', value: ({ summary }) => summary.metrics.timeToHalfNew, text: formatSeconds },
       { name: 'Until all answers', value: ({ summary }) => summary.metrics.timeToAllNew, text: formatSeconds },
     ],
@@ -121,10 +127,30 @@ const GROUPS: readonly (readonly [string, readonly Measure[]])[] = [
   [
     'Capacity',
     [
-      { name: 'Lowest available share', value: ({ summary }) => summary.metrics.lowestAvailableShare, text: formatShare, better: 'high' },
-      { name: 'Surge, pod-seconds', value: ({ summary }) => summary.metrics.surgePodSeconds, text: formatCount, better: 'low' },
-      { name: 'Missing, pod-seconds', value: ({ summary }) => summary.metrics.deficitPodSeconds, text: formatCount, better: 'low' },
-      { name: 'Pod startup p99', value: ({ summary }) => summary.metrics.podStartup.pod_startup.p99, text: formatSeconds, better: 'low' },
+      {
+        name: 'Lowest available share',
+        value: ({ summary }) => summary.metrics.lowestAvailableShare,
+        text: formatShare,
+        better: 'high',
+      },
+      {
+        name: 'Surge, pod-seconds',
+        value: ({ summary }) => summary.metrics.surgePodSeconds,
+        text: formatCount,
+        better: 'low',
+      },
+      {
+        name: 'Missing, pod-seconds',
+        value: ({ summary }) => summary.metrics.deficitPodSeconds,
+        text: formatCount,
+        better: 'low',
+      },
+      {
+        name: 'Pod startup p99',
+        value: ({ summary }) => summary.metrics.podStartup.pod_startup.p99,
+        text: formatSeconds,
+        better: 'low',
+      },
     ],
   ],
   [
@@ -132,28 +158,39 @@ const GROUPS: readonly (readonly [string, readonly Measure[]])[] = [
     [
       { name: 'API requests', value: ({ summary }) => summary.metrics.apiRequests, text: formatCount, better: 'low' },
       { name: 'API writes', value: ({ summary }) => summary.metrics.apiWrites, text: formatCount, better: 'low' },
-      { name: 'API write p99', value: ({ summary }) => summary.metrics.apiWriteLatency.p99, text: formatSeconds, better: 'low' },
-      { name: 'etcd commit p99', value: ({ summary }) => summary.metrics.etcdCommitLatency.p99, text: formatSeconds, better: 'low' },
+      {
+        name: 'API write p99',
+        value: ({ summary }) => summary.metrics.apiWriteLatency.p99,
+        text: formatSeconds,
+        better: 'low',
+      },
+      {
+        name: 'etcd commit p99',
+        value: ({ summary }) => summary.metrics.etcdCommitLatency.p99,
+        text: formatSeconds,
+        better: 'low',
+      },
     ],
   ],
 ];
 
 function latencyMeasures(window: 'before' | 'during' | 'after'): Measure[] {
   const pick = (result: RunResult): LatencySummary => result.summary.metrics.latency[window];
+  const better = window === 'before' ? {} : { better: 'low' as const };
   return [
-    { name: `Latency p50 ${window}`, value: (result) => pick(result).p50, text: formatSeconds, better: 'low' },
-    { name: `Latency p99 ${window}`, value: (result) => pick(result).p99, text: formatSeconds, better: 'low' },
+    { name: `Latency p50 ${window}`, value: (result) => pick(result).p50, text: formatSeconds, ...better },
+    { name: `Latency p99 ${window}`, value: (result) => pick(result).p99, text: formatSeconds, ...better },
   ];
 }
 
 function comparison(results: readonly RunResult[]): string {
   const width = results.length + 1;
-  const heads = results.map((result, i) => `<th scope="col">${swatch(i)}${escape(result.name)}</th>`).join('');
+  const heads = results.map((result, i) => `<th scope="col">${swatch(i)}${escapeHtml(result.name)}</th>`).join('');
   const body = GROUPS.map(([group, measures]) => {
     const rows = measures.map((measure) => measureRow(measure, results)).filter((row) => row !== '');
     return rows.length === 0 ? '' : groupRow(group, width) + rows.join('');
   }).join('');
-  return `<div class="scroll" tabindex="0" role="region" aria-label="Comparison table"><table class="compare">
+  return `<div class="scroll" tabindex="0" role="region" aria-label="Comparison table"><table class="compare" style="--runs:${results.length}">
 <thead><tr><th scope="col"><span class="visually-hidden">Measure</span></th>${heads}</tr></thead>
 <tbody>${objectiveRows(results, width)}${body}</tbody></table></div>`;
 }
@@ -174,25 +211,30 @@ function objectiveRows(results: readonly RunResult[], width: number): string {
       const verdict = result.summary.verdicts.find((entry) => entry.objective === text);
       if (verdict === undefined) return `<td>${NONE}</td>`;
       const word = verdict.met ? 'met' : 'missed';
-      const mark = `<span class="mark ${verdict.met ? 'good' : 'bad'}" role="img" aria-label="${word}">${verdict.met ? '&#10003;' : '&#10007;'}</span>`;
+      const sign = verdict.met ? '&#10003;' : '&#10007;';
+      const mark = `<span class="mark ${verdict.met ? 'good' : 'bad'}" role="img" aria-label="${word}">${sign}</span>`;
       return `<td>${mark}<span class="value">${show(formatInUnit(verdict.value, verdict.unit))}</span></td>`;
     });
-    return `<tr><th scope="row">${escape(text)}</th>${cells.join('')}</tr>\n`;
+    return `<tr><th scope="row">${escapeHtml(text)}</th>${cells.join('')}</tr>\n`;
   });
   return groupRow('Objectives', width) + rows.join('');
 }
+
+/** A row whose values differ by less than this part of the greatest gets no bars and no winner. */
+const TELLING = 0.02;
 
 function measureRow(measure: Measure, results: readonly RunResult[]): string {
   const values = results.map(measure.value);
   const known = values.filter((value): value is number => value !== null);
   if (known.length === 0) return '';
   const highest = Math.max(...known);
-  const best = measure.better === 'low' ? Math.min(...known) : measure.better === 'high' ? highest : Number.NaN;
-  const telling = known.some((value) => value !== best) && results.length > 1;
+  const least = Math.min(...known);
+  const best = measure.better === 'low' ? least : measure.better === 'high' ? highest : Number.NaN;
+  const telling = highest - least > TELLING * highest;
   const cells = values.map((value) => {
     const text = `<span class="value">${show(measure.text(value))}</span>`;
     const share = value === null || highest <= 0 ? 0 : Math.max(0, (value / highest) * 100);
-    const bar = results.length > 1 ? `<span class="bar" aria-hidden="true"><i style="width:${share.toFixed(1)}%"></i></span>` : '';
+    const bar = telling ? `<span class="bar" aria-hidden="true"><i style="width:${share.toFixed(1)}%"></i></span>` : '';
     return `<td${telling && value === best ? ' class="best"' : ''}>${text}${bar}</td>`;
   });
   return `<tr><th scope="row">${measure.name}</th>${cells.join('')}</tr>\n`;
@@ -200,7 +242,7 @@ function measureRow(measure: Measure, results: readonly RunResult[]): string {
 
 /** A formatted quantity as HTML. */
 function show(text: string): string {
-  return escape(text.replace(/(\d) us$/, '$1 µs'));
+  return escapeHtml(text.replace(/(\d) us$/, '$1 µs'));
 }
 
 function footer(results: readonly RunResult[], meta: ReportMeta): string {
@@ -210,8 +252,13 @@ function footer(results: readonly RunResult[], meta: ReportMeta): string {
     ['Kubernetes', first?.kubernetesVersion ?? NONE],
     ['Seed', first?.seed ?? NONE],
     ['Scenario hash', meta.scenarioHash ?? NONE],
-    ...results.map(({ name, summary }) => [`Trace of ${name}`, `${summary.traceHash} (${formatCount(summary.events)} events)`] as const),
+    ...results.map(
+      ({ name, summary }) =>
+        [`Trace of ${name}`, `${summary.traceHash} (${formatCount(summary.events)} events)`] as const,
+    ),
   ];
-  const rows = facts.filter(([, value]) => value !== NONE).map(([name, value]) => `<dt>${escape(name)}</dt><dd>${escape(value)}</dd>`);
+  const rows = facts
+    .filter(([, value]) => value !== NONE)
+    .map(([name, value]) => `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd>`);
   return `<footer><dl>${rows.join('\n')}</dl></footer>`;
 }

@@ -37,7 +37,7 @@ a { color: var(--accent); }
 h2 { font-size: 21px; line-height: 1.25; letter-spacing: -0.01em; margin: 44px 0 4px; }
 h3 { font-size: 15px; margin: 0; }
 p { margin: 0; }
-.lead { color: var(--soft); margin: 0 0 16px; max-width: 75ch; }
+.lead { color: var(--soft); margin: 0 0 16px; max-width: 100ch; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; border-radius: 4px; }
 .skip { position: absolute; left: -999px; }
 .skip:focus { left: 8px; top: 8px; background: var(--surface); padding: 8px 12px; z-index: 9; }
@@ -64,9 +64,11 @@ button:hover { background: var(--raised); }
 
 .scroll { overflow-x: auto; background: var(--surface); border: 1px solid var(--line); border-radius: 12px; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-.compare th, .compare td { padding: 8px 16px; text-align: right; vertical-align: top; border-top: 1px solid var(--line); white-space: nowrap; }
+.compare { table-layout: fixed; }
+.compare th, .compare td { padding: 6px 18px; text-align: right; vertical-align: top; border-top: 1px solid var(--line); white-space: nowrap; }
 .compare thead th { border-top: 0; font-size: 15px; vertical-align: bottom; padding-top: 14px; padding-bottom: 10px; }
-.compare th:first-child { text-align: left; font-weight: 400; position: sticky; left: 0; background: var(--surface); z-index: 1; white-space: normal; min-width: 132px; }
+.compare th:first-child { text-align: left; font-weight: 400; white-space: normal; }
+.compare thead th:first-child { width: 26%; }
 .compare tr.group th { font-size: 12px; letter-spacing: 0.05em; text-transform: uppercase; color: var(--soft); padding-top: 18px; padding-bottom: 6px; border-top: 0; font-weight: 600; }
 .compare tr.group + tr th, .compare tr.group + tr td { border-top-color: var(--soft); }
 .swatch { display: inline-block; width: 11px; height: 11px; border-radius: 3px; margin-right: 7px; }
@@ -80,10 +82,10 @@ td .unit { color: var(--soft); }
 .grid { display: grid; gap: 16px; grid-template-columns: repeat(2, minmax(0, 1fr)); }
 .grid .wide { grid-column: 1 / -1; }
 figure { margin: 0; background: var(--surface); border: 1px solid var(--line); border-radius: 12px; padding: 16px 18px 12px; min-width: 0; position: relative; }
-figcaption { display: flex; flex-wrap: wrap; gap: 4px 12px; align-items: baseline; justify-content: space-between; margin-bottom: 6px; }
+figcaption { display: flex; gap: 4px 12px; align-items: baseline; justify-content: space-between; margin-bottom: 6px; }
 figcaption .what { min-width: 0; }
 figcaption small { display: block; color: var(--soft); font-size: 13px; line-height: 1.35; }
-figcaption .tools { display: flex; gap: 6px; align-items: center; }
+figcaption .tools { display: flex; flex: none; gap: 2px; align-items: center; margin-right: -6px; }
 figcaption .tools button { font-size: 12px; padding: 2px 8px; color: var(--soft); border-color: transparent; background: transparent; text-decoration: underline; text-underline-offset: 3px; text-decoration-color: var(--line); }
 figcaption .tools button:hover { color: var(--text); background: var(--raised); }
 .legend { display: flex; flex-wrap: wrap; gap: 2px 14px; font-size: 13px; color: var(--soft); margin-bottom: 4px; }
@@ -117,6 +119,7 @@ figcaption .tools button:hover { color: var(--text); background: var(--raised); 
 .rows { font-size: 13.5px; }
 .rows th, .rows td { text-align: left; padding: 5px 12px; border-top: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; }
 .rows th { color: var(--soft); font-weight: 600; border-top: 0; white-space: nowrap; position: sticky; top: 0; background: var(--surface); }
+.rows td.word { white-space: nowrap; }
 .rows td.number, .rows th.number { text-align: right; white-space: nowrap; }
 .rows tr.warning td { background: var(--note-soft); }
 .window { max-height: 420px; overflow: auto; border: 1px solid var(--line); border-radius: 8px; }
@@ -134,8 +137,19 @@ footer dd { margin: 0; }
   .verdict { padding: 18px 16px; border-left-width: 5px; }
   .grid { grid-template-columns: minmax(0, 1fr); gap: 12px; }
   figure { padding: 14px 12px 10px; }
-  .compare th, .compare td { padding: 7px 10px; }
-  .compare th:first-child { min-width: 104px; max-width: 120px; font-size: 13.5px; }
+  .compare, .compare tbody, .compare thead { display: block; }
+  .compare tr { display: grid; grid-template-columns: repeat(var(--runs), minmax(76px, 1fr)); border-top: 1px solid var(--line); padding: 5px 4px; }
+  .compare thead tr { border-top: 0; }
+  .compare tr.group { padding-bottom: 0; }
+  .compare th:first-child { grid-column: 1 / -1; color: var(--soft); font-size: 13px; width: auto; }
+  .compare thead th:first-child { display: none; }
+  .compare thead th { font-size: 13px; white-space: normal; }
+  .compare th, .compare td, .compare tr.group th, .compare tr.group + tr td { padding: 1px 8px 2px; border: 0; }
+  .rows.events tr { display: grid; grid-template-columns: max-content 1fr max-content; gap: 0 10px; border-top: 1px solid var(--line); padding: 6px 10px; }
+  .rows.events td { border: 0; padding: 0; }
+  .rows.events td.wide { grid-column: 1 / -1; }
+  .rows.events thead, .rows.events td:last-child { display: none; }
+  .rows td, .rows th { padding: 5px 8px; }
   h2 { margin-top: 34px; }
   .steps li { grid-template-columns: 52px 76px 1fr; gap: 8px; }
 }

@@ -19,8 +19,17 @@ export function renderComparison(results: readonly RunResult[], options: Termina
   const table = new Table({
     ...plainStyle(pen),
     head: [
-      'strategy', 'duration', 'errors', 'error\nshare', 'p50/p99 ms\nbefore', 'p50/p99 ms\nduring', 'p50/p99 ms\nafter',
-      'lowest\navailable', 'surge\npod-seconds', 'API\nwrites', 'verdict',
+      'strategy',
+      'duration',
+      'errors',
+      'error\nshare',
+      'p50/p99 ms\nbefore',
+      'p50/p99 ms\nduring',
+      'p50/p99 ms\nafter',
+      'lowest\navailable',
+      'surge\npod-seconds',
+      'API\nwrites',
+      'verdict',
     ].map((content) => ({ content, vAlign: 'bottom' })) as unknown as string[],
     colAligns: ['left', 'right', 'right', 'right', 'right', 'right', 'right', 'right', 'right', 'right', 'left'],
   });
@@ -125,9 +134,21 @@ function plainStyle(pen: Pen): Table.TableConstructorOptions {
   const { rule } = pen;
   return {
     chars: {
-      top: '', 'top-mid': '', 'top-left': '', 'top-right': '',
-      bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '',
-      left: '', 'left-mid': '', right: '', 'right-mid': '', middle: '  ', mid: rule, 'mid-mid': rule + rule,
+      top: '',
+      'top-mid': '',
+      'top-left': '',
+      'top-right': '',
+      bottom: '',
+      'bottom-mid': '',
+      'bottom-left': '',
+      'bottom-right': '',
+      left: '',
+      'left-mid': '',
+      right: '',
+      'right-mid': '',
+      middle: '  ',
+      mid: rule,
+      'mid-mid': rule + rule,
     },
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0, compact: true },
   };

@@ -37,7 +37,7 @@ test('Student quantiles against the published table', () => {
 test('normal quantiles against AS 241 check values', () => {
   near(normalQuantile(0.25), -0.6744897501960817, 1e-15);
   near(normalQuantile(0.001), -3.090232306167814, 1e-15);
-  near(normalQuantile(1e-20), -9.262340089798408, 1e-15);
+  near(normalQuantile(1e-20), -9.262340089798409, 1e-15);
   near(normalQuantile(0.975), 1.959963984540054, 1e-15);
 });
 

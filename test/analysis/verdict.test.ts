@@ -10,7 +10,12 @@ function objective(text: string, fields: Omit<Objective, 'text' | 'position'>): 
 }
 
 test('objectives are judged in their own unit', () => {
-  const measured = metrics({ errorShare: 0.0004, rolloutDuration: 95, lowestAvailableShare: 0.9, surgePodSeconds: 400 });
+  const measured = metrics({
+    errorShare: 0.0004,
+    rolloutDuration: 95,
+    lowestAvailableShare: 0.9,
+    surgePodSeconds: 400,
+  });
   const verdicts = judge(
     [
       objective('errors < 0.1%', { metric: 'errors', comparison: '<', limit: 0.001 }),
@@ -48,7 +53,10 @@ test('a quantity the run does not give misses its objective', () => {
 test('official service levels, only where something was measured', () => {
   const startup = metrics({}).podStartup;
   const none = summarizeLatency([]);
-  const levels = serviceLevels({ single: summarizeLatency([0.2, 1.5]), list: none }, { ...startup, pod_startup: summarizeLatency([4]) });
+  const levels = serviceLevels(
+    { single: summarizeLatency([0.2, 1.5]), list: none },
+    { ...startup, pod_startup: summarizeLatency([4]) },
+  );
   assert.deepEqual(
     levels.map((level) => [level.metric, level.met]),
     [

@@ -25,6 +25,7 @@ export function metrics(overrides: Partial<RunMetrics>): RunMetrics {
     apiWrites: 0,
     apiWriteLatency: NO_LATENCY,
     etcdCommitLatency: NO_LATENCY,
+    schedulingDuration: NO_LATENCY,
     podsCreated: 0,
     podStartup: {
       create_to_schedule: NO_LATENCY,
@@ -122,7 +123,10 @@ function sampleResult(shape: Shape): RunResult {
     recordReplicas(recorder, second, [oldPods, oldReady, newPods, newReady], t >= 0);
     const arrivals = Math.round(500 + (random.next() - 0.5) * 60);
     const share = ready === 0 ? 0 : newReady / ready;
-    for (const [version, part] of [['v0.10.3', 1 - share], ['v0.11.0', share]] as const) {
+    for (const [version, part] of [
+      ['v0.10.3', 1 - share],
+      ['v0.11.0', share],
+    ] as const) {
       const count = Math.round(arrivals * part);
       if (count === 0) continue;
       const load = 20 / Math.max(1, ready);
@@ -130,9 +134,17 @@ function sampleResult(shape: Shape): RunResult {
       const p50 = 0.021 * load * (1 + 0.1 * random.next()) * (version === 'v0.11.0' ? 1.2 : 1);
       const p99 = p50 * 5.2 * (1 + 0.25 * random.next());
       const none = ready === 0;
-      recorder.table(tables.REQUESTS_BY_SECOND).append([
-        second, 'default/frontend', none ? '' : version, count, failed, none ? Number.NaN : p50, none ? Number.NaN : p99,
-      ]);
+      recorder
+        .table(tables.REQUESTS_BY_SECOND)
+        .append([
+          second,
+          'default/frontend',
+          none ? '' : version,
+          count,
+          failed,
+          none ? Number.NaN : p50,
+          none ? Number.NaN : p99,
+        ]);
       if (failed > 0) {
         const cause = none ? 'no-endpoint' : 'application';
         causes[cause] = (causes[cause] ?? 0) + failed;
@@ -154,7 +166,14 @@ function sampleResult(shape: Shape): RunResult {
     verdict('latency p99 < 250ms', 'latency', during.p99 ?? 0, 0.25, 'seconds'),
     verdict('rollout duration < 8m', 'rolloutDuration', shape.duration, 480, 'seconds'),
   ];
-  const spread = (p50: number): LatencySummary => ({ count: 900, mean: p50 * 1.2, p50, p90: p50 * 2, p99: p50 * 4, max: p50 * 9 });
+  const spread = (p50: number): LatencySummary => ({
+    count: 900,
+    mean: p50 * 1.2,
+    p50,
+    p90: p50 * 2,
+    p99: p50 * 4,
+    max: p50 * 9,
+  });
   return {
     name: shape.name,
     tables: recorder.tables,
@@ -231,11 +250,21 @@ function recordControlPlane(recorder: Recorder, second: number, busy: boolean, r
     const leads = member === (second < 150 ? 0 : 1);
     const fsync = 0.0018 * (1 + 0.3 * random.next());
     etcd.append([
-      second, `etcd-${member}`, leads ? 1 : 0, second < 150 ? 2 : 3, leads ? 120 + (busy ? 28 : 0) : 0,
-      leads ? fsync * 1.7 : Number.NaN, leads ? fsync * 5 : Number.NaN, fsync, fsync * 3, 41_000_000 + second * 9000,
+      second,
+      `etcd-${member}`,
+      leads ? 1 : 0,
+      second < 150 ? 2 : 3,
+      leads ? 120 + (busy ? 28 : 0) : 0,
+      leads ? fsync * 1.7 : Number.NaN,
+      leads ? fsync * 5 : Number.NaN,
+      fsync,
+      fsync * 3,
+      41_000_000 + second * 9000,
     ]);
   }
-  recorder.table(tables.SCHEDULER_BY_SECOND).append([second, busy ? Math.round(random.next() * 3) : 0, 0, second > 90 ? 2 : 0, 0]);
+  recorder
+    .table(tables.SCHEDULER_BY_SECOND)
+    .append([second, busy ? Math.round(random.next() * 3) : 0, 0, second > 90 ? 2 : 0, 0]);
 }
 
 function recordPods(recorder: Recorder, shape: Shape, start: number, random: Stream): void {
@@ -244,8 +273,21 @@ function recordPods(recorder: Recorder, shape: Shape, start: number, random: Str
   for (let i = 0; i < N; i++) {
     const gone = start + (shape.duration * (i + 1)) / N;
     table.append([
-      'default', `frontend-6c9d7f-old${i}`, 'ReplicaSet/frontend-6c9d7f', 'v0.10.3', `node-${(i * 37) % 200}`,
-      Number.NaN, Number.NaN, Number.NaN, Number.NaN, Number.NaN, 0, 0, gone, gone + 2.5 + random.next(), 0,
+      'default',
+      `frontend-6c9d7f-old${i}`,
+      'ReplicaSet/frontend-6c9d7f',
+      'v0.10.3',
+      `node-${(i * 37) % 200}`,
+      Number.NaN,
+      Number.NaN,
+      Number.NaN,
+      Number.NaN,
+      Number.NaN,
+      0,
+      0,
+      gone,
+      gone + 2.5 + random.next(),
+      0,
     ]);
   }
   for (let i = 0; i < N; i++) {
@@ -257,13 +299,34 @@ function recordPods(recorder: Recorder, shape: Shape, start: number, random: Str
     const ready = started + 3 + 2 * random.next();
     const node = `node-${(i * 53) % 200}`;
     table.append([
-      'default', `frontend-84b5cc-new${i}`, 'ReplicaSet/frontend-84b5cc', 'v0.11.0', node,
-      created, scheduled, sandboxed, pulled, started, ready, started + 0.3, Number.NaN, Number.NaN, i === 7 ? 1 : 0,
+      'default',
+      `frontend-84b5cc-new${i}`,
+      'ReplicaSet/frontend-84b5cc',
+      'v0.11.0',
+      node,
+      created,
+      scheduled,
+      sandboxed,
+      pulled,
+      started,
+      ready,
+      started + 0.3,
+      Number.NaN,
+      Number.NaN,
+      i === 7 ? 1 : 0,
     ]);
     attempts.append([scheduled, `default/frontend-84b5cc-new${i}`, 'scheduled', node, 1, 0.004, 0.0009, 100, 97, '']);
   }
   attempts.append([
-    95, 'default/batch-0', 'unschedulable', '', 1, 0.003, 0.012, 1000, 0,
+    95,
+    'default/batch-0',
+    'unschedulable',
+    '',
+    1,
+    0.003,
+    0.012,
+    1000,
+    0,
     '0/1000 nodes are available: 1000 Insufficient memory. preemption: 0/1000 nodes are available: 1000 No preemption victims found for incoming pod.',
   ]);
 }
@@ -272,7 +335,12 @@ function recordNarrative(recorder: Recorder, shape: Shape, start: number): void 
   const rollout = recorder.table(tables.ROLLOUT);
   rollout.append([start, 'start', `set image of default/frontend to v0.11.0 (${shape.name})`]);
   if (shape.name === 'canary') {
-    for (const [at, weight] of [[6, 5], [36, 25], [70, 50], [100, 100]] as const) {
+    for (const [at, weight] of [
+      [6, 5],
+      [36, 25],
+      [70, 50],
+      [100, 100],
+    ] as const) {
       rollout.append([start + at, 'step', `weight ${weight}%`]);
     }
   }
@@ -281,14 +349,32 @@ function recordNarrative(recorder: Recorder, shape: Shape, start: number): void 
   const events = recorder.table(tables.EVENTS);
   for (let i = 0; i < 8; i++) {
     events.append([
-      start + i * 3, 'Normal', 'ScalingReplicaSet', 'Deployment/default/frontend',
-      `Scaled up replica set frontend-84b5cc from ${i * 2} to ${i * 2 + 2}`, 1,
+      start + i * 3,
+      'Normal',
+      'ScalingReplicaSet',
+      'Deployment/default/frontend',
+      `Scaled up replica set frontend-84b5cc from ${i * 2} to ${i * 2 + 2}`,
+      1,
     ]);
   }
   for (let i = 0; i < 20; i++) {
-    events.append([start + i, 'Normal', 'Scheduled', `Pod/default/frontend-84b5cc-new${i}`, `Successfully assigned default/frontend-84b5cc-new${i} to node-${(i * 53) % 200}`, 1]);
+    events.append([
+      start + i,
+      'Normal',
+      'Scheduled',
+      `Pod/default/frontend-84b5cc-new${i}`,
+      `Successfully assigned default/frontend-84b5cc-new${i} to node-${(i * 53) % 200}`,
+      1,
+    ]);
   }
-  events.append([95, 'Warning', 'FailedScheduling', 'Pod/default/batch-0', '0/1000 nodes are available: 1000 Insufficient memory. <script>alert(1)</script>', 3]);
+  events.append([
+    95,
+    'Warning',
+    'FailedScheduling',
+    'Pod/default/batch-0',
+    '0/1000 nodes are available: 1000 Insufficient memory. <script>alert(1)</script>',
+    3,
+  ]);
 }
 
 function recordNodes(recorder: Recorder, random: Stream): void {
@@ -298,7 +384,13 @@ function recordNodes(recorder: Recorder, random: Stream): void {
   for (let t = 0; t <= 300; t += 15) {
     for (let i = 0; i < 200; i++) {
       const base = ((i * 7919) % 83) / 100;
-      usage.append([t, `node-${i}`, Math.round(base * 30), Math.min(1, base + 0.05 * random.next() + (t > 60 && t < 120 ? 0.1 : 0)), base * 0.8]);
+      usage.append([
+        t,
+        `node-${i}`,
+        Math.round(base * 30),
+        Math.min(1, base + 0.05 * random.next() + (t > 60 && t < 120 ? 0.1 : 0)),
+        base * 0.8,
+      ]);
     }
   }
 }

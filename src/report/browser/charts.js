@@ -6,6 +6,9 @@ export { Plot };
 
 /** Colours by role; the page's style gives them a value for light and dark. */
 export const strategyColor = (i) => `var(--s${i % 7})`;
+/** Colours of series that are not strategies; the alarming one comes late. */
+const SERIES = ['s1', 's2', 's3', 's5', 's4', 's0', 's6'];
+export const seriesColor = (i) => `var(--${SERIES[i % 7]})`;
 export const versionColor = (i) => `var(--v${Math.min(i, 3)})`;
 export const versionSoft = (i) => `var(--v${Math.min(i, 3)}-soft)`;
 
@@ -22,8 +25,10 @@ export function clock(time) {
 }
 
 /** Round steps for a time axis: at most `most` of them. */
-function timeTicks(end, most) {
-  const step = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400].find((s) => end / s <= most) ?? end;
+export function timeTicks(end, most) {
+  const step =
+    [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400].find((s) => end / s <= most) ??
+    end;
   const ticks = [];
   for (let t = 0; t <= end; t += step) ticks.push(t);
   return ticks;
@@ -33,8 +38,7 @@ function timeTicks(end, most) {
  * A plot over simulated time. `points` are objects with `time`; hovering or the arrow keys show `describe(point)`.
  * `window` shades the rollout, `rules` marks instants.
  */
-export function timePlot({ width, height = 220, end, y = {}, marks, points, describe, window, rules = [], ...options }) {
-  const top = options.x === undefined;
+export function timePlot({ width, height = 220, end, y = {}, marks, points, describe, window, rules = [] }) {
   return Plot.plot({
     width,
     height,
@@ -42,37 +46,97 @@ export function timePlot({ width, height = 220, end, y = {}, marks, points, desc
     marginRight: 12,
     marginTop: 14,
     marginBottom: 26,
-    x: { domain: [0, end], ticks: timeTicks(end, Math.max(3, Math.floor(width / 80))), tickFormat: clock, label: null, ...options.x },
-    y: { nice: true, zero: true, label: null, ticks: Math.max(3, Math.floor(height / 45)), tickFormat: count, ...y, marginLeft: undefined },
+    x: timeAxis(width, 0, end),
+    y: {
+      nice: true,
+      zero: true,
+      label: null,
+      ticks: Math.max(3, Math.floor(height / 45)),
+      tickFormat: count,
+      ...y,
+      marginLeft: undefined,
+    },
     marks: [
-      window ? Plot.rectX([window], { x1: (d) => d[0], x2: (d) => d[1], fill: 'var(--shade)', fillOpacity: 0.07 }) : null,
+      window
+        ? Plot.rectX([window], { x1: (d) => d[0], x2: (d) => d[1], fill: 'var(--shade)', fillOpacity: 0.07 })
+        : null,
       Plot.gridY({ stroke: 'var(--grid)', strokeOpacity: 0.1, ticks: Math.max(3, Math.floor(height / 45)) }),
       ...marks,
-      rules.length > 0 ? Plot.ruleX(rules, { x: 'time', stroke: 'var(--grid)', strokeOpacity: 0.45, strokeDasharray: '2,3' }) : null,
+      rules.length > 0
+        ? Plot.ruleX(rules, { x: 'time', stroke: 'var(--grid)', strokeOpacity: 0.45, strokeDasharray: '2,3' })
+        : null,
       Plot.ruleY([0], { stroke: 'var(--grid)', strokeOpacity: 0.35 }),
-      points && top ? Plot.ruleX(points, Plot.pointerX({ x: 'time', stroke: 'var(--grid)', strokeOpacity: 0.5, maxRadius: 300 })) : null,
       points
-        ? Plot.tip(points, Plot.pointerX({ x: 'time', frameAnchor: 'top', title: (d) => `${clock(d.time)}\n${describe(d)}`, maxRadius: 300, textPadding: 9 }))
+        ? Plot.ruleX(points, Plot.pointerX({ x: 'time', stroke: 'var(--grid)', strokeOpacity: 0.5, maxRadius: 300 }))
+        : null,
+      points
+        ? Plot.tip(
+            points,
+            Plot.pointerX({
+              x: 'time',
+              frameAnchor: 'top',
+              title: (d) => `${clock(d.time)}\n${describe(d)}`,
+              maxRadius: 300,
+              textPadding: 9,
+            }),
+          )
         : null,
     ],
   });
 }
 
 /** Options of an axis of durations; the plot's values are seconds. */
-export const durationAxis = { tickFormat: seconds, marginLeft: 62 };
+export const durationAxis = { tickFormat: (value) => seconds(value).replace(/\.0+ /, ' '), marginLeft: 58 };
+
+/** A horizontal axis of simulated time. */
+export function timeAxis(width, from, to) {
+  return {
+    domain: [from, to],
+    tickFormat: clock,
+    label: null,
+    ticks: timeTicks(to, Math.max(3, Math.floor(((width / 80) * to) / (to - from)))).filter((t) => t >= from),
+  };
+}
+
+/** The same points with the last one held until the end, for series drawn as steps. */
+export function held(points, end) {
+  const last = points.at(-1);
+  return last === undefined || last.time >= end ? points : [...points, { ...last, time: end }];
+}
 
 /**
  * A figure: caption, legend, plot, downloads. `draw(width)` returns an SVG or HTML element; it is called again when the width
  * changes. `data()` returns the rows behind it. `label` is read out for those who do not see it.
  */
 export function figure({ title, note, label, legend, draw, data, wide = false, controls, times }) {
-  const plot = h('div', { class: 'plot', role: 'img', tabindex: times ? '0' : undefined, 'aria-label': `${title}. ${label ?? note ?? ''}` });
+  const plot = h('div', {
+    class: 'plot',
+    role: 'img',
+    tabindex: times ? '0' : undefined,
+    'aria-label': `${title}. ${label ?? note ?? ''}`,
+  });
   const live = h('div', { class: 'visually-hidden', 'aria-live': 'polite' });
   const tools = h(
     'div',
     { class: 'tools' },
-    h('button', { type: 'button', title: `Data of this figure as CSV`, click: () => download(`${slug(title)}.csv`, 'text/csv', toCsv(data())) }, 'CSV'),
-    h('button', { type: 'button', title: `This figure as SVG`, click: () => download(`${slug(title)}.svg`, 'image/svg+xml', standalone(plot)) }, 'SVG'),
+    h(
+      'button',
+      {
+        type: 'button',
+        title: `Data of this figure as CSV`,
+        click: () => download(`${slug(title)}.csv`, 'text/csv', toCsv(data())),
+      },
+      'CSV',
+    ),
+    h(
+      'button',
+      {
+        type: 'button',
+        title: `This figure as SVG`,
+        click: () => download(`${slug(title)}.svg`, 'image/svg+xml', standalone(plot)),
+      },
+      'SVG',
+    ),
   );
   const element = h(
     'figure',
@@ -118,7 +182,9 @@ function walkWithKeys(plot, live, times) {
       }),
     );
     requestAnimationFrame(() => {
-      live.textContent = [...plot.querySelectorAll('[aria-label="tip"] text tspan, [aria-label="tip"] text title')].map((t) => t.textContent).join(', ');
+      live.textContent = [...plot.querySelectorAll('[aria-label="tip"] text tspan, [aria-label="tip"] text title')]
+        .map((t) => t.textContent)
+        .join(', ');
     });
   });
 }
@@ -136,6 +202,9 @@ function standalone(plot) {
   const copy = svg.cloneNode(true);
   const style = getComputedStyle(document.documentElement);
   copy.setAttribute('xmlns', 'http://www.w3.org/2000/svg');
-  copy.setAttribute('style', `color:${style.getPropertyValue('--text')};background:${style.getPropertyValue('--surface')};font:11.5px system-ui,sans-serif`);
+  copy.setAttribute(
+    'style',
+    `color:${style.getPropertyValue('--text')};background:${style.getPropertyValue('--surface')};font:11.5px system-ui,sans-serif`,
+  );
   return copy.outerHTML.replace(/var\((--[a-z0-9-]+)\)/g, (all, name) => style.getPropertyValue(name).trim() || all);
 }

@@ -1,18 +1,40 @@
-import { clock, count, durationAxis, figure, key, Plot, seconds, strategyColor, timePlot } from './charts.js';
+import {
+  clock,
+  count,
+  durationAxis,
+  figure,
+  held,
+  key,
+  Plot,
+  seconds,
+  seriesColor,
+  timeAxis,
+  timePlot,
+} from './charts.js';
 import { h } from './dom.js';
 import { distinct, grid, maxByTime, rolloutWindow, rowsOf } from './series.js';
 import { range, rate } from './together.js';
 
 /** Figures about API servers, etcd and the scheduler. */
 export function controlPlane(run) {
-  return [apiRate(run), apiLatency(run), apiTotals(run), raft(run), etcdLatency(run), schedulerQueues(run), schedulerAttempts(run)].filter(Boolean);
+  return [
+    apiRate(run),
+    apiLatency(run),
+    apiTotals(run),
+    raft(run),
+    etcdLatency(run),
+    schedulerQueues(run),
+    schedulerAttempts(run),
+  ].filter(Boolean);
 }
 
 /** A stacked or plain set of series over time with a common tip. */
 function seriesFigure(run, { title, note, names, series, stacked, format = count, axis = {}, wide, unit = '' }) {
   const at = series.map((points) => new Map(points.map((p) => [p.time, p.value])));
-  const all = series.flatMap((points, i) => points.map((p) => ({ ...p, name: names[i] })));
-  const colors = new Map(names.map((name, i) => [name, strategyColor(i)]));
+  const all = series.flatMap((points, i) =>
+    held(points, run.summary.simulatedSeconds).map((p) => ({ ...p, name: names[i] })),
+  );
+  const colors = new Map(names.map((name, i) => [name, seriesColor(i)]));
   return figure({
     title,
     note,
@@ -20,7 +42,11 @@ function seriesFigure(run, { title, note, names, series, stacked, format = count
     label: names.map((name, i) => `${name}: ${range(series[i], format)}`).join('; '),
     legend: names.map((name) => key(name, colors.get(name), stacked ? 'swatch' : 'stroke')),
     times: grid(run),
-    data: () => grid(run).map((time) => ({ time, ...Object.fromEntries(names.map((name, i) => [name, at[i].get(time) ?? null])) })),
+    data: () =>
+      grid(run).map((time) => ({
+        time,
+        ...Object.fromEntries(names.map((name, i) => [name, at[i].get(time) ?? null])),
+      })),
     draw: (width) =>
       timePlot({
         width,
@@ -28,10 +54,25 @@ function seriesFigure(run, { title, note, names, series, stacked, format = count
         y: axis,
         window: rolloutWindow(run),
         points: grid(run).map((time) => ({ time })),
-        describe: (d) => names.map((name, i) => [name, at[i].get(d.time)]).filter(([, value]) => value !== null && value !== undefined).map(([name, value]) => `${name}  ${format(value)}${unit}`).join('\n'),
+        describe: (d) =>
+          names
+            .map((name, i) => [name, at[i].get(d.time)])
+            .filter(([, value]) => value !== null && value !== undefined)
+            .map(([name, value]) => `${name}  ${format(value)}${unit}`)
+            .join('\n'),
         marks: stacked
-          ? [Plot.areaY(all, Plot.stackY({ order: names }, { x: 'time', y: 'value', z: 'name', fill: (d) => colors.get(d.name), curve: 'step-after' }))]
-          : series.map((points, i) => Plot.lineY(points, { x: 'time', y: 'value', stroke: strategyColor(i), strokeWidth: 1.6 })),
+          ? [
+              Plot.areaY(
+                all,
+                Plot.stackY(
+                  { order: names },
+                  { x: 'time', y: 'value', z: 'name', fill: (d) => colors.get(d.name), curve: 'step-after' },
+                ),
+              ),
+            ]
+          : series.map((points, i) =>
+              Plot.lineY(points, { x: 'time', y: 'value', stroke: seriesColor(i), strokeWidth: 1.6 }),
+            ),
       }),
   });
 }
@@ -44,7 +85,13 @@ function apiRate(run) {
     title: 'API requests',
     note: 'at the kube-apiservers a second, by verb',
     names: verbs,
-    series: verbs.map((verb) => rate(run, rows.filter((row) => row.verb === verb), (row) => row.requests)),
+    series: verbs.map((verb) =>
+      rate(
+        run,
+        rows.filter((row) => row.verb === verb),
+        (row) => row.requests,
+      ),
+    ),
     stacked: true,
     unit: '/s',
   });
@@ -58,7 +105,13 @@ function apiLatency(run) {
     title: 'API latency p99',
     note: 'at the kube-apiservers, slowest kind of request of each verb',
     names: verbs,
-    series: verbs.map((verb) => maxByTime(run, rows.filter((row) => row.verb === verb), (row) => row.p99)),
+    series: verbs.map((verb) =>
+      maxByTime(
+        run,
+        rows.filter((row) => row.verb === verb),
+        (row) => row.p99,
+      ),
+    ),
     format: seconds,
     axis: durationAxis,
   });
@@ -72,10 +125,19 @@ function apiTotals(run) {
     h(
       'tr',
       {},
-      h('td', {}, entry.verb),
-      h('td', {}, entry.resource),
+      h('td', { class: 'word' }, entry.verb),
+      h('td', { class: 'word' }, entry.resource),
       h('td', { class: 'number' }, String(entry.code)),
-      h('td', { class: 'number' }, count(entry.requests), h('span', { class: 'bar', 'aria-hidden': 'true' }, h('i', { style: `width:${(100 * entry.requests) / most}%` }))),
+      h(
+        'td',
+        { class: 'number' },
+        count(entry.requests),
+        h(
+          'span',
+          { class: 'bar', 'aria-hidden': 'true' },
+          h('i', { style: `width:${(100 * entry.requests) / most}%` }),
+        ),
+      ),
       h('td', { class: 'number' }, seconds(entry.mean)),
       h('td', { class: 'number' }, seconds(entry.p99)),
     );
@@ -88,11 +150,20 @@ function apiTotals(run) {
     draw: () =>
       h(
         'div',
-        { class: 'window', tabindex: '0', style: 'max-height:300px' },
+        { class: 'window', tabindex: '0', style: 'max-height:420px' },
         h(
           'table',
           { class: 'rows' },
-          h('thead', {}, h('tr', {}, ['Verb', 'Resource'].map((n) => h('th', { scope: 'col' }, n)), ['Code', 'Requests', 'Mean', 'p99'].map((n) => h('th', { scope: 'col', class: 'number' }, n)))),
+          h(
+            'thead',
+            {},
+            h(
+              'tr',
+              {},
+              ['Verb', 'Resource'].map((n) => h('th', { scope: 'col' }, n)),
+              ['Code', 'Requests', 'Mean', 'p99'].map((n) => h('th', { scope: 'col', class: 'number' }, n)),
+            ),
+          ),
           h('tbody', {}, rows.slice(0, 100).map(row)),
         ),
       ),
@@ -104,12 +175,19 @@ function raft(run) {
   const rows = rowsOf(run, 'etcd_by_second');
   if (rows.length === 0) return null;
   const members = distinct(rows, 'member').sort();
-  const reigns = members.flatMap((member) => spans(rows.filter((row) => row.member === member), run));
+  const reigns = members.flatMap((member) =>
+    spans(
+      rows.filter((row) => row.member === member),
+      run,
+    ),
+  );
   const leaders = reigns.filter((span) => span.leader === 1);
   return figure({
     title: 'Raft terms and leaders',
     note: 'a bar while a member leads, with the term; pale while it follows; a gap while it is down',
-    label: leaders.map((span) => `${span.member} leads term ${span.term} from ${clock(span.from)} to ${clock(span.to)}`).join('; '),
+    label: leaders
+      .map((span) => `${span.member} leads term ${span.term} from ${clock(span.from)} to ${clock(span.to)}`)
+      .join('; '),
     data: () => reigns,
     draw: (width) =>
       Plot.plot({
@@ -118,18 +196,38 @@ function raft(run) {
         marginLeft: 64,
         marginRight: 12,
         marginTop: 10,
-        x: { domain: [0, run.summary.simulatedSeconds], tickFormat: clock, label: null, ticks: Math.max(3, Math.floor(width / 90)) },
+        x: timeAxis(width, 0, run.summary.simulatedSeconds),
         y: { domain: members, label: null, tickSize: 0 },
         marks: [
-          Plot.barX(reigns, { x1: 'from', x2: 'to', y: 'member', fill: (d) => (d.leader === 1 ? 'var(--s1)' : 'var(--v0-soft)'), insetTop: 4, insetBottom: 4, rx: 3 }),
-          Plot.text(leaders.filter((span) => ((span.to - span.from) / run.summary.simulatedSeconds) * width > 70), {
-            x: (d) => (d.from + d.to) / 2,
+          Plot.barX(reigns, {
+            x1: 'from',
+            x2: 'to',
             y: 'member',
-            text: (d) => `term ${d.term}`,
-            fill: 'var(--surface)',
-            fontWeight: 600,
+            fill: (d) => (d.leader === 1 ? 'var(--s1)' : 'var(--v0-soft)'),
+            insetTop: 4,
+            insetBottom: 4,
+            rx: 3,
           }),
-          Plot.tip(reigns, Plot.pointer({ x: (d) => (d.from + d.to) / 2, y: 'member', maxRadius: 2000, title: (d) => `${d.member}\n${d.leader === 1 ? 'leads' : 'follows in'} term ${d.term}\n${clock(d.from)} to ${clock(d.to)}` })),
+          Plot.text(
+            leaders.filter((span) => ((span.to - span.from) / run.summary.simulatedSeconds) * width > 70),
+            {
+              x: (d) => (d.from + d.to) / 2,
+              y: 'member',
+              text: (d) => `term ${d.term}`,
+              fill: 'var(--surface)',
+              fontWeight: 600,
+            },
+          ),
+          Plot.tip(
+            reigns,
+            Plot.pointer({
+              x: (d) => (d.from + d.to) / 2,
+              y: 'member',
+              maxRadius: 2000,
+              title: (d) =>
+                `${d.member}\n${d.leader === 1 ? 'leads' : 'follows in'} term ${d.term}\n${clock(d.from)} to ${clock(d.to)}`,
+            }),
+          ),
         ],
       }),
   });
@@ -140,8 +238,10 @@ function spans(rows, run) {
   const list = [];
   for (const row of rows) {
     const last = list.at(-1);
-    if (last && last.leader === row.leader && last.term === row.term && row.time - last.to < run.window * 1.5) last.to = row.time + run.window;
-    else list.push({ member: row.member, leader: row.leader, term: row.term, from: row.time, to: row.time + run.window });
+    if (last && last.leader === row.leader && last.term === row.term && row.time - last.to < run.window * 1.5)
+      last.to = row.time + run.window;
+    else
+      list.push({ member: row.member, leader: row.leader, term: row.term, from: row.time, to: row.time + run.window });
   }
   return list;
 }
@@ -166,7 +266,12 @@ function schedulerQueues(run) {
   if (rows.length === 0) return null;
   const names = ['active', 'backoff', 'unschedulable', 'gated'].filter((name) => rows.some((row) => row[name] > 0));
   if (names.length === 0) {
-    return figure({ title: 'Scheduler queues', note: 'pods waiting, by queue', data: () => rows, draw: () => h('p', { class: 'empty' }, 'No pod was waiting at the end of a second.') });
+    return figure({
+      title: 'Scheduler queues',
+      note: 'pods waiting, by queue',
+      data: () => rows,
+      draw: () => h('p', { class: 'empty' }, 'No pod was waiting at the end of a second.'),
+    });
   }
   return seriesFigure(run, {
     title: 'Scheduler queues',
@@ -178,7 +283,11 @@ function schedulerQueues(run) {
   });
 }
 
-const RESULTS = new Map([['scheduled', 'var(--s1)'], ['unschedulable', 'var(--s0)'], ['error', 'var(--s4)']]);
+const RESULTS = new Map([
+  ['scheduled', 'var(--s1)'],
+  ['unschedulable', 'var(--s0)'],
+  ['error', 'var(--s4)'],
+]);
 
 function schedulerAttempts(run) {
   const rows = rowsOf(run, 'scheduler_attempts');
@@ -201,19 +310,41 @@ function schedulerAttempts(run) {
         marginLeft: 62,
         marginRight: 12,
         marginTop: 14,
-        x: { domain: [0, run.summary.simulatedSeconds], tickFormat: clock, label: null, ticks: Math.max(3, Math.floor(width / 90)) },
-        y: { zero: true, nice: true, tickFormat: seconds, label: null, ticks: 5 },
+        x: timeAxis(width, 0, run.summary.simulatedSeconds),
+        y: { zero: true, nice: true, tickFormat: durationAxis.tickFormat, label: null, ticks: 5 },
         marks: [
           Plot.gridY({ stroke: 'var(--grid)', strokeOpacity: 0.1, ticks: 5 }),
-          Plot.dot(rows, { x: 'time', y: 'duration', fill: (d) => RESULTS.get(d.result) ?? 'var(--s6)', r: 2.6, fillOpacity: 0.75, symbol: (d) => (d.result === 'scheduled' ? 'circle' : 'triangle') }),
+          Plot.dot(rows, {
+            x: 'time',
+            y: 'duration',
+            fill: (d) => RESULTS.get(d.result) ?? 'var(--s6)',
+            r: 2.6,
+            fillOpacity: 0.75,
+            symbol: (d) => (d.result === 'scheduled' ? 'circle' : 'triangle'),
+          }),
           Plot.ruleY([0], { stroke: 'var(--grid)', strokeOpacity: 0.35 }),
-          Plot.tip(rows, Plot.pointer({ x: 'time', y: 'duration', lineWidth: 34, title: (d) => `${clock(d.time)}  ${d.pod}\n${d.result}${d.node ? ` to ${d.node}` : ''}, attempt ${d.attempt}\ncycle ${seconds(d.duration)}, waited ${seconds(d.queued)}\n${count(d.feasible_nodes)} of ${count(d.evaluated_nodes)} nodes fit${d.message ? `\n${d.message}` : ''}` })),
+          Plot.tip(
+            rows,
+            Plot.pointer({
+              x: 'time',
+              y: 'duration',
+              lineWidth: 34,
+              title: (d) =>
+                `${clock(d.time)}  ${d.pod}\n${d.result}${d.node ? ` to ${d.node}` : ''}, attempt ${d.attempt}\ncycle ${seconds(d.duration)}, waited ${seconds(d.queued)}\n${count(d.feasible_nodes)} of ${count(d.evaluated_nodes)} nodes fit${d.message ? `\n${d.message}` : ''}`,
+            }),
+          ),
         ],
       }),
   });
   if (why.length > 0) {
     element.append(h('h4', { style: 'margin:10px 0 0;font-size:13.5px' }, 'Why pods were not placed'));
-    element.append(h('ul', { style: 'margin:4px 0 0;padding-left:18px;font-size:13.5px' }, why.map(([message, n]) => h('li', {}, `${message} (${count(n)}×)`))));
+    element.append(
+      h(
+        'ul',
+        { style: 'margin:4px 0 0;padding-left:18px;font-size:13.5px' },
+        why.map(([message, n]) => h('li', {}, `${message} (${count(n)}×)`)),
+      ),
+    );
   }
   return element;
 }

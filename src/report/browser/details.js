@@ -1,10 +1,22 @@
 import { formatShare } from '../format.ts';
-import { clock, count, durationAxis, figure, key, Plot, seconds, strategyColor, timePlot, versionColor } from './charts.js';
+import {
+  clock,
+  count,
+  durationAxis,
+  figure,
+  held,
+  key,
+  Plot,
+  seconds,
+  seriesColor,
+  timePlot,
+  versionColor,
+} from './charts.js';
 import { controlPlane } from './control-plane.js';
 import { h } from './dom.js';
 import { eventsFigure } from './events.js';
 import { nodeHeat, podWaterfall } from './pods.js';
-import { deployments, distinct, grid, maxByTime, replicasOverTime, rolloutWindow, rowsOf, sumByTime } from './series.js';
+import { deployments, distinct, grid, maxByTime, replicasOverTime, rolloutWindow, rowsOf } from './series.js';
 import { range, rate, replicasPlot } from './together.js';
 
 /** The parts of the page about one run: elements, or groups of figures. */
@@ -36,7 +48,11 @@ function facts(run) {
     ['Lowest available', metrics.lowestAvailableShare === null ? null : formatShare(metrics.lowestAvailableShare)],
     ['Surge', metrics.surgePodSeconds === null ? null : `${count(metrics.surgePodSeconds)} pod-s`],
   ].filter(([, value]) => value !== null);
-  return h('dl', { class: 'facts' }, entries.map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value))));
+  return h(
+    'dl',
+    { class: 'facts' },
+    entries.map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value))),
+  );
 }
 
 function replicas(run) {
@@ -58,10 +74,38 @@ function replicas(run) {
     wide: true,
     times: points.map((point) => point.time),
     legend: [legendBox],
-    controls: names.length < 2 ? null : h('div', { class: 'controls' }, h('label', {}, 'Deployment ', h('select', { change: pickDeployment }, names.map((name) => h('option', {}, name))))),
-    data: () => points.flatMap((p) => versions.map((version) => ({ time: p.time, version, pods: p.pods[version], ready: p.ready[version] }))),
+    controls:
+      names.length < 2
+        ? null
+        : h(
+            'div',
+            { class: 'controls' },
+            h(
+              'label',
+              {},
+              'Deployment ',
+              h(
+                'select',
+                { change: pickDeployment },
+                names.map((name) => h('option', {}, name)),
+              ),
+            ),
+          ),
+    data: () =>
+      points.flatMap((p) =>
+        versions.map((version) => ({ time: p.time, version, pods: p.pods[version], ready: p.ready[version] })),
+      ),
     draw: (width) =>
-      replicasPlot({ run, points, versions, wanted, width, height: 240, end: run.summary.simulatedSeconds, rules: steps.length <= 40 ? steps : [] }),
+      replicasPlot({
+        run,
+        points,
+        versions,
+        wanted,
+        width,
+        height: 240,
+        end: run.summary.simulatedSeconds,
+        rules: steps.length <= 40 ? steps : [],
+      }),
   });
   if (steps.length > 0) element.append(stepList(steps));
   return element;
@@ -69,7 +113,11 @@ function replicas(run) {
 
 function stepList(steps) {
   const list = h('ol', { class: 'steps', 'aria-label': 'Steps of the rollout' });
-  list.append(...steps.slice(0, 60).map((step) => h('li', {}, h('time', {}, clock(step.time)), h('b', {}, step.phase), h('span', {}, step.message))));
+  list.append(
+    ...steps
+      .slice(0, 60)
+      .map((step) => h('li', {}, h('time', {}, clock(step.time)), h('b', {}, step.phase), h('span', {}, step.message))),
+  );
   return list;
 }
 
@@ -79,9 +127,20 @@ function requests(run) {
   const versions = distinct(rows, 'version');
   const known = versions.filter((version) => version !== '').sort((a, b) => firstTime(rows, a) - firstTime(rows, b));
   const colors = new Map([...known.map((version, i) => [version, versionColor(i)]), ['', 'var(--s0)']]);
-  const series = new Map(versions.map((version) => [version, rate(run, rows.filter((row) => row.version === version), (row) => row.requests)]));
+  const series = new Map(
+    versions.map((version) => [
+      version,
+      rate(
+        run,
+        rows.filter((row) => row.version === version),
+        (row) => row.requests,
+      ),
+    ]),
+  );
   const order = [...known, ...(versions.includes('') ? [''] : [])];
-  const stacked = order.flatMap((version) => series.get(version).map((point) => ({ ...point, version })));
+  const stacked = order.flatMap((version) =>
+    held(series.get(version), run.summary.simulatedSeconds).map((point) => ({ ...point, version })),
+  );
   const at = new Map(order.map((version) => [version, new Map(series.get(version).map((p) => [p.time, p.value]))]));
   const name = (version) => (version === '' ? 'no pod reached' : version);
   return figure({
@@ -97,8 +156,24 @@ function requests(run) {
         end: run.summary.simulatedSeconds,
         window: rolloutWindow(run),
         points: grid(run).map((time) => ({ time })),
-        describe: (d) => order.map((version) => `${name(version)}  ${count(at.get(version).get(d.time) ?? 0)}/s`).join('\n'),
-        marks: [Plot.areaY(stacked, Plot.stackY({ order }, { x: 'time', y: 'value', z: 'version', fill: (d) => colors.get(d.version), fillOpacity: 0.9, curve: 'step-after' }))],
+        describe: (d) =>
+          order.map((version) => `${name(version)}  ${count(at.get(version).get(d.time) ?? 0)}/s`).join('\n'),
+        marks: [
+          Plot.areaY(
+            stacked,
+            Plot.stackY(
+              { order },
+              {
+                x: 'time',
+                y: 'value',
+                z: 'version',
+                fill: (d) => colors.get(d.version),
+                fillOpacity: 0.9,
+                curve: 'step-after',
+              },
+            ),
+          ),
+        ],
       }),
   });
 }
@@ -112,12 +187,26 @@ function errors(run) {
   if (rowsOf(run, 'requests_by_second').length === 0) return null;
   const causes = distinct(rows, 'cause');
   if (causes.length === 0) {
-    return figure({ title: 'Errors', note: 'failed user requests a second, by cause', label: 'none', data: () => [], draw: () => h('p', { class: 'empty' }, 'No user request failed.') });
+    return figure({
+      title: 'Errors',
+      note: 'failed user requests a second, by cause',
+      label: 'none',
+      data: () => [],
+      draw: () => h('p', { class: 'empty' }, 'No user request failed.'),
+    });
   }
-  const series = causes.map((cause) => rate(run, rows.filter((row) => row.cause === cause), (row) => row.errors));
+  const series = causes.map((cause) =>
+    rate(
+      run,
+      rows.filter((row) => row.cause === cause),
+      (row) => row.errors,
+    ),
+  );
   const at = series.map((points) => new Map(points.map((p) => [p.time, p.value])));
-  const stacked = series.flatMap((points, i) => points.map((p) => ({ ...p, cause: causes[i] })));
-  const colors = new Map(causes.map((cause, i) => [cause, strategyColor(i)]));
+  const stacked = series.flatMap((points, i) =>
+    held(points, run.summary.simulatedSeconds).map((p) => ({ ...p, cause: causes[i] })),
+  );
+  const colors = new Map(causes.map((cause, i) => [cause, i === 0 ? 'var(--s0)' : seriesColor(i + 1)]));
   return figure({
     title: 'Errors',
     note: 'failed user requests a second, by cause',
@@ -132,7 +221,15 @@ function errors(run) {
         window: rolloutWindow(run),
         points: grid(run).map((time) => ({ time })),
         describe: (d) => causes.map((cause, i) => `${cause}  ${count(at[i].get(d.time) ?? 0)}/s`).join('\n'),
-        marks: [Plot.areaY(stacked, Plot.stackY({ order: causes }, { x: 'time', y: 'value', z: 'cause', fill: (d) => colors.get(d.cause), curve: 'step-after' }))],
+        marks: [
+          Plot.areaY(
+            stacked,
+            Plot.stackY(
+              { order: causes },
+              { x: 'time', y: 'value', z: 'cause', fill: (d) => colors.get(d.cause), curve: 'step-after' },
+            ),
+          ),
+        ],
       }),
   });
 }
@@ -141,7 +238,12 @@ function latency(run) {
   const rows = rowsOf(run, 'requests_by_second').filter((row) => row.version !== '');
   const versions = distinct(rows, 'version').sort((a, b) => firstTime(rows, a) - firstTime(rows, b));
   if (versions.length === 0) return null;
-  const of = (version, column) => maxByTime(run, rows.filter((row) => row.version === version), (row) => row[column]);
+  const of = (version, column) =>
+    maxByTime(
+      run,
+      rows.filter((row) => row.version === version),
+      (row) => row[column],
+    );
   const p50 = versions.map((version) => of(version, 'p50'));
   const p99 = versions.map((version) => of(version, 'p99'));
   const at = (series) => series.map((points) => new Map(points.map((p) => [p.time, p.value])));
@@ -149,11 +251,16 @@ function latency(run) {
   return figure({
     title: 'Latency',
     note: 'of user requests by version; solid: p99, dashed: p50',
-    label: versions.map((version, i) => `${version}: p50 ${range(p50[i], seconds)}, p99 ${range(p99[i], seconds)}`).join('; '),
+    label: versions
+      .map((version, i) => `${version}: p50 ${range(p50[i], seconds)}, p99 ${range(p99[i], seconds)}`)
+      .join('; '),
     wide: true,
     legend: versions.map((version, i) => key(version, versionColor(i), 'stroke')),
     times: grid(run),
-    data: () => versions.flatMap((version, i) => p99[i].map((p) => ({ time: p.time, version, p50: at50[i].get(p.time), p99: p.value }))),
+    data: () =>
+      versions.flatMap((version, i) =>
+        p99[i].map((p) => ({ time: p.time, version, p50: at50[i].get(p.time), p99: p.value })),
+      ),
     draw: (width) =>
       timePlot({
         width,
@@ -162,13 +269,24 @@ function latency(run) {
         y: durationAxis,
         window: rolloutWindow(run),
         points: grid(run).map((time) => ({ time })),
-        describe: (d) => versions.filter((_, i) => at99[i].get(d.time) !== null).map((version) => `${version}  p50 ${seconds(at50[versions.indexOf(version)].get(d.time))}  p99 ${seconds(at99[versions.indexOf(version)].get(d.time))}`).join('\n'),
+        describe: (d) =>
+          versions
+            .filter((_, i) => at99[i].get(d.time) !== null)
+            .map(
+              (version) =>
+                `${version}  p50 ${seconds(at50[versions.indexOf(version)].get(d.time))}  p99 ${seconds(at99[versions.indexOf(version)].get(d.time))}`,
+            )
+            .join('\n'),
         marks: versions.flatMap((_, i) => [
           Plot.lineY(p99[i], { x: 'time', y: 'value', stroke: versionColor(i), strokeWidth: 1.8 }),
-          Plot.lineY(p50[i], { x: 'time', y: 'value', stroke: versionColor(i), strokeWidth: 1.5, strokeDasharray: '4,3' }),
+          Plot.lineY(p50[i], {
+            x: 'time',
+            y: 'value',
+            stroke: versionColor(i),
+            strokeWidth: 1.5,
+            strokeDasharray: '4,3',
+          }),
         ]),
       }),
   });
 }
-
-export { sumByTime };

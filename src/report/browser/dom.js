@@ -27,10 +27,14 @@ export function toCsv(rows) {
     const text = String(value);
     return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
-  return [names.join(','), ...rows.map((row) => names.map((name) => field(row[name])).join(','))].join('\n') + '\n';
+  const lines = [names.join(','), ...rows.map((row) => names.map((name) => field(row[name])).join(','))];
+  return `${lines.join('\n')}\n`;
 }
 
 /** A value that is safe as a file name. */
 export function slug(text) {
-  return text.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '');
+  return text
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-|-$/g, '');
 }

@@ -13,12 +13,23 @@ export function eventsFigure(run) {
   const body = h('tbody', {});
   const found = h('output', { 'aria-live': 'polite' });
   const more = h('button', { type: 'button', hidden: true }, 'Show more');
-  const search = h('input', { type: 'search', placeholder: 'Search reason, object or message', 'aria-label': 'Search events' });
-  const type = h('select', { 'aria-label': 'Type of event' }, h('option', { value: '' }, 'all types'), distinct(rows, 'type').map((name) => h('option', { value: name }, name)));
+  const search = h('input', {
+    type: 'search',
+    placeholder: 'Search reason, object or message',
+    'aria-label': 'Search events',
+  });
+  const type = h(
+    'select',
+    { 'aria-label': 'Type of event' },
+    h('option', { value: '' }, 'all types'),
+    distinct(rows, 'type').map((name) => h('option', { value: name }, name)),
+  );
   let limit = PAGE;
   const show = () => {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const matches = rows.filter((row, i) => (type.value === '' || row.type === type.value) && words.every((word) => texts[i].includes(word)));
+    const matches = rows.filter(
+      (row, i) => (type.value === '' || row.type === type.value) && words.every((word) => texts[i].includes(word)),
+    );
     body.replaceChildren(...matches.slice(0, limit).map(line));
     found.textContent = `${count(matches.length)} of ${count(rows.length)} events`;
     more.hidden = matches.length <= limit;
@@ -36,8 +47,18 @@ export function eventsFigure(run) {
   show();
   const table = h(
     'table',
-    { class: 'rows' },
-    h('thead', {}, h('tr', {}, h('th', { scope: 'col', class: 'number' }, 'Time'), ['Type', 'Reason', 'Object', 'Message'].map((name) => h('th', { scope: 'col' }, name)), h('th', { scope: 'col', class: 'number' }, 'Count'))),
+    { class: 'rows events' },
+    h(
+      'thead',
+      {},
+      h(
+        'tr',
+        {},
+        h('th', { scope: 'col', class: 'number' }, 'Time'),
+        ['Type', 'Reason', 'Object', 'Message'].map((name) => h('th', { scope: 'col' }, name)),
+        h('th', { scope: 'col', class: 'number' }, 'Count'),
+      ),
+    ),
     body,
   );
   const view = h('div', { class: 'window', tabindex: '0', role: 'region', 'aria-label': 'Events' }, table);
@@ -57,10 +78,10 @@ function line(row) {
     'tr',
     { class: row.type === 'Warning' ? 'warning' : '' },
     h('td', { class: 'number' }, clock(row.time)),
-    h('td', {}, row.type),
-    h('td', {}, row.reason),
-    h('td', {}, row.object),
-    h('td', {}, row.message),
-    h('td', { class: 'number' }, count(row.count)),
+    h('td', { class: 'word' }, row.type),
+    h('td', { class: 'word' }, row.reason),
+    h('td', { class: 'wide' }, row.object),
+    h('td', { class: 'wide' }, row.message),
+    h('td', { class: 'number' }, row.count > 1 ? `${count(row.count)}×` : '1'),
   );
 }

@@ -18,7 +18,14 @@ function drawVisible() {
 function overview(runs) {
   const section = document.getElementById('together');
   section.hidden = false;
-  section.append(h('h2', {}, 'All strategies over time'), h('p', { class: 'lead' }, 'Time since the start of the run. Point at a figure, or focus it and use the arrow keys, to read values.'));
+  section.append(
+    h('h2', {}, 'All strategies over time'),
+    h(
+      'p',
+      { class: 'lead' },
+      'Time since the start of the run. Point at a figure, or focus it and use the arrow keys, to read values.',
+    ),
+  );
   place(section, together(runs));
 }
 
@@ -27,7 +34,14 @@ function tabs(runs) {
   section.hidden = false;
   const several = runs.length > 1;
   section.append(h('h2', {}, several ? 'Each strategy in detail' : 'In detail'));
-  const panels = runs.map((run, i) => h('div', { role: 'tabpanel', id: `panel-${i}`, 'aria-labelledby': several ? `tab-${i}` : undefined, hidden: i > 0 }));
+  const panels = runs.map((_, i) =>
+    h('div', {
+      role: 'tabpanel',
+      id: `panel-${i}`,
+      'aria-labelledby': several ? `tab-${i}` : undefined,
+      hidden: i > 0,
+    }),
+  );
   const filled = new Set();
   const select = (i, focus) => {
     buttons.forEach((button, k) => {

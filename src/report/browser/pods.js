@@ -1,4 +1,4 @@
-import { clock, count, figure, key, Plot, seconds } from './charts.js';
+import { clock, count, figure, key, Plot, seconds, timeAxis } from './charts.js';
 import { h } from './dom.js';
 import { rolloutWindow, rowsOf } from './series.js';
 
@@ -15,11 +15,20 @@ const PHASES = [
 
 /** Spans of one pod: each phase lasts until the next instant that happened, or the end of the run. */
 function phases(pod, end) {
-  const marks = PHASES.map(([name, column, color]) => ({ name, color, at: pod[column] })).filter((mark) => mark.at !== null);
+  const marks = PHASES.map(([name, column, color]) => ({ name, color, at: pod[column] })).filter(
+    (mark) => mark.at !== null,
+  );
   marks.sort((a, b) => a.at - b.at);
   const last = pod.removed ?? end;
   return marks
-    .map((mark, i) => ({ pod: pod.name, from: mark.at, to: i + 1 < marks.length ? marks[i + 1].at : last, name: mark.name, color: mark.color, row: pod }))
+    .map((mark, i) => ({
+      pod: pod.name,
+      from: mark.at,
+      to: i + 1 < marks.length ? marks[i + 1].at : last,
+      name: mark.name,
+      color: mark.color,
+      row: pod,
+    }))
     .filter((span) => span.to > span.from);
 }
 
@@ -60,14 +69,39 @@ export function podWaterfall(run) {
     controls: h(
       'div',
       { class: 'controls' },
-      h('label', {}, 'Order by ', h('select', { change: change((target) => { order = target.value; }) }, Object.keys(ORDERS).map((name) => h('option', {}, name)))),
-      h('label', {}, h('input', { type: 'checkbox', change: change((target) => { wholeRun = target.checked; }) }), ' whole run'),
+      h(
+        'label',
+        {},
+        'Order by ',
+        h(
+          'select',
+          {
+            change: change((target) => {
+              order = target.value;
+            }),
+          },
+          Object.keys(ORDERS).map((name) => h('option', {}, name)),
+        ),
+      ),
+      h(
+        'label',
+        {},
+        h('input', {
+          type: 'checkbox',
+          change: change((target) => {
+            wholeRun = target.checked;
+          }),
+        }),
+        ' whole run',
+      ),
     ),
     data: () => pods,
     draw: (width) => {
       const [from, to] = span();
       const sorted = pods.toSorted(ORDERS[order]);
-      const spans = sorted.flatMap((pod) => phases(pod, run.summary.simulatedSeconds)).filter((s) => s.to > from && s.from < to);
+      const spans = sorted
+        .flatMap((pod) => phases(pod, run.summary.simulatedSeconds))
+        .filter((s) => s.to > from && s.from < to);
       const names = sorted.map((pod) => pod.name);
       const step = Math.max(2, Math.min(13, 640 / names.length));
       const labels = step >= 10 && width > 600;
@@ -77,8 +111,14 @@ export function podWaterfall(run) {
         marginLeft: labels ? 170 : 12,
         marginRight: 12,
         marginTop: 22,
-        x: { domain: [from, to], tickFormat: clock, label: null, axis: 'both', grid: true, ticks: Math.max(3, Math.floor(width / 110)), clamp: true },
-        y: { domain: names, axis: labels ? 'left' : null, tickSize: 0, label: null, tickFormat: (name) => (name.length > 26 ? `…${name.slice(-25)}` : name) },
+        x: { ...timeAxis(width, from, to), axis: 'both', grid: true, clamp: true },
+        y: {
+          domain: names,
+          axis: labels ? 'left' : null,
+          tickSize: 0,
+          label: null,
+          tickFormat: (name) => (name.length > 26 ? `…${name.slice(-25)}` : name),
+        },
         marks: [
           Plot.barX(spans, { x1: 'from', x2: 'to', y: 'pod', fill: 'color', inset: step > 4 ? 0.6 : 0, clip: true }),
           Plot.tip(
@@ -86,7 +126,14 @@ export function podWaterfall(run) {
             Plot.pointerY({
               x: (d) => (Math.max(from, d.from) + Math.min(to, d.to)) / 2,
               y: 'pod',
-              title: (d) => `${d.pod}\n${d.row.version} on ${d.row.node || 'no node'}\n${PHASES.filter(([, column]) => d.row[column] !== null && d.row[column] > 0).map(([name, column]) => `${clock(d.row[column])}  ${name}`).join('\n')}${d.row.ready !== null && d.row.created ? `\nready after ${seconds(d.row.ready - d.row.created)}` : ''}${d.row.restarts > 0 ? `\n${d.row.restarts} restarts` : ''}`,
+              title: (d) =>
+                `${d.pod}\n${d.row.version} on ${d.row.node || 'no node'}\n${PHASES.filter(
+                  ([, column]) => d.row[column] !== null && d.row[column] > 0,
+                )
+                  .map(([name, column]) => `${clock(d.row[column])}  ${name}`)
+                  .join(
+                    '\n',
+                  )}${d.row.ready !== null && d.row.created ? `\nready after ${seconds(d.row.ready - d.row.created)}` : ''}${d.row.restarts > 0 ? `\n${d.row.restarts} restarts` : ''}`,
               maxRadius: 60,
             }),
           ),
@@ -107,13 +154,28 @@ export function nodeHeat(run) {
   let column = 'cpu_requested';
   const element = figure({
     title: 'Node utilisation',
-    note: `requested share of the allocatable${bands.some((band) => band.includes(' to ')) ? '; neighbouring nodes are averaged' : ''}`,
+    note: `requested share of the allocatable${bands.some((band) => / nodes like /.test(band)) ? '; fullest nodes on top, alike ones averaged' : '; fullest nodes on top'}`,
     label: `CPU requested: highest node ${Math.round(100 * Math.max(...rows.map((row) => row.cpu_highest)))}%`,
     wide: true,
     controls: h(
       'div',
       { class: 'controls' },
-      h('label', {}, 'Resource ', h('select', { change: (event) => { column = event.target.value; element.redraw(); } }, h('option', { value: 'cpu_requested' }, 'CPU'), h('option', { value: 'memory_requested' }, 'memory'))),
+      h(
+        'label',
+        {},
+        'Resource ',
+        h(
+          'select',
+          {
+            change: (event) => {
+              column = event.target.value;
+              element.redraw();
+            },
+          },
+          h('option', { value: 'cpu_requested' }, 'CPU'),
+          h('option', { value: 'memory_requested' }, 'memory'),
+        ),
+      ),
     ),
     data: () => rows,
     draw: (width) => {
@@ -123,17 +185,35 @@ export function nodeHeat(run) {
         marginLeft: 12,
         marginRight: 12,
         marginTop: 8,
-        x: { domain: [0, run.summary.simulatedSeconds], tickFormat: clock, label: null, ticks: Math.max(3, Math.floor(width / 90)) },
+        x: timeAxis(width, 0, run.summary.simulatedSeconds),
         y: { domain: bands, axis: null, padding: 0.04 },
-        color: { type: 'threshold', domain: [0.25, 0.5, 0.75, 0.9], range: ['var(--heat0)', 'var(--heat1)', 'var(--heat2)', 'var(--heat3)', 'var(--heat4)'] },
+        color: {
+          type: 'threshold',
+          domain: [0.25, 0.5, 0.75, 0.9],
+          range: ['var(--heat0)', 'var(--heat1)', 'var(--heat2)', 'var(--heat3)', 'var(--heat4)'],
+        },
         marks: [
           Plot.barX(rows, { x1: 'time', x2: (d) => next.get(d.time), y: 'node', fill: column }),
-          Plot.tip(rows, Plot.pointer({ x: (d) => (d.time + next.get(d.time)) / 2, y: 'node', title: (d) => `${d.node}\n${clock(d.time)}\nCPU ${percent(d.cpu_requested)} requested (highest ${percent(d.cpu_highest)})\nmemory ${percent(d.memory_requested)} requested` })),
+          Plot.tip(
+            rows,
+            Plot.pointer({
+              x: (d) => (d.time + next.get(d.time)) / 2,
+              y: 'node',
+              title: (d) =>
+                `${d.node}\n${clock(d.time)}\nCPU ${percent(d.cpu_requested)} requested (highest ${percent(d.cpu_highest)})\nmemory ${percent(d.memory_requested)} requested`,
+            }),
+          ),
         ],
       });
       return plot;
     },
-    legend: [['below 25%', 0], ['25 to 50%', 1], ['50 to 75%', 2], ['75 to 90%', 3], ['90% and more', 4]].map(([name, i]) => key(name, `var(--heat${i})`)),
+    legend: [
+      ['below 25%', 0],
+      ['25 to 50%', 1],
+      ['50 to 75%', 2],
+      ['75 to 90%', 3],
+      ['90% and more', 4],
+    ].map(([name, i]) => key(name, `var(--heat${i})`)),
   });
   return element;
 }

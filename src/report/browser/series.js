@@ -77,7 +77,8 @@ export function replicasOverTime(run, deployment) {
     }
     return point;
   });
-  const wanted = rows.length === 0 ? 0 : rows.filter((row) => row.time === rows[0].time).reduce((sum, row) => sum + row.desired, 0);
+  const wanted =
+    rows.length === 0 ? 0 : rows.filter((row) => row.time === rows[0].time).reduce((sum, row) => sum + row.desired, 0);
   return { versions, points, wanted };
 }
 

@@ -1,7 +1,19 @@
 import { formatShare } from '../format.ts';
-import { count, durationAxis, figure, key, Plot, seconds, strategyColor, timePlot, versionColor, versionSoft } from './charts.js';
+import {
+  count,
+  durationAxis,
+  figure,
+  held,
+  key,
+  Plot,
+  seconds,
+  strategyColor,
+  timePlot,
+  versionColor,
+  versionSoft,
+} from './charts.js';
 import { h } from './dom.js';
-import { deployments, distinct, maxByTime, replicasOverTime, rolloutWindow, rowsOf, sumByTime } from './series.js';
+import { deployments, maxByTime, replicasOverTime, rolloutWindow, rowsOf, sumByTime } from './series.js';
 
 const WRITES = new Set(['create', 'update', 'patch', 'delete']);
 
@@ -11,18 +23,26 @@ export function together(runs) {
   const names = runs.map((run) => run.name);
   const figures = [smallMultiples(runs, end)];
   const overlay = (title, note, series, options) => {
-    if (series.some((points) => points.length > 0)) figures.push(overlayFigure(title, note, names, series, end, options));
+    if (series.some((points) => points.length > 0))
+      figures.push(overlayFigure(title, note, names, series, end, options));
   };
   overlay(
     'Available replicas',
     'ready for users, all versions together',
     runs.map((run) => {
       const [deployment] = deployments(run);
-      return deployment === undefined ? [] : replicasOverTime(run, deployment).points.map((point) => ({ time: point.time, value: point.available }));
+      return deployment === undefined
+        ? []
+        : replicasOverTime(run, deployment).points.map((point) => ({ time: point.time, value: point.available }));
     }),
     { curve: 'step-after' },
   );
-  overlay('Errors', 'failed user requests a second', runs.map((run) => rate(run, rowsOf(run, 'requests_by_second'), (row) => row.errors)), { curve: 'linear' });
+  overlay(
+    'Errors',
+    'failed user requests a second',
+    runs.map((run) => rate(run, rowsOf(run, 'requests_by_second'), (row) => row.errors)),
+    { curve: 'linear' },
+  );
   overlay(
     'Latency p99',
     'of user requests, slowest version of each second',
@@ -32,7 +52,13 @@ export function together(runs) {
   overlay(
     'API writes',
     'create, update, patch and delete requests a second',
-    runs.map((run) => rate(run, rowsOf(run, 'api_requests_by_second').filter((row) => WRITES.has(row.verb)), (row) => row.requests)),
+    runs.map((run) =>
+      rate(
+        run,
+        rowsOf(run, 'api_requests_by_second').filter((row) => WRITES.has(row.verb)),
+        (row) => row.requests,
+      ),
+    ),
     {},
   );
   return figures;
@@ -54,7 +80,11 @@ function overlayFigure(title, note, names, series, end, { curve = 'linear', axis
     label: series.map((values, i) => `${names[i]}: ${range(values, format)}`).join('; '),
     legend: names.map((name, i) => key(name, strategyColor(i), 'stroke')),
     times,
-    data: () => times.map((time) => ({ time, ...Object.fromEntries(names.map((name, i) => [name, byTime[i].get(time) ?? null])) })),
+    data: () =>
+      times.map((time) => ({
+        time,
+        ...Object.fromEntries(names.map((name, i) => [name, byTime[i].get(time) ?? null])),
+      })),
     draw: (width) =>
       timePlot({
         width,
@@ -80,23 +110,44 @@ export function range(points, format) {
 function smallMultiples(runs, end) {
   const shown = runs.filter((run) => deployments(run).length > 0);
   const series = shown.map((run) => ({ run, ...replicasOverTime(run, deployments(run)[0]) }));
-  const top = Math.max(1, ...series.flatMap(({ points, versions }) => points.map((p) => versions.reduce((n, v) => n + p.pods[v], 0))));
+  const top = Math.max(
+    1,
+    ...series.flatMap(({ points, versions }) => points.map((p) => versions.reduce((n, v) => n + p.pods[v], 0))),
+  );
   const versions = [...new Set(series.flatMap((entry) => entry.versions))];
   return figure({
     title: 'Replicas by version',
     note: 'full colour: ready; pale: starting or stopping; shaded: the rollout',
-    label: shown.map((run) => `${run.name}: lowest available share ${formatShare(run.summary.metrics.lowestAvailableShare)}`).join('; '),
+    label: shown
+      .map((run) => `${run.name}: lowest available share ${formatShare(run.summary.metrics.lowestAvailableShare)}`)
+      .join('; '),
     wide: true,
     legend: versions.map((version, i) => key(version, versionColor(i))),
-    data: () => series.flatMap(({ run, points, versions }) => points.flatMap((p) => versions.map((version) => ({ run: run.name, time: p.time, version, pods: p.pods[version], ready: p.ready[version] })))),
+    data: () =>
+      series.flatMap(({ run, points, versions }) =>
+        points.flatMap((p) =>
+          versions.map((version) => ({
+            run: run.name,
+            time: p.time,
+            version,
+            pods: p.pods[version],
+            ready: p.ready[version],
+          })),
+        ),
+      ),
     draw: (width) => {
-      const columns = Math.min(shown.length, Math.max(1, Math.floor((width + 20) / 260)));
+      const columns = Math.min(shown.length, Math.max(1, Math.floor((width + 20) / (width < 500 ? 165 : 260))));
       const each = Math.floor((width - 20 * (columns - 1)) / columns);
       return h(
         'div',
         { class: 'multiples', style: `grid-template-columns:repeat(${columns},minmax(0,1fr))` },
         series.map(({ run, points, versions: own, wanted }) =>
-          h('div', {}, h('h4', {}, run.name), replicasPlot({ run, points, versions: own, wanted, width: each, height: 190, end, top })),
+          h(
+            'div',
+            {},
+            h('h4', {}, run.name),
+            replicasPlot({ run, points, versions: own, wanted, width: each, height: 190, end, top }),
+          ),
         ),
       );
     },
@@ -105,29 +156,44 @@ function smallMultiples(runs, end) {
 
 /** Stacked pods by version over time: ready ones in full colour, the others pale. */
 export function replicasPlot({ run, points, versions, wanted, width, height, end, top, rules }) {
-  const rows = points.flatMap((p) =>
+  const rows = held(points, end).flatMap((p) =>
     versions.flatMap((version, i) => [
       { time: p.time, layer: `${i}a`, value: p.ready[version] },
       { time: p.time, layer: `${i}b`, value: p.pods[version] - p.ready[version] },
     ]),
   );
   const layers = versions.flatMap((_, i) => [`${i}a`, `${i}b`]);
-  const colors = new Map(versions.flatMap((_, i) => [[`${i}a`, versionColor(i)], [`${i}b`, versionSoft(i)]]));
+  const colors = new Map(
+    versions.flatMap((_, i) => [
+      [`${i}a`, versionColor(i)],
+      [`${i}b`, versionSoft(i)],
+    ]),
+  );
   return timePlot({
     width,
     height,
     end,
-    y: { domain: [0, top ?? Math.max(1, ...points.map((p) => versions.reduce((n, v) => n + p.pods[v], 0)))], marginLeft: 34 },
+    y: {
+      domain: [0, top ?? Math.max(1, ...points.map((p) => versions.reduce((n, v) => n + p.pods[v], 0)))],
+      marginLeft: 34,
+    },
     window: rolloutWindow(run),
     rules,
     points,
-    describe: (p) => versions.filter((v) => p.pods[v] > 0).map((v) => `${v}  ${p.ready[v]} ready of ${p.pods[v]}`).join('\n') || 'no pods',
+    describe: (p) =>
+      versions
+        .filter((v) => p.pods[v] > 0)
+        .map((v) => `${v}  ${p.ready[v]} ready of ${p.pods[v]}`)
+        .join('\n') || 'no pods',
     marks: [
-      ...layers.map(() => null).slice(0, 0),
-      Plot.areaY(rows, Plot.stackY({ order: layers }, { x: 'time', y: 'value', z: 'layer', fill: (d) => colors.get(d.layer), curve: 'step-after' })),
+      Plot.areaY(
+        rows,
+        Plot.stackY(
+          { order: layers },
+          { x: 'time', y: 'value', z: 'layer', fill: (d) => colors.get(d.layer), curve: 'step-after' },
+        ),
+      ),
       wanted > 0 ? Plot.ruleY([wanted], { stroke: 'var(--grid)', strokeOpacity: 0.55, strokeDasharray: '5,4' }) : null,
     ],
   });
 }
-
-export { distinct };

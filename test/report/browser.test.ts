@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { renderReport } from '../../src/report/html.js';
+import { sampleResults } from './sample.js';
+
+const CANDIDATES = [
+  process.env.CHROMIUM ?? '',
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+];
+const executablePath = CANDIDATES.find((path) => path !== '' && existsSync(path));
+const options = executablePath === undefined ? { skip: 'no Chromium is installed' } : {};
+
+let browser: Browser;
+let folder = '';
+let url = '';
+before(async () => {
+  if (executablePath === undefined) return;
+  folder = mkdtempSync(join(tmpdir(), 'towtank-report-'));
+  const file = join(folder, 'report.html');
+  writeFileSync(file, renderReport(sampleResults(), { title: 'strategies', toolVersion: '0.1.0' }));
+  url = pathToFileURL(file).href;
+  browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
+});
+after(async () => {
+  await browser?.close();
+  if (folder !== '') rmSync(folder, { recursive: true, force: true });
+});
+
+/** Opens the report and fails on anything the browser complains about or asks the network for. */
+async function open(
+  width: number,
+  colorScheme: 'light' | 'dark' = 'light',
+): Promise<{ page: Page; complaints: string[] }> {
+  const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme });
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on('console', (message) => complaints.push(message.text()));
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('request', (request) => {
+    if (request.url() !== url && !request.url().startsWith('data:')) complaints.push(`request ${request.url()}`);
+  });
+  await page.goto(url);
+  await page.waitForSelector('html[data-drawn]');
+  return { page, complaints };
+}
+
+test('draws every figure without a complaint and without the network', options, async () => {
+  const { page, complaints } = await open(1280);
+  const titles = await page.locator('figure:visible h3').allTextContents();
+  for (const title of [
+    'Replicas by version',
+    'Errors',
+    'Latency p99',
+    'API writes',
+    'Pod waterfall',
+    'Node utilisation',
+    'Raft terms and leaders',
+    'Scheduling attempts',
+    'Kubernetes events',
+  ]) {
+    assert.ok(titles.includes(title), `${title} is missing among ${titles.join(', ')}`);
+  }
+  const empty = await page.locator('figure:visible .plot:not(:has(svg, table, .empty))').count();
+  assert.equal(empty, 0, 'a figure drew nothing');
+  assert.deepEqual(complaints, []);
+});
+
+test('is drawn in under two seconds', options, async () => {
+  const { page } = await open(1280);
+  const took = await page.evaluate<number>("performance.getEntriesByType('navigation')[0].duration");
+  assert.ok(took < 2000, `${took} ms`);
+});
+
+test('pointing at a figure shows the values of that instant', options, async () => {
+  const { page } = await open(1280);
+  const figure = page.locator('#together figure', { hasText: 'failed user requests' });
+  await figure.scrollIntoViewIfNeeded();
+  const box = (await figure.locator('svg').boundingBox())!;
+  const plot = { left: box.x + 46, right: box.x + box.width - 12 };
+  await page.mouse.move(plot.left + ((plot.right - plot.left) * 65) / 300, box.y + 80);
+  const tip = await figure.locator('[aria-label="tip"] text').textContent();
+  assert.match(tip!, /1:05.*recreate\s+\d{3}.*canary\s+0/s);
+});
+
+test('arrow keys walk through a figure and the values are read out', options, async () => {
+  const { page } = await open(1280);
+  const plot = page.locator('#together figure', { hasText: 'failed user requests' }).locator('.plot');
+  await plot.focus();
+  for (let i = 0; i < 3; i++) await page.keyboard.press('ArrowRight');
+  const spoken = page.locator('#together [aria-live]', { hasText: /0:02.*recreate/s });
+  await spoken.waitFor({ state: 'attached', timeout: 5000 });
+});
+
+test('tabs show one strategy each and work with the keyboard', options, async () => {
+  const { page, complaints } = await open(1280);
+  await page.getByRole('tab', { name: 'recreate' }).focus();
+  await page.keyboard.press('ArrowLeft');
+  assert.equal(await page.getByRole('tab', { name: 'canary' }).getAttribute('aria-selected'), 'true');
+  assert.equal(await page.locator('[role="tabpanel"]:visible').count(), 1);
+  assert.match((await page.locator('[role="tabpanel"]:visible .steps').textContent())!, /weight 25%/);
+  assert.deepEqual(complaints, []);
+});
+
+test('search narrows the events', options, async () => {
+  const { page } = await open(1280);
+  await page.getByLabel('Search events').fill('failedscheduling memory');
+  const rows = page.locator('[role="tabpanel"]:visible .events tbody tr');
+  assert.equal(await rows.count(), 1);
+  assert.match((await rows.first().textContent())!, /Insufficient memory\. <script>alert\(1\)<\/script>/);
+});
+
+test('data of a figure can be downloaded', options, async () => {
+  const { page } = await open(1280);
+  const [csv] = await Promise.all([
+    page.waitForEvent('download'),
+    page.locator('#together figure', { hasText: 'failed user requests' }).getByText('CSV').click(),
+  ]);
+  assert.equal(csv.suggestedFilename(), 'errors.csv');
+});
+
+test('fits a phone and follows the colour scheme of the system', options, async () => {
+  const phone = await open(390);
+  assert.equal(await phone.page.evaluate<number>('document.documentElement.scrollWidth'), 390);
+  assert.deepEqual(phone.complaints, []);
+  const background = (page: Page): Promise<string> =>
+    page.evaluate<string>('getComputedStyle(document.body).backgroundColor');
+  const { page: dark } = await open(1280, 'dark');
+  assert.equal(await background(dark), 'rgb(15, 19, 23)');
+  await dark.locator('#theme').click();
+  assert.equal(await background(dark), 'rgb(246, 247, 249)');
+});

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { answer } from '../../src/report/answer.js';
+import { formatCount, formatSeconds, formatShare, list } from '../../src/report/format.js';
+import { renderComparison, renderRun } from '../../src/report/terminal.js';
+import { metrics, sampleResults, summary } from './sample.js';
+
+test('quantities for people', () => {
+  assert.deepEqual([0, 0.00085, 0.0241, 0.9996, 3.2, 59.99, 112, 7500, null].map(formatSeconds), [
+    '0 s',
+    '850 us',
+    '24.1 ms',
+    '1.00 s',
+    '3.20 s',
+    '1m 0s',
+    '1m 52s',
+    '2h 5m',
+    '-',
+  ]);
+  assert.deepEqual([0, 0.000412, 0.0134, 0.99999, 1, null].map(formatShare), [
+    '0%',
+    '0.0412%',
+    '1.34%',
+    '99.9%',
+    '100%',
+    '-',
+  ]);
+  assert.deepEqual([0, 1234567, 12.3456, -1500, null].map(formatCount), ['0', '1,234,567', '12.3', '-1,500', '-']);
+  assert.equal(list(['a', 'b', 'c']), 'a, b and c');
+});
+
+test('the answer comes first and says who misses what', () => {
+  const lines = renderComparison(sampleResults()).split('\n');
+  assert.equal(lines[1], 'ok Ramped, blue-green and canary meet all 3 objectives; recreate does not.');
+  assert.match(lines[2]!, /^ {2}recreate misses errors < 0\.1% \(measured 2\.98%\) and latency p99 < 250ms/);
+});
+
+test('one row a strategy, plain ASCII within 120 columns', () => {
+  const text = renderComparison(sampleResults());
+  assert.ok(/^[\x20-\x7e\n]*$/.test(text), 'ASCII only');
+  for (const line of text.split('\n')) assert.ok(line.length <= 120, line);
+  const rows = text.split('\n').filter((line) => /(ok|NO) \d\/\d$/.test(line));
+  assert.deepEqual(
+    rows.map((row) => row.split(/\s{2,}/)[0]),
+    ['recreate', 'ramped', 'blue-green', 'canary'],
+  );
+  assert.match(rows[0]!, /14\.0 s +4,492 +2\.98% +33\/145 +99\/774 +40\/173 +0% +0 +412 +NO 1\/3$/);
+});
+
+test('colours and marks only where the terminal has them', () => {
+  const text = renderComparison(sampleResults(), { unicode: true, color: true });
+  assert.ok(text.includes('\u001b[32m✓\u001b[0m 3/3'));
+  assert.ok(!renderComparison(sampleResults(), { unicode: true }).includes('\u001b'));
+});
+
+test('a run line by line', () => {
+  const text = renderRun(sampleResults()[0]!, { unicode: true });
+  assert.match(text, /^Which strategy .*\n✗ recreate meets 1 of 3 objectives\.\n/);
+  assert.match(text, /✗ errors < 0\.1% \(measured 2\.98%\)/);
+  assert.match(text, /errors +4,492 \(2\.98%\)\n {2}no-endpoint +4,492\n/);
+});
+
+test('nobody meets the objectives; nothing to meet', () => {
+  const missed = {
+    objective: 'errors < 1%',
+    metric: 'errors',
+    met: false,
+    value: 0.5,
+    limit: 0.01,
+    comparison: '<' as const,
+    unit: 'share',
+  };
+  const runs = ['a', 'b'].map((name) => ({ name, tables: [], summary: summary(name, metrics({}), [missed]) }));
+  assert.equal(answer(runs).headline, 'No strategy meets the objective.');
+  assert.equal(answer(runs).outcome, 'none');
+  const free = { name: 'a', tables: [], summary: summary('a', metrics({}), []) };
+  assert.equal(answer([free]).outcome, 'unjudged');
+});
