@@ -7,6 +7,8 @@ export type FieldErrorType =
   | 'Forbidden'
   | 'Too long'
   | 'Too many'
+  /** Cannot be decoded at all: wrong type, unknown field. The API server answers 400, not 422. */
+  | 'Malformed'
   | 'Not found';
 
 export interface FieldError {
@@ -42,13 +44,22 @@ export function unsupported(field: string, value: unknown, supported: readonly s
 
 /** `spec.replicas: Invalid value: -1: must be greater than or equal to 0`. */
 export function fieldErrorText(error: FieldError): string {
+  if (error.type === 'Malformed') return `${error.field}: ${error.detail}`;
   const found = error.type === 'Required value' || error.type === 'Forbidden' ? '' : `: ${valueText(error.value)}`;
   const detail = error.detail === '' ? '' : `: ${error.detail}`;
   return `${error.field}: ${error.type}${found}${detail}`;
 }
 
+/** JSON as Go's encoder writes it: keys of maps sorted, `<`, `>` and `&` escaped in composite values. */
 function valueText(value: unknown): string {
-  return value === undefined ? 'null' : (JSON.stringify(value) as string);
+  if (value === undefined) return 'null';
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const text = JSON.stringify(value, (_key, each: unknown) =>
+    typeof each === 'object' && each !== null && !Array.isArray(each)
+      ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
+      : each,
+  );
+  return text.replace(/[<>&]/g, (character) => `\\u00${character.charCodeAt(0).toString(16)}`);
 }
 
 /** Message of a 422 answer: `Deployment.apps "web" is invalid: …`, several errors in brackets. */

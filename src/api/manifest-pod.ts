@@ -181,7 +181,7 @@ function readProbe(read: FieldReader, raw: RawMap, key: string, path: string): P
     present<Parameters<typeof defaultProbe>[0]>({
       handler,
       port: read.intOrString(action, 'port', actionPath),
-      path: handler === 'httpGet' ? read.text(action, 'path', actionPath) : undefined,
+      path: handler === 'httpGet' ? read.text(action, 'path', actionPath) || '/' : undefined,
       initialDelaySeconds: read.integer(probe, 'initialDelaySeconds', at),
       periodSeconds: read.integer(probe, 'periodSeconds', at),
       timeoutSeconds: read.integer(probe, 'timeoutSeconds', at),
@@ -195,10 +195,11 @@ function readProbe(read: FieldReader, raw: RawMap, key: string, path: string): P
 
 /** The rest of a probe or hook, with what its handler says beyond port and path. */
 function withoutRead(rest: RawMap | undefined, handler: string, action: RawMap): RawMap | undefined {
-  const { port: _port, path: _path, ...more } = action;
+  const { port: _port, path: _path, ...more } = action.scheme === 'HTTP' ? { ...action, scheme: undefined } : action;
   const others: Record<string, unknown> = { ...rest };
   delete others[handler];
-  if (Object.keys(more).length > 0) others[handler] = more;
+  const kept = present<Record<string, unknown>>(more);
+  if (Object.keys(kept).length > 0) others[handler] = kept;
   return Object.keys(others).length === 0 ? undefined : others;
 }
 

@@ -20,7 +20,7 @@ const LABEL_VALUE_MESSAGE =
   "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 
 function tooLong(maximum: number): string {
-  return `must be no more than ${maximum} characters`;
+  return `must be no more than ${maximum} bytes`;
 }
 
 function check(value: string, maximum: number, pattern: RegExp, message: string): string[] {
@@ -55,7 +55,7 @@ export function qualifiedName(value: string): string[] {
   }
   const name = value.slice(slash + 1);
   if (name === '') problems.push('name part must be non-empty');
-  else if (name.length > 63) problems.push('name part must be no more than 63 characters');
+  else if (name.length > 63) problems.push('name part must be no more than 63 bytes');
   if (!qualifiedPart.test(name)) problems.push(QUALIFIED_MESSAGE);
   return problems;
 }
@@ -67,7 +67,7 @@ export function labelValueProblems(value: string): string[] {
 /** IANA service name: names of ports. */
 export function portName(value: string): string[] {
   const problems: string[] = [];
-  if (value.length > 15) problems.push('must be no more than 15 characters');
+  if (value.length > 15) problems.push('must be no more than 15 bytes');
   if (!/^[-a-z0-9]+$/.test(value)) problems.push('must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)');
   if (!/[a-z]/.test(value)) problems.push('must contain at least one letter (a-z)');
   if (value.includes('--')) problems.push('must not contain consecutive hyphens');

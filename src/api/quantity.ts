@@ -17,7 +17,7 @@ export class QuantityError extends Error {
 
 const NANO = 1_000_000_000n;
 /** Amounts above this are capped (quantity.go maxAllowed: 2^63−1). */
-const MAXIMUM_NANO = (2n ** 63n - 1n) * NANO;
+const MAXIMUM_NANO = ((1n << 63n) - 1n) * NANO;
 
 const decimalSuffixes: readonly (readonly [string, number])[] = [
   ['n', -9],
@@ -55,12 +55,16 @@ export function parseQuantity(text: string): Quantity {
   const power = scale.exponent - fraction.length;
   // Beyond this every amount is capped or rounded up to the finest one, and the powers of ten would only cost memory.
   if (power > 64) numerator = digits === 0n ? 0n : MAXIMUM_NANO;
-  else if (power >= 0) numerator *= 10n ** BigInt(power);
+  else if (power >= 0) numerator *= powerOfTen(power);
   else if (-power > 64 + fraction.length + whole.length) numerator = digits === 0n ? 0n : 1n;
-  else denominator = 10n ** BigInt(-power);
+  else denominator = powerOfTen(-power);
   let nano = ceilDivide(numerator, denominator);
   if (nano > MAXIMUM_NANO) nano = MAXIMUM_NANO;
   return { nano: sign === '-' ? -nano : nano, format: scale.format };
+}
+
+function powerOfTen(exponent: number): bigint {
+  return BigInt(`1${'0'.repeat(exponent)}`);
 }
 
 function suffixScale(text: string, suffix: string): { factor: bigint; exponent: number; format: QuantityFormat } {

@@ -1,5 +1,5 @@
 import type { FieldError } from './fields.js';
-import { invalid, required, unsupported } from './fields.js';
+import { required, unsupported } from './fields.js';
 import { nearestName } from './nearest.js';
 import { QuantityError, resourceAmount } from './quantity.js';
 import type { ResourceList } from './core.js';
@@ -12,6 +12,9 @@ export type RawMap = { readonly [key: string]: unknown };
 export function isMap(value: unknown): value is RawMap {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
+
+/** `value` of the error about a field that Kubernetes does not know: the fault is in the key. */
+export const UNKNOWN_FIELD = 'unknown field';
 
 /** What a parsed value is, for people. */
 export function describeValue(value: unknown): string {
@@ -38,8 +41,12 @@ export class FieldReader {
   readonly errors: FieldError[] = [];
 
   wrongType(path: string, value: unknown, expected: string): undefined {
-    this.errors.push(invalid(path, value, `expected ${expected}, found ${describeValue(value)}`));
+    this.malformed(path, `expected ${expected}, found ${describeValue(value)}`);
     return undefined;
+  }
+
+  private malformed(field: string, detail: string): void {
+    this.errors.push({ field, type: 'Malformed', detail });
   }
 
   map(raw: RawMap, key: string, path: string): RawMap | undefined {
@@ -123,7 +130,7 @@ export class FieldReader {
     for (const name in map) {
       if (typeof map[name] !== 'string') {
         clean = false;
-        this.wrongType(fieldPath(fieldPath(path, key), name), map[name], 'text (quote it)');
+        this.wrongType(`${fieldPath(path, key)}[${name}]`, map[name], 'text (quote it)');
       }
     }
     return clean ? (map as Labels) : {};
@@ -136,7 +143,7 @@ export class FieldReader {
     const result: Record<string, number> = {};
     for (const name in map) {
       const value = map[name];
-      const at = fieldPath(fieldPath(path, key), name);
+      const at = `${fieldPath(path, key)}[${name}]`;
       if (typeof value !== 'string' && typeof value !== 'number') {
         this.wrongType(at, value, 'a quantity such as 100m or 128Mi');
         continue;
@@ -145,7 +152,7 @@ export class FieldReader {
         result[name] = resourceAmount(name, value);
       } catch (error) {
         if (!(error instanceof QuantityError)) throw error;
-        this.errors.push(invalid(at, value, error.message));
+        this.malformed(at, error.message);
       }
     }
     return result;
@@ -170,8 +177,8 @@ export class FieldReader {
         continue;
       }
       const nearest = nearestName(key, [...modelled, ...others]);
-      const hint = nearest === undefined ? '' : `; did you mean ${nearest}?`;
-      this.errors.push({ field: fieldPath(path, key), type: 'Forbidden', detail: `unknown field "${fieldPath(path, key)}"${hint}` });
+      const hint = nearest === undefined ? '' : `; did you mean "${nearest}"?`;
+      this.errors.push({ field: fieldPath(path, key), type: 'Malformed', value: UNKNOWN_FIELD, detail: `unknown field${hint}` });
     }
     return rest;
   }

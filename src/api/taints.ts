@@ -37,7 +37,7 @@ export function tolerationSeconds(taints: readonly Taint[], tolerations: readonl
     if (matching.length === 0) return 0;
     for (const { tolerationSeconds: seconds } of matching) {
       if (seconds === undefined) continue;
-      const bounded = seconds < 0 ? 0 : seconds;
+      const bounded = Math.max(0, seconds);
       if (least === undefined || bounded < least) least = bounded;
     }
   }

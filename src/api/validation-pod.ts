@@ -3,7 +3,7 @@ import type { FieldError } from './fields.js';
 import { duplicate, forbidden, invalid, required } from './fields.js';
 import type { LabelSelector, Labels } from './meta.js';
 import { dns1123Label, dns1123Subdomain, labelValueProblems, portName, qualifiedName } from './names.js';
-import { fieldPath } from './reader.js';
+import { resourceText } from './quantity.js';
 
 /** What the API server refuses in a pod spec (kubernetes pkg/apis/core/validation). */
 
@@ -157,20 +157,21 @@ function validateResources(resources: ResourceRequirements | undefined, path: st
     ['requests', requests],
   ] as const) {
     for (const name in list) {
-      const at = fieldPath(`${path}.${key}`, name);
+      const at = `${path}.${key}[${name}]`;
       for (const problem of qualifiedName(name)) errors.push(invalid(at, name, problem));
-      if (list[name]! < 0) errors.push(invalid(at, list[name], NOT_NEGATIVE));
+      if (list[name]! < 0) errors.push(invalid(at, resourceText(name, list[name]!), NOT_NEGATIVE));
     }
   }
   for (const name in requests) {
     const limit = limits?.[name];
-    const at = fieldPath(`${path}.requests`, name);
-    if (limit !== undefined && requests[name]! > limit) {
-      errors.push(invalid(at, requests[name], `must be less than or equal to ${name} limit of ${limit}`));
-    } else if (limit !== undefined && limit !== requests[name] && isExtended(name)) {
-      errors.push(invalid(at, requests[name], `must be equal to ${name} limit of ${limit}`));
+    if (limit === undefined) {
+      if (isExtended(name)) errors.push(required(`${path}.limits`, 'Limit must be set for non overcommitable resources'));
+      continue;
     }
-    if (limit === undefined && isExtended(name)) errors.push(required(`${path}.limits`, 'Limit must be set for non overcommitable resources'));
+    const found = resourceText(name, requests[name]!);
+    const bound = `${name} limit of ${resourceText(name, limit)}`;
+    if (isExtended(name) && requests[name] !== limit) errors.push(invalid(`${path}.requests`, found, `must be equal to ${bound}`));
+    else if (requests[name]! > limit) errors.push(invalid(`${path}.requests`, found, `must be less than or equal to ${bound}`));
   }
 }
 

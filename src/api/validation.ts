@@ -64,18 +64,14 @@ function validateWorkload(
 ): FieldError[] {
   const { selector, template } = spec;
   const errors = notNegative(spec.replicas, 'spec.replicas');
-  if (isEmptySelector(selector)) {
-    errors.push(
-      Object.keys(selector).length === 0
-        ? required('spec.selector')
-        : invalid('spec.selector', selector, `empty selector is invalid for ${kind}`),
-    );
-  } else {
-    errors.push(...validateSelector(selector, 'spec.selector'));
-    if (!matchesSelector(selector, template.metadata.labels)) {
-      const labels = template.metadata.labels ?? {};
-      errors.push(invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`'));
-    }
+  // A selector that was never given is `{}` here; in the API server it is nil, which selects nothing.
+  const absent = Object.keys(selector).length === 0;
+  if (absent) errors.push(required('spec.selector'));
+  else if (isEmptySelector(selector)) errors.push(invalid('spec.selector', selector, `empty selector is invalid for ${kind}`));
+  else errors.push(...validateSelector(selector, 'spec.selector'));
+  if (absent || !matchesSelector(selector, template.metadata.labels)) {
+    const labels = template.metadata.labels ?? null;
+    errors.push(invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`'));
   }
   errors.push(...validateLabels(template.metadata.labels, 'spec.template.labels'));
   errors.push(...validatePodSpec(template.spec, 'spec.template.spec'));

@@ -84,8 +84,8 @@ export function matchImages(
       used.add(index);
       continue;
     }
-    const nearest = nearestName(image, behaviours.map((behaviour) => behaviour.image));
-    const hint = nearest === undefined ? `add one to "behaviour", such as { image: "${suggestedPattern(image)}" }` : `the nearest is for "${nearest}"`;
+    const nearest = nearestName(suggestedPattern(image), behaviours.map((behaviour) => behaviour.image));
+    const hint = nearest === undefined ? `add one to "behaviour", such as { image: "${suggestedPattern(image)}" }` : `did you mean "${suggestedPattern(image)}" where "behaviour" has "${nearest}"?`;
     errors.push(
       item.error(path, { message: `no behaviour for the image ${image}; ${hint}`, found: image, ...(nearest === undefined ? {} : { suggestion: nearest }) }),
     );

@@ -13,8 +13,24 @@ export function checkValue<T>(schema: z.ZodType<T>, value: unknown, item: Source
   const result = schema.safeParse(value);
   if (result.success) return { value: result.data, errors: [] };
   const errors: InputError[] = [];
-  for (const issue of result.error.issues) report(schema, value, issue, [], item, errors);
+  reportAll(schema, value, result.error.issues, [], item, errors);
   return { errors };
+}
+
+function reportAll(
+  schema: z.ZodType,
+  root: unknown,
+  issues: readonly Issue[],
+  base: readonly PropertyKey[],
+  item: SourceItem,
+  errors: InputError[],
+): void {
+  // A map with an unknown key often breaks a rule about its known ones too; the key is the mistake.
+  const misspelt = new Set(issues.filter((issue) => issue.code === 'unrecognized_keys').map((issue) => issue.path.join('/')));
+  for (const issue of issues) {
+    if (issue.code === 'custom' && misspelt.has(issue.path.join('/'))) continue;
+    report(schema, root, issue, base, item, errors);
+  }
 }
 
 function report(schema: z.ZodType, root: unknown, issue: Issue, base: readonly PropertyKey[], item: SourceItem, errors: InputError[]): void {
@@ -39,7 +55,7 @@ function report(schema: z.ZodType, root: unknown, issue: Issue, base: readonly P
   if (issue.code === 'invalid_union') {
     const branch = bestBranch(issue.errors, found);
     if (branch !== undefined) {
-      for (const inner of branch) report(schema, root, inner, path, item, errors);
+      reportAll(schema, root, branch, path, item, errors);
       return;
     }
   }

@@ -81,10 +81,17 @@ export function isInputError(error: unknown): error is InputError | InputErrors 
   return error instanceof InputError || error instanceof InputErrors;
 }
 
-/** Throws what was collected: nothing, the one error, or all of them together. */
+/** Throws what was collected: nothing, the one error, or all of them together, file by file in order of position. */
 export function throwInputErrors(errors: readonly InputError[]): void {
   if (errors.length === 1) throw errors[0];
-  if (errors.length > 1) throw new InputErrors(errors);
+  if (errors.length === 0) return;
+  const files = [...new Set(errors.map((error) => error.file))];
+  const rank = new Map(files.map((file, i) => [file, i]));
+  const sorted = [...errors].sort(
+    (a, b) =>
+      rank.get(a.file)! - rank.get(b.file)! || (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0),
+  );
+  throw new InputErrors(sorted);
 }
 
 /** The input errors inside a thrown value; rethrows anything else. */

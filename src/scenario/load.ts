@@ -100,7 +100,7 @@ class ScenarioLoader {
     }));
     const findings = [...manifestFindings(manifests, this.place), ...unused];
     for (const set of applied.values()) findings.push(...manifestFindings(set, this.place).filter(notAboutServices));
-    const end = this.duration(timeline.map((action) => action.at), rollout?.at);
+    const end = this.duration(rollout?.at);
     throwInputErrors(errors);
     const checkedProfile = profile as CostProfile;
     return {
@@ -211,7 +211,7 @@ class ScenarioLoader {
       const path: Path = ['objectives', i];
       const objective = parseObjective(text, this.place(this.item, path));
       if (typeof objective === 'string') {
-        this.complain(path, objective.includes(', found ') ? objective : `${objective}, found "${text}"`);
+        this.complain(path, /, found |did you mean/.test(objective) ? objective : `${objective}, found "${text}"`);
         return;
       }
       const needsTraffic = objective.metric === 'errors' || objective.metric === 'latency';
@@ -223,11 +223,14 @@ class ScenarioLoader {
     return objectives;
   }
 
-  private duration(actions: readonly number[], rollout: number | undefined): number {
+  private duration(rollout: number | undefined): number {
     const text = this.raw.duration ?? DEFAULT_DURATION;
     const end = duration(text);
-    const last = Math.max(0, ...actions, rollout ?? 0);
-    if (last > end) this.complain(['duration'], `the run ends at ${text}, before the last thing that the scenario asks for; make it longer`);
+    const message = `the run ends at ${text}, before this; give the scenario a longer "duration"`;
+    if (rollout !== undefined && rollout > end) this.complain(['rollout', 'at'], message);
+    this.raw.timeline?.forEach((entry, i) => {
+      if (duration(entry.at) > end) this.complain(['timeline', i, 'at'], message);
+    });
     return end;
   }
 }

@@ -4,7 +4,7 @@ import { fieldErrorText } from '../api/fields.js';
 import { readManifest } from '../api/manifest.js';
 import type { KubernetesObject, Labels } from '../api/meta.js';
 import { keyOf } from '../api/meta.js';
-import { describeValue, isMap, type RawMap } from '../api/reader.js';
+import { describeValue, isMap, type RawMap, UNKNOWN_FIELD } from '../api/reader.js';
 import { infoOfKind } from '../api/resources.js';
 import { validateObject } from '../api/validation.js';
 import { InputError, inputErrorsOf } from './input-error.js';
@@ -111,9 +111,9 @@ export class ManifestSet {
     if (all.length > 0) {
       const title = `${object.kind || 'object'} ${object.metadata.name === '' ? '(no name)' : `"${object.metadata.name}"`}`;
       for (const error of all) {
-        this.errors.push(
-          item.error(stepsOf(error.field), { message: `${title}: ${fieldErrorText(error)}`, expected: error.detail }),
-        );
+        const details = { message: `${title}: ${fieldErrorText(error)}`, expected: error.detail };
+        const steps = stepsOf(error.field);
+        this.errors.push(error.value === UNKNOWN_FIELD ? item.keyError(steps, details) : item.error(steps, details));
       }
       return;
     }

@@ -1,3 +1,4 @@
+import { nearestName } from '../api/nearest.js';
 import type { Objective } from './types.js';
 import { parseDuration } from './units.js';
 
@@ -19,13 +20,15 @@ const metrics: Readonly<Record<string, Objective['metric']>> = {
 export const OBJECTIVE_EXAMPLES =
   '`errors < 0.1%`, `latency p99 < 250ms`, `rollout duration < 8m`, `availability > 80%` or `surge < 5000` (pod-seconds)';
 
-/** The names that objectives may begin with. */
-export const OBJECTIVE_METRICS: readonly string[] = Object.keys(metrics);
-
 /** Reads an objective; a text says what is wrong with it. */
 export function parseObjective(text: string, position: string): Objective | string {
   const match = grammar.exec(text.trim());
-  if (match === null) return `expected an objective such as ${OBJECTIVE_EXAMPLES}`;
+  if (match === null) {
+    const name = /^[a-z ]+?(?= *(?:p\d|[<>]|$))/i.exec(text.trim())?.[0];
+    const nearest = name === undefined || metrics[name.toLowerCase()] !== undefined ? undefined : nearestName(name, Object.keys(metrics));
+    if (nearest !== undefined) return `no objective begins with "${name}"; did you mean "${nearest}"?`;
+    return `expected an objective such as ${OBJECTIVE_EXAMPLES}`;
+  }
   const [, name, quantile, comparison, value] = match as unknown as [string, string, string | undefined, Objective['comparison'], string];
   const metric = metrics[name.toLowerCase()]!;
   if (quantile !== undefined && metric !== 'latency') return `a quantile (p${quantile}) belongs to latency only`;

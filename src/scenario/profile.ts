@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { nearestName } from '../api/nearest.js';
 import { checkValue } from './check.js';
-import { InputError, throwInputErrors } from './input-error.js';
+import { type InputError, throwInputErrors } from './input-error.js';
 import type { RawProfile } from './profile-schema.js';
 import { layProfile, missingFields, profileOverrides, toCostProfile } from './profile-schema.js';
 import type { SourceItem } from './source.js';

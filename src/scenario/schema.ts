@@ -160,7 +160,8 @@ const strategy = z.strictObject({
     .describe('A growing share of pods runs the new version, with pauses in between.'),
 });
 
-const strategyName = z.enum(['recreate', 'ramped', 'blueGreen'], { error: 'expected recreate, ramped, blueGreen or a map such as { canary: … }' });
+const STRATEGY = 'expected recreate, ramped, blueGreen, or a map such as { canary: { steps: […] } }';
+const strategyName = z.enum(['recreate', 'ramped', 'blueGreen'], { error: STRATEGY });
 
 const rollout = z.strictObject({
   deployment: text('Name of the Deployment that is rolled out.'),
@@ -169,7 +170,7 @@ const rollout = z.strictObject({
   image,
   at: durationText('When it starts.'),
   strategies: z
-    .array(z.union([strategyName, strategy]))
+    .array(z.union([strategyName, strategy], { error: STRATEGY }))
     .min(1, { error: 'expected at least one strategy' })
     .optional()
     .describe('Strategies that `towtank compare` tries one after the other. Default: ramped as the Deployment says.'),

@@ -76,6 +76,8 @@ export interface CostProfile {
   readonly etcd: {
     /** One fdatasync of the WAL. */
     readonly fsync: DistributionSpec;
+    /** Added to an fsync for each entry beyond the first that it writes; absent: 0. */
+    readonly fsyncPerEntry?: Duration;
     /** One bbolt commit of the backend. */
     readonly backendCommit: DistributionSpec;
     readonly cores: number;

@@ -1,0 +1,224 @@
+import type { Container, ContainerState, LifecycleHandler, Node, Pod, PodSpec, PodStatus, Probe, ResourceList, ResourceRequirements, Service } from './core.js';
+import { DEFAULT_START_TIME } from './manifest.js';
+import type { Condition, KubernetesObject, ObjectMeta } from './meta.js';
+import { resourceText } from './quantity.js';
+import { formatTimestamp } from './timestamps.js';
+import type { Deployment, Lease, ReplicaSet } from './workloads.js';
+
+/** Typed objects as the JSON that the real API server would send: quantities and timestamps as text, handlers in their place. */
+
+type Json = Record<string, unknown>;
+
+/** Digits of fraction in `MicroTime` fields. */
+const MICRO_DIGITS = 6;
+
+/** Writes objects as Kubernetes JSON, relative to an instant of simulated time 0 (milliseconds since 1970). */
+export class Serializer {
+  private readonly startTime: number;
+
+  constructor(startTime: number = DEFAULT_START_TIME) {
+    this.startTime = startTime;
+  }
+
+  /** The object as plain JSON data, with keys in the API's usual order. */
+  object(object: KubernetesObject): Json {
+    const { apiVersion, kind, metadata, ...rest } = object;
+    return { apiVersion, kind, metadata: this.metadata(metadata), ...this.rest(object, rest) };
+  }
+
+  /** A list such as `PodList` with its items. */
+  list(apiVersion: string, kind: string, items: readonly KubernetesObject[], resourceVersion: number): Json {
+    return { apiVersion, kind: `${kind}List`, metadata: { resourceVersion: String(resourceVersion) }, items: items.map((item) => this.object(item)) };
+  }
+
+  /** RFC 3339 text of a simulated time. */
+  time(time: number, digits = 0): string {
+    return formatTimestamp(this.startTime + time / 1e6, digits);
+  }
+
+  private rest(object: KubernetesObject, rest: Json): Json {
+    switch (`${object.apiVersion} ${object.kind}`) {
+      case 'v1 Pod':
+        return this.pod(object as Pod);
+      case 'v1 Node':
+        return this.node(object as Node);
+      case 'v1 Service':
+        return this.service(object as Service);
+      case 'apps/v1 Deployment':
+        return this.deployment(object as Deployment);
+      case 'apps/v1 ReplicaSet':
+        return this.replicaSet(object as ReplicaSet);
+      case 'coordination.k8s.io/v1 Lease':
+        return this.lease(object as Lease);
+      case 'v1 Event':
+        return this.times(rest, ['firstTimestamp', 'lastTimestamp']);
+      default:
+        return rest;
+    }
+  }
+
+  private metadata(metadata: ObjectMeta): Json {
+    const { namespace, resourceVersion, generation, uid, ...rest } = metadata;
+    const result: Json = this.times({ ...rest }, ['creationTimestamp', 'deletionTimestamp']);
+    if (namespace !== '') result.namespace = namespace;
+    if (resourceVersion !== 0) result.resourceVersion = String(resourceVersion);
+    if (generation !== 0) result.generation = generation;
+    if (uid !== '') result.uid = uid;
+    return sorted(result);
+  }
+
+  /** Replaces the named numbers by timestamps. */
+  private times(fields: Json, names: readonly string[], digits = 0): Json {
+    const result = { ...fields };
+    for (const name of names) if (typeof result[name] === 'number') result[name] = this.time(result[name], digits);
+    return result;
+  }
+
+  private conditions(conditions: readonly Condition[] | undefined): Json {
+    if (conditions === undefined) return {};
+    const names = ['lastTransitionTime', 'lastUpdateTime', 'lastHeartbeatTime', 'lastProbeTime'];
+    return { conditions: conditions.map((condition) => this.times({ ...condition }, names)) };
+  }
+
+  private pod(pod: Pod): Json {
+    return { spec: podSpec(pod.spec), status: this.podStatus(pod.status) };
+  }
+
+  private podStatus(status: PodStatus): Json {
+    const { conditions, containerStatuses, initContainerStatuses, startTime, ...rest } = status;
+    const containers = (list: typeof containerStatuses): Json[] | undefined =>
+      list?.map(({ state, lastState, ...container }) => ({
+        ...container,
+        state: this.state(state),
+        lastState: lastState === undefined ? {} : this.state(lastState),
+      }));
+    return withoutUndefined({
+      ...rest,
+      ...this.conditions(conditions),
+      startTime: startTime === undefined ? undefined : this.time(startTime),
+      initContainerStatuses: containers(initContainerStatuses),
+      containerStatuses: containers(containerStatuses),
+    });
+  }
+
+  private state(state: ContainerState): Json {
+    const { waiting, running, terminated } = state;
+    return withoutUndefined({
+      waiting,
+      running: running === undefined ? undefined : this.times({ ...running }, ['startedAt']),
+      terminated: terminated === undefined ? undefined : this.times({ ...terminated }, ['startedAt', 'finishedAt']),
+    });
+  }
+
+  private node(node: Node): Json {
+    const { extra, taints, ...spec } = node.spec;
+    const { conditions, capacity, allocatable, ...status } = node.status;
+    return {
+      spec: {
+        ...spec,
+        ...extra,
+        ...(taints === undefined ? {} : { taints: taints.map((taint) => this.times({ ...taint }, ['timeAdded'])) }),
+      },
+      status: { capacity: resourceTexts(capacity), allocatable: resourceTexts(allocatable), ...this.conditions(conditions), ...status },
+    };
+  }
+
+  private service(service: Service): Json {
+    const { extra, ...spec } = service.spec;
+    return { spec: { ...spec, ...extra }, status: service.status ?? { loadBalancer: {} } };
+  }
+
+  private deployment(deployment: Deployment): Json {
+    const { conditions, ...status } = deployment.status;
+    return { spec: withTemplate(deployment.spec), status: { ...status, ...this.conditions(conditions) } };
+  }
+
+  private replicaSet(replicaSet: ReplicaSet): Json {
+    const { conditions, ...status } = replicaSet.status;
+    return { spec: withTemplate(replicaSet.spec), status: { ...status, ...this.conditions(conditions) } };
+  }
+
+  private lease(lease: Lease): Json {
+    return { spec: this.times({ ...lease.spec }, ['renewTime', 'acquireTime'], MICRO_DIGITS) };
+  }
+}
+
+function withTemplate(spec: Deployment['spec'] | ReplicaSet['spec']): Json {
+  const { template, ...rest } = spec;
+  return { ...rest, template: { metadata: { creationTimestamp: null, ...template.metadata }, spec: podSpec(template.spec) } };
+}
+
+/** A pod spec as JSON. */
+export function podSpec(spec: PodSpec): Json {
+  const { extra, containers, initContainers, resources, overhead, ...rest } = spec;
+  return withoutUndefined({
+    ...rest,
+    ...extra,
+    overhead: overhead === undefined ? undefined : resourceTexts(overhead),
+    resources: resources === undefined ? undefined : requirements(resources),
+    initContainers: initContainers?.map(container),
+    containers: containers.map(container),
+  });
+}
+
+function container(container: Container): Json {
+  const { extra, resources, readinessProbe, livenessProbe, startupProbe, preStop, postStart, ...rest } = container;
+  const lifecycle = withoutUndefined({
+    preStop: preStop === undefined ? undefined : handler(preStop),
+    postStart: postStart === undefined ? undefined : handler(postStart),
+  });
+  return withoutUndefined({
+    ...rest,
+    ...extra,
+    resources: resources === undefined ? {} : requirements(resources),
+    readinessProbe: readinessProbe === undefined ? undefined : probe(readinessProbe),
+    livenessProbe: livenessProbe === undefined ? undefined : probe(livenessProbe),
+    startupProbe: startupProbe === undefined ? undefined : probe(startupProbe),
+    lifecycle: Object.keys(lifecycle).length === 0 ? undefined : lifecycle,
+  });
+}
+
+function requirements(resources: ResourceRequirements): Json {
+  const { requests, limits, claims } = resources;
+  return withoutUndefined({
+    limits: limits === undefined ? undefined : resourceTexts(limits),
+    requests: requests === undefined ? undefined : resourceTexts(requests),
+    claims,
+  });
+}
+
+/** Amounts as canonical quantities. */
+export function resourceTexts(amounts: ResourceList): Record<string, string> {
+  const result: Record<string, string> = {};
+  for (const name in amounts) result[name] = resourceText(name, amounts[name]!);
+  return result;
+}
+
+function probe(probe: Probe): Json {
+  const { handler: kind, port, path, extra, initialDelaySeconds, ...rest } = probe;
+  const more = (extra?.[kind] ?? {}) as Json;
+  const scheme = kind === 'httpGet' && more.scheme === undefined ? { scheme: 'HTTP' } : {};
+  return withoutUndefined({
+    [kind]: withoutUndefined({ path: kind === 'httpGet' ? (path ?? '/') : undefined, port, ...scheme, ...more }),
+    ...(initialDelaySeconds === 0 ? {} : { initialDelaySeconds }),
+    ...rest,
+  });
+}
+
+function handler(hook: LifecycleHandler): Json {
+  const { handler: kind, seconds, command, extra } = hook;
+  if (kind === 'sleep') return { sleep: { seconds } };
+  if (kind === 'exec') return { exec: withoutUndefined({ command }) };
+  return { [kind]: extra?.[kind] ?? {} };
+}
+
+function withoutUndefined(fields: Json): Json {
+  const result: Json = {};
+  for (const key in fields) if (fields[key] !== undefined) result[key] = fields[key];
+  return result;
+}
+
+function sorted(fields: Json): Json {
+  const keys = Object.keys(fields).sort();
+  return Object.fromEntries(keys.map((key) => [key, fields[key]]));
+}
