@@ -84,6 +84,11 @@ export class Traffic implements Component {
     this.stream = pods.addStream({ statistics: this.statistics, demand, timeout: spec.timeout });
   }
 
+  /** Requests that have entered the cluster so far. */
+  get sent(): number {
+    return this.count;
+  }
+
   /** Starts the stream; the times of its specification count from `origin`. */
   start(origin: Time): void {
     this.statistics.origin = origin;
