@@ -285,7 +285,7 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
 
   /** Takes the assumption back; the room it held may help others, and the pod backs off as after an error. */
   private failBinding(cycle: CycleInProgress, response: ApiResponse): void {
-    const { queued, framework, node } = cycle;
+    const { framework, node } = cycle;
     const info = cycle.assumed!;
     for (const plugin of framework.plugins.reserve) plugin.unreserve?.(info, node);
     this.core.cache.forget(info.key);
