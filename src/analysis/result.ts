@@ -17,6 +17,8 @@ export interface RunSummary {
   readonly question: string;
   /** Name of the strategy of a rollout; null for a run without one. */
   readonly strategy: string | null;
+  /** Deployments that take part in the rollout, as namespace/name; the one that runs before is first. */
+  readonly rolloutDeployments: readonly string[];
   readonly kubernetesVersion: string;
   readonly seed: string;
   /** RFC 3339 instant of simulated time 0. */

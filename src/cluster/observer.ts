@@ -40,6 +40,8 @@ interface SetCounts {
   pods: number;
   ready: number;
   available: number;
+  /** The last sample had pods: one more row is due that says there are none. */
+  sampled: boolean;
 }
 
 /**
@@ -141,11 +143,11 @@ export class Observer implements ChangeObserver {
   private replicaSetChanged(record: WatchRecord): void {
     const replicaSet = record.object as ReplicaSet;
     const key = `${replicaSet.metadata.namespace}/${replicaSet.metadata.name}`;
+    let set = this.sets.get(key);
     if (record.type === 'DELETED') {
-      this.sets.delete(key);
+      if (set !== undefined) set.desired = set.available = 0;
       return;
     }
-    let set = this.sets.get(key);
     if (set === undefined) {
       const owner = controllerOf(replicaSet);
       set = {
@@ -156,6 +158,7 @@ export class Observer implements ChangeObserver {
         pods: 0,
         ready: 0,
         available: 0,
+        sampled: false,
       };
       this.sets.set(key, set);
     }
@@ -182,12 +185,14 @@ export class Observer implements ChangeObserver {
     this.recorder.table(EVENTS).append([time, event.type, event.reason, object, event.message, event.count]);
   }
 
-  /** Appends the sizes of all ReplicaSets that have or want pods. */
-  sample(time: Time): void {
+  /** Appends the sizes of all ReplicaSets that have or want pods, and once those that no longer do. */
+  sample(second: number): void {
     const table = this.recorder.table(REPLICAS_BY_SECOND);
     for (const set of this.sets.values()) {
-      if (set.desired === 0 && set.pods === 0) continue;
-      table.append([(time - this.origin) / 1e9, set.deployment, set.name, set.version, set.desired, set.pods, set.ready, set.available]);
+      const empty = set.desired === 0 && set.pods === 0;
+      if (empty && !set.sampled) continue;
+      set.sampled = !empty;
+      table.append([second, set.deployment, set.name, set.version, set.desired, set.pods, set.ready, set.available]);
     }
   }
 

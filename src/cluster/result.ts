@@ -24,6 +24,7 @@ export function summarize(run: ScenarioRun, scenario: Scenario, strategy: Strate
     scenario: scenario.name,
     question: scenario.question,
     strategy: strategy?.name ?? null,
+    rolloutDeployments: (run.pipeline?.deployments ?? []).map((name) => `${scenario.rollout!.deployment.namespace}/${name}`),
     kubernetesVersion: scenario.kubernetesVersion,
     seed: scenario.seed,
     startTime: formatTimestamp(scenario.startTime),

@@ -45,7 +45,7 @@ export class Sampler {
   /** Takes the second that ends now. */
   sample(now: Time): void {
     const second = Math.round((now - this.origin) * PER_SECOND) - 1;
-    this.observer.sample(now);
+    this.observer.sample(second);
     this.sampleApi(second);
     this.sampleEtcd(second);
     const { active, backoff, unschedulable, gated } = this.cluster.scheduler.queueLengths();

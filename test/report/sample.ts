@@ -44,6 +44,7 @@ export function summary(name: string, measured: RunMetrics, verdicts: readonly V
     scenario: 'strategies',
     question: 'Which strategy brings frontend v0.11 to users with fewer than 0.1% errors?',
     strategy: name,
+    rolloutDeployments: ['default/frontend'],
     kubernetesVersion: '1.34',
     seed: '1',
     startTime: '2025-01-01T00:00:00Z',

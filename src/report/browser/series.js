@@ -43,42 +43,51 @@ export function maxByTime(run, rows, f) {
   return [...tops].map(([time, value]) => ({ time, value }));
 }
 
-/** The Deployment that changes: the one with the most versions. */
+/** Joins the names of Deployments that are one application. */
+const TOGETHER = ' + ';
+
+/** What can be shown: the Deployments of the rollout together, then each Deployment, those with more versions first. */
 export function deployments(run) {
   const versions = new Map();
   for (const row of rowsOf(run, 'replicas_by_second')) {
     if (!versions.has(row.deployment)) versions.set(row.deployment, new Set());
     versions.get(row.deployment).add(row.version);
   }
-  return [...versions].sort((a, b) => b[1].size - a[1].size).map(([name]) => name);
+  const names = [...versions].sort((a, b) => b[1].size - a[1].size).map(([name]) => name);
+  const rollout = run.summary.rolloutDeployments.filter((name) => versions.has(name));
+  if (rollout.length === 0) return names;
+  return [rollout.join(TOGETHER), ...names.filter((name) => rollout.length > 1 || name !== rollout[0])];
 }
 
 /**
- * Replicas of a Deployment over the whole grid: one object a window with, by version, pods and ready ones, each ReplicaSet
- * holding its last value until the next.
+ * Replicas of a Deployment (or several, joined) over the whole grid: one object a window with, by version, pods and ready
+ * ones. A ReplicaSet without a row in a sampled window has no pods; windows that were not sampled hold the last one.
  */
 export function replicasOverTime(run, deployment) {
-  const rows = rowsOf(run, 'replicas_by_second').filter((row) => row.deployment === deployment);
+  const names = new Set(deployment.split(TOGETHER));
+  const all = rowsOf(run, 'replicas_by_second');
+  const rows = all.filter((row) => names.has(row.deployment));
   const versions = distinct(rows, 'version');
+  const sampled = new Set(all.map((row) => row.time));
   const byTime = new Map();
   for (const row of rows) {
     if (!byTime.has(row.time)) byTime.set(row.time, []);
     byTime.get(row.time).push(row);
   }
-  const sets = new Map();
+  const start = rows[0]?.time ?? 0;
+  let current = byTime.get(start) ?? [];
+  const wanted = current.reduce((sum, row) => sum + row.desired, 0);
   const points = grid(run).map((time) => {
-    for (const row of byTime.get(time) ?? []) sets.set(row.replicaset, row);
+    if (sampled.has(time) && time >= start) current = byTime.get(time) ?? [];
     const point = { time, available: 0, pods: {}, ready: {} };
     for (const version of versions) point.pods[version] = point.ready[version] = 0;
-    for (const row of sets.values()) {
+    for (const row of current) {
       point.pods[row.version] += row.pods;
       point.ready[row.version] += row.ready;
       point.available += row.available;
     }
     return point;
   });
-  const wanted =
-    rows.length === 0 ? 0 : rows.filter((row) => row.time === rows[0].time).reduce((sum, row) => sum + row.desired, 0);
   return { versions, points, wanted };
 }
 
