@@ -1,16 +1,11 @@
-import { exp, log } from './portable.js';
+import { exp, log, pow } from './portable.js';
 import type { Uniform } from './stream.js';
+import { standardExponential, standardNormal } from './ziggurat.js';
 
-/**
- * A probability distribution of a duration, as a cost profile states it. All times are whole nanoseconds.
- * `lognormal` is given by its median and σ; `minimum` and `maximum` clamp the result.
- */
-export type DistributionSpec = (
-  | { readonly kind: 'constant'; readonly value: number }
-  | { readonly kind: 'uniform'; readonly low: number; readonly high: number }
-  | { readonly kind: 'exponential'; readonly mean: number }
-  | { readonly kind: 'lognormal'; readonly median: number; readonly sigma: number }
-) & { readonly minimum?: number; readonly maximum?: number; readonly stall?: StallSpec };
+export { standardExponential, standardNormal } from './ziggurat.js';
+
+/** Whole or fractional nanoseconds: the unit of every duration in a cost profile. */
+export type Nanoseconds = number;
 
 /** With `probability`, a draw is multiplied by `factor`: the rare stalls of disks. */
 export interface StallSpec {
@@ -18,49 +13,249 @@ export interface StallSpec {
   readonly factor: number;
 }
 
+/** What every distribution can have besides its shape: clamps (applied last) and stalls. */
+export interface Clamps<Unit extends number> {
+  readonly minimum?: Unit;
+  readonly maximum?: Unit;
+  readonly stall?: StallSpec;
+}
+
+/**
+ * A probability distribution of a quantity in some unit. Parameters named after a quantity (`mean`, `median`, `low`, `scale`, …) are
+ * in that unit; `shape` and `sigma` are pure numbers.
+ * - `lognormal` by its median and σ (of the logarithm)
+ * - `gamma` by shape and scale (mean shape·scale); `weibull` by shape and scale; `pareto` by shape and scale (its smallest value)
+ * - `empirical`: counts of a histogram between `bounds` (one more than counts), spread evenly inside each bucket, or evenly in the
+ *   logarithm when `logarithmic`
+ * - `mixture`: one of the parts, with probability proportional to its weight
+ * - `truncated`: the distribution given that the value lies in [low, high]; `shifted`: moved by a constant
+ */
+export type Distribution<Unit extends number> = (
+  | { readonly kind: 'constant'; readonly value: Unit }
+  | { readonly kind: 'uniform'; readonly low: Unit; readonly high: Unit }
+  | { readonly kind: 'exponential'; readonly mean: Unit }
+  | { readonly kind: 'normal'; readonly mean: Unit; readonly deviation: Unit }
+  | { readonly kind: 'lognormal'; readonly median: Unit; readonly sigma: number }
+  | { readonly kind: 'gamma'; readonly shape: number; readonly scale: Unit }
+  | { readonly kind: 'weibull'; readonly shape: number; readonly scale: Unit }
+  | { readonly kind: 'pareto'; readonly shape: number; readonly scale: Unit }
+  | { readonly kind: 'empirical'; readonly bounds: readonly Unit[]; readonly counts: readonly number[]; readonly logarithmic?: boolean }
+  | { readonly kind: 'mixture'; readonly parts: readonly { readonly weight: number; readonly of: Distribution<Unit> }[] }
+  | { readonly kind: 'truncated'; readonly of: Distribution<Unit>; readonly low?: Unit; readonly high?: Unit }
+  | { readonly kind: 'shifted'; readonly of: Distribution<Unit>; readonly by: Unit }
+) &
+  Clamps<Unit>;
+
+/** A distribution of a duration, as a cost profile states it: all times in whole nanoseconds. */
+export type DistributionSpec = Distribution<Nanoseconds>;
+
+/** Draws of a truncated distribution are repeated at most so often. */
+const TRIES = 100_000;
+
 /** Draws one duration, rounded to whole nanoseconds, never negative. */
-export function sample(spec: DistributionSpec, source: Uniform): number {
-  let value = draw(spec, source);
+export function sample(spec: DistributionSpec, source: Uniform): Nanoseconds {
+  const value = Math.round(draw(spec, source));
+  return value > 0 ? value : 0;
+}
+
+/** Draws one value in the distribution's unit, as it is. */
+export function draw<Unit extends number>(spec: Distribution<Unit>, source: Uniform): number {
+  let value = drawShape(spec, source);
   if (spec.stall !== undefined && source.next() < spec.stall.probability) value *= spec.stall.factor;
   if (spec.minimum !== undefined && value < spec.minimum) value = spec.minimum;
   if (spec.maximum !== undefined && value > spec.maximum) value = spec.maximum;
-  return Math.round(value);
+  return value;
 }
 
-function draw(spec: DistributionSpec, source: Uniform): number {
+function drawShape(spec: Distribution<number>, source: Uniform): number {
   switch (spec.kind) {
     case 'constant':
       return spec.value;
     case 'uniform':
       return spec.low + source.next() * (spec.high - spec.low);
     case 'exponential':
-      return -log(source.next()) * spec.mean;
+      return standardExponential(source) * spec.mean;
+    case 'normal':
+      return spec.mean + standardNormal(source) * spec.deviation;
     case 'lognormal':
       return spec.median * exp(spec.sigma * standardNormal(source));
+    case 'gamma':
+      return standardGamma(spec.shape, source) * spec.scale;
+    case 'weibull':
+      return spec.scale * pow(standardExponential(source), 1 / spec.shape);
+    case 'pareto':
+      return spec.scale * exp(standardExponential(source) / spec.shape);
+    case 'empirical':
+      return drawEmpirical(spec, source);
+    case 'mixture':
+      return draw(choosePart(spec.parts, source), source);
+    case 'truncated':
+      return drawTruncated(spec, source);
+    case 'shifted':
+      return spec.by + draw(spec.of, source);
   }
 }
 
-/** Mean of a distribution without its clamps. */
-export function mean(spec: DistributionSpec): number {
+/** A gamma draw with scale 1 (Marsaglia and Tsang 2000). */
+export function standardGamma(shape: number, source: Uniform): number {
+  if (shape < 1) return standardGamma(shape + 1, source) * exp(-standardExponential(source) / shape);
+  const d = shape - 1 / 3;
+  const c = 1 / Math.sqrt(9 * d);
+  for (;;) {
+    const x = standardNormal(source);
+    const root = 1 + c * x;
+    if (root <= 0) continue;
+    const v = root * root * root;
+    const u = source.next();
+    const x2 = x * x;
+    if (u < 1 - 0.0331 * x2 * x2 || log(u) < 0.5 * x2 + d * (1 - v + log(v))) return d * v;
+  }
+}
+
+type Empirical = Extract<Distribution<number>, { kind: 'empirical' }>;
+
+function drawEmpirical(spec: Empirical, source: Uniform): number {
+  const { bounds, counts } = spec;
+  let total = 0;
+  for (const count of counts) total += count;
+  let rank = source.next() * total;
+  let bucket = 0;
+  while (bucket < counts.length - 1 && rank >= counts[bucket]!) rank -= counts[bucket++]!;
+  const part = rank / counts[bucket]!;
+  const low = bounds[bucket]!;
+  const high = bounds[bucket + 1]!;
+  if (spec.logarithmic === true && low > 0) return low * exp(part * log(high / low));
+  return low + part * (high - low);
+}
+
+function choosePart(parts: readonly { readonly weight: number; readonly of: Distribution<number> }[], source: Uniform): Distribution<number> {
+  let total = 0;
+  for (const part of parts) total += part.weight;
+  let rank = source.next() * total;
+  let chosen = parts[0]!;
+  for (const part of parts) {
+    chosen = part;
+    rank -= part.weight;
+    if (rank < 0) break;
+  }
+  return chosen.of;
+}
+
+function drawTruncated(spec: Extract<Distribution<number>, { kind: 'truncated' }>, source: Uniform): number {
+  const low = spec.low ?? Number.NEGATIVE_INFINITY;
+  const high = spec.high ?? Number.POSITIVE_INFINITY;
+  for (let i = 0; i < TRIES; i++) {
+    const value = draw(spec.of, source);
+    if (value >= low && value <= high) return value;
+  }
+  throw new RangeError(`no draw in [${low}, ${high}] in ${TRIES} tries: ${JSON.stringify(spec.of)}`);
+}
+
+/** Mean of a distribution without clamps. A truncated distribution has no closed form: RangeError. */
+export function mean<Unit extends number>(spec: Distribution<Unit>): number {
   const stall = spec.stall === undefined ? 1 : 1 + spec.stall.probability * (spec.stall.factor - 1);
+  return meanShape(spec) * stall;
+}
+
+function meanShape(spec: Distribution<number>): number {
   switch (spec.kind) {
     case 'constant':
-      return spec.value * stall;
+      return spec.value;
     case 'uniform':
-      return ((spec.low + spec.high) / 2) * stall;
+      return (spec.low + spec.high) / 2;
     case 'exponential':
-      return spec.mean * stall;
+    case 'normal':
+      return spec.mean;
     case 'lognormal':
-      return spec.median * exp((spec.sigma * spec.sigma) / 2) * stall;
+      return spec.median * exp((spec.sigma * spec.sigma) / 2);
+    case 'gamma':
+      return spec.shape * spec.scale;
+    case 'weibull':
+      return spec.scale * gammaFunction(1 + 1 / spec.shape);
+    case 'pareto':
+      return spec.shape > 1 ? (spec.shape * spec.scale) / (spec.shape - 1) : Number.POSITIVE_INFINITY;
+    case 'empirical':
+      return meanEmpirical(spec);
+    case 'mixture': {
+      let total = 0;
+      let weighted = 0;
+      for (const part of spec.parts) {
+        total += part.weight;
+        weighted += part.weight * mean(part.of);
+      }
+      return weighted / total;
+    }
+    case 'truncated':
+      throw new RangeError('the mean of a truncated distribution has no closed form');
+    case 'shifted':
+      return spec.by + mean(spec.of);
   }
 }
 
-/** Standard normal draw by the polar method of Marsaglia (1964); one of the pair is used, so that draws keep no state. */
-export function standardNormal(source: Uniform): number {
-  for (;;) {
-    const u = 2 * source.next() - 1;
-    const v = 2 * source.next() - 1;
-    const s = u * u + v * v;
-    if (s > 0 && s < 1) return u * Math.sqrt((-2 * log(s)) / s);
+function meanEmpirical(spec: Empirical): number {
+  let total = 0;
+  let weighted = 0;
+  for (const [bucket, count] of spec.counts.entries()) {
+    const low = spec.bounds[bucket]!;
+    const high = spec.bounds[bucket + 1]!;
+    const inside = spec.logarithmic === true && low > 0 && high > low ? (high - low) / log(high / low) : (low + high) / 2;
+    total += count;
+    weighted += count * inside;
+  }
+  return weighted / total;
+}
+
+/** The gamma function for x > 0 (Lanczos 1964, g = 7, nine terms; about 15 digits). */
+export function gammaFunction(x: number): number {
+  if (x < 0.5) return gammaFunction(x + 1) / x;
+  const z = x - 1;
+  const terms = [
+    676.5203681218851, -1259.1392167224028, 771.32342877765313, -176.61502916214059, 12.507343278686905, -0.13857109526572012,
+    9.9843695780195716e-6, 1.5056327351493116e-7,
+  ];
+  let sum = 0.99999999999980993;
+  for (const [i, term] of terms.entries()) sum += term / (z + i + 1);
+  const t = z + 7.5;
+  return 2.5066282746310002 * exp((z + 0.5) * log(t) - t) * sum;
+}
+
+/** What is wrong with a distribution's parameters, in words; undefined when nothing is. */
+export function distributionProblem(spec: Distribution<number>): string | undefined {
+  const positive = (name: string, value: number) => (value > 0 && value < Number.POSITIVE_INFINITY ? undefined : `${name} must be above 0`);
+  const stall = spec.stall;
+  if (stall !== undefined && !(stall.probability >= 0 && stall.probability <= 1)) return 'stall.probability must be in 0..1';
+  if (stall !== undefined && !(stall.factor >= 0)) return 'stall.factor must not be negative';
+  if (spec.minimum !== undefined && spec.maximum !== undefined && spec.minimum > spec.maximum) return 'minimum is above maximum';
+  switch (spec.kind) {
+    case 'constant':
+      return Number.isFinite(spec.value) ? undefined : 'value must be a finite number';
+    case 'uniform':
+      return spec.low <= spec.high ? undefined : 'low must not be above high';
+    case 'exponential':
+      return spec.mean >= 0 ? undefined : 'mean must not be negative';
+    case 'normal':
+      return spec.deviation >= 0 ? undefined : 'deviation must not be negative';
+    case 'lognormal':
+      return spec.sigma >= 0 ? positive('median', spec.median) : 'sigma must not be negative';
+    case 'gamma':
+    case 'weibull':
+    case 'pareto':
+      return positive('shape', spec.shape) ?? positive('scale', spec.scale);
+    case 'empirical': {
+      if (spec.counts.length === 0 || spec.bounds.length !== spec.counts.length + 1) return 'bounds must be one more than counts';
+      if (spec.bounds.some((bound, i) => i > 0 && bound < spec.bounds[i - 1]!)) return 'bounds must not fall';
+      if (spec.counts.some((count) => !(count >= 0))) return 'counts must not be negative';
+      return spec.counts.some((count) => count > 0) ? undefined : 'some count must be above 0';
+    }
+    case 'mixture': {
+      if (!spec.parts.some((part) => part.weight > 0)) return 'some weight must be above 0';
+      if (spec.parts.some((part) => !(part.weight >= 0))) return 'weights must not be negative';
+      return spec.parts.map((part) => distributionProblem(part.of)).find((problem) => problem !== undefined);
+    }
+    case 'truncated':
+      if ((spec.low ?? Number.NEGATIVE_INFINITY) >= (spec.high ?? Number.POSITIVE_INFINITY)) return 'low must be below high';
+      return distributionProblem(spec.of);
+    case 'shifted':
+      return distributionProblem(spec.of);
   }
 }

@@ -5,41 +5,116 @@ export interface Uniform {
   next(): number;
 }
 
-/** A named random stream: seedrandom's Tyche-i seeded with `seed/path`, so that streams never share or shift numbers. */
+/** Told of every draw: for the check that two runs draw the same. */
+export interface DrawObserver {
+  /** @param path the stream  @param key key of a keyed draw, −1 for a stream  @param k number of the draw  @param value what was drawn */
+  draw(path: string, key: number, k: number, value: number): void;
+}
+
+/** State of a stream. */
+export interface StreamState {
+  readonly path: string;
+  /** The four words of the generator. */
+  readonly words: readonly [number, number, number, number];
+  /** Draws so far. */
+  readonly draws: number;
+}
+
+/**
+ * A named random stream: seedrandom's Tyche-i (Neves and Araujo 2011) seeded with `seed/path`, so that streams never share or shift
+ * numbers. seedrandom makes the state; the numbers are drawn here, from four words that a checkpoint can save, and are those of
+ * seedrandom's `double()`.
+ */
 export class Stream implements Uniform {
   readonly path: string;
-  private readonly generator: tychei.PRNG;
+  /** Draws so far. */
+  draws = 0;
+  private a: number;
+  private b: number;
+  private c: number;
+  private d: number;
 
   constructor(seed: string, path: string) {
     this.path = path;
-    this.generator = tychei(`${seed}/${path}`, { state: true });
+    const { a, b, c, d } = tychei(`${seed}/${path}`, { state: true }).state();
+    this.a = a | 0;
+    this.b = b | 0;
+    this.c = c | 0;
+    this.d = d | 0;
   }
 
   next(): number {
-    return this.generator.double();
+    this.draws++;
+    for (;;) {
+      const top = this.word() >>> 11;
+      const value = (top + (this.word() >>> 0) / 4294967296) / 2097152;
+      if (value !== 0) return value;
+    }
   }
 
   /** Uniform integer in 0..bound−1. */
   integer(bound: number): number {
     return Math.floor(this.next() * bound);
   }
+
+  /** What `restore` needs to go on from here. */
+  save(): StreamState {
+    return { path: this.path, words: [this.a, this.b, this.c, this.d], draws: this.draws };
+  }
+
+  /** Goes on where another stream of this path was saved. */
+  restore(state: StreamState): void {
+    if (state.path !== this.path) throw new Error(`state of stream ${state.path} given to stream ${this.path}`);
+    [this.a, this.b, this.c, this.d] = state.words;
+    this.draws = state.draws;
+  }
+
+  private word(): number {
+    let { a, b, c, d } = this;
+    b = (b << 25) ^ (b >>> 7) ^ c;
+    c = (c - d) | 0;
+    d = (d << 24) ^ (d >>> 8) ^ a;
+    a = (a - b) | 0;
+    this.b = b = (b << 20) ^ (b >>> 12) ^ c;
+    this.c = c = (c - d) | 0;
+    this.d = (d << 16) ^ (c >>> 16) ^ a;
+    return (this.a = (a - b) | 0);
+  }
+}
+
+class ObservedStream extends Stream {
+  private readonly observer: DrawObserver;
+
+  constructor(seed: string, path: string, observer: DrawObserver) {
+    super(seed, path);
+    this.observer = observer;
+  }
+
+  override next(): number {
+    const value = super.next();
+    this.observer.draw(this.path, -1, this.draws, value);
+    return value;
+  }
 }
 
 /** All randomness of a run: streams by path and keyed draws, both from one seed. */
 export class Randomness {
   private readonly streams = new Map<string, Stream>();
+  private readonly observer: DrawObserver | null;
 
   readonly seed: string;
 
-  constructor(seed: string) {
+  /** @param observer told of every draw; without one, draws cost nothing more */
+  constructor(seed: string, observer?: DrawObserver) {
     this.seed = seed;
+    this.observer = observer ?? null;
   }
 
   /** The stream of a path such as `etcd-2/disk`; the same object each time. */
   stream(path: string): Stream {
     let stream = this.streams.get(path);
     if (stream === undefined) {
-      stream = new Stream(this.seed, path);
+      stream = this.observer === null ? new Stream(this.seed, path) : new ObservedStream(this.seed, path, this.observer);
       this.streams.set(path, stream);
     }
     return stream;
@@ -47,7 +122,18 @@ export class Randomness {
 
   /** Draws that depend only on (seed, path, key, k): no state, so that order and number of other draws never matter. */
   keyed(path: string): KeyedDraws {
-    return new KeyedDraws(`${this.seed}/${path}`);
+    if (this.observer === null) return new KeyedDraws(`${this.seed}/${path}`);
+    return new ObservedKeyedDraws(`${this.seed}/${path}`, path, this.observer);
+  }
+
+  /** The state of every stream made so far. */
+  save(): readonly StreamState[] {
+    return [...this.streams.values()].map((stream) => stream.save());
+  }
+
+  /** Sets streams to saved states. */
+  restore(states: readonly StreamState[]): void {
+    for (const state of states) this.stream(state.path).restore(state);
   }
 }
 
@@ -81,6 +167,23 @@ export class KeyedDraws {
   /** The draws of one key as a source: its n-th call gives `uniform(key, n)`. */
   source(key: number): Uniform {
     return new KeyedSource(this, key);
+  }
+}
+
+class ObservedKeyedDraws extends KeyedDraws {
+  private readonly path: string;
+  private readonly observer: DrawObserver;
+
+  constructor(seeded: string, path: string, observer: DrawObserver) {
+    super(seeded);
+    this.path = path;
+    this.observer = observer;
+  }
+
+  override uniform(key: number, k: number): number {
+    const value = super.uniform(key, k);
+    this.observer.draw(this.path, key, k, value);
+    return value;
   }
 }
 
