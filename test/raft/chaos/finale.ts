@@ -1,7 +1,6 @@
 import { Violation } from '../checkers/checker.js';
 import type { Member } from './member.js';
 import { Random } from './plan.js';
-import type { Store } from './store.js';
 import type { World } from './world.js';
 
 const LEADER = 2;
@@ -20,7 +19,8 @@ export function finale(world: World): void {
   const all = settle(world, 'all members', 1_000_000);
   const lost = minority(world, all);
   for (const member of lost) destroy(member);
-  const survivors = lost.length === 0 ? all : settle(world, `members ${lost.map(({ id }) => id).join()} lost`, 2_000_000);
+  const survivors =
+    lost.length === 0 ? all : settle(world, `members ${lost.map(({ id }) => id).join()} lost`, 2_000_000);
   for (const checker of world.checkers) checker.finished(survivors, world);
 }
 
@@ -29,23 +29,11 @@ function destroy(member: Member): void {
   member.destroyed = true;
 }
 
-function includes({ confState }: Store, id: number): boolean {
-  const { voters, votersOutgoing, learners } = confState;
-  return voters.includes(id) || votersOutgoing.includes(id) || learners.includes(id);
-}
-
 /** Members of the newest configuration that anyone has applied. */
 function current(world: World): Member[] {
   const up = world.members.filter(({ node }) => node !== null);
   const newest = up.reduce((best, member) => (member.store.applied > best.store.applied ? member : best));
-  return up.filter(({ id }) => includes(newest.store, id));
-}
-
-/** A leader that has applied its own removal may lead on for ever: etcd stops such a member. Here it comes back as a bystander. */
-function stopIfRemoved(member: Member): void {
-  if (member.node!.role !== LEADER || includes(member.store, member.id)) return;
-  member.crash(member.disk.pending.length);
-  member.start();
+  return up.filter(({ id }) => newest.store.includes(id));
 }
 
 /** Runs until a write made now is applied by every member; fails if that takes too long. */
@@ -55,7 +43,6 @@ function settle(world: World, when: string, firstProbe: number): Member[] {
     const members = current(world);
     // Removed members stay up: one that has not applied its removal may still be needed for a vote.
     const up = world.members.filter(({ node }) => node !== null);
-    for (const member of up) stopIfRemoved(member);
     for (const member of up) {
       member.node!.tick();
       world.observe(member);

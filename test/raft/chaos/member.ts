@@ -13,7 +13,7 @@ import {
 import { batchOf, Disk } from './disk.js';
 import type { Observer } from './observer.js';
 import { type ChaosOptions, ELECTION_TICK, HEARTBEAT_TICK } from './plan.js';
-import { Store } from './store.js';
+import { Store, type StoreImage } from './store.js';
 
 /** The protocol under test: the project's own, or a mutated copy. */
 export type RaftLibrary = typeof import('../../../src/raft/index.js');
@@ -46,6 +46,8 @@ export class Member {
   private appends: Message[] = [];
   private appendWritten = false;
   private applies: Message[] = [];
+  /** Index of the newest snapshot received since the start. */
+  private restoredTo = 0;
 
   constructor(id: number, library: RaftLibrary, options: ChaosOptions, random: RandomSource, observer: Observer) {
     this.id = id;
@@ -93,6 +95,7 @@ export class Member {
     this.appends = [];
     this.appendWritten = false;
     this.applies = [];
+    this.restoredTo = 0;
     this.observer.crashed(this);
   }
 
@@ -104,7 +107,7 @@ export class Member {
       const loop = (turn + i) % 3;
       if (loop === 0 && node.hasReady()) return this.takeAsync(node);
       if (loop === 1 && this.appends.length > 0) return this.append(node);
-      if (loop === 2 && this.applies.length > 0) return this.apply(node);
+      if (loop === 2 && this.applies.length > 0 && !awaitsSnapshot(node)) return this.apply(node);
     }
     return false;
   }
@@ -196,7 +199,8 @@ export class Member {
   private afterWrite({ hardState, snapshot, entries }: Pick<Ready, 'hardState' | 'snapshot' | 'entries'>): void {
     if (hardState !== null) this.storage!.setHardState(hardState);
     if (snapshot !== null && this.storage!.applySnapshot(snapshot)) {
-      this.store = new Store(snapshot.data as Store);
+      this.store = new Store(snapshot.data as StoreImage);
+      this.restoredTo = snapshot.index;
       this.observer.restored(this);
     }
     this.storage!.append(entries);
@@ -204,6 +208,8 @@ export class Member {
 
   private applyEntries(node: RawNode, entries: readonly Entry[]): void {
     for (const entry of entries) {
+      // Handed out before a snapshot that holds it was received.
+      if (entry.index <= this.restoredTo) continue;
       if (entry.type !== 0) {
         this.store.confState = node.applyConfChange(acceptable(entry.data as ConfChange | null, this.store.confState));
       }
@@ -235,6 +241,14 @@ export class Member {
     this.disk.compactTo(snapshot);
     if (applied.applied - keep >= storage.firstIndex()) storage.compact(applied.applied - keep);
   }
+}
+
+/**
+ * A received snapshot changes the node's membership at once, so older entries with changes must not be applied any more: the application
+ * holds back until the snapshot is stored.
+ */
+function awaitsSnapshot(node: RawNode): boolean {
+  return node.raft.log.unstable.snapshot !== null;
 }
 
 /** As etcd does, the application refuses at apply what would leave no voter: the change is applied without effect. */

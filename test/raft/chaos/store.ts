@@ -46,6 +46,12 @@ export class Store {
     return { applied, revision, values: [...values], commands: [...commands], confState };
   }
 
+  /** Whether this member is part of the newest membership applied. */
+  includes(id: number): boolean {
+    const { voters, votersOutgoing, learners } = this.confState;
+    return voters.includes(id) || votersOutgoing.includes(id) || learners.includes(id);
+  }
+
   /** Applies the next entry; whether its write happened. */
   apply(entry: Entry): boolean {
     this.applied = entry.index;

@@ -1,4 +1,11 @@
-import { type ConfChangeSingle, ConfChangeType, type Entry, type Message, type ReadState, type Ready } from '../../../src/raft/index.js';
+import {
+  type ConfChangeSingle,
+  ConfChangeType,
+  type Entry,
+  type Message,
+  type ReadState,
+  type Ready,
+} from '../../../src/raft/index.js';
 import type { Checker } from '../checkers/checker.js';
 import { allCheckers } from '../checkers/index.js';
 import { Clients } from './clients.js';
@@ -184,9 +191,10 @@ export class World implements Observer {
     const changes = leaves ? [] : [change(b)];
     const joint = !leaves && (b & 1) === 1;
     if (joint) changes.push(change(b >> 9));
-    // A leader of two that removes itself can leave the other unable to win: known of raft, so operators do not do it.
+    // When a leader goes and a quorum of the old voters goes with it, those left may be unable to win (their logs are shorter, and
+    // the others no longer campaign): known of raft, so operators do not do it.
     const leavesSelf = changes.some(({ type, node: id }) => type !== ConfChangeType.AddNode && id === node!.id);
-    if (leavesSelf && store.confState.voters.length < 3) return;
+    if (leavesSelf && (joint || store.confState.voters.length < 3)) return;
     const transition = joint ? (b >> 1) % 3 : 0;
     const v1 = !joint && !leaves && (b & 2) === 0;
     node!.proposeConfChange({ transition, changes, context: null }, CONF_CHANGE_LENGTH, v1);
@@ -196,6 +204,12 @@ export class World implements Observer {
   observe(member: Member): void {
     if (member.node === null) return;
     for (const checker of this.checkers) checker.observed(member, this);
+    // Without step-down on removal a removed leader would lead on, and as the last to know of a group of one it would even answer
+    // reads that are out of date. etcd stops such a member; here it comes back as a bystander.
+    if (member.node.role === LEADER && !member.store.includes(member.id)) {
+      member.crash(member.disk.pending.length);
+      member.start();
+    }
   }
 
   started(member: Member): void {

@@ -46,7 +46,9 @@ export class LeaderCompleteness extends Checker {
       // Compacted: it was there.
       if (term === -1) return;
       if (term !== known[0]) {
-        this.fail(`leader ${id} of term ${node!.term} lacks entry ${index} (term ${known[0]}), committed in term ${known[1]}`);
+        this.fail(
+          `leader ${id} of term ${node!.term} lacks entry ${index} (term ${known[0]}), committed in term ${known[1]}`,
+        );
       }
     }
   }

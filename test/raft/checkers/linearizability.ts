@@ -1,5 +1,5 @@
-import { KEYS } from '../chaos/store.js';
 import type { Member } from '../chaos/member.js';
+import { KEYS } from '../chaos/store.js';
 import { Checker, type Surroundings } from './checker.js';
 import { isLinearizable } from './history.js';
 

@@ -22,8 +22,10 @@ export class MonotonicState extends Checker {
   private readonly votes = new Map<string, number>();
 
   override started({ id, node, disk }: Member): void {
-    if (node!.term < (this.told.get(id) ?? 0)) this.fail(`member ${id} restarts in term ${node!.term}, it answered in a later one`);
-    if (node!.term < disk.hardState.term) this.fail(`member ${id} restarts in term ${node!.term}, its disk holds a later one`);
+    if (node!.term < (this.told.get(id) ?? 0))
+      this.fail(`member ${id} restarts in term ${node!.term}, it answered in a later one`);
+    if (node!.term < disk.hardState.term)
+      this.fail(`member ${id} restarts in term ${node!.term}, its disk holds a later one`);
     if (node!.commit < disk.hardState.commit) this.fail(`member ${id} restarts with commit ${node!.commit}`);
     if (node!.applied < disk.applied.applied) this.fail(`member ${id} restarts with applied ${node!.applied}`);
     this.running.set(id, { term: node!.term, commit: node!.commit, applied: node!.applied });
@@ -42,8 +44,10 @@ export class MonotonicState extends Checker {
   override observed({ id, node }: Member): void {
     const seen = this.running.get(id)!;
     if (node!.term < seen.term) this.fail(`the term of member ${id} falls from ${seen.term} to ${node!.term}`);
-    if (node!.commit < seen.commit) this.fail(`the commit of member ${id} falls from ${seen.commit} to ${node!.commit}`);
-    if (node!.applied < seen.applied) this.fail(`applied of member ${id} falls from ${seen.applied} to ${node!.applied}`);
+    if (node!.commit < seen.commit)
+      this.fail(`the commit of member ${id} falls from ${seen.commit} to ${node!.commit}`);
+    if (node!.applied < seen.applied)
+      this.fail(`applied of member ${id} falls from ${seen.applied} to ${node!.applied}`);
     if (node!.applied > node!.commit) this.fail(`member ${id} has applied ${node!.applied}, committed ${node!.commit}`);
     seen.term = node!.term;
     seen.commit = node!.commit;

@@ -33,7 +33,8 @@ export class Revisions extends Checker {
   override finished(survivors: readonly Member[]): void {
     const [first] = survivors;
     for (const { id, store } of survivors) {
-      if (store.revision !== first!.store.revision) this.fail(`members ${first!.id} and ${id} end with different revisions`);
+      if (store.revision !== first!.store.revision)
+        this.fail(`members ${first!.id} and ${id} end with different revisions`);
       const values = (one: Member) => one.store.values.join();
       if (values(first!) !== store.values.join()) this.fail(`members ${first!.id} and ${id} end with different values`);
     }

@@ -24,7 +24,9 @@ export class StateMachineSafety extends Checker {
     const first = this.applies[entry.index];
     if (first === undefined) this.applies[entry.index] = entry;
     else if (!sameEntry(first, entry)) {
-      this.fail(`member ${id} applies another entry at ${entry.index} (term ${entry.term}) than before (term ${first.term})`);
+      this.fail(
+        `member ${id} applies another entry at ${entry.index} (term ${entry.term}) than before (term ${first.term})`,
+      );
     }
   }
 }
