@@ -3,7 +3,6 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   openSync,
   readdirSync,
   renameSync,
@@ -65,7 +64,7 @@ export class OutputDirectory {
     this.guard(() => {
       if (existsSync(this.path)) this.checkReplaceable();
       mkdirSync(dirname(this.path), { recursive: true });
-      this.temporary = mkdtempSync(join(dirname(this.path), `.${basename(this.path)}-`));
+      this.temporary = newDirectory(join(dirname(this.path), `.${basename(this.path)}-${process.pid}`));
     });
   }
 
@@ -119,6 +118,19 @@ export class OutputDirectory {
     } catch (error) {
       this.discard();
       throw toOutputError(error, name === '' ? this.shown : join(this.shown, name));
+    }
+  }
+}
+
+/** Makes a directory that did not exist, with the permissions a user's other directories have. */
+function newDirectory(wish: string): string {
+  for (let i = 0; ; i++) {
+    const path = `${wish}-${i}`;
+    try {
+      mkdirSync(path);
+      return path;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
   }
 }

@@ -50,7 +50,7 @@ export const ERRORS_BY_SECOND: TableSpec = {
 /** Sizes of ReplicaSets over time. */
 export const REPLICAS_BY_SECOND: TableSpec = {
   name: 'replicas_by_second',
-  description: 'Replicas of each ReplicaSet at the end of each second in which the table is sampled.',
+  description: 'Replicas of each ReplicaSet that wants or has pods, at each sampled second; without a row it has none.',
   columns: [
     second,
     text('deployment', 'Deployment that owns the ReplicaSet, as namespace/name.'),

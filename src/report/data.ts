@@ -34,12 +34,21 @@ function reportRun(result: RunResult): ReportRun {
   const window = Math.max(1, Math.ceil(result.summary.simulatedSeconds / TIME_POINTS));
   const tables: Record<string, BrowserTable> = {};
   const shown: Record<string, readonly [number, number]> = {};
-  const add = (name: string, make: (table: Table) => BrowserTable, thinned = false): void => {
+  const add = (name: string, make: (table: Table) => BrowserTable): void => {
     const table = tableOf(result, name);
-    if (table === undefined || table.length === 0) return;
-    const made = make(table);
-    tables[name] = made;
-    if (thinned && made.length < table.length) shown[name] = [made.length, table.length];
+    if (table !== undefined && table.length > 0) tables[name] = make(table);
+  };
+  const addSome = (
+    name: string,
+    select: (table: Table) => ArrayLike<number>,
+    thin: (rows: ArrayLike<number>, table: Table) => ArrayLike<number>,
+  ): void => {
+    add(name, (table) => {
+      const rows = select(table);
+      const kept = thin(rows, table);
+      if (kept.length < rows.length) shown[name] = [kept.length, rows.length];
+      return takeRows(table, kept);
+    });
   };
   add('requests_by_second', (table) =>
     byWindow(table, window, ['service', 'version'], {
@@ -85,9 +94,9 @@ function reportRun(result: RunResult): ReportRun {
     byWindow(table, window, [], { active: 'max', backoff: 'max', unschedulable: 'max', gated: 'max' }),
   );
   add('rollout', (table) => takeRows(table, allRows(table)));
-  add('pods', (table) => takeRows(table, spread(podsOfInterest(table), PODS_SHOWN)), true);
-  add('scheduler_attempts', (table) => takeRows(table, spread(allRows(table), ATTEMPTS_SHOWN)), true);
-  add('events', (table) => takeRows(table, eventsOfInterest(table)), true);
+  addSome('pods', podsOfInterest, (rows) => spread(rows, PODS_SHOWN));
+  addSome('scheduler_attempts', allRows, (rows) => spread(rows, ATTEMPTS_SHOWN));
+  addSome('events', allRows, (_, table) => warningsFirst(table, EVENTS_SHOWN));
   add('node_usage', (table) => heat(table, result.summary.simulatedSeconds));
   return { name: result.name, summary: result.summary, window, shown, tables };
 }
@@ -101,15 +110,17 @@ function podsOfInterest(table: Table): number[] {
   return rows.sort((a, b) => birth(a) - birth(b) || a - b);
 }
 
-/** Warnings before normal events when there is no room for all; in order of time. */
-function eventsOfInterest(table: Table): Uint32Array {
+/** At most `limit` events in order of time, warnings before normal ones when there is no room for all. */
+function warningsFirst(table: Table, limit: number): ArrayLike<number> {
   const rows = allRows(table);
-  if (rows.length <= EVENTS_SHOWN) return rows;
+  if (rows.length <= limit) return rows;
   const types = table.column('type');
-  const warnings = rows.filter((row) => types[row] !== 'Normal');
-  const kept = spread(warnings, EVENTS_SHOWN);
+  const kept = spread(
+    rows.filter((row) => types[row] !== 'Normal'),
+    limit,
+  );
   const rest = rows.filter((row) => types[row] === 'Normal');
-  const room = EVENTS_SHOWN - kept.length;
+  const room = limit - kept.length;
   return Uint32Array.from([...kept, ...(room > 1 ? spread(rest, room) : [])]).sort();
 }
 

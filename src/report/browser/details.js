@@ -43,7 +43,8 @@ function facts(run) {
   const entries = [
     ['Rollout', metrics.rolloutDuration === null ? null : seconds(metrics.rolloutDuration)],
     ['Requests', count(metrics.requests)],
-    ['Errors', `${count(metrics.errors)} (${formatShare(metrics.errorShare)})`],
+    ['Errors', count(metrics.errors)],
+    ['Error share', formatShare(metrics.errorShare)],
     ['p99 during', metrics.latency.during.p99 === null ? null : seconds(metrics.latency.during.p99)],
     ['Lowest available', metrics.lowestAvailableShare === null ? null : formatShare(metrics.lowestAvailableShare)],
     ['Surge', metrics.surgePodSeconds === null ? null : `${count(metrics.surgePodSeconds)} pod-s`],

@@ -13,18 +13,21 @@ const PHASES = [
   ['terminating', 'deleted', 'var(--s6)'],
 ];
 
-/** Spans of one pod: each phase lasts until the next instant that happened, or the end of the run. */
+/**
+ * Spans of one pod: each phase lasts until the next instant that happened, or the end of the run. An instant that was seen
+ * only after a later one is left out.
+ */
 function phases(pod, end) {
   const marks = PHASES.map(([name, column, color]) => ({ name, color, at: pod[column] })).filter(
     (mark) => mark.at !== null,
   );
-  marks.sort((a, b) => a.at - b.at);
+  const ordered = marks.filter((mark, i) => marks.slice(i + 1).every((later) => later.at >= mark.at));
   const last = pod.removed ?? end;
-  return marks
+  return ordered
     .map((mark, i) => ({
       pod: pod.name,
       from: mark.at,
-      to: i + 1 < marks.length ? marks[i + 1].at : last,
+      to: i + 1 < ordered.length ? ordered[i + 1].at : last,
       name: mark.name,
       color: mark.color,
       row: pod,
@@ -41,6 +44,11 @@ const ORDERS = {
 
 function compareText(a, b) {
   return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** The end of a long name: what tells pods of one ReplicaSet apart. */
+function shortName(name) {
+  return name.length > 28 ? `…${name.slice(-27)}` : name;
 }
 
 /** A Gantt chart with a bar a pod. */
@@ -103,7 +111,7 @@ export function podWaterfall(run) {
         .flatMap((pod) => phases(pod, run.summary.simulatedSeconds))
         .filter((s) => s.to > from && s.from < to);
       const names = sorted.map((pod) => pod.name);
-      const step = Math.max(2, Math.min(13, 640 / names.length));
+      const step = Math.max(2, Math.min(14, 700 / names.length));
       const labels = step >= 10 && width > 600;
       return Plot.plot({
         width,
@@ -114,12 +122,11 @@ export function podWaterfall(run) {
         x: { ...timeAxis(width, from, to), axis: 'both', grid: true, clamp: true },
         y: {
           domain: names,
-          axis: labels ? 'left' : null,
-          tickSize: 0,
+          axis: null,
           label: null,
-          tickFormat: (name) => (name.length > 26 ? `…${name.slice(-25)}` : name),
         },
         marks: [
+          labels ? Plot.axisY({ tickSize: 0, fontSize: 10, label: null, tickFormat: shortName }) : null,
           Plot.barX(spans, { x1: 'from', x2: 'to', y: 'pod', fill: 'color', inset: step > 4 ? 0.6 : 0, clip: true }),
           Plot.tip(
             spans,
