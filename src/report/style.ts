@@ -97,6 +97,8 @@ figcaption .tools button:hover { color: var(--text); background: var(--raised); 
 .plot { min-height: 40px; }
 .plot:focus-visible { outline-offset: 4px; }
 .empty { color: var(--soft); padding: 22px 0; }
+.choice { display: flex; gap: 6px; align-items: center; margin: 0 0 14px; font-size: 14px; color: var(--soft); }
+.choice button[aria-pressed="true"] { background: var(--text); color: var(--page); border-color: var(--text); }
 .multiples { display: grid; gap: 8px 20px; grid-template-columns: repeat(auto-fit, minmax(240px, 1fr)); }
 .multiples h4 { margin: 6px 0 0; font-size: 13.5px; }
 

@@ -80,6 +80,7 @@ test('is drawn in under two seconds', options, async () => {
 
 test('pointing at a figure shows the values of that instant', options, async () => {
   const { page } = await open(1280);
+  await page.getByRole('button', { name: 'the whole run' }).click();
   const figure = page.locator('#together figure', { hasText: 'failed user requests' });
   await figure.scrollIntoViewIfNeeded();
   const box = (await figure.locator('svg').boundingBox())!;
@@ -91,11 +92,23 @@ test('pointing at a figure shows the values of that instant', options, async () 
 
 test('arrow keys walk through a figure and the values are read out', options, async () => {
   const { page } = await open(1280);
+  await page.getByRole('button', { name: 'the whole run' }).click();
   const plot = page.locator('#together figure', { hasText: 'failed user requests' }).locator('.plot');
   await plot.focus();
   for (let i = 0; i < 3; i++) await page.keyboard.press('ArrowRight');
   const spoken = page.locator('#together [aria-live]', { hasText: /0:02.*recreate/s });
   await spoken.waitFor({ state: 'attached', timeout: 5000 });
+});
+
+test('time plots show the rollout first, and the whole run when asked', options, async () => {
+  const { page } = await open(1280);
+  const ticks = page
+    .locator('#together figure', { hasText: 'failed user requests' })
+    .locator('[aria-label="x-axis tick label"]');
+  const first = await ticks.allTextContents();
+  await page.getByRole('button', { name: 'the whole run' }).click();
+  assert.notDeepEqual(await ticks.allTextContents(), first);
+  assert.match((await ticks.allTextContents()).join(' '), /0:00.*5:00/);
 });
 
 test('tabs show one strategy each and work with the keyboard', options, async () => {

@@ -1,6 +1,7 @@
 import * as Plot from '@observablehq/plot';
 import { formatCount, formatSeconds } from '../format.ts';
 import { download, h, slug, toCsv } from './dom.js';
+import { timeDomain } from './series.js';
 
 export { Plot };
 
@@ -35,10 +36,13 @@ export function timeTicks(end, most) {
 }
 
 /**
- * A plot over simulated time. `points` are objects with `time`; hovering or the arrow keys show `describe(point)`.
+ * A plot over simulated time, around the rollouts of `runs` or over all of it. Marks clip themselves.
+ * `points` are objects with `time`; hovering or the arrow keys show `describe(point)`.
  * `window` shades the rollout, `rules` marks instants.
  */
-export function timePlot({ width, height = 220, end, y = {}, marks, points, describe, window, rules = [] }) {
+export function timePlot({ runs, width, height = 220, y = {}, marks, points, describe, window, rules = [] }) {
+  const domain = timeDomain(runs);
+  const inside = (d) => d.time >= domain[0] && d.time <= domain[1];
   return Plot.plot({
     width,
     height,
@@ -46,7 +50,7 @@ export function timePlot({ width, height = 220, end, y = {}, marks, points, desc
     marginRight: 12,
     marginTop: 14,
     marginBottom: 26,
-    x: timeAxis(width, 0, end),
+    x: timeAxis(width, domain[0], domain[1]),
     y: {
       nice: true,
       zero: true,
@@ -58,20 +62,34 @@ export function timePlot({ width, height = 220, end, y = {}, marks, points, desc
     },
     marks: [
       window
-        ? Plot.rectX([window], { x1: (d) => d[0], x2: (d) => d[1], fill: 'var(--shade)', fillOpacity: 0.07 })
+        ? Plot.rectX([window], {
+            x1: (d) => d[0],
+            x2: (d) => d[1],
+            fill: 'var(--shade)',
+            fillOpacity: 0.07,
+            clip: true,
+          })
         : null,
       Plot.gridY({ stroke: 'var(--grid)', strokeOpacity: 0.1, ticks: Math.max(3, Math.floor(height / 45)) }),
       ...marks,
       rules.length > 0
-        ? Plot.ruleX(rules, { x: 'time', stroke: 'var(--grid)', strokeOpacity: 0.45, strokeDasharray: '2,3' })
+        ? Plot.ruleX(rules.filter(inside), {
+            x: 'time',
+            stroke: 'var(--grid)',
+            strokeOpacity: 0.45,
+            strokeDasharray: '2,3',
+          })
         : null,
       Plot.ruleY([0], { stroke: 'var(--grid)', strokeOpacity: 0.35 }),
       points
-        ? Plot.ruleX(points, Plot.pointerX({ x: 'time', stroke: 'var(--grid)', strokeOpacity: 0.5, maxRadius: 300 }))
+        ? Plot.ruleX(
+            points.filter(inside),
+            Plot.pointerX({ x: 'time', stroke: 'var(--grid)', strokeOpacity: 0.5, maxRadius: 300 }),
+          )
         : null,
       points
         ? Plot.tip(
-            points,
+            points.filter(inside),
             Plot.pointerX({
               x: 'time',
               frameAnchor: 'top',
@@ -153,29 +171,39 @@ export function figure({ title, note, label, legend, draw, data, wide = false, c
     plot.drawnWidth = width;
     plot.replaceChildren(draw(width));
   };
+  element.forget = () => {
+    plot.drawnWidth = undefined;
+  };
   element.redrawIfResized = () => {
     if (Math.floor(plot.clientWidth) !== plot.drawnWidth) element.redraw();
   };
-  if (times) walkWithKeys(plot, live, times);
+  if (times) walkWithKeys(plot, live, () => times.filter((time) => inDomain(plot, time)));
   return element;
 }
 
+/** Whether an instant lies within the time axis of a drawn plot. */
+function inDomain(plot, time) {
+  const domain = plot.querySelector('svg')?.scale?.('x')?.domain ?? [0, 0];
+  return time >= domain[0] && time <= domain[1];
+}
+
 /** Arrow keys move the pointer of a time plot from point to point, and the values are read out. */
-function walkWithKeys(plot, live, times) {
+function walkWithKeys(plot, live, visible) {
   let at = -1;
   plot.addEventListener('keydown', (event) => {
     const step = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10, Home: -Infinity, End: Infinity }[event.key];
     if (step === undefined) return;
     event.preventDefault();
-    at = Math.max(0, Math.min(times.length - 1, at + step));
+    const shown = visible();
+    at = Math.max(0, Math.min(shown.length - 1, at + step));
     const svg = plot.querySelector('svg');
-    const x = (svg?.closest('figure.plot-host') ?? svg)?.scale?.('x');
+    const x = svg?.scale?.('x');
     if (!svg || !x) return;
     const box = svg.getBoundingClientRect();
     const factor = box.width / svg.viewBox.baseVal.width;
     svg.dispatchEvent(
       new PointerEvent('pointermove', {
-        clientX: box.left + x.apply(times[at]) * factor,
+        clientX: box.left + x.apply(shown[at]) * factor,
         clientY: box.top + box.height / 2,
         bubbles: true,
         pointerType: 'mouse',

@@ -12,7 +12,7 @@ import {
   timePlot,
 } from './charts.js';
 import { h } from './dom.js';
-import { distinct, grid, maxByTime, rolloutWindow, rowsOf } from './series.js';
+import { distinct, grid, maxByTime, rolloutWindow, rowsOf, timeDomain } from './series.js';
 import { range, rate } from './together.js';
 
 /** Figures about API servers, etcd and the scheduler. */
@@ -50,7 +50,7 @@ function seriesFigure(run, { title, note, names, series, stacked, format = count
     draw: (width) =>
       timePlot({
         width,
-        end: run.summary.simulatedSeconds,
+        runs: [run],
         y: axis,
         window: rolloutWindow(run),
         points: grid(run).map((time) => ({ time })),
@@ -66,12 +66,19 @@ function seriesFigure(run, { title, note, names, series, stacked, format = count
                 all,
                 Plot.stackY(
                   { order: names },
-                  { x: 'time', y: 'value', z: 'name', fill: (d) => colors.get(d.name), curve: 'step-after' },
+                  {
+                    x: 'time',
+                    y: 'value',
+                    z: 'name',
+                    fill: (d) => colors.get(d.name),
+                    curve: 'step-after',
+                    clip: true,
+                  },
                 ),
               ),
             ]
           : series.map((points, i) =>
-              Plot.lineY(points, { x: 'time', y: 'value', stroke: seriesColor(i), strokeWidth: 1.6 }),
+              Plot.lineY(points, { x: 'time', y: 'value', stroke: seriesColor(i), strokeWidth: 1.6, clip: true }),
             ),
       }),
   });
@@ -196,7 +203,7 @@ function raft(run) {
         marginLeft: 64,
         marginRight: 12,
         marginTop: 10,
-        x: timeAxis(width, 0, run.summary.simulatedSeconds),
+        x: timeAxis(width, ...timeDomain([run])),
         y: { domain: members, label: null, tickSize: 0 },
         marks: [
           Plot.barX(reigns, {
@@ -207,19 +214,17 @@ function raft(run) {
             insetTop: 4,
             insetBottom: 4,
             rx: 3,
+            clip: true,
           }),
-          Plot.text(
-            leaders.filter((span) => ((span.to - span.from) / run.summary.simulatedSeconds) * width > 70),
-            {
-              x: (d) => (d.from + d.to) / 2,
-              y: 'member',
-              text: (d) => `term ${d.term}`,
-              fill: 'var(--surface)',
-              fontWeight: 600,
-            },
-          ),
+          Plot.text(shownSpans(leaders, timeDomain([run]), width), {
+            x: (d) => (d.from + d.to) / 2,
+            y: 'member',
+            text: (d) => `term ${d.term}`,
+            fill: 'var(--surface)',
+            fontWeight: 600,
+          }),
           Plot.tip(
-            reigns,
+            shownSpans(reigns, timeDomain([run]), Infinity),
             Plot.pointer({
               x: (d) => (d.from + d.to) / 2,
               y: 'member',
@@ -231,6 +236,13 @@ function raft(run) {
         ],
       }),
   });
+}
+
+/** Spans cut to the time shown, without those too narrow for a text. */
+function shownSpans(spans, [from, to], width) {
+  return spans
+    .map((span) => ({ ...span, from: Math.max(from, span.from), to: Math.min(to, span.to) }))
+    .filter((span) => span.to > span.from && ((span.to - span.from) / (to - from)) * width > 70);
 }
 
 /** Runs of equal (leader, term) as spans; a missing window ends a span. */
@@ -310,11 +322,12 @@ function schedulerAttempts(run) {
         marginLeft: 62,
         marginRight: 12,
         marginTop: 14,
-        x: timeAxis(width, 0, run.summary.simulatedSeconds),
+        x: timeAxis(width, ...timeDomain([run])),
         y: { zero: true, nice: true, tickFormat: durationAxis.tickFormat, label: null, ticks: 5 },
         marks: [
           Plot.gridY({ stroke: 'var(--grid)', strokeOpacity: 0.1, ticks: 5 }),
           Plot.dot(rows, {
+            clip: true,
             x: 'time',
             y: 'duration',
             fill: (d) => RESULTS.get(d.result) ?? 'var(--s6)',

@@ -104,7 +104,7 @@ function replicas(run) {
         wanted,
         width,
         height: 240,
-        end: run.summary.simulatedSeconds,
+        runs: [run],
         rules: steps.length <= 40 ? steps : [],
       }),
   });
@@ -154,7 +154,7 @@ function requests(run) {
     draw: (width) =>
       timePlot({
         width,
-        end: run.summary.simulatedSeconds,
+        runs: [run],
         window: rolloutWindow(run),
         points: grid(run).map((time) => ({ time })),
         describe: (d) =>
@@ -171,6 +171,7 @@ function requests(run) {
                 fill: (d) => colors.get(d.version),
                 fillOpacity: 0.9,
                 curve: 'step-after',
+                clip: true,
               },
             ),
           ),
@@ -218,7 +219,7 @@ function errors(run) {
     draw: (width) =>
       timePlot({
         width,
-        end: run.summary.simulatedSeconds,
+        runs: [run],
         window: rolloutWindow(run),
         points: grid(run).map((time) => ({ time })),
         describe: (d) => causes.map((cause, i) => `${cause}  ${count(at[i].get(d.time) ?? 0)}/s`).join('\n'),
@@ -227,7 +228,7 @@ function errors(run) {
             stacked,
             Plot.stackY(
               { order: causes },
-              { x: 'time', y: 'value', z: 'cause', fill: (d) => colors.get(d.cause), curve: 'step-after' },
+              { x: 'time', y: 'value', z: 'cause', fill: (d) => colors.get(d.cause), curve: 'step-after', clip: true },
             ),
           ),
         ],
@@ -266,7 +267,7 @@ function latency(run) {
       timePlot({
         width,
         height: 240,
-        end: run.summary.simulatedSeconds,
+        runs: [run],
         y: durationAxis,
         window: rolloutWindow(run),
         points: grid(run).map((time) => ({ time })),
@@ -279,12 +280,13 @@ function latency(run) {
             )
             .join('\n'),
         marks: versions.flatMap((_, i) => [
-          Plot.lineY(p99[i], { x: 'time', y: 'value', stroke: versionColor(i), strokeWidth: 1.8 }),
+          Plot.lineY(p99[i], { x: 'time', y: 'value', stroke: versionColor(i), strokeWidth: 1.8, clip: true }),
           Plot.lineY(p50[i], {
             x: 'time',
             y: 'value',
             stroke: versionColor(i),
             strokeWidth: 1.5,
+            clip: true,
             strokeDasharray: '4,3',
           }),
         ]),

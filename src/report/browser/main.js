@@ -1,5 +1,6 @@
 import { details } from './details.js';
 import { h } from './dom.js';
+import { timeDomain, view } from './series.js';
 import { together } from './together.js';
 
 const data = JSON.parse(document.getElementById('data').textContent);
@@ -15,6 +16,38 @@ function drawVisible() {
   for (const entry of figures) if (entry.isConnected && entry.offsetParent !== null) entry.redrawIfResized();
 }
 
+/** A choice between the time around the rollout and the whole run; all such choices on the page agree. */
+function viewChoice(runs) {
+  const end = Math.max(...runs.map((run) => run.summary.simulatedSeconds));
+  const domain = timeDomain(runs);
+  if (domain[0] === 0 && domain[1] === end) return null;
+  const choices = [
+    ['the rollout', false],
+    ['the whole run', true],
+  ].map(([text, whole]) =>
+    h(
+      'button',
+      {
+        type: 'button',
+        'data-whole': String(whole),
+        'aria-pressed': String(whole === view.whole),
+        click: () => showWhole(whole),
+      },
+      text,
+    ),
+  );
+  return h('div', { class: 'choice', role: 'group', 'aria-label': 'Time shown' }, 'Show ', choices);
+}
+
+function showWhole(whole) {
+  view.whole = whole;
+  for (const button of document.querySelectorAll('[data-whole]')) {
+    button.setAttribute('aria-pressed', String(button.dataset.whole === String(whole)));
+  }
+  for (const entry of figures) entry.forget();
+  drawVisible();
+}
+
 function overview(runs) {
   const section = document.getElementById('together');
   section.hidden = false;
@@ -25,6 +58,7 @@ function overview(runs) {
       { class: 'lead' },
       'Time since the start of the run. Point at a figure, or focus it and use the arrow keys, to read values.',
     ),
+    viewChoice(runs) ?? '',
   );
   place(section, together(runs));
 }
@@ -34,6 +68,7 @@ function tabs(runs) {
   section.hidden = false;
   const several = runs.length > 1;
   section.append(h('h2', {}, several ? 'Each strategy in detail' : 'In detail'));
+  if (!several) section.append(viewChoice(runs) ?? '');
   const panels = runs.map((_, i) =>
     h('div', {
       role: 'tabpanel',

@@ -1,6 +1,6 @@
 import { clock, count, figure, key, Plot, seconds, timeAxis } from './charts.js';
 import { h } from './dom.js';
-import { rolloutWindow, rowsOf } from './series.js';
+import { rowsOf, timeDomain } from './series.js';
 
 /** Phases of a pod's life: name, instant it begins, colour. */
 const PHASES = [
@@ -57,13 +57,7 @@ export function podWaterfall(run) {
   if (pods.length === 0) return null;
   const shown = run.shown.pods;
   let order = 'creation';
-  let wholeRun = false;
   const startup = run.summary.metrics.podStartup.pod_startup;
-  const span = () => {
-    const window = rolloutWindow(run);
-    if (wholeRun || window === null) return [0, run.summary.simulatedSeconds];
-    return [Math.max(0, window[0] - 2), Math.min(run.summary.simulatedSeconds, window[1] + 10)];
-  };
   const change = (set) => (event) => {
     set(event.target);
     element.redraw();
@@ -91,21 +85,10 @@ export function podWaterfall(run) {
           Object.keys(ORDERS).map((name) => h('option', {}, name)),
         ),
       ),
-      h(
-        'label',
-        {},
-        h('input', {
-          type: 'checkbox',
-          change: change((target) => {
-            wholeRun = target.checked;
-          }),
-        }),
-        ' whole run',
-      ),
     ),
     data: () => pods,
     draw: (width) => {
-      const [from, to] = span();
+      const [from, to] = timeDomain([run]);
       const sorted = pods.toSorted(ORDERS[order]);
       const spans = sorted
         .flatMap((pod) => phases(pod, run.summary.simulatedSeconds))
@@ -192,7 +175,7 @@ export function nodeHeat(run) {
         marginLeft: 12,
         marginRight: 12,
         marginTop: 8,
-        x: timeAxis(width, 0, run.summary.simulatedSeconds),
+        x: timeAxis(width, ...timeDomain([run])),
         y: { domain: bands, axis: null, padding: 0.04 },
         color: {
           type: 'threshold',
@@ -200,7 +183,7 @@ export function nodeHeat(run) {
           range: ['var(--heat0)', 'var(--heat1)', 'var(--heat2)', 'var(--heat3)', 'var(--heat4)'],
         },
         marks: [
-          Plot.barX(rows, { x1: 'time', x2: (d) => next.get(d.time), y: 'node', fill: column }),
+          Plot.barX(rows, { x1: 'time', x2: (d) => next.get(d.time), y: 'node', fill: column, clip: true }),
           Plot.tip(
             rows,
             Plot.pointer({

@@ -96,3 +96,18 @@ export function rolloutWindow(run) {
   const { rolloutStart, rolloutEnd } = run.summary.metrics;
   return rolloutStart === null ? null : [rolloutStart, rolloutEnd ?? run.summary.simulatedSeconds];
 }
+
+/** What the time plots show: the time around the rollout, or the whole run. */
+export const view = { whole: false };
+
+/** Ends of the time axis for some runs: around their rollouts, or the whole run where that is hardly more. */
+export function timeDomain(runs) {
+  const end = Math.max(...runs.map((run) => run.summary.simulatedSeconds));
+  const windows = runs.map(rolloutWindow).filter((window) => window !== null);
+  if (view.whole || windows.length === 0) return [0, end];
+  const from = Math.min(...windows.map((window) => window[0]));
+  const to = Math.max(...windows.map((window) => window[1]));
+  const length = Math.max(10, to - from);
+  const domain = [Math.max(0, Math.floor(from - 0.15 * length)), Math.min(end, Math.ceil(to + 0.35 * length))];
+  return domain[1] - domain[0] > 0.8 * end ? [0, end] : domain;
+}

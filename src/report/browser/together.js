@@ -19,12 +19,9 @@ const WRITES = new Set(['create', 'update', 'patch', 'delete']);
 
 /** Figures that lay all runs over one another. */
 export function together(runs) {
-  const end = Math.max(...runs.map((run) => run.summary.simulatedSeconds));
-  const names = runs.map((run) => run.name);
-  const figures = [smallMultiples(runs, end)];
+  const figures = [smallMultiples(runs)];
   const overlay = (title, note, series, options) => {
-    if (series.some((points) => points.length > 0))
-      figures.push(overlayFigure(title, note, names, series, end, options));
+    if (series.some((points) => points.length > 0)) figures.push(overlayFigure(title, note, runs, series, options));
   };
   overlay(
     'Available replicas',
@@ -70,7 +67,8 @@ export function rate(run, rows, f) {
   return sumByTime(run, rows, f).map((point) => ({ time: point.time, value: point.value / run.window }));
 }
 
-function overlayFigure(title, note, names, series, end, { curve = 'linear', axis = {}, format = count }) {
+function overlayFigure(title, note, runs, series, { curve = 'linear', axis = {}, format = count }) {
+  const names = runs.map((run) => run.name);
   const times = [...new Set(series.flatMap((points) => points.map((point) => point.time)))].sort((a, b) => a - b);
   const byTime = series.map((points) => new Map(points.map((point) => [point.time, point.value])));
   const points = times.map((time) => ({ time }));
@@ -88,7 +86,7 @@ function overlayFigure(title, note, names, series, end, { curve = 'linear', axis
     draw: (width) =>
       timePlot({
         width,
-        end,
+        runs,
         y: axis,
         points,
         describe: (d) => names.map((name, i) => `${name}  ${format(byTime[i].get(d.time) ?? null)}`).join('\n'),
@@ -107,7 +105,7 @@ export function range(points, format) {
 }
 
 /** Replicas by version of each strategy, one small plot each on the same scales. */
-function smallMultiples(runs, end) {
+function smallMultiples(runs) {
   const shown = runs.filter((run) => deployments(run).length > 0);
   const series = shown.map((run) => ({ run, ...replicasOverTime(run, deployments(run)[0]) }));
   const top = Math.max(
@@ -146,7 +144,7 @@ function smallMultiples(runs, end) {
             'div',
             {},
             h('h4', {}, run.name),
-            replicasPlot({ run, points, versions: own, wanted, width: each, height: 190, end, top }),
+            replicasPlot({ run, points, versions: own, wanted, width: each, height: 190, all: runs, top }),
           ),
         ),
       );
@@ -155,8 +153,8 @@ function smallMultiples(runs, end) {
 }
 
 /** Stacked pods by version over time: ready ones in full colour, the others pale. */
-export function replicasPlot({ run, points, versions, wanted, width, height, end, top, rules }) {
-  const rows = held(points, end).flatMap((p) =>
+export function replicasPlot({ run, points, versions, wanted, width, height, all = [run], top, rules }) {
+  const rows = held(points, run.summary.simulatedSeconds).flatMap((p) =>
     versions.flatMap((version, i) => [
       { time: p.time, layer: `${i}a`, value: p.ready[version] },
       { time: p.time, layer: `${i}b`, value: p.pods[version] - p.ready[version] },
@@ -172,7 +170,7 @@ export function replicasPlot({ run, points, versions, wanted, width, height, end
   return timePlot({
     width,
     height,
-    end,
+    runs: all,
     y: {
       domain: [0, top ?? Math.max(1, ...points.map((p) => versions.reduce((n, v) => n + p.pods[v], 0)))],
       marginLeft: 34,
@@ -190,7 +188,7 @@ export function replicasPlot({ run, points, versions, wanted, width, height, end
         rows,
         Plot.stackY(
           { order: layers },
-          { x: 'time', y: 'value', z: 'layer', fill: (d) => colors.get(d.layer), curve: 'step-after' },
+          { x: 'time', y: 'value', z: 'layer', fill: (d) => colors.get(d.layer), curve: 'step-after', clip: true },
         ),
       ),
       wanted > 0 ? Plot.ruleY([wanted], { stroke: 'var(--grid)', strokeOpacity: 0.55, strokeDasharray: '5,4' }) : null,
