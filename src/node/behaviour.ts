@@ -12,6 +12,8 @@ export interface ContainerLife {
   readonly shutdown: Duration;
   /** From SIGTERM until it no longer accepts new requests (0: at once; as `shutdown`: serves while draining). */
   readonly stopListening: Duration;
+  /** After SIGTERM it exits only when the requests it still holds are answered (or SIGKILL comes). Default false. */
+  readonly finishesRequests?: boolean;
 }
 
 /**
@@ -38,4 +40,6 @@ export interface PodLifecycleListener {
    * false where the application closed its listener before it exited.
    */
   podStoppedListening(pod: Pod, killed: boolean): void;
+  /** How long the pod needs to answer the requests it holds now. Asked when an application that finishes them wants to exit. */
+  drainTime?(pod: Pod): Duration;
 }

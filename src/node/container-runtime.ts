@@ -170,14 +170,37 @@ export class ContainerRuntime {
     const grace = remainingGraceSeconds(container.graceSeconds, now - container.stopBegan);
     const { duration, killed } = stopDuration(life.shutdown, grace);
     container.killedBySignal = killed;
+    container.killAt = now + grace * SECOND;
     simulation.cancel(container.listenEvent);
     container.listenEvent = 0;
     container.stopEvent = fleet.after(duration, OP_STOPPED, container.slot);
-    if (!container.listening) return;
+    if (!container.listening) {
+      // What was still starting up never listens.
+      container.listenAt = Number.POSITIVE_INFINITY;
+      return;
+    }
     if (life.stopListening <= 0) this.closes(container);
     else if (life.stopListening < duration) {
       container.deafEvent = fleet.after(life.stopListening, OP_DEAF, container.slot);
     }
+  }
+
+  /** SIGKILL, or the application is ready to exit: it may still have requests to answer, until SIGKILL. */
+  stopped(container: ContainerRecord): void {
+    container.stopEvent = 0;
+    const { fleet } = this;
+    const { pod } = container;
+    if (!container.killedBySignal && container.life!.finishesRequests === true && pod.serving && !container.init) {
+      const now = fleet.simulation.now;
+      if (container.listening) this.closes(container);
+      const left = fleet.lifecycle.drainTime?.(pod.pod) ?? 0;
+      if (left > 0 && now < container.killAt) {
+        container.killedBySignal = now + left > container.killAt;
+        container.stopEvent = fleet.at(Math.min(now + left, container.killAt), OP_STOPPED, container.slot);
+        return;
+      }
+    }
+    this.exited(container, container.killedBySignal ? EXIT_CODE_SIGKILL : 0);
   }
 
   /** The process is gone. */
@@ -202,11 +225,6 @@ export class ContainerRuntime {
     container.lastTermination = terminatedState(container);
     this.stopsListening(container, true);
     container.life = null;
-  }
-
-  /** Exit code of a container that ends after SIGTERM. */
-  stopCode(container: ContainerRecord): number {
-    return container.killedBySignal ? EXIT_CODE_SIGKILL : 0;
   }
 
   /** Cancels all pending events of a container. */

@@ -288,12 +288,9 @@ export class Kubelets implements Component, ResponseReceiver {
         runtime.exited(container, container.life!.exitCode);
         return;
       }
-      case op.OP_STOPPED: {
-        const container = fleet.containers.get(argument);
-        container.stopEvent = 0;
-        runtime.exited(container, runtime.stopCode(container));
+      case op.OP_STOPPED:
+        runtime.stopped(fleet.containers.get(argument));
         return;
-      }
       case op.OP_SANDBOX_STOPPED:
         workers.termination.sandboxStopped(fleet.pods.get(argument));
         return;

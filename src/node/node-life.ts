@@ -132,7 +132,7 @@ export function crash(fleet: Fleet, node: NodeRecord): void {
   node.statusQueue.clear();
   node.statusPod = null;
   node.starting = 0;
-  for (const pod of node.pods.values()) {
+  for (const pod of [...node.pods.values()]) {
     simulation.cancel(pod.syncEvent);
     simulation.cancel(pod.resyncEvent);
     simulation.cancel(pod.stepEvent);
@@ -149,6 +149,10 @@ export function crash(fleet: Fleet, node: NodeRecord): void {
     for (const container of pod.main) crashContainer(fleet, container);
     pod.sandbox = false;
     pod.lost = true;
+    if (!pod.gone) continue;
+    // The API knows nothing of it any more, and nothing is left of it here.
+    fleet.workers.termination.releaseNode(pod);
+    fleet.statuses.forgetPod(pod);
   }
 }
 

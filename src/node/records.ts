@@ -57,6 +57,7 @@ export class ContainerRecord {
   stopping = false;
   /** SIGKILL ends it rather than the application. */
   killedBySignal = false;
+  killAt: Time = 0;
   backOff: BackOffEntry = NO_BACK_OFF;
   imageBackOff: BackOffEntry = NO_BACK_OFF;
   pullQueuedAt: Time = 0;

@@ -50,6 +50,7 @@ export class ScenarioBehaviour implements ContainerBehaviour {
       exitCode: crash?.exitCode ?? 0,
       shutdown,
       stopListening: behaviour.servesWhileDraining ? shutdown : 0,
+      finishesRequests: behaviour.servesWhileDraining,
     };
   }
 

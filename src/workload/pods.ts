@@ -1,6 +1,7 @@
 import type { Pod } from '../api/core.js';
 import { podVersion } from '../api/image.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
+import type { Duration } from '../kernel/time.js';
 import type { AddressBook } from '../node/addresses.js';
 import type { PodLifecycleListener } from '../node/behaviour.js';
 import type { DrawCursor } from '../node/draws.js';
@@ -138,6 +139,26 @@ export class PodServers implements Component, PodLifecycleListener {
     server.queued = 0;
   }
 
+  /** Time until the last request that the pod holds now is answered: its queue is worked off in order by its servers. */
+  drainTime(pod: Pod): Duration {
+    const server = this.byUid.get(pod.metadata.uid);
+    if (server === undefined || server.inService === 0) return 0;
+    const { requests } = this;
+    const ends: number[] = [];
+    for (let request = server.serving; request !== 0; request = requests.next[request]!) ends.push(requests.ends[request]!);
+    ends.sort((a, b) => a - b);
+    let last = ends[ends.length - 1]!;
+    for (let request = server.queueHead; request !== 0; request = requests.next[request]!) {
+      const { demand } = this.streams[requests.stream[request]!]!;
+      const end = ends.shift()! + demand.sample(server.behaviour.time, requests.number[request]!);
+      if (end > last) last = end;
+      const place = ends.findIndex((other) => other > end);
+      ends.splice(place < 0 ? ends.length : place, 0, end);
+    }
+    // Never 0 while something is held: an answer due at this very instant is still to be sent.
+    return Math.max(1, last - this.simulation.now);
+  }
+
   handle(opcode: number, request: number): void {
     if (opcode === OP_DONE) this.done(request);
     else this.arrive(request);
@@ -178,6 +199,7 @@ export class PodServers implements Component, PodLifecycleListener {
     server.inService++;
     const { demand } = this.streams[requests.stream[request]!]!;
     const time = demand.sample(server.behaviour.time, requests.number[request]!);
+    requests.ends[request] = this.simulation.now + time;
     requests.done[request] = this.simulation.schedule(time, this.target, OP_DONE, request);
   }
 

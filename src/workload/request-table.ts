@@ -12,6 +12,8 @@ export class RequestTable {
   number = new Float64Array(1024);
   /** Travel time of the answer from the pod to the user. */
   back = new Float64Array(1024);
+  /** When its service ends. */
+  ends = new Float64Array(1024);
   /** Handle of the event that ends its service. */
   done = new Float64Array(1024);
   stream = new Uint16Array(1024);
@@ -52,6 +54,7 @@ export class RequestTable {
     this.sent = copy(this.sent, new Float64Array(size));
     this.number = copy(this.number, new Float64Array(size));
     this.back = copy(this.back, new Float64Array(size));
+    this.ends = copy(this.ends, new Float64Array(size));
     this.done = copy(this.done, new Float64Array(size));
     this.stream = copy(this.stream, new Uint16Array(size));
     this.address = copy(this.address, new Uint32Array(size));

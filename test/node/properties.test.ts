@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import type { Pod } from '../../src/api/core.js';
+import { SECOND } from '../../src/kernel/time.js';
+import { Bench, condition, SERVES, testContainer, testPod, testProbe } from './harness.js';
+
+const NODES = 2;
+const NODE_CPU = 4000;
+
+const step = fc.record({
+  wait: fc.integer({ min: 0, max: 12_000 }),
+  what: fc.constantFrom('add', 'add', 'add', 'delete', 'delete', 'force', 'fail', 'heal', 'break', 'mend'),
+  choice: fc.nat(100),
+  shape: fc.nat(7),
+});
+
+/** Pods of several shapes: with and without probes, crashing, deaf, with hooks, sidecars and init containers. */
+function podOf(name: string, shape: number): Pod {
+  const resources = { requests: { cpu: 900 } };
+  switch (shape) {
+    case 0:
+      return testPod(name, { containers: [testContainer({ resources, image: 'crash:v1' })] });
+    case 1:
+      return testPod(name, { containers: [testContainer({ resources, image: 'deaf:v1', livenessProbe: testProbe({ periodSeconds: 2 }) })] });
+    case 2:
+      return testPod(name, {
+        containers: [testContainer({ resources, readinessProbe: testProbe(), preStop: { handler: 'sleep', seconds: 3 } })],
+      });
+    case 3:
+      return testPod(name, {
+        initContainers: [testContainer({ name: 'proxy', image: 'proxy:v1', restartPolicy: 'Always' })],
+        containers: [testContainer({ resources, startupProbe: testProbe({ periodSeconds: 1 }), readinessProbe: testProbe() })],
+      });
+    case 4:
+      return testPod(name, { restartPolicy: 'Never', containers: [testContainer({ resources, image: 'job:v1' })] });
+    case 5:
+      return testPod(name, { containers: [testContainer({ resources, image: 'missing:v1' })] });
+    case 6:
+      return testPod(name, { containers: [testContainer({ resources }), testContainer({ name: 'second', image: 'slow:v1' })] });
+    default:
+      return testPod(name, { containers: [testContainer({ resources, readinessProbe: testProbe({ periodSeconds: 3 }) })] });
+  }
+}
+
+function bench(): Bench {
+  const made = new Bench(NODES);
+  const { lives, missing } = made.behaviour;
+  lives.set('app:v1', { ...SERVES, startup: 1.5 * SECOND, shutdown: 4 * SECOND, stopListening: 2 * SECOND });
+  lives.set('slow:v1', { ...SERVES, startup: 5 * SECOND, shutdown: Number.POSITIVE_INFINITY, stopListening: SECOND });
+  lives.set('crash:v1', { ...SERVES, startup: SECOND, runtime: 3 * SECOND, exitCode: 1 });
+  lives.set('deaf:v1', { ...SERVES, startup: Number.POSITIVE_INFINITY });
+  lives.set('job:v1', { ...SERVES, runtime: 6 * SECOND });
+  missing.add('missing:v1');
+  return made;
+}
+
+/** What must hold at any time. */
+function check(made: Bench): void {
+  for (const node of made.kubelets.fleet.nodes) {
+    assert.ok((node.used['cpu'] ?? 0) <= NODE_CPU, 'more CPU admitted than the node has');
+    assert.ok(node.usedPods >= 0);
+    const addresses = new Set<string>();
+    for (const pod of node.pods.values()) {
+      if (pod.address === undefined) continue;
+      assert.ok(!addresses.has(pod.address), `address ${pod.address} used twice`);
+      addresses.add(pod.address);
+    }
+  }
+}
+
+/** A pod listens once at a time, and at its end it is told to have been killed. */
+function checkListening(made: Bench): Map<string, boolean> {
+  const state = new Map<string, boolean>();
+  const byAddress = new Map<string, string>();
+  const address = new Map<string, string>();
+  for (const { pod, what, ip } of made.listening) {
+    if (what === 'start') {
+      assert.ok(state.get(pod) !== true, `${pod} listens twice`);
+      assert.equal(byAddress.get(ip!), undefined, `${ip} of ${pod} serves another pod`);
+      byAddress.set(ip!, pod);
+      address.set(pod, ip!);
+      state.set(pod, true);
+    } else {
+      assert.equal(state.get(pod), true, `${pod} stopped without having listened`);
+      if (what === 'kill') {
+        state.set(pod, false);
+        byAddress.delete(address.get(pod)!);
+      }
+    }
+  }
+  return state;
+}
+
+/** A pod with probes becomes Ready in the API only after it has listened in this life. */
+function checkReadiness(made: Bench): void {
+  const ready = new Map<string, boolean>();
+  for (const { time, pod } of made.history) {
+    const { name } = pod.metadata;
+    const is = condition(pod, 'Ready')?.status === 'True';
+    if (is && ready.get(name) !== true && pod.spec.containers.some((container) => container.readinessProbe !== undefined)) {
+      assert.ok(
+        made.listening.some((entry) => entry.pod === name && entry.what === 'start' && entry.time <= time),
+        `${name} Ready at ${time} without having listened`,
+      );
+    }
+    ready.set(name, is);
+  }
+}
+
+test('property: random lives of pods and nodes keep every rule, and leave nothing behind', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      const made = bench();
+      const up = [true, true];
+      let time = 0;
+      let count = 0;
+      const heal = (node: number): void => {
+        if (up[node]) return;
+        up[node] = true;
+        made.kubelets.heal(node);
+        for (const pod of [...made.store.values()]) {
+          if (pod.kind === 'Pod' && (pod as Pod).spec.nodeName === `node-${node}`) made.kubelets.podChanged(node, pod as Pod);
+        }
+      };
+      for (const { wait, what, choice, shape } of steps) {
+        time += wait / 1000;
+        made.run(time);
+        check(made);
+        const pods = [...made.store.values()].filter((object) => object.kind === 'Pod') as Pod[];
+        const pod = pods[choice % Math.max(1, pods.length)];
+        const node = choice % NODES;
+        if (what === 'add') made.add(podOf(`p${count++}`, shape), node);
+        else if (what === 'delete' && pod !== undefined && pod.metadata.deletionTimestamp === undefined) made.delete(pod.metadata.name);
+        else if (what === 'force' && pod !== undefined) made.delete(pod.metadata.name, 0);
+        else if (what === 'fail' && up[node]) {
+          up[node] = false;
+          made.kubelets.fail(node);
+        } else if (what === 'heal') heal(node);
+        else if (what === 'break') made.broken = 500;
+        else if (what === 'mend') made.broken = 0;
+      }
+      made.broken = 0;
+      heal(0);
+      heal(1);
+      made.run(time + 100);
+      check(made);
+      for (const object of [...made.store.values()]) {
+        if (object.kind === 'Pod' && object.metadata.deletionTimestamp === undefined) made.delete(object.metadata.name);
+      }
+      made.run(time + 400);
+      check(made);
+      const listening = checkListening(made);
+      assert.ok([...listening.values()].every((value) => !value), 'a pod listens for ever');
+      checkReadiness(made);
+      for (const node of made.kubelets.fleet.nodes) {
+        assert.deepEqual([...node.pods.keys()], [], 'pods are left on a node');
+        assert.equal(node.usedPods, 0);
+        assert.equal(node.used['cpu'] ?? 0, 0);
+        assert.equal(node.starting, 0);
+      }
+      assert.equal([...made.store.values()].filter((object) => object.kind === 'Pod').length, 0);
+      assert.deepEqual([made.kubelets.fleet.pods.size, made.kubelets.fleet.containers.size, made.kubelets.fleet.probes.size], [0, 0, 0]);
+    }),
+    { numRuns: 300 },
+  );
+});
