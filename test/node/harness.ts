@@ -137,7 +137,13 @@ export class Bench implements EventRecorder, PodLifecycleListener {
   broken = 0;
   private version = 1;
 
-  constructor(nodes = 1, seed = '1', profile: CostProfile = constantProfile(), kubernetesVersion?: '1.34' | '1.35') {
+  constructor(
+    nodes = 1,
+    seed = '1',
+    profile: CostProfile = constantProfile(),
+    kubernetesVersion?: '1.34' | '1.35' | '1.36',
+    applications?: (simulation: Simulation) => { behaviour: ContainerBehaviour; lifecycle: PodLifecycleListener },
+  ) {
     const randomness = new Randomness(seed);
     this.network = new Network(this.simulation, randomness, profile.network);
     const list: Node[] = [];
@@ -146,13 +152,14 @@ export class Bench implements EventRecorder, PodLifecycleListener {
       list.push(testNode(i));
       hosts.push(this.network.addHost(`node-${i}`, 'a'));
     }
+    const parts = applications?.(this.simulation);
     this.kubelets = new Kubelets({
       simulation: this.simulation,
       randomness,
       profile,
       network: this.network,
-      behaviour: this.behaviour,
-      lifecycle: this,
+      behaviour: parts?.behaviour ?? this.behaviour,
+      lifecycle: parts?.lifecycle ?? this,
       nodes: list,
       hosts,
       events: this,
