@@ -3,3 +3,5 @@ export * from './exact-sum.js';
 export * from './log-histogram.js';
 export * from './tally.js';
 export * from './time-weighted.js';
+export * from './batch-means.js';
+export * from './little.js';
