@@ -14,7 +14,7 @@ export class PodAddresses {
     const slash = cidr.indexOf('/');
     const bits = slash < 0 ? 24 : Number(cidr.slice(slash + 1));
     this.prefix = (slash < 0 ? cidr : cidr.slice(0, slash)).split('.').map(Number);
-    const size = 2 ** (32 - Math.max(16, Math.min(30, bits)));
+    const size = 1 << (32 - Math.max(16, Math.min(30, bits)));
     this.first = 2;
     this.last = size - 2;
     this.taken = new Uint8Array(size);

@@ -25,9 +25,14 @@ export function hostPortsOf(pod: Pod): readonly string[] {
 }
 
 /** Why the node refuses the pod; undefined: admitted. Pods, then resources in the order of the request, then ports, then selector. */
-export function admissionFailure(node: Node, pod: Pod, requests: ResourceList, use: NodeUse): AdmissionFailure | undefined {
+export function admissionFailure(
+  node: Node,
+  pod: Pod,
+  requests: ResourceList,
+  use: NodeUse,
+): AdmissionFailure | undefined {
   const { allocatable } = node.status;
-  const pods = allocatable['pods'];
+  const pods = allocatable.pods;
   if (pods !== undefined && use.usedPods + 1 > pods) return outOf('pods', 1, use.usedPods, pods);
   for (const name in requests) {
     const requested = requests[name]!;
@@ -38,14 +43,18 @@ export function admissionFailure(node: Node, pod: Pod, requests: ResourceList, u
   }
   for (const key of hostPortsOf(pod)) {
     if ((use.hostPorts.get(key) ?? 0) > 0) {
-      return { reason: 'NodePorts', message: 'Pod was rejected: Predicate NodePorts failed: node(s) didn\'t have free ports for the requested pod ports' };
+      return {
+        reason: 'NodePorts',
+        message:
+          "Pod was rejected: Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports",
+      };
     }
   }
   for (const key in pod.spec.nodeSelector) {
     if (node.metadata.labels?.[key] !== pod.spec.nodeSelector[key]) {
       return {
         reason: 'NodeAffinity',
-        message: 'Pod was rejected: Predicate NodeAffinity failed: node(s) didn\'t match Pod\'s node affinity/selector',
+        message: "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector",
       };
     }
   }

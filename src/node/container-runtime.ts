@@ -109,7 +109,9 @@ export class ContainerRuntime {
     const { status } = pod.pod;
     const known = status.podIP === pod.address;
     this.fleet.lifecycle.podListening(
-      known ? pod.pod : { ...pod.pod, status: { ...status, ...(pod.address === undefined ? {} : { podIP: pod.address }) } },
+      known
+        ? pod.pod
+        : { ...pod.pod, status: { ...status, ...(pod.address === undefined ? {} : { podIP: pod.address }) } },
     );
   }
 

@@ -2,6 +2,7 @@ import type { ContainerImage } from '../api/core.js';
 import type { Lease } from '../api/workloads.js';
 import type { ApiResponse, ResponseReceiver } from '../apiserver/request.js';
 import { succeeded } from '../apiserver/request.js';
+import type { Duration } from '../kernel/time.js';
 import { SECOND } from '../kernel/time.js';
 import type { Fleet } from './fleet.js';
 import { nodeKey, OP_LEASE, OP_NODE_STATUS } from './fleet.js';
@@ -13,7 +14,9 @@ import { tagOf, TAG_LEASE, TAG_LEASE_GET, TAG_NODE_STATUS } from './status-manag
 
 /** nodeLeaseDurationSeconds; the lease is renewed every quarter of it (kubelet.go nodeLeaseRenewIntervalFraction). */
 export const NODE_LEASE_DURATION_SECONDS = 40;
-const RENEW_INTERVAL = (NODE_LEASE_DURATION_SECONDS / 4) * SECOND;
+const RENEW_INTERVAL: Duration = (NODE_LEASE_DURATION_SECONDS / 4) * SECOND;
+/** component-helpers lease/controller.go Run: each wait is longer by up to this share. */
+const RENEW_JITTER = 0.04;
 /** nodeStatusUpdateFrequency and nodeStatusReportFrequency. */
 const UPDATE_FREQUENCY = 10 * SECOND;
 const REPORT_FREQUENCY = 300 * SECOND;
@@ -122,7 +125,9 @@ export class Heartbeats {
       }
       return;
     }
-    if (node.leaseEvent === 0) node.leaseEvent = fleet.after(RENEW_INTERVAL, OP_LEASE, node.index);
+    if (node.leaseEvent !== 0) return;
+    const u = fleet.uniform(nodeKey(node.index), OP_LEASE, ++node.renewals);
+    node.leaseEvent = fleet.after(RENEW_INTERVAL * (1 + RENEW_JITTER * u), OP_LEASE, node.index);
   }
 
   /** Something in the node's status changed: it is patched at the next 10 s update. */

@@ -218,7 +218,9 @@ export class KubeProxies {
       const position = this.cursor[node]!;
       const arrival = position < this.changes ? this.arrival(node, position) : Number.POSITIVE_INFINITY;
       const pending = this.runApplied[node]! < position;
-      const start = pending ? Math.max(this.pendingAt[node]!, this.runEnd[node]! + this.minSyncPeriod) : Number.POSITIVE_INFINITY;
+      const start = pending
+        ? Math.max(this.pendingAt[node]!, this.runEnd[node]! + this.minSyncPeriod)
+        : Number.POSITIVE_INFINITY;
       const next = Math.min(arrival, start);
       // Nothing to deliver: what is appended later arrives later, and is found by the log's length.
       this.nextStep[node] = next === Number.POSITIVE_INFINITY ? 0 : next;

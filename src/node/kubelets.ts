@@ -56,9 +56,18 @@ export class Kubelets implements Component, ResponseReceiver {
   constructor(options: KubeletsOptions) {
     const { simulation, randomness, profile, network, behaviour, lifecycle } = options;
     const later = options.kubernetesVersion !== undefined && options.kubernetesVersion !== '1.34';
-    const fleet = new Fleet(simulation, randomness, network, profile.kubelet, behaviour, lifecycle, options.events ?? null, {
-      crashLoopRequeue: later ? 'untilEnd' : 'fixed',
-    });
+    const fleet = new Fleet(
+      simulation,
+      randomness,
+      network,
+      profile.kubelet,
+      behaviour,
+      lifecycle,
+      options.events ?? null,
+      {
+        crashLoopRequeue: later ? 'untilEnd' : 'fixed',
+      },
+    );
     this.fleet = fleet;
     fleet.target = simulation.add(this);
     fleet.pleg = new Pleg(fleet);
@@ -78,7 +87,13 @@ export class Kubelets implements Component, ResponseReceiver {
     const index = fleet.nodes.length;
     const internal = node.status.addresses?.find((address) => address.type === 'InternalIP')?.address;
     const address = internal ?? `172.16.${index >> 8}.${index & 255}`;
-    const record = new NodeRecord(index, node, host, address, new PodAddresses(node.spec.podCIDR ?? defaultPodCidr(index)));
+    const record = new NodeRecord(
+      index,
+      node,
+      host,
+      address,
+      new PodAddresses(node.spec.podCIDR ?? defaultPodCidr(index)),
+    );
     const key = nodeKey(index);
     record.plegPhase = Math.round(fleet.uniform(key, op.OP_RELIST) * SECOND);
     record.syncPhase = Math.round(fleet.uniform(key, op.OP_RESYNC) * SECOND);

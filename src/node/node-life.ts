@@ -47,7 +47,9 @@ export function runningPod(node: NodeRecord, pod: Pod, since: Time): Pod {
     status: {
       ...pod.status,
       phase: 'Running',
-      conditions: ['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled'].map(condition),
+      conditions: ['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled'].map(
+        condition,
+      ),
       hostIP: node.address,
       podIP,
       startTime: since,
@@ -70,7 +72,8 @@ export function adoptRunning(fleet: Fleet, record: PodRecord): void {
   for (const container of record.init) {
     if (container.sidecar) adoptContainer(fleet, container);
     else {
-      const { terminated } = pod.status.initContainerStatuses?.find((status) => status.name === container.spec.name)?.state ?? {};
+      const { terminated } =
+        pod.status.initContainerStatuses?.find((status) => status.name === container.spec.name)?.state ?? {};
       container.state = EXITED;
       container.observedState = EXITED;
       container.ready = true;
@@ -193,7 +196,10 @@ export function resumePod(fleet: Fleet, pod: PodRecord, kubelets: Kubelets): voi
   fleet.workers.termination.releaseNode(pod);
   for (const container of [...pod.init, ...pod.main]) revive(container, spec.restartPolicy);
   if (metadata.deletionTimestamp !== undefined) {
-    fleet.workers.terminate(pod, effectiveGraceSeconds(metadata.deletionGracePeriodSeconds, spec.terminationGracePeriodSeconds));
+    fleet.workers.terminate(
+      pod,
+      effectiveGraceSeconds(metadata.deletionGracePeriodSeconds, spec.terminationGracePeriodSeconds),
+    );
     return;
   }
   kubelets.admit(pod);

@@ -78,7 +78,10 @@ export class NodeStatusPatch implements Patch {
   apply(current: KubernetesObject): KubernetesObject {
     const node = current as Node;
     const conditions = (node.status.conditions ?? [READY]).map((condition) => this.beat(condition));
-    return { ...node, status: { ...node.status, conditions, ...(this.images === undefined ? {} : { images: this.images }) } } as Node;
+    return {
+      ...node,
+      status: { ...node.status, conditions, ...(this.images === undefined ? {} : { images: this.images }) },
+    } as Node;
   }
 
   /** Ready and the pressure conditions are the kubelet's own; others (NetworkUnavailable, …) stay. */

@@ -152,7 +152,12 @@ function computeConditions(
   if (uninitialized.length === 0 || phase === 'Succeeded') {
     add('Initialized', 'True', phase === 'Succeeded' ? 'PodCompleted' : undefined);
   } else {
-    add('Initialized', 'False', 'ContainersNotInitialized', `containers with incomplete status: [${uninitialized.join(' ')}]`);
+    add(
+      'Initialized',
+      'False',
+      'ContainersNotInitialized',
+      `containers with incomplete status: [${uninitialized.join(' ')}]`,
+    );
   }
   const unready = [...view.init.filter((container) => container.sidecar), ...view.main]
     .filter((container) => !container.ready)

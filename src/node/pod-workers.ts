@@ -5,7 +5,14 @@ import { OP_PREPARED, OP_RESYNC, OP_SANDBOX, OP_SYNC } from './fleet.js';
 import { containersToStart } from './pod-actions.js';
 import type { ContainerRecord, PodRecord } from './records.js';
 import { EXITED, RUNNING, WAITING, WORK_IDLE, WORK_SYNCING, WORK_TERMINATED, WORK_TERMINATING } from './records.js';
-import { isInBackOffSince, nextBackOff, nextTick, RESYNC_INTERVAL, retryDelay, WORKER_JITTER } from './restart-policy.js';
+import {
+  isInBackOffSince,
+  nextBackOff,
+  nextTick,
+  RESYNC_INTERVAL,
+  retryDelay,
+  WORKER_JITTER,
+} from './restart-policy.js';
 import { isTerminalPhase } from './pod-status.js';
 import { Termination } from './termination.js';
 import { ImagePuller } from './image-puller.js';
@@ -281,13 +288,15 @@ export function noteBackOff(pod: PodRecord, left: Time): void {
 }
 
 function awaitsReadiness(pod: PodRecord): boolean {
-  for (const container of pod.main) if (container.readiness !== null && !container.ready && container.state === RUNNING) return true;
+  for (const container of pod.main)
+    if (container.readiness !== null && !container.ready && container.state === RUNNING) return true;
   return false;
 }
 
 function viewOf(container: ContainerRecord) {
   const exited = container.state === EXITED && container.observedState === EXITED;
-  const state: 'waiting' | 'running' | 'exited' = container.state === WAITING ? 'waiting' : exited ? 'exited' : 'running';
+  const state: 'waiting' | 'running' | 'exited' =
+    container.state === WAITING ? 'waiting' : exited ? 'exited' : 'running';
   return {
     sidecar: container.sidecar,
     state,

@@ -168,7 +168,8 @@ export class Prober {
       for (const probe of [container.startup, container.readiness, container.liveness]) {
         if (probe === null) continue;
         const period = probePeriod(specOf(probe));
-        probe.base = fleet.simulation.now - Math.round(fleet.uniform(keyOf(container), OP_PROBE, 8 + turnOf(probe)) * period);
+        probe.base =
+          fleet.simulation.now - Math.round(fleet.uniform(keyOf(container), OP_PROBE, 8 + turnOf(probe)) * period);
         probe.result = RESULT_SUCCESS;
         probe.lastResult = RESULT_SUCCESS;
       }
@@ -202,7 +203,9 @@ export class Prober {
 /** Specification of a probe. */
 function specOf(probe: ProbeRecord): Probe {
   const { spec } = probe.container;
-  return (probe.type === 'startup' ? spec.startupProbe : probe.type === 'readiness' ? spec.readinessProbe : spec.livenessProbe)!;
+  return (
+    probe.type === 'startup' ? spec.startupProbe : probe.type === 'readiness' ? spec.readinessProbe : spec.livenessProbe
+  )!;
 }
 
 function turnOf(probe: ProbeRecord): number {

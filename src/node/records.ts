@@ -227,6 +227,7 @@ export class NodeRecord {
   leaseVersion = 0;
   leaseUid = '';
   leaseTries = 0;
+  renewals = 0;
   leaseEvent: EventHandle = 0;
   statusEvent: EventHandle = 0;
   lastReport: Time = 0;
@@ -244,6 +245,9 @@ export class NodeRecord {
 }
 
 /** Status entries by container name, for structural sharing between versions of a status. */
-export function statusNamed(statuses: readonly ContainerStatus[] | undefined, name: string): ContainerStatus | undefined {
+export function statusNamed(
+  statuses: readonly ContainerStatus[] | undefined,
+  name: string,
+): ContainerStatus | undefined {
   return statuses?.find((status) => status.name === name);
 }

@@ -26,7 +26,12 @@ function expired(entry: BackOffEntry, eventTime: Time, maximum: Duration): boole
 }
 
 /** Backoff.IsInBackOffSince: whether at `now` the delay counted from `eventTime` (a container's finish) still runs. */
-export function isInBackOffSince(entry: BackOffEntry, eventTime: Time, now: Time, maximum: Duration = MAX_BACK_OFF): boolean {
+export function isInBackOffSince(
+  entry: BackOffEntry,
+  eventTime: Time,
+  now: Time,
+  maximum: Duration = MAX_BACK_OFF,
+): boolean {
   if (entry.backOff === 0 || expired(entry, eventTime, maximum)) return false;
   return now - eventTime < entry.backOff;
 }
@@ -38,7 +43,12 @@ export function isInBackOffSinceUpdate(entry: BackOffEntry, now: Time, maximum: 
 }
 
 /** Backoff.Next: the entry after one more try at `now` because of an event at `eventTime`. */
-export function nextBackOff(entry: BackOffEntry, eventTime: Time, now: Time, maximum: Duration = MAX_BACK_OFF): BackOffEntry {
+export function nextBackOff(
+  entry: BackOffEntry,
+  eventTime: Time,
+  now: Time,
+  maximum: Duration = MAX_BACK_OFF,
+): BackOffEntry {
   if (entry.backOff === 0 || expired(entry, eventTime, maximum)) return { backOff: INITIAL_BACK_OFF, lastUpdate: now };
   return { backOff: Math.min(entry.backOff * 2, maximum), lastUpdate: now };
 }

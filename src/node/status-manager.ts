@@ -87,7 +87,11 @@ export class StatusManager {
     const pod = node.statusPod!;
     node.syncEvent = 0;
     const { namespace, name } = pod.pod.metadata;
-    node.client!.request({ verb: 'get', resource: 'pods', namespace, name }, this.receiver, tagOf(node, TAG_STATUS_GET));
+    node.client!.request(
+      { verb: 'get', resource: 'pods', namespace, name },
+      this.receiver,
+      tagOf(node, TAG_STATUS_GET),
+    );
   }
 
   /** An answer to one of this manager's requests. */
@@ -160,7 +164,7 @@ export class StatusManager {
     const pod = node.statusPod;
     node.statusPod = null;
     // A status that changed while it was being sent goes again; after a failure it waits for the batch.
-    if (pod !== null && pod.dirty && node.batchEvent === 0) this.enqueue(pod);
+    if (pod?.dirty && node.batchEvent === 0) this.enqueue(pod);
     this.pump(node);
   }
 

@@ -62,8 +62,10 @@ function isDone(container: ContainerRecord): boolean {
 
 function viewOf(container: ContainerRecord): ContainerView {
   const waiting = container.waitingReason;
-  const state = waiting !== '' && container.observedState !== RUNNING ? { waiting: { reason: waiting } } : container.observed;
-  const last = state.waiting !== undefined && container.lastTermination !== null ? container.lastTermination : container.lastState;
+  const state =
+    waiting !== '' && container.observedState !== RUNNING ? { waiting: { reason: waiting } } : container.observed;
+  const last =
+    state.waiting !== undefined && container.lastTermination !== null ? container.lastTermination : container.lastState;
   return {
     name: container.spec.name,
     image: container.spec.image,

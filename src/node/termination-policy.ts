@@ -24,7 +24,10 @@ export function remainingGraceSeconds(graceSeconds: number, waited: Duration): n
 }
 
 /** From SIGTERM to the end of the process, and whether SIGKILL ended it. */
-export function stopDuration(shutdown: Duration, graceSeconds: number): { readonly duration: Duration; readonly killed: boolean } {
+export function stopDuration(
+  shutdown: Duration,
+  graceSeconds: number,
+): { readonly duration: Duration; readonly killed: boolean } {
   const limit = graceSeconds * SECOND;
   return shutdown <= limit ? { duration: shutdown, killed: false } : { duration: limit, killed: true };
 }

@@ -105,7 +105,11 @@ export class Termination {
   /** After a reboot: repeats the last steps of a termination. */
   resume(pod: PodRecord): void {
     if (pod.rejected === '' && !pod.finished) {
-      pod.stepEvent = this.fleet.at(this.fleet.pleg.endOfNext(pod.node, this.fleet.simulation.now), OP_TERMINATED, pod.slot);
+      pod.stepEvent = this.fleet.at(
+        this.fleet.pleg.endOfNext(pod.node, this.fleet.simulation.now),
+        OP_TERMINATED,
+        pod.slot,
+      );
     } else this.fleet.statuses.podFinished(pod);
   }
 

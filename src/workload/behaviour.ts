@@ -28,7 +28,9 @@ export class ScenarioBehaviour implements ContainerBehaviour {
     if (behaviour === undefined) {
       behaviour = this.behaviours.find((candidate) => imageMatches(candidate.image, image));
       if (behaviour === undefined) {
-        throw new Error(`no behaviour matches image ${image}: add one under \`behaviour:\` whose \`image\` pattern matches it`);
+        throw new Error(
+          `no behaviour matches image ${image}: add one under \`behaviour:\` whose \`image\` pattern matches it`,
+        );
       }
       this.byImage.set(image, behaviour);
     }
@@ -46,7 +48,10 @@ export class ScenarioBehaviour implements ContainerBehaviour {
     const { crash } = behaviour;
     return {
       startup: behaviour.neverReady ? Number.POSITIVE_INFINITY : startup,
-      runtime: crash === undefined ? Number.POSITIVE_INFINITY : this.draws.sample(crash.after, key, first + 2 * DRAWS_PER_SAMPLE),
+      runtime:
+        crash === undefined
+          ? Number.POSITIVE_INFINITY
+          : this.draws.sample(crash.after, key, first + 2 * DRAWS_PER_SAMPLE),
       exitCode: crash?.exitCode ?? 0,
       shutdown,
       stopListening: behaviour.servesWhileDraining ? shutdown : 0,

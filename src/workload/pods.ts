@@ -76,7 +76,9 @@ export class PodServers implements Component, PodLifecycleListener {
   /** Tells the numbers of addresses and the network hosts of nodes. */
   connect(addresses: AddressBook, nodeNames: readonly string[], hosts: readonly number[]): void {
     this.addresses = addresses;
-    nodeNames.forEach((name, index) => this.hostOfNode.set(name, hosts[index]!));
+    nodeNames.forEach((name, index) => {
+      this.hostOfNode.set(name, hosts[index]!);
+    });
   }
 
   /** Registers a stream of requests; returns its number. */
@@ -103,7 +105,8 @@ export class PodServers implements Component, PodLifecycleListener {
     const { podIP } = pod.status;
     const host = this.hostOfNode.get(pod.spec.nodeName ?? '');
     if (podIP === undefined || host === undefined || this.addresses === null) return;
-    const container = pod.spec.containers.find((candidate) => (candidate.ports?.length ?? 0) > 0) ?? pod.spec.containers[0]!;
+    const container =
+      pod.spec.containers.find((candidate) => (candidate.ports?.length ?? 0) > 0) ?? pod.spec.containers[0]!;
     const address = this.addresses.number(podIP);
     const { request } = this.behaviour.of(container.image);
     const server = new PodServer(pod.metadata.uid, podVersion(pod.spec), host, address, request);
@@ -145,7 +148,8 @@ export class PodServers implements Component, PodLifecycleListener {
     if (server === undefined || server.inService === 0) return 0;
     const { requests } = this;
     const ends: number[] = [];
-    for (let request = server.serving; request !== 0; request = requests.next[request]!) ends.push(requests.ends[request]!);
+    for (let request = server.serving; request !== 0; request = requests.next[request]!)
+      ends.push(requests.ends[request]!);
     ends.sort((a, b) => a - b);
     let last = ends[ends.length - 1]!;
     for (let request = server.queueHead; request !== 0; request = requests.next[request]!) {

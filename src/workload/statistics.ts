@@ -170,7 +170,9 @@ export class ServiceStatistics {
   /** When a version was first and last hit; undefined when it never was. */
   span(version: string): { readonly first: Time; readonly last: Time } | undefined {
     const series = this.versions.get(version);
-    return series === undefined || series.first === Number.POSITIVE_INFINITY ? undefined : { first: series.first, last: series.last };
+    return series === undefined || series.first === Number.POSITIVE_INFINITY
+      ? undefined
+      : { first: series.first, last: series.last };
   }
 
   /**
@@ -185,7 +187,8 @@ export class ServiceStatistics {
     const half = this.halfAt(version, start);
     if (half !== undefined) result.half = half - start;
     let last = start;
-    for (const [name, series] of this.versions) if (name !== '' && name !== version && series.last > last) last = series.last;
+    for (const [name, series] of this.versions)
+      if (name !== '' && name !== version && series.last > last) last = series.last;
     if (last < span.last) result.all = Math.max(result.first!, last - start);
     return result;
   }

@@ -55,7 +55,9 @@ export class Workload {
         this.byService.set(service, statistics);
       }
       const { profile } = scenario;
-      this.traffic.push(new Traffic(simulation, randomness, network, profile, spec, index, pods, proxies, nodes, statistics));
+      this.traffic.push(
+        new Traffic(simulation, randomness, network, profile, spec, index, pods, proxies, nodes, statistics),
+      );
     });
   }
 
@@ -107,7 +109,15 @@ export class Workload {
       const requests = recorder.table(REQUESTS_BY_SECOND);
       for (const row of statistics.rows()) {
         const { latency } = row;
-        requests.append([row.second, service, row.version, row.requests, row.errors, latency.quantile(0.5), latency.quantile(0.99)]);
+        requests.append([
+          row.second,
+          service,
+          row.version,
+          row.requests,
+          row.errors,
+          latency.quantile(0.5),
+          latency.quantile(0.99),
+        ]);
       }
       const errors = recorder.table(ERRORS_BY_SECOND);
       for (const [second, cause, count] of statistics.errorRows()) errors.append([second, service, cause, count]);

@@ -44,7 +44,10 @@ export function constantProfile(): CostProfile {
   } as unknown as CostProfile;
 }
 
-export function testNode(index: number, allocatable: Record<string, number> = { cpu: 4000, memory: 16e9, pods: 110 }): Node {
+export function testNode(
+  index: number,
+  allocatable: Record<string, number> = { cpu: 4000, memory: 16e9, pods: 110 },
+): Node {
   return {
     apiVersion: 'v1',
     kind: 'Node',
@@ -200,7 +203,11 @@ export class Bench implements EventRecorder, PodLifecycleListener {
     }
     this.put({
       ...pod,
-      metadata: { ...pod.metadata, deletionTimestamp: this.simulation.now + seconds * SECOND, deletionGracePeriodSeconds: seconds },
+      metadata: {
+        ...pod.metadata,
+        deletionTimestamp: this.simulation.now + seconds * SECOND,
+        deletionGracePeriodSeconds: seconds,
+      },
     });
   }
 
@@ -237,7 +244,8 @@ export class Bench implements EventRecorder, PodLifecycleListener {
       }
       case 'delete':
         if (current === undefined) return { code: 404 };
-        if (request.preconditions?.uid !== undefined && request.preconditions.uid !== current.metadata.uid) return { code: 409 };
+        if (request.preconditions?.uid !== undefined && request.preconditions.uid !== current.metadata.uid)
+          return { code: 409 };
         this.remove(current as Pod);
         return { code: 200, object: current };
       default: {

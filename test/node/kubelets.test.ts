@@ -10,7 +10,9 @@ function times(bench: Bench, reason: string): number[] {
 
 /** When a condition of the pod became true in the API. */
 function becameTrue(bench: Bench, pod: string, type: string): number | undefined {
-  const entry = bench.history.find(({ pod: version }) => version.metadata.name === pod && condition(version, type)?.status === 'True');
+  const entry = bench.history.find(
+    ({ pod: version }) => version.metadata.name === pod && condition(version, type)?.status === 'True',
+  );
   return entry === undefined ? undefined : at(entry.time);
 }
 
@@ -30,7 +32,10 @@ test('a pod without probes: every step takes its time, PLEG shows it, two status
   assert.match(bench.pod('a')!.status.podIP!, /^10\.1\.0\.\d+$/);
   const writes = bench.requests.filter(({ request }) => request.resource === 'pods').map(({ request }) => request.verb);
   assert.deepEqual(writes, ['get', 'patch', 'get', 'patch']);
-  assert.deepEqual(bench.listening.map(({ time, what }) => [at(time), what]), [[0.452, 'start']]);
+  assert.deepEqual(
+    bench.listening.map(({ time, what }) => [at(time), what]),
+    [[0.452, 'start']],
+  );
 });
 
 test('readiness: probed when the start is seen, then every period; ready at the first tick after the application listens', () => {
@@ -124,7 +129,9 @@ test('crash loop: mean restart delays of 1.34', () => {
   for (let i = 0; i < runs; i++) bench.add(testPod(`p${i}`), i);
   bench.run(200);
   for (let i = 0; i < runs; i++) {
-    const started = bench.events.filter((event) => event.pod === `p${i}` && event.reason === 'Started').map((event) => at(event.time));
+    const started = bench.events
+      .filter((event) => event.pod === `p${i}` && event.reason === 'Started')
+      .map((event) => at(event.time));
     for (let k = 0; k < 3; k++) sums[k]! += started[k + 2]! - started[k + 1]! - 1 - 0.142;
   }
   const means = sums.map((sum) => sum / runs);
@@ -281,7 +288,9 @@ test('what others write into the kubelet’s conditions is set right at the next
   bench.add(testPod('a'));
   bench.run(10);
   const pod = bench.pod('a')!;
-  const conditions = pod.status.conditions!.map((entry) => (entry.type === 'Ready' ? { ...entry, status: 'False' as const } : entry));
+  const conditions = pod.status.conditions!.map((entry) =>
+    entry.type === 'Ready' ? { ...entry, status: 'False' as const } : entry,
+  );
   bench.put({ ...pod, status: { ...pod.status, conditions } });
   bench.run(21);
   assert.equal(condition(bench.pod('a'), 'Ready')!.status, 'True');
@@ -293,7 +302,8 @@ test('leases are renewed every 10 s and the status is patched every 5 min, sprea
   bench.kubelets.start();
   bench.run(600);
   const leases = bench.requests.filter(({ request, code }) => request.resource === 'leases' && code < 300);
-  assert.ok(Math.abs(leases.length - nodes * 60) <= nodes + 1, `${leases.length} leases`);
+  // The wait is 10·(1 + 0.04·U) s, 10.2 on average.
+  assert.ok(Math.abs(leases.length - (nodes * 600) / 10.2) <= nodes, `${leases.length} leases`);
   const patches = bench.requests.filter(({ request }) => request.resource === 'nodes');
   assert.ok(Math.abs(patches.length - nodes * 2) <= 10, `${patches.length} patches`);
   const first = leases.filter(({ time }) => time < 5 * SECOND).length;
@@ -308,7 +318,10 @@ test('a crash silences a node and kills its pods; after its return they run agai
   bench.add(testPod('b'));
   bench.run(20);
   bench.kubelets.fail(0);
-  assert.deepEqual(bench.listening.slice(2).map(({ what }) => what), ['kill', 'kill']);
+  assert.deepEqual(
+    bench.listening.slice(2).map(({ what }) => what),
+    ['kill', 'kill'],
+  );
   const before = bench.requests.length;
   bench.run(100);
   assert.equal(bench.requests.length, before);
@@ -326,12 +339,19 @@ test('a crash silences a node and kills its pods; after its return they run agai
 
 test('warm start: a running pod is adopted without a single request, and can be deleted', () => {
   const bench = new Bench();
-  const pod = bench.kubelets.warmPod(0, testPod('a', { containers: [testContainer({ readinessProbe: testProbe() })] }), -100 * SECOND);
+  const pod = bench.kubelets.warmPod(
+    0,
+    testPod('a', { containers: [testContainer({ readinessProbe: testProbe() })] }),
+    -100 * SECOND,
+  );
   bench.store.set('pods/default/a', pod);
   bench.kubelets.warmStart(0, pod);
   bench.run(1000);
   assert.equal(bench.requests.length, 0);
-  assert.deepEqual(bench.listening.map(({ what, ip }) => [what, ip]), [['start', pod.status.podIP]]);
+  assert.deepEqual(
+    bench.listening.map(({ what, ip }) => [what, ip]),
+    [['start', pod.status.podIP]],
+  );
   bench.delete('a');
   bench.run(1010);
   assert.equal(bench.pod('a'), undefined);

@@ -6,8 +6,19 @@ import { admissionFailure } from '../../src/node/admission.js';
 import { pullDuration } from '../../src/node/image-policy.js';
 import { containersToStart } from '../../src/node/pod-actions.js';
 import { countResult, inInitialDelay, initialResult, type ProbeCount } from '../../src/node/probe-policy.js';
-import { isInBackOffSince, NO_BACK_OFF, nextBackOff, retryDelay, shouldRestart } from '../../src/node/restart-policy.js';
-import { effectiveGraceSeconds, hookDuration, remainingGraceSeconds, stopDuration } from '../../src/node/termination-policy.js';
+import {
+  isInBackOffSince,
+  NO_BACK_OFF,
+  nextBackOff,
+  retryDelay,
+  shouldRestart,
+} from '../../src/node/restart-policy.js';
+import {
+  effectiveGraceSeconds,
+  hookDuration,
+  remainingGraceSeconds,
+  stopDuration,
+} from '../../src/node/termination-policy.js';
 import { constantProfile, testNode, testPod, testProbe } from './harness.js';
 
 test('back-off of a container that runs 1 s each time: starts at 0, 1, 12, 33, 74, 155, 316, 617', () => {
@@ -42,7 +53,11 @@ test('a failed sync is retried after 10 to 15 s in 1.34, and when the back-off e
 test('restart policies', () => {
   assert.deepEqual(
     (['Always', 'OnFailure', 'Never'] as const).map((policy) => [shouldRestart(policy, 0), shouldRestart(policy, 1)]),
-    [[true, true], [false, true], [false, false]],
+    [
+      [true, true],
+      [false, true],
+      [false, false],
+    ],
   );
 });
 
@@ -85,7 +100,10 @@ test('a failed liveness probe is held until the container is replaced', () => {
   const probe = testProbe({ failureThreshold: 3 });
   const state = count('liveness');
   assert.equal(state.result, 1);
-  assert.deepEqual([1, 2, 3].map(() => countResult(state, 'liveness', probe, false)), [false, false, true]);
+  assert.deepEqual(
+    [1, 2, 3].map(() => countResult(state, 'liveness', probe, false)),
+    [false, false, true],
+  );
   assert.equal(state.onHold, true);
 });
 
@@ -101,7 +119,8 @@ const done = { ...waiting, state: 'exited' as const };
 
 test('init containers run one by one, sidecars must be started, then all main containers start', () => {
   const sidecar = { ...waiting, sidecar: true };
-  const init = (...views: (typeof waiting | typeof running | typeof done)[]) => containersToStart('Always', views, [waiting, waiting]);
+  const init = (...views: (typeof waiting | typeof running | typeof done)[]) =>
+    containersToStart('Always', views, [waiting, waiting]);
   assert.deepEqual(init(waiting, waiting), { init: [0], main: [] });
   assert.deepEqual(init(running, waiting), { init: [], main: [] });
   assert.deepEqual(init(done, waiting), { init: [1], main: [] });
@@ -131,7 +150,10 @@ test('admission refuses what the node cannot hold, in the words of the kubelet',
 
 test('addresses are given in turn and not reused while in use', () => {
   const addresses = new PodAddresses('10.1.2.0/29');
-  assert.deepEqual([1, 2, 3, 4, 5].map(() => addresses.take()), ['10.1.2.2', '10.1.2.3', '10.1.2.4', '10.1.2.5', '10.1.2.6']);
+  assert.deepEqual(
+    [1, 2, 3, 4, 5].map(() => addresses.take()),
+    ['10.1.2.2', '10.1.2.3', '10.1.2.4', '10.1.2.5', '10.1.2.6'],
+  );
   assert.equal(addresses.take(), undefined);
   addresses.release('10.1.2.3');
   assert.equal(addresses.take(), '10.1.2.3');

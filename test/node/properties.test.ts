@@ -22,24 +22,34 @@ function podOf(name: string, shape: number): Pod {
     case 0:
       return testPod(name, { containers: [testContainer({ resources, image: 'crash:v1' })] });
     case 1:
-      return testPod(name, { containers: [testContainer({ resources, image: 'deaf:v1', livenessProbe: testProbe({ periodSeconds: 2 }) })] });
+      return testPod(name, {
+        containers: [testContainer({ resources, image: 'deaf:v1', livenessProbe: testProbe({ periodSeconds: 2 }) })],
+      });
     case 2:
       return testPod(name, {
-        containers: [testContainer({ resources, readinessProbe: testProbe(), preStop: { handler: 'sleep', seconds: 3 } })],
+        containers: [
+          testContainer({ resources, readinessProbe: testProbe(), preStop: { handler: 'sleep', seconds: 3 } }),
+        ],
       });
     case 3:
       return testPod(name, {
         initContainers: [testContainer({ name: 'proxy', image: 'proxy:v1', restartPolicy: 'Always' })],
-        containers: [testContainer({ resources, startupProbe: testProbe({ periodSeconds: 1 }), readinessProbe: testProbe() })],
+        containers: [
+          testContainer({ resources, startupProbe: testProbe({ periodSeconds: 1 }), readinessProbe: testProbe() }),
+        ],
       });
     case 4:
       return testPod(name, { restartPolicy: 'Never', containers: [testContainer({ resources, image: 'job:v1' })] });
     case 5:
       return testPod(name, { containers: [testContainer({ resources, image: 'missing:v1' })] });
     case 6:
-      return testPod(name, { containers: [testContainer({ resources }), testContainer({ name: 'second', image: 'slow:v1' })] });
+      return testPod(name, {
+        containers: [testContainer({ resources }), testContainer({ name: 'second', image: 'slow:v1' })],
+      });
     default:
-      return testPod(name, { containers: [testContainer({ resources, readinessProbe: testProbe({ periodSeconds: 3 }) })] });
+      return testPod(name, {
+        containers: [testContainer({ resources, readinessProbe: testProbe({ periodSeconds: 3 }) })],
+      });
   }
 }
 
@@ -58,7 +68,7 @@ function bench(): Bench {
 /** What must hold at any time. */
 function check(made: Bench): void {
   for (const node of made.kubelets.fleet.nodes) {
-    assert.ok((node.used['cpu'] ?? 0) <= NODE_CPU, 'more CPU admitted than the node has');
+    assert.ok((node.used.cpu ?? 0) <= NODE_CPU, 'more CPU admitted than the node has');
     assert.ok(node.usedPods >= 0);
     const addresses = new Set<string>();
     for (const pod of node.pods.values()) {
@@ -98,7 +108,11 @@ function checkReadiness(made: Bench): void {
   for (const { time, pod } of made.history) {
     const { name } = pod.metadata;
     const is = condition(pod, 'Ready')?.status === 'True';
-    if (is && ready.get(name) !== true && pod.spec.containers.some((container) => container.readinessProbe !== undefined)) {
+    if (
+      is &&
+      ready.get(name) !== true &&
+      pod.spec.containers.some((container) => container.readinessProbe !== undefined)
+    ) {
       assert.ok(
         made.listening.some((entry) => entry.pod === name && entry.what === 'start' && entry.time <= time),
         `${name} Ready at ${time} without having listened`,
@@ -120,7 +134,8 @@ test('property: random lives of pods and nodes keep every rule, and leave nothin
         up[node] = true;
         made.kubelets.heal(node);
         for (const pod of [...made.store.values()]) {
-          if (pod.kind === 'Pod' && (pod as Pod).spec.nodeName === `node-${node}`) made.kubelets.podChanged(node, pod as Pod);
+          if (pod.kind === 'Pod' && (pod as Pod).spec.nodeName === `node-${node}`)
+            made.kubelets.podChanged(node, pod as Pod);
         }
       };
       for (const { wait, what, choice, shape } of steps) {
@@ -131,7 +146,8 @@ test('property: random lives of pods and nodes keep every rule, and leave nothin
         const pod = pods[choice % Math.max(1, pods.length)];
         const node = choice % NODES;
         if (what === 'add') made.add(podOf(`p${count++}`, shape), node);
-        else if (what === 'delete' && pod !== undefined && pod.metadata.deletionTimestamp === undefined) made.delete(pod.metadata.name);
+        else if (what === 'delete' && pod !== undefined && pod.metadata.deletionTimestamp === undefined)
+          made.delete(pod.metadata.name);
         else if (what === 'force' && pod !== undefined) made.delete(pod.metadata.name, 0);
         else if (what === 'fail' && up[node]) {
           up[node] = false;
@@ -151,16 +167,22 @@ test('property: random lives of pods and nodes keep every rule, and leave nothin
       made.run(time + 400);
       check(made);
       const listening = checkListening(made);
-      assert.ok([...listening.values()].every((value) => !value), 'a pod listens for ever');
+      assert.ok(
+        [...listening.values()].every((value) => !value),
+        'a pod listens for ever',
+      );
       checkReadiness(made);
       for (const node of made.kubelets.fleet.nodes) {
         assert.deepEqual([...node.pods.keys()], [], 'pods are left on a node');
         assert.equal(node.usedPods, 0);
-        assert.equal(node.used['cpu'] ?? 0, 0);
+        assert.equal(node.used.cpu ?? 0, 0);
         assert.equal(node.starting, 0);
       }
       assert.equal([...made.store.values()].filter((object) => object.kind === 'Pod').length, 0);
-      assert.deepEqual([made.kubelets.fleet.pods.size, made.kubelets.fleet.containers.size, made.kubelets.fleet.probes.size], [0, 0, 0]);
+      assert.deepEqual(
+        [made.kubelets.fleet.pods.size, made.kubelets.fleet.containers.size, made.kubelets.fleet.probes.size],
+        [0, 0, 0],
+      );
     }),
     { numRuns: 300 },
   );

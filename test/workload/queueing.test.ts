@@ -48,7 +48,7 @@ test('M/M/1/K: with 9 waiting places and load 0.9 a share 0.050814 is refused', 
   const bench = new TrafficBench({ behaviours: [behaviour(exponential, { queue: 9 })], rate: 900 });
   bench.run(400);
   const { requests, errors, byCause } = bench.totals(1);
-  assert.equal(byCause['overload'], errors);
+  assert.equal(byCause.overload, errors);
   close(errors / requests, 0.050814, 0.05, 'refused share');
 });
 
@@ -75,6 +75,6 @@ test('timeouts are the tail of M/M/1: exp(−(1 − 0.8)·10), and the server wo
   const bench = new TrafficBench({ behaviours: [behaviour(exponential)], rate: 800, timeout: 10 * MILLISECOND });
   bench.run(500);
   const { requests, errors, byCause } = bench.totals(1);
-  assert.equal(byCause['timeout'], errors);
+  assert.equal(byCause.timeout, errors);
   close(errors / requests, 0.1353353, 0.07, 'timed-out share');
 });

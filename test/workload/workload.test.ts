@@ -77,7 +77,7 @@ test('errors of the application at the stated share', () => {
   const bench = new TrafficBench({ behaviours: [behaviour(quick, { concurrency: 8, errors: 0.05 })], rate: 100 });
   bench.run(1000);
   const { requests, byCause } = bench.totals();
-  assert.ok(Math.abs(byCause['application']! / requests - 0.05) < 0.003);
+  assert.ok(Math.abs(byCause.application! / requests - 0.05) < 0.003);
 });
 
 test('the same requests meet the same demand, whatever the number of pods', () => {
@@ -111,9 +111,16 @@ test('takeover: first, half and all traffic of a new version', () => {
 test('property: every request ends exactly once, and none is served after its pod was killed', () => {
   fc.assert(
     fc.property(
-      fc.array(fc.record({ at: fc.integer({ min: 1, max: 200 }), pod: fc.nat(3), what: fc.constantFrom('stop', 'kill', 'start') }), {
-        maxLength: 20,
-      }),
+      fc.array(
+        fc.record({
+          at: fc.integer({ min: 1, max: 200 }),
+          pod: fc.nat(3),
+          what: fc.constantFrom('stop', 'kill', 'start'),
+        }),
+        {
+          maxLength: 20,
+        },
+      ),
       fc.nat(1000),
       (steps, seed) => {
         const bench = new TrafficBench({
