@@ -1,5 +1,5 @@
 /**
- * Names of fields by type (k8s.io/api v0.34 to v0.36): those that the models read and those that are only kept. Anything else
+ * Names of fields by type (k8s.io/api v0.34 to v0.37): those that the models read and those that are only kept. Anything else
  * is a misspelling, which `kubectl apply` refuses too (strict field validation).
  */
 export interface KnownFields {
@@ -27,13 +27,13 @@ export const podSpec = fields(
    serviceAccountName serviceAccount overhead resources volumes resourceClaims hostname subdomain dnsPolicy`,
   `automountServiceAccountToken dnsConfig enableServiceLinks ephemeralContainers hostAliases hostIPC hostPID hostUsers
    hostnameOverride imagePullSecrets os readinessGates runtimeClassName securityContext setHostnameAsFQDN
-   shareProcessNamespace workloadRef schedulingGroup`,
+   shareProcessNamespace workloadRef schedulingGroup evictionResponders`,
 );
 export const container = fields(
   `name image imagePullPolicy command args ports env resources readinessProbe livenessProbe startupProbe lifecycle restartPolicy
    volumeMounts`,
   `envFrom resizePolicy restartPolicyRules securityContext stdin stdinOnce terminationMessagePath terminationMessagePolicy tty
-   volumeDevices workingDir targetContainerName`,
+   volumeDevices workingDir`,
 );
 export const containerPort = fields('name containerPort hostPort hostIP protocol');
 export const variable = fields('name value valueFrom');
@@ -63,7 +63,6 @@ export const selector = fields('matchLabels matchExpressions');
 export const nodeSelectorTerm = fields('matchExpressions matchFields');
 export const deploymentSpec = fields(
   'replicas selector template strategy minReadySeconds revisionHistoryLimit progressDeadlineSeconds paused',
-  'rollbackTo',
 );
 export const deploymentStrategy = fields('type rollingUpdate');
 export const rollingUpdate = fields('maxSurge maxUnavailable');
@@ -72,8 +71,8 @@ export const serviceSpec = fields(
   `type selector ports clusterIP externalName sessionAffinity externalTrafficPolicy internalTrafficPolicy
    publishNotReadyAddresses trafficDistribution`,
   `allocateLoadBalancerNodePorts clusterIPs externalIPs healthCheckNodePort ipFamilies ipFamilyPolicy loadBalancerClass
-   loadBalancerIP loadBalancerSourceRanges sessionAffinityConfig topologyKeys`,
+   loadBalancerIP loadBalancerSourceRanges sessionAffinityConfig`,
 );
 export const servicePort = fields('name port targetPort nodePort protocol', 'appProtocol');
-export const nodeSpec = fields('podCIDR providerID unschedulable taints', 'podCIDRs configSource externalID');
+export const nodeSpec = fields('podCIDR providerID unschedulable taints', 'podCIDRs configSource externalID podPreemptionPolicy');
 export const taint = fields('key value effect timeAdded');

@@ -4,6 +4,7 @@ import { MILLISECOND } from '../kernel/time.js';
 import { globMatches } from './glob.js';
 import type { InputError } from './input-error.js';
 import type { LoadedObject } from './manifests.js';
+import { isActedOn } from './modelled.js';
 import type { RawBehaviour } from './schema.js';
 import { toDistribution } from './schema-values.js';
 import type { Path, SourceItem } from './source.js';
@@ -53,6 +54,7 @@ export interface ImageUse {
 export function imagesOf(loaded: readonly LoadedObject[]): ImageUse[] {
   const uses: ImageUse[] = [];
   for (const { object, item } of loaded) {
+    if (!isActedOn(object.apiVersion, object.kind)) continue;
     const spec = (object as { spec?: { template?: PodTemplateSpec; containers?: unknown; replicas?: number } }).spec;
     const template = spec?.template;
     const pod = template?.spec ?? (object.kind === 'Pod' ? (spec as PodTemplateSpec['spec']) : undefined);

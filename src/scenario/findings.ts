@@ -16,11 +16,11 @@ export function manifestFindings(set: ManifestSet, place: Place): Finding[] {
 }
 
 function unmodelledFindings(set: ManifestSet, place: Place): Finding[] {
-  return [...set.unmodelled.values()].map(({ apiVersion, kind, count, names, item }) => {
+  return [...set.unmodelled.values()].map(({ apiVersion, kind, stored, count, names, item }) => {
     const listed = names.length < count ? `${names.join(', ')}, …` : names.join(', ');
     return {
       severity: 'warning',
-      message: `kind ${kind} (${apiVersion}) is not modelled: ${count} object${count === 1 ? '' : 's'} left out (${listed})`,
+      message: `kind ${kind} (${apiVersion}) is not modelled: ${count} object${count === 1 ? '' : 's'} ${stored ? 'stored, nothing acts on them' : 'left out'} (${listed})`,
       position: place(item, ['kind']),
     };
   });
@@ -35,50 +35,71 @@ function replacedFindings(set: ManifestSet, place: Place): Finding[] {
 }
 
 function serviceFindings(set: ManifestSet, place: Place): Finding[] {
-  const templates = podLabels(set);
+  const templates = new TemplateIndex(set);
   const findings: Finding[] = [];
   for (const { object, item } of set.loaded) {
     if (object.kind !== 'Service') continue;
     const { selector } = (object as Service).spec;
     const { namespace, name } = object.metadata;
     // Without a selector somebody else keeps the endpoints; that is in order.
-    if (selector === undefined || Object.keys(selector).length === 0) continue;
-    const candidates = templates.filter((template) => template.namespace === namespace);
-    if (candidates.some((template) => matchesMap(selector, template.labels))) continue;
+    if (selector === undefined || Object.keys(selector).length === 0 || templates.selected(namespace, selector)) continue;
     findings.push({
       severity: 'warning',
-      message: `Service "${name}" selects nothing: no pod template in namespace ${namespace} has the labels ${pairs(selector)}${hint(selector, candidates)}`,
+      message: `Service "${name}" selects nothing: no pod template in namespace ${namespace} has the labels ${pairs(selector)}${templates.hint(namespace, selector)}`,
       position: place(item, ['spec', 'selector']),
     });
   }
   return findings;
 }
 
-interface Template {
-  readonly namespace: string;
-  readonly labels: Labels;
-}
+/** How many label sets a misspelt selector is compared with. */
+const COMPARED = 1000;
 
-function podLabels(set: ManifestSet): Template[] {
-  const templates: Template[] = [...set.foreignTemplates];
-  const seen = new Set<Labels>();
-  for (const { object } of set.loaded) {
-    const template = (object as { spec?: { template?: PodTemplateSpec } }).spec?.template;
-    const labels = object.kind === 'Pod' ? object.metadata.labels : template?.metadata.labels;
-    if (labels === undefined || seen.has(labels)) continue;
-    seen.add(labels);
-    templates.push({ namespace: object.metadata.namespace, labels });
+/** Labels of pods and pod templates by namespace and pair, so that a big dump costs no quadratic search. */
+class TemplateIndex {
+  private readonly byPair = new Map<string, Labels[]>();
+  private readonly byNamespace = new Map<string, Set<string>>();
+
+  constructor(set: ManifestSet) {
+    for (const { namespace, labels } of set.foreignTemplates) this.add(namespace, labels);
+    for (const { object } of set.loaded) {
+      const template = (object as { spec?: { template?: PodTemplateSpec } }).spec?.template;
+      const labels = object.kind === 'Pod' ? object.metadata.labels : template?.metadata.labels;
+      if (labels !== undefined) this.add(object.metadata.namespace, labels);
+    }
   }
-  return templates;
+
+  private add(namespace: string, labels: Labels): void {
+    let known = this.byNamespace.get(namespace);
+    if (known === undefined) this.byNamespace.set(namespace, (known = new Set()));
+    const text = pairs(labels);
+    if (known.has(text)) return;
+    known.add(text);
+    for (const key in labels) {
+      const pair = `${namespace}/${key}=${labels[key]}`;
+      const list = this.byPair.get(pair);
+      if (list === undefined) this.byPair.set(pair, [labels]);
+      else list.push(labels);
+    }
+  }
+
+  /** Whether some pods have all these labels. */
+  selected(namespace: string, selector: Labels): boolean {
+    const lists = Object.keys(selector).map((key) => this.byPair.get(`${namespace}/${key}=${selector[key]}`) ?? []);
+    const shortest = lists.reduce((a, b) => (b.length < a.length ? b : a));
+    return shortest.some((labels) => matchesMap(selector, labels));
+  }
+
+  /** The nearest labels that there are. */
+  hint(namespace: string, selector: Labels): string {
+    const known = [...(this.byNamespace.get(namespace) ?? [])].slice(0, COMPARED);
+    const nearest = nearestName(pairs(selector), known);
+    return nearest === undefined ? '' : `; the nearest are ${nearest}`;
+  }
 }
 
 function pairs(labels: Labels): string {
   return Object.entries(labels)
     .map(([key, value]) => `${key}=${value}`)
     .join(',');
-}
-
-function hint(selector: Labels, candidates: readonly Template[]): string {
-  const nearest = nearestName(pairs(selector), candidates.slice(0, 1000).map((template) => pairs(template.labels)));
-  return nearest === undefined ? '' : `; the nearest are ${nearest}`;
 }

@@ -53,7 +53,7 @@ export class InputError extends Error {
   override toString(): string {
     const text = `${this.place}: ${this.message}`;
     if (this.sourceLine === undefined || this.line === undefined || this.column === undefined) return text;
-    const start = Math.max(0, this.column - 1 - SHOWN_WIDTH / 2);
+    const start = this.column <= SHOWN_WIDTH ? 0 : this.column - 1 - SHOWN_WIDTH / 2;
     const shown = this.sourceLine.slice(start, start + SHOWN_WIDTH).replaceAll('\t', ' ');
     const gutter = `${this.line} | `;
     const caret = `${' '.repeat(gutter.length - 2)}| ${' '.repeat(Math.max(0, this.column - 1 - start))}^`;
@@ -89,7 +89,7 @@ export function throwInputErrors(errors: readonly InputError[]): void {
   const rank = new Map(files.map((file, i) => [file, i]));
   const sorted = [...errors].sort(
     (a, b) =>
-      rank.get(a.file)! - rank.get(b.file)! || (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0),
+      rank.get(a.file)! - rank.get(b.file)! || (a.line ?? Number.MAX_SAFE_INTEGER) - (b.line ?? Number.MAX_SAFE_INTEGER) || (a.column ?? 0) - (b.column ?? 0),
   );
   throw new InputErrors(sorted);
 }

@@ -2,7 +2,6 @@ import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { DEFAULT_START_TIME } from '../api/manifest.js';
 import type { KubernetesObject } from '../api/meta.js';
-import { nearestName } from '../api/nearest.js';
 import { parseTimestamp } from '../api/timestamps.js';
 import { imagesOf, matchImages, toBehaviour } from './behaviours.js';
 import { checkValue } from './check.js';
@@ -251,7 +250,8 @@ export function loadManifests(path: string): { readonly objects: readonly Kubern
 
 /** How much of a file is looked at to tell a scenario from a manifest. */
 const PEEK_BYTES = 65536;
-const scenarioKeys = Object.keys(scenarioSchema.shape);
+/** Keys that no Kubernetes object, Helm chart or kustomization has at its top. */
+const scenarioKeys: readonly string[] = ['cluster', 'manifests', 'behaviour', 'traffic', 'timeline', 'rollout', 'objectives', 'question'];
 
 /** Whether a file is meant to be a scenario: it has keys of one and none of a Kubernetes object at the left margin. */
 export function isScenarioFile(path: string): boolean {
@@ -259,7 +259,7 @@ export function isScenarioFile(path: string): boolean {
   const text = readSource(path).text(0, PEEK_BYTES);
   const keys = [...text.matchAll(/^(?:\{?\s{0,2}")?([A-Za-z$]+)"?\s*:/gm)].map((match) => match[1]!);
   if (keys.includes('kind') || keys.includes('apiVersion')) return false;
-  return keys.some((key) => scenarioKeys.includes(key) || nearestName(key, scenarioKeys) !== undefined);
+  return keys.some((key) => scenarioKeys.includes(key));
 }
 
 /** Checks a scenario, manifest, List or dump; returns what is worth knowing. Throws InputError or InputErrors. */

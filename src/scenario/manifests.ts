@@ -8,6 +8,7 @@ import { describeValue, isMap, type RawMap, UNKNOWN_FIELD } from '../api/reader.
 import { infoOfKind } from '../api/resources.js';
 import { validateObject } from '../api/validation.js';
 import { InputError, inputErrorsOf } from './input-error.js';
+import { isActedOn } from './modelled.js';
 import { removedVersion } from './removed-versions.js';
 import type { SourceItem } from './source.js';
 import { readSource, stepsOf } from './source.js';
@@ -23,10 +24,15 @@ export interface LoadedObject {
 export interface UnmodelledKind {
   readonly apiVersion: string;
   readonly kind: string;
+  /** Whether the API server stores them although nothing acts on them. */
+  readonly stored: boolean;
   readonly item: SourceItem;
   count: number;
   readonly names: string[];
 }
+
+/** A dump may repeat one mistake a hundred thousand times: after so many errors the rest of the files is not looked at. */
+const MAXIMUM_ERRORS = 50;
 
 /** How many names a finding lists. */
 const NAMED = 3;
@@ -44,6 +50,7 @@ export class ManifestSet {
   private readonly namespace: string;
   private readonly startTime: number | undefined;
   private readonly lenient: boolean;
+  private gaveUp = false;
 
   /** `lenient`: objects that the API server would refuse are kept, as their request belongs to the run. */
   constructor(namespace = 'default', startTime?: number, lenient = false) {
@@ -75,13 +82,15 @@ export class ManifestSet {
       parseItems(source, {
         value: (value, item) => {
           values++;
-          this.add(value, item);
+          if (this.errors.length < MAXIMUM_ERRORS) this.add(value, item);
+          else this.gaveUp = true;
         },
         error: (error) => {
           values++;
           this.errors.push(error);
         },
       });
+      if (this.gaveUp) this.errors.push(new InputError({ file: path, message: `more than ${MAXIMUM_ERRORS} errors; the rest of the file was not checked` }));
       if (values === 0) this.errors.push(new InputError({ file: path, message: 'the file holds no Kubernetes object' }));
     } catch (error) {
       this.errors.push(...inputErrorsOf(error));
@@ -104,7 +113,9 @@ export class ManifestSet {
       ...(this.startTime === undefined ? {} : { startTime: this.startTime }),
     });
     if (typeof value.apiVersion === 'string' && typeof value.kind === 'string' && infoOfKind(value.apiVersion, value.kind) === undefined) {
-      this.leaveOut(object, value, item);
+      this.note(object, item, false);
+      const labels = templateLabels(value);
+      if (labels !== undefined) this.foreignTemplates.push({ namespace: object.metadata.namespace, labels });
       return;
     }
     const all = errors.length > 0 || this.lenient ? errors : validateObject(object);
@@ -117,6 +128,7 @@ export class ManifestSet {
       }
       return;
     }
+    if (!isActedOn(object.apiVersion, object.kind)) this.note(object, item, true);
     this.keep({ object, item });
   }
 
@@ -127,18 +139,16 @@ export class ManifestSet {
     this.byIdentity.set(identity, loaded);
   }
 
-  private leaveOut(object: KubernetesObject, raw: RawMap, item: SourceItem): void {
+  private note(object: KubernetesObject, item: SourceItem, stored: boolean): void {
     const { apiVersion, kind, metadata } = object;
     const identity = `${apiVersion} ${kind}`;
     let entry = this.unmodelled.get(identity);
     if (entry === undefined) {
-      entry = { apiVersion, kind, item, count: 0, names: [] };
+      entry = { apiVersion, kind, stored, item, count: 0, names: [] };
       this.unmodelled.set(identity, entry);
     }
     entry.count++;
     if (entry.names.length < NAMED) entry.names.push(metadata.name === '' ? 'no name' : metadata.name);
-    const labels = templateLabels(raw);
-    if (labels !== undefined) this.foreignTemplates.push({ namespace: metadata.namespace, labels });
   }
 }
 

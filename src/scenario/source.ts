@@ -9,12 +9,16 @@ import { InputError } from './input-error.js';
 export type Path = readonly (string | number)[];
 
 const LINE_FEED = 10;
+/** Bytes of a line that may be shown. */
+const LONGEST_LINE = 10000;
 
 /** A file that was read, kept as bytes: big dumps are decoded item by item. */
 export class SourceFile {
   /** Path as the user would open it. */
   readonly path: string;
   readonly bytes: Buffer;
+  private lineNumber = 1;
+  private lineStart = 0;
 
   constructor(path: string, bytes: Buffer) {
     this.path = path;
@@ -28,26 +32,30 @@ export class SourceFile {
 
   /** Line and column (in characters) of a byte. */
   positionAt(offset: number): Position {
-    let line = 1;
-    let lineStart = 0;
-    for (let at = this.bytes.indexOf(LINE_FEED); at >= 0 && at < offset; at = this.bytes.indexOf(LINE_FEED, at + 1)) {
-      line++;
-      lineStart = at + 1;
-    }
-    return { line, column: this.text(lineStart, offset).length + 1 };
+    this.seek((_line, next) => next <= offset, this.lineStart <= offset);
+    return { line: this.lineNumber, column: this.text(this.lineStart, offset).length + 1 };
   }
 
   /** Text of a line, without its end; of a very long one only the beginning. */
   line(number: number): string {
-    let start = 0;
-    for (let n = 1; n < number; n++) {
-      const next = this.bytes.indexOf(LINE_FEED, start);
-      if (next < 0) return '';
-      start = next + 1;
-    }
-    const found = this.bytes.indexOf(LINE_FEED, start);
+    this.seek((line) => line < number, this.lineNumber <= number);
+    const found = this.bytes.indexOf(LINE_FEED, this.lineStart);
     const end = found < 0 ? this.bytes.length : found;
-    return this.text(start, Math.min(end, start + 10000)).replace(/\r$/, '');
+    return this.text(this.lineStart, Math.min(end, this.lineStart + LONGEST_LINE)).replace(/\r$/, '');
+  }
+
+  /** Walks on from the line of the last look-up (errors come in order), or from the top, while `before` says so. */
+  private seek(before: (line: number, next: number) => boolean, onward: boolean): void {
+    if (!onward) {
+      this.lineNumber = 1;
+      this.lineStart = 0;
+    }
+    for (;;) {
+      const found = this.bytes.indexOf(LINE_FEED, this.lineStart);
+      if (found < 0 || !before(this.lineNumber, found + 1)) return;
+      this.lineNumber++;
+      this.lineStart = found + 1;
+    }
   }
 
   /** An error in this file, with the line shown. */

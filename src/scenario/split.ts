@@ -144,14 +144,11 @@ function parseYamlDocument(source: SourceFile, start: number, end: number, sink:
 
 function parseYamlPiece(source: SourceFile, start: number, end: number, prefix: readonly (string | number)[], sink: ItemSink): void {
   const text = source.text(start, end);
-  const counter = new LineCounter();
-  const document = parseDocument(text, { ...YAML_OPTIONS, lineCounter: counter });
+  const document = parseDocument(text, YAML_OPTIONS);
   const [error] = document.errors;
   if (error !== undefined) {
-    const inside = counter.linePos(error.pos[0]);
-    const first = source.positionAt(start);
-    const position = { line: first.line + inside.line - 1, column: inside.line === 1 ? first.column + inside.col - 1 : inside.col };
-    sink.error(source.error(position, { message: `no valid YAML: ${yamlMessage(error.message)}` }));
+    const at = source.positionAt(start + Buffer.byteLength(text.slice(0, error.pos[0])));
+    sink.error(source.error(at, { message: `no valid YAML: ${yamlMessage(error.message)}` }));
     return;
   }
   const value = toValue(document, source, start, sink);

@@ -1,0 +1,24 @@
+/**
+ * Kinds on which some component acts in a run. Objects of other kinds that the API server serves are stored and nothing more;
+ * kinds that it does not serve are left out. A finding says so in both cases.
+ */
+const acted: ReadonlySet<string> = new Set([
+  'v1 Pod',
+  'v1 Node',
+  'v1 Service',
+  'v1 Namespace',
+  'v1 Event',
+  // Configuration: kubelets and admission find it there; it does nothing by itself.
+  'v1 ConfigMap',
+  'v1 Secret',
+  'v1 ServiceAccount',
+  'apps/v1 Deployment',
+  'apps/v1 ReplicaSet',
+  'discovery.k8s.io/v1 EndpointSlice',
+  'coordination.k8s.io/v1 Lease',
+]);
+
+/** Whether some component acts on objects of a kind. */
+export function isActedOn(apiVersion: string, kind: string): boolean {
+  return acted.has(`${apiVersion} ${kind}`);
+}
