@@ -34,4 +34,15 @@ export class Fifo<T> {
     this.items.length = 0;
     this.head = 0;
   }
+
+  /** The elements, oldest first. */
+  toArray(): T[] {
+    return this.items.slice(this.head) as T[];
+  }
+
+  /** Takes out the elements for which a condition holds. */
+  removeIf(condition: (item: T) => boolean): void {
+    this.items = this.toArray().filter((item) => !condition(item));
+    this.head = 0;
+  }
 }

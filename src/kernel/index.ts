@@ -2,6 +2,8 @@
 export { EVENT_LISTS, type EventListName } from './event-list.js';
 export * from './fifo.js';
 export { Interrupt, type Process, type Suspension, type Waitable, type Waiter } from './process.js';
+export * from './processor-sharing.js';
+export * from './resources.js';
 export * from './simulation.js';
 export * from './slots.js';
 export * from './time.js';

@@ -269,7 +269,9 @@ export class ProcessRunner implements Component {
   }
 
   private demandYielded(): void {
-    if (this.iterator.finished) throw new Error('a wait was made and not waited for: write yield* before each wait');
+    if (!this.iterator.finished) return;
+    this.iterator.finished = false;
+    throw new Error('a wait was made and not waited for: write yield* before each wait');
   }
 
   private advance(process: Process, value: unknown): void {
@@ -286,6 +288,9 @@ export class ProcessRunner implements Component {
       else if (result.value !== SUSPENDED || process.state !== WAITING) {
         throw new Error('a process yielded something that is no wait: write yield* sim.sleep(...), not yield');
       }
+    } catch (error) {
+      if (!ended) this.end(process, undefined);
+      throw error;
     } finally {
       this.active = outer;
     }
@@ -300,8 +305,8 @@ export class ProcessRunner implements Component {
       const result = process.body.throw(new Interrupt(reason));
       if (result.done === true) this.end(process, result.value);
     } catch (error) {
-      if (!(error instanceof Interrupt)) throw error;
       this.end(process, undefined);
+      if (!(error instanceof Interrupt)) throw error;
     } finally {
       this.active = outer;
     }
