@@ -47,7 +47,8 @@ export class ContainerRuntime {
     const { fleet } = this;
     const { pod } = container;
     const { name } = container.spec;
-    fleet.event(pod.pod, 'Normal', 'Created', `Created container: ${name}`);
+    const text = fleet.features.shortEventTexts ? 'Container created' : `Created container: ${name}`;
+    fleet.event(pod.pod, 'Normal', 'Created', text);
     const start = fleet.duration(fleet.costs.startContainer, keyOf(container), OP_STARTED, container.restarts);
     container.stepEvent = fleet.after(start * this.contention(pod), OP_STARTED, container.slot);
   }
@@ -58,7 +59,8 @@ export class ContainerRuntime {
     const { pod } = container;
     const now = fleet.simulation.now;
     container.stepEvent = 0;
-    fleet.event(pod.pod, 'Normal', 'Started', `Started container ${container.spec.name}`);
+    const text = fleet.features.shortEventTexts ? 'Container started' : `Started container ${container.spec.name}`;
+    fleet.event(pod.pod, 'Normal', 'Started', text);
     this.begin(container, now);
     fleet.pleg.changed(pod);
     const hook = container.spec.postStart;

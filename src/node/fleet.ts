@@ -38,11 +38,28 @@ export const OP_SANDBOX_STOPPED = 17; // pod
 export const OP_TERMINATED = 18; // pod: SyncTerminatedPod
 export const OP_LEASE = 19; // node
 export const OP_NODE_STATUS = 20; // node
+export const OP_RELIST_POD = 22; // pod: relist on demand
 export const OP_POST_STARTED = 21; // container: postStart ended
 
 /** What differs between Kubernetes versions (FACTS-VERSIONS §1.4). */
 export interface KubeletFeatures {
   readonly crashLoopRequeue: CrashLoopRequeue;
+  /** PLEGOnDemandRelist (1.36): a sync that changed something is followed by a relist of its pod. */
+  readonly relistOnDemand: boolean;
+  /** 1.36: condition PodReadyToStartContainers is written when the sandbox is up, before images are pulled. */
+  readonly sandboxReadyWrite: boolean;
+  /** From 1.35: `Container created` instead of `Created container: NAME`. */
+  readonly shortEventTexts: boolean;
+}
+
+/** The features of a Kubernetes version. */
+export function featuresOf(version: '1.34' | '1.35' | '1.36'): KubeletFeatures {
+  return {
+    crashLoopRequeue: version === '1.34' ? 'fixed' : 'untilEnd',
+    relistOnDemand: version === '1.36',
+    sandboxReadyWrite: version === '1.36',
+    shortEventTexts: version !== '1.34',
+  };
 }
 
 /** The parts of the kubelet model and what they share: one fleet for all nodes. */

@@ -12,8 +12,9 @@ import { admissionFailure } from './admission.js';
 import type { ContainerBehaviour, PodLifecycleListener } from './behaviour.js';
 import { ContainerRuntime } from './container-runtime.js';
 import * as op from './fleet.js';
-import { Fleet, nodeKey } from './fleet.js';
+import { Fleet, featuresOf, nodeKey } from './fleet.js';
 import { Heartbeats } from './heartbeats.js';
+import { describeEvent } from './describe.js';
 import { PodOrdinals, podDrawKey } from './ordinals.js';
 import { Pleg } from './pleg.js';
 import { PodWorkers } from './pod-workers.js';
@@ -55,7 +56,6 @@ export class Kubelets implements Component, ResponseReceiver {
 
   constructor(options: KubeletsOptions) {
     const { simulation, randomness, profile, network, behaviour, lifecycle } = options;
-    const later = options.kubernetesVersion !== undefined && options.kubernetesVersion !== '1.34';
     const fleet = new Fleet(
       simulation,
       randomness,
@@ -64,9 +64,7 @@ export class Kubelets implements Component, ResponseReceiver {
       behaviour,
       lifecycle,
       options.events ?? null,
-      {
-        crashLoopRequeue: later ? 'untilEnd' : 'fixed',
-      },
+      featuresOf(options.kubernetesVersion ?? '1.34'),
     );
     this.fleet = fleet;
     fleet.target = simulation.add(this);
@@ -248,6 +246,11 @@ export class Kubelets implements Component, ResponseReceiver {
     else this.fleet.statuses.answered(node, kind, response);
   }
 
+  /** For traces: the step and what it is about. */
+  describe(opcode: number, argument: number): string {
+    return describeEvent(this.fleet, opcode, argument);
+  }
+
   handle(opcode: number, argument: number): void {
     const { fleet } = this;
     const { workers, runtime } = fleet;
@@ -263,6 +266,9 @@ export class Kubelets implements Component, ResponseReceiver {
         return;
       case op.OP_RELIST:
         fleet.pleg.relisted(fleet.nodes[argument]!);
+        return;
+      case op.OP_RELIST_POD:
+        fleet.pleg.podRelisted(fleet.pods.get(argument));
         return;
       case op.OP_SYNC:
         workers.sync(fleet.pods.get(argument));

@@ -138,9 +138,11 @@ export function crash(fleet: Fleet, node: NodeRecord): void {
   for (const pod of [...node.pods.values()]) {
     simulation.cancel(pod.syncEvent);
     simulation.cancel(pod.resyncEvent);
+    simulation.cancel(pod.relistEvent);
     simulation.cancel(pod.stepEvent);
     pod.syncEvent = 0;
     pod.resyncEvent = 0;
+    pod.relistEvent = 0;
     pod.stepEvent = 0;
     pod.changed = false;
     pod.queued = false;

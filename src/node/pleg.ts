@@ -2,9 +2,9 @@ import type { ContainerState } from '../api/core.js';
 import type { Duration, Time } from '../kernel/time.js';
 import { SECOND } from '../kernel/time.js';
 import type { Fleet } from './fleet.js';
-import { nodeKey, OP_RELIST } from './fleet.js';
+import { nodeKey, OP_RELIST, OP_RELIST_POD } from './fleet.js';
 import type { ContainerRecord, NodeRecord, PodRecord } from './records.js';
-import { EXITED, RUNNING } from './records.js';
+import { EXITED, RUNNING, WORK_IDLE } from './records.js';
 
 /** pkg/kubelet/kubelet.go genericPlegRelistPeriod. */
 const RELIST_PERIOD: Duration = SECOND;
@@ -69,6 +69,23 @@ export class Pleg {
       this.fleet.workers.requestSync(pod);
     }
     if (node.changed.length > 0) node.relistEvent = this.fleet.at(this.endOfNext(node, oldest), OP_RELIST, node.index);
+  }
+
+  /** PLEGOnDemandRelist: the pod alone is listed after a sync that changed something. */
+  relistSoon(pod: PodRecord): void {
+    const { fleet } = this;
+    fleet.simulation.cancel(pod.relistEvent);
+    const duration = fleet.duration(fleet.costs.plegRelist, pod.key, OP_RELIST_POD, pod.syncs);
+    pod.relistEvent = fleet.after(duration, OP_RELIST_POD, pod.slot);
+  }
+
+  /** The relist on demand ended. */
+  podRelisted(pod: PodRecord): void {
+    pod.relistEvent = 0;
+    if (pod.work !== WORK_IDLE) return;
+    pod.cacheFresh = true;
+    this.observe(pod);
+    this.fleet.workers.requestSync(pod);
   }
 
   /** Reads the state of the pod's containers from the runtime. */

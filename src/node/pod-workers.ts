@@ -16,7 +16,7 @@ import {
 import { isTerminalPhase } from './pod-status.js';
 import { Termination } from './termination.js';
 import { ImagePuller } from './image-puller.js';
-import { refreshStatus } from './status-view.js';
+import { publishStatus, refreshStatus } from './status-view.js';
 
 /** The sync loop looks for pods whose re-sync is due once a second (kubelet.go syncLoop syncTicker). */
 const SYNC_TICK = SECOND;
@@ -43,10 +43,15 @@ export class PodWorkers {
       pod.pending = true;
       return;
     }
-    if (pod.work !== WORK_IDLE || pod.syncEvent !== 0 || !pod.node.up) return;
+    if (pod.work !== WORK_IDLE || !pod.node.up) return;
     const { fleet } = this;
     const now = fleet.simulation.now;
-    if (fleet.pleg.lastRelist(pod.node, now) > pod.lastSyncEnd) {
+    if (pod.syncEvent !== 0) {
+      if (!pod.cacheFresh) return;
+      fleet.simulation.cancel(pod.syncEvent);
+      pod.syncEvent = 0;
+    }
+    if (pod.cacheFresh || fleet.pleg.lastRelist(pod.node, now) > pod.lastSyncEnd) {
       this.sync(pod);
       return;
     }
@@ -72,6 +77,8 @@ export class PodWorkers {
     pod.work = WORK_SYNCING;
     pod.syncs++;
     pod.pending = false;
+    pod.cacheFresh = false;
+    pod.worked = false;
     pod.syncFailed = false;
     pod.backOffLeft = 0;
     if (pod.syncs === 1) fleet.prober.addPod(pod);
@@ -120,7 +127,12 @@ export class PodWorkers {
       return;
     }
     pod.sandbox = true;
+    pod.worked = true;
     this.fleet.pleg.changed(pod);
+    if (this.fleet.features.sandboxReadyWrite) {
+      pod.sandboxObserved = true;
+      publishStatus(this.fleet, pod);
+    }
     if (this.stopWanted(pod)) return;
     this.startContainers(pod);
   }
@@ -204,6 +216,7 @@ export class PodWorkers {
   /** The first container in line runs. */
   containerStarted(pod: PodRecord): void {
     pod.toStart.shift();
+    pod.worked = true;
     this.startNext(pod);
   }
 
@@ -238,6 +251,7 @@ export class PodWorkers {
       this.termination.begin(pod);
       return;
     }
+    if (pod.worked && !failed && fleet.features.relistOnDemand) fleet.pleg.relistSoon(pod);
     if (pod.pending) {
       pod.pending = false;
       this.requestSync(pod);

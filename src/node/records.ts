@@ -127,6 +127,11 @@ export class PodRecord {
   /** A sync was asked for while one ran. */
   pending = false;
   syncEvent: EventHandle = 0;
+  relistEvent: EventHandle = 0;
+  /** The pod was listed after its last sync. */
+  cacheFresh = false;
+  /** The running sync started or stopped something. */
+  worked = false;
   resyncEvent: EventHandle = 0;
   stepEvent: EventHandle = 0;
   lastSyncEnd: Time = Number.NEGATIVE_INFINITY;

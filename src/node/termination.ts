@@ -20,6 +20,8 @@ export class Termination {
     pod.work = WORK_TERMINATING;
     fleet.simulation.cancel(pod.resyncEvent);
     pod.resyncEvent = 0;
+    fleet.simulation.cancel(pod.relistEvent);
+    pod.relistEvent = 0;
     refreshStatus(fleet, pod);
     fleet.prober.stopLivenessAndStartup(pod);
     const running = [...pod.init, ...pod.main].filter((container) => container.state === RUNNING);

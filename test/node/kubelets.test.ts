@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SECOND } from '../../src/kernel/time.js';
-import { at, Bench, condition, SERVES, testContainer, testPod, testProbe } from './harness.js';
+import { at, Bench, condition, constantProfile, SERVES, testContainer, testPod, testProbe } from './harness.js';
 
 /** Times of an event's occurrences. */
 function times(bench: Bench, reason: string): number[] {
@@ -355,4 +355,36 @@ test('warm start: a running pod is adopted without a single request, and can be 
   bench.delete('a');
   bench.run(1010);
   assert.equal(bench.pod('a'), undefined);
+});
+
+test('1.36 writes the ready sandbox at once and sees a start without waiting for the next relist', () => {
+  const readyAt = (version: '1.34' | '1.36') => {
+    const bench = new Bench(1, '1', constantProfile(), version);
+    bench.behaviour.bytes = 150e6;
+    bench.add(testPod('a'));
+    bench.run(10);
+    const sandbox = becameTrue(bench, 'a', 'PodReadyToStartContainers')!;
+    return {
+      sandbox,
+      ready: becameTrue(bench, 'a', 'Ready')!,
+      patches: bench.requests.filter(({ request }) => request.verb === 'patch').length,
+    };
+  };
+  const late = readyAt('1.34');
+  const soon = readyAt('1.36');
+  assert.deepEqual(soon, { sandbox: 0.31, ready: 3.43, patches: 3 });
+  assert.equal(late.patches, 2);
+  assert.ok(late.sandbox === late.ready && late.ready > 3.43 && late.ready < 4.44);
+});
+
+test('from 1.35 a crashed container is tried again when its back-off ends', () => {
+  const bench = new Bench(1, '1', constantProfile(), '1.35');
+  bench.kubelets.warmImages(['app:v1']);
+  bench.behaviour.lives.set('app:v1', { ...SERVES, runtime: SECOND, exitCode: 1 });
+  bench.add(testPod('a'));
+  bench.run(60);
+  const started = times(bench, 'Started');
+  const wait = started[2]! - started[1]! - 1;
+  assert.ok(wait >= 10 && wait <= 17.2, `second restart after ${wait} s`);
+  assert.equal(times(bench, 'BackOff').filter((time) => time < started[2]!).length, 1);
 });

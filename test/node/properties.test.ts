@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Pod } from '../../src/api/core.js';
 import { SECOND } from '../../src/kernel/time.js';
-import { Bench, condition, SERVES, testContainer, testPod, testProbe } from './harness.js';
+import { Bench, condition, constantProfile, SERVES, testContainer, testPod, testProbe } from './harness.js';
 
 const NODES = 2;
 const NODE_CPU = 4000;
@@ -53,8 +53,8 @@ function podOf(name: string, shape: number): Pod {
   }
 }
 
-function bench(): Bench {
-  const made = new Bench(NODES);
+function bench(version: '1.34' | '1.36'): Bench {
+  const made = new Bench(NODES, '1', constantProfile(), version);
   const { lives, missing } = made.behaviour;
   lives.set('app:v1', { ...SERVES, startup: 1.5 * SECOND, shutdown: 4 * SECOND, stopListening: 2 * SECOND });
   lives.set('slow:v1', { ...SERVES, startup: 5 * SECOND, shutdown: Number.POSITIVE_INFINITY, stopListening: SECOND });
@@ -124,8 +124,8 @@ function checkReadiness(made: Bench): void {
 
 test('property: random lives of pods and nodes keep every rule, and leave nothing behind', () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
-      const made = bench();
+    fc.property(fc.array(step, { maxLength: 40 }), fc.constantFrom('1.34', '1.36'), (steps, version) => {
+      const made = bench(version);
       const up = [true, true];
       let time = 0;
       let count = 0;
