@@ -5,6 +5,7 @@ import { readManifest } from '../../src/api/manifest.js';
 import type { RawMap } from '../../src/api/reader.js';
 import { validateObject } from '../../src/api/validation.js';
 
+// biome-ignore lint/suspicious/noExplicitAny: each case breaks the object in its own way
 type Change = (draft: any) => void;
 
 function deployment(change: Change): RawMap {
