@@ -3,6 +3,7 @@ import { OutputError } from '../export/output-directory.js';
 import { isInputError } from '../scenario/input-error.js';
 import { VERSION } from '../version.js';
 import { compare } from './compare.js';
+import { addConformance } from './conformance.js';
 import { runOne } from './run.js';
 import { schema } from './schema.js';
 import { EXIT_FAILED, EXIT_INPUT, EXIT_INTERRUPTED, EXIT_OK, Interrupted, type Terminal, UsageError } from './terminal.js';
@@ -86,6 +87,7 @@ Examples:
   towtank run scenarios/strategies.yaml --strategy ramped
   towtank validate my-manifests.yaml                   would towtank (and the API server) take this file?
   towtank schema > scenario.schema.json                completion and checks in your editor
+  towtank conformance raft DIRECTORY                   does the model do what etcd's raft library did?
 
 Exit codes: 0 fine, 1 an objective was missed or the run failed, 2 bad input, 130 interrupted.`,
     );
@@ -108,5 +110,6 @@ Exit codes: 0 fine, 1 an objective was missed or the run failed, 2 bad input, 13
     .command('schema')
     .description('Print the JSON Schema of scenario files, for editors.')
     .action(() => exit(schema(terminal)));
+  addConformance(program, terminal, exit);
   return program;
 }
