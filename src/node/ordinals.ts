@@ -1,5 +1,4 @@
 import type { Pod } from '../api/core.js';
-import { controllerOf } from '../api/meta.js';
 import { hashText } from '../random/stream.js';
 
 /**
@@ -18,9 +17,12 @@ export class PodOrdinals {
   }
 }
 
-/** `namespace/owner` for a pod with a controller, else `namespace/pod`. */
+/**
+ * What stands for a pod's owner in keyed draws: its namespace and images. The strategies of a comparison give the same new
+ * version to ReplicaSets of different names; so the n-th pod of a version meets the same luck under each of them.
+ */
 export function ownerKey(pod: Pod): string {
-  return `${pod.metadata.namespace}/${controllerOf(pod)?.name ?? pod.metadata.name}`;
+  return `${pod.metadata.namespace}/${pod.spec.containers.map((container) => container.image).join(',')}`;
 }
 
 /** Key of keyed draws for the pod number `ordinal` of its owner: a whole number below 2^52. */

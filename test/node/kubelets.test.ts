@@ -367,7 +367,7 @@ test('1.36 writes the ready sandbox at once and sees a start without waiting for
     return {
       sandbox,
       ready: becameTrue(bench, 'a', 'Ready')!,
-      patches: bench.requests.filter(({ request }) => request.verb === 'patch').length,
+      patches: bench.requests.filter(({ request }) => request.verb === 'patch' && request.resource === 'pods').length,
     };
   };
   const late = readyAt('1.34');
