@@ -3,7 +3,7 @@ import type { Deployment, DeploymentStatus, ReplicaSet } from '../api/workloads.
 import { SECOND, type Duration, type Time } from '../kernel/time.js';
 import { findCondition, newCondition, setCondition, withoutCondition } from './conditions.js';
 import { availableReplicas, maxUnavailable, specReplicas } from './deployment-rollout.js';
-import { equal } from './equal.js';
+import { equal } from '../api/equal.js';
 
 /** Status and conditions of a Deployment: pure (pkg/controller/deployment/{sync,progress}.go). */
 

@@ -1,6 +1,6 @@
 import { isPodReady, isPodTerminal, type Pod, type Service } from '../api/core.js';
 import type { Endpoint, EndpointSlice } from '../api/workloads.js';
-import { equal } from './equal.js';
+import { equal } from '../api/equal.js';
 
 /** Which endpoints a Service has and in which slices they go: pure (staging endpointslice/reconciler.go, utils.go). */
 

@@ -32,6 +32,11 @@ export class Expectations {
     this.byKey.set(key, { adds: 0, deletions: new Set(names), since: now });
   }
 
+  /** Creations and deletions of one sync. */
+  expectBoth(key: string, creations: number, deletions: readonly string[], now: Time): void {
+    this.byKey.set(key, { adds: creations, deletions: new Set(deletions), since: now });
+  }
+
   /** One creation was seen, or was given up. */
   creationObserved(key: string, count = 1): void {
     const expectation = this.byKey.get(key);

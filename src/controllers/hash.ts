@@ -1,6 +1,6 @@
 import type { PodTemplateSpec } from '../api/core.js';
 import type { LabelSelector } from '../api/meta.js';
-import { equal } from './equal.js';
+import { equal } from '../api/equal.js';
 
 /** Label that tells ReplicaSets of one Deployment apart (apps/v1 DefaultDeploymentUniqueLabelKey). */
 export const POD_TEMPLATE_HASH = 'pod-template-hash';

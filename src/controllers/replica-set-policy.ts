@@ -2,7 +2,7 @@ import type { Condition } from '../api/meta.js';
 import type { ReplicaSet, ReplicaSetStatus } from '../api/workloads.js';
 import { SECOND, type Duration, type Time } from '../kernel/time.js';
 import { apiTime, findCondition, withoutCondition } from './conditions.js';
-import { equal } from './equal.js';
+import { equal } from '../api/equal.js';
 
 /** What a ReplicaSet does about its number of pods: pure (pkg/controller/replicaset/replica_set.go, replica_set_utils.go). */
 

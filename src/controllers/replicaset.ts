@@ -17,11 +17,13 @@ const WORKERS = 5;
 export interface ReplicaKind {
   /** `replicaset`. */
   readonly name: string;
+  /** Source of its events. */
+  readonly recorder: string;
   readonly resource: 'replicasets' | 'replicationcontrollers';
   readonly kind: 'ReplicaSet' | 'ReplicationController';
 }
 
-export const REPLICA_SET: ReplicaKind = { name: 'replicaset', resource: 'replicasets', kind: 'ReplicaSet' };
+export const REPLICA_SET: ReplicaKind = { name: 'replicaset', recorder: 'replicaset-controller', resource: 'replicasets', kind: 'ReplicaSet' };
 
 /** Selector of a ReplicaSet; a ReplicationController's is a plain map, kept as `matchLabels` by its adapter. */
 export function selectorOf(set: ReplicaSet): LabelSelector {
@@ -47,7 +49,7 @@ export class ReplicaSetController implements Reconciler {
     this.kind = kind;
     this.simulation = context.simulation;
     this.countTerminating = context.scenario.kubernetesVersion !== '1.34' && kind === REPLICA_SET;
-    this.recorder = context.eventRecorder(`${kind.name}-controller`);
+    this.recorder = context.eventRecorder(kind.recorder);
     this.sets = context.informers.informer<ReplicaSet>(kind.resource);
     this.podInformer = context.informers.informer<Pod>('pods');
     this.sets.addIndexer(new ControllerUidIndexer());

@@ -1,0 +1,333 @@
+import type { CronJob, Job } from '../api/batch.js';
+import { controllerOf, type ObjectReference } from '../api/meta.js';
+import { type ApiRequest, type ApiResponse, succeeded } from '../apiserver/request.js';
+import type { ProcessContext } from '../client/context.js';
+import type { ApiClient, EventRecorder, Informer } from '../client/types.js';
+import type { Simulation } from '../kernel/simulation.js';
+import { MILLISECOND, SECOND, type Time } from '../kernel/time.js';
+import { ControllerWorkers, objectRequest, type Reconciler, type Reconciliation, StagedReconciliation, type Step } from './controller.js';
+import { type CronSchedule, mostRecent, nextTime, parseSchedule, rfc1123, rfc3339 } from './cron-schedule.js';
+import { KeyHandler, OwnerHandler } from './handlers.js';
+import { BY_CONTROLLER, ControllerUidIndexer, controllerReference } from './ownership.js';
+
+const WORKERS = 5;
+/** Timers fire this long after the scheduled time (nextScheduleDelta). */
+const SCHEDULE_DELTA = 100 * MILLISECOND;
+/** More missed times than this give a warning. */
+const TOO_MANY_MISSED = 100;
+
+/** The CronJob controller (pkg/controller/cronjob/cronjob_controllerv2.go). Schedules are read as UTC. */
+export class CronJobController implements Reconciler {
+  readonly workers: ControllerWorkers;
+  readonly recorder: EventRecorder;
+  readonly cronJobs: Informer<CronJob>;
+  readonly jobs: Informer<Job>;
+  /** Seconds since 1970 of simulated time 0. */
+  readonly epoch: number;
+  private readonly simulation: Simulation;
+  private readonly schedules = new Map<string, CronSchedule | string>();
+
+  constructor(context: ProcessContext, client: ApiClient) {
+    this.simulation = context.simulation;
+    this.epoch = context.scenario.startTime / 1000;
+    this.recorder = context.eventRecorder('cronjob-controller');
+    this.cronJobs = context.informers.informer<CronJob>('cronjobs');
+    this.jobs = context.informers.informer<Job>('jobs');
+    this.jobs.addIndexer(new ControllerUidIndexer());
+    this.workers = new ControllerWorkers(context, { name: 'cronjob', workers: WORKERS, client });
+    this.cronJobs.addEventHandler(new KeyHandler<CronJob>(this.workers.queue));
+    this.jobs.addEventHandler(new OwnerHandler<Job>(this.workers.queue, 'CronJob'));
+    this.workers.start(this, [this.cronJobs, this.jobs]);
+  }
+
+  reconcile(key: string): Reconciliation | null {
+    const cronJob = this.cronJobs.get(key);
+    return cronJob === undefined ? null : new CronJobSync(this, cronJob, this.simulation);
+  }
+
+  /** The parsed schedule, or why it is none. */
+  schedule(text: string): CronSchedule | string {
+    let schedule = this.schedules.get(text);
+    if (schedule === undefined) {
+      try {
+        schedule = parseSchedule(text);
+      } catch (error) {
+        schedule = (error as Error).message;
+      }
+      this.schedules.set(text, schedule);
+    }
+    return schedule;
+  }
+}
+
+/** When a Job ended and how; undefined while it runs. */
+export function jobEnd(job: Job): 'Complete' | 'Failed' | undefined {
+  for (const { type, status } of job.status.conditions ?? []) {
+    if (status === 'True' && (type === 'Complete' || type === 'Failed')) return type;
+  }
+  return undefined;
+}
+
+/** Jobs beyond the history limits, oldest first (cleanupFinishedJobs). */
+export function jobsToCleanUp(cronJob: CronJob, jobs: readonly Job[]): readonly Job[] {
+  const remove: Job[] = [];
+  const { successfulJobsHistoryLimit, failedJobsHistoryLimit } = cronJob.spec;
+  for (const [end, limit] of [['Complete', successfulJobsHistoryLimit], ['Failed', failedJobsHistoryLimit]] as const) {
+    const finished = jobs.filter((job) => jobEnd(job) === end);
+    finished.sort((a, b) => (a.status.startTime ?? 0) - (b.status.startTime ?? 0) || (a.metadata.name < b.metadata.name ? -1 : 1));
+    remove.push(...finished.slice(0, Math.max(0, finished.length - limit)));
+  }
+  return remove;
+}
+
+const START = 0;
+const REPLACED = 1;
+const CREATE = 2;
+const CREATED = 3;
+const CLEAN_UP = 4;
+const CLEANED = 5;
+const STATUS = 6;
+const STATUS_WRITTEN = 7;
+
+class CronJobSync extends StagedReconciliation {
+  private readonly controller: CronJobController;
+  private readonly simulation: Simulation;
+  private readonly cronJob: CronJob;
+  private readonly jobs: readonly Job[];
+  private active: readonly ObjectReference[];
+  private lastScheduleTime: Time | undefined;
+  private lastSuccessfulTime: Time | undefined;
+  private changed = false;
+  private scheduled = 0;
+  private removing: readonly Job[] = [];
+  private syncError: string | undefined = undefined;
+
+  constructor(controller: CronJobController, cronJob: CronJob, simulation: Simulation) {
+    super();
+    this.controller = controller;
+    this.simulation = simulation;
+    this.cronJob = cronJob;
+    this.jobs = [...controller.jobs.byIndex(BY_CONTROLLER, cronJob.metadata.uid)];
+    this.active = cronJob.status.active ?? [];
+    this.lastScheduleTime = cronJob.status.lastScheduleTime;
+    this.lastSuccessfulTime = cronJob.status.lastSuccessfulTime;
+  }
+
+  protected advance(responses: readonly ApiResponse[]): Step {
+    switch (this.stage) {
+      case START:
+        return this.start();
+      case REPLACED:
+        return this.replaced(responses);
+      case CREATE:
+        return this.create();
+      case CREATED:
+        return this.created(responses[0]!);
+      case CLEAN_UP:
+        return this.cleanUp();
+      case CLEANED:
+        return this.cleaned(responses);
+      case STATUS:
+        return this.status();
+      case STATUS_WRITTEN:
+        if (!succeeded(responses[0]!)) return this.fail(responses[0]!.message ?? 'request failed');
+        return this.syncError === undefined ? null : this.fail(this.syncError);
+      default:
+        return null;
+    }
+  }
+
+  private go(stage: number): undefined {
+    this.stage = stage;
+    return undefined;
+  }
+
+  private event(type: 'Normal' | 'Warning', reason: string, message: string): void {
+    this.controller.recorder.event(this.cronJob, type, reason, message);
+  }
+
+  private get nowSeconds(): number {
+    return this.controller.epoch + this.simulation.now / SECOND;
+  }
+
+  private start(): Step {
+    this.tidyActive();
+    const { cronJob } = this;
+    this.stage = CLEAN_UP;
+    if (cronJob.metadata.deletionTimestamp !== undefined || cronJob.spec.suspend === true) return undefined;
+    const schedule = this.controller.schedule(cronJob.spec.schedule);
+    if (typeof schedule === 'string') {
+      this.event('Warning', 'UnparseableSchedule', `unparseable schedule: "${cronJob.spec.schedule}" : ${schedule}`);
+      return undefined;
+    }
+    return this.decide(schedule);
+  }
+
+  /** Takes finished and missing jobs off the active list. */
+  private tidyActive(): void {
+    for (const job of this.jobs) {
+      const end = jobEnd(job);
+      const listed = this.active.some(({ uid }) => uid === job.metadata.uid);
+      if (!listed && end === undefined) {
+        // A job made by the last sync may not be on the cached list yet; only older ones are a surprise.
+        if (this.isOwnRecent(job)) continue;
+        this.event('Warning', 'UnexpectedJob', `Saw a job that the controller did not create or forgot: ${job.metadata.name}`);
+      } else if (listed && end !== undefined) {
+        this.active = this.active.filter(({ uid }) => uid !== job.metadata.uid);
+        this.event('Normal', 'SawCompletedJob', `Saw completed job: ${job.metadata.name}, condition: ${end}`);
+        this.changed = true;
+      }
+      const { completionTime } = job.status;
+      if (end === 'Complete' && completionTime !== undefined && completionTime > (this.lastSuccessfulTime ?? Number.NEGATIVE_INFINITY)) {
+        this.lastSuccessfulTime = completionTime;
+        this.changed = true;
+      }
+    }
+    for (const reference of this.active) {
+      if (this.jobs.some((job) => job.metadata.uid === reference.uid)) continue;
+      if (this.controller.jobs.get(`${this.cronJob.metadata.namespace}/${reference.name}`) !== undefined) continue;
+      if (this.isRecentName(reference.name)) continue;
+      this.active = this.active.filter((other) => other !== reference);
+      this.event('Normal', 'MissingJob', `Active job went missing: ${reference.name}`);
+      this.changed = true;
+    }
+  }
+
+  private isOwnRecent(job: Job): boolean {
+    return this.isRecentName(job.metadata.name);
+  }
+
+  /** Whether a name is that of the last scheduled job, whose creation the cache may not show yet. */
+  private isRecentName(name: string): boolean {
+    const last = this.lastScheduleTime;
+    return last !== undefined && name === jobName(this.cronJob, this.controller.epoch + last / SECOND) && this.simulation.now - last < SECOND;
+  }
+
+  private decide(schedule: CronSchedule): Step {
+    const { spec, metadata } = this.cronJob;
+    const now = this.nowSeconds;
+    let earliest = this.controller.epoch + (this.lastScheduleTime ?? metadata.creationTimestamp) / SECOND;
+    if (spec.startingDeadlineSeconds !== undefined) earliest = Math.max(earliest, now - spec.startingDeadlineSeconds);
+    const due = mostRecent(schedule, earliest, now);
+    const next = nextTime(schedule, now);
+    if (next !== undefined) this.requeueAfter = Math.round((next - now) * SECOND) + SCHEDULE_DELTA;
+    if (due === undefined) return undefined;
+    if (due.missed > TOO_MANY_MISSED) {
+      this.event('Warning', 'TooManyMissedTimes', 'too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew');
+    }
+    this.scheduled = due.time;
+    if (spec.startingDeadlineSeconds !== undefined && due.time + spec.startingDeadlineSeconds < now) {
+      this.event('Warning', 'MissSchedule', `Missed scheduled time to start a job: ${rfc1123(due.time)}`);
+      return undefined;
+    }
+    const name = jobName(this.cronJob, due.time);
+    if (this.active.some((reference) => reference.name === name)) return undefined;
+    if (spec.concurrencyPolicy === 'Forbid' && this.active.length > 0) {
+      this.event('Normal', 'JobAlreadyActive', 'Not starting job because prior execution is running and concurrency policy is Forbid');
+      return undefined;
+    }
+    return spec.concurrencyPolicy === 'Replace' && this.active.length > 0 ? this.replace() : this.go(CREATE);
+  }
+
+  private replace(): Step {
+    this.stage = REPLACED;
+    const { namespace } = this.cronJob.metadata;
+    return this.active.map(
+      ({ name }): ApiRequest => ({ verb: 'delete', resource: 'jobs', namespace, name, propagationPolicy: 'Background' }),
+    );
+  }
+
+  private replaced(responses: readonly ApiResponse[]): Step {
+    for (let i = 0; i < responses.length; i++) {
+      const { name } = this.active[i]!;
+      if (succeeded(responses[i]!)) this.event('Normal', 'SuccessfulDelete', `Deleted job ${name}`);
+      else if (responses[i]!.code !== 404) return this.fail(responses[i]!.message ?? 'request failed');
+    }
+    this.active = [];
+    this.changed = true;
+    return this.go(CREATE);
+  }
+
+  private create(): Step {
+    const { metadata, spec } = this.cronJob;
+    const name = jobName(this.cronJob, this.scheduled);
+    const { labels, annotations } = spec.jobTemplate.metadata;
+    const body: Job = {
+      apiVersion: 'batch/v1',
+      kind: 'Job',
+      metadata: {
+        name,
+        namespace: metadata.namespace,
+        uid: '',
+        resourceVersion: 0,
+        generation: 0,
+        creationTimestamp: 0,
+        ...(labels === undefined ? {} : { labels }),
+        annotations: { ...annotations, 'batch.kubernetes.io/cronjob-scheduled-timestamp': rfc3339(this.scheduled) },
+        ownerReferences: [controllerReference(this.cronJob)],
+      },
+      spec: spec.jobTemplate.spec,
+      status: {},
+    };
+    this.stage = CREATED;
+    return [objectRequest('create', 'jobs', body, { body })];
+  }
+
+  private created(response: ApiResponse): Step {
+    const name = jobName(this.cronJob, this.scheduled);
+    if (!succeeded(response)) {
+      if (response.reason !== 'AlreadyExists') this.event('Warning', 'FailedCreate', `Error creating job: ${response.message ?? ''}`);
+      const existing = this.controller.jobs.get(`${this.cronJob.metadata.namespace}/${name}`);
+      const own = existing !== undefined && controllerOf(existing)?.uid === this.cronJob.metadata.uid;
+      if (response.reason !== 'AlreadyExists' || !own) {
+        this.syncError = response.message ?? 'request failed';
+        return this.go(CLEAN_UP);
+      }
+      this.note(existing);
+      return this.go(CLEAN_UP);
+    }
+    this.event('Normal', 'SuccessfulCreate', `Created job ${name}`);
+    this.note(response.object as Job);
+    return this.go(CLEAN_UP);
+  }
+
+  private note(job: Job): void {
+    const { name, namespace, uid } = job.metadata;
+    if (jobEnd(job) === undefined) this.active = [...this.active, { apiVersion: 'batch/v1', kind: 'Job', name, namespace, uid }];
+    this.lastScheduleTime = (this.scheduled - this.controller.epoch) * SECOND;
+    this.changed = true;
+  }
+
+  private cleanUp(): Step {
+    this.removing = jobsToCleanUp(this.cronJob, this.jobs);
+    this.stage = CLEANED;
+    if (this.removing.length === 0) return undefined;
+    return this.removing.map((job) => objectRequest('delete', 'jobs', job, { propagationPolicy: 'Background' }));
+  }
+
+  private cleaned(responses: readonly ApiResponse[]): Step {
+    for (let i = 0; i < responses.length; i++) {
+      const { name, uid } = this.removing[i]!.metadata;
+      if (!succeeded(responses[i]!)) continue;
+      this.event('Normal', 'SuccessfulDelete', `Deleted job ${name}`);
+      this.active = this.active.filter((reference) => reference.uid !== uid);
+    }
+    return this.go(STATUS);
+  }
+
+  private status(): Step {
+    if (!this.changed) return this.syncError === undefined ? null : this.fail(this.syncError);
+    const status: CronJob['status'] = {
+      ...(this.active.length === 0 ? {} : { active: this.active }),
+      ...(this.lastScheduleTime === undefined ? {} : { lastScheduleTime: this.lastScheduleTime }),
+      ...(this.lastSuccessfulTime === undefined ? {} : { lastSuccessfulTime: this.lastSuccessfulTime }),
+    };
+    this.stage = STATUS_WRITTEN;
+    return [objectRequest('update', 'cronjobs', this.cronJob, { subresource: 'status', body: { ...this.cronJob, status } as CronJob })];
+  }
+}
+
+/** Name of the job of a scheduled time: the same for every try, so that it runs once. */
+function jobName(cronJob: CronJob, scheduled: number): string {
+  return `${cronJob.metadata.name}-${Math.floor(scheduled / 60)}`;
+}
