@@ -2,9 +2,11 @@
 export { EVENT_LISTS, type EventListName } from './event-list.js';
 export * from './fifo.js';
 export { Interrupt, type Process, type Suspension, type Waitable, type Waiter } from './process.js';
+export * from './lockstep.js';
 export * from './processor-sharing.js';
 export * from './resources.js';
 export * from './simulation.js';
 export * from './slots.js';
 export * from './time.js';
+export * from './tracer.js';
 export * from './waits.js';
