@@ -49,17 +49,35 @@ function mergeConditions(
   api: readonly Condition[] | undefined,
   own: readonly Condition[] | undefined,
 ): readonly Condition[] {
+  if (api !== undefined && own !== undefined && holds(api, own)) return api;
   const mine = (own ?? []).filter((condition) => isKubeletCondition(condition.type));
   const others = (api ?? []).filter((condition) => !isKubeletCondition(condition.type));
-  const merged = [...mine, ...others];
-  if (api === undefined || api.length !== merged.length) return merged;
-  for (const condition of merged) {
-    const old = api.find((candidate) => candidate.type === condition.type);
-    if (old === undefined || old.status !== condition.status) return merged;
-    if (old.reason !== condition.reason || old.message !== condition.message) return merged;
-    if (old.lastTransitionTime !== condition.lastTransitionTime) return merged;
+  return [...mine, ...others];
+}
+
+/** Whether the API's conditions hold all of the kubelet's own as they are, and no other of its types. */
+function holds(api: readonly Condition[], own: readonly Condition[]): boolean {
+  let count = 0;
+  for (let i = 0; i < own.length; i++) {
+    const condition = own[i]!;
+    if (!isKubeletCondition(condition.type)) continue;
+    count++;
+    // The kubelet's conditions stand first and in its order unless somebody else wrote them.
+    const there = api[i]?.type === condition.type ? api[i] : api.find((other) => other.type === condition.type);
+    if (there === undefined || !sameCondition(there, condition)) return false;
   }
-  return api;
+  for (const condition of api) if (isKubeletCondition(condition.type)) count--;
+  return count === 0;
+}
+
+function sameCondition(a: Condition, b: Condition): boolean {
+  return (
+    a === b ||
+    (a.status === b.status &&
+      a.reason === b.reason &&
+      a.message === b.message &&
+      a.lastTransitionTime === b.lastTransitionTime)
+  );
 }
 
 /** The kubelet's periodic patch of nodes/status: heartbeat times, Ready, images. */
