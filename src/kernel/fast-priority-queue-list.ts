@@ -7,7 +7,8 @@ interface Entry {
   readonly record: number;
 }
 
-function earlier(a: Entry, b: Entry): boolean {
+/** The order of the library's heap. */
+export function earlier(a: Entry, b: Entry): boolean {
   return a.time < b.time || (a.time === b.time && a.key < b.key);
 }
 

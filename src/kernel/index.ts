@@ -1,9 +1,11 @@
 /** The discrete-event engine on its own: `import { Simulation } from 'towtank/kernel'`. */
+export * from './checkpoint.js';
 export { EVENT_LISTS, type EventListName } from './event-list.js';
 export * from './fifo.js';
 export { Interrupt, type Process, type Suspension, type Waitable, type Waiter } from './process.js';
 export * from './lockstep.js';
 export * from './processor-sharing.js';
+export * from './replay.js';
 export * from './resources.js';
 export * from './simulation.js';
 export * from './slots.js';
