@@ -1,5 +1,7 @@
 import type { RunResult } from '../analysis/result.js';
+import { toChromeTrace } from './chrome-trace.js';
 import { tableToCsv } from './csv.js';
+import { toOpenMetrics } from './openmetrics.js';
 import { OutputDirectory } from './output-directory.js';
 import { tableToParquet } from './parquet.js';
 import { type SummaryHeader, summaryDocument, toJson } from './summary.js';
@@ -8,6 +10,10 @@ import { type SummaryHeader, summaryDocument, toJson } from './summary.js';
 export interface OutputFormats {
   readonly csv: boolean;
   readonly parquet: boolean;
+  /** `metrics.om`: OpenMetrics with simulated timestamps. */
+  readonly openMetrics?: boolean;
+  /** `trace.json`: Chrome's trace format. */
+  readonly trace?: boolean;
 }
 
 /** A file made elsewhere, such as `report.html`. */
@@ -32,6 +38,8 @@ export function writeOutputs(
     directory.write('summary.json', toJson(summaryDocument(results, header)));
     for (const result of results) {
       const prefix = results.length === 1 ? '' : `${fileName(result.name)}.`;
+      if (formats.openMetrics === true) directory.write(`${prefix}metrics.om`, toOpenMetrics(result));
+      if (formats.trace === true) directory.write(`${prefix}trace.json`, toChromeTrace(result));
       for (const table of result.tables) {
         if (formats.csv) directory.write(`${prefix}${table.spec.name}.csv`, tableToCsv(table));
         if (formats.parquet) directory.write(`${prefix}${table.spec.name}.parquet`, tableToParquet(table));

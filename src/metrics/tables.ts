@@ -1,3 +1,4 @@
+import { HISTOGRAMS } from './histograms.js';
 import type { ColumnSpec, TableSpec } from './recorder.js';
 
 /**
@@ -216,4 +217,5 @@ export const TABLES: readonly TableSpec[] = [
   SCHEDULER_ATTEMPTS,
   SCHEDULER_BY_SECOND,
   EVENTS,
+  HISTOGRAMS,
 ];
