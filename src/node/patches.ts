@@ -25,11 +25,11 @@ export class PodStatusPatch implements Patch {
   }
 }
 
-/** Kubelet's status over the API's: conditions of others are kept (status_manager.go mergePodStatus). */
-export function mergePodStatus(api: PodStatus, own: PodStatus): PodStatus {
-  const conditions = mergeConditions(api.conditions, own.conditions);
-  if (
-    conditions === api.conditions &&
+/** Whether the API lacks something of the kubelet's status; conditions of others do not count. */
+export function statusDiffers(api: PodStatus, own: PodStatus): boolean {
+  return !(
+    (own.conditions === api.conditions ||
+      (own.conditions !== undefined && api.conditions !== undefined && holds(api.conditions, own.conditions))) &&
     own.phase === api.phase &&
     own.podIP === api.podIP &&
     own.hostIP === api.hostIP &&
@@ -38,9 +38,13 @@ export function mergePodStatus(api: PodStatus, own: PodStatus): PodStatus {
     own.message === api.message &&
     own.containerStatuses === api.containerStatuses &&
     own.initContainerStatuses === api.initContainerStatuses
-  ) {
-    return api;
-  }
+  );
+}
+
+/** Kubelet's status over the API's: conditions of others are kept (status_manager.go mergePodStatus). */
+export function mergePodStatus(api: PodStatus, own: PodStatus): PodStatus {
+  if (!statusDiffers(api, own)) return api;
+  const conditions = mergeConditions(api.conditions, own.conditions);
   const { nominatedNodeName: _nominated, ...kept } = api;
   return { ...kept, ...own, conditions, ...(api.qosClass === undefined ? {} : { qosClass: api.qosClass }) };
 }

@@ -4,7 +4,7 @@ import { succeeded } from '../apiserver/request.js';
 import { SECOND } from '../kernel/time.js';
 import type { Fleet } from './fleet.js';
 import { OP_BATCH, OP_STATUS } from './fleet.js';
-import { mergePodStatus, PodStatusPatch } from './patches.js';
+import { PodStatusPatch, statusDiffers } from './patches.js';
 import type { NodeRecord, PodRecord } from './records.js';
 import { nextTick } from './restart-policy.js';
 
@@ -59,7 +59,7 @@ export class StatusManager {
   }
 
   private differs(pod: PodRecord): boolean {
-    return mergePodStatus(pod.pod.status, pod.status) !== pod.pod.status;
+    return statusDiffers(pod.pod.status, pod.status);
   }
 
   private enqueue(pod: PodRecord): void {
@@ -120,7 +120,7 @@ export class StatusManager {
         return;
       }
       node.statusSent = pod.status;
-      if (mergePodStatus(current.status, pod.status) !== current.status) {
+      if (statusDiffers(current.status, pod.status)) {
         this.patch(node, pod);
         return;
       }
