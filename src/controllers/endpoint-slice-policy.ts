@@ -98,6 +98,8 @@ export function planSlices(
     if (draft.endpoints.length === 0) remove.push(draft.slice);
     else group(byPorts, portsKey(draft.slice.ports), draft);
   }
+  // Placeholders are not wanted by any list of ports.
+  for (const slice of slices) if (slice.endpoints.length === 0 && !drafts.has(slice.metadata.name)) remove.push(slice);
   for (const [key, { ports, endpoints }] of additions) {
     const open = byPorts.get(key) ?? [];
     const rest = fill(open, endpoints, maximum);

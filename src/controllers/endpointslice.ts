@@ -235,7 +235,8 @@ class EndpointSliceSync extends StagedReconciliation {
     if (remaining > 0) this.plan = plan;
     else if (plan.remove.length > 0) {
       const [slice, ...remove] = plan.remove;
-      this.plan = { ...plan, update: [{ slice: slice!, ...placeholder }], remove };
+      const isPlaceholder = slice!.endpoints.length === 0 && slice!.ports.length === 0;
+      this.plan = { ...plan, update: isPlaceholder ? [] : [{ slice: slice!, ...placeholder }], remove };
     } else this.plan = { ...plan, create: [placeholder] };
     this.requests = this.makeRequests();
   }

@@ -316,7 +316,7 @@ export class FakeCluster implements ProcessContext, InformerFactory, Component, 
   }
 
   private podWritten(pod: Pod, request: ApiRequest): void {
-    if (request.verb === 'create') {
+    if (request.verb === 'create' && request.subresource === undefined) {
       this.ordinals.set(pod.metadata.uid, this.podCount++);
       this.later(pod, 'bind', 5 * MILLISECOND);
     } else if (request.verb === 'delete' && pod.metadata.deletionTimestamp !== undefined) {
@@ -340,7 +340,9 @@ export class FakeCluster implements ProcessContext, InformerFactory, Component, 
     }
     if (pod.metadata.deletionTimestamp !== undefined) return;
     if (step === 'bind') {
-      const target = pod.spec.nodeName ?? `node-${ordinal % (this.options.nodes ?? 3)}`;
+      const terms = pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
+      const wanted = terms?.[0]?.matchFields?.[0]?.values?.[0];
+      const target = pod.spec.nodeName ?? wanted ?? `node-${ordinal % (this.options.nodes ?? 3)}`;
       if (pod.spec.nodeName === undefined) this.perform({ verb: 'create', ...address, subresource: 'binding', target }, 'scheduler');
       this.later(pod, 'run', 5 * MILLISECOND);
       const ready = this.options.readyAfter?.(ordinal) ?? 50 * MILLISECOND;
