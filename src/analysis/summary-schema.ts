@@ -1,0 +1,93 @@
+import * as z from 'zod';
+import { SUMMARY_VERSION, type SummaryDocument } from './result.js';
+
+const seconds = z.number().nonnegative().nullable();
+const share = z.number().min(0).max(1).nullable();
+const count = z.number().int().nonnegative();
+
+const latency = z
+  .strictObject({ count, mean: seconds, p50: seconds, p90: seconds, p99: seconds, max: seconds })
+  .describe('Quantiles of durations in seconds; null without observations.');
+
+const verdict = z.strictObject({
+  objective: z.string().describe('The objective as written in the scenario.'),
+  metric: z.string(),
+  met: z.boolean(),
+  value: z.number().nullable().describe('Measured value in `unit`; null when the run gives none.'),
+  limit: z.number(),
+  comparison: z.enum(['<', '<=', '>', '>=']),
+  unit: z.string().describe('seconds, share or pod-seconds.'),
+});
+
+const metrics = z.strictObject({
+  rolloutStart: seconds.describe('Start of the rollout in seconds since the start of the run.'),
+  rolloutEnd: seconds.describe('End of the rollout; null when it did not complete.'),
+  rolloutDuration: seconds,
+  timeToFirstNew: seconds.describe('From the start of the rollout to the first answer of the new version.'),
+  timeToHalfNew: seconds.describe('… until half of the answers came from the new version.'),
+  timeToAllNew: seconds.describe('… until all of them did.'),
+  requests: count.describe('Requests of users that ended.'),
+  errors: count,
+  errorShare: share,
+  errorsByCause: z.record(z.string(), count),
+  latency: z
+    .strictObject({ before: latency, during: latency, after: latency })
+    .describe('Latency of users relative to the rollout.'),
+  lowestAvailableShare: share.describe('Least available replicas divided by the wanted ones.'),
+  surgePodSeconds: z.number().nullable().describe('Time integral of the pods above the wanted number.'),
+  deficitPodSeconds: z.number().nullable().describe('Time integral of the available pods missing.'),
+  apiRequests: count,
+  apiWrites: count.describe('Create, update, patch and delete requests.'),
+  apiWriteLatency: latency,
+  etcdCommitLatency: latency,
+  schedulingDuration: latency.describe('Duration of the cycles of kube-scheduler.'),
+  podsCreated: count,
+  podStartup: z
+    .strictObject({
+      create_to_schedule: latency,
+      schedule_to_run: latency,
+      run_to_watch: latency,
+      schedule_to_watch: latency,
+      pod_startup: latency,
+    })
+    .describe('Start-up of pods, split as ClusterLoader2 does.'),
+});
+
+const run = z.strictObject({
+  scenario: z.string(),
+  question: z.string(),
+  strategy: z.string().nullable(),
+  rolloutDeployments: z
+    .array(z.string())
+    .describe('Deployments of the rollout as namespace/name; the one that runs before is first.'),
+  kubernetesVersion: z.string(),
+  seed: z.string(),
+  startTime: z.string().describe('RFC 3339 instant of simulated time 0.'),
+  simulatedSeconds: z.number().nonnegative(),
+  events: count.describe('Events that the simulation dispatched.'),
+  traceHash: z.string().describe('Hash over all events: equal for equal runs.'),
+  verdicts: z.array(verdict),
+  serviceLevels: z
+    .array(verdict)
+    .describe("Kubernetes' official service levels, judged on this run; not part of `met`."),
+  met: z.boolean().describe('All objectives were met.'),
+  metrics,
+  findings: z.array(z.string()).describe('What a reader should know.'),
+});
+
+/** Schema of `summary.json`. */
+export const SUMMARY_SCHEMA = z.strictObject({
+  schemaVersion: z.literal(SUMMARY_VERSION),
+  tool: z.strictObject({ name: z.literal('towtank'), version: z.string() }),
+  scenario: z.string(),
+  question: z.string(),
+  scenarioHash: z.string().describe('SHA-256 of the scenario with all it names.'),
+  seed: z.string(),
+  met: z.array(z.string()).describe('Names of the runs that met all objectives.'),
+  runs: z.record(z.string(), run).describe('Summaries by name of the run, in the order they were run.'),
+}) satisfies z.ZodType<SummaryDocument>;
+
+/** The schema as JSON Schema (draft 2020-12), as published in `docs/summary.schema.json`. */
+export function summaryJsonSchema(): unknown {
+  return { title: 'towtank summary.json', ...z.toJSONSchema(SUMMARY_SCHEMA) };
+}

@@ -1,0 +1,128 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parquetMetadata, parquetReadObjects } from 'hyparquet';
+import { type RunResult, SUMMARY_VERSION, type SummaryDocument } from '../analysis/result.js';
+import { SUMMARY_SCHEMA } from '../analysis/summary-schema.js';
+import type { ColumnSpec, Table, TableSpec } from '../metrics/recorder.js';
+import { fileName } from './files.js';
+import { OutputError } from './output-directory.js';
+
+/** An output directory read back. */
+export interface ReadOutputs {
+  readonly document: SummaryDocument;
+  readonly results: readonly RunResult[];
+}
+
+/**
+ * Reads `summary.json` and the Parquet files of an output directory back into results, so that a report can be made again.
+ * Throws OutputError when the directory is not an output of this program or of a newer version.
+ */
+export async function readOutputs(path: string): Promise<ReadOutputs> {
+  const document = readSummary(path);
+  const names = Object.keys(document.runs);
+  const files = readdirSync(path)
+    .filter((name) => name.endsWith('.parquet'))
+    .sort();
+  const results: RunResult[] = [];
+  for (const name of names) {
+    const prefix = names.length === 1 ? '' : `${fileName(name)}.`;
+    const own = files.filter(
+      (file) => file.startsWith(prefix) && !file.slice(prefix.length, -'.parquet'.length).includes('.'),
+    );
+    const tables: Table[] = [];
+    for (const file of own) tables.push(await readTable(join(path, file)));
+    results.push({ name, summary: document.runs[name]!, tables });
+  }
+  return { document, results };
+}
+
+function readSummary(path: string): SummaryDocument {
+  const file = join(path, 'summary.json');
+  if (!existsSync(file)) throw new OutputError(`${path} holds no summary.json: it is not an output of towtank`);
+  let document: SummaryDocument;
+  try {
+    document = JSON.parse(readFileSync(file, 'utf8')) as SummaryDocument;
+  } catch (error) {
+    throw new OutputError(`cannot read ${file}: ${(error as Error).message}`);
+  }
+  if (document?.tool?.name !== 'towtank' || document.runs === undefined)
+    throw new OutputError(`${file} is not a summary of towtank`);
+  if (document.schemaVersion !== SUMMARY_VERSION) {
+    throw new OutputError(
+      `${file} has schema version ${document.schemaVersion}; this version reads ${SUMMARY_VERSION}`,
+    );
+  }
+  const checked = SUMMARY_SCHEMA.safeParse(document);
+  const issue = checked.error?.issues[0];
+  if (issue !== undefined) throw new OutputError(`${file}: ${issue.path.join('.')}: ${issue.message}`);
+  return document;
+}
+
+async function readTable(path: string): Promise<Table> {
+  const bytes = readFileSync(path);
+  const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer;
+  const metadata = parquetMetadata(file);
+  const entry = (key: string): string =>
+    metadata.key_value_metadata?.find((pair) => pair.key === `towtank.${key}`)?.value ?? '';
+  if (entry('columns') === '') throw new OutputError(`${path} was not written by towtank`);
+  const described = JSON.parse(entry('columns')) as Omit<ColumnSpec, 'type'>[];
+  const types = new Map(metadata.schema.map((element) => [element.name, element.type]));
+  const columns: ColumnSpec[] = described.map((column) => ({ ...column, type: columnType(types.get(column.name)) }));
+  const rows = await parquetReadObjects({ file, metadata });
+  return new ReadTable({ name: entry('table'), description: entry('description'), columns }, rows);
+}
+
+function columnType(physical: string | undefined): ColumnSpec['type'] {
+  if (physical === 'DOUBLE') return 'double';
+  return physical === 'INT64' ? 'integer' : 'string';
+}
+
+/** A table read from a file. */
+class ReadTable implements Table {
+  readonly spec: TableSpec;
+  readonly length: number;
+  private readonly columns = new Map<string, Float64Array | readonly string[]>();
+
+  constructor(spec: TableSpec, rows: readonly Record<string, unknown>[]) {
+    this.spec = spec;
+    this.length = rows.length;
+    for (const { name, type } of spec.columns) {
+      if (type === 'string')
+        this.columns.set(
+          name,
+          rows.map((row) => String(row[name])),
+        );
+      else
+        this.columns.set(
+          name,
+          Float64Array.from(rows, (row) => (row[name] === null ? Number.NaN : Number(row[name]))),
+        );
+    }
+  }
+
+  column(name: string): Float64Array | readonly string[] {
+    const column = this.columns.get(name);
+    if (column === undefined) throw new Error(`table ${this.spec.name} has no column ${name}`);
+    return column;
+  }
+}
+
+/** Results of several outputs side by side: names that occur twice get the name of their directory in front. */
+export function joinResults(
+  outputs: readonly { readonly path: string; readonly results: readonly RunResult[] }[],
+): RunResult[] {
+  const counts = new Map<string, number>();
+  for (const { results } of outputs) for (const { name } of results) counts.set(name, (counts.get(name) ?? 0) + 1);
+  const label = (path: string): string =>
+    path
+      .replace(/[\\/]+$/, '')
+      .split(/[\\/]/)
+      .at(-1) ?? path;
+  const labels = outputs.map((output) => label(output.path));
+  return outputs.flatMap(({ path, results }, i) => {
+    const unique = labels.filter((other) => other === labels[i]).length === 1 ? labels[i]! : path;
+    return results.map((result) =>
+      counts.get(result.name)! > 1 ? { ...result, name: `${unique}: ${result.name}` } : result,
+    );
+  });
+}
