@@ -112,7 +112,8 @@ export class NodeLifecycleController implements Component, Reconciler, ResponseR
     this.workers.start(this, [this.nodes, this.leases, this.pods]);
     this.target = this.simulation.add(this);
     this.simulation.schedule(0, this.target, OP_MONITOR);
-    this.simulation.schedule(EVICTION_PERIOD, this.target, OP_EVICT);
+    // Half a period off, so that the two loops never meet in one instant.
+    this.simulation.schedule(EVICTION_PERIOD / 2, this.target, OP_EVICT);
   }
 
   handle(opcode: number): void {
@@ -234,7 +235,8 @@ export class NodeLifecycleController implements Component, Reconciler, ResponseR
       const node = this.nodes.get(name);
       if (node === undefined) continue;
       const taints = node.spec.taints ?? [];
-      const next = withExecuteTaint(taints, readyStatus(node), now);
+      // The pass before has just decided the status; the cache may not show it yet.
+      const next = withExecuteTaint(taints, this.health.get(name)?.ready ?? readyStatus(node), now);
       // The limiter has a burst of one token, which is spent on the node even when nothing is to be done.
       zone.nextToken = now + Math.round(SECOND / zone.rate);
       if (next !== taints) this.patch(node, next);
