@@ -1,5 +1,5 @@
 import type { Container, Pod } from '../api/core.js';
-import type { Duration } from '../kernel/time.js';
+import type { Duration, Time } from '../kernel/time.js';
 
 /** How one container will behave in one life (start to exit), decided when it starts. */
 export interface ContainerLife {
@@ -28,6 +28,14 @@ export interface ContainerBehaviour {
   life(pod: Pod, container: Container, restart: number, ordinal: number): ContainerLife;
   /** Compressed size in bytes of an image, and the answer of the registry: whether it exists. */
   image(name: string): { readonly bytes: number; readonly exists: boolean };
+}
+
+/**
+ * Told of the steps of a pod on its node, at no cost in simulated time: `sandboxed` (pause container and network ready), `pulled`
+ * (all images present), `started` (all main containers run for the first time).
+ */
+export interface PodStepObserver {
+  podStep(pod: Pod, step: 'sandboxed' | 'pulled' | 'started', time: Time): void;
 }
 
 /** Told by `node` when a pod can and can no longer serve requests; implemented by `workload`. */

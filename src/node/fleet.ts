@@ -6,7 +6,7 @@ import type { Network } from '../network/network.js';
 import type { DistributionSpec } from '../random/distribution.js';
 import type { Randomness } from '../random/stream.js';
 import type { CostProfile } from '../scenario/types.js';
-import type { ContainerBehaviour, PodLifecycleListener } from './behaviour.js';
+import type { ContainerBehaviour, PodLifecycleListener, PodStepObserver } from './behaviour.js';
 import type { ContainerRuntime } from './container-runtime.js';
 import { DrawCursor } from './draws.js';
 import type { Heartbeats } from './heartbeats.js';
@@ -39,6 +39,7 @@ export const OP_TERMINATED = 18; // pod: SyncTerminatedPod
 export const OP_LEASE = 19; // node
 export const OP_NODE_STATUS = 20; // node
 export const OP_RELIST_POD = 22; // pod: relist on demand
+export const OP_DEADLINE = 23; // pod: activeDeadlineSeconds are over
 export const OP_POST_STARTED = 21; // container: postStart ended
 
 /** What differs between Kubernetes versions (FACTS-VERSIONS §1.4). */
@@ -72,6 +73,7 @@ export class Fleet {
   readonly events: EventRecorder | null;
   readonly features: KubeletFeatures;
   target = 0;
+  observer: PodStepObserver | null = null;
   readonly nodes: NodeRecord[] = [];
   readonly pods = new Slots<PodRecord>();
   readonly containers = new Slots<ContainerRecord>();
@@ -130,6 +132,11 @@ export class Fleet {
   /** Whether a node has an image. */
   hasImage(node: NodeRecord, image: string): boolean {
     return this.commonImages.has(image) || node.images.has(image);
+  }
+
+  /** Tells the observer, if any, of a step of a pod. */
+  step(pod: Pod, step: 'sandboxed' | 'pulled' | 'started'): void {
+    if (this.observer !== null) this.observer.podStep(pod, step, this.simulation.now);
   }
 
   /** Records an event about a pod. */

@@ -9,7 +9,7 @@ import type { Randomness } from '../random/stream.js';
 import type { CostProfile } from '../scenario/types.js';
 import { defaultPodCidr, PodAddresses } from './addresses.js';
 import { admissionFailure } from './admission.js';
-import type { ContainerBehaviour, PodLifecycleListener } from './behaviour.js';
+import type { ContainerBehaviour, PodLifecycleListener, PodStepObserver } from './behaviour.js';
 import { ContainerRuntime } from './container-runtime.js';
 import * as op from './fleet.js';
 import { Fleet, featuresOf, nodeKey } from './fleet.js';
@@ -40,6 +40,8 @@ export interface KubeletsOptions {
   readonly hosts: readonly number[];
   /** Gets Pulling, Pulled, Created, Started, Killing, Unhealthy, BackOff, … Absent: no events. */
   readonly events?: EventRecorder;
+  /** Told of the steps of each pod. */
+  readonly observer?: PodStepObserver;
   /** Default 1.34. */
   readonly kubernetesVersion?: '1.34' | '1.35' | '1.36';
 }
@@ -68,6 +70,7 @@ export class Kubelets implements Component, ResponseReceiver {
     );
     this.fleet = fleet;
     fleet.target = simulation.add(this);
+    fleet.observer = options.observer ?? null;
     fleet.pleg = new Pleg(fleet);
     fleet.runtime = new ContainerRuntime(fleet);
     fleet.workers = new PodWorkers(fleet);
@@ -223,6 +226,20 @@ export class Kubelets implements Component, ResponseReceiver {
     fleet.workers.requestSync(record);
   }
 
+  /**
+   * Ends a pod on its node: it becomes Failed with this reason (`Evicted`, …) when its containers have stopped. False when the node
+   * has no such pod or it is ending already.
+   */
+  evict(nodeIndex: number, uid: string, reason: string, message: string, graceSeconds: number): boolean {
+    const { fleet } = this;
+    const node = fleet.nodes[nodeIndex]!;
+    const pod = node.pods.get(uid);
+    if (pod === undefined || pod.terminating || pod.terminated || !node.up) return false;
+    fleet.event(pod.pod, 'Warning', reason, message);
+    fleet.workers.failPod(pod, reason, message, graceSeconds);
+    return true;
+  }
+
   /** The machine crashes: its containers die at once and nothing is sent any more. The network host is the caller's to set. */
   fail(nodeIndex: number): void {
     crash(this.fleet, this.fleet.nodes[nodeIndex]!);
@@ -269,6 +286,9 @@ export class Kubelets implements Component, ResponseReceiver {
         return;
       case op.OP_RELIST_POD:
         fleet.pleg.podRelisted(fleet.pods.get(argument));
+        return;
+      case op.OP_DEADLINE:
+        workers.deadlineOver(fleet.pods.get(argument));
         return;
       case op.OP_SYNC:
         workers.sync(fleet.pods.get(argument));

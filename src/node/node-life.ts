@@ -139,10 +139,12 @@ export function crash(fleet: Fleet, node: NodeRecord): void {
     simulation.cancel(pod.syncEvent);
     simulation.cancel(pod.resyncEvent);
     simulation.cancel(pod.relistEvent);
+    simulation.cancel(pod.deadlineEvent);
     simulation.cancel(pod.stepEvent);
     pod.syncEvent = 0;
     pod.resyncEvent = 0;
     pod.relistEvent = 0;
+    pod.deadlineEvent = 0;
     pod.stepEvent = 0;
     pod.changed = false;
     pod.queued = false;

@@ -27,6 +27,8 @@ export interface PodView {
   readonly startTime: Time;
   /** All containers have stopped for ever (the pod is terminating and its processes are gone, or it ran to its end). */
   readonly terminal: boolean;
+  /** The kubelet ended it (eviction, active deadline): Failed once its containers are gone, whatever their exit codes. */
+  readonly failed: boolean;
 }
 
 /** Phase from container states (kubelet_pods.go getPhase). */
@@ -61,6 +63,7 @@ export function podPhase(spec: PodSpec, view: PodView): PodPhase {
   const never = spec.restartPolicy === 'Never';
   if (failedInit > 0 && never) return 'Failed';
   if (view.terminal && running === 0) {
+    if (view.failed) return 'Failed';
     return stopped > 0 && stopped === succeeded && waiting === 0 ? 'Succeeded' : 'Failed';
   }
   if (pendingInit > 0 || waiting > 0) return 'Pending';

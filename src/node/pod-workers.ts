@@ -1,7 +1,7 @@
 import type { Time } from '../kernel/time.js';
 import { SECOND } from '../kernel/time.js';
 import type { Fleet } from './fleet.js';
-import { OP_PREPARED, OP_RESYNC, OP_SANDBOX, OP_SYNC } from './fleet.js';
+import { OP_DEADLINE, OP_PREPARED, OP_RESYNC, OP_SANDBOX, OP_SYNC } from './fleet.js';
 import { containersToStart } from './pod-actions.js';
 import type { ContainerRecord, PodRecord } from './records.js';
 import { EXITED, RUNNING, WAITING, WORK_IDLE, WORK_SYNCING, WORK_TERMINATED, WORK_TERMINATING } from './records.js';
@@ -81,7 +81,10 @@ export class PodWorkers {
     pod.worked = false;
     pod.syncFailed = false;
     pod.backOffLeft = 0;
-    if (pod.syncs === 1) fleet.prober.addPod(pod);
+    if (pod.syncs === 1) {
+      fleet.prober.addPod(pod);
+      this.armDeadline(pod);
+    }
     refreshStatus(fleet, pod);
     if (isTerminalPhase(pod.status.phase)) {
       pod.terminating = true;
@@ -94,6 +97,31 @@ export class PodWorkers {
       pod.stepEvent = fleet.after(fleet.duration(fleet.costs.prepare, pod.key, OP_PREPARED), OP_PREPARED, pod.slot);
     } else if (!pod.sandbox) this.startSandbox(pod);
     else this.startContainers(pod);
+  }
+
+  /** activeDeadlineSeconds count from the start time in the status (active_deadline.go). */
+  private armDeadline(pod: PodRecord): void {
+    const seconds = pod.pod.spec.activeDeadlineSeconds;
+    if (seconds === undefined) return;
+    const { simulation } = this.fleet;
+    const due = (pod.status.startTime ?? simulation.now) + seconds * SECOND;
+    pod.deadlineEvent = this.fleet.at(Math.max(simulation.now, due), OP_DEADLINE, pod.slot);
+  }
+
+  /** The pod has been active for too long. */
+  deadlineOver(pod: PodRecord): void {
+    pod.deadlineEvent = 0;
+    if (pod.terminating) return;
+    const message = 'Pod was active on the node longer than the specified deadline';
+    this.fleet.event(pod.pod, 'Normal', 'DeadlineExceeded', message);
+    this.failPod(pod, 'DeadlineExceeded', message, pod.pod.spec.terminationGracePeriodSeconds);
+  }
+
+  /** Ends a pod as Failed. */
+  failPod(pod: PodRecord, reason: string, message: string, graceSeconds: number): void {
+    pod.failReason = reason;
+    pod.failMessage = message;
+    this.terminate(pod, graceSeconds);
   }
 
   /** Directories, cgroup and volumes are ready. */
@@ -128,6 +156,7 @@ export class PodWorkers {
     }
     pod.sandbox = true;
     pod.worked = true;
+    this.fleet.step(pod.pod, 'sandboxed');
     this.fleet.pleg.changed(pod);
     if (this.fleet.features.sandboxReadyWrite) {
       pod.sandboxObserved = true;
@@ -210,13 +239,17 @@ export class PodWorkers {
       container.restarts++;
       container.pod.restarts++;
     }
+    const { pod } = container;
+    if (container === pod.main[pod.main.length - 1] && pod.begun < pod.main.length) this.fleet.step(pod.pod, 'pulled');
     this.fleet.runtime.create(container, cost);
   }
 
   /** The first container in line runs. */
   containerStarted(pod: PodRecord): void {
-    pod.toStart.shift();
+    const container = pod.toStart.shift()!;
     pod.worked = true;
+    if (!container.init && pod.begun < pod.main.length && ++pod.begun === pod.main.length)
+      this.fleet.step(pod.pod, 'started');
     this.startNext(pod);
   }
 

@@ -130,6 +130,12 @@ export class PodRecord {
   relistEvent: EventHandle = 0;
   /** The pod was listed after its last sync. */
   cacheFresh = false;
+  deadlineEvent: EventHandle = 0;
+  /** Why the kubelet itself ends the pod as Failed; empty: it does not. */
+  failReason = '';
+  failMessage = '';
+  /** Main containers that have run. */
+  begun = 0;
   /** The running sync started or stopped something. */
   worked = false;
   resyncEvent: EventHandle = 0;

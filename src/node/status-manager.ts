@@ -193,6 +193,7 @@ export class StatusManager {
     fleet.simulation.cancel(pod.syncEvent);
     fleet.simulation.cancel(pod.resyncEvent);
     fleet.simulation.cancel(pod.relistEvent);
+    fleet.simulation.cancel(pod.deadlineEvent);
     fleet.simulation.cancel(pod.stepEvent);
     fleet.prober.removePod(pod);
     for (const container of [...pod.init, ...pod.main]) {

@@ -27,8 +27,13 @@ export function publishStatus(fleet: Fleet, pod: PodRecord): void {
     hostIP: pod.node.address,
     startTime: now,
     terminal: pod.terminated,
+    failed: pod.failReason !== '',
   };
-  fleet.statuses.update(pod, computePodStatus(pod.pod, view, pod.status, now));
+  let status = computePodStatus(pod.pod, view, pod.status, now);
+  if (view.failed && pod.terminated && status.reason !== pod.failReason) {
+    status = { ...status, reason: pod.failReason, message: pod.failMessage };
+  }
+  fleet.statuses.update(pod, status);
 }
 
 function updateReadiness(fleet: Fleet, container: ContainerRecord): void {

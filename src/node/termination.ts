@@ -22,6 +22,8 @@ export class Termination {
     pod.resyncEvent = 0;
     fleet.simulation.cancel(pod.relistEvent);
     pod.relistEvent = 0;
+    fleet.simulation.cancel(pod.deadlineEvent);
+    pod.deadlineEvent = 0;
     refreshStatus(fleet, pod);
     fleet.prober.stopLivenessAndStartup(pod);
     const running = [...pod.init, ...pod.main].filter((container) => container.state === RUNNING);

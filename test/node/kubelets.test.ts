@@ -388,3 +388,28 @@ test('from 1.35 a crashed container is tried again when its back-off ends', () =
   assert.ok(wait >= 10 && wait <= 17.2, `second restart after ${wait} s`);
   assert.equal(times(bench, 'BackOff').filter((time) => time < started[2]!).length, 1);
 });
+
+test('activeDeadlineSeconds end a pod as Failed', () => {
+  const bench = new Bench();
+  bench.kubelets.warmImages(['app:v1']);
+  bench.add(testPod('a', { activeDeadlineSeconds: 20, restartPolicy: 'Never' }));
+  bench.run(60);
+  const { status } = bench.pod('a')!;
+  assert.deepEqual([status.phase, status.reason], ['Failed', 'DeadlineExceeded']);
+  assert.equal(at(status.containerStatuses![0]!.state.terminated!.finishedAt), 21);
+  assert.equal(bench.kubelets.fleet.nodes[0]!.usedPods, 0);
+});
+
+test('an evicted pod stops within its grace and becomes Failed with the reason', () => {
+  const bench = new Bench();
+  bench.kubelets.warmImages(['app:v1']);
+  bench.behaviour.lives.set('app:v1', { ...SERVES, shutdown: 10 * SECOND });
+  bench.add(testPod('a'));
+  bench.run(10);
+  assert.equal(bench.kubelets.evict(0, 'uid-a', 'Evicted', 'The node was low on resource: memory.', 1), true);
+  assert.equal(bench.kubelets.evict(0, 'uid-a', 'Evicted', 'again', 1), false);
+  bench.run(20);
+  const { status } = bench.pod('a')!;
+  assert.deepEqual([status.phase, status.reason], ['Failed', 'Evicted']);
+  assert.equal(at(status.containerStatuses![0]!.state.terminated!.finishedAt), 12);
+});
