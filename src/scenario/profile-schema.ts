@@ -18,6 +18,7 @@ const network = {
 };
 const etcd = {
   fsync: dist('One fdatasync of the write-ahead log.'),
+  fsyncPerEntry: time('Added to an fsync for each entry beyond the first that it writes. Default 0.'),
   backendCommit: dist('One commit of the bbolt backend.'),
   cores: wholeNumber('Processor cores of a member.', 1),
   requestCpu: time('Work for a request before its proposal (gRPC, marshalling) and after its apply.'),
@@ -26,6 +27,10 @@ const etcd = {
   messageCpu: time('Cost of a raft message received.'),
   applyCpu: time('Cost of applying an entry to the key-value store.'),
   rangeCpu: time('Cost of a range request.'),
+  linearizableCpu: time('Added to a range that asks a quorum first. Default 0.'),
+  leaderWaitsForFsync: z
+    .boolean({ error: 'expected true or false' })
+    .describe('The leader sends entries only after its own fsync, as etcd before 2.3. Default false.'),
   watchEventCpu: time('Cost of a watch event sent.'),
 };
 const apiServer = {
@@ -78,6 +83,9 @@ const requests = {
 };
 
 const groups = { network, etcd, apiServer, client, controllers, scheduler, kubelet, kubeProxy, requests };
+
+/** Fields that a complete profile may lack. */
+const optionalFields: ReadonlySet<unknown> = new Set<unknown>([etcd.fsyncPerEntry, etcd.linearizableCpu, etcd.leaderWaitsForFsync]);
 
 const groupDescriptions: Readonly<Record<keyof typeof groups, string>> = {
   network: 'Round-trip times by distance, and bandwidth.',
@@ -141,7 +149,9 @@ export function missingFields(raw: RawProfile): string[] {
   const missing: string[] = [];
   for (const [group, fields] of Object.entries(groups)) {
     const given = raw[group as keyof typeof groups] as Record<string, unknown> | undefined;
-    for (const field of Object.keys(fields)) if (given?.[field] === undefined) missing.push(`${group}.${field}`);
+    for (const [field, schema] of Object.entries(fields)) {
+      if (given?.[field] === undefined && !optionalFields.has(schema)) missing.push(`${group}.${field}`);
+    }
   }
   for (const [group, field] of [
     ['apiServer', 'requestCpu'],
@@ -159,7 +169,9 @@ export function toCostProfile(name: string, raw: RawProfile): CostProfile {
   for (const [group, fields] of Object.entries(groups)) {
     const given = raw[group as keyof typeof groups] as Record<string, unknown>;
     const converted: Record<string, unknown> = {};
-    for (const [field, schema] of Object.entries(fields)) converted[field] = convert(schema, given[field]);
+    for (const [field, schema] of Object.entries(fields)) {
+      if (given[field] !== undefined) converted[field] = convert(schema, given[field]);
+    }
     result[group] = converted;
   }
   return result as unknown as CostProfile;

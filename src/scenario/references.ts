@@ -121,10 +121,9 @@ export class References {
     if (raw.apiServer !== undefined) return this.numbered('apiServer', raw.apiServer, cluster.apiServers, path);
     if (raw.etcd !== undefined) return this.numbered('etcd', raw.etcd, cluster.etcd.members, path);
     const { from, to } = raw.link as { from: string; to: string };
-    const hosts = [...nodes];
-    for (let i = 0; i < cluster.etcd.members; i++) hosts.push(`etcd-${i}`);
-    for (let i = 0; i < cluster.apiServers; i++) hosts.push(`kube-apiserver-${i}`);
-    hosts.push('kube-controller-manager', 'kube-scheduler');
+    // Machine i of the control plane carries etcd member i and kube-apiserver i.
+    const hosts = Array.from({ length: Math.max(cluster.etcd.members, cluster.apiServers) }, (_, i) => `control-plane-${i}`);
+    hosts.push(...nodes);
     const both = this.named('host', from, hosts, [...path, 'link', 'from']) && this.named('host', to, hosts, [...path, 'link', 'to']);
     return both && { kind: 'link', from, to };
   }

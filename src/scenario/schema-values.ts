@@ -75,7 +75,7 @@ const distributionMap = z.strictObject({
   if (given.length === 1) return;
   const found = given.length === 0 ? 'none of them' : given.join(' and ');
   context.addIssue({ code: 'custom', message: `expected one of constant, uniform, exponential, lognormal, found ${found}` });
-});
+}).meta({ id: 'distribution', description: 'One of constant, uniform, exponential, lognormal, with optional bounds and stalls.' });
 
 type DistributionMap = z.infer<typeof distributionMap>;
 export type RawDistribution = string | DistributionMap;

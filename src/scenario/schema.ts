@@ -96,17 +96,17 @@ const traffic = z.strictObject({
 
 const faultTarget = z.strictObject({
   node: text('Name of a node: the machine stops.').optional(),
-  zone: text('Name of a zone: all its machines stop.').optional(),
+  zone: text('Name of a zone: all its nodes, etcd members and kube-apiservers stop.').optional(),
   link: z
-    .strictObject({ from: text('Name of a host: a node, etcd-0, apiserver-0.'), to: text('Name of a host.') })
+    .strictObject({ from: text('Name of a machine: a node, or control-plane-0, which carries etcd member 0 and kube-apiserver 0.'), to: text('Name of the other machine.') })
     .optional()
-    .describe('The one-way link between two hosts is cut.'),
+    .describe('The link between two machines is cut, both ways.'),
   apiServer: wholeNumber('Number of a kube-apiserver process, from 0.', 0).optional(),
   etcd: wholeNumber('Number of an etcd member, from 0.', 0).optional(),
 });
 
 const timelineEntry = z.strictObject({
-  at: durationText('When, in simulated time from the start. At 0s before the run starts warm: part of the start state.'),
+  at: durationText('When, in simulated time from the start. A scale at 0s is part of the warm start.'),
   apply: z
     .union([text('File with manifests.'), z.array(text('File with manifests.'))])
     .optional()
@@ -143,7 +143,7 @@ const strategy = z.strictObject({
     .strictObject({ maxSurge: intOrPercent.optional(), maxUnavailable: intOrPercent.optional() })
     .nullable()
     .optional()
-    .describe('Deployment strategy RollingUpdate. Defaults 25% and 25%.'),
+    .describe('Deployment strategy RollingUpdate; by default with what the Deployment says.'),
   blueGreen: z
     .strictObject({ hold: durationText('How long the old version is kept after the switch. Default 30s.').optional() })
     .nullable()

@@ -89,6 +89,10 @@ export interface CostProfile {
     readonly messageCpu: Duration;
     readonly applyCpu: Duration;
     readonly rangeCpu: Duration;
+    /** Added to a range that asks a quorum first; absent: 0. */
+    readonly linearizableCpu?: Duration;
+    /** etcd before 2.3: the leader sends entries only after its own fsync. Absent: false. */
+    readonly leaderWaitsForFsync?: boolean;
     readonly watchEventCpu: Duration;
   };
   readonly apiServer: {
