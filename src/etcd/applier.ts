@@ -80,7 +80,7 @@ export class Applier {
     if (member.reads.busy) member.reads.applied(this.appliedIndex);
     if (this.pending >= BACKEND_BATCH_LIMIT || this.mustCommit) this.commit();
     else if (this.pending > 0 && this.timer === 0) this.armTimer();
-    this.kick();
+    this.kick(true);
   }
 
   /** The batch interval is over. */
@@ -131,14 +131,17 @@ export class Applier {
     this.timer = 0;
   }
 
-  private kick(): void {
+  /** Starts the next apply; `running`: the apply thread comes from the one before. */
+  private kick(running = false): void {
     if (this.applying > 0 || this.queue.length === 0) return;
     const { member } = this;
     if (this.since < 0) this.since = member.simulation.now;
     if (this.committing || this.locked) return;
     const count = this.chunk();
     this.applying = count;
-    const end = member.processor.reserve(member.simulation.now, member.costs.applyCpu * count);
+    const { now } = member.simulation;
+    const cost = member.costs.applyCpu * count;
+    const end = running ? member.processor.proceed(now, cost) : member.processor.reserve(now, cost);
     member.simulation.scheduleAt(end, member.target, MEMBER_OPCODE.Applied, member.incarnation);
   }
 

@@ -383,12 +383,13 @@ export class Member implements Component {
       this.applier.push(committedEntries);
     }
     // The leader's messages leave in parallel with its own write (Ongaro's thesis, 10.2.1).
-    if (this.leading) this.peers.sendAll(this, ready.messages);
+    if (this.leading && this.costs.leaderWaitsForFsync !== true) this.peers.sendAll(this, ready.messages);
     if (!ready.mustSync && ready.snapshot === null) {
       this.readySynced();
       return;
     }
-    const fsync = Math.round(sample(this.costs.fsync, this.diskStream) * this.diskFactor);
+    const more = Math.max(0, ready.entries.length - 1) * (this.costs.fsyncPerEntry ?? 0);
+    const fsync = Math.round((sample(this.costs.fsync, this.diskStream) + more) * this.diskFactor);
     this.metrics.diskWalFsyncDurationSeconds.observe(fsync);
     this.sample.fsync.observe(fsync);
     for (let i = 0; i < ready.entries.length; i++) this.metrics.diskWalWriteBytesTotal += ready.entries[i]!.dataLength;
@@ -408,7 +409,7 @@ export class Member implements Component {
     if (ready.snapshot !== null) this.restoreFrom(ready.snapshot);
     if (ready.hardState !== null) this.storage.setHardState(ready.hardState);
     if (ready.entries.length > 0) this.storage.append(ready.entries);
-    if (!this.leading) this.peers.sendAll(this, ready.messages);
+    if (!this.leading || this.costs.leaderWaitsForFsync === true) this.peers.sendAll(this, ready.messages);
     this.node.advance();
     this.ready = null;
     this.pump();
@@ -483,7 +484,10 @@ export class Member implements Component {
       this.blockedReads.push(call);
       return;
     }
-    const end = this.processor.reserve(this.simulation.now, this.costs.rangeCpu);
+    const { request } = call;
+    const asked = request.op === 'range' && request.serializable !== true;
+    const cost = this.costs.rangeCpu + (asked ? (this.costs.linearizableCpu ?? 0) : 0);
+    const end = this.processor.reserve(this.simulation.now, cost);
     if (end === this.simulation.now) this.rangeDone(call);
     else this.simulation.scheduleAt(end, this.target, MEMBER_OPCODE.RangeDone, this.inbox.put(call));
   }

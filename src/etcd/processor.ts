@@ -7,7 +7,7 @@ import type { Duration, Time } from '../kernel/time.js';
 export class Processor {
   /** CPU time handed out so far, nanoseconds. */
   used: Duration = 0;
-  private readonly freeAt: Float64Array;
+  protected readonly freeAt: Float64Array;
 
   constructor(cores: number) {
     if (!(cores >= 1)) throw new RangeError(`a processor needs at least one core, not ${cores}`);
@@ -31,5 +31,10 @@ export class Processor {
     freeAt[best] = end;
     this.used += cost;
     return end;
+  }
+
+  /** As `reserve`, for a thread that goes on with its next piece of work and need not be woken. */
+  proceed(now: Time, cost: Duration): Time {
+    return this.reserve(now, cost);
   }
 }
