@@ -148,6 +148,7 @@ export function crash(fleet: Fleet, node: NodeRecord): void {
     pod.stepEvent = 0;
     pod.changed = false;
     pod.queued = false;
+    pod.deleteSent = false;
     pod.counted = false;
     pod.pending = false;
     pod.toStart = [];

@@ -104,6 +104,10 @@ export class StatusManager {
       return;
     }
     if (!succeeded(response)) {
+      if (kind === TAG_STATUS_DELETE) {
+        pod.dirty = true;
+        pod.deleteSent = false;
+      }
       this.wantBatch(node);
       this.next(node);
       return;

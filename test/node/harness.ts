@@ -138,6 +138,8 @@ export class Bench implements EventRecorder, PodLifecycleListener {
   readonly history: { time: number; pod: Pod }[] = [];
   /** Answers this to everything while it is not 0. */
   broken = 0;
+  /** Only requests of this verb are broken; empty: all. */
+  brokenVerb = '';
   private version = 1;
 
   constructor(
@@ -229,7 +231,7 @@ export class Bench implements EventRecorder, PodLifecycleListener {
   }
 
   answer(request: ApiRequest): ApiResponse {
-    if (this.broken !== 0) return { code: this.broken };
+    if (this.broken !== 0 && (this.brokenVerb === '' || this.brokenVerb === request.verb)) return { code: this.broken };
     const key = `${request.resource}/${request.namespace}/${request.name}`;
     const current = this.store.get(key);
     switch (request.verb) {

@@ -153,8 +153,10 @@ test('property: random lives of pods and nodes keep every rule, and leave nothin
           up[node] = false;
           made.kubelets.fail(node);
         } else if (what === 'heal') heal(node);
-        else if (what === 'break') made.broken = 500;
-        else if (what === 'mend') made.broken = 0;
+        else if (what === 'break') {
+          made.broken = 500;
+          made.brokenVerb = ['', 'get', 'patch', 'delete'][choice % 4]!;
+        } else if (what === 'mend') made.broken = 0;
       }
       made.broken = 0;
       heal(0);
