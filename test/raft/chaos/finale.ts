@@ -5,9 +5,9 @@ import type { World } from './world.js';
 
 const LEADER = 2;
 /** Ticks within which a healed group must elect a leader and commit: dozens of election timeouts. */
-const PATIENCE = 400;
+const PATIENCE = 200;
 /** Rounds of deliveries and work within one tick: time passes even while a leader offers a snapshot again and again. */
-const ROUNDS_PER_TICK = 200;
+const ROUNDS_PER_TICK = 60;
 
 /**
  * The faults end: everybody restarts, the network delivers everything in order. The group must become live again, first with all its
@@ -36,26 +36,42 @@ function current(world: World): Member[] {
   return up.filter(({ id }) => newest.store.includes(id));
 }
 
-/** Runs until a write made now is applied by every member; fails if that takes too long. */
+/**
+ * Runs until a read is granted, without any write to help, and then until a write made now is applied by every member; fails if that
+ * takes too long.
+ */
 function settle(world: World, when: string, firstProbe: number): Member[] {
   let probe = firstProbe;
+  let reading = true;
   for (let tick = 0; tick < PATIENCE; tick++) {
     const members = current(world);
-    // Removed members stay up: one that has not applied its removal may still be needed for a vote.
-    const up = world.members.filter(({ node }) => node !== null);
-    for (const member of up) {
-      member.node!.tick();
-      world.observe(member);
-    }
-    exchange(world, up);
+    runTick(world);
     if (tick % 20 === 19) for (const member of members) snapshot(member);
     const leader = members.find(({ node }) => node!.role === LEADER);
     if (leader === undefined) continue;
-    if (probe > firstProbe && members.every(({ store }) => store.commands.includes(probe))) return members;
-    // Once per few ticks: an earlier attempt may have been dropped, or lost with its leader.
-    if (tick % 5 === 0) propose(leader, ++probe);
+    if (reading && world.granted.has(`probe${probe}`)) {
+      reading = false;
+      propose(leader, ++probe);
+    } else if (!reading && members.every(({ store }) => store.commands.includes(probe))) {
+      return members;
+    } else if (tick % 5 === 0) {
+      // An earlier attempt may have been dropped, or lost with its leader.
+      probe++;
+      if (reading) leader.node!.readIndex(`probe${probe}`);
+      else propose(leader, probe);
+    }
   }
-  throw new Violation('liveness', `no write got through in ${PATIENCE} ticks with ${when}`);
+  throw new Violation('liveness', `no ${reading ? 'read' : 'write'} got through in ${PATIENCE} ticks with ${when}`);
+}
+
+/** Everybody's clock ticks, then they talk. Removed members stay up: one that does not know it yet may be needed for a vote. */
+function runTick(world: World): void {
+  const up = world.members.filter(({ node }) => node !== null);
+  for (const member of up) {
+    member.node!.tick();
+    world.observe(member);
+  }
+  exchange(world, up);
 }
 
 function propose({ node }: Member, id: number): void {

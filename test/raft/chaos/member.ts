@@ -210,7 +210,8 @@ export class Member {
     for (const entry of entries) {
       // Handed out before a snapshot that holds it was received.
       if (entry.index <= this.restoredTo) continue;
-      if (entry.type !== 0) {
+      // A snapshot about to be stored has changed the node's membership to a newer one already.
+      if (entry.type !== 0 && !awaitsSnapshot(node)) {
         this.store.confState = node.applyConfChange(acceptable(entry.data as ConfChange | null, this.store.confState));
       }
       const happened = this.store.apply(entry);
@@ -228,13 +229,15 @@ export class Member {
 
   /** The applied state becomes durable, as etcd's backend does from time to time. */
   flush(): void {
-    this.disk.applied = this.store.image();
+    if (!awaitsSnapshot(this.node!)) this.disk.applied = this.store.image();
   }
 
   /** Snapshot of the durable state; the log keeps `keep` entries before it for followers that lag. */
   compact(keep: number): void {
     const { applied } = this.disk;
     if (this.disk.pending.length > 0 || applied.applied <= this.disk.base()) return;
+    // The node may not have been told yet; it still needs those entries.
+    if (applied.applied > this.node!.applied) return;
     const storage = this.storage!;
     const snapshot = storage.createSnapshot(applied.applied, applied.confState, applied, 100);
     if (snapshot === null) return;

@@ -3,11 +3,14 @@ import type { Message } from '../../../src/raft/index.js';
 const PROPOSAL = 2;
 /** Beyond this many messages the oldest are lost, as in a full buffer. */
 const CAPACITY = 400;
+const LATE_CAPACITY = 20;
 
 /** Messages on their way, oldest first, and the links between members, each direction by itself. */
 export class Network {
   private readonly count: number;
   private flights: Message[] = [];
+  /** Copies that went astray and may arrive at any time. */
+  private late: Message[] = [];
   /** Closed directions, by (from - 1) * count + (to - 1). */
   private readonly closed: boolean[];
 
@@ -33,11 +36,24 @@ export class Network {
     return message!;
   }
 
-  /** A message arrives twice. Not proposals: streams do not repeat them, and they are not idempotent. */
-  duplicate(position: number): void {
+  /** A message arrives twice, soon or late. Not proposals: streams do not repeat them, and they are not idempotent. */
+  duplicate(position: number, late: boolean): void {
     if (this.flights.length === 0) return;
     const message = this.flights[position % this.flights.length]!;
-    if (message.type !== PROPOSAL) this.send(message);
+    if (message.type === PROPOSAL) return;
+    if (!late) {
+      this.send(message);
+      return;
+    }
+    if (this.late.length >= LATE_CAPACITY) this.late.shift();
+    this.late.push(message);
+  }
+
+  /** Takes out one of the stray copies; null when there is none. */
+  takeLate(position: number): Message | null {
+    if (this.late.length === 0) return null;
+    const [message] = this.late.splice(position % this.late.length, 1);
+    return message!;
   }
 
   isOpen(from: number, to: number): boolean {

@@ -33,6 +33,7 @@ export const ActionKind = {
   /** Delivery of one of the oldest messages. */
   Deliver: 2,
   Drop: 3,
+  /** A second copy of a message, which may come much later. */
   Duplicate: 4,
   /** A crash; some of the writes not yet synced survive. */
   Crash: 5,
@@ -94,39 +95,70 @@ export interface ChaosPlan {
 export const ELECTION_TICK = 5;
 export const HEARTBEAT_TICK = 1;
 
-/** Weights by action: what always happens, and what some schedules add. */
-const ALWAYS: readonly (readonly [number, number])[] = [
-  [ActionKind.Tick, 90],
+type Weights = readonly (readonly [number, number])[];
+
+/** What always happens, by weight. */
+const ALWAYS: Weights = [
   [ActionKind.Work, 420],
   [ActionKind.Deliver, 420],
   [ActionKind.Put, 40],
   [ActionKind.Get, 25],
   [ActionKind.CompareAndSwap, 20],
-  [ActionKind.GiveUp, 25],
+  [ActionKind.GiveUp, 12],
   [ActionKind.Flush, 10],
   [ActionKind.Unreachable, 2],
   [ActionKind.Restart, 15],
-  [ActionKind.Heal, 10],
+  [ActionKind.Heal, 3],
 ];
 
-const SOMETIMES: readonly (readonly (readonly [number, number])[])[] = [
-  [
-    [ActionKind.Drop, 30],
-    [ActionKind.Duplicate, 30],
-  ],
+const TICKS: Weights = [[ActionKind.Tick, 90]];
+const PARTITIONS: Weights = [
+  [ActionKind.Cut, 3],
+  [ActionKind.Partition, 3],
+];
+const COMMANDS: Weights = [
+  [ActionKind.Transfer, 4],
+  [ActionKind.Forget, 3],
+  [ActionKind.Campaign, 8],
+];
+const DUPLICATES: Weights = [
+  [ActionKind.Drop, 30],
+  [ActionKind.Duplicate, 30],
+];
+
+/** What some schedules add. */
+const SOMETIMES: readonly Weights[] = [
+  DUPLICATES,
   [[ActionKind.Crash, 4]],
   [[ActionKind.Crash, 10]],
-  [
-    [ActionKind.Cut, 6],
-    [ActionKind.Partition, 5],
-  ],
-  [[ActionKind.Compact, 8]],
-  [
-    [ActionKind.Transfer, 4],
-    [ActionKind.Forget, 3],
-    [ActionKind.Campaign, 8],
-  ],
+  PARTITIONS,
+  [[ActionKind.Compact, 25]],
+  COMMANDS,
 ];
+
+/** Kinds of trouble, each of which gets its share of the schedules; the first is everything by chance. */
+const FLAVOURS: readonly Weights[] = [
+  TICKS,
+  // Elections all the time: logs that diverge in many terms.
+  [
+    [ActionKind.Tick, 10],
+    [ActionKind.Campaign, 40],
+    [ActionKind.Drop, 60],
+    [ActionKind.Put, 60],
+    [ActionKind.Crash, 4],
+    [ActionKind.Partition, 4],
+    [ActionKind.Heal, 6],
+  ],
+  // Members come and go.
+  [...TICKS, ...PARTITIONS, [ActionKind.ConfChange, 30], [ActionKind.Campaign, 30], [ActionKind.Transfer, 4]],
+  // Reads from leaders that may have been replaced.
+  [...TICKS, ...PARTITIONS, [ActionKind.Campaign, 8], [ActionKind.Get, 60], [ActionKind.Put, 20]],
+  // Snapshots, some of them late.
+  [...TICKS, ...DUPLICATES, [ActionKind.Compact, 50], [ActionKind.Flush, 30], [ActionKind.Crash, 6]],
+];
+const ELECTIONS = 1;
+const MEMBERSHIP = 2;
+const READS = 3;
 
 const SHORTEST = 500;
 const LONGEST = 3500;
@@ -135,7 +167,8 @@ const LONGEST = 3500;
 export function planOf(seed: number): ChaosPlan {
   const random = new Random(Math.imul(seed, 0x85ebca6b) ^ 0x5bd1e995);
   const flag = () => random.next(2) === 0;
-  const members = random.pick([3, 3, 3, 4, 5]);
+  const flavour = random.next(FLAVOURS.length);
+  const members = random.pick(flavour === READS ? [3, 5] : [3, 3, 3, 4, 5]);
   const options: ChaosOptions = {
     seed,
     members,
@@ -143,15 +176,15 @@ export function planOf(seed: number): ChaosPlan {
     preVote: flag(),
     checkQuorum: flag(),
     stepDownOnRemoval: flag(),
-    confChanges: random.next(3) === 0,
+    confChanges: flavour === MEMBERSHIP || random.next(5) === 0,
     reorder: random.pick([1, 3, 12]),
     loss: random.pick([0, 0, 2, 15]),
     slowDisk: random.next(3) === 0 ? 1 + random.next(members) : 0,
-    maxSizePerMsg: random.pick([0, 120, 1_000_000]),
+    maxSizePerMsg: flavour === ELECTIONS ? 0 : random.pick([0, 120, 1_000_000]),
     maxInflightMsgs: random.pick([1, 3, 256]),
   };
-  const weights = [...ALWAYS];
-  for (const group of SOMETIMES) if (flag()) weights.push(...group);
+  const weights = [...ALWAYS, ...FLAVOURS[flavour]!];
+  if (flavour === 0) for (const group of SOMETIMES) if (flag()) weights.push(...group);
   if (options.confChanges) weights.push([ActionKind.ConfChange, 12]);
   let total = 0;
   for (const [, weight] of weights) total += weight;

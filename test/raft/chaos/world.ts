@@ -27,6 +27,8 @@ export class World implements Observer {
   readonly network: Network;
   readonly clients = new Clients();
   readonly checkers: readonly Checker[] = allCheckers();
+  /** Contexts of all reads that were granted. */
+  readonly granted = new Set<string>();
 
   constructor(library: RaftLibrary, options: ChaosOptions) {
     this.options = options;
@@ -62,13 +64,14 @@ export class World implements Observer {
     switch (kind) {
       case ActionKind.Deliver:
         if (b % 100 < this.options.loss) this.drop(a);
-        else this.deliver(this.network.take(a % this.options.reorder));
+        else
+          this.deliver((b % 16 === 0 ? this.network.takeLate(a) : null) ?? this.network.take(a % this.options.reorder));
         return;
       case ActionKind.Drop:
         this.drop(a);
         return;
       case ActionKind.Duplicate:
-        this.network.duplicate(a % this.options.reorder);
+        this.network.duplicate(a % this.options.reorder, (b & 1) === 0);
         return;
       case ActionKind.Cut:
         this.network.cut(a, b);
@@ -190,7 +193,7 @@ export class World implements Observer {
     const leaves = store.confState.votersOutgoing.length > 0;
     const changes = leaves ? [] : [change(b)];
     const joint = !leaves && (b & 1) === 1;
-    if (joint) changes.push(change(b >> 9));
+    for (let more = (b >> 2) & 3; joint && more >= 0; more--) changes.push(change(b >> (9 + more)));
     // When a leader goes and a quorum of the old voters goes with it, those left may be unable to win (their logs are shorter, and
     // the others no longer campaign): known of raft, so operators do not do it.
     const leavesSelf = changes.some(({ type, node: id }) => type !== ConfChangeType.AddNode && id === node!.id);
@@ -241,6 +244,7 @@ export class World implements Observer {
   }
 
   readable(member: Member, state: ReadState): void {
+    this.granted.add(state.context);
     this.clients.readable(member, state);
   }
 }
