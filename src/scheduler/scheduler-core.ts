@@ -8,7 +8,8 @@ import { Diagnosis } from './framework/diagnosis.js';
 import { featuresOf, type KubernetesVersion } from './framework/features.js';
 import type { Framework } from './framework/framework.js';
 import type { Handle, PostFilterResult } from './framework/plugin.js';
-import { defaultFramework } from './profile.js';
+import { createFramework, type PluginFactory } from './profile.js';
+import { defaultConfiguration, type SchedulerConfiguration } from './config/configuration.js';
 import { Nominator } from './queue/nominator.js';
 import { SchedulingQueue } from './queue/scheduling-queue.js';
 import { type ScheduleResult, SchedulingAlgorithm } from './schedule-pod.js';
@@ -32,11 +33,23 @@ export class SchedulerCore {
   readonly queue: SchedulingQueue;
   readonly handle: Handle;
 
-  constructor(version: KubernetesVersion, _preemptionDraws: Uniform) {
+  /**
+   * @param draws random numbers of preemption: where its search starts
+   * @param additional makes the plugins that a user adds
+   */
+  constructor(
+    version: KubernetesVersion,
+    draws: Uniform,
+    configuration: SchedulerConfiguration = defaultConfiguration(version),
+    additional?: PluginFactory,
+  ) {
     this.handle = { nodes: this.cache.nodes, objects: this.objects, nominator: this.nominator, features: featuresOf(version) };
-    const framework = defaultFramework(this.handle);
-    this.frameworks = new Map([[framework.schedulerName, framework]]);
-    this.queue = new SchedulingQueue(this.frameworks, this.nominator);
+    this.frameworks = new Map();
+    for (const profile of configuration.profiles) {
+      this.frameworks.set(profile.schedulerName, createFramework(profile, this.handle, draws, additional));
+    }
+    this.algorithm.percentageOfNodesToScore = configuration.percentageOfNodesToScore;
+    this.queue = new SchedulingQueue(this.frameworks, this.nominator, configuration.initialBackoff, configuration.maximumBackoff);
   }
 
   /** Decides on a pod by one profile; nothing is assumed yet. */

@@ -1,4 +1,4 @@
-import type { Service } from '../../api/core.js';
+import type { NodeSelector, Service } from '../../api/core.js';
 import type { KubernetesObject, Labels, LabelSelector } from '../../api/meta.js';
 import type { NamespaceLabels } from './affinity-term.js';
 
@@ -71,7 +71,10 @@ export class ClusterObjects implements NamespaceLabels {
   }
 }
 
-/** PersistentVolumeClaim with the fields that scheduling reads; amounts in bytes. */
+/** A quantity as a manifest writes it. */
+export type RawQuantity = string | number;
+
+/** PersistentVolumeClaim with the fields that scheduling reads, as in its manifest. */
 export interface PersistentVolumeClaim extends KubernetesObject {
   readonly spec: {
     readonly accessModes?: readonly string[];
@@ -79,31 +82,39 @@ export interface PersistentVolumeClaim extends KubernetesObject {
     readonly volumeName?: string;
     readonly volumeMode?: string;
     readonly selector?: LabelSelector;
-    readonly storage?: number;
+    readonly resources?: { readonly requests?: { readonly storage?: RawQuantity } };
   };
   readonly status?: { readonly phase?: string };
 }
 
-/** PersistentVolume with the fields that scheduling reads. */
+/** PersistentVolume with the fields that scheduling reads, as in its manifest. */
 export interface PersistentVolume extends KubernetesObject {
   readonly spec: {
     readonly accessModes?: readonly string[];
     readonly storageClassName?: string;
     readonly volumeMode?: string;
-    readonly storage: number;
+    readonly capacity?: { readonly storage?: RawQuantity };
     readonly claimRef?: { readonly namespace?: string; readonly name: string; readonly uid?: string };
-    readonly nodeAffinity?: { readonly required?: import('../../api/core.js').NodeSelector };
+    readonly nodeAffinity?: { readonly required?: NodeSelector };
     readonly csi?: { readonly driver: string; readonly volumeHandle: string };
   };
   readonly status?: { readonly phase?: string };
 }
 
+/** StorageClass with the fields that scheduling reads. */
 export interface StorageClass extends KubernetesObject {
-  readonly provisioner: string;
-  readonly volumeBindingMode: 'Immediate' | 'WaitForFirstConsumer';
-  readonly allowedTopologies?: readonly { readonly matchLabelExpressions?: readonly { readonly key: string; readonly values: readonly string[] }[] }[];
+  readonly provisioner?: string;
+  /** Absent: Immediate, as the API server defaults it. */
+  readonly volumeBindingMode?: 'Immediate' | 'WaitForFirstConsumer';
+  readonly allowedTopologies?: readonly TopologySelectorTerm[];
 }
 
+/** Nodes on which a class provisions: every expression must hold. */
+export interface TopologySelectorTerm {
+  readonly matchLabelExpressions?: readonly { readonly key: string; readonly values: readonly string[] }[];
+}
+
+/** CSINode: the drivers of a node and how many volumes each can attach. */
 export interface CsiNode extends KubernetesObject {
-  readonly spec: { readonly drivers: readonly { readonly name: string; readonly allocatable?: { readonly count?: number } }[] };
+  readonly spec: { readonly drivers?: readonly { readonly name: string; readonly allocatable?: { readonly count?: number } }[] };
 }

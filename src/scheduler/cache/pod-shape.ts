@@ -35,7 +35,7 @@ export class PodShape {
   /** Requests with defaults for containers without cpu or memory, as nodes sum them for scoring. */
   readonly nonZeroCpu: number;
   readonly nonZeroMemory: number;
-  /** The same as the resource scorers compute it for the incoming pod (differs only with pod-level resources). */
+  /** The same as NodeResourcesFit scores the incoming pod with: it does not look at pod-level resources (recorded). */
   readonly scoringRequests: ResourceList;
   readonly requests: ResourceList;
   readonly hostPorts: readonly HostPort[];
@@ -66,7 +66,7 @@ export class PodShape {
     const nonZero = podRequestsWith(spec, nonMissingRequests(spec, requests));
     this.nonZeroCpu = nonZero.cpu ?? 0;
     this.nonZeroMemory = nonZero.memory ?? 0;
-    this.scoringRequests = podRequestsWith(spec, defaults);
+    this.scoringRequests = podRequestsWith(spec, defaults, false);
     this.hostPorts = hostPortsOf(spec);
     this.tolerations = spec.tolerations ?? [];
     this.nodeAffinity = new RequiredNodeAffinity(spec);

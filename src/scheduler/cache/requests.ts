@@ -5,7 +5,7 @@ import type { Container, PodSpec, ResourceList } from '../../api/core.js';
  * requests that containers leave out from `missing`, which scoring needs, and never reads limits: the API server has made
  * requests of them before the scheduler sees the pod.
  */
-export function podRequestsWith(spec: PodSpec, missing: ResourceList | undefined): ResourceList {
+export function podRequestsWith(spec: PodSpec, missing: ResourceList | undefined, withPodLevel = true): ResourceList {
   const of = (container: Container): ResourceList => {
     const requests = container.resources?.requests ?? {};
     return missing === undefined ? requests : { ...missing, ...requests };
@@ -27,7 +27,7 @@ export function podRequestsWith(spec: PodSpec, missing: ResourceList | undefined
     }
   }
   raise(total, peak);
-  const podLevel = spec.resources?.requests;
+  const podLevel = withPodLevel ? spec.resources?.requests : undefined;
   if (podLevel !== undefined) {
     for (const name of Object.keys(podLevel)) {
       if (name === 'cpu' || name === 'memory' || name.startsWith('hugepages-')) total[name] = podLevel[name]!;

@@ -1,0 +1,241 @@
+import { type FieldError, invalid, unsupported } from '../../api/fields.js';
+import { nearestName } from '../../api/nearest.js';
+import { FieldReader, fieldPath, type RawMap } from '../../api/reader.js';
+import { type Duration, SECOND } from '../../kernel/time.js';
+import type { KubernetesVersion } from '../framework/features.js';
+import { defaultEntries, outOfTreePlugins, type PluginEntry } from './default-order.js';
+import { defaultArgs, type PluginArgs, readPluginArgs } from './plugin-args.js';
+
+/** Extension points as KubeSchedulerConfiguration names them. */
+export const extensionPoints = [
+  'preEnqueue',
+  'queueSort',
+  'preFilter',
+  'filter',
+  'postFilter',
+  'preScore',
+  'score',
+  'reserve',
+  'permit',
+  'preBind',
+  'bind',
+  'postBind',
+] as const;
+
+export type ExtensionPoint = (typeof extensionPoints)[number];
+
+/** Plugins switched on and off for one extension point (or for all: multiPoint). */
+export interface PluginSet {
+  readonly enabled: readonly PluginEntry[];
+  readonly disabled: readonly string[];
+}
+
+export interface ProfileConfiguration {
+  readonly schedulerName: string;
+  readonly multiPoint: PluginSet;
+  readonly points: Readonly<Partial<Record<ExtensionPoint, PluginSet>>>;
+  readonly args: PluginArgs;
+  readonly percentageOfNodesToScore: number | undefined;
+}
+
+/** A KubeSchedulerConfiguration v1 with defaults filled in. */
+export interface SchedulerConfiguration {
+  readonly profiles: readonly ProfileConfiguration[];
+  readonly percentageOfNodesToScore: number;
+  readonly initialBackoff: Duration;
+  readonly maximumBackoff: Duration;
+  readonly parallelism: number;
+}
+
+export interface ConfigurationResult {
+  readonly configuration: SchedulerConfiguration;
+  /** What is wrong, by field path; with errors the configuration must not be used. */
+  readonly errors: readonly FieldError[];
+  /** Plugins that are not modelled and were left out. */
+  readonly warnings: readonly string[];
+}
+
+export interface ConfigurationOptions {
+  readonly version: KubernetesVersion;
+  /** Leave plugins out that are known but not modelled, instead of refusing the file. */
+  readonly allowMissingPlugins?: boolean;
+  /** Names of plugins that a user adds. */
+  readonly additionalPlugins?: readonly string[];
+}
+
+export const CONFIGURATION_VERSION = 'kubescheduler.config.k8s.io/v1';
+const DEFAULT_PARALLELISM = 16;
+const DEFAULT_INITIAL_BACKOFF_SECONDS = 1;
+const DEFAULT_MAXIMUM_BACKOFF_SECONDS = 10;
+
+const topLevel: ReadonlySet<string> = new Set([
+  'apiVersion',
+  'kind',
+  'profiles',
+  'percentageOfNodesToScore',
+  'podInitialBackoffSeconds',
+  'podMaxBackoffSeconds',
+  'parallelism',
+  'extenders',
+]);
+/** Fields about the process, which a simulation has no use for. */
+const processFields: ReadonlySet<string> = new Set([
+  'leaderElection',
+  'clientConnection',
+  'enableProfiling',
+  'enableContentionProfiling',
+  'delayCacheUntilActive',
+]);
+const none: ReadonlySet<string> = new Set();
+const profileFields: ReadonlySet<string> = new Set(['schedulerName', 'plugins', 'pluginConfig', 'percentageOfNodesToScore']);
+
+/** Reads the parsed text of a KubeSchedulerConfiguration. */
+export function readSchedulerConfiguration(raw: RawMap, options: ConfigurationOptions): ConfigurationResult {
+  const read = new FieldReader();
+  const warnings: string[] = [];
+  checkVersion(read, raw);
+  if (read.errors.length > 0) return { configuration: defaultConfiguration(options.version), errors: read.errors, warnings };
+  read.rest(raw, '', topLevel, processFields);
+  const extenders = read.list(raw, 'extenders', '');
+  if (extenders !== undefined && extenders.length > 0) {
+    read.errors.push(invalid('extenders', extenders.length, 'scheduler extenders are not modelled; remove them'));
+  }
+  const reader = new ProfileReader(read, options, warnings);
+  const profiles = read.listOf(raw, 'profiles', '', (item, path) => reader.profile(item, path)) ?? [];
+  const used = profiles.length === 0 ? defaultConfiguration(options.version).profiles : profiles;
+  checkProfiles(read, used);
+  return {
+    configuration: {
+      profiles: used,
+      percentageOfNodesToScore: percentage(read, raw, '') ?? 0,
+      initialBackoff: (read.integer(raw, 'podInitialBackoffSeconds', '') ?? DEFAULT_INITIAL_BACKOFF_SECONDS) * SECOND,
+      maximumBackoff: (read.integer(raw, 'podMaxBackoffSeconds', '') ?? DEFAULT_MAXIMUM_BACKOFF_SECONDS) * SECOND,
+      parallelism: read.integer(raw, 'parallelism', '') ?? DEFAULT_PARALLELISM,
+    },
+    errors: read.errors,
+    warnings,
+  };
+}
+
+/** What a scheduler without a configuration file does. */
+export function defaultConfiguration(version: KubernetesVersion): SchedulerConfiguration {
+  const multiPoint = { enabled: defaultEntries(version), disabled: [] };
+  return {
+    profiles: [{ schedulerName: 'default-scheduler', multiPoint, points: {}, args: defaultArgs, percentageOfNodesToScore: undefined }],
+    percentageOfNodesToScore: 0,
+    initialBackoff: DEFAULT_INITIAL_BACKOFF_SECONDS * SECOND,
+    maximumBackoff: DEFAULT_MAXIMUM_BACKOFF_SECONDS * SECOND,
+    parallelism: DEFAULT_PARALLELISM,
+  };
+}
+
+function checkVersion(read: FieldReader, raw: RawMap): void {
+  const version = read.text(raw, 'apiVersion', '') ?? '';
+  if (/^kubescheduler\.config\.k8s\.io\/v1(alpha|beta)\d$/.test(version)) {
+    read.errors.push(invalid('apiVersion', version, `this version is no longer served; use ${CONFIGURATION_VERSION}`));
+  } else if (version !== CONFIGURATION_VERSION) read.errors.push(unsupported('apiVersion', version, [CONFIGURATION_VERSION]));
+  const kind = read.text(raw, 'kind', '') ?? '';
+  if (kind !== 'KubeSchedulerConfiguration') read.errors.push(unsupported('kind', kind, ['KubeSchedulerConfiguration']));
+}
+
+function checkProfiles(read: FieldReader, profiles: readonly ProfileConfiguration[]): void {
+  const names = new Set<string>();
+  profiles.forEach(({ schedulerName }, i) => {
+    const field = `profiles[${i}].schedulerName`;
+    if (schedulerName === '') read.missing(`profiles[${i}]`, 'schedulerName');
+    else if (names.has(schedulerName)) read.errors.push(invalid(field, schedulerName, 'two profiles have this name'));
+    names.add(schedulerName);
+  });
+}
+
+function percentage(read: FieldReader, raw: RawMap, path: string): number | undefined {
+  const value = read.integer(raw, 'percentageOfNodesToScore', path);
+  if (value !== undefined && (value < 0 || value > 100)) {
+    read.errors.push(invalid(fieldPath(path, 'percentageOfNodesToScore'), value, 'not in valid range [0-100]'));
+  }
+  return value;
+}
+
+/** Reads profiles: their plugin sets merged with the defaults (apis/config/v1/default_plugins.go mergePlugins). */
+class ProfileReader {
+  private readonly read: FieldReader;
+  private readonly options: ConfigurationOptions;
+  private readonly warnings: string[];
+  private readonly names: ReadonlySet<string>;
+
+  constructor(read: FieldReader, options: ConfigurationOptions, warnings: string[]) {
+    this.read = read;
+    this.options = options;
+    this.warnings = warnings;
+    this.names = new Set([...defaultEntries(options.version).map((entry) => entry.name), ...(options.additionalPlugins ?? [])]);
+  }
+
+  profile(raw: RawMap, path: string): ProfileConfiguration {
+    const { read } = this;
+    read.rest(raw, path, profileFields, none);
+    const plugins = read.map(raw, 'plugins', path) ?? {};
+    const at = fieldPath(path, 'plugins');
+    read.rest(plugins, at, new Set(['multiPoint', ...extensionPoints]), none);
+    const points: Partial<Record<ExtensionPoint, PluginSet>> = {};
+    for (const point of extensionPoints) {
+      const set = this.set(plugins, point, at);
+      if (set !== undefined) points[point] = set;
+    }
+    return {
+      schedulerName: read.text(raw, 'schedulerName', path) ?? 'default-scheduler',
+      multiPoint: merge(defaultEntries(this.options.version), this.set(plugins, 'multiPoint', at) ?? { enabled: [], disabled: [] }),
+      points,
+      args: readPluginArgs(read, raw, path),
+      percentageOfNodesToScore: percentage(read, raw, path),
+    };
+  }
+
+  private set(plugins: RawMap, point: string, path: string): PluginSet | undefined {
+    const { read } = this;
+    const set = read.map(plugins, point, path);
+    if (set === undefined) return undefined;
+    const at = fieldPath(path, point);
+    read.rest(set, at, new Set(['enabled', 'disabled']), none);
+    const enabled: PluginEntry[] = [];
+    read.listOf(set, 'enabled', at, (item, entry) => {
+      read.rest(item, entry, new Set(['name', 'weight']), none);
+      const name = read.text(item, 'name', entry) ?? '';
+      if (this.known(name, fieldPath(entry, 'name'))) enabled.push({ name, weight: read.integer(item, 'weight', entry) ?? 0 });
+    });
+    const disabled = read.listOf(set, 'disabled', at, (item, entry) => {
+      read.rest(item, entry, new Set(['name', 'weight']), none);
+      return read.text(item, 'name', entry) ?? '';
+    });
+    return { enabled, disabled: disabled ?? [] };
+  }
+
+  /** Whether a plugin is there; what is not is an error, or a warning when it may be missing. */
+  private known(name: string, field: string): boolean {
+    if (this.names.has(name)) return true;
+    if (outOfTreePlugins.includes(name)) {
+      const text = `plugin ${name} is not part of Kubernetes and is not modelled`;
+      if (this.options.allowMissingPlugins !== true) {
+        this.read.errors.push(invalid(field, name, `${text}; --allow-missing-plugins leaves it out`));
+      } else if (!this.warnings.includes(`${text}: left out`)) this.warnings.push(`${text}: left out`);
+      return false;
+    }
+    const nearest = nearestName(name, this.names);
+    this.read.errors.push(invalid(field, name, `no such plugin${nearest === undefined ? '' : `; did you mean "${nearest}"?`}`));
+    return false;
+  }
+}
+
+function merge(defaults: readonly PluginEntry[], custom: PluginSet): PluginSet {
+  const replaced = new Set<PluginEntry>();
+  const enabled: PluginEntry[] = [];
+  if (!custom.disabled.includes('*')) {
+    for (const entry of defaults) {
+      if (custom.disabled.includes(entry.name)) continue;
+      const own = custom.enabled.findLast((other) => other.name === entry.name);
+      if (own !== undefined) replaced.add(own);
+      enabled.push(own ?? entry);
+    }
+  }
+  for (const entry of custom.enabled) if (!replaced.has(entry)) enabled.push(entry);
+  return { enabled, disabled: custom.disabled };
+}

@@ -1,0 +1,227 @@
+import type { TopologySpreadConstraint } from '../../api/core.js';
+import { CompiledSelector } from '../../api/labels.js';
+import type { Labels, LabelSelector } from '../../api/meta.js';
+import { log } from '../../random/portable.js';
+import type { PodInfo } from '../cache/pod-info.js';
+import type { PodShape } from '../cache/pod-shape.js';
+import type { Cycle } from '../framework/cycle.js';
+import { type ClusterEvent, EventKind, type EventInterest } from '../framework/events.js';
+import type { Handle, Plugin } from '../framework/plugin.js';
+import { skip, type Status, unresolvable, unschedulable } from '../framework/status.js';
+import { defaultSelector } from './default-selector.js';
+import { type SpreadConstraint, SpreadCounts } from './spread-counts.js';
+
+const HOSTNAME = 'kubernetes.io/hostname';
+const ZONE = 'topology.kubernetes.io/zone';
+
+/** Constraints of pods without their own, when the profile's defaulting is System (plugins/podtopologyspread). */
+const systemDefaults: readonly TopologySpreadConstraint[] = [
+  { topologyKey: HOSTNAME, whenUnsatisfiable: 'ScheduleAnyway', maxSkew: 3 },
+  { topologyKey: ZONE, whenUnsatisfiable: 'ScheduleAnyway', maxSkew: 5 },
+];
+
+/** Arguments: `System`, or a list of default constraints (PodTopologySpreadArgs). */
+export interface PodTopologySpreadArgs {
+  readonly defaultingType: 'System' | 'List';
+  readonly defaultConstraints: readonly TopologySpreadConstraint[];
+}
+
+type Action = TopologySpreadConstraint['whenUnsatisfiable'];
+
+/** Counts remembered for pods that differ in shape. */
+const REMEMBERED = 128;
+
+/** Spreads matching pods over topology domains: hard constraints filter, soft ones score. */
+export class PodTopologySpread implements Plugin {
+  readonly name = 'PodTopologySpread';
+  private readonly handle: Handle;
+  private readonly defaults: readonly TopologySpreadConstraint[];
+  private readonly systemDefaulted: boolean;
+  private readonly missingLabel = unresolvable(this.name, "node(s) didn't match pod topology spread constraints (missing required label)");
+  private readonly skewed = unschedulable(this.name, "node(s) didn't match pod topology spread constraints");
+  private readonly skipped = skip(this.name);
+  private readonly remembered = new Map<string, SpreadCounts>();
+  private hard: SpreadCounts | null = null;
+  /** Per hard constraint: 1 when the pod matches its own selector. */
+  private self: number[] = [];
+  private soft: SpreadCounts | null = null;
+  private weights: number[] = [];
+  /** Per soft constraint: 1 for domains among the scored nodes. */
+  private scored: Uint8Array[] = [];
+  private ignored = new Uint8Array(0);
+
+  constructor(handle: Handle, args: PodTopologySpreadArgs = { defaultingType: 'System', defaultConstraints: [] }) {
+    this.handle = handle;
+    this.systemDefaulted = args.defaultingType === 'System';
+    this.defaults = this.systemDefaulted ? systemDefaults : args.defaultConstraints;
+  }
+
+  preFilter(cycle: Cycle): Status | null {
+    const { shape } = cycle.pod;
+    this.hard = this.countsFor(cycle.pod, 'DoNotSchedule', true);
+    if (this.hard === null) return this.skipped;
+    this.self = this.hard.constraints.map(({ constraint }) => (constraint.selector.matches(shape.labels) ? 1 : 0));
+    return null;
+  }
+
+  addPod(_: Cycle, pod: PodInfo, slot: number): void {
+    this.hard!.change(pod, slot, 1);
+  }
+
+  removePod(_: Cycle, pod: PodInfo, slot: number): void {
+    this.hard!.change(pod, slot, -1);
+  }
+
+  filter(_: Cycle, slot: number): Status | null {
+    const { constraints } = this.hard!;
+    for (let i = 0; i < constraints.length; i++) {
+      const counts = constraints[i]!;
+      const domain = counts.column.domains[slot]!;
+      if (domain < 0) return this.missingLabel;
+      const matching = domain < counts.counts.length && counts.nodes[domain]! > 0 ? counts.counts[domain]! : 0;
+      if (matching + this.self[i]! - counts.least > counts.constraint.maxSkew) return this.skewed;
+    }
+    return null;
+  }
+
+  preScore(cycle: Cycle, slots: Int32Array): Status | null {
+    const { shape } = cycle.pod;
+    const requireAll = shape.spread.length > 0 || !this.systemDefaulted;
+    this.soft = this.countsFor(cycle.pod, 'ScheduleAnyway', requireAll);
+    if (this.soft === null) return this.skipped;
+    const { constraints } = this.soft;
+    if (this.ignored.length < slots.length) this.ignored = new Uint8Array(slots.length * 2);
+    let left = slots.length;
+    for (let i = 0; i < slots.length; i++) {
+      const lacking = requireAll && constraints.some(({ column }) => column.domains[slots[i]!]! < 0);
+      this.ignored[i] = lacking ? 1 : 0;
+      if (lacking) left--;
+    }
+    this.scored = constraints.map(({ column }) => new Uint8Array(column.values.length));
+    this.weights = constraints.map(({ column, constraint }, k) => {
+      if (constraint.topologyKey === HOSTNAME) return log(left + 2);
+      const scored = this.scored[k]!;
+      let domains = 0;
+      let lacking = 0;
+      for (let i = 0; i < slots.length; i++) {
+        if (this.ignored[i] === 1) continue;
+        const domain = column.domains[slots[i]!]!;
+        if (domain < 0) lacking = 1;
+        else if (scored[domain] === 0) {
+          scored[domain] = 1;
+          domains++;
+        }
+      }
+      // Nodes without the label together look like one domain more, as in the real plugin.
+      return log(domains + lacking + 2);
+    });
+    return null;
+  }
+
+  scoreNodes(_: Cycle, slots: Int32Array, scores: Float64Array): void {
+    const { constraints } = this.soft!;
+    for (let k = 0; k < constraints.length; k++) {
+      const { column, constraint, counts, matches, nodes } = constraints[k]!;
+      const { domains } = column;
+      const weight = this.weights[k]!;
+      const offset = constraint.maxSkew - 1;
+      const host = constraint.topologyKey === HOSTNAME;
+      for (let i = 0; i < slots.length; i++) {
+        if (this.ignored[i] === 1) continue;
+        const slot = slots[i]!;
+        const domain = domains[slot]!;
+        if (domain < 0) continue;
+        const count = host ? matches[slot]! : domain < nodes.length && nodes[domain]! > 0 ? counts[domain]! : 0;
+        scores[i]! += count * weight + offset;
+      }
+    }
+    for (let i = 0; i < slots.length; i++) scores[i] = Math.round(scores[i]!);
+  }
+
+  normalize(_cycle: Cycle, slots: Int32Array, scores: Float64Array): void {
+    let smallest = Number.POSITIVE_INFINITY;
+    let largest = 0;
+    for (let i = 0; i < slots.length; i++) {
+      if (this.ignored[i] === 1) continue;
+      if (scores[i]! < smallest) smallest = scores[i]!;
+      if (scores[i]! > largest) largest = scores[i]!;
+    }
+    for (let i = 0; i < slots.length; i++) {
+      if (this.ignored[i] === 1) scores[i] = 0;
+      else scores[i] = largest === 0 ? 100 : Math.floor((100 * (largest + smallest - scores[i]!)) / largest);
+    }
+  }
+
+  eventsToRegister(): readonly EventInterest[] {
+    const { PodAdd, PodLabel, PodDelete, NodeAdd, NodeDelete, NodeLabel, NodeTaint, OwnTolerations } = EventKind;
+    return [{ kinds: PodAdd | PodLabel | PodDelete | NodeAdd | NodeDelete | NodeLabel | NodeTaint | OwnTolerations }];
+  }
+
+  /** Pods help when a hard constraint counts them, nodes when they have all its keys. */
+  hint(pod: PodInfo, event: ClusterEvent): boolean {
+    const constraints = this.constraintsOf(pod, 'DoNotSchedule');
+    const { pod: other } = event;
+    if (other !== undefined) {
+      if (other.key === pod.key) return true;
+      if (other.shape.namespace !== pod.shape.namespace) return false;
+      return constraints.some(({ selector }) => selector.matches(other.shape.labels));
+    }
+    const hasKeys = (labels: Labels | undefined) => constraints.every(({ topologyKey }) => labels !== undefined && topologyKey in labels);
+    return hasKeys(event.object?.metadata.labels) || hasKeys(event.old?.metadata.labels);
+  }
+
+  /** Constraints of a pod with one action, own or by default. */
+  private constraintsOf(pod: PodInfo, action: Action): readonly SpreadConstraint[] {
+    const { shape } = pod;
+    if (shape.spread.length > 0) return prepare(shape.spread, action, shape, undefined);
+    if (!this.defaults.some((constraint) => constraint.whenUnsatisfiable === action)) return [];
+    const selector = defaultSelector(pod.pod, this.handle.objects);
+    return selector === undefined ? [] : prepare(this.defaults, action, shape, selector);
+  }
+
+  /** Counts for the pod's constraints with one action; null when it has none. */
+  private countsFor(pod: PodInfo, action: Action, requireAllKeys: boolean): SpreadCounts | null {
+    const { shape } = pod;
+    const { services, replicaSets, statefulSets, replicationControllers } = this.handle.objects;
+    const own = shape.spread.length > 0;
+    if (!own && !this.defaults.some((constraint) => constraint.whenUnsatisfiable === action)) return null;
+    const epoch = own ? '' : `${services.version}/${replicaSets.version}/${statefulSets.version}/${replicationControllers.version}`;
+    const key = `${shape.id} ${action} ${epoch}`;
+    let counts = this.remembered.get(key);
+    if (counts === undefined) {
+      const constraints = this.constraintsOf(pod, action);
+      counts = new SpreadCounts(this.handle.nodes, constraints, shape.namespace, shape.nodeAffinity, shape.tolerations, requireAllKeys);
+      this.remembered.set(key, counts);
+      if (this.remembered.size > REMEMBERED) this.remembered.delete(this.remembered.keys().next().value!);
+    }
+    if (counts.constraints.length === 0) return null;
+    counts.refresh();
+    return counts;
+  }
+}
+
+function prepare(
+  constraints: readonly TopologySpreadConstraint[],
+  action: Action,
+  shape: PodShape,
+  selector: CompiledSelector | undefined,
+): readonly SpreadConstraint[] {
+  return constraints
+    .filter((constraint) => constraint.whenUnsatisfiable === action)
+    .map((constraint) => ({
+      maxSkew: constraint.maxSkew,
+      topologyKey: constraint.topologyKey,
+      minDomains: constraint.minDomains ?? 1,
+      selector: selector ?? new CompiledSelector(withLabelKeys(constraint, shape.labels)),
+      honorAffinity: constraint.nodeAffinityPolicy !== 'Ignore',
+      honorTaints: constraint.nodeTaintsPolicy === 'Honor',
+    }));
+}
+
+/** The selector with the pod's own values of matchLabelKeys. */
+function withLabelKeys(constraint: TopologySpreadConstraint, labels: Labels): LabelSelector | undefined {
+  const { labelSelector, matchLabelKeys } = constraint;
+  if (matchLabelKeys === undefined || labelSelector === undefined) return labelSelector;
+  const added = matchLabelKeys.filter((key) => Object.hasOwn(labels, key)).map((key) => ({ key, operator: 'In' as const, values: [labels[key]!] }));
+  return { ...labelSelector, matchExpressions: [...(labelSelector.matchExpressions ?? []), ...added] };
+}

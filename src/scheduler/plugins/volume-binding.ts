@@ -1,0 +1,187 @@
+import type { Node, Pod } from '../../api/core.js';
+import { matchesSelector } from '../../api/labels.js';
+import type { PersistentVolume, PersistentVolumeClaim, TopologySelectorTerm } from '../cache/cluster-objects.js';
+import { nodeMatchesSelector } from '../cache/node-selector.js';
+import type { Cycle } from '../framework/cycle.js';
+import { EventKind, type EventInterest } from '../framework/events.js';
+import type { Handle, Plugin } from '../framework/plugin.js';
+import { Code, skip, Status, unresolvable } from '../framework/status.js';
+import {
+  ANNOTATION_SELECTED_NODE,
+  bytesOf,
+  claimNotFound,
+  claimReferences,
+  classOf,
+  delaysBinding,
+  fullyBound,
+  NO_PROVISIONER,
+} from './volume-common.js';
+
+const NODE_CONFLICT = "node(s) didn't match PersistentVolume's node affinity";
+const BIND_CONFLICT = "node(s) didn't find available persistent volumes to bind";
+const VOLUME_MISSING = 'node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)';
+
+/** Bound volumes must be reachable from the node; unbound claims must find or get a volume there (plugins/volumebinding). */
+export class VolumeBinding implements Plugin {
+  readonly name = 'VolumeBinding';
+  private readonly handle: Handle;
+  private readonly skipped = skip(this.name);
+  private readonly statuses = new Map<string, Status>();
+  private bound: PersistentVolumeClaim[] = [];
+  private delayed: PersistentVolumeClaim[] = [];
+
+  constructor(handle: Handle) {
+    this.handle = handle;
+  }
+
+  preFilter(cycle: Cycle): Status | null {
+    const { pod } = cycle.pod;
+    const references = claimReferences(pod);
+    if (references.length === 0) return this.skipped;
+    this.bound = [];
+    this.delayed = [];
+    let immediate = false;
+    const { objects } = this.handle;
+    for (const { claimName, ephemeral } of references) {
+      const claim = objects.claims.get(pod.metadata.namespace, claimName);
+      const problem = claimProblem(claim, claimName, ephemeral);
+      if (problem !== '') return unresolvable(this.name, problem);
+      if (fullyBound(claim!)) this.bound.push(claim!);
+      else if (delaysBinding(claim!, objects) && (claim!.spec.volumeName ?? '') === '') this.delayed.push(claim!);
+      else immediate = true;
+    }
+    return immediate ? unresolvable(this.name, 'pod has unbound immediate PersistentVolumeClaims') : null;
+  }
+
+  filter(_: Cycle, slot: number): Status | null {
+    const node = this.handle.nodes.nodes[slot]!;
+    for (const claim of this.bound) {
+      const volume = this.handle.objects.volumes.get('', claim.spec.volumeName!);
+      if (volume === undefined) return this.rejection([VOLUME_MISSING]);
+    }
+    const boundFit = this.bound.every((claim) => reachable(this.handle.objects.volumes.get('', claim.spec.volumeName!)!, node));
+    const delayedFit = this.delayed.length === 0 || this.findVolumes(node);
+    if (boundFit && delayedFit) return null;
+    return this.rejection([...(boundFit ? [] : [NODE_CONFLICT]), ...(delayedFit ? [] : [BIND_CONFLICT])]);
+  }
+
+  /** Scoring by free storage is off (StorageCapacityScoring is alpha). */
+  preScore(): Status {
+    return this.skipped;
+  }
+
+  scoreNodes(): void {}
+
+  eventsToRegister(): readonly EventInterest[] {
+    const kinds =
+      EventKind.StorageClassAdd |
+      EventKind.StorageClassUpdate |
+      EventKind.ClaimAdd |
+      EventKind.ClaimUpdate |
+      EventKind.VolumeAdd |
+      EventKind.VolumeUpdate |
+      EventKind.NodeAdd |
+      EventKind.NodeLabel |
+      EventKind.CsiNodeAdd |
+      EventKind.CsiNodeUpdate |
+      EventKind.CsiDriverUpdate;
+    return [{ kinds }];
+  }
+
+  private rejection(reasons: readonly string[]): Status {
+    const key = reasons.join();
+    let status = this.statuses.get(key);
+    if (status === undefined) {
+      status = new Status(Code.UnschedulableAndUnresolvable, this.name, reasons);
+      this.statuses.set(key, status);
+    }
+    return status;
+  }
+
+  /** Whether every delayed claim finds a volume on the node or can be provisioned there. */
+  private findVolumes(node: Node): boolean {
+    const toProvision: PersistentVolumeClaim[] = [];
+    const toMatch: PersistentVolumeClaim[] = [];
+    for (const claim of this.delayed) {
+      const selected = claim.metadata.annotations?.[ANNOTATION_SELECTED_NODE];
+      if (selected === undefined) toMatch.push(claim);
+      else if (selected !== node.metadata.name) return false;
+      else toProvision.push(claim);
+    }
+    const chosen = new Set<string>();
+    const request = (claim: PersistentVolumeClaim) => bytesOf(claim.spec.resources?.requests?.storage);
+    for (const claim of [...toMatch].sort((a, b) => request(a) - request(b))) {
+      const volume = this.match(claim, node, chosen);
+      if (volume === undefined) toProvision.push(claim);
+      else chosen.add(volume.metadata.name);
+    }
+    return toProvision.every((claim) => this.canProvision(claim, node));
+  }
+
+  /** The smallest free volume that suits a claim on a node (FindMatchingVolume). */
+  private match(claim: PersistentVolumeClaim, node: Node, chosen: ReadonlySet<string>): PersistentVolume | undefined {
+    const wanted = bytesOf(claim.spec.resources?.requests?.storage);
+    let best: PersistentVolume | undefined;
+    let bestSize = 0;
+    for (const volume of this.handle.objects.volumes.values()) {
+      if (chosen.has(volume.metadata.name) || (volume.spec.storageClassName ?? '') !== classOf(claim)) continue;
+      if ((volume.spec.volumeMode ?? 'Filesystem') !== (claim.spec.volumeMode ?? 'Filesystem')) continue;
+      const size = bytesOf(volume.spec.capacity?.storage);
+      if (volume.metadata.deletionTimestamp !== undefined || size < wanted || !reachable(volume, node)) continue;
+      const { claimRef } = volume.spec;
+      if (claimRef !== undefined) {
+        const { name, namespace, uid } = claim.metadata;
+        const own = claimRef.name === name && claimRef.namespace === namespace && (claimRef.uid === undefined || claimRef.uid === uid);
+        if (own) return volume;
+        continue;
+      }
+      if ((volume.status?.phase ?? 'Available') !== 'Available') continue;
+      if (claim.spec.selector !== undefined && !matchesSelector(claim.spec.selector, volume.metadata.labels)) continue;
+      if (!(claim.spec.accessModes ?? []).every((mode) => volume.spec.accessModes?.includes(mode) === true)) continue;
+      if (best === undefined || size < bestSize) {
+        best = volume;
+        bestSize = size;
+      }
+    }
+    return best;
+  }
+
+  private canProvision(claim: PersistentVolumeClaim, node: Node): boolean {
+    const storageClass = this.handle.objects.storageClasses.get('', classOf(claim));
+    if (storageClass === undefined) return false;
+    const provisioner = storageClass.provisioner ?? '';
+    if (provisioner === '' || provisioner === NO_PROVISIONER) return false;
+    return matchesTopology(storageClass.allowedTopologies ?? [], node);
+  }
+}
+
+/** Why a pod cannot be scheduled for the sake of one of its claims; empty: it can (podHasPVCs). */
+function claimProblem(claim: PersistentVolumeClaim | undefined, name: string, ephemeral: boolean): string {
+  if (claim === undefined) {
+    return ephemeral ? `waiting for ephemeral volume controller to create the persistentvolumeclaim "${name}"` : claimNotFound(name);
+  }
+  if (claim.status?.phase === 'Lost') {
+    return `persistentvolumeclaim "${name}" bound to non-existent persistentvolume "${claim.spec.volumeName ?? ''}"`;
+  }
+  return claim.metadata.deletionTimestamp === undefined ? '' : `persistentvolumeclaim "${name}" is being deleted`;
+}
+
+function reachable(volume: PersistentVolume, node: Node): boolean {
+  const required = volume.spec.nodeAffinity?.required;
+  return required === undefined || nodeMatchesSelector(node, required);
+}
+
+/** Whether a node is among the topologies that a class allows; none named: all are (MatchTopologySelectorTerms). */
+function matchesTopology(terms: readonly TopologySelectorTerm[], node: Node): boolean {
+  if (terms.length === 0) return true;
+  const labels = node.metadata.labels ?? {};
+  return terms.some(({ matchLabelExpressions }) => {
+    if (matchLabelExpressions === undefined || matchLabelExpressions.length === 0) return false;
+    return matchLabelExpressions.every(({ key, values }) => labels[key] !== undefined && values.includes(labels[key]));
+  });
+}
+
+/** Whether a pod uses persistent volume claims at all. */
+export function usesClaims(pod: Pod): boolean {
+  return claimReferences(pod).length > 0;
+}
