@@ -37,8 +37,8 @@ export function readManifest(raw: RawMap, options: ManifestOptions = {}): Manife
   const read = new FieldReader();
   const apiVersion = read.text(raw, 'apiVersion', '') ?? '';
   const kind = read.text(raw, 'kind', '') ?? '';
-  if (apiVersion === '' && raw.apiVersion === undefined) read.missing('', 'apiVersion');
-  if (kind === '' && raw.kind === undefined) read.missing('', 'kind');
+  if ((raw.apiVersion ?? '') === '') read.missing('', 'apiVersion');
+  if ((raw.kind ?? '') === '') read.missing('', 'kind');
   const startTime = options.startTime ?? DEFAULT_START_TIME;
   const time = (map: RawMap, key: string, path: string): Time | undefined => readTime(read, map, key, path, startTime);
   const metadata = readMetadata(read, raw, infoOfKind(apiVersion, kind)?.namespaced ?? true, options.namespace ?? 'default', time);

@@ -56,7 +56,8 @@ export function resourceInfo(resource: string): ResourceInfo {
 /** Information on a kind such as (`apps/v1`, `Deployment`); undefined when it is not served. */
 export function infoOfKind(apiVersion: string, kind: string): ResourceInfo | undefined {
   const slash = apiVersion.indexOf('/');
-  return byKind.get(`${slash < 0 ? '' : apiVersion.slice(0, slash)}/${kind}`);
+  const info = byKind.get(`${slash < 0 ? '' : apiVersion.slice(0, slash)}/${kind}`);
+  return info?.version === apiVersion.slice(slash + 1) ? info : undefined;
 }
 
 /** `apiVersion` of a resource: `v1`, `apps/v1`. */

@@ -15,16 +15,16 @@ import type { Deployment, ReplicaSet } from './workloads.js';
  */
 export function validateObject(object: KubernetesObject): FieldError[] {
   const errors = validateMeta(object);
-  switch (object.kind) {
-    case 'Pod':
+  switch (`${object.apiVersion} ${object.kind}`) {
+    case 'v1 Pod':
       return [...errors, ...validatePodSpec((object as Pod).spec, 'spec')];
-    case 'Deployment':
+    case 'apps/v1 Deployment':
       return [...errors, ...validateDeployment(object as Deployment)];
-    case 'ReplicaSet':
+    case 'apps/v1 ReplicaSet':
       return [...errors, ...validateReplicaSet(object as ReplicaSet)];
-    case 'Service':
+    case 'v1 Service':
       return [...errors, ...validateService(object as Service)];
-    case 'Node':
+    case 'v1 Node':
       return [...errors, ...validateNode(object as Node)];
     default:
       return errors;

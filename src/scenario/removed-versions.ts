@@ -29,7 +29,8 @@ const removed: Readonly<Record<string, string>> = {
 
 /** The API server's refusal of a version that it no longer serves, and the version to use; undefined for all others. */
 export function removedVersion(apiVersion: unknown, kind: unknown): { readonly message: string; readonly use: string } | undefined {
-  const use = removed[`${String(apiVersion)} ${String(kind)}`];
+  if (typeof apiVersion !== 'string' || typeof kind !== 'string') return undefined;
+  const use = Object.hasOwn(removed, `${apiVersion} ${kind}`) ? removed[`${apiVersion} ${kind}`] : undefined;
   if (use === undefined) return undefined;
-  return { message: `no matches for kind "${String(kind)}" in version "${String(apiVersion)}"; write apiVersion: ${use}`, use };
+  return { message: `no matches for kind "${kind}" in version "${apiVersion}"; write apiVersion: ${use}`, use };
 }

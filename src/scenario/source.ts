@@ -122,10 +122,11 @@ export class SourceItem {
   }
 
   private locate(path: Path, key: boolean): Position {
-    const { document, counter } = parsePositions(this);
-    const offset = offsetOf(document, [...this.prefix, ...path], key);
-    const inside = counter.linePos(offset);
     const first = this.source.positionAt(this.start);
+    const located = parsePositions(this);
+    if (located === undefined) return first;
+    const { document, counter } = located;
+    const inside = counter.linePos(offsetOf(document, [...this.prefix, ...path], key));
     return inside.line === 1
       ? { line: first.line, column: first.column + inside.col - 1 }
       : { line: first.line + inside.line - 1, column: inside.col };
@@ -140,13 +141,22 @@ interface Located {
 let lastItem: SourceItem | undefined;
 let lastLocated: Located | undefined;
 
-/** Parses a range again with positions; the last one is remembered, as errors come in groups. */
-function parsePositions(item: SourceItem): Located {
+/**
+ * Parses a range again with positions; the last one is remembered, as errors come in groups. Undefined for JSON that nests
+ * deeper than the YAML parser can follow.
+ */
+function parsePositions(item: SourceItem): Located | undefined {
   if (lastLocated !== undefined && lastItem?.source === item.source && lastItem.start === item.start && lastItem.end === item.end) {
     return lastLocated;
   }
   const counter = new LineCounter();
-  const document = parseDocument(item.source.text(item.start, item.end), { ...YAML_OPTIONS, lineCounter: counter });
+  let document: Document.Parsed;
+  try {
+    document = parseDocument(item.source.text(item.start, item.end), { ...YAML_OPTIONS, lineCounter: counter });
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
   lastItem = item;
   lastLocated = { document, counter };
   return lastLocated;

@@ -1,7 +1,7 @@
 import type { Document } from 'yaml';
-import { LineCounter, parseAllDocuments, parseDocument } from 'yaml';
+import { LineCounter, parseAllDocuments, parseDocument, visit } from 'yaml';
 import { isMap } from '../api/reader.js';
-import type { InputError } from './input-error.js';
+import { type InputError, throwInputErrors } from './input-error.js';
 import type { SourceFile } from './source.js';
 import { SourceItem, YAML_OPTIONS } from './source.js';
 
@@ -13,6 +13,12 @@ export interface ParsedItem {
 
 /** Documents above this size are cut at the items of their List and parsed piece by piece, to bound memory. */
 const WHOLE_DOCUMENT_BYTES = 1 << 20;
+
+/** Aliases that may be resolved in one document; more are an attack on memory. */
+const MAXIMUM_ALIASES = 10000;
+
+/** Lists inside lists that are looked into. */
+const MAXIMUM_LIST_DEPTH = 8;
 
 /** Called for each value; an InputError for each piece that cannot be parsed. */
 export interface ItemSink {
@@ -144,7 +150,11 @@ function parseYamlDocument(source: SourceFile, start: number, end: number, sink:
 
 function parseYamlPiece(source: SourceFile, start: number, end: number, prefix: readonly (string | number)[], sink: ItemSink): void {
   const text = source.text(start, end);
-  const document = parseDocument(text, YAML_OPTIONS);
+  const document = parse(text);
+  if (document === undefined) {
+    sink.error(source.error(source.positionAt(start), { message: 'no valid YAML: nested too deeply' }));
+    return;
+  }
   const [error] = document.errors;
   if (error !== undefined) {
     const at = source.positionAt(start + Buffer.byteLength(text.slice(0, error.pos[0])));
@@ -158,13 +168,46 @@ function parseYamlPiece(source: SourceFile, start: number, end: number, prefix: 
   else flatten(value, item, sink);
 }
 
+/** The document of a text; undefined when it nests deeper than the parser can follow. */
+function parse(text: string): Document.Parsed | undefined {
+  try {
+    return parseDocument(text, YAML_OPTIONS);
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
+
 function toValue(document: Document.Parsed, source: SourceFile, start: number, sink: ItemSink): unknown {
   try {
-    return document.toJS({ maxAliasCount: 10000 });
+    return document.toJS({ maxAliasCount: MAXIMUM_ALIASES });
   } catch (error) {
-    sink.error(source.error(source.positionAt(start), { message: `no valid YAML: ${(error as Error).message}` }));
+    sink.error(aliasError(document, source, start, error as Error));
     return undefined;
   }
+}
+
+/** What goes wrong only when a document becomes a value: aliases to nothing, aliases that multiply, depth. */
+function aliasError(document: Document.Parsed, source: SourceFile, start: number, error: Error): InputError {
+  const name = /Unresolved alias .*: (\S+)$/.exec(error.message)?.[1];
+  let offset = 0;
+  if (name !== undefined) {
+    visit(document, {
+      Alias: (_key, node) => {
+        if (node.source !== name) return undefined;
+        offset = node.range?.[0] ?? 0;
+        return visit.BREAK;
+      },
+    });
+  }
+  const text = source.text(start).slice(0, offset);
+  const why =
+    name !== undefined
+      ? `*${name} stands for nothing: no &${name} before it`
+      : error instanceof RangeError
+        ? 'nested too deeply'
+        : error.message;
+  return source.error(source.positionAt(start + Buffer.byteLength(text)), { message: `no valid YAML: ${why}` });
 }
 
 /** First sentence of the parser's message. */
@@ -205,20 +248,17 @@ function yamlListItems(bytes: Buffer, start: number, end: number): readonly (rea
 }
 
 /** Hands on a value, or the items of a List. */
-function flatten(value: unknown, item: SourceItem, sink: ItemSink): void {
-  if (isMap(value) && typeof value.kind === 'string' && value.kind.endsWith('List') && Array.isArray(value.items)) {
-    value.items.forEach((each, i) => {
-      flatten(each, new SourceItem(item.source, item.start, item.end, [...item.prefix, 'items', i]), sink);
-    });
+function flatten(value: unknown, item: SourceItem, sink: ItemSink, depth = 0): void {
+  const inList = isMap(value) && typeof value.kind === 'string' && value.kind.endsWith('List') && Array.isArray(value.items);
+  const items = inList ? (value.items as readonly unknown[]) : Array.isArray(value) ? (value as readonly unknown[]) : undefined;
+  if (items === undefined || depth === MAXIMUM_LIST_DEPTH) {
+    sink.value(value, item);
     return;
   }
-  if (Array.isArray(value)) {
-    value.forEach((each, i) => {
-      flatten(each, new SourceItem(item.source, item.start, item.end, [...item.prefix, i]), sink);
-    });
-    return;
-  }
-  sink.value(value, item);
+  items.forEach((each, i) => {
+    const prefix = inList ? [...item.prefix, 'items', i] : [...item.prefix, i];
+    flatten(each, new SourceItem(item.source, item.start, item.end, prefix), sink, depth + 1);
+  });
 }
 
 /** The single document of a scenario or profile. */
@@ -236,5 +276,8 @@ export function parseSingle(source: SourceFile): ParsedItem {
     const { line, col } = counter.linePos(second.range[0]);
     throw source.error({ line, column: col }, { message: 'expected one document, found a second one' });
   }
-  return { value: document!.toJS({ maxAliasCount: 10000 }), item: new SourceItem(source, 0, source.bytes.length) };
+  const errors: InputError[] = [];
+  const value = toValue(document!, source, 0, { value: () => undefined, error: (each) => errors.push(each) });
+  throwInputErrors(errors);
+  return { value, item: new SourceItem(source, 0, source.bytes.length) };
 }
