@@ -7,9 +7,12 @@ const THRESHOLD = 48;
 /** The bottom is dealt into a rung when pushes make it longer than this. */
 const SPILL = 128;
 /** Buckets are sorted into the bottom until it holds so many events. */
-const BATCH = 12;
-/** How far the events that are dealt from the top reach, in units of their mean distance from the first. */
-const TOP_REACH = 8;
+const BATCH = 8;
+/** How many events a bucket of the first rung is meant to hold, at the rate at which events came lately. */
+const PER_BUCKET = 2.5;
+/** How far the events that are dealt from the top reach at least and at most, in units of their mean distance from the first. */
+const LEAST_REACH = 2;
+const MOST_REACH = 8;
 /** Up to so many events, the top is dealt into three times as many buckets; above, memory and cache count for more. */
 const SPARSE = 1 << 17;
 /** Cancelled records are swept out when there are more of them than this and than of the others. */
@@ -35,6 +38,9 @@ export class LadderEventList implements EventList {
   private topMinimum: number = Number.POSITIVE_INFINITY;
   private topMaximum: number = Number.NEGATIVE_INFINITY;
   private topSum = 0.5;
+  /** First time in the top when it was last opened, and events sorted since: the recent rate. */
+  private lastOpening = 0;
+  private served = 0;
   /** Events after this time go to the top. */
   private topStart: number = Number.NEGATIVE_INFINITY;
 
@@ -156,6 +162,7 @@ export class LadderEventList implements EventList {
         return;
       }
     }
+    this.served++;
     this.pushBottom(time, record);
     if (this.bottomEnd - this.bottomAt > this.spillAt) this.spill();
   }
@@ -270,6 +277,7 @@ export class LadderEventList implements EventList {
     }
     shape[at + 2] = bucket;
     this.bottomEnd = end;
+    this.served += end;
     return crowded;
   }
 
@@ -280,7 +288,12 @@ export class LadderEventList implements EventList {
     const count = this.topCount;
     const minimum = this.topMinimum;
     const maximum = this.topMaximum;
-    const reach = minimum + TOP_REACH * (this.topSum / count - minimum);
+    const buckets = count < SPARSE ? 3 * count : count;
+    const distance = this.topSum / count - minimum;
+    const wanted = (PER_BUCKET * buckets * (minimum - this.lastOpening)) / (this.served + 1);
+    const reach = minimum + Math.min(MOST_REACH * distance, Math.max(LEAST_REACH * distance, wanted));
+    this.lastOpening = minimum;
+    this.served = 0;
     this.top = 0;
     this.topCount = 0;
     this.topSum = 0;
@@ -291,7 +304,6 @@ export class LadderEventList implements EventList {
       return this.settle(chain);
     }
     this.topStart = reach;
-    const buckets = count < SPARSE ? 3 * count : count;
     const inverse = buckets / (reach - minimum);
     const heads = this.openRung(buckets, minimum, inverse);
     let kept = 0;
