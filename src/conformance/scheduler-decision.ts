@@ -91,7 +91,7 @@ export class Decider {
   private describeFilters(decision: Decision, cycle: Cycle, result: ScheduleResult): void {
     if (cycle.skippedFilters.length > 0) decision['skipFilter'] = [...cycle.skippedFilters].sort();
     if (cycle.skippedScores.length > 0) decision['skipScore'] = [...cycle.skippedScores].sort();
-    const { preFilterStatus, slots, statuses } = result.diagnosis;
+    const { preFilterStatus, slots, statuses, count } = result.diagnosis;
     if (preFilterStatus !== null) {
       const { plugin, code, reasons } = preFilterStatus;
       decision['preFilter'] = { plugin, code: codeNames[code], reasons };
@@ -100,7 +100,7 @@ export class Decider {
       if (known.length > 0) decision['preFilterNodes'] = known.map((slot) => this.index(slot)).sort((a, b) => a - b);
     }
     const groups = new Map<string, { plugin: string; code: string; reasons: readonly string[]; nodes: number[] }>();
-    statuses.forEach((status, i) => {
+    statuses.slice(0, count).forEach((status, i) => {
       const { plugin, code, reasons } = status;
       const key = JSON.stringify([plugin, code, reasons]);
       let group = groups.get(key);
@@ -136,7 +136,7 @@ export class Decider {
     decision['message'] = diagnosis.fitError(nodes.size);
     const plugin = framework.plugins.postFilter.find((other) => other instanceof DefaultPreemption);
     const dryRun = plugin?.lastDryRun;
-    const potential = diagnosis.slotsWithCode(Code.Unschedulable, nodes.order).length;
+    const potential = diagnosis.slotsWithCode(Code.Unschedulable, nodes.order, nodes.slots).length;
     const described: Decision = {
       code: codeNames[outcome.status?.code ?? Code.Success],
       potentialNodes: potential,

@@ -12,7 +12,7 @@ import type { ScheduleResult } from './schedule-pod.js';
 export function cycleCost(costs: CostProfile['scheduler'], nodes: NodeTable, pod: PodInfo, result: ScheduleResult): Duration {
   const failed = result.chosen < 0;
   let cost = costs.cycleFixed;
-  if (failed) cost += result.diagnosis.statuses.length * costs.failurePerNode;
+  if (failed) cost += result.diagnosis.count * costs.failurePerNode;
   else cost += result.evaluated * costs.cyclePerEvaluatedNode;
   if (pod.shape.spread.length > 0) cost += nodes.size * costs.spreadPerNode;
   const { affinity } = pod.shape;

@@ -16,6 +16,7 @@ const DESCENDING_SWAPS = 12;
 
 /** Sorts in place as `sort.Slice` does. */
 export function goSort<T>(items: T[], ordering: Ordering<T>): void {
+  if (items.length < 2) return;
   new Sorter(items, ordering).sort(0, items.length, bitLength(items.length));
 }
 

@@ -25,6 +25,7 @@ export interface ScheduleResult {
   /** Nodes filtered, and those that passed. */
   readonly evaluated: number;
   readonly feasible: number;
+  /** Valid until the next pod. */
   readonly diagnosis: Diagnosis;
   /** Text of an error that is no FitError; empty: none. */
   readonly error: string;
@@ -43,11 +44,13 @@ export class SchedulingAlgorithm {
   percentageOfNodesToScore = 0;
   private slots = new Int32Array(128);
   private totals = new Float64Array(128);
+  private readonly diagnosis = new Diagnosis();
 
   /** Finds a node for the pod of a cycle (schedulePod). */
   schedulePod(framework: Framework, cycle: Cycle, draws: Uniform): ScheduleResult {
     const { nodes, features } = framework.handle;
-    const diagnosis = new Diagnosis();
+    const { diagnosis } = this;
+    diagnosis.reset();
     if (nodes.size === 0) return this.result(diagnosis, 0, -1, 'no nodes available to schedule pods', false);
     const rejected = framework.preFilter(cycle);
     for (const plugin of cycle.restrictedBy) diagnosis.unschedulablePlugins.add(plugin);
@@ -77,7 +80,7 @@ export class SchedulingAlgorithm {
   private result(diagnosis: Diagnosis, feasible: number, chosen: number, error: string, scored: boolean): ScheduleResult {
     return {
       chosen,
-      evaluated: feasible + diagnosis.statuses.length,
+      evaluated: feasible + diagnosis.count,
       feasible,
       diagnosis,
       error,
@@ -113,7 +116,7 @@ export class SchedulingAlgorithm {
       diagnosis.absent = restricted(cycle);
     }
     const count = this.search(framework, cycle, candidates, diagnosis);
-    this.nextStartIndex = (this.nextStartIndex + count + diagnosis.statuses.length) % all.length;
+    this.nextStartIndex = (this.nextStartIndex + count + diagnosis.count) % all.length;
     return count;
   }
 

@@ -1,12 +1,16 @@
 import { Code, Status } from './status.js';
 
-/** Why nodes were turned down (framework.Diagnosis and NodeToStatus). */
+/** A status for nodes about which nothing is known: no reason, and preemption cannot help. */
+const unknown = new Status(Code.UnschedulableAndUnresolvable, '', []);
+
+/** Why nodes were turned down (framework.Diagnosis and NodeToStatus). Reused from cycle to cycle, see `reset`. */
 export class Diagnosis {
-  /** Slots with a status of their own, in the order of their evaluation, and these statuses. */
-  readonly slots: number[] = [];
+  /** Nodes with a status of their own; their slots and statuses, in the order of their evaluation, come first in the arrays. */
+  count = 0;
+  slots = new Int32Array(64);
   readonly statuses: Status[] = [];
   /** Status of all other nodes. */
-  absent: Status = new Status(Code.UnschedulableAndUnresolvable, '', []);
+  absent: Status = unknown;
   /** Plugins that rejected the pod somewhere, and those whose answer was Pending. */
   readonly unschedulablePlugins = new Set<string>();
   readonly pendingPlugins = new Set<string>();
@@ -14,17 +18,37 @@ export class Diagnosis {
   /** Status of PreFilter when it turned the pod down. */
   preFilterStatus: Status | null = null;
   postFilterMessage = '';
+  private last: Status | null = null;
 
-  /** Records the status of one node; a later one for the same node replaces it. */
+  /** Forgets everything, for the next pod. */
+  reset(): void {
+    this.count = 0;
+    this.absent = unknown;
+    this.unschedulablePlugins.clear();
+    this.pendingPlugins.clear();
+    this.preFilterMessage = '';
+    this.preFilterStatus = null;
+    this.postFilterMessage = '';
+    this.last = null;
+  }
+
+  /** Records the status of one node; a nominated node, which is tried first, may come again. */
   set(slot: number, status: Status): void {
-    this.addPlugin(status);
-    const known = this.slots.length > 0 && this.slots[0] === slot ? 0 : -1;
-    if (known === 0) {
+    if (status !== this.last) {
+      this.addPlugin(status);
+      this.last = status;
+    }
+    if (this.count > 0 && this.slots[0] === slot) {
       this.statuses[0] = status;
       return;
     }
-    this.slots.push(slot);
-    this.statuses.push(status);
+    if (this.count === this.slots.length) {
+      const slots = new Int32Array(this.count * 2);
+      slots.set(this.slots);
+      this.slots = slots;
+    }
+    this.slots[this.count] = slot;
+    this.statuses[this.count++] = status;
   }
 
   addPlugin(status: Status): void {
@@ -35,16 +59,19 @@ export class Diagnosis {
 
   /** Status of a node. */
   get(slot: number): Status {
-    const index = this.slots.indexOf(slot);
-    return index < 0 ? this.absent : this.statuses[index]!;
+    for (let i = 0; i < this.count; i++) if (this.slots[i] === slot) return this.statuses[i]!;
+    return this.absent;
   }
 
-  /** Slots whose status has a code, in the order given by `order`. */
-  slotsWithCode(code: number, order: Int32Array): Int32Array {
-    const matches = new Uint8Array(Math.max(maximum(order), maximum(this.slots)) + 2);
+  /** Slots whose status has a code, in the order given by `order`; `capacity` is above every slot. */
+  slotsWithCode(code: number, order: Int32Array, capacity: number): Int32Array {
+    const matches = new Uint8Array(capacity);
     if (this.absent.code === code) matches.fill(1);
-    for (let i = 0; i < this.slots.length; i++) matches[this.slots[i]!] = this.statuses[i]!.code === code ? 1 : 0;
-    return order.filter((slot) => matches[slot] === 1);
+    for (let i = 0; i < this.count; i++) matches[this.slots[i]!] = this.statuses[i]!.code === code ? 1 : 0;
+    const found = new Int32Array(order.length);
+    let count = 0;
+    for (let i = 0; i < order.length; i++) if (matches[order[i]!] === 1) found[count++] = order[i]!;
+    return found.subarray(0, count);
   }
 
   /** The text of FitError for `nodes` nodes: event and condition show it. */
@@ -52,9 +79,8 @@ export class Diagnosis {
     let text = `0/${nodes} nodes are available:`;
     if (this.preFilterMessage !== '') text += ` ${this.preFilterMessage}.`;
     else {
-      const counts = new Map<string, number>();
-      for (const status of this.statuses) for (const reason of status.reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1);
-      const others = nodes - this.statuses.length;
+      const counts = this.reasonCounts();
+      const others = nodes - this.count;
       if (others > 0) for (const reason of this.absent.reasons) counts.set(reason, (counts.get(reason) ?? 0) + others);
       const parts: string[] = [];
       for (const [reason, count] of counts) parts.push(`${count} ${reason}`);
@@ -62,14 +88,23 @@ export class Diagnosis {
     }
     return this.postFilterMessage === '' ? text : `${text} ${this.postFilterMessage}`;
   }
+
+  /** How many nodes gave each reason. Nodes share statuses, so these are counted first. */
+  private reasonCounts(): Map<string, number> {
+    const byStatus = new Map<Status, number>();
+    for (let i = 0; i < this.count; ) {
+      const status = this.statuses[i]!;
+      let run = 1;
+      while (i + run < this.count && this.statuses[i + run] === status) run++;
+      byStatus.set(status, (byStatus.get(status) ?? 0) + run);
+      i += run;
+    }
+    const counts = new Map<string, number>();
+    for (const [status, count] of byStatus) for (const reason of status.reasons) counts.set(reason, (counts.get(reason) ?? 0) + count);
+    return counts;
+  }
 }
 
 function byBytes(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
-}
-
-function maximum(values: ArrayLike<number>): number {
-  let largest = -1;
-  for (let i = 0; i < values.length; i++) if (values[i]! > largest) largest = values[i]!;
-  return largest;
 }

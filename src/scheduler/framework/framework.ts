@@ -37,6 +37,8 @@ export class Framework {
   private cycles = 0;
   /** Filter plugins that the current pod needs, in order. */
   private activeFilters: Plugin[] = [];
+  /** Plugins that follow what-ifs for the current pod. */
+  private followers: Plugin[] = [];
   private scratch = new Float64Array(128);
 
   constructor(schedulerName: string, plugins: PluginSets, handle: Handle, percentageOfNodesToScore: number | undefined) {
@@ -76,6 +78,7 @@ export class Framework {
       active.push(plugin);
     }
     this.activeFilters = active;
+    this.followers = this.plugins.preFilter.filter((plugin) => plugin.addPod !== undefined && !cycle.skippedFilters.includes(plugin.name));
     return null;
   }
 
@@ -110,16 +113,12 @@ export class Framework {
   /** Counts a pod on a node for a what-if, and lets the plugins follow. To be undone by `removePod`, and the other way round. */
   addPod(cycle: Cycle, pod: PodInfo, slot: number): void {
     this.handle.nodes.countPod(pod, slot, 1);
-    for (const plugin of this.plugins.preFilter) {
-      if (plugin.addPod !== undefined && !cycle.skippedFilters.includes(plugin.name)) plugin.addPod(cycle, pod, slot);
-    }
+    for (const plugin of this.followers) plugin.addPod!(cycle, pod, slot);
   }
 
   removePod(cycle: Cycle, pod: PodInfo, slot: number): void {
     this.handle.nodes.countPod(pod, slot, -1);
-    for (const plugin of this.plugins.preFilter) {
-      if (plugin.removePod !== undefined && !cycle.skippedFilters.includes(plugin.name)) plugin.removePod(cycle, pod, slot);
-    }
+    for (const plugin of this.followers) plugin.removePod!(cycle, pod, slot);
   }
 
   get hasPostFilter(): boolean {

@@ -76,7 +76,7 @@ export class DefaultPreemption implements Plugin {
     const { nodes } = this.handle;
     const ineligible = this.ineligible(cycle.pod, diagnosis);
     if (ineligible !== '') return { status: unschedulable(this.name, `preemption: ${ineligible}`), nominatedNode: undefined, victims: [] };
-    const potential = diagnosis.slotsWithCode(Code.Unschedulable, nodes.order);
+    const potential = diagnosis.slotsWithCode(Code.Unschedulable, nodes.order, nodes.slots);
     const failures = new Diagnosis();
     failures.absent = unresolvable('', 'Preemption is not helpful for scheduling');
     const candidates = potential.length === 0 ? [] : this.dryRun(cycle, framework, potential, failures);
@@ -120,8 +120,7 @@ export class DefaultPreemption implements Plugin {
       const slot = potential[(offset + i) % total]!;
       const found = this.selectVictims(cycle, framework, slot, budgets, selectors);
       if (found instanceof Status) {
-        failures.slots.push(slot);
-        failures.statuses.push(found);
+        failures.set(slot, found);
         continue;
       }
       (found.budgetViolations === 0 ? harmless : violating).push(found);
@@ -142,7 +141,9 @@ export class DefaultPreemption implements Plugin {
   ): Candidate | Status {
     const { nodes } = this.handle;
     const before = nodes.pods[slot]!.slice();
-    const potential = before.filter((other) => other.priority < cycle.pod.priority);
+    const { priority } = cycle.pod;
+    const potential: PodInfo[] = [];
+    for (let i = 0; i < before.length; i++) if (before[i]!.priority < priority) potential.push(before[i]!);
     if (potential.length === 0) return this.noVictims;
     for (const victim of potential) framework.removePod(cycle, victim, slot);
     const status = framework.filterWithNominated(cycle, slot);
@@ -226,8 +227,15 @@ function splitByBudgets(
 }
 
 function earliestStart({ victims }: Candidate): number {
-  const highest = Math.max(...victims.map((victim) => victim.priority));
-  return Math.min(...victims.filter((victim) => victim.priority === highest).map(startTime));
+  let highest = Number.NEGATIVE_INFINITY;
+  let earliest = Number.MAX_SAFE_INTEGER;
+  for (const victim of victims) {
+    if (victim.priority < highest) continue;
+    const started = startTime(victim);
+    if (victim.priority > highest || started < earliest) earliest = started;
+    highest = victim.priority;
+  }
+  return earliest;
 }
 
 /** Criteria in order; the smallest value wins (pickOneNodeForPreemption). */
@@ -244,9 +252,16 @@ export function bestCandidates(candidates: readonly Candidate[]): readonly Candi
   let left = candidates;
   for (const criterion of criteria) {
     if (left.length === 1) break;
-    const values = left.map(criterion);
-    const best = Math.min(...values);
-    left = left.filter((_, i) => values[i] === best);
+    let best = Number.POSITIVE_INFINITY;
+    let winners: Candidate[] = [];
+    for (const candidate of left) {
+      const value = criterion(candidate);
+      if (value > best) continue;
+      if (value < best) winners = [];
+      best = value;
+      winners.push(candidate);
+    }
+    left = winners;
   }
   return left;
 }
