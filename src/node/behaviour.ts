@@ -23,7 +23,8 @@ export interface ContainerLife {
 export interface ContainerBehaviour {
   /**
    * The life of a container that starts now for the `restart`-th time (0: first start); `ordinal` numbers the pods of one
-   * owner in the order in which kubelets first heard of them (see `PodOrdinals`).
+   * owner in the order in which kubelets first heard of them (see `PodOrdinals`). Asked again for the same life, the answer is
+   * the same: kubelets keep no lives.
    */
   life(pod: Pod, container: Container, restart: number, ordinal: number): ContainerLife;
   /** Compressed size in bytes of an image, and the answer of the registry: whether it exists. */

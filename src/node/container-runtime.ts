@@ -1,5 +1,6 @@
 import type { Duration } from '../kernel/time.js';
 import { SECOND } from '../kernel/time.js';
+import type { ContainerLife } from './behaviour.js';
 import type { Fleet } from './fleet.js';
 import {
   OP_CREATED,
@@ -37,9 +38,9 @@ export class ContainerRuntime {
   create(container: ContainerRecord, before: Duration): void {
     const { fleet } = this;
     const { pod } = container;
-    container.creating = true;
+    container.work.creating = true;
     const create = fleet.duration(fleet.costs.createContainer, keyOf(container), OP_CREATED, container.restarts);
-    container.stepEvent = fleet.after(before + create * this.contention(pod), OP_CREATED, container.slot);
+    container.work.stepEvent = fleet.after(before + create * this.contention(pod), OP_CREATED, container.slot);
   }
 
   /** CreateContainer ended: StartContainer. */
@@ -50,7 +51,7 @@ export class ContainerRuntime {
     const text = fleet.features.shortEventTexts ? 'Container created' : `Created container: ${name}`;
     fleet.event(pod.pod, 'Normal', 'Created', text);
     const start = fleet.duration(fleet.costs.startContainer, keyOf(container), OP_STARTED, container.restarts);
-    container.stepEvent = fleet.after(start * this.contention(pod), OP_STARTED, container.slot);
+    container.work.stepEvent = fleet.after(start * this.contention(pod), OP_STARTED, container.slot);
   }
 
   /** The process runs. */
@@ -58,7 +59,7 @@ export class ContainerRuntime {
     const { fleet } = this;
     const { pod } = container;
     const now = fleet.simulation.now;
-    container.stepEvent = 0;
+    container.work.stepEvent = 0;
     const text = fleet.features.shortEventTexts ? 'Container started' : `Started container ${container.spec.name}`;
     fleet.event(pod.pod, 'Normal', 'Started', text);
     this.begin(container, now);
@@ -66,43 +67,48 @@ export class ContainerRuntime {
     const hook = container.spec.postStart;
     if (hook !== undefined && !pod.terminating) {
       const duration = hookTime(fleet, container, hook.seconds, OP_POST_STARTED);
-      container.stepEvent = fleet.after(duration, OP_POST_STARTED, container.slot);
+      container.work.stepEvent = fleet.after(duration, OP_POST_STARTED, container.slot);
     } else this.ready(container);
   }
 
   /** The start of a container, with its postStart hook, is over. */
   ready(container: ContainerRecord): void {
-    container.stepEvent = 0;
-    container.creating = false;
+    container.work.stepEvent = 0;
+    container.work.creating = false;
     this.fleet.workers.containerStarted(container.pod);
+  }
+
+  /** The life that the container leads, or is about to lead: the behaviour gives the same each time it is asked. */
+  lifeOf(container: ContainerRecord): ContainerLife {
+    const { pod } = container;
+    return this.fleet.behaviour.life(pod.pod, container.spec, container.restarts, pod.ordinal);
   }
 
   /** Begins a life at `startedAt` (now, or earlier in a warm start). */
   begin(container: ContainerRecord, startedAt: number): void {
     const { fleet } = this;
-    const { pod } = container;
-    const life = fleet.behaviour.life(pod.pod, container.spec, container.restarts, pod.ordinal);
+    const life = this.lifeOf(container);
     const now = fleet.simulation.now;
     container.state = RUNNING;
-    container.life = life;
     container.startedAt = startedAt;
-    container.stopping = false;
+    if (container.hasWork) container.work.stopping = false;
     container.condemned = false;
     container.listening = false;
     container.listenAt = startedAt + life.startup;
     container.deafAt = Number.POSITIVE_INFINITY;
     if (life.runtime !== Number.POSITIVE_INFINITY) {
-      container.exitEvent = fleet.at(Math.max(now, startedAt + life.runtime), OP_EXIT, container.slot);
+      container.work.exitEvent = fleet.at(Math.max(now, startedAt + life.runtime), OP_EXIT, container.slot);
     }
     if (container.listenAt === Number.POSITIVE_INFINITY) return;
     if (container.listenAt <= now) this.listens(container);
-    else container.listenEvent = fleet.at(container.listenAt, OP_LISTENING, container.slot);
+    else container.work.listenEvent = fleet.at(container.listenAt, OP_LISTENING, container.slot);
   }
 
   /** The application has started up: it accepts requests and passes probes. */
   listens(container: ContainerRecord): void {
     const { pod } = container;
-    container.listenEvent = 0;
+    if (container.hasWork) container.work.listenEvent = 0;
+    container.settle();
     container.listening = true;
     if (container.init) return;
     pod.listening++;
@@ -119,7 +125,7 @@ export class ContainerRuntime {
 
   /** The application closes its listener while the process goes on. */
   closes(container: ContainerRecord): void {
-    container.deafEvent = 0;
+    if (container.hasWork) container.work.deafEvent = 0;
     this.stopsListening(container, false);
     this.fleet.prober.healthLost(container);
   }
@@ -143,24 +149,25 @@ export class ContainerRuntime {
   /** Stops a running container: preStop hook, SIGTERM, SIGKILL at the end of the grace period. */
   stop(container: ContainerRecord, graceSeconds: number): void {
     const { fleet } = this;
-    container.stopping = true;
-    container.stopBegan = fleet.simulation.now;
-    container.graceSeconds = graceSeconds;
-    container.hookDone = false;
+    const { work } = container;
+    work.stopping = true;
+    work.stopBegan = fleet.simulation.now;
+    work.graceSeconds = graceSeconds;
+    work.hookDone = false;
     const hook = container.spec.preStop;
     if (hook === undefined) {
       this.hookEnded(container);
       return;
     }
     const duration = hookDuration(hookTime(fleet, container, hook.seconds, OP_HOOK_DONE), graceSeconds);
-    container.stopEvent = fleet.after(duration, OP_HOOK_DONE, container.slot);
+    work.stopEvent = fleet.after(duration, OP_HOOK_DONE, container.slot);
   }
 
   /** The preStop hook is over (or there is none): SIGTERM, for a sidecar of a terminating pod when its turn has come. */
   hookEnded(container: ContainerRecord): void {
     const { pod } = container;
-    container.stopEvent = 0;
-    container.hookDone = true;
+    container.work.stopEvent = 0;
+    container.work.hookDone = true;
     if (pod.work === WORK_TERMINATING && container.sidecar && !this.fleet.workers.isTurnOf(container)) return;
     this.terminate(container);
   }
@@ -169,15 +176,16 @@ export class ContainerRuntime {
   terminate(container: ContainerRecord): void {
     const { fleet } = this;
     const { simulation } = fleet;
-    const life = container.life!;
+    const { work } = container;
+    const life = this.lifeOf(container);
     const now = simulation.now;
-    const grace = remainingGraceSeconds(container.graceSeconds, now - container.stopBegan);
+    const grace = remainingGraceSeconds(work.graceSeconds, now - work.stopBegan);
     const { duration, killed } = stopDuration(life.shutdown, grace);
-    container.killedBySignal = killed;
-    container.killAt = now + grace * SECOND;
-    simulation.cancel(container.listenEvent);
-    container.listenEvent = 0;
-    container.stopEvent = fleet.after(duration, OP_STOPPED, container.slot);
+    work.killedBySignal = killed;
+    work.killAt = now + grace * SECOND;
+    simulation.cancel(work.listenEvent);
+    work.listenEvent = 0;
+    work.stopEvent = fleet.after(duration, OP_STOPPED, container.slot);
     if (!container.listening) {
       // What was still starting up never listens.
       container.listenAt = Number.POSITIVE_INFINITY;
@@ -185,26 +193,27 @@ export class ContainerRuntime {
     }
     if (life.stopListening <= 0) this.closes(container);
     else if (life.stopListening < duration) {
-      container.deafEvent = fleet.after(life.stopListening, OP_DEAF, container.slot);
+      work.deafEvent = fleet.after(life.stopListening, OP_DEAF, container.slot);
     }
   }
 
   /** SIGKILL, or the application is ready to exit: it may still have requests to answer, until SIGKILL. */
   stopped(container: ContainerRecord): void {
-    container.stopEvent = 0;
+    const { work } = container;
+    work.stopEvent = 0;
     const { fleet } = this;
     const { pod } = container;
-    if (!container.killedBySignal && container.life!.finishesRequests === true && pod.serving && !container.init) {
+    if (!work.killedBySignal && pod.serving && !container.init && this.lifeOf(container).finishesRequests === true) {
       const now = fleet.simulation.now;
       if (container.listening) this.closes(container);
       const left = fleet.lifecycle.drainTime?.(pod.pod) ?? 0;
-      if (left > 0 && now < container.killAt) {
-        container.killedBySignal = now + left > container.killAt;
-        container.stopEvent = fleet.at(Math.min(now + left, container.killAt), OP_STOPPED, container.slot);
+      if (left > 0 && now < work.killAt) {
+        work.killedBySignal = now + left > work.killAt;
+        work.stopEvent = fleet.at(Math.min(now + left, work.killAt), OP_STOPPED, container.slot);
         return;
       }
     }
-    this.exited(container, container.killedBySignal ? EXIT_CODE_SIGKILL : 0);
+    this.exited(container, work.killedBySignal ? EXIT_CODE_SIGKILL : 0);
   }
 
   /** The process is gone. */
@@ -213,7 +222,7 @@ export class ContainerRuntime {
     const { pod } = container;
     this.end(container, exitCode);
     if (pod.work === WORK_TERMINATING) {
-      if (container.stopping) fleet.workers.containerStopped(container);
+      if (container.work.stopping) fleet.workers.containerStopped(container);
       return;
     }
     fleet.pleg.changed(pod);
@@ -228,22 +237,23 @@ export class ContainerRuntime {
     container.exitCode = exitCode;
     container.lastTermination = terminatedState(container);
     this.stopsListening(container, true);
-    container.life = null;
   }
 
   /** Cancels all pending events of a container. */
   cancelEvents(container: ContainerRecord): void {
+    if (!container.hasWork) return;
     const { simulation } = this.fleet;
-    simulation.cancel(container.listenEvent);
-    simulation.cancel(container.exitEvent);
-    simulation.cancel(container.stopEvent);
-    simulation.cancel(container.deafEvent);
-    simulation.cancel(container.stepEvent);
-    container.listenEvent = 0;
-    container.exitEvent = 0;
-    container.stopEvent = 0;
-    container.deafEvent = 0;
-    container.stepEvent = 0;
+    const { work } = container;
+    simulation.cancel(work.listenEvent);
+    simulation.cancel(work.exitEvent);
+    simulation.cancel(work.stopEvent);
+    simulation.cancel(work.deafEvent);
+    simulation.cancel(work.stepEvent);
+    work.listenEvent = 0;
+    work.exitEvent = 0;
+    work.stopEvent = 0;
+    work.deafEvent = 0;
+    work.stepEvent = 0;
   }
 }
 

@@ -38,9 +38,9 @@ export class ImagePuller {
       fleet.workers.startFailed(pod);
       return;
     }
-    if (isInBackOffSinceUpdate(container.imageBackOff, now)) {
+    if (isInBackOffSinceUpdate(container.work.imageBackOff, now)) {
       container.waitingReason = 'ImagePullBackOff';
-      noteBackOff(pod, container.imageBackOff.lastUpdate + container.imageBackOff.backOff - now);
+      noteBackOff(pod, container.work.imageBackOff.lastUpdate + container.work.imageBackOff.backOff - now);
       fleet.event(pod.pod, 'Normal', 'BackOff', `Back-off pulling image "${spec.image}"`);
       fleet.workers.startFailed(pod);
       return;
@@ -53,8 +53,8 @@ export class ImagePuller {
       return;
     }
     node.pullTokens -= 1;
-    container.pullQueuedAt = now;
-    container.pullWaiting = true;
+    container.work.pullQueuedAt = now;
+    container.work.pullWaiting = true;
     node.pulls.push(container);
     this.pump(node);
   }
@@ -64,7 +64,7 @@ export class ImagePuller {
     for (;;) {
       const container = node.pulls.shift();
       if (container === undefined) return;
-      if (!container.pullWaiting) continue;
+      if (!container.work.pullWaiting) continue;
       this.start(node, container);
       return;
     }
@@ -74,8 +74,8 @@ export class ImagePuller {
     const { fleet } = this;
     const { image } = container.spec;
     node.pulling = container;
-    container.pullBegan = fleet.simulation.now;
-    const overhead = fleet.duration(fleet.costs.pullOverhead, keyOf(container), OP_PULLED, container.imageTries++);
+    container.work.pullBegan = fleet.simulation.now;
+    const overhead = fleet.duration(fleet.costs.pullOverhead, keyOf(container), OP_PULLED, container.work.imageTries++);
     const { bytes, exists } = fleet.behaviour.image(image);
     const transfer = exists && !fleet.hasImage(node, image) ? pullDuration(bytes, fleet.costs) : 0;
     node.pullEvent = fleet.after(overhead + transfer, OP_PULLED, node.index);
@@ -90,8 +90,8 @@ export class ImagePuller {
     node.pulling = null;
     node.pullEvent = 0;
     const { bytes, exists } = fleet.behaviour.image(spec.image);
-    const wanted = container.pullWaiting;
-    container.pullWaiting = false;
+    const wanted = container.work.pullWaiting;
+    container.work.pullWaiting = false;
     if (exists) {
       if (!fleet.hasImage(node, spec.image)) {
         node.images.add(spec.image);
@@ -99,8 +99,8 @@ export class ImagePuller {
         fleet.heartbeats.statusChanged(node);
       }
       if (wanted) {
-        const took = seconds(now - container.pullBegan);
-        const waited = seconds(now - container.pullQueuedAt);
+        const took = seconds(now - container.work.pullBegan);
+        const waited = seconds(now - container.work.pullQueuedAt);
         fleet.event(
           pod.pod,
           'Normal',
@@ -120,7 +120,7 @@ export class ImagePuller {
     const { pod, spec } = container;
     const now = fleet.simulation.now;
     container.waitingReason = 'ErrImagePull';
-    container.imageBackOff = nextBackOff(container.imageBackOff, now, now);
+    container.work.imageBackOff = nextBackOff(container.work.imageBackOff, now, now);
     fleet.event(pod.pod, 'Warning', 'Failed', `Failed to pull image "${spec.image}": ${why}`);
     fleet.event(pod.pod, 'Warning', 'Failed', 'Error: ErrImagePull');
     fleet.workers.startFailed(pod);
@@ -129,8 +129,8 @@ export class ImagePuller {
   /** Ends the wait of a pod for an image; true when it waited. A transfer in progress is dropped. */
   abandon(pod: PodRecord): boolean {
     const container = pod.toStart[0];
-    if (container === undefined || !container.pullWaiting) return false;
-    container.pullWaiting = false;
+    if (container === undefined || !container.work.pullWaiting) return false;
+    container.work.pullWaiting = false;
     const { node } = pod;
     if (node.pulling === container) {
       this.fleet.simulation.cancel(node.pullEvent);

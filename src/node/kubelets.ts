@@ -1,4 +1,4 @@
-import type { Node, Pod } from '../api/core.js';
+import type { Container, ContainerState, Node, Pod } from '../api/core.js';
 import { podRequests } from '../api/pod-resources.js';
 import type { ApiRequest, ApiResponse, ResponseReceiver } from '../apiserver/request.js';
 import type { ApiClient, EventRecorder } from '../client/types.js';
@@ -45,6 +45,9 @@ export interface KubeletsOptions {
   /** Default 1.34. */
   readonly kubernetesVersion?: '1.34' | '1.35' | '1.36';
 }
+
+/** State of a container that waits for init containers. */
+const INITIALIZING: ContainerState = { waiting: { reason: 'PodInitializing' } };
 
 /**
  * The kubelets of all nodes as one component. The watch of pods filtered by spec.nodeName ends here: call `podChanged` and
@@ -181,18 +184,18 @@ export class Kubelets implements Component, ResponseReceiver {
     const ordinal = this.ordinals.take(pod);
     const record = new PodRecord(node, pod, ordinal, podDrawKey(pod, ordinal));
     record.slot = fleet.pods.put(record);
-    for (const spec of pod.spec.initContainers ?? []) record.init.push(new ContainerRecord(record, spec, true));
-    for (const spec of pod.spec.containers) record.main.push(new ContainerRecord(record, spec, false));
-    for (const container of record.init) {
-      container.slot = fleet.containers.put(container);
-      container.observed = { waiting: { reason: 'PodInitializing' } };
-    }
-    for (const container of record.main) {
-      container.slot = fleet.containers.put(container);
-      if (record.init.length > 0) container.observed = { waiting: { reason: 'PodInitializing' } };
-    }
+    const { initContainers, containers } = pod.spec;
+    if (initContainers !== undefined) record.init = initContainers.map((spec) => this.addContainer(record, spec, true));
+    record.main = containers.map((spec) => this.addContainer(record, spec, false));
     node.pods.set(record.uid, record);
     return record;
+  }
+
+  private addContainer(pod: PodRecord, spec: Container, init: boolean): ContainerRecord {
+    const container = new ContainerRecord(pod, spec, init);
+    container.slot = this.fleet.containers.put(container);
+    if (init || pod.init.length > 0) container.observed = INITIALIZING;
+    return container;
   }
 
   /** Admission on the node: claims the resources, or fails the pod. */
@@ -325,8 +328,8 @@ export class Kubelets implements Component, ResponseReceiver {
         return;
       case op.OP_EXIT: {
         const container = fleet.containers.get(argument);
-        container.exitEvent = 0;
-        runtime.exited(container, container.life!.exitCode);
+        container.work.exitEvent = 0;
+        runtime.exited(container, runtime.lifeOf(container).exitCode);
         return;
       }
       case op.OP_STOPPED:

@@ -4,7 +4,7 @@ import type { Time } from '../kernel/time.js';
 import type { Fleet } from './fleet.js';
 import type { Kubelets } from './kubelets.js';
 import type { ContainerRecord, NodeRecord, PodRecord } from './records.js';
-import { EXITED, RUNNING, WAITING, WORK_IDLE, WORK_TERMINATED } from './records.js';
+import { CREATING, EXITED, NO_CONTAINERS, RUNNING, WAITING, WORK_IDLE, WORK_TERMINATED } from './records.js';
 import { effectiveGraceSeconds } from './termination-policy.js';
 
 /** Exit code that a kubelet gives to containers that it finds dead after the machine came back. */
@@ -109,7 +109,10 @@ function adoptContainer(fleet: Fleet, container: ContainerRecord): void {
   container.ready = true;
   if (container.listening || container.listenAt === Number.POSITIVE_INFINITY) return;
   // A pod that is Ready listens, however long its start-up would have taken.
-  fleet.simulation.cancel(container.listenEvent);
+  if (container.hasWork) {
+    fleet.simulation.cancel(container.work.listenEvent);
+    container.work.listenEvent = 0;
+  }
   container.listenAt = now;
   fleet.runtime.listens(container);
 }
@@ -151,7 +154,7 @@ export function crash(fleet: Fleet, node: NodeRecord): void {
     pod.deleteSent = false;
     pod.counted = false;
     pod.pending = false;
-    pod.toStart = [];
+    pod.toStart = NO_CONTAINERS;
     fleet.prober.removePod(pod);
     for (const container of pod.init) crashContainer(fleet, container);
     for (const container of pod.main) crashContainer(fleet, container);
@@ -166,10 +169,7 @@ export function crash(fleet: Fleet, node: NodeRecord): void {
 
 function crashContainer(fleet: Fleet, container: ContainerRecord): void {
   fleet.runtime.cancelEvents(container);
-  container.creating = false;
-  container.pullWaiting = false;
-  container.stopping = false;
-  container.hookDone = false;
+  container.dropWork();
   container.probedFrom = Number.NEGATIVE_INFINITY;
   if (container.state === RUNNING) fleet.runtime.end(container, EXIT_CODE_UNKNOWN);
 }
@@ -215,7 +215,6 @@ function revive(container: ContainerRecord, restartPolicy: 'Always' | 'OnFailure
   container.ready = false;
   container.started = false;
   container.backOff = { backOff: 0, lastUpdate: 0 };
-  container.imageBackOff = { backOff: 0, lastUpdate: 0 };
   container.waitingReason = '';
   if (container.lastTermination === null) {
     container.state = WAITING;
@@ -228,7 +227,7 @@ function revive(container: ContainerRecord, restartPolicy: 'Always' | 'OnFailure
   }
   container.state = WAITING;
   container.observedState = WAITING;
-  container.observed = { waiting: { reason: 'ContainerCreating' } };
+  container.observed = CREATING;
   container.lastState = container.lastTermination;
   container.restarts++;
   container.pod.restarts++;

@@ -4,7 +4,16 @@ import type { Fleet } from './fleet.js';
 import { OP_DEADLINE, OP_PREPARED, OP_RESYNC, OP_SANDBOX, OP_SYNC } from './fleet.js';
 import { containersToStart } from './pod-actions.js';
 import type { ContainerRecord, PodRecord } from './records.js';
-import { EXITED, RUNNING, WAITING, WORK_IDLE, WORK_SYNCING, WORK_TERMINATED, WORK_TERMINATING } from './records.js';
+import {
+  EXITED,
+  NO_CONTAINERS,
+  RUNNING,
+  WAITING,
+  WORK_IDLE,
+  WORK_SYNCING,
+  WORK_TERMINATED,
+  WORK_TERMINATING,
+} from './records.js';
 import {
   isInBackOffSince,
   nextBackOff,
@@ -195,7 +204,7 @@ export class PodWorkers {
   private killForRestart(container: ContainerRecord): void {
     const { fleet } = this;
     const { pod, spec } = container;
-    if (container.stopping) return;
+    if (container.work.stopping) return;
     const probe = container.started ? spec.livenessProbe : spec.startupProbe;
     const kind = container.started ? 'liveness' : 'startup';
     fleet.event(pod.pod, 'Normal', 'Killing', `Container ${spec.name} failed ${kind} probe, will be restarted`);
@@ -229,7 +238,7 @@ export class PodWorkers {
     pod.syncFailed = true;
     const container = pod.toStart.shift()!;
     // A failed init container blocks what follows it.
-    if (container.init) pod.toStart = [];
+    if (container.init) pod.toStart = NO_CONTAINERS;
     this.startNext(pod);
   }
 
@@ -256,8 +265,8 @@ export class PodWorkers {
   /** A container ended by itself, or was killed to be restarted. */
   containerGone(container: ContainerRecord): void {
     const { pod } = container;
-    if (pod.work !== WORK_SYNCING || pod.toStart[0] !== container || container.creating) {
-      if (container.creating && pod.toStart[0] === container) this.fleet.runtime.ready(container);
+    if (pod.work !== WORK_SYNCING || pod.toStart[0] !== container || container.work.creating) {
+      if (container.work.creating && pod.toStart[0] === container) this.fleet.runtime.ready(container);
       return;
     }
     this.fleet.pleg.observe(pod);
@@ -267,7 +276,7 @@ export class PodWorkers {
   /** True when the pod must stop: then the sync ends here and the termination begins. */
   private stopWanted(pod: PodRecord): boolean {
     if (!pod.terminating) return false;
-    pod.toStart = [];
+    pod.toStart = NO_CONTAINERS;
     this.finishSync(pod, false);
     return true;
   }
@@ -280,6 +289,8 @@ export class PodWorkers {
     pod.counted = false;
     pod.work = WORK_IDLE;
     pod.lastSyncEnd = now;
+    for (const container of pod.init) container.settle();
+    for (const container of pod.main) container.settle();
     if (pod.terminating) {
       this.termination.begin(pod);
       return;

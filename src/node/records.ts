@@ -4,7 +4,6 @@ import { Fifo } from '../kernel/fifo.js';
 import type { EventHandle } from '../kernel/simulation.js';
 import type { Time } from '../kernel/time.js';
 import type { PodAddresses } from './addresses.js';
-import type { ContainerLife } from './behaviour.js';
 import type { ProbeCount, ProbeType } from './probe-policy.js';
 import { initialResult } from './probe-policy.js';
 import type { BackOffEntry } from './restart-policy.js';
@@ -23,6 +22,49 @@ export const WORK_TERMINATING = 2;
 /** Containers and sandbox are gone; what is left is the API object. */
 export const WORK_TERMINATED = 3;
 
+/** State of a container that has not been started. */
+export const CREATING: ContainerState = { waiting: { reason: 'ContainerCreating' } };
+
+/** What a container needs only while something is under way with it: a start, a pull, a stop. */
+export class ContainerWork {
+  /** The runtime has begun to start it and has not finished. */
+  creating = false;
+  stopping = false;
+  /** The preStop hook is over. */
+  hookDone = false;
+  /** SIGKILL ends it rather than the application. */
+  killedBySignal = false;
+  /** In the pull queue of the node, or being pulled. */
+  pullWaiting = false;
+  imageTries = 0;
+  imageBackOff: BackOffEntry = NO_BACK_OFF;
+  pullQueuedAt: Time = 0;
+  pullBegan: Time = 0;
+  stopBegan: Time = 0;
+  killAt: Time = 0;
+  graceSeconds = 0;
+  listenEvent: EventHandle = 0;
+  exitEvent: EventHandle = 0;
+  stopEvent: EventHandle = 0;
+  deafEvent: EventHandle = 0;
+  stepEvent: EventHandle = 0;
+
+  /** Nothing is under way. */
+  get isIdle(): boolean {
+    return (
+      !this.creating &&
+      !this.stopping &&
+      !this.pullWaiting &&
+      this.imageBackOff === NO_BACK_OFF &&
+      this.listenEvent === 0 &&
+      this.exitEvent === 0 &&
+      this.stopEvent === 0 &&
+      this.deafEvent === 0 &&
+      this.stepEvent === 0
+    );
+  }
+}
+
 /** One container of a pod on a node: what runs (actual) and what the kubelet has seen of it (observed, by PLEG). */
 export class ContainerRecord {
   readonly pod: PodRecord;
@@ -34,14 +76,13 @@ export class ContainerRecord {
   startedAt: Time = 0;
   finishedAt: Time = 0;
   exitCode = 0;
-  life: ContainerLife | null = null;
   /** Accepts requests and passes probes since `listenAt`; until `deafAt` (Infinity while it listens). */
   listening = false;
   listenAt: Time = Number.POSITIVE_INFINITY;
   deafAt: Time = Number.POSITIVE_INFINITY;
   /** Observed state, for status and decisions. */
   observedState = WAITING;
-  observed: ContainerState = { waiting: { reason: 'ContainerCreating' } };
+  observed: ContainerState = CREATING;
   lastState: ContainerState | undefined;
   /** How its latest finished life ended. */
   lastTermination: ContainerState | null = null;
@@ -50,34 +91,16 @@ export class ContainerRecord {
   observedRestarts = 0;
   ready = false;
   started = false;
-  /** The runtime has begun to start it and has not finished. */
-  creating = false;
   /** Must be stopped and started again (failed liveness or startup probe); ends after the kill. */
   condemned = false;
-  stopping = false;
-  /** SIGKILL ends it rather than the application. */
-  killedBySignal = false;
-  killAt: Time = 0;
   backOff: BackOffEntry = NO_BACK_OFF;
-  imageBackOff: BackOffEntry = NO_BACK_OFF;
-  pullQueuedAt: Time = 0;
-  pullBegan: Time = 0;
-  /** In the pull queue of the node, or being pulled. */
-  pullWaiting = false;
-  imageTries = 0;
-  stopBegan: Time = 0;
-  graceSeconds = 0;
-  hookDone = false;
   /** Start of the life that the probes count; −Infinity: none yet. */
   probedFrom: Time = Number.NEGATIVE_INFINITY;
   startup: ProbeRecord | null = null;
   readiness: ProbeRecord | null = null;
   liveness: ProbeRecord | null = null;
-  listenEvent: EventHandle = 0;
-  exitEvent: EventHandle = 0;
-  stopEvent: EventHandle = 0;
-  deafEvent: EventHandle = 0;
-  stepEvent: EventHandle = 0;
+
+  private underWay: ContainerWork | null = null;
 
   constructor(pod: PodRecord, spec: Container, init: boolean) {
     this.pod = pod;
@@ -88,6 +111,27 @@ export class ContainerRecord {
   /** An init container with restartPolicy Always: it runs beside the main containers. */
   get sidecar(): boolean {
     return this.init && this.spec.restartPolicy === 'Always';
+  }
+
+  /** What is under way; made when it is first used. */
+  get work(): ContainerWork {
+    this.underWay ??= new ContainerWork();
+    return this.underWay;
+  }
+
+  /** Whether something is, or was until `settle`, under way. */
+  get hasWork(): boolean {
+    return this.underWay !== null;
+  }
+
+  /** Forgets what was under way (its events are cancelled). */
+  dropWork(): void {
+    this.underWay = null;
+  }
+
+  /** Gives the memory back when nothing is under way: most containers only run. */
+  settle(): void {
+    if (this.underWay?.isIdle === true) this.underWay = null;
   }
 }
 
@@ -113,6 +157,9 @@ export class ProbeRecord implements ProbeCount {
     this.result = initialResult(type);
   }
 }
+
+/** Shared by all pods that have nothing to list; never changed. */
+export const NO_CONTAINERS: ContainerRecord[] = [];
 
 /** One pod on a node. */
 export class PodRecord {
@@ -154,10 +201,10 @@ export class PodRecord {
   /** Rejected by the node's admission: no container ever runs. */
   rejected = '';
   address: string | undefined;
-  init: ContainerRecord[] = [];
-  main: ContainerRecord[] = [];
+  init: readonly ContainerRecord[] = NO_CONTAINERS;
+  main: readonly ContainerRecord[] = NO_CONTAINERS;
   /** Containers that the running sync still has to start, in order. */
-  toStart: ContainerRecord[] = [];
+  toStart: ContainerRecord[] = NO_CONTAINERS;
   /** Containers that accept requests now. */
   listening = 0;
   /** `podListening` was told and not yet taken back. */

@@ -33,7 +33,7 @@ export class Termination {
       return;
     }
     for (const container of running) {
-      if (container.stopping) continue;
+      if (container.work.stopping) continue;
       fleet.event(pod.pod, 'Normal', 'Killing', `Stopping container ${container.spec.name}`);
       fleet.runtime.stop(container, pod.graceSeconds);
     }
@@ -54,7 +54,7 @@ export class Termination {
   /** One container of a terminating pod is gone. */
   containerStopped(container: ContainerRecord): void {
     const { pod } = container;
-    container.stopping = false;
+    container.work.stopping = false;
     if (--pod.toStop === 0) {
       this.stopSandbox(pod);
       return;
@@ -62,7 +62,8 @@ export class Termination {
     for (let i = pod.init.length - 1; i >= 0; i--) {
       const sidecar = pod.init[i]!;
       if (sidecar.state !== RUNNING || !sidecar.sidecar) continue;
-      if (sidecar.hookDone && sidecar.stopEvent === 0 && this.isTurnOf(sidecar)) this.fleet.runtime.terminate(sidecar);
+      if (sidecar.work.hookDone && sidecar.work.stopEvent === 0 && this.isTurnOf(sidecar))
+        this.fleet.runtime.terminate(sidecar);
       return;
     }
   }
@@ -73,13 +74,13 @@ export class Termination {
     pod.graceSeconds = graceSeconds;
     const { fleet } = this;
     for (const container of [...pod.init, ...pod.main]) {
-      if (container.state !== RUNNING || !container.stopping) continue;
-      fleet.simulation.cancel(container.stopEvent);
-      fleet.simulation.cancel(container.deafEvent);
-      container.stopEvent = 0;
-      container.deafEvent = 0;
-      container.stopBegan = fleet.simulation.now;
-      container.graceSeconds = graceSeconds;
+      if (container.state !== RUNNING || !container.work.stopping) continue;
+      fleet.simulation.cancel(container.work.stopEvent);
+      fleet.simulation.cancel(container.work.deafEvent);
+      container.work.stopEvent = 0;
+      container.work.deafEvent = 0;
+      container.work.stopBegan = fleet.simulation.now;
+      container.work.graceSeconds = graceSeconds;
       fleet.runtime.terminate(container);
     }
   }
