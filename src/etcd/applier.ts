@@ -5,7 +5,8 @@ import { type ConfChange, type Entry, EntryType } from '../raft/index.js';
 import type { Command } from './command.js';
 import type { Call } from './connection.js';
 import { Fifo } from './fifo.js';
-import { MEMBER_OPCODE, type Member } from './member.js';
+import type { Member } from './member.js';
+import { MEMBER_OPCODE } from './opcodes.js';
 import type { EtcdResponse, WatchEvent } from './types.js';
 import type { Watcher } from './watch.js';
 
@@ -38,8 +39,8 @@ export class Applier {
   /** Anchor of the batch interval's grid. */
   private lastCommit: Time = 0;
   private timer: EventHandle = 0;
-  /** A defragmentation holds all locks until then. */
-  private locked = false;
+  /** A defragmentation holds all locks of the backend. */
+  locked = false;
   /** Versions that scheduled compaction has still to delete. */
   private compactionLeft = 0;
   private readonly matched: Watcher[] = [];
@@ -51,11 +52,6 @@ export class Applier {
   /** Entries that are committed and wait. */
   get backlog(): number {
     return this.queue.length;
-  }
-
-  /** Whether reads have to wait for a lock. */
-  get readsBlocked(): boolean {
-    return this.locked;
   }
 
   /** Takes over committed entries. */
@@ -165,9 +161,10 @@ export class Applier {
     this.appliedIndex = entry.index;
     member.metrics.serverProposalsAppliedTotal = entry.index;
     if (entry.type !== EntryType.Normal) {
-      member.applyConfChange(entry.data as ConfChange);
+      if (entry.data !== null) member.applyConfChange(entry.data as ConfChange, entry.index);
+      if (!member.running) return;
     } else if (entry.data === null) {
-      member.emptyEntryApplied();
+      member.reads.firstCommitInTerm();
     } else {
       this.applyCommand(entry.data as Command);
     }
@@ -226,7 +223,7 @@ export class Applier {
       const kvs = store.found === null ? [] : [store.found];
       response = { succeeded: false, revision: store.revision, kvs, count: kvs.length };
     }
-    this.member.answer(call, response);
+    this.member.requests.answer(call, response);
   }
 
   /** Synced watchers learn of a revision at the end of its write transaction. */
@@ -237,7 +234,7 @@ export class Applier {
     if (events.length === 1) {
       matched.length = 0;
       member.watches.matching(events[0]!.kv.key, matched);
-      for (let i = 0; i < matched.length; i++) member.sendWatch(matched[i]!, events, revision);
+      for (let i = 0; i < matched.length; i++) member.watchServer.send(matched[i]!, events, revision);
       return;
     }
     const byWatcher = new Map<Watcher, WatchEvent[]>();
@@ -250,7 +247,7 @@ export class Applier {
         else own.push(event);
       }
     }
-    for (const [watcher, own] of byWatcher) member.sendWatch(watcher, own, revision);
+    for (const [watcher, own] of byWatcher) member.watchServer.send(watcher, own, revision);
   }
 
   private commit(): void {

@@ -5,7 +5,8 @@ import type { Network } from '../network/network.js';
 import { CLIENT_ANSWER, CLIENT_RESET, CLIENT_WATCH, Call, type EtcdConnection, WatchCall, WatchDelivery } from './connection.js';
 import { requestBytes } from './command.js';
 import { EtcdError, isUnavailable } from './errors.js';
-import { MEMBER_OPCODE, type Member } from './member.js';
+import type { Member } from './member.js';
+import { MEMBER_OPCODE } from './opcodes.js';
 import type { EtcdClient, EtcdReceiver, EtcdRequest, EtcdWatchReceiver } from './types.js';
 
 /** Events of a client beside those that members send (0..2). */
@@ -168,10 +169,10 @@ export class Client implements EtcdClient, Component {
 
   private transmit(call: Call): void {
     const member = this.members[call.connection!.member]!;
-    const slot = member.inbox.put(call);
+    const slot = member.requests.inbox.put(call);
     const bytes = FRAME_BYTES + requestBytes(call.request);
     if (this.network.send(this.host, member.host, bytes, member.target, MEMBER_OPCODE.Request, slot)) return;
-    member.inbox.take(slot);
+    member.requests.inbox.take(slot);
     this.park(call);
   }
 

@@ -65,7 +65,7 @@ export class EtcdCluster {
       const store = new Store(this.quota);
       store.load(kvs, newest);
       member.install(snapshot, store);
-      member.start();
+      member.start(true);
     }
     this.members[0]!.node.campaign();
     this.settle();

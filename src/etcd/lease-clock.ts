@@ -1,6 +1,7 @@
 import type { EventHandle } from '../kernel/simulation.js';
 import { MILLISECOND, SECOND, type Time } from '../kernel/time.js';
-import { MEMBER_OPCODE, type Member } from './member.js';
+import type { Member } from './member.js';
+import { MEMBER_OPCODE } from './opcodes.js';
 
 /** lessor.go: the leader looks for expired leases this often and revokes at most this many each time. */
 const EXPIRY_SCAN_INTERVAL = 500 * MILLISECOND;

@@ -1,60 +1,26 @@
 import { Slots } from '../kernel/slots.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
-import { type Duration, SECOND, type Time } from '../kernel/time.js';
+import { type Duration, MILLISECOND, SECOND, type Time } from '../kernel/time.js';
 import type { Network } from '../network/network.js';
-import { sample } from '../random/distribution.js';
 import type { Randomness, Stream } from '../random/stream.js';
-import {
-  type ConfChange,
-  type ConfState,
-  MemoryStorage,
-  type Message,
-  NONE,
-  RawNode,
-  type Ready,
-  Role,
-  type Snapshot,
-} from '../raft/index.js';
+import { type ConfChange, type ConfState, MemoryStorage, type Message, NONE, RawNode, Role, type Snapshot } from '../raft/index.js';
 import type { CostProfile, EtcdSpec } from '../scenario/types.js';
 import { Applier } from './applier.js';
-import { CLIENT_ANSWER, CLIENT_RESET, type Call, type EtcdConnection, type WatchCall } from './connection.js';
+import type { WatchCall } from './connection.js';
 import { LeaseClock } from './lease-clock.js';
 import { MemberMetrics, MemberSample } from './metrics.js';
 import { Store, type StoreSnapshot } from './mvcc.js';
-import type { PeerEnvelope, Peers } from './peers.js';
+import { MEMBER_OPCODE } from './opcodes.js';
+import type { Peers } from './peers.js';
 import type { Processor } from './processor.js';
 import { Proposals } from './proposals.js';
 import { ReadLoop } from './reads.js';
-import type { EtcdResponse, KeyValue, WatchEvent } from './types.js';
-import { type Watcher, WatchHub } from './watch.js';
+import { ReadyLoop } from './ready-loop.js';
+import { Requests } from './requests.js';
+import { Wal } from './wal.js';
+import { WatchHub } from './watch.js';
 import { WatchServer } from './watch-server.js';
 
-/** Events of a member. */
-export const MEMBER_OPCODE = {
-  Tick: 0,
-  PeerMessage: 1,
-  PeerStep: 2,
-  Request: 3,
-  RequestReady: 4,
-  ReadyPrepared: 5,
-  ReadySynced: 6,
-  Applied: 7,
-  BatchTimer: 8,
-  BackendCommitted: 9,
-  ProposalTimeout: 10,
-  ReadRetry: 11,
-  RangeDone: 12,
-  Watch: 13,
-  WatchSync: 14,
-  WatchRetry: 15,
-  LeaseScan: 16,
-  CompactionBatch: 17,
-  DefragmentDone: 18,
-  PeerProbe: 19,
-} as const;
-
-/** Bytes of an HTTP/2 frame with headers around a request or answer. */
-const FRAME_BYTES = 64;
 /** server.go: entries kept behind the applied index for slow followers; and how often the log is compacted in memory. */
 const CATCH_UP_ENTRIES = 5000;
 const MEMORY_SNAPSHOT_COUNT = 100;
@@ -63,6 +29,13 @@ const MAX_SIZE_PER_MESSAGE = 1024 * 1024;
 const MAX_INFLIGHT_MESSAGES = 512;
 /** config.go, ReqTimeout: 5 s for the queue, the rest for an election. */
 const REQUEST_TIMEOUT_BASE = 5 * SECOND;
+/** server.go, adjustTicks: a joining member looks for its peers this often, this many times. */
+const ADVANCE_TICKS_INTERVAL = 50 * MILLISECOND;
+const ADVANCE_TICKS_ATTEMPTS = 100;
+/** rafthttp: period of the prober that measures round trips to peers. */
+const PEER_PROBE_INTERVAL = 4 * SECOND;
+/** raft.go: a heartbeat that comes later than twice its interval counts as failed. */
+const LATE_HEARTBEAT = 2;
 
 export interface MemberOptions {
   readonly simulation: Simulation;
@@ -87,6 +60,11 @@ class ElectionDraws {
   next(bound: number): number {
     return this.stream.integer(bound);
   }
+
+  /** A member's ticks start at a random instant of the interval. */
+  phase(interval: Duration): Duration {
+    return Math.floor(this.stream.next() * interval);
+  }
 }
 
 /**
@@ -102,6 +80,7 @@ export class Member implements Component {
   readonly index: number;
   readonly costs: CostProfile['etcd'];
   readonly processor: Processor;
+  readonly peers: Peers;
   readonly spec: EtcdSpec;
   readonly electionTimeout: Duration;
   readonly requestTimeout: Duration;
@@ -112,12 +91,15 @@ export class Member implements Component {
   /** Figures since the last `takeSample`. */
   sample = new MemberSample();
   store: Store;
+  readonly loop: ReadyLoop;
   readonly applier: Applier;
+  readonly requests: Requests;
   readonly proposals: Proposals;
   readonly reads: ReadLoop;
   watches = new WatchHub();
   readonly watchServer: WatchServer;
   readonly leases: LeaseClock;
+  readonly wal = new Wal();
   node!: RawNode;
   storage = new MemoryStorage();
   confState: ConfState;
@@ -125,23 +107,16 @@ export class Member implements Component {
   incarnation = 0;
   running = false;
   paused = false;
-  /** Highest index that raft has reported as committed. */
-  committedIndex = 0;
-  leaderElectedAt: Time = Number.NEGATIVE_INFINITY;
+  /** Left the cluster by a configuration change: it never starts again. */
+  removed = false;
   noSpaceRaised = false;
-  /** Requests, peer messages and watches on their way in or in work. */
-  readonly inbox = new Slots<Call>();
+  /** Watch requests on their way in. */
   readonly watchInbox = new Slots<WatchCall>();
-  readonly connections: EtcdConnection[] = [];
 
-  private readonly peers: Peers;
   private readonly electionDraws: ElectionDraws;
-  private readonly tickPhase: Duration;
-  private ready: Ready | null = null;
-  private lead = NONE;
-  private leading = false;
   private readonly deferred: number[] = [];
-  private readonly blockedReads: Call[] = [];
+  private lastTick: Time = 0;
+  private advanceAttempts = 0;
 
   constructor(options: MemberOptions) {
     this.simulation = options.simulation;
@@ -157,12 +132,12 @@ export class Member implements Component {
     this.electionTimeout = options.spec.electionTimeout;
     this.requestTimeout = REQUEST_TIMEOUT_BASE + 2 * options.spec.electionTimeout;
     this.diskStream = options.randomness.stream(`${this.name}/disk`);
-    const election = options.randomness.stream(`${this.name}/election`);
-    this.tickPhase = Math.floor(election.next() * options.spec.heartbeatInterval);
-    this.electionDraws = new ElectionDraws(election);
+    this.electionDraws = new ElectionDraws(options.randomness.stream(`${this.name}/election`));
     this.confState = this.storage.initialConfState();
     this.store = new Store(options.spec.quotaBackendBytes);
+    this.loop = new ReadyLoop(this);
     this.applier = new Applier(this);
+    this.requests = new Requests(this);
     this.proposals = new Proposals(this);
     this.reads = new ReadLoop(this);
     this.watchServer = new WatchServer(this);
@@ -178,28 +153,38 @@ export class Member implements Component {
     return this.running && this.node.role === Role.Leader;
   }
 
+  get isLearner(): boolean {
+    return this.confState.learners.includes(this.id);
+  }
+
+  /** What happened since the last call. */
+  takeSample(): MemberSample {
+    const { sample } = this;
+    this.sample = new MemberSample();
+    return sample;
+  }
+
   /** Makes the state that a warm start gives: a snapshot of the store at an index of the log. */
   install(snapshot: Snapshot, store: Store): void {
     this.storage = new MemoryStorage();
     this.storage.applySnapshot(snapshot);
     this.storage.setHardState({ term: snapshot.term, vote: NONE, commit: snapshot.index });
     this.store = store;
+    this.noSpaceRaised = store.noSpace;
     this.confState = snapshot.confState;
     this.applier.appliedIndex = snapshot.index;
   }
 
-  /** Starts the process from what is on disk. */
-  start(): void {
+  /** Starts the process from what is on disk. `warm`: as if it had been running for long. */
+  start(warm = false): void {
+    if (this.removed) return;
     this.incarnation++;
     this.running = true;
-    this.lead = NONE;
-    this.leading = false;
-    this.ready = null;
     this.metrics = new MemberMetrics();
     this.storage.setConfState(this.confState);
     this.node = new RawNode({
       id: this.id,
-      electionTick: Math.round(this.spec.electionTimeout / this.spec.heartbeatInterval),
+      electionTick: this.electionTicks,
       heartbeatTick: 1,
       storage: this.storage,
       random: this.electionDraws,
@@ -217,11 +202,15 @@ export class Member implements Component {
       disableConfChangeValidation: false,
       stepDownOnRemoval: false,
     });
-    this.committedIndex = this.node.commit;
-    const { now } = this.simulation;
-    const period = this.spec.heartbeatInterval;
-    const at = now - (now % period) + this.tickPhase;
-    this.simulation.scheduleAt(at > now ? at : at + period, this.target, MEMBER_OPCODE.Tick, this.incarnation);
+    this.loop.restart();
+    const { simulation, target, incarnation } = this;
+    this.lastTick = simulation.now;
+    simulation.schedule(this.electionDraws.phase(this.spec.heartbeatInterval), target, MEMBER_OPCODE.Tick, incarnation);
+    simulation.schedule(PEER_PROBE_INTERVAL, target, MEMBER_OPCODE.PeerProbe, incarnation);
+    if (warm) return;
+    this.advanceAttempts = 0;
+    if (this.confState.voters.length === 1) this.node.advanceElectionClock(this.electionTicks - 1);
+    else simulation.schedule(ADVANCE_TICKS_INTERVAL, target, MEMBER_OPCODE.AdvanceTicks, incarnation);
   }
 
   /** Kills the process: everything in memory is lost, the log and the store are as the disk has them. */
@@ -231,20 +220,14 @@ export class Member implements Component {
     this.paused = false;
     this.incarnation++;
     this.deferred.length = 0;
-    this.ready = null;
+    this.loop.clear();
     this.proposals.clear();
     this.reads.clear();
     this.leases.demote();
     this.applier.clear();
     this.watches = new WatchHub();
     this.watchServer.clear();
-    this.blockedReads.length = 0;
-    // The kernel of a machine that still runs resets the process's connections.
-    for (const connection of this.connections.splice(0)) this.reset(connection);
-  }
-
-  private reset(connection: EtcdConnection): void {
-    this.network.send(this.host, connection.clientHost, FRAME_BYTES, connection.clientTarget, CLIENT_RESET, this.index);
+    this.requests.clear();
   }
 
   /** Stops the process without killing it (SIGSTOP): it does nothing, its connections stay. */
@@ -268,19 +251,19 @@ export class Member implements Component {
     }
     switch (opcode) {
       case MEMBER_OPCODE.PeerMessage:
-        this.peerMessage(this.peers.inbox(this.index).get(argument), argument);
+        this.peers.arrived(this, argument);
         return;
       case MEMBER_OPCODE.PeerStep:
-        this.peerStep(this.peers.inbox(this.index).take(argument));
+        this.peers.step(this, argument);
         return;
       case MEMBER_OPCODE.Request:
-        this.request(this.inbox.get(argument), argument);
+        this.requests.arrived(argument);
         return;
       case MEMBER_OPCODE.RequestReady:
-        this.requestReady(this.inbox.take(argument));
+        this.requests.decoded(argument);
         return;
       case MEMBER_OPCODE.RangeDone:
-        this.rangeDone(this.inbox.take(argument));
+        this.requests.rangeDone(argument);
         return;
       case MEMBER_OPCODE.Watch:
         this.watchServer.create(this.watchInbox.take(argument));
@@ -296,14 +279,13 @@ export class Member implements Component {
   private handleTimer(opcode: number): void {
     switch (opcode) {
       case MEMBER_OPCODE.Tick:
-        this.simulation.schedule(this.spec.heartbeatInterval, this.target, MEMBER_OPCODE.Tick, this.incarnation);
-        this.node.tick();
+        this.tick();
         break;
       case MEMBER_OPCODE.ReadyPrepared:
-        this.readyPrepared();
+        this.loop.prepared();
         return;
       case MEMBER_OPCODE.ReadySynced:
-        this.readySynced();
+        this.loop.synced();
         return;
       case MEMBER_OPCODE.Applied:
         this.applier.finish();
@@ -332,216 +314,64 @@ export class Member implements Component {
       case MEMBER_OPCODE.DefragmentDone:
         this.store.defragment();
         this.applier.setLocked(false);
-        for (const call of this.blockedReads.splice(0)) this.serveRange(call);
+        this.requests.unblock();
+        return;
+      case MEMBER_OPCODE.PeerProbe:
+        this.peers.probe(this);
+        this.simulation.schedule(PEER_PROBE_INTERVAL, this.target, MEMBER_OPCODE.PeerProbe, this.incarnation);
+        return;
+      case MEMBER_OPCODE.AdvanceTicks:
+        this.advanceTicks();
         return;
     }
-    if (this.running) this.pump();
+    if (this.running) this.loop.pump();
   }
 
-  /** Starts the next Ready when there is one and the last is advanced. */
-  pump(): void {
-    if (this.ready !== null || !this.node.hasReady()) return;
-    const ready = this.node.ready();
-    this.ready = ready;
-    const cost = this.costs.readyCpu + this.costs.entryCpu * ready.entries.length;
-    const end = this.processor.reserve(this.simulation.now, cost);
-    if (end === this.simulation.now) this.readyPrepared();
-    else this.simulation.scheduleAt(end, this.target, MEMBER_OPCODE.ReadyPrepared, this.incarnation);
-  }
-
-  /** Handles all Readys at once, without time or disk: the election of a warm start. Returns the messages to others. */
-  settle(): Message[] {
-    const messages: Message[] = [];
-    while (this.node.hasReady()) {
-      const ready = this.node.ready();
-      if (ready.softState !== null) this.softStateChanged(ready.softState.lead, ready.softState.role === Role.Leader);
-      if (ready.hardState !== null) this.storage.setHardState(ready.hardState);
-      this.storage.append(ready.entries);
-      for (const entry of ready.committedEntries) {
-        this.applier.appliedIndex = entry.index;
-        this.committedIndex = entry.index;
-      }
-      messages.push(...ready.messages);
-      this.node.advance();
-    }
-    return messages;
-  }
-
-  /** First half of a Ready: hand over what is committed, send as leader, start the write to the log. */
-  private readyPrepared(): void {
-    const ready = this.ready!;
-    const { softState, committedEntries } = ready;
-    if (softState !== null) this.softStateChanged(softState.lead, softState.role === Role.Leader);
-    if (ready.readStates.length > 0) {
-      const last = ready.readStates[ready.readStates.length - 1]!;
-      this.reads.readState(last.context, last.index);
-    }
-    if (committedEntries.length > 0) {
-      const last = committedEntries[committedEntries.length - 1]!.index;
-      if (last > this.committedIndex) this.committedIndex = last;
-      this.metrics.serverProposalsCommittedTotal = this.committedIndex;
-      this.applier.push(committedEntries);
-    }
-    // The leader's messages leave in parallel with its own write (Ongaro's thesis, 10.2.1).
-    if (this.leading && this.costs.leaderWaitsForFsync !== true) this.peers.sendAll(this, ready.messages);
-    if (!ready.mustSync && ready.snapshot === null) {
-      this.readySynced();
-      return;
-    }
-    const more = Math.max(0, ready.entries.length - 1) * (this.costs.fsyncPerEntry ?? 0);
-    const fsync = Math.round((sample(this.costs.fsync, this.diskStream) + more) * this.diskFactor);
-    this.metrics.diskWalFsyncDurationSeconds.observe(fsync);
-    this.sample.fsync.observe(fsync);
-    for (let i = 0; i < ready.entries.length; i++) this.metrics.diskWalWriteBytesTotal += ready.entries[i]!.dataLength;
-    this.simulation.schedule(fsync, this.target, MEMBER_OPCODE.ReadySynced, this.incarnation);
-  }
-
-  /** What happened since the last call. */
-  takeSample(): MemberSample {
-    const { sample } = this;
-    this.sample = new MemberSample();
-    return sample;
-  }
-
-  /** Second half: the log is durable; followers answer only now. */
-  private readySynced(): void {
-    const ready = this.ready!;
-    if (ready.snapshot !== null) this.restoreFrom(ready.snapshot);
-    if (ready.hardState !== null) this.storage.setHardState(ready.hardState);
-    if (ready.entries.length > 0) this.storage.append(ready.entries);
-    if (!this.leading || this.costs.leaderWaitsForFsync === true) this.peers.sendAll(this, ready.messages);
-    this.node.advance();
-    this.ready = null;
-    this.pump();
-  }
-
-  private softStateChanged(lead: number, leading: boolean): void {
-    if (lead !== this.lead) {
-      if (lead !== NONE) {
-        this.metrics.serverLeaderChangesSeenTotal++;
-        this.leaderElectedAt = this.simulation.now;
-      }
-      this.lead = lead;
-      this.reads.leaderChanged();
-    }
-    if (leading !== this.leading) {
-      this.leading = leading;
-      if (leading) this.leases.promote();
-      else this.leases.demote();
-    }
-    if (lead !== NONE) this.proposals.leaderKnown();
-  }
-
-  private peerMessage(envelope: PeerEnvelope, slot: number): void {
-    if (!this.running || envelope.incarnation !== this.incarnation) {
-      this.peers.inbox(this.index).take(slot);
-      return;
-    }
-    const end = this.processor.reserve(this.simulation.now, this.costs.messageCpu * envelope.messages.length);
-    if (end === this.simulation.now) this.peerStep(this.peers.inbox(this.index).take(slot));
-    else this.simulation.scheduleAt(end, this.target, MEMBER_OPCODE.PeerStep, slot);
-  }
-
-  private peerStep(envelope: PeerEnvelope): void {
-    if (!this.running || envelope.incarnation !== this.incarnation) return;
-    const { messages } = envelope;
-    this.peers.heard(this.index, messages[0]!.from, this.simulation.now);
-    for (let i = 0; i < messages.length; i++) this.node.step(messages[i]!);
-    this.pump();
-  }
-
-  private request(call: Call, slot: number): void {
-    const connection = call.connection!;
-    if (!this.running || connection.incarnation !== this.incarnation) {
-      this.inbox.take(slot);
-      this.reset(connection);
-      return;
-    }
-    if (!this.connections.includes(connection)) this.connections.push(connection);
-    call.received = this.simulation.now;
-    const end = this.processor.reserve(this.simulation.now, this.requestCpu);
-    if (end === this.simulation.now) this.requestReady(this.inbox.take(slot));
-    else this.simulation.scheduleAt(end, this.target, MEMBER_OPCODE.RequestReady, slot);
-  }
-
-  /** Half of a request's own work comes before it is served, half with the answer. */
-  private get requestCpu(): Duration {
-    return Math.round(this.costs.requestCpu / 2);
-  }
-
-  private requestReady(call: Call): void {
-    if (!this.running || call.connection!.incarnation !== this.incarnation) return;
-    const { request } = call;
-    if (request.op !== 'range') this.proposals.submit(call);
-    else if (request.serializable === true) this.serveRange(call);
-    else this.reads.submit(call);
-    this.pump();
-  }
-
-  /** A range whose consistency is settled: reads the store. */
-  serveRange(call: Call): void {
-    if (this.applier.readsBlocked) {
-      this.blockedReads.push(call);
-      return;
-    }
-    const { request } = call;
-    const asked = request.op === 'range' && request.serializable !== true;
-    const cost = this.costs.rangeCpu + (asked ? (this.costs.linearizableCpu ?? 0) : 0);
-    const end = this.processor.reserve(this.simulation.now, cost);
-    if (end === this.simulation.now) this.rangeDone(call);
-    else this.simulation.scheduleAt(end, this.target, MEMBER_OPCODE.RangeDone, this.inbox.put(call));
-  }
-
-  private rangeDone(call: Call): void {
-    const { request, connection } = call;
-    if (!this.running || connection!.incarnation !== this.incarnation || request.op !== 'range') return;
-    this.metrics.mvccRangeTotal++;
-    const { store } = this;
-    if (request.countOnly === true && (request.revision ?? 0) === 0) {
-      this.answer(call, { succeeded: true, revision: store.revision, count: request.prefix ? store.count(request.key) : 1 });
-      return;
-    }
-    const kvs = store.range(request.key, request.prefix, request.limit ?? 0, request.revision ?? 0);
-    if (kvs === null) {
-      this.answer(call, { error: store.error, succeeded: false, revision: store.revision });
-      return;
-    }
-    const cut = request.prefix && request.limit !== undefined && request.limit > 0 && kvs.length >= request.limit;
-    this.answer(call, { succeeded: true, revision: store.revision, kvs, count: cut ? store.count(request.key) : kvs.length });
-  }
-
-  /** Sends an answer to the client, after the second half of the request's own work. */
-  answer(call: Call, response: EtcdResponse): void {
-    const connection = call.connection!;
-    if (!connection.open || connection.incarnation !== this.incarnation) return;
-    call.response = response;
+  private tick(): void {
     const { now } = this.simulation;
-    const after = this.processor.reserve(now, this.requestCpu) - now;
-    const bytes = FRAME_BYTES + (response.kvs === undefined ? 0 : kvBytes(response.kvs));
-    this.metrics.networkClientGrpcSentBytesTotal += bytes;
-    const slot = connection.keepAnswer(call);
-    if (!this.network.send(this.host, connection.clientHost, bytes, connection.clientTarget, CLIENT_ANSWER, slot, after)) {
-      connection.answerLost(slot);
+    if (this.isLeader && now - this.lastTick > LATE_HEARTBEAT * this.spec.heartbeatInterval) {
+      this.metrics.serverHeartbeatSendFailuresTotal++;
+    }
+    this.lastTick = now;
+    this.simulation.schedule(this.spec.heartbeatInterval, this.target, MEMBER_OPCODE.Tick, this.incarnation);
+    this.node.tick();
+  }
+
+  /** A (re)joining member that sees its peers need not wait a full election timeout for a leader that may be gone. */
+  private advanceTicks(): void {
+    if (this.peers.active(this) > 1) this.node.advanceElectionClock(this.electionTicks - 2);
+    else if (++this.advanceAttempts < ADVANCE_TICKS_ATTEMPTS) {
+      this.simulation.schedule(ADVANCE_TICKS_INTERVAL, this.target, MEMBER_OPCODE.AdvanceTicks, this.incarnation);
     }
   }
 
-  sendWatch(watcher: Watcher, events: readonly WatchEvent[], revision: number): void {
-    this.watchServer.send(watcher, events, revision);
+  private get electionTicks(): number {
+    return Math.round(this.spec.electionTimeout / this.spec.heartbeatInterval);
   }
 
-  applyConfChange(change: ConfChange): void {
+  /** Starts the next Ready when there is one. */
+  pump(): void {
+    this.loop.pump();
+  }
+
+  /** As `ReadyLoop.settle`. */
+  settle(): Message[] {
+    return this.loop.settle();
+  }
+
+  /** A configuration change is applied; a member that finds itself outside stops for good. */
+  applyConfChange(change: ConfChange, index: number): void {
     this.confState = this.node.applyConfChange(change);
-  }
-
-  /** The empty entry of a new leader's term is applied. */
-  emptyEntryApplied(): void {
-    this.reads.firstCommitInTerm();
+    this.loop.confChangeApplied(index);
+    const { voters, learners, votersOutgoing } = this.confState;
+    if (voters.includes(this.id) || learners.includes(this.id) || votersOutgoing.includes(this.id)) return;
+    this.removed = true;
+    this.crash();
   }
 
   /** Keeps the log in memory short, as etcd does every 100 applied entries. */
   entryApplied(index: number): void {
-    if (index % MEMORY_SNAPSHOT_COUNT !== 0) return;
-    if (index > this.storage.lastIndex()) return;
+    if (index % MEMORY_SNAPSHOT_COUNT !== 0 || index > this.storage.lastIndex()) return;
     this.storage.createSnapshot(index, this.confState, null, this.store.size);
     if (index > CATCH_UP_ENTRIES) this.storage.compact(index - CATCH_UP_ENTRIES);
   }
@@ -560,29 +390,20 @@ export class Member implements Component {
     return { index, term: this.storage.term(index), confState: this.confState, data, dataLength: this.store.size };
   }
 
-  private restoreFrom(snapshot: Snapshot): void {
+  /** Replaces log and store by the leader's snapshot. */
+  restoreFrom(snapshot: Snapshot): void {
     this.storage.applySnapshot(snapshot);
     this.store = Store.restore(snapshot.data as StoreSnapshot, this.spec.quotaBackendBytes);
+    this.noSpaceRaised = this.store.noSpace;
     this.confState = snapshot.confState;
     this.applier.appliedIndex = snapshot.index;
-    this.committedIndex = Math.max(this.committedIndex, snapshot.index);
+    this.loop.committedIndex = Math.max(this.loop.committedIndex, snapshot.index);
     this.watchServer.storeReplaced();
-  }
-
-  connectedSince(id: number, since: Time): boolean {
-    return this.peers.lastHeard(this.index, id) >= since - this.electionTimeout && this.peers.reachable(this, id);
   }
 
   connectedToQuorumSince(since: Time): boolean {
     let connected = 1;
-    for (const id of this.confState.voters) if (id !== this.id && this.connectedSince(id, since)) connected++;
+    for (const id of this.confState.voters) if (id !== this.id && this.peers.connectedSince(this, id, since)) connected++;
     return connected > this.confState.voters.length / 2;
   }
 }
-
-function kvBytes(kvs: readonly KeyValue[]): number {
-  let bytes = 0;
-  for (let i = 0; i < kvs.length; i++) bytes += kvs[i]!.key.length + kvs[i]!.bytes + 16;
-  return bytes;
-}
-

@@ -2,11 +2,14 @@ import { Slots } from '../kernel/slots.js';
 import type { Time } from '../kernel/time.js';
 import type { Network } from '../network/network.js';
 import { type Message, MessageType } from '../raft/index.js';
-import { MEMBER_OPCODE, type Member } from './member.js';
+import type { Member } from './member.js';
+import { MEMBER_OPCODE } from './opcodes.js';
 
 /** Encoded bytes of a raft message without entries, and of an entry without payload. */
 const MESSAGE_BYTES = 48;
 const ENTRY_BYTES = 16;
+/** Members that a cluster ever has, replaced ones included. */
+const MAX_MEMBERS = 64;
 
 /**
  * Raft messages of one Ready on their way to one peer, with the life of the receiver that they were sent to: the stream's
@@ -31,7 +34,7 @@ export class Peers {
   private readonly network: Network;
   private readonly members: Member[] = [];
   private readonly inboxes: Slots<PeerEnvelope>[] = [];
-  /** Stream numbers by from × 64 + to, × 2 for the kind; -1: not opened. */
+  /** Stream numbers by from × MAX_MEMBERS + to, × 2 for the kind; -1: not opened. */
   private readonly streams: number[] = [];
   private readonly heardAt: Time[] = [];
   /** Envelopes of the Ready being sent, by to × 2 + kind. */
@@ -47,22 +50,62 @@ export class Peers {
     this.inboxes[member.index] = new Slots();
   }
 
-  inbox(index: number): Slots<PeerEnvelope> {
-    return this.inboxes[index]!;
+  /** An envelope arrives at a member. */
+  arrived(member: Member, slot: number): void {
+    const inbox = this.inboxes[member.index]!;
+    const envelope = inbox.get(slot);
+    if (!member.running || envelope.incarnation !== member.incarnation) {
+      inbox.take(slot);
+      this.reportSnapshots(envelope, true);
+      return;
+    }
+    const { now } = member.simulation;
+    const end = member.processor.reserve(now, member.costs.messageCpu * envelope.messages.length);
+    if (end === now) this.step(member, slot);
+    else member.simulation.scheduleAt(end, member.target, MEMBER_OPCODE.PeerStep, slot);
   }
 
-  heard(index: number, from: number, now: Time): void {
-    this.heardAt[index * 64 + from] = now;
+  /** The messages of an envelope are read. */
+  step(member: Member, slot: number): void {
+    const envelope = this.inboxes[member.index]!.take(slot);
+    const lost = !member.running || envelope.incarnation !== member.incarnation;
+    this.reportSnapshots(envelope, lost);
+    if (lost) return;
+    const { messages } = envelope;
+    this.heardAt[member.index * MAX_MEMBERS + messages[0]!.from] = member.simulation.now;
+    for (let i = 0; i < messages.length; i++) member.node.step(messages[i]!);
+    member.loop.pump();
   }
 
-  /** When a member last heard from a peer (by raft id). */
-  lastHeard(index: number, id: number): Time {
-    return this.heardAt[index * 64 + id] ?? Number.NEGATIVE_INFINITY;
+  /** Whether a member has been in touch with a peer (by raft id) since an instant, as far as it can tell. */
+  connectedSince(member: Member, id: number, since: Time): boolean {
+    const heard = this.heardAt[member.index * MAX_MEMBERS + id] ?? Number.NEGATIVE_INFINITY;
+    return heard >= since - member.electionTimeout && this.connected(member, id);
   }
 
-  reachable(from: Member, id: number): boolean {
+  /** How many peers a member has connections to. */
+  active(member: Member): number {
+    const { voters, learners } = member.confState;
+    let active = 0;
+    for (const id of voters) if (id !== member.id && this.connected(member, id)) active++;
+    for (const id of learners) if (id !== member.id && this.connected(member, id)) active++;
+    return active;
+  }
+
+  /** The prober's measurement of the round trip to each peer. */
+  probe(member: Member): void {
+    for (const id of member.confState.voters) {
+      if (id === member.id || !this.connected(member, id)) continue;
+      const { host } = this.members[id - 1]!;
+      const roundTrip = this.network.delay(member.host, host, 0) + this.network.delay(host, member.host, 0);
+      member.metrics.networkPeerRoundTripTimeSeconds.observe(roundTrip);
+    }
+  }
+
+  private connected(from: Member, id: number): boolean {
     const to = this.members[id - 1];
-    return to !== undefined && to.running && this.network.reachable(from.host, to.host);
+    if (to === undefined || !to.running) return false;
+    return this.network.reachable(from.host, to.host) && this.network.reachable(to.host, from.host);
   }
 
   /** Sends a Ready's messages in order; of its append responses only the last, which covers the others. */
@@ -104,22 +147,28 @@ export class Peers {
       const stream = this.stream(from, to, kind);
       if (this.network.sendOnStream(stream, envelope.bytes, to.target, MEMBER_OPCODE.PeerMessage, slot)) {
         from.metrics.networkPeerSentBytesTotal += envelope.bytes;
-        this.reportSnapshots(from, envelope, false);
         return;
       }
       inbox.take(slot);
     }
     from.metrics.networkPeerSentFailuresTotal++;
     from.node.reportUnreachable(to.id);
-    this.reportSnapshots(from, envelope, true);
+    this.reportSnapshots(envelope, true);
   }
 
-  private reportSnapshots(from: Member, envelope: PeerEnvelope, failed: boolean): void {
-    for (const message of envelope.messages) if (message.type === MessageType.Snap) from.node.reportSnapshot(message.to, failed);
+  /** Tells the sender of a snapshot whether it arrived. */
+  private reportSnapshots(envelope: PeerEnvelope, failed: boolean): void {
+    for (const message of envelope.messages) {
+      if (message.type !== MessageType.Snap) continue;
+      const sender = this.members[message.from - 1]!;
+      if (!sender.running) continue;
+      sender.node.reportSnapshot(message.to, failed);
+      sender.loop.pump();
+    }
   }
 
   private stream(from: Member, to: Member, kind: number): number {
-    const key = (from.index * 64 + to.index) * 2 + kind;
+    const key = (from.index * MAX_MEMBERS + to.index) * 2 + kind;
     let stream = this.streams[key];
     if (stream === undefined) {
       stream = this.network.openStream(from.host, to.host);

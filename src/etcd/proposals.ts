@@ -5,7 +5,8 @@ import { type AlarmRequest, Command, requestBytes } from './command.js';
 import type { Call } from './connection.js';
 import { EtcdError } from './errors.js';
 import { Fifo } from './fifo.js';
-import { MEMBER_OPCODE, type Member } from './member.js';
+import type { Member } from './member.js';
+import { MEMBER_OPCODE } from './opcodes.js';
 import type { EtcdRequest } from './types.js';
 
 /** A member refuses proposals when this many committed entries are not applied (v3_server.go). */
@@ -32,11 +33,11 @@ export class Proposals {
     const request = call.request;
     if (!member.store.hasRoomFor(request)) {
       this.raiseNoSpace();
-      member.answer(call, { error: EtcdError.NoSpace, succeeded: false, revision: 0 });
-    } else if (member.committedIndex > member.applier.appliedIndex + MAX_GAP_BETWEEN_APPLY_AND_COMMIT_INDEX) {
-      member.answer(call, { error: EtcdError.TooManyRequests, succeeded: false, revision: 0 });
+      member.requests.refuse(call, EtcdError.NoSpace);
+    } else if (member.loop.committedIndex > member.applier.appliedIndex + MAX_GAP_BETWEEN_APPLY_AND_COMMIT_INDEX) {
+      member.requests.refuse(call, EtcdError.TooManyRequests);
     } else if (requestBytes(request) > MAX_REQUEST_BYTES) {
-      member.answer(call, { error: EtcdError.RequestTooLarge, succeeded: false, revision: 0 });
+      member.requests.refuse(call, EtcdError.RequestTooLarge);
     } else {
       this.enter(request, call);
     }
@@ -56,6 +57,10 @@ export class Proposals {
   take(command: Command): Call | null {
     if (command.incarnation !== this.member.incarnation || command.done) return null;
     const call = this.finish(command);
+    if (call !== null) {
+      this.member.sample.puts++;
+      this.member.sample.commit.observe(this.member.simulation.now - command.start);
+    }
     while (this.order.length > 0 && this.order.at(0).done) this.order.shift();
     return call;
   }
@@ -71,7 +76,7 @@ export class Proposals {
         if (front.start + member.requestTimeout > now) break;
         const call = this.finish(front);
         member.metrics.serverProposalsFailedTotal++;
-        if (call !== null) member.answer(call, { error: this.timeoutText(front.start), succeeded: false, revision: 0 });
+        if (call !== null) member.requests.refuse(call, this.timeoutText(front.start));
         else if (front.request.op === 'leaseRevoke') member.leases.revokeFailed();
       }
       this.order.shift();
@@ -103,9 +108,9 @@ export class Proposals {
       return;
     }
     if (member.node.propose(command, requestBytes(command.request)) === StepError.None) return;
-    const call = this.take(command);
+    const call = this.finish(command);
     member.metrics.serverProposalsFailedTotal++;
-    if (call !== null) member.answer(call, { error: EtcdError.ProposalDropped, succeeded: false, revision: 0 });
+    if (call !== null) member.requests.refuse(call, EtcdError.ProposalDropped);
   }
 
   private finish(command: Command): Call | null {
@@ -130,11 +135,11 @@ export class Proposals {
   /** As etcd's parseProposeCtxErr: what most likely was the reason. */
   private timeoutText(start: Time): string {
     const { member } = this;
-    const { leaderElectedAt } = member;
+    const { leaderElectedAt } = member.loop;
     if (start > leaderElectedAt - 2 * member.electionTimeout && start < leaderElectedAt) return EtcdError.TimeoutLeaderFailure;
     const { lead } = member.node;
     if (lead === NONE) return EtcdError.Timeout;
-    const connected = lead === member.node.id ? member.connectedToQuorumSince(start) : member.connectedSince(lead, start);
+    const connected = lead === member.node.id ? member.connectedToQuorumSince(start) : member.peers.connectedSince(member, lead, start);
     return connected ? EtcdError.Timeout : EtcdError.TimeoutConnectionLost;
   }
 

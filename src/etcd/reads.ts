@@ -4,7 +4,8 @@ import { MILLISECOND } from '../kernel/time.js';
 import { NONE } from '../raft/index.js';
 import type { Call } from './connection.js';
 import { EtcdError } from './errors.js';
-import { MEMBER_OPCODE, type Member } from './member.js';
+import type { Member } from './member.js';
+import { MEMBER_OPCODE } from './opcodes.js';
 
 /** A read index that is not answered is asked for again after this long (v3_server.go, readIndexRetryTime). */
 const READ_INDEX_RETRY = 500 * MILLISECOND;
@@ -126,11 +127,11 @@ export class ReadLoop {
     const calls = this.round;
     this.end();
     this.member.metrics.serverReadIndexesFailedTotal++;
-    for (const call of calls) this.member.answer(call, { error, succeeded: false, revision: 0 });
+    for (const call of calls) this.member.requests.refuse(call, error);
     if (this.waiting.length > 0) this.start();
   }
 
   private serve(calls: readonly Call[]): void {
-    for (const call of calls) this.member.serveRange(call);
+    for (const call of calls) this.member.requests.serveRange(call);
   }
 }

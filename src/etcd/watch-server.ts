@@ -1,7 +1,8 @@
 import { Slots } from '../kernel/slots.js';
 import { MILLISECOND, SECOND } from '../kernel/time.js';
 import { CLIENT_WATCH, type EtcdConnection, type WatchCall, WatchDelivery } from './connection.js';
-import { MEMBER_OPCODE, type Member } from './member.js';
+import type { Member } from './member.js';
+import { MEMBER_OPCODE } from './opcodes.js';
 import type { WatchEvent } from './types.js';
 import { eventsBetween, MAX_WATCHERS_PER_SYNC, Watcher } from './watch.js';
 
@@ -31,8 +32,7 @@ export class WatchServer {
   create(call: WatchCall): void {
     const { member } = this;
     const connection = call.connection!;
-    if (!member.running || connection.incarnation !== member.incarnation || !connection.open) return;
-    if (!member.connections.includes(connection)) member.connections.push(connection);
+    if (!member.requests.greet(connection) || !connection.open) return;
     const next = member.store.revision + 1;
     const start = call.startRevision;
     const watcher = new Watcher(call, start === 0 ? next : start);

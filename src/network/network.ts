@@ -127,7 +127,8 @@ export class Network {
     const ordered = this.streams[stream]!;
     if (!this.reachable(ordered.from, ordered.to)) return false;
     let arrival = this.simulation.now + after + this.delay(ordered.from, ordered.to, bytes);
-    if (ordered.lastDelivery > arrival) arrival = ordered.lastDelivery;
+    // A nanosecond later, so that the order does not hang on how ties are broken.
+    if (ordered.lastDelivery >= arrival) arrival = ordered.lastDelivery + 1;
     ordered.lastDelivery = arrival;
     this.simulation.scheduleAt(arrival, target, opcode, argument);
     return true;
