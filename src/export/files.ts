@@ -3,7 +3,7 @@ import { toChromeTrace } from './chrome-trace.js';
 import { tableToCsv } from './csv.js';
 import { toOpenMetrics } from './openmetrics.js';
 import { OutputDirectory } from './output-directory.js';
-import { tableToParquet } from './parquet.js';
+import { parquetParts } from './parquet.js';
 import { type SummaryHeader, summaryDocument, toJson } from './summary.js';
 
 /** Kinds of files besides `summary.json`. */
@@ -42,7 +42,7 @@ export function writeOutputs(
       if (formats.trace === true) directory.write(`${prefix}trace.json`, toChromeTrace(result));
       for (const table of result.tables) {
         if (formats.csv) directory.write(`${prefix}${table.spec.name}.csv`, tableToCsv(table));
-        if (formats.parquet) directory.write(`${prefix}${table.spec.name}.parquet`, tableToParquet(table));
+        if (formats.parquet) directory.write(`${prefix}${table.spec.name}.parquet`, parquetParts(table));
       }
     }
     for (const file of extra) directory.write(file.name, file.content);

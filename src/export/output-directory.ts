@@ -46,6 +46,20 @@ export function toOutputError(error: unknown, path: string): Error {
   return new OutputError(`cannot write ${path}: ${REASONS[code] ?? error.message}`, code);
 }
 
+/** A file of an output directory while it is written. Errors are OutputErrors, and discard the directory. */
+export interface OutputFile {
+  append(content: string | Uint8Array): void;
+  close(): void;
+}
+
+/** Directories that were begun and neither committed nor discarded. */
+const unfinished = new Set<OutputDirectory>();
+
+/** Removes all unfinished output; runs by itself when the process exits, also by `process.exit` in a signal handler. */
+export function discardUnfinished(): void {
+  for (const directory of unfinished) directory.discard();
+}
+
 /** File that marks a directory as made by this program, so that a new run may replace it. */
 const MARKER = 'summary.json';
 
@@ -66,6 +80,8 @@ export class OutputDirectory {
       mkdirSync(dirname(this.path), { recursive: true });
       this.temporary = newDirectory(join(dirname(this.path), `.${basename(this.path)}-${process.pid}`));
     });
+    if (!process.listeners('exit').includes(discardUnfinished)) process.on('exit', discardUnfinished);
+    unfinished.add(this);
   }
 
   /** Writes a file from text or bytes, or from parts one after the other. */
@@ -81,6 +97,18 @@ export class OutputDirectory {
     }, name);
   }
 
+  /** Opens a file that is written bit by bit, for as long as a run takes. Close it before `commit`. */
+  open(name: string): OutputFile {
+    let file = -1;
+    this.guard(() => {
+      file = openSync(join(this.temporary, name), 'w');
+    }, name);
+    return {
+      append: (content) => this.guard(() => writeAll(file, content), name),
+      close: () => this.guard(() => closeSync(file), name),
+    };
+  }
+
   /** Gives the directory its name. */
   commit(): void {
     this.guard(() => {
@@ -93,6 +121,7 @@ export class OutputDirectory {
         throw error;
       }
       this.temporary = '';
+      unfinished.delete(this);
       if (old !== undefined) rmSync(old, { recursive: true, force: true });
     });
   }
@@ -101,6 +130,7 @@ export class OutputDirectory {
   discard(): void {
     if (this.temporary !== '') rmSync(this.temporary, { recursive: true, force: true });
     this.temporary = '';
+    unfinished.delete(this);
   }
 
   private checkReplaceable(): void {

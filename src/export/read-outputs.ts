@@ -74,7 +74,7 @@ async function readTable(path: string): Promise<Table> {
 
 function columnType(physical: string | undefined): ColumnSpec['type'] {
   if (physical === 'DOUBLE') return 'double';
-  return physical === 'INT64' ? 'integer' : 'string';
+  return physical === 'INT64' || physical === 'INT32' ? 'integer' : 'string';
 }
 
 /** A table read from a file. */

@@ -5,6 +5,10 @@ export interface ColumnSpec {
   /** `seconds`, `bytes`, `requests`, … ; empty when the column has none. */
   readonly unit: string;
   readonly description: string;
+  /** Numbers only: false when NaN never occurs. */
+  readonly nullable?: boolean;
+  /** Whole numbers only: 32 when they fit in 32 signed bits. */
+  readonly bits?: 32;
 }
 
 export interface TableSpec {

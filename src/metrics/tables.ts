@@ -1,3 +1,4 @@
+import { EVENT_TRACE } from './column-sink.js';
 import { HISTOGRAMS } from './histograms.js';
 import type { ColumnSpec, TableSpec } from './recorder.js';
 
@@ -218,4 +219,5 @@ export const TABLES: readonly TableSpec[] = [
   SCHEDULER_BY_SECOND,
   EVENTS,
   HISTOGRAMS,
+  EVENT_TRACE,
 ];

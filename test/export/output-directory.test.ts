@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -40,6 +41,23 @@ test('writes everything or nothing', () => {
     },
   );
   assert.deepEqual(readdirSync(root), ['whole'], 'no temporary directory is left');
+});
+
+test('a process that exits half-way leaves nothing', () => {
+  const module = new URL('../../src/export/output-directory.js', import.meta.url).href;
+  const code = `import { OutputDirectory } from '${module}';
+    const directory = new OutputDirectory(process.argv[1]);
+    directory.open('a.csv').append('half');
+    process.on('SIGTERM', () => process.exit(130));
+    process.kill(process.pid, 'SIGTERM');
+    setTimeout(() => {}, 10_000);`;
+  const folder = join(root, 'signals');
+  mkdirSync(folder);
+  const child = spawnSync(process.execPath, ['--input-type=module', '-e', code, join(folder, 'out')], {
+    encoding: 'utf8',
+  });
+  assert.equal(child.status, 130, child.stderr);
+  assert.deepEqual(readdirSync(folder), []);
 });
 
 test('replaces an earlier output and refuses other directories and files', () => {
