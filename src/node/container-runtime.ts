@@ -11,6 +11,7 @@ import {
   OP_POST_STARTED,
   OP_STARTED,
   OP_STOPPED,
+  OP_TURN,
 } from './fleet.js';
 import { terminatedState } from './pleg.js';
 import type { ContainerRecord, PodRecord } from './records.js';
@@ -153,7 +154,7 @@ export class ContainerRuntime {
     work.stopping = true;
     work.stopBegan = fleet.simulation.now;
     work.graceSeconds = graceSeconds;
-    work.hookDone = false;
+    work.waitsForTurn = false;
     const hook = container.spec.preStop;
     if (hook === undefined) {
       this.hookEnded(container);
@@ -165,10 +166,14 @@ export class ContainerRuntime {
 
   /** The preStop hook is over (or there is none): SIGTERM, for a sidecar of a terminating pod when its turn has come. */
   hookEnded(container: ContainerRecord): void {
-    const { pod } = container;
-    container.work.stopEvent = 0;
-    container.work.hookDone = true;
-    if (pod.work === WORK_TERMINATING && container.sidecar && !this.fleet.workers.isTurnOf(container)) return;
+    const { pod, work } = container;
+    work.stopEvent = 0;
+    if (pod.work === WORK_TERMINATING && container.sidecar && !this.fleet.workers.isTurnOf(container)) {
+      work.waitsForTurn = true;
+      const end = work.stopBegan + work.graceSeconds * SECOND;
+      work.stopEvent = this.fleet.at(Math.max(end, this.fleet.simulation.now), OP_TURN, container.slot);
+      return;
+    }
     this.terminate(container);
   }
 
@@ -177,6 +182,8 @@ export class ContainerRuntime {
     const { fleet } = this;
     const { simulation } = fleet;
     const { work } = container;
+    simulation.cancel(work.stopEvent);
+    work.waitsForTurn = false;
     const life = this.lifeOf(container);
     const now = simulation.now;
     const grace = remainingGraceSeconds(work.graceSeconds, now - work.stopBegan);

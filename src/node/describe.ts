@@ -13,6 +13,7 @@ const STEPS: Readonly<Record<number, readonly [string, 'pod' | 'container' | 'pr
   [op.OP_RELIST]: ['a PLEG relist ends', 'node'],
   [op.OP_RELIST_POD]: ['a relist on demand ends', 'pod'],
   [op.OP_DEADLINE]: ['the active deadline is over', 'pod'],
+  [op.OP_TURN]: ['the wait for its turn to stop ends', 'container'],
   [op.OP_SYNC]: ['the pod worker syncs', 'pod'],
   [op.OP_RESYNC]: ['a re-sync is due', 'pod'],
   [op.OP_PROBE]: ['a probe ends', 'probe'],

@@ -1,7 +1,7 @@
 import type { Pod } from '../api/core.js';
 import type { EventRecorder } from '../client/types.js';
 import { Slots } from '../kernel/slots.js';
-import type { Simulation } from '../kernel/simulation.js';
+import { PHASE_DEFAULT, type Simulation } from '../kernel/simulation.js';
 import type { Network } from '../network/network.js';
 import type { DistributionSpec } from '../random/distribution.js';
 import type { Randomness } from '../random/stream.js';
@@ -16,6 +16,9 @@ import type { Prober } from './prober.js';
 import type { ContainerRecord, NodeRecord, PodRecord, ProbeRecord } from './records.js';
 import type { CrashLoopRequeue } from './restart-policy.js';
 import type { StatusManager } from './status-manager.js';
+
+/** Phase of what a relist sets off: after the relist itself, when both come at one instant. */
+export const PHASE_AFTER_RELIST = 1;
 
 /** Opcodes of the fleet's events; the comment names what the argument is. */
 export const OP_PREPARED = 1; // pod: cgroup and volumes are ready
@@ -40,6 +43,7 @@ export const OP_LEASE = 19; // node
 export const OP_NODE_STATUS = 20; // node
 export const OP_RELIST_POD = 22; // pod: relist on demand
 export const OP_DEADLINE = 23; // pod: activeDeadlineSeconds are over
+export const OP_TURN = 24; // container: a sidecar has waited for its turn until the end of the grace period
 export const OP_POST_STARTED = 21; // container: postStart ended
 
 /** What differs between Kubernetes versions (FACTS-VERSIONS §1.4). */
@@ -125,8 +129,8 @@ export class Fleet {
     return this.simulation.schedule(delay, this.target, opcode, argument);
   }
 
-  at(time: number, opcode: number, argument: number): number {
-    return this.simulation.scheduleAt(time, this.target, opcode, argument);
+  at(time: number, opcode: number, argument: number, phase: number = PHASE_DEFAULT): number {
+    return this.simulation.scheduleAt(time, this.target, opcode, argument, phase);
   }
 
   /** Whether a node has an image. */

@@ -332,6 +332,9 @@ export class Kubelets implements Component, ResponseReceiver {
         runtime.exited(container, runtime.lifeOf(container).exitCode);
         return;
       }
+      case op.OP_TURN:
+        runtime.terminate(fleet.containers.get(argument));
+        return;
       case op.OP_STOPPED:
         runtime.stopped(fleet.containers.get(argument));
         return;

@@ -1,7 +1,7 @@
 import type { Time } from '../kernel/time.js';
 import { SECOND } from '../kernel/time.js';
 import type { Fleet } from './fleet.js';
-import { OP_DEADLINE, OP_PREPARED, OP_RESYNC, OP_SANDBOX, OP_SYNC } from './fleet.js';
+import { OP_DEADLINE, OP_PREPARED, OP_RESYNC, OP_SANDBOX, OP_SYNC, PHASE_AFTER_RELIST } from './fleet.js';
 import { containersToStart } from './pod-actions.js';
 import type { ContainerRecord, PodRecord } from './records.js';
 import {
@@ -64,7 +64,12 @@ export class PodWorkers {
       this.sync(pod);
       return;
     }
-    pod.syncEvent = fleet.at(Math.max(now, fleet.pleg.endOfNext(pod.node, pod.lastSyncEnd)), OP_SYNC, pod.slot);
+    pod.syncEvent = fleet.at(
+      Math.max(now, fleet.pleg.endOfNext(pod.node, pod.lastSyncEnd)),
+      OP_SYNC,
+      pod.slot,
+      PHASE_AFTER_RELIST,
+    );
   }
 
   /** A re-sync is due. */

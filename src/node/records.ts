@@ -30,8 +30,8 @@ export class ContainerWork {
   /** The runtime has begun to start it and has not finished. */
   creating = false;
   stopping = false;
-  /** The preStop hook is over. */
-  hookDone = false;
+  /** A sidecar whose preStop hook is over and that waits for other containers to end. */
+  waitsForTurn = false;
   /** SIGKILL ends it rather than the application. */
   killedBySignal = false;
   /** In the pull queue of the node, or being pulled. */

@@ -62,8 +62,7 @@ export class Termination {
     for (let i = pod.init.length - 1; i >= 0; i--) {
       const sidecar = pod.init[i]!;
       if (sidecar.state !== RUNNING || !sidecar.sidecar) continue;
-      if (sidecar.work.hookDone && sidecar.work.stopEvent === 0 && this.isTurnOf(sidecar))
-        this.fleet.runtime.terminate(sidecar);
+      if (sidecar.work.waitsForTurn && this.isTurnOf(sidecar)) this.fleet.runtime.terminate(sidecar);
       return;
     }
   }

@@ -413,3 +413,24 @@ test('an evicted pod stops within its grace and becomes Failed with the reason',
   assert.deepEqual([status.phase, status.reason], ['Failed', 'Evicted']);
   assert.equal(at(status.containerStatuses![0]!.state.terminated!.finishedAt), 12);
 });
+
+test('a sidecar waits for its turn until the grace period is over, not longer', () => {
+  const bench = new Bench();
+  bench.kubelets.warmImages(['app:v1', 'proxy:v1']);
+  bench.behaviour.lives.set('app:v1', { ...SERVES, shutdown: Number.POSITIVE_INFINITY });
+  bench.behaviour.lives.set('proxy:v1', { ...SERVES, shutdown: 0 });
+  bench.add(
+    testPod('a', {
+      terminationGracePeriodSeconds: 10,
+      initContainers: [testContainer({ name: 'proxy', image: 'proxy:v1', restartPolicy: 'Always' })],
+      // The hook uses up the grace period; the container gets the minimum of 2 s after it.
+      containers: [testContainer({ preStop: { handler: 'sleep', seconds: 60 } })],
+    }),
+  );
+  bench.run(10);
+  bench.delete('a');
+  bench.run(30);
+  const { status } = bench.history.at(-1)!.pod;
+  assert.equal(at(status.initContainerStatuses![0]!.state.terminated!.finishedAt), 20);
+  assert.equal(at(status.containerStatuses![0]!.state.terminated!.finishedAt), 22);
+});
