@@ -25,7 +25,9 @@ function specOf(read: FieldReader, raw: RawMap): RawMap {
 export function readStatefulSet(read: FieldReader, raw: RawMap, metadata: ObjectMeta, time: ReadTime): StatefulSet {
   const spec = specOf(read, raw);
   const update = read.map(spec, 'updateStrategy', 'spec') ?? {};
-  const rolling = read.map(update, 'rollingUpdate', 'spec.updateStrategy') ?? {};
+  const type = read.choice(update, 'type', 'spec.updateStrategy', ['RollingUpdate', 'OnDelete']);
+  // A partition is only filled in when the strategy is not named, or is given with its parameters.
+  const rolling = read.map(update, 'rollingUpdate', 'spec.updateStrategy') ?? (type === undefined ? {} : undefined);
   const at = 'spec.updateStrategy.rollingUpdate';
   const ordinals = read.map(spec, 'ordinals', 'spec');
   const status = read.map(raw, 'status', '') ?? {};
@@ -40,13 +42,16 @@ export function readStatefulSet(read: FieldReader, raw: RawMap, metadata: Object
       template: readTemplate(read, spec, 'spec') ?? emptyTemplate,
       serviceName: read.text(spec, 'serviceName', 'spec') ?? '',
       podManagementPolicy: read.choice(spec, 'podManagementPolicy', 'spec', ['OrderedReady', 'Parallel']) ?? 'OrderedReady',
-      updateStrategy: {
-        type: read.choice(update, 'type', 'spec.updateStrategy', ['RollingUpdate', 'OnDelete']) ?? 'RollingUpdate',
-        rollingUpdate: present<NonNullable<StatefulSet['spec']['updateStrategy']['rollingUpdate']>>({
-          partition: read.integer(rolling, 'partition', at) ?? 0,
-          maxUnavailable: read.intOrString(rolling, 'maxUnavailable', at),
-        }),
-      },
+      updateStrategy: present<StatefulSet['spec']['updateStrategy']>({
+        type: type ?? 'RollingUpdate',
+        rollingUpdate:
+          rolling === undefined
+            ? undefined
+            : present<NonNullable<StatefulSet['spec']['updateStrategy']['rollingUpdate']>>({
+                partition: read.integer(rolling, 'partition', at) ?? 0,
+                maxUnavailable: read.intOrString(rolling, 'maxUnavailable', at),
+              }),
+      }),
       volumeClaimTemplates: read.listOf(spec, 'volumeClaimTemplates', 'spec', (item, path) => readClaim(read, item, path, metadata.namespace)),
       minReadySeconds: read.integer(spec, 'minReadySeconds', 'spec') ?? 0,
       revisionHistoryLimit: read.integer(spec, 'revisionHistoryLimit', 'spec') ?? 10,

@@ -1,6 +1,7 @@
 import { scaledValue } from '../api/int-or-string.js';
 import type { IntOrString } from '../api/meta.js';
 import type { Deployment, ReplicaSet } from '../api/workloads.js';
+import { apiTime } from './conditions.js';
 
 /**
  * How a Deployment sizes its ReplicaSets: pure decisions (pkg/controller/deployment/{rolling,recreate,sync}.go and
@@ -67,9 +68,10 @@ export function active(replicaSets: readonly ReplicaSet[]): ReplicaSet[] {
   return replicaSets.filter((replicaSet) => replicaSet.spec.replicas > 0);
 }
 
-/** Order by creation, then name (ReplicaSetsByCreationTimestamp). */
+/** Order by creation in the API's whole seconds, then name (ReplicaSetsByCreationTimestamp). */
 export function byCreation(a: ReplicaSet, b: ReplicaSet): number {
-  return a.metadata.creationTimestamp - b.metadata.creationTimestamp || compareText(a.metadata.name, b.metadata.name);
+  const seconds = apiTime(a.metadata.creationTimestamp) - apiTime(b.metadata.creationTimestamp);
+  return seconds !== 0 ? seconds : compareText(a.metadata.name, b.metadata.name);
 }
 
 function compareText(a: string, b: string): number {
@@ -265,4 +267,39 @@ export const REVISION = 'deployment.kubernetes.io/revision';
 /** Revision number of a ReplicaSet; 0 when it has none. */
 export function revisionOf(set: ReplicaSet): number {
   return Number(set.metadata.annotations?.[REVISION] ?? 0);
+}
+
+/** A ReplicaSet to be made, or sizes to be written, in one sync. */
+export interface DeploymentDecision {
+  /** Replicas of the new ReplicaSet when it has to be made first. */
+  readonly create: number | undefined;
+  readonly changes: readonly ScaleChange[];
+}
+
+/**
+ * All sizes that one sync writes, given what it reads: the decision that the recordings of real controllers show
+ * (syncDeployment without its writes of status). `newSet` is the set with the Deployment's template, if there is one;
+ * `oldPodsRunning` whether a Recreate has to wait.
+ */
+export function decideDeployment(
+  deployment: Deployment,
+  newSet: ReplicaSet | undefined,
+  oldSets: readonly ReplicaSet[],
+  oldPodsRunning = false,
+): DeploymentDecision {
+  const all = newSet === undefined ? oldSets : [...oldSets, newSet];
+  if (deployment.spec.paused === true || isScalingEvent(deployment, all)) {
+    return { create: undefined, changes: scaleProportionally(deployment, newSet, oldSets) };
+  }
+  if (!isRollingUpdate(deployment)) {
+    const down = active(oldSets).map((replicaSet) => ({ replicaSet, replicas: 0 }));
+    if (down.length > 0 || oldPodsRunning) return { create: undefined, changes: down };
+    const { replicas } = deployment.spec;
+    if (newSet === undefined) return { create: replicas, changes: [] };
+    return { create: undefined, changes: newSet.spec.replicas === replicas ? [] : [{ replicaSet: newSet, replicas }] };
+  }
+  if (newSet === undefined) return { create: newReplicaSetReplicas(deployment, specReplicas(oldSets), 0), changes: [] };
+  const replicas = reconcileNewReplicaSet(deployment, newSet, oldSets);
+  if (replicas !== newSet.spec.replicas) return { create: undefined, changes: [{ replicaSet: newSet, replicas }] };
+  return { create: undefined, changes: reconcileOldReplicaSets(deployment, newSet, oldSets).changes };
 }

@@ -151,12 +151,14 @@ export function decideEviction(pod: Pod, budgets: readonly PodDisruptionBudget[]
   if (Object.keys(disrupted).length > MAX_DISRUPTED) {
     return { kind: 'refuse', code: 403, message: 'DisruptedPods map too big - too many evictions not confirmed by PDB controller' };
   }
+  const allowed = status.disruptionsAllowed - 1;
   return {
     kind: 'budget',
     status: {
       ...status,
-      disruptionsAllowed: status.disruptionsAllowed - 1,
+      disruptionsAllowed: allowed,
       disruptedPods: { ...disrupted, [pod.metadata.name]: apiTime(now) },
+      ...(allowed === 0 ? { conditions: [allowedCondition(budget, 0, now)] } : {}),
     },
   };
 }

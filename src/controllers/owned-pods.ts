@@ -2,6 +2,7 @@ import { isPodActive, isPodReady, podCondition, type Pod } from '../api/core.js'
 import { controllerOf, keyOf, type Labels } from '../api/meta.js';
 import { matchesMap } from '../api/labels.js';
 import { SECOND, type Time } from '../kernel/time.js';
+import { DeletionOrder } from './deletion-order.js';
 import type { PodCounts } from './replica-set-policy.js';
 
 /** A pod that waits to be available: ready since `time`. */
@@ -26,6 +27,10 @@ export class OwnedPods {
   /** Ready pods not counted as available yet, a heap by ready time; entries of changed pods are skipped when they surface. */
   private readonly waiting: Waiting[] = [];
   private readonly availablePods = new Set<string>();
+  /** Keys of active pods by node. */
+  private readonly byNode = new Map<string, Set<string>>();
+  /** Order of deletion; made when it is first needed, then kept up to date. */
+  private order: DeletionOrder | null = null;
 
   get isEmpty(): boolean {
     return this.active.size === 0 && this.inactive.size === 0;
@@ -36,11 +41,14 @@ export class OwnedPods {
     this.drop(key);
     if (!isPodActive(pod)) {
       this.active.delete(key);
+      this.order?.remove(key);
       this.inactive.set(key, pod);
       if (pod.metadata.deletionTimestamp !== undefined) this.terminating++;
       return;
     }
     this.active.set(key, pod);
+    this.order?.put(pod);
+    this.enterNode(pod.spec.nodeName ?? '', key);
     if (this.templateLabels !== undefined && matchesMap(this.templateLabels, pod.metadata.labels)) this.labelled++;
     if (!isPodReady(pod)) return;
     this.ready++;
@@ -51,7 +59,37 @@ export class OwnedPods {
     const key = keyOf(pod);
     this.drop(key);
     this.active.delete(key);
+    this.order?.remove(key);
     this.inactive.delete(key);
+  }
+
+  /** Active pods on a node. */
+  countOn(node: string): number {
+    return this.byNode.get(node)?.size ?? 0;
+  }
+
+  /** Pods of a node come earlier in the order of deletion, because the node has gained related pods. */
+  promote(node: string): void {
+    if (this.order === null) return;
+    for (const key of this.byNode.get(node) ?? []) this.order.promote(key);
+  }
+
+  /** The order of deletion of the active pods. */
+  get deletionOrder(): DeletionOrder {
+    this.order ??= new DeletionOrder(this.active.values());
+    return this.order;
+  }
+
+  private enterNode(node: string, key: string): void {
+    const keys = this.byNode.get(node);
+    if (keys === undefined) this.byNode.set(node, new Set([key]));
+    else keys.add(key);
+  }
+
+  private leaveNode(node: string, key: string): void {
+    const keys = this.byNode.get(node);
+    keys?.delete(key);
+    if (keys?.size === 0) this.byNode.delete(node);
   }
 
   /** Counts at `now` for a template and minReadySeconds. */
@@ -92,6 +130,7 @@ export class OwnedPods {
       this.inactive.delete(key);
       return;
     }
+    this.leaveNode(old.spec.nodeName ?? '', key);
     if (isPodReady(old)) this.ready--;
     this.availablePods.delete(key);
     if (this.templateLabels !== undefined && matchesMap(this.templateLabels, old.metadata.labels)) this.labelled--;
@@ -159,6 +198,11 @@ export class PodsByController {
       this.byUid.set(uid, pods);
     }
     return pods;
+  }
+
+  /** Pods of a controller that has some; undefined when it has none. */
+  find(uid: string): OwnedPods | undefined {
+    return this.byUid.get(uid);
   }
 
   put(pod: Pod): void {

@@ -13,7 +13,8 @@ export interface RankedPod {
   readonly rank: number;
 }
 
-const PHASE_ORDER: Readonly<Record<string, number>> = { Pending: 0, Unknown: 1, Running: 2 };
+/** Phases in order of deletion. */
+export const PHASE_ORDER: Readonly<Record<string, number>> = { Pending: 0, Unknown: 1, Running: 2 };
 
 /** Order of deletion: negative when `a` goes first. */
 export function compareForDeletion(a: RankedPod, b: RankedPod, now: Time): number {
@@ -33,7 +34,7 @@ export function compareForDeletion(a: RankedPod, b: RankedPod, now: Time): numbe
     const order = compareAges(readySince(left), readySince(right), left, right, now);
     if (order !== 0) return order;
   }
-  const restarts = maxRestarts(right.status.containerStatuses) - maxRestarts(left.status.containerStatuses);
+  const restarts = maxContainerRestarts(right) - maxContainerRestarts(left);
   if (restarts !== 0) return restarts;
   const sidecars = maxRestarts(right.status.initContainerStatuses) - maxRestarts(left.status.initContainerStatuses);
   if (sidecars !== 0) return sidecars;
@@ -67,7 +68,8 @@ function readySince(pod: Pod): Time {
   return seconds(podCondition(pod, 'Ready')?.lastTransitionTime ?? 0);
 }
 
-function isAssigned(pod: Pod): boolean {
+/** Whether a pod has a node. */
+export function isAssigned(pod: Pod): boolean {
   return pod.spec.nodeName !== undefined && pod.spec.nodeName !== '';
 }
 
@@ -77,19 +79,29 @@ export function deletionCost(pod: Pod): number {
   return cost === undefined || cost === '' ? 0 : Number(cost);
 }
 
+/** Highest restart count among a pod's containers. */
+export function maxContainerRestarts(pod: Pod): number {
+  return maxRestarts(pod.status.containerStatuses);
+}
+
 function maxRestarts(statuses: readonly ContainerStatus[] | undefined): number {
   let maximum = 0;
   for (const status of statuses ?? []) maximum = Math.max(maximum, status.restartCount);
   return maximum;
 }
 
+/** Related active pods by node. */
+export interface RanksByNode {
+  rank(node: string): number;
+}
+
 /**
- * The `count` pods to delete, first one first (getPodsToDelete). `onNode` counts related active pods by node name. When all
+ * The `count` pods to delete, first one first (getPodsToDelete). `related` counts related active pods by node name. When all
  * go, their order is the one given.
  */
-export function podsToDelete(pods: readonly Pod[], onNode: ReadonlyMap<string, number>, count: number, now: Time): readonly Pod[] {
+export function podsToDelete(pods: readonly Pod[], related: RanksByNode, count: number, now: Time): readonly Pod[] {
   if (count >= pods.length) return pods;
-  const ranked = pods.map((pod): RankedPod => ({ pod, rank: onNode.get(pod.spec.nodeName ?? '') ?? 0 }));
+  const ranked = pods.map((pod): RankedPod => ({ pod, rank: related.rank(pod.spec.nodeName ?? '') }));
   return ranked
     .sort((a, b) => compareForDeletion(a, b, now))
     .slice(0, count)

@@ -7,6 +7,8 @@ import type { Simulation } from '../kernel/simulation.js';
 import { objectRequest, StagedReconciliation, type Step } from './controller.js';
 import { AdoptPatch, controllerReference, ReleasePatch } from './ownership.js';
 import { createPod, isNamespaceTerminating, podCreated, podDeleted, podFromTemplate } from './pod-control.js';
+import { EXACT_LIMIT } from './deletion-order.js';
+import type { OwnedPods } from './owned-pods.js';
 import { podsToDelete } from './pod-ranking.js';
 import { availabilityCheck, nextBatch, podsToChange, replicaSetStatus, statusChanged, type PodCounts } from './replica-set-policy.js';
 import { selectorOf, type ReplicaSetController } from './replicaset.js';
@@ -149,7 +151,7 @@ export class ReplicaSetSync extends StagedReconciliation {
       this.wanted = difference;
       this.stage = CREATE_BATCH;
     } else if (difference < 0) {
-      return this.delete(-difference, [...owned.active.values()]);
+      return this.delete(-difference, owned);
     }
     return undefined;
   }
@@ -185,10 +187,12 @@ export class ReplicaSetSync extends StagedReconciliation {
     return undefined;
   }
 
-  private delete(count: number, pods: readonly Pod[]): Step {
+  private delete(count: number, owned: OwnedPods): Step {
     const { controller, set } = this;
     const { now } = this.simulation;
-    this.victims = podsToDelete(pods, controller.relatedPodsByNode(set), count, now);
+    const related = controller.related(set);
+    if (owned.active.size > EXACT_LIMIT) this.victims = owned.deletionOrder.first(count, related, now);
+    else this.victims = podsToDelete([...owned.active.values()], related, count, now);
     controller.expectations.expectDeletions(this.key, this.victims.map(keyOf), now);
     this.stage = DELETED;
     return this.victims.map((pod) => objectRequest('delete', 'pods', pod));

@@ -1,4 +1,4 @@
-import type { Pod } from '../api/core.js';
+import { isPodActive, type Pod } from '../api/core.js';
 import { matchesSelector } from '../api/labels.js';
 import { controllerOf, keyOf, type LabelSelector } from '../api/meta.js';
 import type { ReplicaSet } from '../api/workloads.js';
@@ -7,8 +7,9 @@ import type { ApiClient, EventRecorder, Informer, ResourceEventHandler, WorkQueu
 import type { Simulation } from '../kernel/simulation.js';
 import { ControllerWorkers, type Reconciler, type Reconciliation } from './controller.js';
 import { Expectations } from './expectations.js';
-import { PodsByController } from './owned-pods.js';
+import { type OwnedPods, PodsByController } from './owned-pods.js';
 import { BY_CONTROLLER, ControllerUidIndexer, ORPHANS, OrphanIndexer } from './ownership.js';
+import type { RanksByNode } from './pod-ranking.js';
 import { ReplicaSetSync } from './replicaset-sync.js';
 
 const WORKERS = 5;
@@ -78,18 +79,26 @@ export class ReplicaSetController implements Reconciler {
     return this.podInformer.byIndex(ORPHANS, namespace);
   }
 
-  /** Active pods by node over all sets that have the same controller as this one (getIndirectlyRelatedPods). */
-  relatedPodsByNode(set: ReplicaSet): ReadonlyMap<string, number> {
-    const counts = new Map<string, number>();
+  /** Pods of all sets that have the same controller as this one, itself included (getIndirectlyRelatedPods). */
+  related(set: ReplicaSet): RelatedPods {
     const owner = controllerOf(set);
-    const related: Iterable<ReplicaSet> = owner === undefined ? [set] : this.sets.byIndex(BY_CONTROLLER, owner.uid);
-    for (const other of related) {
-      for (const pod of this.pods.get(other.metadata.uid).active.values()) {
-        const node = pod.spec.nodeName ?? '';
-        counts.set(node, (counts.get(node) ?? 0) + 1);
-      }
+    const sets: Iterable<ReplicaSet> = owner === undefined ? [set] : this.sets.byIndex(BY_CONTROLLER, owner.uid);
+    const owned: OwnedPods[] = [];
+    for (const other of sets) {
+      const pods = this.pods.find(other.metadata.uid);
+      if (pods !== undefined) owned.push(pods);
     }
-    return counts;
+    return new RelatedPods(owned);
+  }
+
+  /** Keeps a pod; when it is new on its node, related pods there move forward in their order of deletion. */
+  putPod(old: Pod | undefined, pod: Pod): void {
+    this.pods.put(pod);
+    const node = pod.spec.nodeName ?? '';
+    if (node === '' || !isPodActive(pod)) return;
+    if (old !== undefined && old.spec.nodeName === pod.spec.nodeName && isPodActive(old)) return;
+    const set = this.ownerOf(pod);
+    if (set !== undefined) this.related(set).promote(node);
   }
 
   /** The set that controls a pod, if the cache has it with the same uid (resolveControllerRef). */
@@ -106,6 +115,25 @@ export class ReplicaSetController implements Reconciler {
       if (set.metadata.namespace !== pod.metadata.namespace) continue;
       if (matchesSelector(selectorOf(set), pod.metadata.labels)) this.queue.add(keyOf(set));
     }
+  }
+}
+
+/** The pods of several sets of one owner, for ranking by node. */
+export class RelatedPods implements RanksByNode {
+  private readonly owned: readonly OwnedPods[];
+
+  constructor(owned: readonly OwnedPods[]) {
+    this.owned = owned;
+  }
+
+  rank(node: string): number {
+    let count = 0;
+    for (const pods of this.owned) count += pods.countOn(node);
+    return count;
+  }
+
+  promote(node: string): void {
+    for (const pods of this.owned) pods.promote(node);
   }
 }
 
@@ -140,7 +168,7 @@ class PodHandler implements ResourceEventHandler<Pod> {
 
   onAdd(pod: Pod): void {
     const { controller } = this;
-    controller.pods.put(pod);
+    controller.putPod(undefined, pod);
     if (pod.metadata.deletionTimestamp !== undefined) {
       this.deletionSeen(pod);
       return;
@@ -162,7 +190,7 @@ class PodHandler implements ResourceEventHandler<Pod> {
     const before = controllerOf(old)?.uid;
     const after = controllerOf(pod)?.uid;
     if (before !== after) controller.pods.remove(old);
-    controller.pods.put(pod);
+    controller.putPod(old, pod);
     if (pod.metadata.deletionTimestamp !== undefined) {
       this.deletionSeen(pod);
       return;

@@ -6,6 +6,8 @@ import { controllerReference } from './ownership.js';
 
 /** ControllerRevisions of StatefulSets and DaemonSets: pure (pkg/controller/history/controller_history.go). */
 
+/** Label of a StatefulSet's revisions with their hash (history.ControllerRevisionHashLabel). */
+export const HISTORY_LABEL = 'controller.kubernetes.io/hash';
 /** Label of pods and revisions with the name (StatefulSet) or hash (DaemonSet) of their revision. */
 export const REVISION_LABEL = 'controller-revision-hash';
 
@@ -32,6 +34,7 @@ export function planRevision(
   labels: Labels | undefined,
   revisions: readonly ControllerRevision[],
   collisionCount: number | undefined,
+  hashLabel: string = REVISION_LABEL,
 ): RevisionPlan {
   const newest = revisions[revisions.length - 1];
   const number = (newest?.revision ?? 0) + 1;
@@ -51,7 +54,7 @@ export function planRevision(
       resourceVersion: 0,
       generation: 0,
       creationTimestamp: 0,
-      labels: { ...labels, [REVISION_LABEL]: hash },
+      labels: { ...labels, [hashLabel]: hash },
       ownerReferences: [controllerReference(owner)],
     },
     data: template,

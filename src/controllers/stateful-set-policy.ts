@@ -71,8 +71,11 @@ function partitionOf(set: StatefulSet): number {
 /** Revision that a new pod gets: the current one below the partition (newVersionedStatefulSetPod). */
 function revisionFor(view: StatefulSetView, ordinal: number): string {
   const { set } = view;
-  const rolling = set.spec.updateStrategy.type === 'RollingUpdate';
-  return rolling && ordinal < startOrdinal(set) + partitionOf(set) ? view.currentRevision : view.updateRevision;
+  const { type, rollingUpdate } = set.spec.updateStrategy;
+  if (type !== 'RollingUpdate') return view.updateRevision;
+  // Without a partition the count of pods at the current revision decides, as the status has it (isCurrentRevisionNeeded).
+  const below = rollingUpdate === undefined ? (set.status.currentReplicas ?? 0) : partitionOf(set);
+  return ordinal < startOrdinal(set) + below ? view.currentRevision : view.updateRevision;
 }
 
 /** Plans one sync. */

@@ -12,7 +12,7 @@ import { cachedOwner, KeyHandler } from './handlers.js';
 import { BY_CONTROLLER, ControllerUidIndexer } from './ownership.js';
 import { createPod, podFromTemplate } from './pod-control.js';
 import { nextBatch } from './replica-set-policy.js';
-import { planRevision, REVISION_LABEL, revisionsToDelete, sortRevisions } from './revisions.js';
+import { HISTORY_LABEL, planRevision, REVISION_LABEL, revisionsToDelete, sortRevisions } from './revisions.js';
 import {
   completeRollingUpdate,
   planStatefulSet,
@@ -157,7 +157,7 @@ class StatefulSetSync extends StagedReconciliation {
 
   private revision(): Step {
     const { set } = this;
-    const plan = planRevision(set, set.spec.template, set.spec.template.metadata.labels, this.revisions, set.status.collisionCount);
+    const plan = planRevision(set, set.spec.template, set.spec.template.metadata.labels, this.revisions, set.status.collisionCount, HISTORY_LABEL);
     this.update = plan.revision;
     if (plan.kind === 'have') {
       this.stage = PLAN;
