@@ -1,7 +1,9 @@
-import type { Container, ContainerState, LifecycleHandler, Node, Pod, PodSpec, PodStatus, Probe, ResourceList, ResourceRequirements, Service } from './core.js';
+import type { ControllerRevision } from './apps.js';
+import type { ContainerState, Node, Pod, PodStatus, Service } from './core.js';
 import { DEFAULT_START_TIME } from './manifest.js';
 import type { Condition, KubernetesObject, ObjectMeta } from './meta.js';
-import { resourceText } from './quantity.js';
+import { type ControllerKind, controllerSpec, controllerStatus, STATUS_TIMES } from './serialize-controllers.js';
+import { podSpec, podTemplate, resourceTexts, withoutUndefined } from './serialize-pod.js';
 import { formatTimestamp } from './timestamps.js';
 import type { Deployment, Lease, ReplicaSet } from './workloads.js';
 
@@ -50,6 +52,20 @@ export class Serializer {
         return this.replicaSet(object as ReplicaSet);
       case 'coordination.k8s.io/v1 Lease':
         return this.lease(object as Lease);
+      case 'apps/v1 StatefulSet':
+      case 'apps/v1 DaemonSet':
+      case 'v1 ReplicationController':
+      case 'batch/v1 Job':
+      case 'batch/v1 CronJob':
+      case 'policy/v1 PodDisruptionBudget':
+      case 'autoscaling/v2 HorizontalPodAutoscaler':
+      case 'v1 ResourceQuota':
+      case 'v1 PersistentVolumeClaim':
+        return this.controller(object as ControllerKind);
+      case 'apps/v1 ControllerRevision': {
+        const { data, revision } = object as ControllerRevision;
+        return { data: { spec: { template: { ...podTemplate(data), $patch: 'replace' } } }, revision };
+      }
       case 'v1 Event':
         return this.times(rest, ['firstTimestamp', 'lastTimestamp']);
       default:
@@ -138,6 +154,18 @@ export class Serializer {
     return { spec: withTemplate(replicaSet.spec), status: { ...status, ...this.conditions(conditions) } };
   }
 
+  private controller(object: ControllerKind): Json {
+    const { conditions, rest } = controllerStatus(object);
+    const status = this.times(rest, STATUS_TIMES);
+    if (object.kind === 'PodDisruptionBudget' && object.status.disruptedPods !== undefined) {
+      status.disruptedPods = this.times({ ...object.status.disruptedPods }, Object.keys(object.status.disruptedPods));
+    }
+    return {
+      spec: controllerSpec(object, (claim) => this.metadata(claim.metadata)),
+      status: { ...status, ...this.conditions(conditions) },
+    };
+  }
+
   private lease(lease: Lease): Json {
     return { spec: this.times({ ...lease.spec }, ['renewTime', 'acquireTime'], MICRO_DIGITS) };
   }
@@ -145,77 +173,7 @@ export class Serializer {
 
 function withTemplate(spec: Deployment['spec'] | ReplicaSet['spec']): Json {
   const { template, ...rest } = spec;
-  return { ...rest, template: { metadata: { creationTimestamp: null, ...template.metadata }, spec: podSpec(template.spec) } };
-}
-
-/** A pod spec as JSON. */
-export function podSpec(spec: PodSpec): Json {
-  const { extra, containers, initContainers, resources, overhead, ...rest } = spec;
-  return withoutUndefined({
-    ...rest,
-    ...extra,
-    overhead: overhead === undefined ? undefined : resourceTexts(overhead),
-    resources: resources === undefined ? undefined : requirements(resources),
-    initContainers: initContainers?.map(container),
-    containers: containers.map(container),
-  });
-}
-
-function container(container: Container): Json {
-  const { extra, resources, readinessProbe, livenessProbe, startupProbe, preStop, postStart, ...rest } = container;
-  const lifecycle = withoutUndefined({
-    preStop: preStop === undefined ? undefined : handler(preStop),
-    postStart: postStart === undefined ? undefined : handler(postStart),
-  });
-  return withoutUndefined({
-    ...rest,
-    ...extra,
-    resources: resources === undefined ? {} : requirements(resources),
-    readinessProbe: readinessProbe === undefined ? undefined : probe(readinessProbe),
-    livenessProbe: livenessProbe === undefined ? undefined : probe(livenessProbe),
-    startupProbe: startupProbe === undefined ? undefined : probe(startupProbe),
-    lifecycle: Object.keys(lifecycle).length === 0 ? undefined : lifecycle,
-  });
-}
-
-function requirements(resources: ResourceRequirements): Json {
-  const { requests, limits, claims } = resources;
-  return withoutUndefined({
-    limits: limits === undefined ? undefined : resourceTexts(limits),
-    requests: requests === undefined ? undefined : resourceTexts(requests),
-    claims,
-  });
-}
-
-/** Amounts as canonical quantities. */
-export function resourceTexts(amounts: ResourceList): Record<string, string> {
-  const result: Record<string, string> = {};
-  for (const name in amounts) result[name] = resourceText(name, amounts[name]!);
-  return result;
-}
-
-function probe(probe: Probe): Json {
-  const { handler: kind, port, path, extra, initialDelaySeconds, ...rest } = probe;
-  const more = (extra?.[kind] ?? {}) as Json;
-  const scheme = kind === 'httpGet' && more.scheme === undefined ? { scheme: 'HTTP' } : {};
-  return withoutUndefined({
-    [kind]: withoutUndefined({ path: kind === 'httpGet' ? (path ?? '/') : undefined, port, ...scheme, ...more }),
-    ...(initialDelaySeconds === 0 ? {} : { initialDelaySeconds }),
-    ...rest,
-  });
-}
-
-function handler(hook: LifecycleHandler): Json {
-  const { handler: kind, seconds, command, extra } = hook;
-  if (kind === 'sleep') return { sleep: { seconds } };
-  if (kind === 'exec') return { exec: withoutUndefined({ command }) };
-  return { [kind]: extra?.[kind] ?? {} };
-}
-
-function withoutUndefined(fields: Json): Json {
-  const result: Json = {};
-  for (const key in fields) if (fields[key] !== undefined) result[key] = fields[key];
-  return result;
+  return { ...rest, template: podTemplate(template) };
 }
 
 function sorted(fields: Json): Json {

@@ -43,7 +43,8 @@ export function notNegative(value: number | undefined, path: string): FieldError
   return value !== undefined && value < 0 ? [invalid(path, value, NOT_NEGATIVE)] : [];
 }
 
-export function validatePodSpec(spec: PodSpec, path: string): FieldError[] {
+/** `claims`: names of volumes that the controller adds (a StatefulSet's claim templates). */
+export function validatePodSpec(spec: PodSpec, path: string, claims: readonly string[] = []): FieldError[] {
   const errors: FieldError[] = [];
   const volumes = new Set<string>();
   spec.volumes?.forEach((volume, i) => {
@@ -53,6 +54,7 @@ export function validatePodSpec(spec: PodSpec, path: string): FieldError[] {
     if (volumes.has(volume.name)) errors.push(duplicate(at, volume.name));
     volumes.add(volume.name);
   });
+  for (const claim of claims) volumes.add(claim);
   const names = new Set<string>();
   if (spec.containers.length === 0) errors.push(required(`${path}.containers`));
   validateContainers(spec.containers, `${path}.containers`, names, volumes, false, errors);

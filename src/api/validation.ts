@@ -1,13 +1,11 @@
 import type { Node, Pod, Service } from './core.js';
 import type { FieldError } from './fields.js';
-import { duplicate, invalid, required, unsupported } from './fields.js';
-import { percentOf } from './int-or-string.js';
-import { isEmptySelector, matchesSelector } from './labels.js';
-import type { IntOrString, KubernetesObject, LabelSelector } from './meta.js';
+import { duplicate, invalid, required } from './fields.js';
+import type { KubernetesObject } from './meta.js';
 import { dns1035Label, dns1123Label, dns1123Subdomain, portName, qualifiedName } from './names.js';
 import { infoOfKind } from './resources.js';
-import { notNegative, validateLabels, validatePodSpec, validateSelector } from './validation-pod.js';
-import type { Deployment, ReplicaSet } from './workloads.js';
+import { validateLabels, validatePodSpec } from './validation-pod.js';
+import { validateWorkloadObject } from './validation-workloads.js';
 
 /**
  * What the API server refuses with 422 Invalid, in its own words (kubernetes pkg/apis/<group>/validation). Works on defaulted
@@ -18,16 +16,12 @@ export function validateObject(object: KubernetesObject): FieldError[] {
   switch (`${object.apiVersion} ${object.kind}`) {
     case 'v1 Pod':
       return [...errors, ...validatePodSpec((object as Pod).spec, 'spec')];
-    case 'apps/v1 Deployment':
-      return [...errors, ...validateDeployment(object as Deployment)];
-    case 'apps/v1 ReplicaSet':
-      return [...errors, ...validateReplicaSet(object as ReplicaSet)];
     case 'v1 Service':
       return [...errors, ...validateService(object as Service)];
     case 'v1 Node':
       return [...errors, ...validateNode(object as Node)];
     default:
-      return errors;
+      return [...errors, ...validateWorkloadObject(object)];
   }
 }
 
@@ -56,74 +50,6 @@ function nameProblems(object: KubernetesObject, name: string): string[] {
   if (name === '.' || name === '..') return [`may not be '${name}'`];
   const bad = ['/', '%'].find((character) => name.includes(character));
   return bad === undefined ? [] : [`may not contain '${bad}'`];
-}
-
-function validateWorkload(
-  spec: { readonly replicas: number; readonly selector: LabelSelector; readonly template: Deployment['spec']['template'] },
-  kind: string,
-): FieldError[] {
-  const { selector, template } = spec;
-  const errors = notNegative(spec.replicas, 'spec.replicas');
-  // A selector that was never given is `{}` here; in the API server it is nil, which selects nothing.
-  const absent = Object.keys(selector).length === 0;
-  if (absent) errors.push(required('spec.selector'));
-  else if (isEmptySelector(selector)) errors.push(invalid('spec.selector', selector, `empty selector is invalid for ${kind}`));
-  else errors.push(...validateSelector(selector, 'spec.selector'));
-  if (absent || !matchesSelector(selector, template.metadata.labels)) {
-    const labels = template.metadata.labels ?? null;
-    errors.push(invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`'));
-  }
-  errors.push(...validateLabels(template.metadata.labels, 'spec.template.labels'));
-  errors.push(...validatePodSpec(template.spec, 'spec.template.spec'));
-  if (template.spec.restartPolicy !== 'Always') {
-    errors.push(unsupported('spec.template.spec.restartPolicy', template.spec.restartPolicy, ['Always']));
-  }
-  return errors;
-}
-
-function validateReplicaSet(object: ReplicaSet): FieldError[] {
-  return [...validateWorkload(object.spec, 'replica set'), ...notNegative(object.spec.minReadySeconds, 'spec.minReadySeconds')];
-}
-
-function validateDeployment(object: Deployment): FieldError[] {
-  const { spec } = object;
-  const errors = validateWorkload(spec, 'deployment');
-  const rolling = spec.strategy.rollingUpdate;
-  if (spec.strategy.type === 'RollingUpdate' && rolling !== undefined) {
-    const path = 'spec.strategy.rollingUpdate';
-    errors.push(...validateIntOrPercent(rolling.maxUnavailable, `${path}.maxUnavailable`));
-    errors.push(...validateIntOrPercent(rolling.maxSurge, `${path}.maxSurge`));
-    if (isZero(rolling.maxUnavailable) && isZero(rolling.maxSurge)) {
-      errors.push(invalid(`${path}.maxUnavailable`, rolling.maxUnavailable, 'may not be 0 when `maxSurge` is 0'));
-    }
-    const percent = percentOf(rolling.maxUnavailable);
-    if (percent !== undefined && percent > 100) {
-      errors.push(invalid(`${path}.maxUnavailable`, rolling.maxUnavailable, 'must not be greater than 100%'));
-    }
-  }
-  errors.push(...notNegative(spec.minReadySeconds, 'spec.minReadySeconds'));
-  errors.push(...notNegative(spec.revisionHistoryLimit, 'spec.revisionHistoryLimit'));
-  errors.push(...notNegative(spec.progressDeadlineSeconds, 'spec.progressDeadlineSeconds'));
-  if (spec.progressDeadlineSeconds >= 0 && spec.progressDeadlineSeconds <= spec.minReadySeconds) {
-    errors.push(invalid('spec.progressDeadlineSeconds', spec.progressDeadlineSeconds, 'must be greater than minReadySeconds'));
-  }
-  return errors;
-}
-
-function validateIntOrPercent(value: IntOrString, path: string): FieldError[] {
-  if (typeof value === 'number') return notNegative(value, path);
-  if (percentOf(value) !== undefined) return [];
-  return [
-    invalid(
-      path,
-      value,
-      "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')",
-    ),
-  ];
-}
-
-function isZero(value: IntOrString): boolean {
-  return (typeof value === 'number' ? value : percentOf(value)) === 0;
 }
 
 function validateService(object: Service): FieldError[] {

@@ -97,7 +97,7 @@ class ScenarioLoader {
       message,
       position: this.place(this.item, ['behaviour', i, 'image']),
     }));
-    const findings = [...manifestFindings(manifests, this.place), ...unused];
+    const findings = [...this.memberFindings(cluster.etcd.members), ...manifestFindings(manifests, this.place), ...unused];
     for (const set of applied.values()) findings.push(...manifestFindings(set, this.place).filter(notAboutServices));
     const end = this.duration(rollout?.at);
     throwInputErrors(errors);
@@ -166,6 +166,13 @@ class ScenarioLoader {
       this.errors.push(...inputErrorsOf(error));
       return undefined;
     }
+  }
+
+  /** An even number of members needs a larger quorum and survives no more failures. */
+  private memberFindings(members: number): Finding[] {
+    if (members % 2 === 1) return [];
+    const message = `etcd has ${members} members: an even number survives no more failures than ${members - 1}`;
+    return [{ severity: 'warning', message, position: this.place(this.item, ['cluster', 'etcd', 'members']) }];
   }
 
   /** Costs that the scenario itself states hold over those of a disk class. */

@@ -163,7 +163,7 @@ function parsePositions(item: SourceItem): Located | undefined {
 }
 
 /** How YAML is read: version 1.2 with the merge keys that manifests use; messages are ours. */
-export const YAML_OPTIONS = { prettyErrors: false, merge: true, uniqueKeys: true, keepSourceTokens: false } as const;
+export const YAML_OPTIONS = { prettyErrors: false, merge: true, uniqueKeys: true, logLevel: 'error' } as const;
 
 function offsetOf(document: Document.Parsed, path: Path, key: boolean): number {
   let node: unknown = document.contents;

@@ -155,6 +155,60 @@ describe('readManifest', () => {
     });
   }
 
+  for (const raw of [
+    {
+      apiVersion: 'apps/v1',
+      kind: 'StatefulSet',
+      metadata: { name: 'db' },
+      spec: {
+        ...minimal.spec,
+        serviceName: 'db',
+        updateStrategy: { rollingUpdate: { partition: 1 } },
+        volumeClaimTemplates: [{ metadata: { name: 'data' }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '10Gi' } } } }],
+      },
+    },
+    { apiVersion: 'apps/v1', kind: 'DaemonSet', metadata: { name: 'agent' }, spec: minimal.spec },
+    { apiVersion: 'v1', kind: 'ReplicationController', metadata: { name: 'rc' }, spec: { replicas: 2, template: minimal.spec.template } },
+    { apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'j' }, spec: { parallelism: 3, template: minimal.spec.template } },
+    {
+      apiVersion: 'batch/v1',
+      kind: 'CronJob',
+      metadata: { name: 'c' },
+      spec: { schedule: '*/5 * * * *', jobTemplate: { spec: { template: minimal.spec.template } } },
+    },
+    { apiVersion: 'policy/v1', kind: 'PodDisruptionBudget', metadata: { name: 'b' }, spec: { maxUnavailable: '25%', selector: { matchLabels: { a: 'b' } } } },
+    {
+      apiVersion: 'autoscaling/v2',
+      kind: 'HorizontalPodAutoscaler',
+      metadata: { name: 'h' },
+      spec: {
+        scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' },
+        maxReplicas: 9,
+        metrics: [
+          { type: 'Resource', resource: { name: 'cpu', target: { type: 'AverageValue', averageValue: '250m' } } },
+          { type: 'Pods', pods: { metric: { name: 'rps' }, target: { type: 'AverageValue', averageValue: '100' } } },
+        ],
+      },
+    },
+    { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'q' }, spec: { hard: { 'requests.cpu': '500m', 'requests.memory': '1Gi', pods: '10' } } },
+    { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'v' }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } },
+  ] as RawMap[]) {
+    it(`comes back the same through JSON: ${String(raw.kind)}`, () => {
+      const object = read<Deployment>(raw);
+      const json = JSON.parse(JSON.stringify(new Serializer().object(object))) as RawMap;
+      assert.deepEqual(read(json), object);
+      assert.equal(JSON.stringify(json).includes('"handler"'), false);
+    });
+  }
+
+  it('writes amounts of metrics and claims as quantities', () => {
+    const serializer = new Serializer();
+    const quota = serializer.object(
+      read({ apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'q' }, spec: { hard: { 'requests.cpu': '500m', 'requests.memory': '1024Mi' } } }),
+    );
+    assert.deepEqual(quota.spec, { hard: { 'requests.cpu': '500m', 'requests.memory': '1Gi' } });
+  });
+
   it('writes quantities, handlers and timestamps as the API server does', () => {
     const raw = documents('online-boutique/kubernetes-manifests.yaml').find((each) => each.kind === 'Deployment')!;
     const json = new Serializer().object(read<Deployment>(raw)) as { spec: { template: { spec: { containers: Record<string, unknown>[] } } } };

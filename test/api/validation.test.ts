@@ -29,6 +29,15 @@ function service(change: Change): RawMap {
   return draft;
 }
 
+function template() {
+  return { metadata: { labels: { app: 'web' } }, spec: { containers: [{ name: 'c', image: 'nginx:1' }] } };
+}
+
+function daemonSet(rollingUpdate: RawMap): RawMap {
+  const spec = { selector: { matchLabels: { app: 'web' } }, template: template(), updateStrategy: { rollingUpdate } };
+  return { apiVersion: 'apps/v1', kind: 'DaemonSet', metadata: { name: 'agent' }, spec };
+}
+
 function problems(raw: RawMap): string[] {
   const { object, errors } = readManifest(raw);
   return [...errors, ...(errors.length > 0 ? [] : validateObject(object))].map(fieldErrorText);
@@ -120,6 +129,87 @@ const cases: readonly (readonly [string, RawMap, readonly string[]])[] = [
     ['spec.template.spec.topologySpreadConstraints[0].maxSkew: Invalid value: 0: must be greater than zero'],
   ],
   ['no name', deployment((d) => delete d.metadata.name), ['metadata.name: Required value: name or generateName is required']],
+  [
+    'StatefulSet without selector',
+    { apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: { name: 'db' }, spec: { serviceName: 'db', template: template() } },
+    ['spec.selector: Required value', 'spec.template.metadata.labels: Invalid value: {"app":"web"}: `selector` does not match template `labels`'],
+  ],
+  [
+    'StatefulSet that mounts its claims',
+    {
+      apiVersion: 'apps/v1',
+      kind: 'StatefulSet',
+      metadata: { name: 'db' },
+      spec: {
+        serviceName: 'db',
+        selector: { matchLabels: { app: 'web' } },
+        template: {
+          ...template(),
+          spec: { containers: [{ name: 'c', image: 'x:1', volumeMounts: [{ name: 'data', mountPath: '/' }, { name: 'date', mountPath: '/d' }] }] },
+        },
+        volumeClaimTemplates: [{ metadata: { name: 'data' }, spec: {} }],
+      },
+    },
+    ['spec.template.spec.containers[0].volumeMounts[1].name: Not found: "date"'],
+  ],
+  [
+    'DaemonSet that may neither surge nor be unavailable',
+    daemonSet({ maxSurge: 0, maxUnavailable: 0 }),
+    ['spec.updateStrategy.rollingUpdate.maxUnavailable: Required value: cannot be 0 when maxSurge is 0'],
+  ],
+  [
+    'DaemonSet that may do both',
+    daemonSet({ maxSurge: '10%', maxUnavailable: 1 }),
+    ['spec.updateStrategy.rollingUpdate.maxSurge: Invalid value: "10%": may not be set when maxUnavailable is non-zero'],
+  ],
+  [
+    'ReplicationController that does not match',
+    { apiVersion: 'v1', kind: 'ReplicationController', metadata: { name: 'rc' }, spec: { selector: { app: 'x' }, template: template() } },
+    ['spec.template.metadata.labels: Invalid value: {"app":"web"}: `selector` does not match template `labels`'],
+  ],
+  [
+    'Job whose pods restart for ever',
+    { apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'j' }, spec: { completions: -1, completionMode: 'Indexed', template: template() } },
+    [
+      'spec.completions: Invalid value: -1: must be greater than or equal to 0',
+      'spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"',
+    ],
+  ],
+  [
+    'Indexed Job without completions',
+    {
+      apiVersion: 'batch/v1',
+      kind: 'Job',
+      metadata: { name: 'j' },
+      spec: { parallelism: 2, completionMode: 'Indexed', template: { spec: { ...template().spec, restartPolicy: 'Never' } } },
+    },
+    ['spec.completions: Required value: when completion mode is Indexed'],
+  ],
+  [
+    'CronJob with a long name and no schedule',
+    {
+      apiVersion: 'batch/v1',
+      kind: 'CronJob',
+      metadata: { name: 'a'.repeat(53) },
+      spec: { jobTemplate: { spec: { template: { spec: { ...template().spec, restartPolicy: 'Never' } } } } },
+    },
+    ['spec.schedule: Required value', `metadata.name: Invalid value: "${'a'.repeat(53)}": must be no more than 52 characters`],
+  ],
+  [
+    'budget that says both',
+    { apiVersion: 'policy/v1', kind: 'PodDisruptionBudget', metadata: { name: 'b' }, spec: { minAvailable: 1, maxUnavailable: 1 } },
+    ['spec: Invalid value: {"maxUnavailable":1,"minAvailable":1}: minAvailable and maxUnavailable cannot be both set'],
+  ],
+  [
+    'autoscaler upside down',
+    {
+      apiVersion: 'autoscaling/v2',
+      kind: 'HorizontalPodAutoscaler',
+      metadata: { name: 'h' },
+      spec: { scaleTargetRef: { kind: 'Deployment', name: 'web' }, minReplicas: 5, maxReplicas: 2 },
+    },
+    ['spec.maxReplicas: Invalid value: 2: must be greater than or equal to `minReplicas`'],
+  ],
   ['Service without ports', service((d) => delete d.spec.ports), ['spec.ports: Required value']],
   [
     'Service ports without names',

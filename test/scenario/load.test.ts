@@ -235,7 +235,7 @@ rollout:
   it('tells what is no error but worth knowing', () => {
     writeFileSync(
       join(folder, 'loose.yaml'),
-      'apiVersion: v1\nkind: Service\nmetadata: { name: loose }\nspec:\n  selector: { app: hallo }\n  ports: [{ port: 80 }]\n---\napiVersion: apps/v1\nkind: StatefulSet\nmetadata: { name: db }\nspec: { template: { metadata: { labels: { app: db } } } }\n---\napiVersion: v1\nkind: Service\nmetadata: { name: db }\nspec: { selector: { app: db }, ports: [{ port: 1 }] }\n',
+      'apiVersion: v1\nkind: Service\nmetadata: { name: loose }\nspec:\n  selector: { app: hallo }\n  ports: [{ port: 80 }]\n---\napiVersion: apps/v1\nkind: StatefulSet\nmetadata: { name: db }\nspec: { selector: { matchLabels: { app: db } }, template: { metadata: { labels: { app: db } }, spec: { containers: [{ name: db, image: "db:1" }] } } }\n---\napiVersion: v1\nkind: Service\nmetadata: { name: db }\nspec: { selector: { app: db }, ports: [{ port: 1 }] }\n',
     );
     const { findings } = load(base.replace('hello/hello.yaml', '[hello/hello.yaml, loose.yaml, hello/hello.yaml]').replace('"nginx:*" }', '"nginx:*" }, { image: "php:*" }'));
     assert.deepEqual(
