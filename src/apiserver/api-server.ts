@@ -21,6 +21,13 @@ const OP_CPU_DONE = 2;
 const OP_RETRY_WATCH = 3;
 const OP_RETRY_FILL = 4;
 
+const EVENT_NAMES: Readonly<Record<number, string>> = {
+  [OP_ARRIVE]: 'a request arrives',
+  [OP_CPU_DONE]: 'a core has worked off a request',
+  [OP_RETRY_WATCH]: 'a watch of etcd is opened again',
+  [OP_RETRY_FILL]: 'a list from etcd is tried again',
+};
+
 const REGISTRY = '/registry/';
 /** Bytes of HTTP/2 headers and framing of a request or response. */
 const HEADER_BYTES = 300;
@@ -123,6 +130,10 @@ export class ApiServer implements Component, EtcdReceiver, EtcdWatchReceiver {
   private openEtcdWatch(index: number): void {
     const cache = this.cacheList[index]!;
     this.etcd.watch(`${REGISTRY}${cache.resource}/`, cache.revision + 1, this, this.life * 1024 + index);
+  }
+
+  describe(opcode: number): string {
+    return EVENT_NAMES[opcode] ?? `opcode ${opcode}`;
   }
 
   handle(opcode: number, argument: number): void {
@@ -292,6 +303,7 @@ export class ApiServer implements Component, EtcdReceiver, EtcdWatchReceiver {
     call.response = response;
     this.inFlight.delete(slot);
     this.metrics.observe(call.request, response.code, this.simulation.now - call.arrivedAt);
+    if (this.simulation.trace !== null && isMutating(call.request)) this.note(call, response);
     if (isMutating(call.request)) {
       this.mutating--;
       const next = this.waitingWrites.shift();
@@ -302,6 +314,17 @@ export class ApiServer implements Component, EtcdReceiver, EtcdWatchReceiver {
       if (next !== undefined) this.admit(next, this.calls.get(next));
     }
     this.connections.deliverResponse(this, call, slot, HEADER_BYTES + responseBytes(call.request, response));
+  }
+
+  /** Remarks on the object of a write, for traces: under `namespace/name` for pods, with the kind for the rest. */
+  private note(call: Call, response: ApiResponse): void {
+    const { request } = call;
+    const name = response.object?.metadata.name ?? request.name;
+    const key = request.namespace === '' ? name : `${request.namespace}/${name}`;
+    const subject = request.resource === 'pods' ? key : `${request.resource} ${key}`;
+    const what = request.subresource === undefined ? request.verb : `${request.verb} ${request.subresource}`;
+    const target = request.target === undefined ? '' : ` to ${request.target}`;
+    this.simulation.note(subject, `${what}${target} by ${call.user}: ${response.code} ${response.reason ?? ''}`.trimEnd());
   }
 
   watchEvents(tag: number, events: readonly WatchEvent[], _revision: number): void {

@@ -19,6 +19,17 @@ const OP_WATCH_LOST = 6;
 const OP_MOVE_NODES = 7;
 const OP_POD_LIST = 8;
 
+const EVENT_NAMES: Readonly<Record<number, string>> = {
+  [OP_SEND]: 'a client sends a request that its limiter held back',
+  [OP_RESPONSE]: 'an answer reaches its client',
+  [OP_WATCH_EVENT]: 'a watch event reaches an informer',
+  [OP_POD_EVENT]: 'a watch event reaches a kubelet',
+  [OP_FLEET_EVENT]: 'a watch event reaches the kube-proxies',
+  [OP_WATCH_LOST]: 'a watch breaks',
+  [OP_MOVE_NODES]: 'nodes look for another API server',
+  [OP_POD_LIST]: 'a list of pods reaches a kubelet',
+};
+
 /** A dead connection is noticed by HTTP/2 health checks: read idle 30 s and ping 15 s (client-go transport, x/net/http2). */
 const DEAD_CONNECTION: Duration = 45e9;
 const HEADER_BYTES = 300;
@@ -140,6 +151,10 @@ export class Connections implements Component {
     const slot = this.calls.put(call);
     if (delay <= 0) this.send(slot);
     else this.simulation.schedule(delay, this.target, OP_SEND, slot);
+  }
+
+  describe(opcode: number): string {
+    return EVENT_NAMES[opcode] ?? `opcode ${opcode}`;
   }
 
   handle(opcode: number, argument: number): void {

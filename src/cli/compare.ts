@@ -1,10 +1,12 @@
 import type { RunResult } from '../analysis/result.js';
+import { ScenarioRun } from '../cluster/run.js';
+import { CheckpointTypes, restoreCheckpoint, saveCheckpoint } from '../kernel/checkpoint.js';
 import { renderComparison } from '../report/terminal.js';
 import { loadScenario } from '../scenario/index.js';
 import { finish } from './finish.js';
 import type { RunFlags } from './program.js';
 import { Progress } from './progress.js';
-import { simulate } from './simulate.js';
+import { runOptions, simulate, warmUp } from './simulate.js';
 import { EXIT_FAILED, EXIT_OK, type Terminal, UsageError } from './terminal.js';
 
 /** `towtank compare SCENARIO`: the same rollout with each strategy; exit 0 when at least one meets the objectives. */
@@ -17,9 +19,17 @@ export async function compare(file: string, flags: RunFlags, terminal: Terminal)
   const progress = new Progress(terminal, flags, strategies.length);
   try {
     const results: RunResult[] = [];
+    progress.begin('warm start');
+    const warm = new ScenarioRun(scenario, runOptions(flags));
+    await warmUp(warm, progress);
+    // All strategies start from the same instant: the warm start is simulated once and copied.
+    const types = new CheckpointTypes();
+    const checkpoint = saveCheckpoint(warm, types);
     for (const strategy of strategies) {
       progress.begin(strategy.name);
-      results.push(await simulate(scenario, flags, progress, { strategy }));
+      const run = restoreCheckpoint<ScenarioRun>(checkpoint, types);
+      run.rollOut(strategy);
+      results.push(await simulate(run, progress));
       progress.end();
     }
     progress.stop();

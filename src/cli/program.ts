@@ -17,6 +17,9 @@ export interface RunFlags {
   readonly quiet?: boolean;
   readonly eventList?: string;
   readonly strategy?: string;
+  readonly shuffleTies?: number;
+  readonly explain?: string;
+  readonly checkDeterminism?: boolean;
 }
 
 /** Parses arguments, runs the command, turns every failure into a message and an exit code. */
@@ -57,12 +60,20 @@ function seedArgument(value: string): string {
   return value;
 }
 
+function shuffleArgument(value: string): number {
+  if (!/^[1-9][0-9]{0,8}$/.test(value)) throw new InvalidArgumentError('expected a whole number from 1 to 999999999');
+  return Number(value);
+}
+
 function withRunFlags(command: Command): Command {
   return command
     .option('--seed <seed>', 'seed of all random streams; the same seed gives the same bytes', seedArgument)
     .option('--out <directory>', 'where to write the results (default: reports/<name of the scenario>)')
     .option('--json', 'print summary.json instead of the table')
     .option('--quiet', 'no progress bar, no messages')
+    .addOption(
+      new Option('--shuffle-ties <seed>', 'permute events of one instant and phase: finds accidental order').argParser(shuffleArgument),
+    )
     .addOption(
       new Option('--event-list <name>', 'order of events: same results, other speed').choices(['ladder', 'heap', 'fastpriorityqueue']),
     );
@@ -94,6 +105,8 @@ Exit codes: 0 fine, 1 an objective was missed or the run failed, 2 bad input, 13
   withRunFlags(program.command('run').argument('<scenario>', 'scenario file (YAML)'))
     .description('Simulate one scenario and judge it by its objectives.')
     .option('--strategy <name>', 'which strategy of the scenario to roll out with (default: the first)')
+    .option('--explain <what>', 'walk back from an effect to its causes: a pod (namespace/name) or the number of an event')
+    .option('--check-determinism', 'run twice in lockstep and stop at the first differing event or random draw')
     .addHelpText('after', '\nExample:\n  towtank run scenarios/strategies.yaml --strategy canary --seed 2 --out /tmp/canary')
     .action(async (file: string, flags: RunFlags) => exit(await runOne(file, flags, terminal)));
   withRunFlags(program.command('compare').argument('<scenario>', 'scenario file with a rollout and its strategies'))

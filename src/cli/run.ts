@@ -1,11 +1,14 @@
+import { ScenarioRun } from '../cluster/run.js';
+import { Tracer } from '../kernel/tracer.js';
 import { renderRun } from '../report/terminal.js';
 import { loadScenario } from '../scenario/index.js';
 import type { StrategySpec } from '../scenario/types.js';
 import { nearestName } from '../api/nearest.js';
+import { checkDeterminism, EXPLAIN_EVENTS, printExplanation } from './explain.js';
 import { finish } from './finish.js';
 import type { RunFlags } from './program.js';
 import { Progress } from './progress.js';
-import { simulate } from './simulate.js';
+import { runOptions, simulate } from './simulate.js';
 import { EXIT_FAILED, EXIT_OK, type Terminal, UsageError } from './terminal.js';
 
 /** `towtank run SCENARIO`: one simulation, judged by the scenario's objectives. */
@@ -15,8 +18,18 @@ export async function runOne(file: string, flags: RunFlags, terminal: Terminal):
   const progress = new Progress(terminal, flags, 1);
   try {
     progress.begin(strategy?.name ?? scenario.name);
-    const result = await simulate(scenario, flags, progress, strategy === undefined ? {} : { strategy });
+    if (flags.checkDeterminism === true) return checkDeterminism(scenario, strategy, runOptions(flags), progress, terminal);
+    const run = new ScenarioRun(scenario, runOptions(flags));
+    const { simulation } = run.cluster;
+    const tracer = flags.explain === undefined ? undefined : new Tracer(simulation, EXPLAIN_EVENTS);
+    if (tracer !== undefined) simulation.trace = tracer;
+    if (strategy !== undefined) run.rollOut(strategy);
+    const result = await simulate(run, progress);
     progress.stop();
+    if (tracer !== undefined) {
+      printExplanation(tracer, flags.explain!, terminal);
+      return EXIT_OK;
+    }
     finish(scenario, [result], flags, terminal, (options) => renderRun(result, options));
     return result.summary.met ? EXIT_OK : EXIT_FAILED;
   } finally {

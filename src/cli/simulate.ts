@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RunResult } from '../analysis/result.js';
-import { ScenarioRun, type ScenarioRunOptions } from '../cluster/run.js';
-import type { Scenario } from '../scenario/types.js';
+import type { ScenarioRun, ScenarioRunOptions } from '../cluster/run.js';
+import type { EventListName } from '../kernel/event-list.js';
 import type { RunFlags } from './program.js';
 import type { Progress } from './progress.js';
 import { Interrupted } from './terminal.js';
@@ -9,17 +9,27 @@ import { Interrupted } from './terminal.js';
 /** Simulated seconds between two looks at the progress bar and at signals. */
 const SLICE = 20;
 
-/** Runs a scenario to its end; yields to the host now and then, so that Ctrl-C ends it. */
-export async function simulate(
-  scenario: Scenario,
-  flags: RunFlags,
-  progress: Progress,
-  options: ScenarioRunOptions,
-): Promise<RunResult> {
-  const run = new ScenarioRun(scenario, {
-    ...options,
-    ...(flags.eventList === undefined ? {} : { eventList: flags.eventList as NonNullable<ScenarioRunOptions['eventList']> }),
-  });
+/** Options of runs from command-line flags. */
+export function runOptions(flags: RunFlags): ScenarioRunOptions {
+  return {
+    ...(flags.eventList === undefined ? {} : { eventList: flags.eventList as EventListName }),
+    ...(flags.shuffleTies === undefined ? {} : { shuffleTies: flags.shuffleTies }),
+  };
+}
+
+/** Advances a run to its end; yields to the host now and then, so that Ctrl-C ends it. */
+export async function simulate(run: ScenarioRun, progress: Progress): Promise<RunResult> {
+  await advance(run, progress, () => run.done);
+  progress.update(1);
+  return run.result();
+}
+
+/** Advances a run through its warm start. */
+export async function warmUp(run: ScenarioRun, progress: Progress): Promise<void> {
+  await advance(run, progress, () => run.origin >= 0);
+}
+
+async function advance(run: ScenarioRun, progress: Progress, until: () => boolean): Promise<void> {
   let interrupted = false;
   const onSignal = (): void => {
     interrupted = true;
@@ -27,14 +37,13 @@ export async function simulate(
   process.once('SIGINT', onSignal);
   process.once('SIGTERM', onSignal);
   try {
-    for (let i = 1; run.advance(); i++) {
+    for (let i = 1; !until(); i++) {
+      run.advance();
       if (i % SLICE !== 0) continue;
       progress.update(run.share);
       await nextTurn();
       if (interrupted) throw new Interrupted('interrupted; nothing was written');
     }
-    progress.update(1);
-    return run.result();
   } finally {
     process.removeListener('SIGINT', onSignal);
     process.removeListener('SIGTERM', onSignal);

@@ -117,6 +117,10 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
     this.simulation.schedule(this.eventCost, this.target, OP_POP);
   }
 
+  describe(opcode: number): string {
+    return opcode === OP_POP ? 'handlers are told of a change' : 'the reflector lists again';
+  }
+
   handle(opcode: number): void {
     if (opcode === OP_LIST) {
       this.start();

@@ -80,6 +80,10 @@ export class RateLimitingQueue implements WorkQueue, Component {
     this.simulation.scheduleAt(readyAt, this.target, OP_DELAY_OVER, this.delayed.put({ key, readyAt }));
   }
 
+  describe(): string {
+    return 'the delay of a key is over';
+  }
+
   handle(_opcode: number, argument: number): void {
     const { key, readyAt } = this.delayed.take(argument);
     if (this.waiting.get(key) !== readyAt) return;

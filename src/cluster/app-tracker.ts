@@ -19,7 +19,7 @@ export class AppTracker {
   created = 0;
   private readonly simulation: Simulation;
   private readonly service: string;
-  private readonly deployments: ReadonlySet<string>;
+  private readonly deployments = new Set<string>();
   private ready = 0;
   private pods = 0;
   private wanted = 0;
@@ -27,12 +27,15 @@ export class AppTracker {
 
   /**
    * @param service `namespace/name` of the Service whose endpoints count as capacity; empty: none
-   * @param deployments `namespace/name` of the Deployments whose pods count
    */
-  constructor(simulation: Simulation, service: string, deployments: readonly string[]) {
+  constructor(simulation: Simulation, service: string) {
     this.simulation = simulation;
     this.service = service;
-    this.deployments = new Set(deployments);
+  }
+
+  /** Counts the pods of a Deployment (`namespace/name`) from now on: before any of them is created. */
+  addDeployment(name: string): void {
+    this.deployments.add(name);
   }
 
   /** Starts the account: `wanted` replicas are what users need. */

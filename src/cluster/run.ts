@@ -1,10 +1,13 @@
 import type { RunResult } from '../analysis/result.js';
 import { imageTag } from '../api/image.js';
 import type { Deployment } from '../api/workloads.js';
+import type { ApiClient } from '../client/types.js';
+import type { Component } from '../kernel/component.js';
 import type { EventListName } from '../kernel/event-list.js';
 import type { Time } from '../kernel/time.js';
 import { Recorder } from '../metrics/recorder.js';
 import { ROLLOUT } from '../metrics/tables.js';
+import type { DrawObserver } from '../random/stream.js';
 import type { Scenario, StrategySpec } from '../scenario/types.js';
 import { Pipeline } from '../strategies/pipeline.js';
 import { deploymentNames } from '../strategies/plan.js';
@@ -17,6 +20,12 @@ import { isStartAction } from './start-objects.js';
 import { Timeline } from './timeline.js';
 
 const SECOND = 1e9;
+const OP_SECOND = 1;
+/** The run's own event comes after all others of its instant. */
+const LAST_PHASE = 1;
+/** kubectl's client limits (pkg/cmd/cmd.go). */
+const KUBECTL_QPS = 50;
+const KUBECTL_BURST = 300;
 /** The warm start ends when every Deployment is complete, or when no pod has changed for this long, or at the latest then. */
 const QUIET = 60 * SECOND;
 const WARM_UP_LIMIT = 1800 * SECOND;
@@ -24,71 +33,98 @@ const WARM_UP_LIMIT = 1800 * SECOND;
 const REST = 2 * SECOND;
 
 export interface ScenarioRunOptions {
-  /** Strategy of the scenario's rollout; absent: no rollout happens. */
-  readonly strategy?: StrategySpec;
   readonly eventList?: EventListName;
+  /** Permutes events of one instant and phase, by a seed: finds accidental dependence on their order. */
+  readonly shuffleTies?: number;
+  /** Receives every random draw, for the comparison of two runs. */
+  readonly draws?: DrawObserver;
 }
 
 /**
  * One run of a scenario, in steps of one simulated second: first the warm start, then the scenario's own time from 0 to its
- * duration. `advance` until it returns false, then take the `result`.
+ * duration. Choose a strategy with `rollOut` before or right after the warm start (or none), `advance` until it returns false,
+ * then take the `result`. A run is plain data: a checkpoint of it taken after the warm start can be continued with each strategy.
  */
-export class ScenarioRun {
+export class ScenarioRun implements Component {
+  readonly name = 'scenario';
   readonly cluster: SimulatedCluster;
   readonly recorder = new Recorder();
   readonly observer: Observer;
   readonly tracker: AppTracker;
   readonly timeline: Timeline;
-  readonly pipeline: Pipeline | null;
+  pipeline: Pipeline | null = null;
   /** Simulated time of the scenario's 0; −1 while the cluster warms up. */
   origin: Time = -1;
   private readonly scenario: Scenario;
-  private readonly options: ScenarioRunOptions;
+  private readonly client: ApiClient;
   private readonly sampler: Sampler;
+  private strategy: StrategySpec | null = null;
   private settledAt: Time = -1;
+  /** The scenario's duration is over. */
+  done = false;
+  private readonly target: number;
 
   constructor(scenario: Scenario, options: ScenarioRunOptions = {}) {
     this.scenario = scenario;
-    this.options = options;
-    this.cluster = new SimulatedCluster(scenario, options.eventList);
+    this.cluster = new SimulatedCluster(scenario, options);
     const { simulation, kubectl } = this.cluster;
-    const { rollout } = scenario;
-    const { strategy } = options;
-    const names = rollout === undefined || strategy === undefined ? [] : deploymentNames(strategy, rollout.deployment.name);
     const service = scenario.traffic[0]?.service;
-    this.tracker = new AppTracker(
-      simulation,
-      service === undefined ? '' : `${service.namespace}/${service.name}`,
-      names.map((name) => `${rollout!.deployment.namespace}/${name}`),
-    );
+    this.tracker = new AppTracker(simulation, service === undefined ? '' : `${service.namespace}/${service.name}`);
+    const { rollout } = scenario;
+    if (rollout !== undefined) this.tracker.addDeployment(`${rollout.deployment.namespace}/${rollout.deployment.name}`);
     this.observer = new Observer(simulation, this.recorder, this.tracker);
     this.cluster.connections.observer = this.observer;
-    const client = kubectl.client('kubectl', 50, 300);
-    this.timeline = new Timeline(
-      simulation,
-      client,
-      this.cluster,
-      scenario.timeline.filter((action) => !isStartAction(action)),
-    );
-    this.pipeline =
-      rollout === undefined || strategy === undefined
-        ? null
-        : new Pipeline(simulation, client, kubectl.informer('deployments'), kubectl.informer('services'), rollout, strategy);
+    this.client = kubectl.client('kubectl', KUBECTL_QPS, KUBECTL_BURST);
+    kubectl.informer('deployments');
+    kubectl.informer('services');
+    const actions = scenario.timeline.filter((action) => !isStartAction(action));
+    this.timeline = new Timeline(simulation, this.client, this.cluster, actions);
     this.sampler = new Sampler(this.cluster, this.recorder, this.observer);
     this.cluster.setLimited(false);
     this.cluster.start();
+    this.target = simulation.add(this);
+    simulation.schedule(SECOND, this.target, OP_SECOND, 0, LAST_PHASE);
+  }
+
+  /** Lets the scenario's rollout happen with a strategy; at the latest when the warm start ends. */
+  rollOut(strategy: StrategySpec): void {
+    const { rollout } = this.scenario;
+    if (rollout === undefined) throw new Error('the scenario has no rollout');
+    if (this.strategy !== null) throw new Error(`the strategy is ${this.strategy.name} already`);
+    this.strategy = strategy;
+    const { simulation, kubectl } = this.cluster;
+    for (const name of deploymentNames(strategy, rollout.deployment.name)) {
+      this.tracker.addDeployment(`${rollout.deployment.namespace}/${name}`);
+    }
+    this.pipeline = new Pipeline(simulation, this.client, kubectl.informer('deployments'), kubectl.informer('services'), rollout, strategy);
+    if (this.origin >= 0) this.pipeline.startAt(this.origin + rollout.at);
+  }
+
+  /** Simulates up to the end of the warm start. */
+  warmUp(): void {
+    while (this.origin < 0) this.advance();
   }
 
   /** Simulates one second; false when the scenario's duration is over. */
   advance(): boolean {
     const { simulation } = this.cluster;
     simulation.run(simulation.now + SECOND);
-    if (this.origin < 0) {
-      this.warmUp(simulation.now);
-      return true;
+    return !this.done;
+  }
+
+  describe(): string {
+    return 'a second is over';
+  }
+
+  /** Each second, after everything else of its instant: looks whether the cluster has settled, or samples. */
+  handle(): void {
+    const { simulation } = this.cluster;
+    if (this.origin < 0) this.settle(simulation.now);
+    else {
+      this.sampler.sample(simulation.now);
+      this.done = simulation.now - this.origin >= this.scenario.duration;
     }
-    this.sampler.sample(simulation.now);
-    return simulation.now - this.origin < this.scenario.duration;
+    if (!this.done) simulation.schedule(SECOND, this.target, OP_SECOND, 0, LAST_PHASE);
   }
 
   /** The log of pipeline and timeline, in order of time. */
@@ -103,7 +139,7 @@ export class ScenarioRun {
     return this.origin < 0 ? 0 : Math.min(1, (this.cluster.simulation.now - this.origin) / this.scenario.duration);
   }
 
-  private warmUp(now: Time): void {
+  private settle(now: Time): void {
     if (this.settledAt < 0) {
       if (this.settled(now)) this.settledAt = now;
       return;
@@ -163,7 +199,7 @@ export class ScenarioRun {
     this.observer.writePods();
     this.writeLog();
     this.sampler.end();
-    const name = this.options.strategy?.name ?? this.scenario.name;
-    return { name, summary: summarize(this, this.scenario, this.options.strategy), tables: this.recorder.tables };
+    const name = this.strategy?.name ?? this.scenario.name;
+    return { name, summary: summarize(this, this.scenario, this.strategy ?? undefined), tables: this.recorder.tables };
   }
 }

@@ -15,7 +15,7 @@ import { Simulation } from '../kernel/simulation.js';
 import { Network } from '../network/network.js';
 import { Kubelets } from '../node/kubelets.js';
 import { KubeProxies } from '../node/kube-proxy.js';
-import { Randomness } from '../random/stream.js';
+import { type DrawObserver, Randomness } from '../random/stream.js';
 import type { Scenario } from '../scenario/types.js';
 import { KubeScheduler } from '../scheduler/scheduler.js';
 import { Workload } from '../workload/workload.js';
@@ -29,6 +29,14 @@ const KUBELET_BURST = 100;
 const KUBECTL_QPS = 50;
 const KUBECTL_BURST = 300;
 const ZONE_LABEL = 'topology.kubernetes.io/zone';
+
+export interface ClusterOptions {
+  readonly eventList?: EventListName;
+  /** Permutes events of one instant and phase, by a seed. */
+  readonly shuffleTies?: number;
+  /** Receives every random draw. */
+  readonly draws?: DrawObserver;
+}
 
 /** A whole Kubernetes cluster on one kernel: machines, network, etcd, API servers, control plane, nodes and their workload. */
 export class SimulatedCluster implements FaultDomain {
@@ -55,11 +63,15 @@ export class SimulatedCluster implements FaultDomain {
   private readonly kubeletClients: RestClient[] = [];
   private readonly kubeletEvents: KubeletEvents;
 
-  constructor(scenario: Scenario, eventList: EventListName | undefined) {
+  constructor(scenario: Scenario, options: ClusterOptions = {}) {
     this.scenario = scenario;
     const { cluster, profile } = scenario;
-    this.simulation = new Simulation(eventList === undefined ? {} : { eventList });
-    this.randomness = new Randomness(scenario.seed);
+    const { eventList, shuffleTies, draws } = options;
+    this.simulation = new Simulation({
+      ...(eventList === undefined ? {} : { eventList }),
+      ...(shuffleTies === undefined ? {} : { shuffleTies }),
+    });
+    this.randomness = new Randomness(scenario.seed, draws);
     this.network = new Network(this.simulation, this.randomness, profile.network);
     this.nodeNames = cluster.nodes.map((node) => node.metadata.name);
     this.nodeZones = cluster.nodes.map(zoneOf);

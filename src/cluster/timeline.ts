@@ -43,6 +43,10 @@ export class Timeline implements Component, ResponseReceiver {
     });
   }
 
+  describe(_opcode: number, argument: number): string {
+    return `${this.actions[argument]?.action} of the timeline`;
+  }
+
   handle(_opcode: number, argument: number): void {
     const action = this.actions[argument]!;
     if (action.action === 'fail' || action.action === 'heal') {

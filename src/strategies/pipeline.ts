@@ -75,6 +75,10 @@ export class Pipeline implements Component, ResponseReceiver, ResourceEventHandl
     this.simulation.scheduleAt(time, this.target, OP_START);
   }
 
+  describe(opcode: number): string {
+    return opcode === OP_START ? 'the rollout starts' : opcode === OP_PAUSE_OVER ? 'a pause is over' : 'a request is tried again';
+  }
+
   handle(opcode: number, argument: number): void {
     switch (opcode) {
       case OP_START:

@@ -18,7 +18,9 @@ export function mainScenario(seconds = 120): Scenario {
 export function run(scenario: Scenario, strategy: string, options: ScenarioRunOptions = {}): RunResult {
   const spec = scenario.rollout?.strategies.find((candidate) => candidate.name === strategy);
   if (spec === undefined) throw new Error(`the scenario has no strategy ${strategy}`);
-  return finish(new ScenarioRun(scenario, { ...options, strategy: spec }));
+  const scenarioRun = new ScenarioRun(scenario, options);
+  scenarioRun.rollOut(spec);
+  return finish(scenarioRun);
 }
 
 /** Advances a run to its end. */
