@@ -18,7 +18,7 @@ const KEEPALIVE_FAILED = 7;
 const WATCH_RETRANSMIT = 8;
 
 const FRAME_BYTES = 64;
-/** First retransmission timeout of TCP, doubled each time; after grpc-go's keepalive timeout the kernel gives the connection up. */
+/** First retransmission timeout of TCP, doubled each time. */
 const RETRANSMISSION_TIMEOUT = 200 * MILLISECOND;
 /** kube-apiserver's etcd client: --etcd keepalive time and timeout (storagebackend/factory). */
 const KEEPALIVE_TIME = 30 * SECOND;
@@ -162,7 +162,7 @@ export class Client implements EtcdClient, Component {
     }
     call.connection = connection;
     call.response = null;
-    call.losses = 0;
+    call.lostAt = -1;
     link(connection, call);
     this.transmit(call);
   }
@@ -176,25 +176,33 @@ export class Client implements EtcdClient, Component {
     this.park(call);
   }
 
+  /** TCP sends again, after a doubling wait. */
   private park(call: Call): void {
-    const wait: Duration = RETRANSMISSION_TIMEOUT * (1 << Math.min(call.losses, 6));
-    call.losses++;
+    const { now } = this.simulation;
+    if (call.lostAt < 0) {
+      call.lostAt = now;
+      call.losses = 0;
+    }
+    const left = call.lostAt + KEEPALIVE_TIMEOUT - now;
+    const wait: Duration = Math.min(RETRANSMISSION_TIMEOUT * (1 << Math.min(call.losses++, 8)), left);
     this.simulation.schedule(wait, this.target, RETRANSMIT, this.parked.put(call));
   }
 
   private retransmit(call: Call): void {
     const connection = call.connection as Connection;
     if (!connection.open || call.done) return;
-    // 0.2 + 0.4 + ... + 6.4 s exceed the ten seconds of TCP_USER_TIMEOUT.
-    if (call.losses > 6) {
-      this.lose(connection, EtcdError.KeepaliveFailed);
-    } else if (call.response === null) {
-      this.transmit(call);
-    } else {
-      const from = this.members[connection.member]!.host;
-      const slot = this.answers.put(call);
-      if (!this.network.send(from, this.host, FRAME_BYTES, this.target, CLIENT_ANSWER, slot)) this.park(this.answers.take(slot));
+    const { host } = this.members[connection.member]!;
+    const answered = call.response !== null;
+    const path = answered ? this.network.reachable(host, this.host) : this.network.reachable(this.host, host);
+    if (!path) {
+      // With keepalive on, grpc-go sets TCP_USER_TIMEOUT: data that nobody acknowledges ends the connection.
+      if (this.simulation.now - call.lostAt >= KEEPALIVE_TIMEOUT) this.lose(connection, EtcdError.KeepaliveFailed);
+      else this.park(call);
+      return;
     }
+    call.lostAt = -1;
+    if (answered) this.network.send(host, this.host, FRAME_BYTES, this.target, CLIENT_ANSWER, this.answers.put(call));
+    else this.transmit(call);
   }
 
   private answered(call: Call): void {

@@ -1,17 +1,25 @@
 import type { Simulation } from '../kernel/simulation.js';
-import type { Duration } from '../kernel/time.js';
+import { type Duration, SECOND } from '../kernel/time.js';
 import type { Network } from '../network/network.js';
 import type { Randomness } from '../random/stream.js';
-import type { ConfState, Message, Snapshot } from '../raft/index.js';
+import { type ConfChange, ConfChangeTransition, ConfChangeType, type ConfState, type Message, type Snapshot } from '../raft/index.js';
 import type { CostProfile, EtcdSpec } from '../scenario/types.js';
+import { EtcdError } from './errors.js';
 import { Member } from './member.js';
-import { Store } from './mvcc.js';
+import { Store, type StoreSnapshot } from './mvcc.js';
 import { Peers } from './peers.js';
 import { Processor } from './processor.js';
 import type { KeyValue } from './types.js';
 
 /** Term of the log that a warm start finds; its election makes the next one. */
 const WARM_START_TERM = 1;
+/** Field reports: 4.1 GB in about 15 s (etcd#20952). */
+const DEFRAGMENT_BYTES_PER_SECOND = 4.1e9 / 15;
+/** membership/cluster_opts.go: learners at a time; server.go: how close to the leader a learner must be. */
+const MAX_LEARNERS = 1;
+const LEARNER_READY_SHARE = 0.9;
+/** Encoded bytes of a configuration change with a member's name and addresses. */
+const CONF_CHANGE_BYTES = 128;
 
 export interface EtcdClusterOptions {
   readonly simulation: Simulation;
@@ -30,20 +38,17 @@ export class EtcdCluster {
   readonly members: Member[];
   private readonly network: Network;
   private readonly quota: number;
+  private readonly peers: Peers;
+  private readonly options: EtcdClusterOptions;
 
   constructor(options: EtcdClusterOptions) {
     const { spec, hosts } = options;
     if (hosts.length < 1 || hosts.length > 9) throw new RangeError(`an etcd cluster has 1 to 9 members, not ${hosts.length}`);
     this.network = options.network;
     this.quota = spec.quotaBackendBytes;
-    const peers = new Peers(options.network);
-    this.members = hosts.map((host, index) => {
-      const processor = options.processors?.[index] ?? new Processor(options.costs.cores);
-      const { simulation, network, randomness, costs } = options;
-      const member = new Member({ simulation, network, randomness, host, index, spec, costs, processor, peers });
-      peers.add(member);
-      return member;
-    });
+    this.options = options;
+    this.peers = new Peers(options.network);
+    this.members = hosts.map((host, index) => this.create(host, index, options.processors?.[index]));
   }
 
   /**
@@ -53,22 +58,11 @@ export class EtcdCluster {
   warmStart(kvs: readonly KeyValue[] = [], revision = 0): void {
     let newest = Math.max(revision, 1);
     for (const kv of kvs) if (kv.modRevision > newest) newest = kv.modRevision;
-    const confState: ConfState = {
-      voters: this.members.map((member) => member.id),
-      learners: [],
-      votersOutgoing: [],
-      learnersNext: [],
-      autoLeave: false,
-    };
-    const snapshot: Snapshot = { index: newest, term: WARM_START_TERM, confState, data: null, dataLength: 0 };
-    for (const member of this.members) {
+    this.begin(newest, () => {
       const store = new Store(this.quota);
       store.load(kvs, newest);
-      member.install(snapshot, store);
-      member.start(true);
-    }
-    this.members[0]!.node.campaign();
-    this.settle();
+      return store;
+    });
   }
 
   /** The member that leads, with the highest term if an old leader has not noticed yet; undefined during elections. */
@@ -107,17 +101,115 @@ export class EtcdCluster {
     this.members[index]!.diskFactor = factor;
   }
 
-  /** Blocks a member for a defragmentation of its backend. */
-  defragment(index: number, duration: Duration): void {
-    this.members[index]!.defragment(duration);
+  /**
+   * Defragments a member's backend, which blocks its reads, writes and applies until the live data is copied. Absent
+   * `duration`: by the size of that data, at the speed of field reports.
+   */
+  defragment(index: number, duration?: Duration): void {
+    const member = this.members[index]!;
+    member.defragment(duration ?? Math.round((member.store.sizeInUse / DEFRAGMENT_BYTES_PER_SECOND) * SECOND));
   }
 
-  /** Asks the leader to hand over to another member. */
+  /** Asks the leader to hand over to another member (`etcdctl move-leader`). */
   moveLeader(to: number): void {
     const { leader } = this;
     if (leader === undefined) return;
     leader.node.transferLeader(this.members[to]!.id);
     leader.pump();
+  }
+
+  /** Lifts the NOSPACE alarm (`etcdctl alarm disarm`). */
+  disarmAlarm(): void {
+    const { leader } = this;
+    if (leader === undefined) return;
+    leader.proposals.submitOwn({ op: 'alarm', active: false });
+    leader.pump();
+  }
+
+  /** A backup of a member's content (`etcdctl snapshot save`). */
+  backup(index = 0): StoreSnapshot {
+    return this.members[index]!.store.snapshot();
+  }
+
+  /** Starts all members with the content of a backup (`etcdutl snapshot restore`): same keys, revisions and leases. */
+  restore(backup: StoreSnapshot): void {
+    this.begin(backup.revision, () => Store.restore(backup, this.quota));
+  }
+
+  /**
+   * Adds a member on a host as a learner: it gets the log but has no vote until it is promoted. Returns the new member's index,
+   * or etcd's error text.
+   */
+  addLearner(host: number): number | string {
+    const { leader } = this;
+    if (leader === undefined) return EtcdError.UnhealthyCluster;
+    if (leader.confState.learners.length >= MAX_LEARNERS) return EtcdError.TooManyLearners;
+    if (!leader.connectedToQuorumSince(leader.simulation.now)) return EtcdError.UnhealthyCluster;
+    const member = this.create(host, this.members.length);
+    this.members.push(member);
+    member.start(true);
+    this.proposeChange(leader, ConfChangeType.AddLearnerNode, member.id);
+    return member.index;
+  }
+
+  /** Makes a learner a voter, if it has caught up; returns etcd's error text, empty when the change is proposed. */
+  promote(index: number): string {
+    const { leader } = this;
+    const { id } = this.members[index]!;
+    if (leader === undefined) return EtcdError.UnhealthyCluster;
+    if (!leader.confState.learners.includes(id)) return EtcdError.MemberNotFound;
+    const match = leader.node.progress(id)?.match ?? 0;
+    if (match < leader.node.progress(leader.id)!.match * LEARNER_READY_SHARE) return EtcdError.LearnerNotReady;
+    this.proposeChange(leader, ConfChangeType.AddNode, id);
+    return '';
+  }
+
+  /** Removes a member; it stops for good when it learns of it. Refused when the others could then not form a quorum. */
+  remove(index: number): string {
+    const { leader } = this;
+    const { id } = this.members[index]!;
+    if (leader === undefined) return EtcdError.UnhealthyCluster;
+    const { voters, learners } = leader.confState;
+    if (!voters.includes(id) && !learners.includes(id)) return EtcdError.MemberNotFound;
+    if (voters.includes(id)) {
+      const left = voters.filter((voter) => voter !== id);
+      const active = left.filter((voter) => voter === leader.id || leader.peers.connectedSince(leader, voter, leader.simulation.now));
+      if (active.length < Math.floor(left.length / 2) + 1) return EtcdError.UnhealthyCluster;
+    }
+    this.proposeChange(leader, ConfChangeType.RemoveNode, id);
+    return '';
+  }
+
+  private proposeChange(leader: Member, type: number, node: number): void {
+    const change: ConfChange = { transition: ConfChangeTransition.Auto, changes: [{ type, node }], context: null };
+    leader.node.proposeConfChange(change, CONF_CHANGE_BYTES, true);
+    leader.pump();
+  }
+
+  private create(host: number, index: number, processor?: Processor): Member {
+    const { simulation, network, randomness, costs, spec } = this.options;
+    const own = processor ?? new Processor(costs.cores);
+    const member = new Member({ simulation, network, randomness, host, index, spec, costs, processor: own, peers: this.peers });
+    this.peers.add(member);
+    return member;
+  }
+
+  private begin(revision: number, content: () => Store): void {
+    const confState: ConfState = {
+      voters: this.members.map((member) => member.id),
+      learners: [],
+      votersOutgoing: [],
+      learnersNext: [],
+      autoLeave: false,
+    };
+    const snapshot: Snapshot = { index: revision, term: WARM_START_TERM, confState, data: null, dataLength: 0 };
+    for (const member of this.members) {
+      member.install(snapshot, content());
+      member.start(true);
+    }
+    this.peers.warm(this.options.simulation.now);
+    this.members[0]!.node.campaign();
+    this.settle();
   }
 
   /** Exchanges messages without time until nothing is left to do. */

@@ -32,11 +32,10 @@ export class Call {
   readonly receiver: EtcdReceiver;
   readonly tag: number;
   connection: EtcdConnection | null = null;
-  /** When the member received it: the start of its own timeout. */
-  received: Time = 0;
   /** Attempts at other members so far (reads). */
   attempts = 0;
-  /** Retransmissions of the message in flight after losses. */
+  /** When the message in flight was first lost (-1: it is not), and its retransmissions since. */
+  lostAt: Time = -1;
   losses = 0;
   response: EtcdResponse | null = null;
   done = false;

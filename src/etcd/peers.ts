@@ -50,6 +50,13 @@ export class Peers {
     this.inboxes[member.index] = new Slots();
   }
 
+  /** A warm start: all members have just heard from one another. */
+  warm(now: Time): void {
+    for (const member of this.members) {
+      for (const peer of this.members) this.heardAt[member.index * MAX_MEMBERS + peer.id] = now;
+    }
+  }
+
   /** An envelope arrives at a member. */
   arrived(member: Member, slot: number): void {
     const inbox = this.inboxes[member.index]!;

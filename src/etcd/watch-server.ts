@@ -12,10 +12,20 @@ const SYNC_INTERVAL = 100 * MILLISECOND;
 const RETRANSMIT_INTERVAL = SECOND;
 const FRAME_BYTES = 64;
 
+/** mvcc/watchable_store.go, chanBufLen: messages that wait for one watcher before it becomes a victim. */
+const WATCHER_BUFFER = 128;
+
 /** Watch messages of one connection that the network did not take; those behind them wait too, to keep the order. */
 interface Stalled {
   readonly connection: EtcdConnection;
-  readonly deliveries: WatchDelivery[];
+  readonly deliveries: Waiting[];
+  /** How many of them are each watcher's. */
+  readonly waiting: Map<Watcher, number>;
+}
+
+interface Waiting {
+  readonly watcher: Watcher;
+  readonly delivery: WatchDelivery;
 }
 
 /** The watch side of a member: creates watches, catches them up, sends events in order. */
@@ -51,8 +61,25 @@ export class WatchServer {
       this.member.watches.remove(watcher);
       return;
     }
+    if (this.buffer(watcher)) return;
     watcher.nextRevision = revision + 1;
-    this.deliver(new WatchDelivery(watcher.call, events, revision));
+    this.deliver(watcher, new WatchDelivery(watcher.call, events, revision));
+  }
+
+  /** Whether a watcher's buffer is full: then it is a victim, and reads these events from history when it can send again. */
+  private buffer(watcher: Watcher): boolean {
+    const stalled = this.stalledBy.get(watcher.connection);
+    if (stalled === undefined || (stalled.waiting.get(watcher) ?? 0) < WATCHER_BUFFER) return false;
+    const { watches, metrics } = this.member;
+    if (watcher.synced) {
+      metrics.debuggingMvccSlowWatcherTotal++;
+      watches.remove(watcher);
+      watcher.cancelled = false;
+      watcher.synced = false;
+      watches.addUnsynced(watcher);
+      if (!this.syncing) this.arm();
+    }
+    return true;
   }
 
   /** One pass of the catch-up loop. */
@@ -66,12 +93,16 @@ export class WatchServer {
       watcher.cancelled = false;
       if (watcher.nextRevision < store.compactRevision) {
         watcher.cancelled = true;
-        this.deliver(new WatchDelivery(watcher.call, null, store.compactRevision));
+        this.deliver(watcher, new WatchDelivery(watcher.call, null, store.compactRevision));
         continue;
       }
       const events = eventsBetween(store, watcher.prefix, watcher.nextRevision, store.revision);
+      if (events.length > 0 && this.buffer(watcher)) {
+        watches.addUnsynced(watcher);
+        continue;
+      }
       if (events.length > 0) this.send(watcher, events, store.revision);
-      watcher.nextRevision = store.revision + 1;
+      watcher.nextRevision = Math.max(watcher.nextRevision, store.revision + 1);
       watches.addSynced(watcher);
     }
     if (watches.unsynced.length > 0) this.arm();
@@ -83,7 +114,7 @@ export class WatchServer {
     if (this.stalledBy.get(stalled.connection) !== stalled) return;
     this.stalledBy.delete(stalled.connection);
     if (!stalled.connection.open || stalled.connection.incarnation !== this.member.incarnation) return;
-    for (const delivery of stalled.deliveries) this.deliver(delivery);
+    for (const { watcher, delivery } of stalled.deliveries) this.deliver(watcher, delivery);
   }
 
   /** The store was replaced by a snapshot of the leader's. */
@@ -105,12 +136,12 @@ export class WatchServer {
     member.simulation.scheduleAt(at, member.target, MEMBER_OPCODE.WatchSync, member.incarnation);
   }
 
-  private deliver(delivery: WatchDelivery): void {
+  private deliver(watcher: Watcher, delivery: WatchDelivery): void {
     const { member } = this;
     const connection = delivery.call.connection!;
     const waiting = this.stalledBy.get(connection);
     if (waiting !== undefined) {
-      waiting.deliveries.push(delivery);
+      wait(waiting, watcher, delivery);
       return;
     }
     const { now } = member.simulation;
@@ -126,8 +157,14 @@ export class WatchServer {
     member.metrics.networkClientGrpcSentBytesTotal += bytes;
     if (member.network.sendOnStream(connection.watchStream, bytes, connection.clientTarget, CLIENT_WATCH, slot, after)) return;
     connection.deliveryLost(slot);
-    const stalled: Stalled = { connection, deliveries: [delivery] };
+    const stalled: Stalled = { connection, deliveries: [], waiting: new Map() };
+    wait(stalled, watcher, delivery);
     this.stalledBy.set(connection, stalled);
     member.simulation.schedule(RETRANSMIT_INTERVAL, member.target, MEMBER_OPCODE.WatchRetry, this.stalled.put(stalled));
   }
+}
+
+function wait(stalled: Stalled, watcher: Watcher, delivery: WatchDelivery): void {
+  stalled.deliveries.push({ watcher, delivery });
+  stalled.waiting.set(watcher, (stalled.waiting.get(watcher) ?? 0) + 1);
 }
