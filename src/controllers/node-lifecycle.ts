@@ -36,12 +36,28 @@ export class NodeNameIndexer implements Indexer<Pod> {
   }
 }
 
-interface NodeHealth {
-  /** When the kubelet was last heard of, by this controller's clock. */
-  probe: Time;
-  heartbeat: Time | undefined;
-  renewed: Time | undefined;
-  ready: ConditionStatus;
+/** What the controller knows of one node between its passes. */
+class NodeRecord {
+  node: Node;
+  readonly leaseKey: string;
+  zone: ZoneEvictions;
+  condition: Condition | undefined;
+  /** When the kubelet was last heard of, by this controller's clock; undefined before the first pass. */
+  probe: Time | undefined = undefined;
+  heartbeat: Time | undefined = undefined;
+  renewed: Time | undefined = undefined;
+  ready: ConditionStatus = 'Unknown';
+
+  constructor(node: Node, zone: ZoneEvictions) {
+    this.node = node;
+    this.leaseKey = `${LEASE_NAMESPACE}/${node.metadata.name}`;
+    this.zone = zone;
+    this.condition = readyCondition(node);
+  }
+}
+
+function readyCondition(node: Node): Condition | undefined {
+  return node.status.conditions?.find(({ type }) => type === 'Ready');
 }
 
 /** Nodes of a zone that wait for their NoExecute taint, served at the zone's rate (RateLimitedTimedQueue with burst 1). */
@@ -51,6 +67,9 @@ class ZoneEvictions {
   /** When the limiter gives the next token. */
   nextToken: Time = 0;
   readonly waiting = new Set<string>();
+  /** Nodes, and ready ones, as the pass under way counts them. */
+  total = 0;
+  ready = 0;
 }
 
 /** Changes some taints of a node and leaves the others as they are then. */
@@ -95,9 +114,11 @@ export class NodeLifecycleController implements Component, Reconciler, ResponseR
   private readonly leases: Informer<Lease>;
   private readonly pods: Informer<Pod>;
   private readonly target: number;
-  private readonly health = new Map<string, NodeHealth>();
+  private readonly records = new Map<string, NodeRecord>();
   private readonly zones = new Map<string, ZoneEvictions>();
   private allDown = false;
+  /** Whether the next look at the NoExecute queues is scheduled; they are only looked at while nodes wait. */
+  private evicting = false;
 
   constructor(context: ProcessContext, client: ApiClient) {
     this.simulation = context.simulation;
@@ -112,8 +133,6 @@ export class NodeLifecycleController implements Component, Reconciler, ResponseR
     this.workers.start(this, [this.nodes, this.leases, this.pods]);
     this.target = this.simulation.add(this);
     this.simulation.schedule(0, this.target, OP_MONITOR);
-    // Half a period off, so that the two loops never meet in one instant.
-    this.simulation.schedule(EVICTION_PERIOD / 2, this.target, OP_EVICT);
   }
 
   handle(opcode: number): void {
@@ -122,16 +141,33 @@ export class NodeLifecycleController implements Component, Reconciler, ResponseR
       if (this.nodes.synced && this.leases.synced && this.pods.synced) this.monitor();
       return;
     }
-    this.simulation.schedule(EVICTION_PERIOD, this.target, OP_EVICT);
-    for (const zone of this.zones.values()) if (zone.waiting.size > 0 && zone.rate > 0) this.evictNext(zone);
+    let waiting = 0;
+    for (const zone of this.zones.values()) {
+      if (zone.waiting.size > 0 && zone.rate > 0) this.evictNext(zone);
+      waiting += zone.waiting.size;
+    }
+    this.evicting = waiting > 0;
+    if (this.evicting) this.simulation.schedule(EVICTION_PERIOD, this.target, OP_EVICT);
   }
 
   /** Answers to status writes and pod patches; the next pass looks at the nodes again anyway. */
   receive(): void {}
 
+  /** A node came or changed. */
+  know(node: Node): void {
+    const record = this.records.get(node.metadata.name);
+    if (record === undefined) {
+      this.records.set(node.metadata.name, new NodeRecord(node, this.zone(zoneName(node))));
+      return;
+    }
+    if (record.node.metadata.labels !== node.metadata.labels) record.zone = this.zone(zoneName(node));
+    if (record.node.status.conditions !== node.status.conditions) record.condition = readyCondition(node);
+    record.node = node;
+  }
+
   forget(name: string): void {
-    this.health.delete(name);
-    for (const zone of this.zones.values()) zone.waiting.delete(name);
+    this.records.get(name)?.zone.waiting.delete(name);
+    this.records.delete(name);
   }
 
   /** Keeps the NoSchedule taints of a node in line with its conditions (doNoScheduleTaintingPass). */
@@ -145,38 +181,42 @@ export class NodeLifecycleController implements Component, Reconciler, ResponseR
   /** One pass over all nodes (monitorNodeHealth). */
   private monitor(): void {
     const { now } = this.simulation;
-    const ready = new Map<string, number>();
-    const total = new Map<string, number>();
-    for (const node of this.nodes.list()) {
-      const zone = zoneName(node);
-      const status = this.observe(node, now);
-      total.set(zone, (total.get(zone) ?? 0) + 1);
-      if (status === 'True') ready.set(zone, (ready.get(zone) ?? 0) + 1);
+    for (const zone of this.zones.values()) {
+      zone.total = 0;
+      zone.ready = 0;
+    }
+    for (const record of this.records.values()) {
+      const status = this.observe(record, now);
+      const { zone, node } = record;
+      zone.total++;
+      if (status === 'True') {
+        zone.ready++;
+        if (node.spec.taints === undefined) {
+          zone.waiting.delete(node.metadata.name);
+          continue;
+        }
+      }
       this.taintOrClear(node, status, zone);
     }
-    this.setZoneStates(ready, total, now);
+    this.setZoneStates(now);
   }
 
   /** Status of a node's Ready condition after this pass (tryUpdateNodeHealth). */
-  private observe(node: Node, now: Time): ConditionStatus {
-    const { name } = node.metadata;
-    const condition = node.status.conditions?.find(({ type }) => type === 'Ready');
-    const lease = this.leases.get(`${LEASE_NAMESPACE}/${name}`);
-    let health = this.health.get(name);
+  private observe(record: NodeRecord, now: Time): ConditionStatus {
+    const { node, condition } = record;
+    const lease = this.leases.get(record.leaseKey);
     const grace = condition === undefined ? STARTUP_GRACE_PERIOD : MONITOR_GRACE_PERIOD;
-    if (health === undefined) {
-      const probe = condition === undefined ? node.metadata.creationTimestamp : now;
-      health = { probe, heartbeat: condition?.lastHeartbeatTime, renewed: lease?.spec.renewTime, ready: condition?.status ?? 'Unknown' };
-      this.health.set(name, health);
-    } else {
-      const heartbeat = condition?.lastHeartbeatTime;
-      if (heartbeat !== health.heartbeat || (lease !== undefined && lease.spec.renewTime !== health.renewed)) health.probe = now;
-      health.heartbeat = heartbeat;
-      health.renewed = lease?.spec.renewTime;
+    if (record.probe === undefined) {
+      record.probe = condition === undefined ? node.metadata.creationTimestamp : now;
+      record.ready = condition?.status ?? 'Unknown';
+    } else if (condition?.lastHeartbeatTime !== record.heartbeat || (lease !== undefined && lease.spec.renewTime !== record.renewed)) {
+      record.probe = now;
     }
+    record.heartbeat = condition?.lastHeartbeatTime;
+    record.renewed = lease?.spec.renewTime;
     let status = condition?.status ?? 'Unknown';
     // The real loop waits 5 s after each pass, so that the tenth pass comes a little later than 50 s: equal counts as over.
-    if (now >= health.probe + grace) {
+    if (now >= record.probe + grace) {
       const conditions = silentConditions(node, now);
       status = 'Unknown';
       if (conditions !== node.status.conditions) {
@@ -184,8 +224,8 @@ export class NodeLifecycleController implements Component, Reconciler, ResponseR
         this.client.request(objectRequest('update', 'nodes', node, { subresource: 'status', body }), this, 0);
       }
     }
-    if (health.ready === 'True' && status !== 'True') this.wentNotReady(node, now);
-    health.ready = status;
+    if (record.ready === 'True' && status !== 'True') this.wentNotReady(node, now);
+    record.ready = status;
     return status;
   }
 
@@ -214,16 +254,23 @@ export class NodeLifecycleController implements Component, Reconciler, ResponseR
   }
 
   /** Puts a node in line for its NoExecute taint, swaps the wrong one, or takes it off (processTaintBaseEviction). */
-  private taintOrClear(node: Node, status: ConditionStatus, zoneKey: string): void {
+  private taintOrClear(node: Node, status: ConditionStatus, zone: ZoneEvictions): void {
     const { name } = node.metadata;
-    const zone = this.zone(zoneKey);
     const taints = node.spec.taints ?? [];
     const next = withExecuteTaint(taints, status, this.simulation.now);
     if (status === 'True') zone.waiting.delete(name);
     if (next === taints) return;
     const tainted = taints.some((taint) => taint.effect === 'NoExecute' && !next.includes(taint));
     if (status === 'True' || tainted) this.patch(node, next);
-    else zone.waiting.add(name);
+    else this.await(zone, name);
+  }
+
+  /** Half a period later than the pass, so that the two loops never meet in one instant. */
+  private await(zone: ZoneEvictions, name: string): void {
+    zone.waiting.add(name);
+    if (this.evicting) return;
+    this.evicting = true;
+    this.simulation.schedule(EVICTION_PERIOD / 2, this.target, OP_EVICT);
   }
 
   /** Taints the node that waits longest, when the zone's limiter allows (doNoExecuteTaintingPass). */
@@ -236,7 +283,7 @@ export class NodeLifecycleController implements Component, Reconciler, ResponseR
       if (node === undefined) continue;
       const taints = node.spec.taints ?? [];
       // The pass before has just decided the status; the cache may not show it yet.
-      const next = withExecuteTaint(taints, this.health.get(name)?.ready ?? readyStatus(node), now);
+      const next = withExecuteTaint(taints, this.records.get(name)?.ready ?? readyStatus(node), now);
       // The limiter has a burst of one token, which is spent on the node even when nothing is to be done.
       zone.nextToken = now + Math.round(SECOND / zone.rate);
       if (next !== taints) this.patch(node, next);
@@ -249,14 +296,10 @@ export class NodeLifecycleController implements Component, Reconciler, ResponseR
   }
 
   /** Rates of the zones by their state; when all are down, nothing is evicted (handleDisruption). */
-  private setZoneStates(ready: ReadonlyMap<string, number>, total: ReadonlyMap<string, number>, now: Time): void {
-    let allDown = total.size > 0;
-    const states = new Map<string, ZoneState>();
-    for (const [zone, count] of total) {
-      const up = ready.get(zone) ?? 0;
-      const state = zoneState(up, count - up);
-      states.set(zone, state);
-      if (state !== 'FullDisruption') allDown = false;
+  private setZoneStates(now: Time): void {
+    let allDown = this.records.size > 0;
+    for (const zone of this.zones.values()) {
+      if (zone.total > 0 && zoneState(zone.ready, zone.total - zone.ready) !== 'FullDisruption') allDown = false;
     }
     const wasDown = this.allDown;
     this.allDown = allDown;
@@ -269,13 +312,10 @@ export class NodeLifecycleController implements Component, Reconciler, ResponseR
       }
       for (const zone of this.zones.values()) zone.waiting.clear();
     }
-    if (wasDown && !allDown) for (const health of this.health.values()) health.probe = now;
-    for (const [name, state] of states) {
-      const zone = this.zone(name);
-      const rate = evictionRate(state, total.get(name)!, allDown);
-      if (state === zone.state && rate === zone.rate) continue;
-      zone.state = state;
-      zone.rate = rate;
+    if (wasDown && !allDown) for (const record of this.records.values()) record.probe = now;
+    for (const zone of this.zones.values()) {
+      zone.state = zoneState(zone.ready, zone.total - zone.ready);
+      zone.rate = evictionRate(zone.state, zone.total, allDown);
     }
   }
 }
@@ -312,10 +352,12 @@ class NodeHandler implements ResourceEventHandler<Node> {
   }
 
   onAdd(node: Node): void {
+    this.controller.know(node);
     this.controller.workers.queue.add(node.metadata.name);
   }
 
   onUpdate(old: Node, node: Node): void {
+    this.controller.know(node);
     if (old.status.conditions !== node.status.conditions || old.spec !== node.spec) this.controller.workers.queue.add(node.metadata.name);
   }
 
