@@ -157,14 +157,14 @@ export class NodeTable {
     const slot = this.slotFor(nodeName);
     info.slot = slot;
     this.countPod(info, slot, 1);
-    this.journal.append(slot, info.shape.id, info.terminating ? JournalKind.TerminatingPodAdded : JournalKind.PodAdded);
+    this.note(slot, info, info.terminating ? JournalKind.TerminatingPodAdded : JournalKind.PodAdded);
   }
 
   /** Takes a counted pod away. */
   removePod(info: PodInfo): void {
     const slot = info.slot;
     this.countPod(info, slot, -1);
-    this.journal.append(slot, info.shape.id, info.terminating ? JournalKind.TerminatingPodRemoved : JournalKind.PodRemoved);
+    this.note(slot, info, info.terminating ? JournalKind.TerminatingPodRemoved : JournalKind.PodRemoved);
     info.slot = -1;
     this.releaseIfEmpty(slot);
   }
@@ -173,8 +173,8 @@ export class NodeTable {
   markTerminating(info: PodInfo): void {
     if (info.terminating) return;
     info.terminating = true;
-    this.journal.append(info.slot, info.shape.id, JournalKind.PodRemoved);
-    this.journal.append(info.slot, info.shape.id, JournalKind.TerminatingPodAdded);
+    this.note(info.slot, info, JournalKind.PodRemoved);
+    this.note(info.slot, info, JournalKind.TerminatingPodAdded);
   }
 
   /**
@@ -203,6 +203,11 @@ export class NodeTable {
       if (last !== info) pods[pods.indexOf(info)] = last;
     }
     if (shape.hostPorts.length > 0) this.ports[slot] = pods.flatMap((pod) => [...pod.shape.hostPorts]);
+  }
+
+  /** Pods of a node that is not known are in no derived count, and its coming and going makes these start over. */
+  private note(slot: number, info: PodInfo, kind: number): void {
+    if (this.nodes[slot] !== null) this.journal.append(slot, info.shape.id, kind);
   }
 
   private slotFor(name: string): number {
