@@ -1,10 +1,12 @@
 import { type RunResult, type RunSummary, tableOf } from '../analysis/result.js';
+import type { Study } from '../analysis/study.js';
 import type { Table } from '../metrics/recorder.js';
 import { allRows, type BrowserTable, byWindow, spread, takeRows } from './columns.js';
 
 /** Everything the page draws, as JSON. */
 export interface ReportData {
   readonly runs: readonly ReportRun[];
+  readonly study?: Study;
 }
 
 export interface ReportRun {
@@ -26,8 +28,8 @@ const NODE_ROWS = 80;
 const HEAT_COLUMNS = 80;
 
 /** Selects and thins what the page needs, so that it stays small whatever the size of the run. */
-export function reportData(results: readonly RunResult[]): ReportData {
-  return { runs: results.map(reportRun) };
+export function reportData(results: readonly RunResult[], study?: Study): ReportData {
+  return { runs: results.map(reportRun), ...(study === undefined ? {} : { study }) };
 }
 
 function reportRun(result: RunResult): ReportRun {

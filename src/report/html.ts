@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { LatencySummary, RunResult } from '../analysis/result.js';
+import type { Study } from '../analysis/study.js';
 import { answer } from './answer.js';
 import { reportData } from './data.js';
 import { describeVerdict, formatCount, formatInUnit, formatSeconds, formatShare, NONE } from './format.js';
@@ -15,9 +16,9 @@ export interface ReportMeta {
 
 /**
  * One self-contained HTML page: the answer and the comparison as plain HTML (readable without scripts), the figures drawn
- * from embedded data. No network request is made, and the page's own policy forbids any.
+ * from embedded data. A study adds the means over several seeds with their intervals. No network request is made, and the page's own policy forbids any.
  */
-export function renderReport(results: readonly RunResult[], meta: ReportMeta): string {
+export function renderReport(results: readonly RunResult[], meta: ReportMeta, study?: Study): string {
   const policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:";
   return `<!doctype html>
 <html lang="en">
@@ -40,12 +41,13 @@ ${banner(results)}
 <p class="lead">${results.length > 1 ? 'Same cluster, same users, same random numbers; only the strategy differs. The best value of a row is bold.' : 'What the run measured.'}</p>
 ${comparison(results)}
 </section>
+<section id="study" hidden></section>
 <section id="together" hidden></section>
 <section id="details" hidden></section>
 <noscript><p class="lead">The figures need JavaScript; the answer and the table above do not.</p></noscript>
 </main>
 ${footer(results, meta)}
-<script type="application/json" id="data">${embed(reportData(results))}</script>
+<script type="application/json" id="data">${embed(reportData(results, study))}</script>
 <script>${browserScript().replace(/<\/(script)/gi, '<\\/$1')}</script>
 </body>
 </html>

@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { renderReport } from '../../src/report/html.js';
-import { sampleResults } from './sample.js';
+import { sampleResults, sampleStudy } from './sample.js';
 
 const CANDIDATES = [
   process.env.CHROMIUM ?? '',
@@ -24,7 +24,7 @@ before(async () => {
   if (executablePath === undefined) return;
   folder = mkdtempSync(join(tmpdir(), 'towtank-report-'));
   const file = join(folder, 'report.html');
-  writeFileSync(file, renderReport(sampleResults(), { title: 'strategies', toolVersion: '0.1.0' }));
+  writeFileSync(file, renderReport(sampleResults(), { title: 'strategies', toolVersion: '0.1.0' }, sampleStudy()));
   url = pathToFileURL(file).href;
   browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
 });
@@ -148,4 +148,24 @@ test('fits a phone and follows the colour scheme of the system', options, async 
   assert.equal(await background(dark), 'rgb(15, 19, 23)');
   await dark.locator('#theme').click();
   assert.equal(await background(dark), 'rgb(246, 247, 249)');
+});
+
+test('means over seeds as dots and whiskers', options, async () => {
+  const { page } = await open(1280);
+  const figure = page.locator('#study figure', { hasText: 'Rollout duration' });
+  assert.equal(await figure.locator('[aria-label="dot"] > *').count(), 4);
+  const label = (await figure.locator('.plot').getAttribute('aria-label'))!;
+  assert.match(label, /recreate: 1\d\.\d s, between .*; ramped: .* worse than the best/);
+});
+
+test('a figure can stand alone as a picture for light and dark ground', options, async () => {
+  const { page } = await open(1280);
+  const svg = await page.evaluate<string>("window.towtankPicture('Replicas by version')");
+  assert.match(svg, /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg"/);
+  assert.match(svg, /@media \(prefers-color-scheme:dark\)/);
+  for (const name of ['recreate', 'ramped', 'blue-green', 'canary', 'v0.11.0'])
+    assert.ok(svg.includes(`>${name}</text>`), name);
+  const parse =
+    'new DOMParser().parseFromString(towtankPicture("Replicas by version"), "image/svg+xml").querySelector("parsererror") === null';
+  assert.equal(await page.evaluate<boolean>(parse), true);
 });

@@ -1,5 +1,6 @@
 import { NO_LATENCY, summarizeLatency } from '../../src/analysis/latency.js';
 import type { LatencySummary, RunMetrics, RunResult, RunSummary, Verdict } from '../../src/analysis/result.js';
+import { type Study, study } from '../../src/analysis/study.js';
 import { Recorder } from '../../src/metrics/recorder.js';
 import * as tables from '../../src/metrics/tables.js';
 import { Stream } from '../../src/random/stream.js';
@@ -98,6 +99,25 @@ const SHAPES: readonly Shape[] = [
     },
   },
 ];
+
+/** A study over ten seeds: the metrics of the sample with a little spread. */
+export function sampleStudy(): Study {
+  const random = new Stream('sample', 'study');
+  const runs = new Map<string, RunMetrics[]>();
+  for (const { name, summary: one } of sampleResults()) {
+    const { metrics: base } = one;
+    const spread = (value: number | null): number => (value ?? 0) * (0.9 + 0.2 * random.next());
+    const seeds = Array.from({ length: 10 }, () => ({
+      ...base,
+      rolloutDuration: spread(base.rolloutDuration),
+      errorShare: spread(base.errorShare),
+      surgePodSeconds: spread(base.surgePodSeconds),
+      latency: { ...base.latency, during: { ...base.latency.during, p99: spread(base.latency.during.p99) } },
+    }));
+    runs.set(name, seeds);
+  }
+  return study(runs);
+}
 
 /** Results of four strategies as a comparison run would give them: made up, but of the right shape and size. */
 export function sampleResults(): RunResult[] {

@@ -1,6 +1,7 @@
 import * as Plot from '@observablehq/plot';
 import { formatCount, formatSeconds } from '../format.ts';
 import { download, h, slug, toCsv } from './dom.js';
+import { standalone } from './picture.js';
 import { timeDomain } from './series.js';
 
 export { Plot };
@@ -151,7 +152,7 @@ export function figure({ title, note, label, legend, draw, data, wide = false, c
       {
         type: 'button',
         title: `This figure as SVG`,
-        click: () => download(`${slug(title)}.svg`, 'image/svg+xml', standalone(plot)),
+        click: () => download(`${slug(title)}.svg`, 'image/svg+xml', standalone(element)),
       },
       'SVG',
     ),
@@ -221,18 +222,4 @@ function walkWithKeys(plot, live, visible) {
 export function key(name, color, kind = 'swatch') {
   const style = kind === 'swatch' ? `background:${color}` : `border-color:${color}`;
   return h('span', {}, h('span', { class: kind, style }), name);
-}
-
-/** The SVG of a figure with the page's colours written in, so that it can stand alone. */
-function standalone(plot) {
-  const svg = plot.querySelector('svg');
-  if (!svg) return '';
-  const copy = svg.cloneNode(true);
-  const style = getComputedStyle(document.documentElement);
-  copy.setAttribute('xmlns', 'http://www.w3.org/2000/svg');
-  copy.setAttribute(
-    'style',
-    `color:${style.getPropertyValue('--text')};background:${style.getPropertyValue('--surface')};font:11.5px system-ui,sans-serif`,
-  );
-  return copy.outerHTML.replace(/var\((--[a-z0-9-]+)\)/g, (all, name) => style.getPropertyValue(name).trim() || all);
 }

@@ -1,7 +1,8 @@
 import { details } from './details.js';
 import { h } from './dom.js';
+import { adaptive } from './picture.js';
 import { timeDomain, view } from './series.js';
-import { together } from './together.js';
+import { intervals, together } from './together.js';
 
 const data = JSON.parse(document.getElementById('data').textContent);
 const figures = new Set();
@@ -138,9 +139,31 @@ function themeButton() {
   show();
 }
 
+/** Means over several seeds, when the report has them. */
+function seeds(study) {
+  const section = document.getElementById('study');
+  section.hidden = false;
+  section.append(
+    h('h2', {}, `Over ${study.seeds} seeds`),
+    h(
+      'p',
+      { class: 'lead' },
+      'Strategies are compared seed by seed with the same random numbers; p-values are adjusted for the number of comparisons (Holm). What follows shows the first seed.',
+    ),
+  );
+  place(section, intervals(study));
+}
+
 themeButton();
+if (data.study) seeds(data.study);
 if (data.runs.length > 1) overview(data.runs);
 if (data.runs.length > 0) tabs(data.runs);
 drawVisible();
 new ResizeObserver(drawVisible).observe(document.getElementById('main'));
 document.documentElement.setAttribute('data-drawn', 'true');
+
+/** For tools that put a figure of the report elsewhere: the first one of a title as SVG, for light and dark ground. */
+window.towtankPicture = (title) => {
+  const found = [...figures].find((entry) => entry.querySelector('h3').textContent === title);
+  return found === undefined ? null : adaptive(found);
+};

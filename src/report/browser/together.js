@@ -195,3 +195,78 @@ export function replicasPlot({ run, points, versions, wanted, width, height, all
     ],
   });
 }
+
+/** Means with their intervals, a row a strategy, one small plot a measure: for comparisons over several seeds. */
+export function intervals(study) {
+  return study.measures.map((measure, i) =>
+    figure({
+      title: measure.name,
+      note: `mean and ${Math.round(study.level * 100)}% interval over ${count(study.seeds)} seeds`,
+      label: measure.rows
+        .map(
+          (row) =>
+            `${row.name}: ${text(measure, row.estimate)}, between ${text(measure, row.low)} and ${text(measure, row.high)}${row.tied ? '' : ', worse than the best'}`,
+        )
+        .join('; '),
+      data: () =>
+        measure.rows.map(({ name, estimate, low, high, pValue, tied }) => ({
+          strategy: name,
+          estimate,
+          low,
+          high,
+          p_value: pValue,
+          tied,
+        })),
+      legend:
+        i === 0
+          ? [key('not significantly worse than the best', 'var(--s1)'), key('worse than the best', 'var(--s6)')]
+          : null,
+      draw: (width) =>
+        Plot.plot({
+          width,
+          height: 50 + 30 * measure.rows.length,
+          marginLeft: 110,
+          marginRight: 20,
+          x: {
+            nice: true,
+            grid: true,
+            label: null,
+            tickFormat: (value) => text(measure, value).replace(/\.0+ /, ' '),
+            ticks: Math.max(3, Math.floor(width / 110)),
+          },
+          y: { domain: measure.rows.map((row) => row.name), label: null, tickSize: 0 },
+          marks: [
+            Plot.ruleY(measure.rows, {
+              x1: 'low',
+              x2: 'high',
+              y: 'name',
+              stroke: (row) => (row.tied ? 'var(--s1)' : 'var(--s6)'),
+              strokeWidth: 2.5,
+            }),
+            Plot.dot(measure.rows, {
+              x: 'estimate',
+              y: 'name',
+              fill: (row) => (row.tied ? 'var(--s1)' : 'var(--s6)'),
+              r: 5,
+              symbol: (row) => (row.tied ? 'circle' : 'diamond'),
+            }),
+            Plot.tip(
+              measure.rows,
+              Plot.pointerY({
+                x: 'estimate',
+                y: 'name',
+                maxRadius: 200,
+                title: (row) =>
+                  `${row.name}\n${text(measure, row.estimate)}\n${text(measure, row.low)} to ${text(measure, row.high)}${row.pValue === null ? '\nthe best' : `\np ${row.pValue < 0.001 ? '< 0.001' : `= ${row.pValue.toPrecision(2)}`} against the best`}`,
+              }),
+            ),
+          ],
+        }),
+    }),
+  );
+}
+
+function text(measure, value) {
+  if (measure.unit === 'seconds') return seconds(value);
+  return measure.unit === 'share' ? formatShare(value) : count(value);
+}
