@@ -1,4 +1,4 @@
-import type { Node, Pod, Service } from './core.js';
+import type { Node, Pod, PodSpec, Service } from './core.js';
 import type { FieldError } from './fields.js';
 import { duplicate, invalid, required } from './fields.js';
 import type { KubernetesObject } from './meta.js';
@@ -15,7 +15,7 @@ export function validateObject(object: KubernetesObject): FieldError[] {
   const errors = validateMeta(object);
   switch (`${object.apiVersion} ${object.kind}`) {
     case 'v1 Pod':
-      return [...errors, ...validatePodSpec((object as Pod).spec, 'spec')];
+      return [...errors, ...validateSharedSpec((object as Pod).spec)];
     case 'v1 Service':
       return [...errors, ...validateService(object as Service)];
     case 'v1 Node':
@@ -23,6 +23,16 @@ export function validateObject(object: KubernetesObject): FieldError[] {
     default:
       return [...errors, ...validateWorkloadObject(object)];
   }
+}
+
+/** Specs found good before: pods of one template share theirs. */
+const goodSpecs = new WeakSet<PodSpec>();
+
+function validateSharedSpec(spec: PodSpec): FieldError[] {
+  if (goodSpecs.has(spec)) return [];
+  const errors = validatePodSpec(spec, 'spec');
+  if (errors.length === 0) goodSpecs.add(spec);
+  return errors;
 }
 
 function validateMeta(object: KubernetesObject): FieldError[] {
