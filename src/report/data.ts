@@ -24,16 +24,19 @@ const TIME_POINTS = 600;
 const PODS_SHOWN = 600;
 const EVENTS_SHOWN = 2000;
 const ATTEMPTS_SHOWN = 1500;
+/** Reports of more runs than this show less of each. */
+const RUNS_IN_FULL = 4;
 const NODE_ROWS = 80;
 const HEAT_COLUMNS = 80;
 
 /** Selects and thins what the page needs, so that it stays small whatever the size of the run. */
 export function reportData(results: readonly RunResult[], study?: Study): ReportData {
-  return { runs: results.map(reportRun), ...(study === undefined ? {} : { study }) };
+  const detail = Math.min(1, RUNS_IN_FULL / results.length);
+  return { runs: results.map((result) => reportRun(result, detail)), ...(study === undefined ? {} : { study }) };
 }
 
-function reportRun(result: RunResult): ReportRun {
-  const window = Math.max(1, Math.ceil(result.summary.simulatedSeconds / TIME_POINTS));
+function reportRun(result: RunResult, detail: number): ReportRun {
+  const window = Math.max(1, Math.ceil(result.summary.simulatedSeconds / (TIME_POINTS * detail)));
   const tables: Record<string, BrowserTable> = {};
   const shown: Record<string, readonly [number, number]> = {};
   const add = (name: string, make: (table: Table) => BrowserTable): void => {
@@ -96,9 +99,9 @@ function reportRun(result: RunResult): ReportRun {
     byWindow(table, window, [], { active: 'max', backoff: 'max', unschedulable: 'max', gated: 'max' }),
   );
   add('rollout', (table) => takeRows(table, allRows(table)));
-  addSome('pods', podsOfInterest, (rows) => spread(rows, PODS_SHOWN));
-  addSome('scheduler_attempts', allRows, (rows) => spread(rows, ATTEMPTS_SHOWN));
-  addSome('events', allRows, (_, table) => warningsFirst(table, EVENTS_SHOWN));
+  addSome('pods', podsOfInterest, (rows) => spread(rows, Math.ceil(PODS_SHOWN * detail)));
+  addSome('scheduler_attempts', allRows, (rows) => spread(rows, Math.ceil(ATTEMPTS_SHOWN * detail)));
+  addSome('events', allRows, (_, table) => warningsFirst(table, Math.ceil(EVENTS_SHOWN * detail)));
   add('node_usage', (table) => heat(table, result.summary.simulatedSeconds));
   return { name: result.name, summary: result.summary, window, shown, tables };
 }

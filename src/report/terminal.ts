@@ -1,5 +1,6 @@
 import Table from 'cli-table3';
 import type { LatencySummary, RunResult } from '../analysis/result.js';
+import type { Study } from '../analysis/study.js';
 import { type Answer, answer } from './answer.js';
 import { describeVerdict, formatCount, formatInUnit, formatSeconds, formatShare, NONE } from './format.js';
 
@@ -50,6 +51,33 @@ export function renderComparison(results: readonly RunResult[], options: Termina
     ]);
   }
   return pen.finish([...head(results, answer(results), pen), table.toString()]);
+}
+
+/**
+ * Strategies over several seeds: a table a row a measure, a column a strategy, each cell the mean with half its interval. `=` marks the
+ * best and those that are not significantly worse.
+ */
+export function renderStudy(study: Study, options: TerminalOptions = {}): string {
+  const pen = new Pen(options);
+  const names = study.measures[0]?.rows.map((row) => row.name) ?? [];
+  const order = [...names].sort((a, b) => (a < b ? -1 : 1));
+  const table = new Table({
+    ...plainStyle(pen),
+    head: ['', ...order],
+    colAligns: ['left', ...order.map(() => 'right' as const)],
+  });
+  for (const { name, unit, rows } of study.measures) {
+    const cells = order.map((strategy) => {
+      const row = rows.find((entry) => entry.name === strategy)!;
+      const half = formatInUnit(row.high - row.estimate, unit === 'pod-seconds' ? '' : unit).trim();
+      const text = `${formatInUnit(row.estimate, unit === 'pod-seconds' ? '' : unit).trim()} ${pen.plusMinus} ${half}`;
+      return `${row.tied ? pen.bold(text) : text} ${row.tied ? '=' : ' '}`;
+    });
+    table.push([unit === 'pod-seconds' ? `${name}, ${unit}` : name, ...cells]);
+  }
+  const percent = Math.round(study.level * 100);
+  const legend = `mean ${pen.plusMinus} half of the ${percent}% interval over ${study.seeds} seeds; = not significantly worse than the best (Holm)`;
+  return pen.finish([table.toString(), '', pen.dim(legend)]);
 }
 
 /** The answer of one run, then its measures line by line. Ends with a line feed. */
@@ -164,6 +192,10 @@ class Pen {
     this.unicode = options.unicode ?? false;
     this.color = options.color ?? false;
     this.rule = this.unicode ? RULES.unicode : RULES.ascii;
+  }
+
+  get plusMinus(): string {
+    return this.unicode ? '±' : '+-';
   }
 
   mark(good: boolean): string {

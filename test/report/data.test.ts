@@ -1,7 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Recorder } from '../../src/metrics/recorder.js';
-import { EVENTS, REQUESTS_BY_SECOND } from '../../src/metrics/tables.js';
+import {
+  API_REQUESTS_BY_SECOND,
+  ETCD_BY_SECOND,
+  EVENTS,
+  NODE_USAGE,
+  PODS,
+  REPLICAS_BY_SECOND,
+  REQUESTS_BY_SECOND,
+  SCHEDULER_ATTEMPTS,
+} from '../../src/metrics/tables.js';
+import { renderReport } from '../../src/report/html.js';
+import { Stream } from '../../src/random/stream.js';
 import { byWindow, spread } from '../../src/report/columns.js';
 import { reportData } from '../../src/report/data.js';
 import { sampleResults } from './sample.js';
@@ -51,4 +62,75 @@ test('numbers are short and finite', () => {
   assert.ok(fractions.length > 1000);
   for (const fraction of fractions) assert.equal(Number(Number(fraction).toPrecision(5)), Number(fraction));
   assert.ok(!text.includes('NaN'));
+});
+
+test('a report of eight runs of 5,000 nodes over an hour stays under 5 MB', () => {
+  const random = new Stream('big', 'report');
+  const recorder = new Recorder();
+  const seconds = 3600;
+  for (let i = 0; i < 20_000; i++) {
+    const created = (i * seconds) / 20_000;
+    const at = (delay: number): number => created + delay * random.next();
+    const name = `app-${i % 50}-6c9d7f${i}`;
+    recorder
+      .table(PODS)
+      .append([
+        'default',
+        name,
+        `ReplicaSet/app-${i % 50}`,
+        'v1',
+        `node-${i % 5000}`,
+        created,
+        at(1),
+        at(2),
+        at(3),
+        at(4),
+        at(9),
+        at(5),
+        Number.NaN,
+        Number.NaN,
+        0,
+      ]);
+    recorder
+      .table(EVENTS)
+      .append([
+        created,
+        'Normal',
+        'Scheduled',
+        `Pod/default/${name}`,
+        `Successfully assigned default/${name} to node-${i % 5000}`,
+        1,
+      ]);
+    recorder
+      .table(SCHEDULER_ATTEMPTS)
+      .append([created, `default/${name}`, 'scheduled', `node-${i % 5000}`, 1, at(1), at(1), 500, 400, '']);
+  }
+  for (let t = 0; t < seconds; t++) {
+    for (const verb of ['get', 'list', 'create', 'update', 'patch', 'delete']) {
+      recorder
+        .table(API_REQUESTS_BY_SECOND)
+        .append([t, verb, 'pods', 200, 100, random.next() / 100, random.next() / 10]);
+    }
+    for (const member of ['etcd-0', 'etcd-1', 'etcd-2']) {
+      recorder
+        .table(ETCD_BY_SECOND)
+        .append([t, member, 0, 2, 100, random.next(), random.next(), random.next(), random.next(), 1e8]);
+    }
+    for (let d = 0; d < 20; d++)
+      recorder
+        .table(REPLICAS_BY_SECOND)
+        .append([t, `default/app-${d}`, `app-${d}-aaa`, 'v1', 100, 100, 100 - (t % 7), 99]);
+    recorder
+      .table(REQUESTS_BY_SECOND)
+      .append([t, 'default/app', 'v1', 500 * random.next(), 0, random.next(), random.next()]);
+  }
+  for (let t = 0; t < seconds; t += 300) {
+    for (let i = 0; i < 5000; i++)
+      recorder.table(NODE_USAGE).append([t, `node-${i}`, 10, random.next(), random.next()]);
+  }
+  const [sample] = sampleResults();
+  const one = { ...sample!, tables: recorder.tables, summary: { ...sample!.summary, simulatedSeconds: seconds } };
+  const runs = Array.from({ length: 8 }, (_, i) => ({ ...one, name: `strategy-${i}` }));
+  const page = renderReport(runs, { title: 'big', toolVersion: '0.1.0' });
+  assert.ok(Buffer.byteLength(page) < 5_000_000, `${Buffer.byteLength(page)} bytes`);
 });

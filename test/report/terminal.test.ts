@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { answer } from '../../src/report/answer.js';
 import { formatCount, formatSeconds, formatShare, list } from '../../src/report/format.js';
-import { renderComparison, renderRun } from '../../src/report/terminal.js';
-import { metrics, sampleResults, summary } from './sample.js';
+import { renderComparison, renderRun, renderStudy } from '../../src/report/terminal.js';
+import { metrics, sampleResults, sampleStudy, summary } from './sample.js';
 
 test('quantities for people', () => {
   assert.deepEqual([0, 0.00085, 0.0241, 0.9996, 3.2, 59.99, 112, 7500, null].map(formatSeconds), [
@@ -75,4 +75,12 @@ test('nobody meets the objectives; nothing to meet', () => {
   assert.equal(answer(runs).outcome, 'none');
   const free = { name: 'a', tables: [], summary: summary('a', metrics({}), []) };
   assert.equal(answer([free]).outcome, 'unjudged');
+});
+
+test('a study: means with intervals, the best and its equals marked', () => {
+  const text = renderStudy(sampleStudy());
+  assert.ok(/^[\x20-\x7e\n]*$/.test(text), 'ASCII only');
+  for (const line of text.split('\n')) assert.ok(line.length <= 120, line);
+  assert.match(text, /^ +blue-green +canary +ramped +recreate$/m);
+  assert.match(text, /^Rollout duration +\S+ s \+- \S+ s +1m \S+ \+- \S+ s +\S+ s \+- \S+ s +\S+ s \+- \S+ ms =$/m);
 });

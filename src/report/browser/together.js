@@ -228,10 +228,10 @@ export function intervals(study) {
           marginLeft: 110,
           marginRight: 20,
           x: {
-            nice: true,
+            ...domainOf(measure.rows),
             grid: true,
             label: null,
-            tickFormat: (value) => text(measure, value).replace(/\.0+ /, ' '),
+            tickFormat: (value) => text(measure, value).replace(/\.0+(?=[ %]|$)/, ''),
             ticks: Math.max(3, Math.floor(width / 110)),
           },
           y: { domain: measure.rows.map((row) => row.name), label: null, tickSize: 0 },
@@ -264,6 +264,15 @@ export function intervals(study) {
         }),
     }),
   );
+}
+
+/** The axis of intervals; one that is a single value stands in the middle. */
+function domainOf(rows) {
+  const low = Math.min(...rows.map((row) => row.low));
+  const high = Math.max(...rows.map((row) => row.high));
+  return low === high
+    ? { domain: [low - (Math.abs(low) * 0.1 || 1), high + (Math.abs(high) * 0.1 || 1)] }
+    : { nice: true };
 }
 
 function text(measure, value) {
