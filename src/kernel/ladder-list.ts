@@ -9,9 +9,9 @@ const SPILL = 128;
 /** Buckets are sorted into the bottom until it holds so many events. */
 const BATCH = 8;
 /** How many events a bucket of the first rung is meant to hold, at the rate at which events came lately. */
-const PER_BUCKET = 2.5;
+const PER_BUCKET = 2;
 /** How far the events that are dealt from the top reach at least and at most, in units of their mean distance from the first. */
-const LEAST_REACH = 2;
+const LEAST_REACH = 0.5;
 const MOST_REACH = 8;
 /** Up to so many events, the top is dealt into three times as many buckets; above, memory and cache count for more. */
 const SPARSE = 1 << 17;
@@ -299,7 +299,7 @@ export class LadderEventList implements EventList {
     this.topSum = 0;
     this.topMinimum = Number.POSITIVE_INFINITY;
     this.topMaximum = Number.NEGATIVE_INFINITY;
-    if (count <= THRESHOLD || !(reach > minimum && reach < maximum)) {
+    if (count <= THRESHOLD || !(reach > minimum)) {
       this.topStart = maximum;
       return this.settle(chain);
     }
@@ -330,6 +330,7 @@ export class LadderEventList implements EventList {
       }
       chain = next;
     }
+    if (kept === 0) return false;
     i32[(far << 3) + 4] = 0;
     this.topTail = far;
     this.topCount = kept;

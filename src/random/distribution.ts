@@ -1,4 +1,4 @@
-import { exp, log, pow } from './portable.js';
+import { exp, log } from './portable.js';
 import type { Uniform } from './stream.js';
 import { standardExponential, standardNormal } from './ziggurat.js';
 
@@ -82,7 +82,7 @@ function drawShape(spec: Distribution<number>, source: Uniform): number {
     case 'gamma':
       return standardGamma(spec.shape, source) * spec.scale;
     case 'weibull':
-      return spec.scale * pow(standardExponential(source), 1 / spec.shape);
+      return spec.scale * exp(log(standardExponential(source)) / spec.shape);
     case 'pareto':
       return spec.scale * exp(standardExponential(source) / spec.shape);
     case 'empirical':
