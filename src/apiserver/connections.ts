@@ -99,6 +99,8 @@ export class Connections implements Component {
   private readonly deliveries = new Slots<Delivery>();
   private readonly fleetDeliveries = new Slots<WatchRecord>();
   private readonly podDeliveries = new Slots<PodDelivery>();
+  /** Nodes that want to list their pods and found no server: they do when one is back. */
+  private readonly unlisted = new Set<number>();
   private readonly podLists = new Slots<PodList>();
   private readonly lostWatchers = new Slots<Watcher>();
   private fleet: NodeFleet | null = null;
@@ -343,6 +345,8 @@ export class Connections implements Component {
       this.nodesOnServer[next]!++;
       moved.add(node);
     }
+    for (const node of this.unlisted) moved.add(node);
+    this.unlisted.clear();
     if (moved.size > 0) this.listPods(moved);
   }
 
@@ -350,7 +354,10 @@ export class Connections implements Component {
   private listPods(nodes: ReadonlySet<number>): void {
     const fleet = this.fleet!;
     const index = this.pickServer(0);
-    if (index < 0) return;
+    if (index < 0) {
+      for (const node of nodes) this.unlisted.add(node);
+      return;
+    }
     const lists = new Map<number, Pod[]>();
     for (const node of nodes) lists.set(node, []);
     for (const object of this.servers[index]!.cache('pods').objects.values()) {
