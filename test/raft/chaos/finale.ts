@@ -6,6 +6,11 @@ import type { World } from './world.js';
 const LEADER = 2;
 /** Ticks within which a healed group must elect a leader and commit: dozens of election timeouts. */
 const PATIENCE = 200;
+/**
+ * Without pre-votes a member that missed several membership changes raises the term again and again and ignores the vote requests of
+ * lower terms, until by chance another overtakes it.
+ */
+const PATIENCE_WITH_STALE_MEMBERS = 8000;
 /** Rounds of deliveries and work within one tick: time passes even while a leader offers a snapshot again and again. */
 const ROUNDS_PER_TICK = 60;
 
@@ -43,7 +48,9 @@ function current(world: World): Member[] {
 function settle(world: World, when: string, firstProbe: number): Member[] {
   let probe = firstProbe;
   let reading = true;
-  for (let tick = 0; tick < PATIENCE; tick++) {
+  const { confChanges, preVote } = world.options;
+  const patience = confChanges && !preVote ? PATIENCE_WITH_STALE_MEMBERS : PATIENCE;
+  for (let tick = 0; tick < patience; tick++) {
     const members = current(world);
     runTick(world);
     if (tick % 20 === 19) for (const member of members) snapshot(member);
@@ -61,7 +68,7 @@ function settle(world: World, when: string, firstProbe: number): Member[] {
       else propose(leader, probe);
     }
   }
-  throw new Violation('liveness', `no ${reading ? 'read' : 'write'} got through in ${PATIENCE} ticks with ${when}`);
+  throw new Violation('liveness', `no ${reading ? 'read' : 'write'} got through in ${patience} ticks with ${when}`);
 }
 
 /** Everybody's clock ticks, then they talk. Removed members stay up: one that does not know it yet may be needed for a vote. */

@@ -1,6 +1,7 @@
 import type { Message } from '../../../src/raft/index.js';
 
 const PROPOSAL = 2;
+const SNAPSHOT = 7;
 /** Beyond this many messages the oldest are lost, as in a full buffer. */
 const CAPACITY = 400;
 const LATE_CAPACITY = 20;
@@ -39,7 +40,9 @@ export class Network {
   /** A message arrives twice, soon or late. Not proposals: streams do not repeat them, and they are not idempotent. */
   duplicate(position: number, late: boolean): void {
     if (this.flights.length === 0) return;
-    const message = this.flights[position % this.flights.length]!;
+    // Snapshots travel on connections of their own, so they are the likeliest to be late.
+    const snapshot = late ? this.flights.find(({ type }) => type === SNAPSHOT) : undefined;
+    const message = snapshot ?? this.flights[position % this.flights.length]!;
     if (message.type === PROPOSAL) return;
     if (!late) {
       this.send(message);

@@ -1,4 +1,5 @@
-import { argv } from 'node:process';
+import { relative } from 'node:path';
+import { argv, cwd } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import * as raft from '../../../src/raft/index.js';
 import { Violation } from '../checkers/checker.js';
@@ -58,7 +59,7 @@ export function report(library: RaftLibrary, plan: ChaosPlan, failure: Failure, 
   const lines = short.actions.map(({ kind, a, b }) => `  ${ACTION_NAMES[kind]} ${a} ${b}`);
   return [
     `seed ${plan.options.seed}: ${failure.text}`,
-    `repeat: node ${fileURLToPath(import.meta.url)} ${plan.options.seed}`,
+    `repeat: node ${relative(cwd(), fileURLToPath(import.meta.url))} ${plan.options.seed}`,
     `options: ${JSON.stringify(plan.options)}`,
     `shortest schedule, ${short.actions.length} of ${plan.actions.length} actions (${again.text}):`,
     ...lines,

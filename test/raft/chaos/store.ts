@@ -48,8 +48,13 @@ export class Store {
 
   /** Whether this member is part of the newest membership applied. */
   includes(id: number): boolean {
-    const { voters, votersOutgoing, learners } = this.confState;
-    return voters.includes(id) || votersOutgoing.includes(id) || learners.includes(id);
+    return this.votes(id) || this.confState.learners.includes(id);
+  }
+
+  /** Whether this member has a vote in the newest membership applied. */
+  votes(id: number): boolean {
+    const { voters, votersOutgoing } = this.confState;
+    return voters.includes(id) || votersOutgoing.includes(id);
   }
 
   /** Applies the next entry; whether its write happened. */

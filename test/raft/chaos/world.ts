@@ -194,10 +194,7 @@ export class World implements Observer {
     const changes = leaves ? [] : [change(b)];
     const joint = !leaves && (b & 1) === 1;
     for (let more = (b >> 2) & 3; joint && more >= 0; more--) changes.push(change(b >> (9 + more)));
-    // When a leader goes and a quorum of the old voters goes with it, those left may be unable to win (their logs are shorter, and
-    // the others no longer campaign): known of raft, so operators do not do it.
-    const leavesSelf = changes.some(({ type, node: id }) => type !== ConfChangeType.AddNode && id === node!.id);
-    if (leavesSelf && (joint || store.confState.voters.length < 3)) return;
+    if (!keepsQuorum(store.confState.voters, changes)) return;
     const transition = joint ? (b >> 1) % 3 : 0;
     const v1 = !joint && !leaves && (b & 2) === 0;
     node!.proposeConfChange({ transition, changes, context: null }, CONF_CHANGE_LENGTH, v1);
@@ -207,9 +204,9 @@ export class World implements Observer {
   observe(member: Member): void {
     if (member.node === null) return;
     for (const checker of this.checkers) checker.observed(member, this);
-    // Without step-down on removal a removed leader would lead on, and as the last to know of a group of one it would even answer
+    // Without step-down on removal a removed or demoted leader would lead on, and as the last to know of a group of one it would even answer
     // reads that are out of date. etcd stops such a member; here it comes back as a bystander.
-    if (member.node.role === LEADER && !member.store.includes(member.id)) {
+    if (member.node.role === LEADER && !member.store.votes(member.id)) {
       member.crash(member.disk.pending.length);
       member.start();
     }
@@ -247,4 +244,17 @@ export class World implements Observer {
     this.granted.add(state.context);
     this.clients.readable(member, state);
   }
+}
+
+/**
+ * Whether a quorum of the old voters stays. If not, those left may be unable to win once the leader goes too: the others hold longer logs,
+ * refuse them and no longer campaign themselves. That is known of raft, so operators do not do it.
+ */
+function keepsQuorum(voters: readonly number[], changes: readonly ConfChangeSingle[]): boolean {
+  const next = new Set(voters);
+  for (const { type, node } of changes) {
+    if (type === ConfChangeType.AddNode) next.add(node);
+    else next.delete(node);
+  }
+  return voters.filter((id) => next.has(id)).length * 2 > voters.length;
 }
