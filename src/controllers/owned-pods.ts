@@ -3,12 +3,13 @@ import { controllerOf, keyOf, type Labels } from '../api/meta.js';
 import { matchesMap } from '../api/labels.js';
 import { SECOND, type Time } from '../kernel/time.js';
 import { DeletionOrder } from './deletion-order.js';
+import { maxContainerRestarts } from './pod-ranking.js';
 import type { PodCounts } from './replica-set-policy.js';
 
-/** A pod that waits to be available: ready since `time`. */
+/** A pod that waits to be available: ready since `time`. Void when the pod has another ready time by then. */
 interface Waiting {
   readonly time: Time;
-  readonly pod: Pod;
+  readonly key: string;
 }
 
 /**
@@ -24,7 +25,7 @@ export class OwnedPods {
   private labelled = 0;
   private terminating = 0;
   private templateLabels: Labels | undefined = undefined;
-  /** Ready pods not counted as available yet, a heap by ready time; entries of changed pods are skipped when they surface. */
+  /** Ready pods not counted as available yet, a heap by ready time. */
   private readonly waiting: Waiting[] = [];
   private readonly availablePods = new Set<string>();
   /** Keys of active pods by node. */
@@ -38,6 +39,11 @@ export class OwnedPods {
 
   put(pod: Pod): void {
     const key = keyOf(pod);
+    const old = this.active.get(key);
+    if (old !== undefined && isPodActive(pod)) {
+      this.replace(key, old, pod);
+      return;
+    }
     this.drop(key);
     if (!isPodActive(pod)) {
       this.active.delete(key);
@@ -49,10 +55,38 @@ export class OwnedPods {
     this.active.set(key, pod);
     this.order?.put(pod);
     this.enterNode(pod.spec.nodeName ?? '', key);
-    if (this.templateLabels !== undefined && matchesMap(this.templateLabels, pod.metadata.labels)) this.labelled++;
-    if (!isPodReady(pod)) return;
+    if (this.isLabelled(pod)) this.labelled++;
+    if (isPodReady(pod)) this.becameReady(key, pod);
+  }
+
+  /** A new version of an active pod: most updates change nothing that counts here. */
+  private replace(key: string, old: Pod, pod: Pod): void {
+    this.active.set(key, pod);
+    const node = pod.spec.nodeName ?? '';
+    const moved = node !== (old.spec.nodeName ?? '');
+    if (moved) {
+      this.leaveNode(old.spec.nodeName ?? '', key);
+      this.enterNode(node, key);
+    }
+    if (old.metadata.labels !== pod.metadata.labels) this.labelled += Number(this.isLabelled(pod)) - Number(this.isLabelled(old));
+    const was = isPodReady(old);
+    const is = isPodReady(pod);
+    const since = is && readyTime(pod) !== readyTime(old);
+    if (was && (!is || since)) {
+      this.ready--;
+      this.availablePods.delete(key);
+    }
+    if (is && (!was || since)) this.becameReady(key, pod);
+    if (this.order !== null && (moved || was !== is || since || affectsOrder(old, pod))) this.order.put(pod);
+  }
+
+  private becameReady(key: string, pod: Pod): void {
     this.ready++;
-    this.push({ time: readyTime(pod), pod });
+    this.push({ time: readyTime(pod), key });
+  }
+
+  private isLabelled(pod: Pod): boolean {
+    return this.templateLabels !== undefined && matchesMap(this.templateLabels, pod.metadata.labels);
   }
 
   remove(pod: Pod): void {
@@ -115,8 +149,8 @@ export class OwnedPods {
   /** Ready time of the pod that becomes available next; undefined when none waits. Call after `counts`. */
   nextWaiting(): Time | undefined {
     while (this.waiting.length > 0) {
-      const { pod, time } = this.waiting[0]!;
-      if (this.active.get(keyOf(pod)) === pod) return time;
+      const { key, time } = this.waiting[0]!;
+      if (this.isReadySince(key, time)) return time;
       this.pop();
     }
     return undefined;
@@ -133,7 +167,7 @@ export class OwnedPods {
     this.leaveNode(old.spec.nodeName ?? '', key);
     if (isPodReady(old)) this.ready--;
     this.availablePods.delete(key);
-    if (this.templateLabels !== undefined && matchesMap(this.templateLabels, old.metadata.labels)) this.labelled--;
+    if (this.isLabelled(old)) this.labelled--;
   }
 
   private countLabels(labels: Labels): void {
@@ -142,12 +176,16 @@ export class OwnedPods {
     for (const pod of this.active.values()) if (matchesMap(labels, pod.metadata.labels)) this.labelled++;
   }
 
+  private isReadySince(key: string, time: Time): boolean {
+    const pod = this.active.get(key);
+    return pod !== undefined && isPodReady(pod) && readyTime(pod) === time;
+  }
+
   private settle(minReadySeconds: number, now: Time): void {
     while (this.waiting.length > 0) {
-      const { time, pod } = this.waiting[0]!;
+      const { time, key } = this.waiting[0]!;
       if (minReadySeconds > 0 && time + minReadySeconds * SECOND > now) return;
-      const key = keyOf(pod);
-      if (this.active.get(key) === pod) this.availablePods.add(key);
+      if (this.isReadySince(key, time)) this.availablePods.add(key);
       this.pop();
     }
   }
@@ -185,6 +223,15 @@ export class OwnedPods {
 
 function readyTime(pod: Pod): Time {
   return podCondition(pod, 'Ready')?.lastTransitionTime ?? 0;
+}
+
+/** Whether two versions differ in what the order of deletion looks at, apart from node and readiness. */
+function affectsOrder(old: Pod, pod: Pod): boolean {
+  return (
+    old.status.phase !== pod.status.phase ||
+    old.metadata.annotations !== pod.metadata.annotations ||
+    maxContainerRestarts(old) !== maxContainerRestarts(pod)
+  );
 }
 
 /** Owned pods by the uid of their controller. */

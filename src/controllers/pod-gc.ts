@@ -1,7 +1,8 @@
 import { isPodTerminal, type Node, type Pod } from '../api/core.js';
+import { keyOf } from '../api/meta.js';
 import { type ApiRequest, type ApiResponse, succeeded } from '../apiserver/request.js';
 import type { ProcessContext } from '../client/context.js';
-import type { ApiClient, Informer } from '../client/types.js';
+import type { ApiClient, Informer, ResourceEventHandler } from '../client/types.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
 import { SECOND, type Duration, type Time } from '../kernel/time.js';
 import { ControllerWorkers, objectRequest, type Reconciler, StagedReconciliation, type Step } from './controller.js';
@@ -15,7 +16,7 @@ const OP_COLLECT = 1;
 const KEY = 'collect';
 const OUT_OF_SERVICE = 'node.kubernetes.io/out-of-service';
 
-/** Which pods go in one round, by reason. Pure. */
+/** Which pods go in one round, by reason. */
 export interface PodGarbage {
   readonly terminated: readonly Pod[];
   readonly orphaned: readonly Pod[];
@@ -23,32 +24,63 @@ export interface PodGarbage {
   readonly outOfService: readonly Pod[];
 }
 
-/** Sorts pods that must go. `goneNodes`: nodes that do not exist and have passed their quarantine. */
-export function podGarbage(pods: Iterable<Pod>, nodes: Informer<Node> | ReadonlyMap<string, Node>, goneNodes: ReadonlySet<string>): PodGarbage {
-  const finished: Pod[] = [];
-  const orphaned: Pod[] = [];
-  const unscheduledTerminating: Pod[] = [];
-  const outOfService: Pod[] = [];
-  for (const pod of pods) {
+function isEvicted(pod: Pod): boolean {
+  return pod.status.reason === 'Evicted' && pod.status.phase === 'Failed';
+}
+
+/** Finished pods above the threshold: evicted ones first, then the oldest (gcTerminated). Pure. */
+export function excessTerminated(finished: Iterable<Pod>, threshold: number = TERMINATED_POD_THRESHOLD): readonly Pod[] {
+  const pods = [...finished];
+  if (pods.length <= threshold) return [];
+  pods.sort(
+    (a, b) =>
+      Number(isEvicted(b)) - Number(isEvicted(a)) ||
+      a.metadata.creationTimestamp - b.metadata.creationTimestamp ||
+      (a.metadata.name < b.metadata.name ? -1 : 1),
+  );
+  return pods.slice(0, pods.length - threshold);
+}
+
+/** Pods sorted by what may make them garbage, kept up to date by informer events. */
+class PodTally implements ResourceEventHandler<Pod> {
+  readonly finished = new Map<string, Pod>();
+  readonly terminating = new Map<string, Pod>();
+  readonly byNode = new Map<string, Map<string, Pod>>();
+
+  onAdd(pod: Pod): void {
+    const key = keyOf(pod);
     const node = pod.spec.nodeName ?? '';
-    const going = pod.metadata.deletionTimestamp !== undefined;
-    if (node !== '' && goneNodes.has(node)) orphaned.push(pod);
-    else if (node === '' && going) unscheduledTerminating.push(pod);
-    else if (going && nodes.get(node)?.spec.taints?.some(({ key }) => key === OUT_OF_SERVICE) === true) outOfService.push(pod);
-    else if (isPodTerminal(pod)) finished.push(pod);
+    if (pod.metadata.deletionTimestamp !== undefined) this.terminating.set(key, pod);
+    else if (isPodTerminal(pod)) this.finished.set(key, pod);
+    if (node === '') return;
+    const group = this.byNode.get(node);
+    if (group === undefined) this.byNode.set(node, new Map([[key, pod]]));
+    else group.set(key, pod);
   }
-  const excess = finished.length - TERMINATED_POD_THRESHOLD;
-  // Evicted pods first, then by age.
-  const isEvicted = (pod: Pod): boolean => pod.status.reason === 'Evicted' && pod.status.phase === 'Failed';
-  if (excess > 0) {
-    finished.sort(
-      (a, b) =>
-        Number(isEvicted(b)) - Number(isEvicted(a)) ||
-        a.metadata.creationTimestamp - b.metadata.creationTimestamp ||
-        (a.metadata.name < b.metadata.name ? -1 : 1),
-    );
+
+  onUpdate(old: Pod, pod: Pod): void {
+    const node = old.spec.nodeName ?? '';
+    if (node === pod.spec.nodeName && !isMarked(old) && !isMarked(pod)) {
+      this.byNode.get(node)!.set(keyOf(pod), pod);
+      return;
+    }
+    this.onDelete(old);
+    this.onAdd(pod);
   }
-  return { terminated: excess > 0 ? finished.slice(0, excess) : [], orphaned, unscheduledTerminating, outOfService };
+
+  onDelete(pod: Pod): void {
+    const key = keyOf(pod);
+    const node = pod.spec.nodeName ?? '';
+    this.finished.delete(key);
+    this.terminating.delete(key);
+    const group = this.byNode.get(node);
+    group?.delete(key);
+    if (group?.size === 0) this.byNode.delete(node);
+  }
+}
+
+function isMarked(pod: Pod): boolean {
+  return pod.metadata.deletionTimestamp !== undefined || isPodTerminal(pod);
 }
 
 /** Deletes pods that nobody else deletes. */
@@ -61,12 +93,14 @@ export class PodGarbageCollector implements Component, Reconciler {
   private readonly target: number;
   /** When a node was first found missing. */
   private readonly missingSince = new Map<string, Time>();
+  private readonly tally = new PodTally();
 
   constructor(context: ProcessContext, client: ApiClient) {
     this.simulation = context.simulation;
     this.pods = context.informers.informer<Pod>('pods');
     this.nodes = context.informers.informer<Node>('nodes');
     this.workers = new ControllerWorkers(context, { name: 'pod-garbage-collector', workers: 1, client });
+    this.pods.addEventHandler(this.tally);
     this.target = this.simulation.add(this);
     this.simulation.schedule(PERIOD, this.target, OP_COLLECT);
     this.workers.start(this, [this.pods, this.nodes]);
@@ -80,22 +114,39 @@ export class PodGarbageCollector implements Component, Reconciler {
 
   reconcile(): StagedReconciliation | null {
     const { now } = this.simulation;
-    const missing = new Set<string>();
-    for (const pod of this.pods.list()) {
-      const node = pod.spec.nodeName ?? '';
-      if (node !== '' && this.nodes.get(node) === undefined) missing.add(node);
-    }
-    for (const node of this.missingSince.keys()) if (!missing.has(node)) this.missingSince.delete(node);
+    const quarantined = this.goneNodes(now);
+    const garbage = this.collect(quarantined);
+    const { terminated, orphaned, unscheduledTerminating, outOfService } = garbage;
+    if (terminated.length + orphaned.length + unscheduledTerminating.length + outOfService.length === 0) return null;
+    return new DeleteGarbage(garbage, quarantined, now);
+  }
+
+  /** Nodes that pods name and that do not exist, when their quarantine is over. */
+  private goneNodes(now: Time): ReadonlySet<string> {
     const quarantined = new Set<string>();
-    for (const node of missing) {
+    for (const node of this.missingSince.keys()) {
+      if (this.nodes.get(node) !== undefined || !this.tally.byNode.has(node)) this.missingSince.delete(node);
+    }
+    for (const node of this.tally.byNode.keys()) {
+      if (this.nodes.get(node) !== undefined) continue;
       const since = this.missingSince.get(node);
       if (since === undefined) this.missingSince.set(node, now);
       else if (now >= since + QUARANTINE) quarantined.add(node);
     }
-    const garbage = podGarbage(this.pods.list(), this.nodes, quarantined);
-    const { terminated, orphaned, unscheduledTerminating, outOfService } = garbage;
-    if (terminated.length + orphaned.length + unscheduledTerminating.length + outOfService.length === 0) return null;
-    return new DeleteGarbage(garbage, quarantined, now);
+    return quarantined;
+  }
+
+  private collect(quarantined: ReadonlySet<string>): PodGarbage {
+    const orphaned: Pod[] = [];
+    for (const node of quarantined) orphaned.push(...this.tally.byNode.get(node)!.values());
+    const unscheduledTerminating: Pod[] = [];
+    const outOfService: Pod[] = [];
+    for (const pod of this.tally.terminating.values()) {
+      const node = pod.spec.nodeName ?? '';
+      if (node === '') unscheduledTerminating.push(pod);
+      else if (this.nodes.get(node)?.spec.taints?.some(({ key }) => key === OUT_OF_SERVICE) === true) outOfService.push(pod);
+    }
+    return { terminated: excessTerminated(this.tally.finished.values()), orphaned, unscheduledTerminating, outOfService };
   }
 }
 

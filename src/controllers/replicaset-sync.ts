@@ -191,7 +191,7 @@ export class ReplicaSetSync extends StagedReconciliation {
     const { controller, set } = this;
     const { now } = this.simulation;
     const related = controller.related(set);
-    if (owned.active.size > EXACT_LIMIT) this.victims = owned.deletionOrder.first(count, related, now);
+    if (owned.active.size > EXACT_LIMIT) this.victims = owned.deletionOrder.first(count, related, now).map((pod) => owned.active.get(keyOf(pod))!);
     else this.victims = podsToDelete([...owned.active.values()], related, count, now);
     controller.expectations.expectDeletions(this.key, this.victims.map(keyOf), now);
     this.stage = DELETED;

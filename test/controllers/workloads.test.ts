@@ -374,3 +374,17 @@ test('a silent node becomes Unknown after 50 s, is tainted, and its pods go when
   const after = (evicted.time - unknown.time) / SECOND;
   assert.ok(after > 20 && after < 22, `evicted ${after} s later`);
 });
+
+test('pod garbage collection waits 40 s after a node has gone, then marks and deletes its pods', () => {
+  const cluster = new FakeCluster({ nodes: 3 });
+  startControllers(cluster, ['deployment', 'replicaset', 'pod-garbage-collector']);
+  cluster.create('deployments', deployment(3));
+  cluster.run(2 * SECOND);
+  cluster.delete('nodes', 'node-1');
+  cluster.run(59 * SECOND);
+  assert.equal(cluster.audit.filter(({ user }) => user === 'pod-garbage-collector').length, 0);
+  cluster.run(61 * SECOND);
+  const calls = cluster.audit.filter(({ user }) => user === 'pod-garbage-collector').map(({ request }) => `${request.verb} ${request.resource}${request.subresource === undefined ? '' : '/status'}`);
+  assert.deepEqual(calls, ['get nodes', 'patch pods/status', 'delete pods']);
+  assert.equal(cluster.all<Pod>('pods').length, 3);
+});
