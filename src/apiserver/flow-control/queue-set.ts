@@ -1,0 +1,224 @@
+import { Fifo } from '../../kernel/fifo.js';
+import type { Duration, Time } from '../../kernel/time.js';
+import type { PriorityLevel } from './configuration.js';
+import { dealHand } from './shuffle-shard.js';
+
+/** A request that has not finished is taken to need this long (queueset.go: estimatedServiceDuration 3 ms), in seconds. */
+const ESTIMATED_SERVICE_SECONDS = 0.003;
+
+/** A request in a level: waiting or executing. */
+export interface Ticket {
+  /** The owner's number of the request. */
+  readonly id: number;
+  readonly seats: number;
+  /** Seats held for `extra` after the answer (writes that many watchers are told of). */
+  readonly finalSeats: number;
+  readonly extra: Duration;
+  readonly arrived: Time;
+  queue: number;
+  started: Time;
+  /** When its answer was sent; its seats are free `extra` later. */
+  answered: Time;
+  /** Waiting, executing, finished or given up. */
+  state: 'waiting' | 'executing' | 'done';
+}
+
+interface Queue {
+  readonly waiting: Fifo<Ticket>;
+  /** Tickets in `waiting` that still wait (those that gave up stay in the FIFO until they surface). */
+  count: number;
+  /** Seat-seconds of work that waits. */
+  work: number;
+  /** Virtual time at which its next request would be dispatched. */
+  nextDispatch: number;
+  executing: number;
+}
+
+export type Arrival = 'executing' | 'waiting' | 'rejected';
+
+/**
+ * The queues of one priority level: fair queuing in virtual time (k8s.io/apiserver pkg/util/flowcontrol/fairqueuing/queueset).
+ * Virtual time advances by the seats that are wanted (at most the limit) divided by the active queues; the queue whose head would
+ * finish first in virtual time is served; a head that does not fit holds everything up. Pure: time is an argument.
+ */
+export class QueueSet {
+  readonly level: PriorityLevel;
+  /** Seats now; changed by borrowing. */
+  limit: number;
+  seatsInUse = 0;
+  waiting = 0;
+  /** Seats that waiting requests want. */
+  seatsWaiting = 0;
+  private virtualTime = 0;
+  private lastUpdate: Time = 0;
+  private readonly queues: Queue[] = [];
+  private activeQueues = 0;
+  private enqueues = 0;
+  private robin = 0;
+
+  constructor(level: PriorityLevel, limit: number) {
+    this.level = level;
+    this.limit = limit;
+    for (let i = 0; i < level.queues; i++) {
+      this.queues.push({ waiting: new Fifo<Ticket>(), count: 0, work: 0, nextDispatch: 0, executing: 0 });
+    }
+  }
+
+  /** Seats in use and wanted: what borrowing looks at. */
+  get demand(): number {
+    return this.seatsInUse + this.seatsWaiting;
+  }
+
+  /** Takes a request of a flow; those that may start are appended to `started`. */
+  arrive(ticket: Ticket, hash: number, now: Time, started: Ticket[]): Arrival {
+    if (this.level.response !== 'queue') {
+      if (this.seatsInUse + seatsOf(ticket) > this.limit) return 'rejected';
+      this.begin(ticket, now);
+      started.push(ticket);
+      return 'executing';
+    }
+    this.advance(now);
+    const index = this.chooseQueue(hash);
+    const queue = this.queues[index]!;
+    if (queue.count >= this.level.queueLengthLimit) return 'rejected';
+    if (queue.count === 0 && queue.executing === 0) {
+      queue.nextDispatch = this.virtualTime;
+      this.activeQueues++;
+    }
+    ticket.queue = index;
+    queue.waiting.push(ticket);
+    queue.count++;
+    queue.work += ticketWork(ticket);
+    this.waiting++;
+    this.seatsWaiting += seatsOf(ticket);
+    this.dispatch(now, started);
+    return ticket.state === 'executing' ? 'executing' : 'waiting';
+  }
+
+  /** The seats of an answered request are free; others may start. */
+  finish(ticket: Ticket, now: Time, started: Ticket[]): void {
+    this.seatsInUse -= seatsOf(ticket);
+    if (this.level.response !== 'queue') {
+      ticket.state = 'done';
+      return;
+    }
+    this.advance(now);
+    const queue = this.queues[ticket.queue]!;
+    queue.executing--;
+    // The queue was charged the estimate when the request was dispatched; now the real duration is known.
+    const actual = (ticket.answered - ticket.started) / 1e9;
+    queue.nextDispatch -= ticket.seats * (ESTIMATED_SERVICE_SECONDS - actual);
+    ticket.state = 'done';
+    if (queue.executing === 0 && queue.count === 0) this.activeQueues--;
+    this.dispatch(now, started);
+  }
+
+  /** The request gives up waiting. */
+  giveUp(ticket: Ticket, now: Time): void {
+    if (ticket.state !== 'waiting') return;
+    this.advance(now);
+    const queue = this.queues[ticket.queue]!;
+    ticket.state = 'done';
+    this.leave(queue, ticket);
+    if (queue.executing === 0 && queue.count === 0) this.activeQueues--;
+  }
+
+  /** Borrowing has changed the seats. */
+  setLimit(limit: number, now: Time, started: Ticket[]): void {
+    this.advance(now);
+    this.limit = limit;
+    if (this.level.response === 'queue') this.dispatch(now, started);
+  }
+
+  private leave(queue: Queue, ticket: Ticket): void {
+    queue.count--;
+    queue.work -= ticketWork(ticket);
+    this.waiting--;
+    this.seatsWaiting -= seatsOf(ticket);
+  }
+
+  private advance(now: Time): void {
+    if (this.activeQueues > 0) {
+      const rate = Math.min(this.demand, this.limit) / this.activeQueues;
+      this.virtualTime += rate * ((now - this.lastUpdate) / 1e9);
+    }
+    this.lastUpdate = now;
+  }
+
+  /** Of the flow's hand, the queue with the least waiting work; the scan starts at another card each time. */
+  private chooseQueue(hash: number): number {
+    const { queues, handSize } = this.level;
+    const hand = dealHand(hash, queues, handSize);
+    const offset = this.enqueues++ % handSize;
+    let best = -1;
+    let least = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < handSize; i++) {
+      const index = hand[(offset + i) % handSize]!;
+      const { work } = this.queues[index]!;
+      if (work < least) {
+        least = work;
+        best = index;
+      }
+    }
+    return best;
+  }
+
+  private dispatch(now: Time, started: Ticket[]): void {
+    while (this.waiting > 0) {
+      const index = this.nextQueue();
+      const queue = this.queues[index]!;
+      const ticket = head(queue)!;
+      if (this.seatsInUse > 0 && seatsOf(ticket) > this.limit - this.seatsInUse) return;
+      this.robin = index;
+      queue.waiting.shift();
+      this.leave(queue, ticket);
+      queue.executing++;
+      queue.nextDispatch += ticketWork(ticket);
+      this.begin(ticket, now);
+      started.push(ticket);
+    }
+  }
+
+  /** The queue whose head would finish first in virtual time; ties go round. */
+  private nextQueue(): number {
+    const count = this.queues.length;
+    let best = -1;
+    let earliest = Number.POSITIVE_INFINITY;
+    for (let i = 1; i <= count; i++) {
+      const index = (this.robin + i) % count;
+      const queue = this.queues[index]!;
+      if (queue.count === 0) continue;
+      const finish = queue.nextDispatch + ticketWork(head(queue)!);
+      if (finish < earliest) {
+        earliest = finish;
+        best = index;
+      }
+    }
+    return best;
+  }
+
+  private begin(ticket: Ticket, now: Time): void {
+    ticket.state = 'executing';
+    ticket.started = now;
+    this.seatsInUse += seatsOf(ticket);
+  }
+}
+
+/** The oldest ticket that still waits; those that gave up are dropped on the way. */
+function head(queue: Queue): Ticket | undefined {
+  for (;;) {
+    const ticket = queue.waiting.peek();
+    if (ticket === undefined || ticket.state === 'waiting') return ticket;
+    queue.waiting.shift();
+  }
+}
+
+/** Seats that a request holds from its start until `extra` after its answer. */
+function seatsOf(ticket: Ticket): number {
+  return Math.max(ticket.seats, ticket.finalSeats);
+}
+
+/** Estimated seat-seconds of a request. */
+function ticketWork(ticket: Ticket): number {
+  return ticket.seats * ESTIMATED_SERVICE_SECONDS + ticket.finalSeats * (ticket.extra / 1e9);
+}
