@@ -1,12 +1,13 @@
 import type { ApiRequest } from '../apiserver/request.js';
-import type { Duration } from '../kernel/time.js';
 import type { Uniform } from '../random/stream.js';
 import { ClusterObjects } from './cache/cluster-objects.js';
 import type { PodInfo } from './cache/pod-info.js';
 import { SchedulerCache } from './cache/scheduler-cache.js';
 import { Diagnosis } from './framework/diagnosis.js';
 import { featuresOf, type KubernetesVersion } from './framework/features.js';
+import type { Cycle } from './framework/cycle.js';
 import type { Framework } from './framework/framework.js';
+import { DefaultPreemption } from './plugins/default-preemption.js';
 import type { Handle, PostFilterResult } from './framework/plugin.js';
 import { createFramework, type PluginFactory } from './profile.js';
 import { defaultConfiguration, type SchedulerConfiguration } from './config/configuration.js';
@@ -19,8 +20,9 @@ export interface Decision {
   readonly result: ScheduleResult;
   /** Outcome of PostFilter for a pod that fits nowhere; null when it did not run. */
   readonly postFilter: PostFilterResult | null;
-  /** Simulated time on top of that of filtering and scoring. */
-  readonly extraCost: Duration;
+  readonly cycle: Cycle;
+  /** Steps of the dry run of preemption. */
+  readonly dryRunSteps: number;
 }
 
 /** The scheduler without a clock: cache, queue, profiles and algorithm; the same for simulation, conformance and explanation. */
@@ -56,10 +58,10 @@ export class SchedulerCore {
   decide(framework: Framework, pod: PodInfo, draws: Uniform): Decision {
     const cycle = framework.startCycle(pod);
     const result = this.algorithm.schedulePod(framework, cycle, draws);
-    if (result.chosen >= 0 || result.error !== '' || !framework.hasPostFilter) return { result, postFilter: null, extraCost: 0 };
+    if (result.chosen >= 0 || result.error !== '' || !framework.hasPostFilter) return { result, postFilter: null, cycle, dryRunSteps: 0 };
     const postFilter = framework.postFilter(cycle, result.diagnosis);
     result.diagnosis.postFilterMessage = postFilter.status?.message ?? '';
-    return { result, postFilter, extraCost: 0 };
+    return { result, postFilter, cycle, dryRunSteps: preemptionOf(framework)?.lastDryRun.steps ?? 0 };
   }
 
   /** Requests of the binding cycle, in order. */
@@ -74,4 +76,9 @@ export class SchedulerCore {
   noDiagnosis(): Diagnosis {
     return new Diagnosis();
   }
+}
+
+/** The preemption plugin of a profile, if it has one. */
+export function preemptionOf(framework: Framework): DefaultPreemption | undefined {
+  return framework.plugins.postFilter.find((plugin) => plugin instanceof DefaultPreemption);
 }

@@ -16,11 +16,12 @@ import { type ClusterEvent, EventKind } from './framework/events.js';
 import type { Framework } from './framework/framework.js';
 import type { PostFilterResult } from './framework/plugin.js';
 import { pendingPodChanges, type SchedulerInputs } from './informer-handlers.js';
-import { NominationPatch, PreemptionPatch, SchedulingFailurePatch } from './patches.js';
+import { NominationPatch, SchedulingFailurePatch } from './patches.js';
 import type { QueuedPod } from './queue/queued-pod.js';
 import { BACKOFF_WINDOW, type QueueLengths, UNSCHEDULABLE_FLUSH_PERIOD } from './queue/scheduling-queue.js';
 import type { ScheduleResult } from './schedule-pod.js';
-import { SchedulerCore } from './scheduler-core.js';
+import { PreemptionRuns } from './preemption-runs.js';
+import { preemptionOf, SchedulerCore } from './scheduler-core.js';
 import { watchObjects } from './watch-objects.js';
 
 const OP_POLL = 1;
@@ -77,6 +78,7 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
   private readonly draws: Stream;
   private readonly informers: readonly Informer<KubernetesObject>[];
   private readonly bindings = new Slots<Binding>();
+  private readonly preemptions: PreemptionRuns;
   private current: CycleInProgress | null = null;
   private synced = false;
   private nextPending = false;
@@ -91,6 +93,7 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
     this.target = simulation.add(this);
     this.client = context.client('kube-scheduler', qps, burst);
     this.recorder = context.eventRecorder('default-scheduler');
+    this.preemptions = new PreemptionRuns(simulation, this.client, this.recorder);
     this.draws = randomness.stream('kube-scheduler/ties');
     this.core = new SchedulerCore(scenario.kubernetesVersion, randomness.stream('kube-scheduler/preemption'));
     this.core.algorithm.percentageOfNodesToScore = percentageOfNodesToScore;
@@ -178,7 +181,7 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
     const node = result.chosen < 0 ? '' : core.cache.nodes.names[result.chosen]!;
     if (node !== '') core.cache.assume(pod, node);
     this.current = { queued, framework, result, postFilter, started: simulation.now, node, assumed: node === '' ? null : pod };
-    const cost = cycleCost(this.context.profile.scheduler, core.cache.nodes, pod, result) + decision.extraCost;
+    const cost = cycleCost(this.context.profile.scheduler, core.cache.nodes, decision);
     simulation.schedule(cost, this.target, OP_DECIDED);
   }
 
@@ -240,22 +243,18 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
     if (patch.changes(pod)) this.patchStatus(pod, patch);
   }
 
-  /** Deletes the victims of a preemption, each after its condition was set, and clears nominations that it overrules. */
+  /** Clears nominations that a preemption overrules, and has its victims deleted. */
   private evict(cycle: CycleInProgress, { nominatedNode, victims }: PostFilterResult): void {
     if (nominatedNode === undefined || victims.length === 0) return;
     const { pod } = cycle.queued;
     for (const other of this.core.nominator.podsOn(nominatedNode)) {
       if (other.priority < pod.priority) this.patchStatus(other.pod, new NominationPatch(''));
     }
-    for (const victim of victims) {
-      const { namespace, name } = victim.pod.metadata;
-      this.patchStatus(victim.pod, new PreemptionPatch(cycle.framework.schedulerName, this.simulation.now));
-      this.client.request({ verb: 'delete', resource: 'pods', namespace, name }, this, TAG_IGNORE);
-      this.recorder.event(victim.pod, 'Normal', 'Preempted', `Preempted by pod ${pod.pod.metadata.uid} on node ${nominatedNode}`);
-    }
+    const plugin = preemptionOf(cycle.framework);
+    if (plugin !== undefined) this.preemptions.start(plugin, cycle.framework.schedulerName, pod, nominatedNode, victims);
   }
 
-  private patchStatus(pod: Pod, patch: SchedulingFailurePatch | NominationPatch | PreemptionPatch): void {
+  private patchStatus(pod: Pod, patch: SchedulingFailurePatch | NominationPatch): void {
     const { namespace, name } = pod.metadata;
     this.client.request({ verb: 'patch', resource: 'pods', subresource: 'status', namespace, name, patch }, this, TAG_IGNORE);
   }

@@ -1,6 +1,7 @@
 import type { Pod } from '../../api/core.js';
 import { podCondition } from '../../api/core.js';
 import { CompiledSelector } from '../../api/labels.js';
+import { keyOf } from '../../api/meta.js';
 import type { Uniform } from '../../random/stream.js';
 import type { DisruptionBudget } from '../cache/cluster-objects.js';
 import type { PodInfo } from '../cache/pod-info.js';
@@ -33,9 +34,11 @@ export interface DryRun {
   readonly potentialNodes: number;
   readonly wanted: number;
   readonly candidates: readonly Candidate[];
+  /** Pods taken away or put back and filter runs: what the time of a dry run goes with. */
+  readonly steps: number;
 }
 
-const nothing: DryRun = { potentialNodes: 0, wanted: 0, candidates: [] };
+const nothing: DryRun = { potentialNodes: 0, wanted: 0, candidates: [], steps: 0 };
 
 /** Sum of priorities counts each pod at least once: MaxInt32 + 1. */
 const PRIORITY_OFFSET = 2147483648;
@@ -53,6 +56,10 @@ export class DefaultPreemption implements Plugin {
   private readonly handle: Handle;
   private readonly args: DefaultPreemptionArgs;
   private readonly draws: Uniform;
+  /** Pods whose victims are being deleted: they wait until that is done (asynchronous preemption). */
+  private readonly preempting = new Set<string>();
+  private readonly waiting = unresolvable(this.name, 'waiting for the preemption for this pod to be finished');
+  private steps = 0;
   private readonly noVictims = unresolvable(this.name, 'No preemption victims found for incoming pod');
 
   /** @param draws where the dry run starts among the potential nodes */
@@ -69,6 +76,19 @@ export class DefaultPreemption implements Plugin {
   /** Deleted pods only matter to pods that this plugin holds back, not to those that were found unschedulable. */
   hint(): boolean {
     return false;
+  }
+
+  preEnqueue(pod: Pod): Status | null {
+    return this.preempting.has(keyOf(pod)) ? this.waiting : null;
+  }
+
+  /** Holds a pod back until the last but one of its victims is gone. */
+  startPreempting(key: string): void {
+    this.preempting.add(key);
+  }
+
+  finishPreempting(key: string): void {
+    this.preempting.delete(key);
   }
 
   postFilter(cycle: Cycle, diagnosis: Diagnosis, framework: Framework): PostFilterResult {
@@ -116,6 +136,7 @@ export class DefaultPreemption implements Plugin {
     const selectors = budgets.map((budget) => new CompiledSelector(budget.spec.selector));
     const violating: Candidate[] = [];
     const harmless: Candidate[] = [];
+    this.steps = 0;
     for (let i = 0; i < total; i++) {
       const slot = potential[(offset + i) % total]!;
       const found = this.selectVictims(cycle, framework, slot, budgets, selectors);
@@ -127,7 +148,7 @@ export class DefaultPreemption implements Plugin {
       if (harmless.length > 0 && harmless.length + violating.length >= enough) break;
     }
     const candidates = [...harmless, ...violating];
-    this.lastDryRun = { potentialNodes: total, wanted, candidates };
+    this.lastDryRun = { potentialNodes: total, wanted, candidates, steps: this.steps };
     return candidates;
   }
 
@@ -146,6 +167,7 @@ export class DefaultPreemption implements Plugin {
     for (let i = 0; i < before.length; i++) if (before[i]!.priority < priority) potential.push(before[i]!);
     if (potential.length === 0) return this.noVictims;
     for (const victim of potential) framework.removePod(cycle, victim, slot);
+    this.steps += potential.length + 1;
     const status = framework.filterWithNominated(cycle, slot);
     const victims: PodInfo[] = [];
     let budgetViolations = 0;
@@ -155,6 +177,7 @@ export class DefaultPreemption implements Plugin {
       for (const group of [violating, harmless]) {
         for (const pod of group) {
           framework.addPod(cycle, pod, slot);
+          this.steps += 2;
           if (framework.filterWithNominated(cycle, slot) === null) continue;
           framework.removePod(cycle, pod, slot);
           victims.push(pod);

@@ -21,6 +21,12 @@ export class Nominator {
     else pods.push(pod);
   }
 
+  /** Takes over a new version of a pod, if it is nominated. */
+  replace(pod: PodInfo): void {
+    const node = this.nodeOf.get(pod.key);
+    if (node !== undefined) this.add(pod, node);
+  }
+
   delete(key: string): void {
     const node = this.nodeOf.get(key);
     if (node === undefined) return;

@@ -25,6 +25,8 @@ export class QueuedPod implements HeapItem, QueuedPodView {
   backoffExpiry: Time = 0;
   readonly unschedulablePlugins = new Set<string>();
   readonly pendingPlugins = new Set<string>();
+  /** Plugin that keeps it out of the active queue; empty: none. */
+  gatingPlugin = '';
   /** Key of its group among the unschedulable pods. */
   group = '';
   /** Position of the cluster event log when it was popped. */

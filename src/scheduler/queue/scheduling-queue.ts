@@ -47,6 +47,8 @@ export class SchedulingQueue {
   private readonly pods = new Map<string, QueuedPod>();
   private readonly groups = new Map<string, Set<QueuedPod>>();
   private readonly gated = new Set<QueuedPod>();
+  /** Those of the gated pods whose gate may open by what happens elsewhere in the cluster. */
+  private readonly held = new Set<QueuedPod>();
   private readonly plugins = new Map<string, Plugin>();
   /** Registered event kinds by plugin name. */
   private readonly interests = new Map<string, number>();
@@ -76,7 +78,7 @@ export class SchedulingQueue {
     this.errorBackoff = new BackoffHeap(sort);
     for (const framework of frameworks.values()) {
       const { preEnqueue, preFilter, filter, reserve, permit } = framework.plugins;
-      for (const plugin of [...preEnqueue, ...preFilter, ...filter, ...reserve, ...permit]) {
+      for (const plugin of new Set([...preEnqueue, ...preFilter, ...filter, ...reserve, ...permit])) {
         this.plugins.set(plugin.name, plugin);
         let kinds = plugin.eventsToRegister === undefined ? -1 : 0;
         for (const interest of plugin.eventsToRegister?.() ?? []) kinds |= interest.kinds;
@@ -127,7 +129,10 @@ export class SchedulingQueue {
       this.add(pod, now);
       return;
     }
-    this.nominate(pod);
+    // A nomination that is only known here stays until the API server tells of it, or of its end.
+    const nominated = (other: PodInfo) => other.pod.status.nominatedNodeName ?? '';
+    if (nominated(pod) !== '' || nominated(queued.pod) !== '') this.nominate(pod);
+    else this.nominator.replace(pod);
     if (queued.place === 'inFlight' || queued.place === 'binding') {
       queued.pod = pod;
       if (kinds !== 0 && queued.place === 'inFlight') this.log({ kinds, object: pod.pod, pod });
@@ -138,8 +143,10 @@ export class SchedulingQueue {
     queued.pod = pod;
     if (place === 'active') this.put(queued, 'active');
     else if (place === 'backoff' || place === 'errorBackoff') this.put(queued, place);
-    else if (place === 'gated') this.toActive(queued, now);
-    else {
+    else if (place === 'gated') {
+      if ((kinds & (this.interests.get(queued.gatingPlugin) ?? -1)) !== 0) this.toActive(queued, now);
+      else this.put(queued, 'gated');
+    } else {
       const answer = kinds === 0 ? NO : this.worth(queued, { kinds, object: pod.pod, pod });
       this.requeue(queued, answer, now);
     }
@@ -199,7 +206,7 @@ export class SchedulingQueue {
     queued.timestamp = now;
     for (const plugin of plugins) queued.unschedulablePlugins.add(plugin);
     for (const plugin of pending) queued.pendingPlugins.add(plugin);
-    this.nominate(queued.pod);
+    if (this.nominator.nodeFor(queued.pod.key) === undefined) this.nominate(queued.pod);
     let answer: number = NO;
     if (queued.unschedulablePlugins.size === 0 && queued.pendingPlugins.size === 0) {
       queued.consecutiveErrors++;
@@ -218,9 +225,16 @@ export class SchedulingQueue {
   /** Tells the queue of a change in the cluster. */
   event(event: ClusterEvent, now: Time): void {
     if (this.inFlight > 0) this.log(event);
-    if (this.unschedulableCount === 0) return;
+    if (this.unschedulableCount === 0 && this.held.size === 0) return;
     const moved: QueuedPod[] = [];
     const answers: number[] = [];
+    for (const queued of this.held) {
+      if ((this.interests.get(queued.gatingPlugin)! & event.kinds) === 0) continue;
+      const answer = this.worth(queued, event);
+      if (answer === NO) continue;
+      moved.push(queued);
+      answers.push(answer);
+    }
     for (const group of this.groups.values()) {
       const [first] = group;
       const answer = this.worth(first!, event);
@@ -294,20 +308,26 @@ export class SchedulingQueue {
   private requeue(queued: QueuedPod, answer: number, now: Time): void {
     if (answer === NO) this.put(queued, 'unschedulable');
     else if (answer === AFTER_BACKOFF && this.isBackingOff(queued, now)) {
+      if (this.gate(queued)) return;
       queued.backoffExpiry = this.backoffEnd(queued);
       this.put(queued, queued.consecutiveErrors > 0 ? 'errorBackoff' : 'backoff');
     } else this.toActive(queued, now);
   }
 
   private toActive(queued: QueuedPod, now: Time): void {
-    const framework = this.frameworks.get(queued.pod.pod.spec.schedulerName);
-    if (framework !== undefined && framework.preEnqueue(queued.pod) !== null) {
-      this.put(queued, 'gated');
-      return;
-    }
+    if (this.gate(queued)) return;
     if (queued.initialAttemptTimestamp < 0) queued.initialAttemptTimestamp = now;
     queued.activeSince = now;
     this.put(queued, 'active');
+  }
+
+  /** Whether a PreEnqueue plugin holds a pod back; then it is put aside. Asked at each move towards the active queue. */
+  private gate(queued: QueuedPod): boolean {
+    const status = this.frameworks.get(queued.pod.pod.spec.schedulerName)?.preEnqueue(queued.pod) ?? null;
+    queued.gatingPlugin = status?.plugin ?? '';
+    if (status === null) return false;
+    this.put(queued, 'gated');
+    return true;
   }
 
   private put(queued: QueuedPod, place: QueuedPod['place']): void {
@@ -315,8 +335,10 @@ export class SchedulingQueue {
     if (place === 'active') this.active.push(queued);
     else if (place === 'backoff') this.backoff.push(queued);
     else if (place === 'errorBackoff') this.errorBackoff.push(queued);
-    else if (place === 'gated') this.gated.add(queued);
-    else {
+    else if (place === 'gated') {
+      this.gated.add(queued);
+      if (((this.interests.get(queued.gatingPlugin) ?? -1) & ~own) !== 0) this.held.add(queued);
+    } else {
       queued.group = `${queued.pod.shape.id} ${[...queued.unschedulablePlugins].sort().join()} ${[...queued.pendingPlugins].sort().join()}`;
       const group = this.groups.get(queued.group);
       if (group === undefined) this.groups.set(queued.group, new Set([queued]));
@@ -329,8 +351,10 @@ export class SchedulingQueue {
     if (queued.place === 'active') this.active.remove(queued);
     else if (queued.place === 'backoff') this.backoff.remove(queued);
     else if (queued.place === 'errorBackoff') this.errorBackoff.remove(queued);
-    else if (queued.place === 'gated') this.gated.delete(queued);
-    else {
+    else if (queued.place === 'gated') {
+      this.gated.delete(queued);
+      this.held.delete(queued);
+    } else {
       const group = this.groups.get(queued.group)!;
       group.delete(queued);
       if (group.size === 0) this.groups.delete(queued.group);
