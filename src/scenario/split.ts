@@ -2,6 +2,7 @@ import type { Document } from 'yaml';
 import { LineCounter, parseAllDocuments, parseDocument, visit } from 'yaml';
 import { isMap } from '../api/reader.js';
 import { type InputError, throwInputErrors } from './input-error.js';
+import { jsonErrorOffset } from './json-position.js';
 import type { SourceFile } from './source.js';
 import { SourceItem, YAML_OPTIONS } from './source.js';
 
@@ -55,8 +56,8 @@ function parseJson(source: SourceFile, sink: ItemSink): boolean {
         const text = source.text(start, end);
         try {
           sink.value(JSON.parse(text), item);
-        } catch (error) {
-          sink.error(jsonError(source, start, text, error as Error));
+        } catch {
+          sink.error(jsonError(source, start, text));
         }
       }
       return true;
@@ -66,9 +67,9 @@ function parseJson(source: SourceFile, sink: ItemSink): boolean {
   let value: unknown;
   try {
     value = JSON.parse(text);
-  } catch (error) {
+  } catch {
     if (!source.path.endsWith('.json')) return false;
-    sink.error(jsonError(source, 0, text, error as Error));
+    sink.error(jsonError(source, 0, text));
     return true;
   }
   flatten(value, new SourceItem(source, 0, bytes.length), sink);
@@ -102,11 +103,10 @@ function jsonListItems(bytes: Buffer): readonly (readonly [number, number])[] | 
   return undefined;
 }
 
-function jsonError(source: SourceFile, start: number, text: string, error: Error): InputError {
-  const at = /position (\d+)/.exec(error.message);
-  const offset = at === null ? text.trimEnd().length : Number(at[1]);
+function jsonError(source: SourceFile, start: number, text: string): InputError {
+  const offset = jsonErrorOffset(text) ?? 0;
   const position = source.positionAt(start + Buffer.byteLength(text.slice(0, offset)));
-  const found = offset >= text.trimEnd().length ? 'the end of the file' : JSON.stringify(text[offset]);
+  const found = offset >= text.length ? 'the end of the file' : JSON.stringify(text[offset]);
   return source.error(position, { message: `no valid JSON: unexpected ${found}`, found });
 }
 
