@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { LatencySummary, RunResult } from '../analysis/result.js';
+import type { LatencySummary, RunResult, Verdict } from '../analysis/result.js';
 import type { Study } from '../analysis/study.js';
 import { answer } from './answer.js';
 import { reportData } from './data.js';
@@ -33,7 +33,7 @@ export function renderReport(results: readonly RunResult[], meta: ReportMeta, st
 </head>
 <body>
 <a class="skip" href="#main">Skip to the answer</a>
-<header class="top"><div class="brand">towtank <span>/ ${escapeHtml(meta.title)}</span></div><button type="button" id="theme" hidden>Theme</button></header>
+<header class="top"><div class="brand">towtank <span>/ ${escapeHtml(results[0]?.summary.scenario || meta.title)}</span></div><button type="button" id="theme" hidden>Theme</button></header>
 <main id="main">
 ${banner(results)}
 <section aria-labelledby="comparison-title">
@@ -185,16 +185,28 @@ function latencyMeasures(window: 'before' | 'during' | 'after'): Measure[] {
   ];
 }
 
+/** One column a run; for a single run its measures as cards side by side. */
 function comparison(results: readonly RunResult[]): string {
-  const width = results.length + 1;
+  const groups: (readonly [string, readonly string[]])[] = [
+    ['Objectives', verdictRows(results, ({ summary }) => summary.verdicts)],
+    ...GROUPS.map(
+      ([name, measures]) =>
+        [name, measures.map((measure) => measureRow(measure, results)).filter((row) => row !== '')] as const,
+    ),
+    ["Kubernetes' service levels", verdictRows(results, ({ summary }) => summary.serviceLevels)],
+  ];
+  const filled = groups.filter(([name, rows]) => rows.length > 0 && (results.length > 1 || name !== 'Objectives'));
+  if (results.length === 1) {
+    const cards = filled.map(
+      ([name, rows]) => `<table class="card"><caption>${name}</caption><tbody>${rows.join('')}</tbody></table>`,
+    );
+    return `<div class="cards">${cards.join('\n')}</div>`;
+  }
   const heads = results.map((result, i) => `<th scope="col">${swatch(i)}${escapeHtml(result.name)}</th>`).join('');
-  const body = GROUPS.map(([group, measures]) => {
-    const rows = measures.map((measure) => measureRow(measure, results)).filter((row) => row !== '');
-    return rows.length === 0 ? '' : groupRow(group, width) + rows.join('');
-  }).join('');
+  const body = filled.map(([name, rows]) => groupRow(name, results.length + 1) + rows.join(''));
   return `<div class="scroll" tabindex="0" role="region" aria-label="Comparison table"><table class="compare" style="--runs:${results.length}">
 <thead><tr><th scope="col"><span class="visually-hidden">Measure</span></th>${heads}</tr></thead>
-<tbody>${objectiveRows(results, width)}${body}</tbody></table></div>`;
+<tbody>${body.join('')}</tbody></table></div>`;
 }
 
 function swatch(i: number): string {
@@ -205,12 +217,11 @@ function groupRow(name: string, width: number): string {
   return `<tr class="group"><th scope="colgroup" colspan="${width}">${name}</th></tr>\n`;
 }
 
-function objectiveRows(results: readonly RunResult[], width: number): string {
-  const texts = [...new Set(results.flatMap((result) => result.summary.verdicts.map((verdict) => verdict.objective)))];
-  if (texts.length === 0) return '';
-  const rows = texts.map((text) => {
+function verdictRows(results: readonly RunResult[], of: (result: RunResult) => readonly Verdict[]): string[] {
+  const texts = [...new Set(results.flatMap((result) => of(result).map((verdict) => verdict.objective)))];
+  return texts.map((text) => {
     const cells = results.map((result) => {
-      const verdict = result.summary.verdicts.find((entry) => entry.objective === text);
+      const verdict = of(result).find((entry) => entry.objective === text);
       if (verdict === undefined) return `<td>${NONE}</td>`;
       const word = verdict.met ? 'met' : 'missed';
       const sign = verdict.met ? '&#10003;' : '&#10007;';
@@ -219,7 +230,6 @@ function objectiveRows(results: readonly RunResult[], width: number): string {
     });
     return `<tr><th scope="row">${escapeHtml(text)}</th>${cells.join('')}</tr>\n`;
   });
-  return groupRow('Objectives', width) + rows.join('');
 }
 
 /** A row whose values differ by less than this part of the greatest gets no bars and no winner. */

@@ -71,6 +71,12 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 .compare thead th:first-child { width: 26%; }
 .compare tr.group th { font-size: 12px; letter-spacing: 0.05em; text-transform: uppercase; color: var(--soft); padding-top: 18px; padding-bottom: 6px; border-top: 0; font-weight: 600; }
 .compare tr.group + tr th, .compare tr.group + tr td { border-top-color: var(--soft); }
+.cards { display: grid; gap: 16px; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); align-items: start; }
+.card { background: var(--surface); border: 1px solid var(--line); border-radius: 12px; border-collapse: separate; border-spacing: 0; padding: 6px 4px 10px; }
+.card caption { text-align: left; padding: 0 4px 6px; font-size: 12px; letter-spacing: 0.05em; text-transform: uppercase; color: var(--soft); font-weight: 600; }
+.card th { text-align: left; font-weight: 400; color: var(--soft); padding: 4px 12px; vertical-align: top; }
+.card td { text-align: right; padding: 4px 12px; white-space: nowrap; vertical-align: top; font-weight: 600; }
+.card tr + tr th, .card tr + tr td { border-top: 1px solid var(--line); }
 .swatch { display: inline-block; width: 11px; height: 11px; border-radius: 3px; margin-right: 7px; }
 .mark { font-weight: 700; margin-right: 6px; }
 .mark.good { color: var(--good); } .mark.bad { color: var(--bad); }

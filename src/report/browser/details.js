@@ -20,13 +20,13 @@ import { deployments, distinct, grid, maxByTime, replicasOverTime, rolloutWindow
 import { range, rate, replicasPlot } from './together.js';
 
 /** The parts of the page about one run: elements, or groups of figures. */
-export function details(run) {
+export function details(run, several) {
   const users = [replicas(run), requests(run), errors(run), latency(run)].filter(Boolean);
   const work = [podWaterfall(run), nodeHeat(run)].filter(Boolean);
   const control = controlPlane(run);
   const log = [eventsFigure(run)].filter(Boolean);
   return [
-    facts(run),
+    ...(several ? [facts(run)] : []),
     ...part('Users and replicas', users),
     ...part('Pods and nodes', work),
     ...part('Control plane', control),

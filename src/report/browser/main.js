@@ -89,7 +89,7 @@ function tabs(runs) {
     });
     if (!filled.has(i)) {
       filled.add(i);
-      for (const part of details(runs[i])) {
+      for (const part of details(runs[i], several)) {
         if (part.figures) place(panels[i], part.figures);
         else panels[i].append(part);
       }
