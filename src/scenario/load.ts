@@ -97,7 +97,7 @@ class ScenarioLoader {
       message,
       position: this.place(this.item, ['behaviour', i, 'image']),
     }));
-    const findings = [...this.memberFindings(cluster.etcd.members), ...manifestFindings(manifests, this.place), ...unused];
+    const findings = [...this.memberFindings(cluster.etcd.members), ...this.nodeFindings(manifests), ...manifestFindings(manifests, this.place), ...unused];
     for (const set of applied.values()) findings.push(...manifestFindings(set, this.place).filter(notAboutServices));
     const end = this.duration(rollout?.at);
     throwInputErrors(errors);
@@ -111,7 +111,7 @@ class ScenarioLoader {
       duration: end,
       cluster,
       profile: checkedProfile,
-      objects: manifests.loaded.map(({ object }) => object),
+      objects: manifests.loaded.filter(({ object }) => object.kind !== 'Node').map(({ object }) => object),
       behaviours: (raw.behaviour ?? []).map((behaviour) => toBehaviour(behaviour, checkedProfile)),
       traffic: traffic.filter((each) => each !== undefined),
       timeline,
@@ -166,6 +166,14 @@ class ScenarioLoader {
       this.errors.push(...inputErrorsOf(error));
       return undefined;
     }
+  }
+
+  /** Machines are part of the cluster's shape; a Node among the manifests would have no kubelet. */
+  private nodeFindings(manifests: ManifestSet): Finding[] {
+    const nodes = manifests.loaded.filter(({ object }) => object.kind === 'Node');
+    if (nodes.length === 0) return [];
+    const message = `${nodes.length} Node object${nodes.length === 1 ? '' : 's'} among the manifests left out: give nodes under cluster.nodes, with "dump: FILE"`;
+    return [{ severity: 'warning', message, position: this.place(nodes[0]!.item, ['metadata', 'name']) }];
   }
 
   /** An even number of members needs a larger quorum and survives no more failures. */

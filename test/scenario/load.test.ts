@@ -250,6 +250,20 @@ rollout:
     );
   });
 
+  it('warns of an even number of etcd members, and of nodes among the manifests', () => {
+    writeFileSync(join(folder, 'stray.yaml'), 'apiVersion: v1\nkind: Node\nmetadata:\n  name: stray\n');
+    const scenario = load(base.replace('cluster:', 'cluster:\n  etcd: { members: 4 }').replace('hello/hello.yaml', '[hello/hello.yaml, stray.yaml]'));
+    assert.deepEqual(
+      scenario.findings.map(({ message, position }) => `${position}: ${message}`),
+      [
+        'case.yaml:3:20: etcd has 4 members: an even number survives no more failures than 3',
+        'stray.yaml:4:9: 1 Node object among the manifests left out: give nodes under cluster.nodes, with "dump: FILE"',
+      ],
+    );
+    assert.equal(scenario.objects.some((object) => object.kind === 'Node'), false);
+    assert.equal(scenario.cluster.etcd.zones.length, 4);
+  });
+
   it('replaces seed and version when asked', () => {
     writeFileSync(join(folder, 'case.yaml'), base);
     const scenario = loadScenario(join(folder, 'case.yaml'), { seed: '7', kubernetesVersion: '1.36' });
