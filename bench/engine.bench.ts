@@ -65,8 +65,16 @@ function hold(name: string, file: string, n: number, targets: Row['targets'], mo
 
 const rows: Row[] = [
   hold('HOLD exponential, N = 100', 'exponential', 100, { native: 1, simpy: 15 }, ['library', 'heap', 'simpy']),
-  hold('HOLD exponential, N = 10,000', 'exponential', 10_000, { native: 1.8, library: 4.5, simpy: 20 }, ['library', 'heap', 'simpy']),
-  hold('HOLD exponential, N = 1,000,000', 'exponential', 1_000_000, { native: 1, simpy: 20 }, ['library', 'heap', 'simpy']),
+  hold('HOLD exponential, N = 10,000', 'exponential', 10_000, { native: 1.8, library: 4.5, simpy: 20 }, [
+    'library',
+    'heap',
+    'simpy',
+  ]),
+  hold('HOLD exponential, N = 1,000,000', 'exponential', 1_000_000, { native: 1, simpy: 20 }, [
+    'library',
+    'heap',
+    'simpy',
+  ]),
   hold('HOLD ties, N = 50,000', 'ties', 50_000, { native: 2 }),
   hold('HOLD cluster mix, N = 50,000', 'mixed', 50_000, { native: 1.5 }),
   {
@@ -110,7 +118,14 @@ function run(command: string, args: readonly (string | number)[]): Result | unde
 
 function compileNative(directory: string): string | undefined {
   const output = join(directory, 'native');
-  const compiled = spawnSync('g++', ['-O3', '-march=native', '-std=c++17', '-o', output, join(root, 'bench/engine/peers/native.cpp')]);
+  const compiled = spawnSync('g++', [
+    '-O3',
+    '-march=native',
+    '-std=c++17',
+    '-o',
+    output,
+    join(root, 'bench/engine/peers/native.cpp'),
+  ]);
   return compiled.status === 0 ? output : undefined;
 }
 
@@ -129,12 +144,18 @@ if (python === undefined) console.error('SimPy is not installed (pip install sim
 
 function execute(contestant: Contestant, args: readonly (string | number)[]): Result | undefined {
   if (contestant === 'native') return native === undefined ? undefined : run(native, args);
-  if (contestant === 'simpy') return python === undefined ? undefined : run(python, [join(root, 'bench/engine/peers/simpy_peers.py'), ...args]);
+  if (contestant === 'simpy')
+    return python === undefined ? undefined : run(python, [join(root, 'bench/engine/peers/simpy_peers.py'), ...args]);
   const [name, file, size, ...rest] = args;
   return run(process.execPath, [worker, root, name!, file!, size!, ...rest]);
 }
 
-const measured: { name: string; ns: Partial<Record<Contestant, number>>; ratios: Partial<Record<Contestant, number>>; targets: Row['targets'] }[] = [];
+const measured: {
+  name: string;
+  ns: Partial<Record<Contestant, number>>;
+  ratios: Partial<Record<Contestant, number>>;
+  targets: Row['targets'];
+}[] = [];
 let failed = false;
 
 for (const row of rows) {
@@ -152,7 +173,9 @@ for (const row of rows) {
     }
   }
   if (clocks.size > 1) {
-    console.error(`${row.name}: final clocks differ: ${[...clocks].map(([clock, who]) => `${who} ${clock}`).join(', ')}`);
+    console.error(
+      `${row.name}: final clocks differ: ${[...clocks].map(([clock, who]) => `${who} ${clock}`).join(', ')}`,
+    );
     failed = true;
   }
   const ratios: Partial<Record<Contestant, number>> = {};
@@ -173,7 +196,10 @@ const columns: [Contestant, string][] = [
   ['heap', 'our heap'],
   ['hash', 'with hash'],
 ];
-const table = new Table({ head: ['work', 'ns an event', ...columns.map(([, title]) => title)], style: { head: [], border: [] } });
+const table = new Table({
+  head: ['work', 'ns an event', ...columns.map(([, title]) => title)],
+  style: { head: [], border: [] },
+});
 for (const row of measured) {
   const cells = columns.map(([contestant]) => {
     const ratio = row.ratios[contestant];
@@ -185,7 +211,9 @@ for (const row of measured) {
   });
   table.push([row.name, row.ns.engine!.toFixed(1), ...cells]);
 }
-console.log(`Rival's time over ours (least of ${rounds} turns; M/M/1: ns a customer). Node ${process.version}, ${cpus()[0]?.model ?? ''}`);
+console.log(
+  `Rival's time over ours (least of ${rounds} turns; M/M/1: ns a customer). Node ${process.version}, ${cpus()[0]?.model ?? ''}`,
+);
 console.log(table.toString());
 
 const draws = quick || wanted.length > 0 ? [] : await measureDraws();

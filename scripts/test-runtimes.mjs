@@ -37,7 +37,10 @@ function installed(name, version, program) {
   if (existsSync(path)) return path;
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'package.json'), '{"private":true}');
-  const npm = spawnSync('npm', ['install', '--no-audit', '--no-fund', '--silent', `${name}@${version}`], { cwd: folder, encoding: 'utf8' });
+  const npm = spawnSync('npm', ['install', '--no-audit', '--no-fund', '--silent', `${name}@${version}`], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
   if (existsSync(path)) return path;
   console.error(`${name}@${version} could not be installed: ${npm.stderr}`);
   return undefined;
@@ -46,12 +49,20 @@ function installed(name, version, program) {
 function run(program, args) {
   const done = spawnSync(program, args, { encoding: 'utf8', timeout: 300_000 });
   if (done.status !== 0) return `failed: ${done.error?.message ?? done.stderr.slice(0, 500)}`;
-  return /towtank [^<\n]+|event lists differ[^<\n]+/.exec(done.stdout)?.[0].trim() ?? `printed no result: ${done.stdout.slice(0, 200)}`;
+  return (
+    /towtank [^<\n]+|event lists differ[^<\n]+/.exec(done.stdout)?.[0].trim() ??
+    `printed no result: ${done.stdout.slice(0, 200)}`
+  );
 }
 
 /** The system's Chromium, for a page that runs the same bundle. */
 function chromium() {
-  const program = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome', process.env.CHROMIUM ?? ''].find((path) => path !== '' && existsSync(path));
+  const program = [
+    '/usr/bin/chromium',
+    '/usr/bin/chromium-browser',
+    '/usr/bin/google-chrome',
+    process.env.CHROMIUM ?? '',
+  ].find((path) => path !== '' && existsSync(path));
   if (program === undefined) return undefined;
   const page = join(work, 'probe.html');
   const classic = join(work, 'probe.js');
@@ -85,9 +96,24 @@ if (selected('chromium')) {
   if (browser === undefined) {
     skipped.push('chromium');
   } else {
-    await build({ entryPoints: [bundle], bundle: true, format: 'iife', platform: 'browser', external: ['crypto'], outfile: browser.classic, logLevel: 'error' });
+    await build({
+      entryPoints: [bundle],
+      bundle: true,
+      format: 'iife',
+      platform: 'browser',
+      external: ['crypto'],
+      outfile: browser.classic,
+      logLevel: 'error',
+    });
     writeFileSync(browser.page, '<!doctype html><meta charset="utf-8"><body></body><script src="probe.js"></script>');
-    const args = ['--headless', '--no-sandbox', '--disable-gpu', `--user-data-dir=${join(work, 'profile')}`, '--dump-dom', pathToFileURL(browser.page).href];
+    const args = [
+      '--headless',
+      '--no-sandbox',
+      '--disable-gpu',
+      `--user-data-dir=${join(work, 'profile')}`,
+      '--dump-dom',
+      pathToFileURL(browser.page).href,
+    ];
     record('chromium', run(browser.program, args));
   }
 }

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import FastPriorityQueue from 'fastpriorityqueue';
 import { type Component, type EventListName, Server, Simulation, type Suspension } from '../../src/kernel/index.js';
-import { Randomness, standardExponential, type Stream } from '../../src/random/index.js';
+import { Randomness, type Stream, standardExponential } from '../../src/random/index.js';
 
 const MASK = 16383;
 
@@ -85,7 +85,9 @@ export class LibraryHold implements Program {
   readonly hash = '';
   clock = 0;
   private readonly increments: Float64Array;
-  private readonly queue = new FastPriorityQueue<Entry>((a, b) => a.time < b.time || (a.time === b.time && a.sequence < b.sequence));
+  private readonly queue = new FastPriorityQueue<Entry>(
+    (a, b) => a.time < b.time || (a.time === b.time && a.sequence < b.sequence),
+  );
   private sequence = 0;
   private k = 0;
 
@@ -234,7 +236,8 @@ export class Mm1Component implements Component {
     if (opcode === ARRIVE) {
       line.push(simulation.now);
       if (line.length - this.head === 1) this.serve();
-      if (--this.left > 0) simulation.schedule((standardExponential(this.arrivals) * SECOND) / 0.9, this.target, ARRIVE);
+      if (--this.left > 0)
+        simulation.schedule((standardExponential(this.arrivals) * SECOND) / 0.9, this.target, ARRIVE);
     } else {
       this.total += simulation.now - line[this.head++]!;
       this.served++;

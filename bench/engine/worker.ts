@@ -13,7 +13,8 @@ import {
   TIES,
 } from './programs.js';
 
-const [root = '.', name = 'hold', file = 'exponential', size = '100', warm = '0', events = '1000000', rounds = '3'] = process.argv.slice(2);
+const [root = '.', name = 'hold', file = 'exponential', size = '100', warm = '0', events = '1000000', rounds = '3'] =
+  process.argv.slice(2);
 const files: Record<string, Increments> = { exponential: EXPONENTIAL, ties: TIES, mixed: MIXED };
 
 function nanoseconds(work: () => void): number {

@@ -34,7 +34,17 @@ const BUFFER = 5;
 const SMALL_LIMIT = 2 ** 27;
 
 const VIEWS = {
-  Int8Array, Uint8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array, Float32Array, Float64Array, BigInt64Array, BigUint64Array,
+  Int8Array,
+  Uint8Array,
+  Uint8ClampedArray,
+  Int16Array,
+  Uint16Array,
+  Int32Array,
+  Uint32Array,
+  Float32Array,
+  Float64Array,
+  BigInt64Array,
+  BigUint64Array,
 } as const;
 type ViewName = keyof typeof VIEWS;
 
@@ -73,7 +83,7 @@ export class CheckpointTypes {
 
   /** Registers classes, by their names. Classes met while saving are learnt; others are needed only to restore in a new process. */
   classes(...list: readonly Constructor[]): this {
-    for (const constructor of list) this.learn(constructor.prototype as object);
+    for (const one of list) this.learn(one.prototype as object);
     return this;
   }
 
@@ -210,7 +220,8 @@ class Saver {
     const prototype = Object.getPrototypeOf(object) as object | null;
     let node: ShapeNode | undefined = this.shapeTree.get(prototype);
     if (node === undefined) {
-      if (prototype !== null && prototype !== Object.prototype && !isOwnClass(object, prototype)) this.refuse(`a ${nameOf(prototype)}`);
+      if (prototype !== null && prototype !== Object.prototype && !isOwnClass(object, prototype))
+        this.refuse(`a ${nameOf(prototype)}`);
       node = { children: new Map(), shape: -1, keys: [] };
       this.shapeTree.set(prototype, node);
     }
@@ -272,7 +283,11 @@ class Saver {
     const external = this.types.nameOfExternal(value);
     if (external !== undefined) words.push(EXTERNAL | (this.string(external) << 4));
     else if (typeof value === 'object') words.push(OBJECT | (this.refer(value, key) << 4));
-    else this.refuse(typeof value === 'function' ? `the function ${value.name || '(anonymous)'}` : `a ${typeof value}`, key);
+    else
+      this.refuse(
+        typeof value === 'function' ? `the function ${value.name || '(anonymous)'}` : `a ${typeof value}`,
+        key,
+      );
   }
 
   private string(text: string): number {
@@ -287,7 +302,9 @@ class Saver {
   private refuse(what: string, key?: string | number): never {
     const path = key === undefined ? [] : [key];
     for (let at = this.at; at >= 0; at = this.parents[at]!) path.unshift(this.keys[at]!);
-    throw new Error(`checkpoint: ${path.join('.')} holds ${what}, which cannot be saved; keep data only, or declare it external`);
+    throw new Error(
+      `checkpoint: ${path.join('.')} holds ${what}, which cannot be saved; keep data only, or declare it external`,
+    );
   }
 }
 
@@ -301,8 +318,8 @@ interface ShapeNode {
 function isOwnClass(object: object, prototype: object): boolean {
   if (Symbol.toStringTag in object) return false;
   if (object instanceof Error) return true;
-  const constructor = (prototype as { constructor?: unknown }).constructor;
-  return typeof constructor === 'function' && !/\{\s*\[native code\]\s*\}$/.test(Function.prototype.toString.call(constructor));
+  const own = (prototype as { constructor?: unknown }).constructor;
+  return typeof own === 'function' && !/\{\s*\[native code\]\s*\}$/.test(Function.prototype.toString.call(own));
 }
 
 function nameOf(prototype: object): string {
@@ -381,7 +398,11 @@ class Restorer {
           break;
         case VIEW: {
           const View = Object.values(VIEWS)[detail]!;
-          this.objects[i] = new View(this.objects[words[word]! >>> 4] as ArrayBuffer, words[word + 1]!, words[word + 2]!);
+          this.objects[i] = new View(
+            this.objects[words[word]! >>> 4] as ArrayBuffer,
+            words[word + 1]!,
+            words[word + 2]!,
+          );
           word += 3;
           break;
         }
@@ -396,7 +417,13 @@ class Restorer {
       case RECORD: {
         const record = object as Record<string, unknown>;
         for (const key of this.checkpoint.shapes[detail]!.keys) {
-          if (key === '__proto__') Object.defineProperty(record, key, { value: this.value(), writable: true, enumerable: true, configurable: true });
+          if (key === '__proto__')
+            Object.defineProperty(record, key, {
+              value: this.value(),
+              writable: true,
+              enumerable: true,
+              configurable: true,
+            });
           else record[key] = this.value();
         }
         break;

@@ -34,7 +34,15 @@ export class SimulationError extends Error {
   /** The chain of causes, nearest first, in words; empty without a trace. */
   readonly causes: readonly string[];
 
-  constructor(what: string, time: Time, component: string, opcode: number, argument: number, causes: readonly string[], error: unknown) {
+  constructor(
+    what: string,
+    time: Time,
+    component: string,
+    opcode: number,
+    argument: number,
+    causes: readonly string[],
+    error: unknown,
+  ) {
     const message = error instanceof Error ? error.message : String(error);
     const chain = causes.map((line) => `\n  caused by ${line}`).join('');
     super(`${message}\n  in ${what}${chain}`, { cause: error });

@@ -1,3 +1,4 @@
+import { sortChain, sweepChain } from './chains.js';
 import { type EventList, type EventRecords, NO_TARGET } from './event-list.js';
 
 /** Deepest nesting of rungs. */
@@ -451,62 +452,17 @@ export class LadderEventList implements EventList {
     return 0;
   }
 
-  /** Makes a chain of ties the run, sorted by key: by merging its ascending and descending stretches. */
+  /** Makes a chain of ties the run, in order of key. */
   private sortRun(chain: number, time: number): void {
-    const { f64, i32 } = this.records;
-    const stretches: number[] = [];
-    while (chain !== 0) {
-      let head = chain;
-      let last = chain;
-      let next = i32[(chain << 3) + 4]!;
-      const descending = next !== 0 && f64[(next << 2) + 1]! < f64[(chain << 2) + 1]!;
-      while (next !== 0 && f64[(next << 2) + 1]! < f64[(last << 2) + 1]! === descending) {
-        const after = i32[(next << 3) + 4]!;
-        if (descending) {
-          i32[(next << 3) + 4] = head;
-          head = next;
-        }
-        last = next;
-        next = after;
-      }
-      i32[((descending ? chain : last) << 3) + 4] = 0;
-      stretches.push(head);
-      chain = next;
-    }
-    for (let width = stretches.length; width > 1; width = (width + 1) >> 1) {
-      for (let i = 0; i < width >> 1; i++) stretches[i] = this.merge(stretches[2 * i]!, stretches[2 * i + 1]!);
-      if (width % 2 === 1) stretches[width >> 1] = stretches[width - 1]!;
-    }
-    this.run = stretches[0]!;
+    const { i32 } = this.records;
+    this.run = sortChain(this.records, chain);
     this.runTime = time;
     for (let record = this.run; record !== 0; record = i32[(record << 3) + 4]!) this.runTail = record;
   }
 
-  /** Merges two chains that ascend in key. */
-  private merge(a: number, b: number): number {
-    const { f64, i32 } = this.records;
-    let head = 0;
-    let tail = 0;
-    while (a !== 0 && b !== 0) {
-      let least: number;
-      if (f64[(a << 2) + 1]! < f64[(b << 2) + 1]!) {
-        least = a;
-        a = i32[(a << 3) + 4]!;
-      } else {
-        least = b;
-        b = i32[(b << 3) + 4]!;
-      }
-      if (tail === 0) head = least;
-      else i32[(tail << 3) + 4] = least;
-      tail = least;
-    }
-    i32[(tail << 3) + 4] = a !== 0 ? a : b;
-    return head;
-  }
-
   /** Releases every cancelled record. */
   private sweep(): void {
-    this.top = this.sweepChain(this.top);
+    this.top = sweepChain(this.records, this.top);
     this.topCount = 0;
     this.topSum = 0;
     for (let record = this.top; record !== 0; record = this.records.i32[(record << 3) + 4]!) {
@@ -517,10 +473,10 @@ export class LadderEventList implements EventList {
     for (let rung = 0; rung < this.rungs; rung++) {
       const heads = this.heads[rung]!;
       for (let bucket = this.shape[4 * rung + 2]!; bucket < this.shape[4 * rung + 3]!; bucket++) {
-        if (heads[bucket] !== 0) heads[bucket] = this.sweepChain(heads[bucket]!);
+        if (heads[bucket] !== 0) heads[bucket] = sweepChain(this.records, heads[bucket]!);
       }
     }
-    this.run = this.sweepChain(this.run);
+    this.run = sweepChain(this.records, this.run);
     for (let record = this.run; record !== 0; record = this.records.i32[(record << 3) + 4]!) this.runTail = record;
     let kept = this.bottomAt;
     for (let at = kept; at < this.bottomEnd; at++) {
@@ -534,26 +490,6 @@ export class LadderEventList implements EventList {
     }
     this.bottomEnd = kept;
     this.dead = 0;
-  }
-
-  /** A chain without its cancelled records, in the same order. */
-  private sweepChain(chain: number): number {
-    const { i32 } = this.records;
-    let head = 0;
-    let tail = 0;
-    while (chain !== 0) {
-      const next = i32[(chain << 3) + 4]!;
-      if (i32[(chain << 3) + 5] === NO_TARGET) {
-        this.records.release(chain);
-      } else {
-        if (tail === 0) head = chain;
-        else i32[(tail << 3) + 4] = chain;
-        tail = chain;
-      }
-      chain = next;
-    }
-    if (tail !== 0) i32[(tail << 3) + 4] = 0;
-    return head;
   }
 
   private growBottom(): void {

@@ -1,6 +1,6 @@
 import type { TraceSink } from './component.js';
 import type { Simulation } from './simulation.js';
-import { type ComponentSource, Tracer, type TracedEvent } from './tracer.js';
+import { type ComponentSource, type TracedEvent, Tracer } from './tracer.js';
 
 /** A random draw as it is compared. */
 export interface TracedDraw {
@@ -100,7 +100,13 @@ export class Lockstep {
       if (!went) return undefined;
       const a = first.seen!;
       const b = second.seen!;
-      if (a.time !== b.time || a.target !== b.target || a.opcode !== b.opcode || a.argument !== b.argument || a.cause !== b.cause) {
+      if (
+        a.time !== b.time ||
+        a.target !== b.target ||
+        a.opcode !== b.opcode ||
+        a.argument !== b.argument ||
+        a.cause !== b.cause
+      ) {
         return this.differ('event', this.eventText(first), this.eventText(second));
       }
       const draw = this.compareDraws();
@@ -115,7 +121,14 @@ export class Lockstep {
     for (let i = 0; i < length; i++) {
       const x = a[i];
       const y = b[i];
-      if (x === undefined || y === undefined || x.path !== y.path || x.key !== y.key || x.k !== y.k || x.value !== y.value) {
+      if (
+        x === undefined ||
+        y === undefined ||
+        x.path !== y.path ||
+        x.key !== y.key ||
+        x.k !== y.k ||
+        x.value !== y.value
+      ) {
         return this.differ('draw', drawText(x), drawText(y));
       }
     }

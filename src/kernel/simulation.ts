@@ -82,7 +82,8 @@ export class Simulation {
   constructor(options: SimulationOptions = {}) {
     this.list = createEventList(options.eventList ?? 'ladder', this.records);
     this.hash = (options.hash ?? true) ? new TraceHash() : null;
-    this.shuffle = options.shuffleTies === undefined ? 0 : (Math.imul(options.shuffleTies, 0x9e3779b1) & SERIAL_MASK) | 1;
+    this.shuffle =
+      options.shuffleTies === undefined ? 0 : (Math.imul(options.shuffleTies, 0x9e3779b1) & SERIAL_MASK) | 1;
     // Begins as a fraction, so that the engine keeps the clock unboxed from the start.
     this.now = 0;
   }

@@ -123,7 +123,9 @@ export class Tracer implements TraceSink {
     const component = this.source.component(event.target) as Component | undefined;
     const name = component?.name ?? `target ${event.target}`;
     const what = component?.describe?.(event.opcode, event.argument) ?? `opcode ${event.opcode}(${event.argument})`;
-    const notes = (this.notesByEvent.get(event.sequence) ?? []).map((note) => `; ${note.subject}: ${note.text}`).join('');
+    const notes = (this.notesByEvent.get(event.sequence) ?? [])
+      .map((note) => `; ${note.subject}: ${note.text}`)
+      .join('');
     return `#${event.sequence} ${clock(event.time)} ${name}: ${what}${notes}`;
   }
 
@@ -155,7 +157,11 @@ export class Tracer implements TraceSink {
   private indented(chain: readonly TracedEvent[]): string[] {
     const lines = chain.map((event, i) => (i === 0 ? this.line(event) : `  because ${this.line(event)}`));
     const end = chain[chain.length - 1]!.cause;
-    lines.push(end === 0 ? '  (scheduled from outside, or before the trace began)' : `  (event #${end} is no longer in the ring)`);
+    lines.push(
+      end === 0
+        ? '  (scheduled from outside, or before the trace began)'
+        : `  (event #${end} is no longer in the ring)`,
+    );
     return lines;
   }
 }

@@ -176,7 +176,9 @@ export function any<T>(...parts: readonly Waitable<T>[]): Waitable<{ readonly in
 
 /** All of several waits: their values in the order given. For one use. */
 export function all<T extends readonly Waitable<unknown>[]>(...parts: T): Waitable<Values<T>> {
-  return new Group(parts, parts.length, (members) => members.map((member) => member.value)) as unknown as Waitable<Values<T>>;
+  return new Group(parts, parts.length, (members) => members.map((member) => member.value)) as unknown as Waitable<
+    Values<T>
+  >;
 }
 
 /** What a wait with a limit brought. */

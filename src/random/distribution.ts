@@ -39,8 +39,16 @@ export type Distribution<Unit extends number> = (
   | { readonly kind: 'gamma'; readonly shape: number; readonly scale: Unit }
   | { readonly kind: 'weibull'; readonly shape: number; readonly scale: Unit }
   | { readonly kind: 'pareto'; readonly shape: number; readonly scale: Unit }
-  | { readonly kind: 'empirical'; readonly bounds: readonly Unit[]; readonly counts: readonly number[]; readonly logarithmic?: boolean }
-  | { readonly kind: 'mixture'; readonly parts: readonly { readonly weight: number; readonly of: Distribution<Unit> }[] }
+  | {
+      readonly kind: 'empirical';
+      readonly bounds: readonly Unit[];
+      readonly counts: readonly number[];
+      readonly logarithmic?: boolean;
+    }
+  | {
+      readonly kind: 'mixture';
+      readonly parts: readonly { readonly weight: number; readonly of: Distribution<Unit> }[];
+    }
   | { readonly kind: 'truncated'; readonly of: Distribution<Unit>; readonly low?: Unit; readonly high?: Unit }
   | { readonly kind: 'shifted'; readonly of: Distribution<Unit>; readonly by: Unit }
 ) &
@@ -128,7 +136,10 @@ function drawEmpirical(spec: Empirical, source: Uniform): number {
   return low + part * (high - low);
 }
 
-function choosePart(parts: readonly { readonly weight: number; readonly of: Distribution<number> }[], source: Uniform): Distribution<number> {
+function choosePart(
+  parts: readonly { readonly weight: number; readonly of: Distribution<number> }[],
+  source: Uniform,
+): Distribution<number> {
   let total = 0;
   for (const part of parts) total += part.weight;
   let rank = source.next() * total;
@@ -198,7 +209,8 @@ function meanEmpirical(spec: Empirical): number {
   for (const [bucket, count] of spec.counts.entries()) {
     const low = spec.bounds[bucket]!;
     const high = spec.bounds[bucket + 1]!;
-    const inside = spec.logarithmic === true && low > 0 && high > low ? (high - low) / log(high / low) : (low + high) / 2;
+    const inside =
+      spec.logarithmic === true && low > 0 && high > low ? (high - low) / log(high / low) : (low + high) / 2;
     total += count;
     weighted += count * inside;
   }
@@ -210,8 +222,8 @@ export function gammaFunction(x: number): number {
   if (x < 0.5) return gammaFunction(x + 1) / x;
   const z = x - 1;
   const terms = [
-    676.5203681218851, -1259.1392167224028, 771.32342877765313, -176.61502916214059, 12.507343278686905, -0.13857109526572012,
-    9.9843695780195716e-6, 1.5056327351493116e-7,
+    676.5203681218851, -1259.1392167224028, 771.32342877765313, -176.61502916214059, 12.507343278686905,
+    -0.13857109526572012, 9.9843695780195716e-6, 1.5056327351493116e-7,
   ];
   let sum = 0.99999999999980993;
   for (const [i, term] of terms.entries()) sum += term / (z + i + 1);
@@ -221,11 +233,14 @@ export function gammaFunction(x: number): number {
 
 /** What is wrong with a distribution's parameters, in words; undefined when nothing is. */
 export function distributionProblem(spec: Distribution<number>): string | undefined {
-  const positive = (name: string, value: number) => (value > 0 && value < Number.POSITIVE_INFINITY ? undefined : `${name} must be above 0`);
+  const positive = (name: string, value: number) =>
+    value > 0 && value < Number.POSITIVE_INFINITY ? undefined : `${name} must be above 0`;
   const stall = spec.stall;
-  if (stall !== undefined && !(stall.probability >= 0 && stall.probability <= 1)) return 'stall.probability must be in 0..1';
+  if (stall !== undefined && !(stall.probability >= 0 && stall.probability <= 1))
+    return 'stall.probability must be in 0..1';
   if (stall !== undefined && !(stall.factor >= 0)) return 'stall.factor must not be negative';
-  if (spec.minimum !== undefined && spec.maximum !== undefined && spec.minimum > spec.maximum) return 'minimum is above maximum';
+  if (spec.minimum !== undefined && spec.maximum !== undefined && spec.minimum > spec.maximum)
+    return 'minimum is above maximum';
   switch (spec.kind) {
     case 'constant':
       return Number.isFinite(spec.value) ? undefined : 'value must be a finite number';
@@ -242,7 +257,8 @@ export function distributionProblem(spec: Distribution<number>): string | undefi
     case 'pareto':
       return positive('shape', spec.shape) ?? positive('scale', spec.scale);
     case 'empirical': {
-      if (spec.counts.length === 0 || spec.bounds.length !== spec.counts.length + 1) return 'bounds must be one more than counts';
+      if (spec.counts.length === 0 || spec.bounds.length !== spec.counts.length + 1)
+        return 'bounds must be one more than counts';
       if (spec.bounds.some((bound, i) => i > 0 && bound < spec.bounds[i - 1]!)) return 'bounds must not fall';
       if (spec.counts.some((count) => !(count >= 0))) return 'counts must not be negative';
       return spec.counts.some((count) => count > 0) ? undefined : 'some count must be above 0';
@@ -253,7 +269,8 @@ export function distributionProblem(spec: Distribution<number>): string | undefi
       return spec.parts.map((part) => distributionProblem(part.of)).find((problem) => problem !== undefined);
     }
     case 'truncated':
-      if ((spec.low ?? Number.NEGATIVE_INFINITY) >= (spec.high ?? Number.POSITIVE_INFINITY)) return 'low must be below high';
+      if ((spec.low ?? Number.NEGATIVE_INFINITY) >= (spec.high ?? Number.POSITIVE_INFINITY))
+        return 'low must be below high';
       return distributionProblem(spec.of);
     case 'shifted':
       return distributionProblem(spec.of);

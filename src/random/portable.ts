@@ -5,9 +5,9 @@
  */
 const float = new Float64Array(1);
 const words = new Uint32Array(float.buffer);
-const LN2_HIGH = 6.93147180369123816490e-1;
+const LN2_HIGH = 6.9314718036912381649e-1;
 const LN2_LOW = 1.90821492927058770002e-10;
-const INVERSE_LN2 = 1.44269504088896338700;
+const INVERSE_LN2 = 1.442695040888963387;
 const SQRT_HALF = 0.7071067811865476;
 
 /** Natural logarithm; NaN below 0. Error below 1 unit in the last place. */
@@ -34,7 +34,9 @@ export function log(x: number): number {
   const s2 = s * s;
   const s4 = s2 * s2;
   const odd =
-    s2 * (6.666666666666735130e-1 + s4 * (2.857142874366239149e-1 + s4 * (1.818357216161805012e-1 + s4 * 1.479819860511658591e-1)));
+    s2 *
+    (6.66666666666673513e-1 +
+      s4 * (2.857142874366239149e-1 + s4 * (1.818357216161805012e-1 + s4 * 1.479819860511658591e-1)));
   const even = s4 * (3.999999999940941908e-1 + s4 * (2.222219843214978396e-1 + s4 * 1.531383769920937332e-1));
   const half = 0.5 * f * f;
   return k * LN2_HIGH - (half - (s * (half + (odd + even)) + k * LN2_LOW) - f);
@@ -61,7 +63,7 @@ export function exp(x: number): number {
       (1.66666666666666019037e-1 +
         r2 *
           (-2.77777777770155933842e-3 +
-            r2 * (6.61375632143793436117e-5 + r2 * (-1.65339022054652515390e-6 + r2 * 4.13813679705723846039e-8))));
+            r2 * (6.61375632143793436117e-5 + r2 * (-1.6533902205465251539e-6 + r2 * 4.13813679705723846039e-8))));
   return scale(1 - (low - (r * c) / (2 - c) - high), k);
 }
 
@@ -144,7 +146,12 @@ function logPair(x: number): void {
   const third = s2 / 3;
   const thirdLow = (s2 - third * 3 + (0 - remainder(third, 3, third * 3)) + s2Low) / 3;
   const tail =
-    s2 * s2 * (0.2 + s2 * (1 / 7 + s2 * (1 / 9 + s2 * (1 / 11 + s2 * (1 / 13 + s2 * (1 / 15 + s2 * (1 / 17 + s2 * (1 / 19 + s2 / 21))))))));
+    s2 *
+    s2 *
+    (0.2 +
+      s2 *
+        (1 / 7 +
+          s2 * (1 / 9 + s2 * (1 / 11 + s2 * (1 / 13 + s2 * (1 / 15 + s2 * (1 / 17 + s2 * (1 / 19 + s2 / 21))))))));
   const sum = third + tail;
   const sumLow = third - sum + tail + thirdLow;
   const cubic = s * sum;

@@ -114,7 +114,8 @@ export class Randomness {
   stream(path: string): Stream {
     let stream = this.streams.get(path);
     if (stream === undefined) {
-      stream = this.observer === null ? new Stream(this.seed, path) : new ObservedStream(this.seed, path, this.observer);
+      stream =
+        this.observer === null ? new Stream(this.seed, path) : new ObservedStream(this.seed, path, this.observer);
       this.streams.set(path, stream);
     }
     return stream;

@@ -2,8 +2,8 @@ import { ExactSum } from './exact-sum.js';
 
 /** t quantiles at 97.5 % for 1..30 degrees of freedom (published tables). */
 const STUDENT = [
-  12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.306, 2.2622, 2.2281, 2.201, 2.1788, 2.1604, 2.1448, 2.1314, 2.1199, 2.1098,
-  2.1009, 2.093, 2.086, 2.0796, 2.0739, 2.0687, 2.0639, 2.0595, 2.0555, 2.0518, 2.0484, 2.0452, 2.0423,
+  12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.306, 2.2622, 2.2281, 2.201, 2.1788, 2.1604, 2.1448, 2.1314,
+  2.1199, 2.1098, 2.1009, 2.093, 2.086, 2.0796, 2.0739, 2.0687, 2.0639, 2.0595, 2.0555, 2.0518, 2.0484, 2.0452, 2.0423,
 ];
 
 /** The 97.5 % quantile of Student's t: half of a two-sided 95 % interval in standard errors. */
@@ -31,7 +31,10 @@ export function interval95(values: readonly number[]): Interval {
   const mean = sum.value / n;
   const squares = new ExactSum();
   for (const value of values) squares.add((value - mean) * (value - mean));
-  return { mean, halfWidth: n < 2 ? Number.POSITIVE_INFINITY : student95(n - 1) * Math.sqrt(squares.value / (n - 1) / n) };
+  return {
+    mean,
+    halfWidth: n < 2 ? Number.POSITIVE_INFINITY : student95(n - 1) * Math.sqrt(squares.value / (n - 1) / n),
+  };
 }
 
 /**

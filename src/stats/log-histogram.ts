@@ -37,7 +37,8 @@ export class LogHistogram {
 
   /** @param bits sub-buckets per power of two as a power of two, 0..18 */
   constructor(bits = 7) {
-    if (!(Number.isInteger(bits) && bits >= 0 && bits <= 18)) throw new RangeError(`histogram precision ${bits} is not in 0..18`);
+    if (!(Number.isInteger(bits) && bits >= 0 && bits <= 18))
+      throw new RangeError(`histogram precision ${bits} is not in 0..18`);
     this.bits = bits;
     this.shift = 20 - bits;
   }
@@ -74,7 +75,8 @@ export class LogHistogram {
 
   /** Counts a finite value ≥ 0. */
   observe(value: number): void {
-    if (!(value >= 0 && value < Number.POSITIVE_INFINITY)) throw new RangeError(`histogram of values ≥ 0 given ${value}`);
+    if (!(value >= 0 && value < Number.POSITIVE_INFINITY))
+      throw new RangeError(`histogram of values ≥ 0 given ${value}`);
     float[0] = value;
     this.increase((words[1]! & 0x7fffffff) >>> this.shift, 1);
     this.total++;
@@ -85,7 +87,8 @@ export class LogHistogram {
 
   /** Adds everything another histogram of the same precision holds. */
   merge(other: LogHistogram): void {
-    if (other.bits !== this.bits) throw new RangeError(`histograms of ${this.bits} and ${other.bits} bits do not merge`);
+    if (other.bits !== this.bits)
+      throw new RangeError(`histograms of ${this.bits} and ${other.bits} bits do not merge`);
     const { buckets, counts } = other;
     for (let slot = 0; slot < buckets.length; slot++) {
       if (buckets[slot] !== 0) this.increase(buckets[slot]! - 1, counts[slot]!);

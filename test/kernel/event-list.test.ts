@@ -27,14 +27,20 @@ class Oracle {
 }
 
 /** What is done: push with a delay, pop, cancel the n-th pending event, or look at the next time. */
-type Step = { kind: 'push'; delay: number; phase: number } | { kind: 'pop' } | { kind: 'cancel'; which: number } | { kind: 'peek' };
+type Step =
+  | { kind: 'push'; delay: number; phase: number }
+  | { kind: 'pop' }
+  | { kind: 'cancel'; which: number }
+  | { kind: 'peek' };
 
 /** Five shapes of delays: few values (ties), bursts of one instant, uniform, heavy-tailed over twelve decades, and none but rare far ones. */
 const shapes: Record<string, fc.Arbitrary<number>> = {
   ties: fc.integer({ min: 0, max: 3 }).map((x) => x * 1000),
   burst: fc.constantFrom(0, 0, 0, 0, 7),
   uniform: fc.integer({ min: 0, max: 1_000_000 }),
-  heavy: fc.tuple(fc.integer({ min: 0, max: 40 }), fc.integer({ min: 1, max: 1000 })).map(([bits, x]) => Math.floor((2 ** bits * x) / 1000)),
+  heavy: fc
+    .tuple(fc.integer({ min: 0, max: 40 }), fc.integer({ min: 1, max: 1000 }))
+    .map(([bits, x]) => Math.floor((2 ** bits * x) / 1000)),
   far: fc.constantFrom(0, 1, 1, 2, 3, 50, 1e9, 3.6e12),
 };
 
@@ -43,8 +49,17 @@ function steps(delay: fc.Arbitrary<number>): fc.Arbitrary<Step[]> {
   const block = fc.oneof(
     { weight: 3, arbitrary: fc.array(push, { minLength: 1, maxLength: 150 }) },
     { weight: 3, arbitrary: fc.array(fc.constant<Step>({ kind: 'pop' }), { minLength: 1, maxLength: 120 }) },
-    { weight: 2, arbitrary: fc.array(fc.oneof<fc.Arbitrary<Step>[]>(push, fc.constant<Step>({ kind: 'pop' })), { maxLength: 100 }) },
-    { weight: 2, arbitrary: fc.array(fc.nat(1e6).map<Step>((which) => ({ kind: 'cancel', which })), { maxLength: 40 }) },
+    {
+      weight: 2,
+      arbitrary: fc.array(fc.oneof<fc.Arbitrary<Step>[]>(push, fc.constant<Step>({ kind: 'pop' })), { maxLength: 100 }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.array(
+        fc.nat(1e6).map<Step>((which) => ({ kind: 'cancel', which })),
+        { maxLength: 40 },
+      ),
+    },
     { weight: 1, arbitrary: fc.constant<Step[]>([{ kind: 'peek' }]) },
   );
   return fc.array(block, { maxLength: 12 }).map((blocks) => blocks.flat());
@@ -78,7 +93,10 @@ function replay(list: EventListName, sequence: readonly Step[]): void {
       assert.equal(simulation.cancel(gone!.handle), true);
       assert.equal(simulation.cancel(gone!.handle), false, 'an event cannot be cancelled twice');
     } else if (step.kind === 'peek') {
-      assert.equal(simulation.nextTime, Math.min(Number.POSITIVE_INFINITY, ...oracle.pending.map((event) => event.time)));
+      assert.equal(
+        simulation.nextTime,
+        Math.min(Number.POSITIVE_INFINITY, ...oracle.pending.map((event) => event.time)),
+      );
     }
     assert.equal(simulation.pending, oracle.pending.length);
   }
@@ -117,7 +135,8 @@ class Churn {
 
   private push(argument: number): void {
     const kind = this.random() % 4;
-    const delay = kind === 0 ? 0 : kind === 1 ? (this.random() % 5) * 1e6 : kind === 2 ? this.random() : this.random() * 1e4;
+    const delay =
+      kind === 0 ? 0 : kind === 1 ? (this.random() % 5) * 1e6 : kind === 2 ? this.random() : this.random() * 1e4;
     this.handles.push(this.simulation.schedule(delay, this.target, 1, argument));
   }
 
@@ -159,7 +178,10 @@ test('a million pending events take at most 40 bytes each, and cancelled ones ar
     }
   }
   assert.equal(simulation.pending, 1_000_000);
-  assert.ok(simulation.eventBytes <= 90 * 1_000_000, `${simulation.eventBytes / 1e6} bytes an event after three million cancellations`);
+  assert.ok(
+    simulation.eventBytes <= 90 * 1_000_000,
+    `${simulation.eventBytes / 1e6} bytes an event after three million cancellations`,
+  );
 });
 
 test('times beyond the reach of 32-bit bucket numbers', () => {

@@ -1,6 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { all, any, Interrupt, type Process, Signal, Simulation, SimulationError, type Suspension, Timer, within } from '../../src/kernel/index.js';
+import {
+  all,
+  any,
+  Interrupt,
+  type Process,
+  Signal,
+  Simulation,
+  SimulationError,
+  type Suspension,
+  Timer,
+  within,
+} from '../../src/kernel/index.js';
 
 type Body<T = void> = Generator<Suspension, T, unknown>;
 
@@ -111,7 +122,14 @@ test('an interrupt arrives at the wait, can be caught, and ends the process when
   }
   sim.process(boss());
   sim.run();
-  assert.deepEqual(log, ['10 a stop', '10 b stop', '10 b finally', '10 b ended with undefined', '15 a went on', '15 a finally']);
+  assert.deepEqual(log, [
+    '10 a stop',
+    '10 b stop',
+    '10 b finally',
+    '10 b ended with undefined',
+    '15 a went on',
+    '15 a finally',
+  ]);
   assert.equal(processes[0]!.value, 'done');
   assert.equal(sim.now, 15, 'the sleeps that were interrupted left no event');
 });
@@ -204,5 +222,8 @@ test('an error inside a process is a SimulationError with the time', () => {
     throw new Error('broken');
   }
   sim.process(body());
-  assert.throws(() => sim.run(), (error) => error instanceof SimulationError && error.time === 7);
+  assert.throws(
+    () => sim.run(),
+    (error) => error instanceof SimulationError && error.time === 7,
+  );
 });

@@ -49,7 +49,10 @@ function coverage(truth: number, run: (seed: string) => BatchMeans): void {
     sum += mean;
   }
   assert.ok(Math.abs(sum / SEEDS / truth - 1) < 0.01, `grand mean ${sum / SEEDS} for ${truth}`);
-  assert.ok(covered >= 0.9 * SEEDS && covered <= 0.99 * SEEDS, `the 95 % interval covers ${truth} in ${covered} of ${SEEDS} runs`);
+  assert.ok(
+    covered >= 0.9 * SEEDS && covered <= 0.99 * SEEDS,
+    `the 95 % interval covers ${truth} in ${covered} of ${SEEDS} runs`,
+  );
 }
 
 /** Probability of waiting in M/M/c with offered load a (Erlang C, by the recursion of Erlang B). */
@@ -63,7 +66,13 @@ function erlangC(c: number, a: number): number {
 const exponential: Distribution<number> = { kind: 'exponential', mean: 1 };
 
 test('Erlang C beside the published table', () => {
-  for (const [c, lambda, value] of [[1, 0.8, 0.8], [2, 1.6, 0.711111], [4, 3.2, 0.596432], [10, 8, 0.40918], [100, 90, 0.21694]] as const) {
+  for (const [c, lambda, value] of [
+    [1, 0.8, 0.8],
+    [2, 1.6, 0.711111],
+    [4, 3.2, 0.596432],
+    [10, 8, 0.40918],
+    [100, 90, 0.21694],
+  ] as const) {
     assert.ok(Math.abs(erlangC(c, lambda) - value) < 1e-6);
   }
 });
@@ -76,7 +85,9 @@ test('M/M/4', () => {
 });
 
 test('M/D/1 (Pollaczek–Khinchine)', () => {
-  coverage(1 + 0.6 / 0.4 / 2, (seed) => queue({ lambda: 0.6, servers: 1, service: { kind: 'constant', value: 1 } }, seed));
+  coverage(1 + 0.6 / 0.4 / 2, (seed) =>
+    queue({ lambda: 0.6, servers: 1, service: { kind: 'constant', value: 1 } }, seed),
+  );
 });
 
 test('M/G/1, squared coefficient of variation 2 (Pollaczek–Khinchine)', () => {
@@ -124,7 +135,11 @@ function closed(seed: string): BatchMeans {
 test('a closed network of three stations (mean value analysis)', () => coverage(cycleTime([1, 0.5, 0.8], 6), closed));
 
 test("processor sharing: the time in the system does not depend on the law of service; Little's law holds", () => {
-  for (const service of [exponential, { kind: 'constant', value: 1 }, { kind: 'gamma', shape: 0.25, scale: 4 }] as const) {
+  for (const service of [
+    exponential,
+    { kind: 'constant', value: 1 },
+    { kind: 'gamma', shape: 0.25, scale: 4 },
+  ] as const) {
     const sim = new Simulation({ hash: false });
     const cpu = new ProcessorSharing(sim);
     const randomness = new Randomness('1');
@@ -145,7 +160,10 @@ test("processor sharing: the time in the system does not depend on the law of se
     }
     sim.process(source());
     sim.run();
-    assert.ok(Math.abs(little.meanTime / SECOND / (1 / 0.3) - 1) < 0.05, `${service.kind}: ${little.meanTime / SECOND}`);
+    assert.ok(
+      Math.abs(little.meanTime / SECOND / (1 / 0.3) - 1) < 0.05,
+      `${service.kind}: ${little.meanTime / SECOND}`,
+    );
     assert.ok(little.gap(sim.now) < 1e-9, `gap ${little.gap(sim.now)}`);
   }
 });

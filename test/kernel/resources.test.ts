@@ -1,6 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { any, Level, ProcessorSharing, Server, Simulation, Store, type Suspension, TokenBucket, Timer, within } from '../../src/kernel/index.js';
+import {
+  any,
+  Level,
+  ProcessorSharing,
+  Server,
+  Simulation,
+  Store,
+  type Suspension,
+  Timer,
+  TokenBucket,
+  within,
+} from '../../src/kernel/index.js';
 
 type Body<T = void> = Generator<Suspension, T, unknown>;
 
@@ -49,7 +60,13 @@ test('a server by priority: smaller first, equals in order; components are conti
   sim.process(customer('first', 9));
   sim.run(0);
   assert.equal(server.request(target, 1, 7, 2), false);
-  for (const [name, priority] of [['c', 3], ['a', 1], ['b', 1], ['z', 5]] as const) sim.process(customer(name, priority));
+  for (const [name, priority] of [
+    ['c', 3],
+    ['a', 1],
+    ['b', 1],
+    ['z', 5],
+  ] as const)
+    sim.process(customer(name, priority));
   sim.run();
   assert.deepEqual(log, ['10 first', '20 a', '30 b', '40 component 7', '50 c', '60 z']);
   assert.equal(server.request(target, 1, 8), true);
@@ -111,7 +128,10 @@ test('a store: items in order, room, and an item that was given up goes to the n
   assert.equal(store.put('e'), true);
   sim.run();
   assert.equal(log.at(-1), '10 got e');
-  assert.deepEqual([store.put('x'), store.put('y'), store.put('z'), store.poll(), store.poll(), store.poll()], [true, true, false, 'x', 'y', undefined]);
+  assert.deepEqual(
+    [store.put('x'), store.put('y'), store.put('z'), store.poll(), store.poll(), store.poll()],
+    [true, true, false, 'x', 'y', undefined],
+  );
 });
 
 test('a taker that loses interest in a store gives back what it was handed', () => {
@@ -143,7 +163,12 @@ test('a level: amounts are waited for in order', () => {
     yield* tank.get(amount);
     say(`${name} ${tank.value}`);
   }
-  for (const [name, amount] of [['small', 5], ['big', 60], ['tiny', 1]] as const) sim.process(car(name, amount));
+  for (const [name, amount] of [
+    ['small', 5],
+    ['big', 60],
+    ['tiny', 1],
+  ] as const)
+    sim.process(car(name, amount));
   function* truck(): Body {
     yield* sim.sleep(10);
     assert.equal(tank.poll(1), false, 'nobody overtakes the line');

@@ -2,7 +2,16 @@
  * What every runtime must compute alike: a model with components, processes, resources and every distribution on each event list, and the bits
  * of a hundred thousand draws. Prints one line. Touches nothing but the language, so that it runs in a browser.
  */
-import { EVENT_LISTS, type EventListName, ProcessorSharing, Server, Simulation, Store, type Suspension, TokenBucket } from '../../src/kernel/index.js';
+import {
+  EVENT_LISTS,
+  type EventListName,
+  ProcessorSharing,
+  Server,
+  Simulation,
+  Store,
+  type Suspension,
+  TokenBucket,
+} from '../../src/kernel/index.js';
 import { type Distribution, draw, exp, log, pow, Randomness, sample } from '../../src/random/index.js';
 
 const specs: readonly Distribution<number>[] = [

@@ -119,7 +119,10 @@ test('the hash tells runs apart by time, target and opcode, and does not depend 
     return simulation.traceHash;
   };
   const base = hash((s, a) => [10, 20, 30].forEach((t) => void s.schedule(t, a, 1)));
-  assert.equal(hash((s, a) => [10, 20, 30].forEach((t) => void s.schedule(t, a, 1)), true), base);
+  assert.equal(
+    hash((s, a) => [10, 20, 30].forEach((t) => void s.schedule(t, a, 1)), true),
+    base,
+  );
   const others = [
     hash((s, a) => [10, 20, 31].forEach((t) => void s.schedule(t, a, 1))),
     hash((s, a) => [10, 20, 30].forEach((t) => void s.schedule(t, a, 2))),
@@ -162,7 +165,10 @@ test('shuffled ties: another order inside an instant and phase, never across; re
   assert.notDeepEqual(shuffled, order(2));
   const group = (argument: number) => (argument % 3) * 2 + (argument % 2);
   assert.deepEqual(shuffled.map(group), plain.map(group));
-  assert.deepEqual([...shuffled].sort((a, b) => a - b), [...plain].sort((a, b) => a - b));
+  assert.deepEqual(
+    [...shuffled].sort((a, b) => a - b),
+    [...plain].sort((a, b) => a - b),
+  );
 });
 
 test('an error carries the simulated time, the component, the event and the original', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DrawLog, Lockstep, SECOND, Simulation, SimulationError, Tracer } from '../../src/kernel/index.js';
+import { type DrawLog, Lockstep, SECOND, Simulation, SimulationError, Tracer } from '../../src/kernel/index.js';
 import { type DistributionSpec, Randomness, sample } from '../../src/random/index.js';
 
 /** A little rollout: a controller creates pods, a scheduler binds them, a kubelet starts them. */
@@ -63,10 +63,16 @@ test('the ring forgets the oldest events and says so', () => {
   const simulation = new Simulation();
   const tracer = new Tracer(simulation, 4);
   simulation.trace = tracer;
-  const target = simulation.add({ name: 'clock', handle: (opcode) => void (simulation.now < 90 && simulation.schedule(10, target, opcode)) });
+  const target = simulation.add({
+    name: 'clock',
+    handle: (opcode) => void (simulation.now < 90 && simulation.schedule(10, target, opcode)),
+  });
   simulation.schedule(10, target, 1);
   simulation.run();
-  assert.deepEqual(tracer.last(9).map((event) => event.sequence), [6, 7, 8, 9]);
+  assert.deepEqual(
+    tracer.last(9).map((event) => event.sequence),
+    [6, 7, 8, 9],
+  );
   assert.equal(tracer.at(5), undefined);
   assert.equal(tracer.explain('9')!.at(-1), '  (event #5 is no longer in the ring)');
 });
@@ -94,11 +100,14 @@ test('an error with a trace names what led to it', () => {
     () => simulation.run(),
     (error) => {
       assert.ok(error instanceof SimulationError);
-      assert.deepEqual(error.causes.map((line) => line.split(';')[0]), [
-        '#4 1.003000000s scheduler: bind pod-2',
-        '#1 1.000000000s controller: sync deployment web',
-      ]);
-      assert.match(error.message, /image not found\n {2}in kubelet: start pod-2 at 3003000000 ns, event 7\n {2}caused by #4/);
+      assert.deepEqual(
+        error.causes.map((line) => line.split(';')[0]),
+        ['#4 1.003000000s scheduler: bind pod-2', '#1 1.000000000s controller: sync deployment web'],
+      );
+      assert.match(
+        error.message,
+        /image not found\n {2}in kubelet: start pod-2 at 3003000000 ns, event 7\n {2}caused by #4/,
+      );
       return true;
     },
   );
@@ -149,6 +158,13 @@ test('lockstep: the first differing event, draw and end are shown', () => {
   assert.match(draw.first, /^draw \d+ of a = 0\.\d+ in #26 /);
   assert.match(draw.second, /^no draw/);
   let built = 0;
-  const end = new Lockstep((draws) => pair({ end: ((extra) => () => extra)(built++) })(draws)).run()!;
+  const end = new Lockstep((draws) =>
+    pair({
+      end: (
+        (extra) => () =>
+          extra
+      )(built++),
+    })(draws),
+  ).run()!;
   assert.equal(end.kind, 'draw', 'the longer run draws once more');
 });

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Distribution, distributionProblem, draw, gammaFunction, mean, Randomness, sample } from '../../src/random/index.js';
+import {
+  type Distribution,
+  distributionProblem,
+  draw,
+  gammaFunction,
+  mean,
+  Randomness,
+  sample,
+} from '../../src/random/index.js';
 import { gammaCdf, goodness, normalCdf, twoSided } from './statistics.js';
 
 /** Every test is made for these seeds, one after the other; none was chosen. */
@@ -30,8 +38,18 @@ const cases: Case[] = [
     cdf: (x) => normalCdf(Math.log(x / 10) / 0.5),
     variance: 100 * (Math.exp(0.25) - 1) * Math.exp(0.25),
   },
-  { name: 'gamma, shape above 1', spec: { kind: 'gamma', shape: 3.7, scale: 2 }, cdf: (x) => gammaCdf(3.7, x / 2), variance: 3.7 * 4 },
-  { name: 'gamma, shape below 1', spec: { kind: 'gamma', shape: 0.4, scale: 5 }, cdf: (x) => gammaCdf(0.4, x / 5), variance: 0.4 * 25 },
+  {
+    name: 'gamma, shape above 1',
+    spec: { kind: 'gamma', shape: 3.7, scale: 2 },
+    cdf: (x) => gammaCdf(3.7, x / 2),
+    variance: 3.7 * 4,
+  },
+  {
+    name: 'gamma, shape below 1',
+    spec: { kind: 'gamma', shape: 0.4, scale: 5 },
+    cdf: (x) => gammaCdf(0.4, x / 5),
+    variance: 0.4 * 25,
+  },
   {
     name: 'weibull',
     spec: { kind: 'weibull', shape: 1.5, scale: 3 },
@@ -66,7 +84,12 @@ const cases: Case[] = [
     spec: { kind: 'truncated', of: { kind: 'exponential', mean: 2 }, low: 1, high: 4 },
     cdf: (x) => (exponentialCdf(x / 2) - exponentialCdf(0.5)) / (exponentialCdf(2) - exponentialCdf(0.5)),
   },
-  { name: 'shifted', spec: { kind: 'shifted', by: 7, of: { kind: 'exponential', mean: 2 } }, cdf: (x) => exponentialCdf((x - 7) / 2), variance: 4 },
+  {
+    name: 'shifted',
+    spec: { kind: 'shifted', by: 7, of: { kind: 'exponential', mean: 2 } },
+    cdf: (x) => exponentialCdf((x - 7) / 2),
+    variance: 4,
+  },
 ];
 
 for (const { name, spec, cdf, variance } of cases) {
@@ -87,7 +110,8 @@ for (const { name, spec, cdf, variance } of cases) {
     }
     const uniform = (x: number) => x;
     assert.ok(goodness(shapes, uniform) > LEVEL, `p-values of the shape are not uniform: ${goodness(shapes, uniform)}`);
-    if (variance !== undefined) assert.ok(goodness(means, uniform) > LEVEL, `p-values of the mean: ${goodness(means, uniform)}`);
+    if (variance !== undefined)
+      assert.ok(goodness(means, uniform) > LEVEL, `p-values of the mean: ${goodness(means, uniform)}`);
   });
 }
 
@@ -127,7 +151,12 @@ test('means of closed form', () => {
   assert.equal(mean({ kind: 'pareto', shape: 1, scale: 2 }), Number.POSITIVE_INFINITY);
   assert.ok(Math.abs(mean({ kind: 'weibull', shape: 2, scale: 2 }) - Math.sqrt(Math.PI)) < 1e-13);
   assert.throws(() => mean({ kind: 'truncated', of: { kind: 'exponential', mean: 1 }, low: 1 }), RangeError);
-  for (const [x, value] of [[1, 1], [5, 24], [0.5, Math.sqrt(Math.PI)], [11, 3628800]] as const) {
+  for (const [x, value] of [
+    [1, 1],
+    [5, 24],
+    [0.5, Math.sqrt(Math.PI)],
+    [11, 3628800],
+  ] as const) {
     assert.ok(Math.abs(gammaFunction(x) / value - 1) < 1e-13);
   }
 });
@@ -137,8 +166,14 @@ test('bad parameters are named', () => {
   assert.match(distributionProblem({ kind: 'uniform', low: 3, high: 2 })!, /low/);
   assert.match(distributionProblem({ kind: 'gamma', shape: 0, scale: 2 })!, /shape/);
   assert.match(distributionProblem({ kind: 'empirical', bounds: [1], counts: [1] })!, /bounds/);
-  assert.match(distributionProblem({ kind: 'mixture', parts: [{ weight: 1, of: { kind: 'pareto', shape: 1, scale: -1 } }] })!, /scale/);
-  assert.match(distributionProblem({ kind: 'constant', value: 1, stall: { probability: 2, factor: 1 } })!, /probability/);
+  assert.match(
+    distributionProblem({ kind: 'mixture', parts: [{ weight: 1, of: { kind: 'pareto', shape: 1, scale: -1 } }] })!,
+    /scale/,
+  );
+  assert.match(
+    distributionProblem({ kind: 'constant', value: 1, stall: { probability: 2, factor: 1 } })!,
+    /probability/,
+  );
   const impossible: Distribution<number> = { kind: 'truncated', of: { kind: 'uniform', low: 0, high: 1 }, low: 2 };
   assert.throws(() => draw(impossible, new Randomness('1').stream('x')), /no draw/);
 });

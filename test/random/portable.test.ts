@@ -70,7 +70,10 @@ test('pow is exact where it should be', () => {
     assert.equal(pow(x, 1), x);
     assert.equal(pow(x, -1), 1 / x);
   }
-  assert.deepEqual([pow(5, 0), pow(0, 2), pow(0, -1), pow(10, 400), pow(10, -400)], [1, 0, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 0]);
+  assert.deepEqual(
+    [pow(5, 0), pow(0, 2), pow(0, -1), pow(10, 400), pow(10, -400)],
+    [1, 0, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 0],
+  );
   assert.equal(pow(10, 22), 1e22);
   assert.ok(Number.isNaN(pow(-8, 1 / 3)));
 });

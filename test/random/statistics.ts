@@ -47,7 +47,8 @@ export function gammaCdf(shape: number, x: number): number {
   let logGamma = 0;
   let s = shape;
   for (; s < 20; s++) logGamma -= Math.log(s);
-  logGamma += (s - 0.5) * Math.log(s) - s + 0.5 * Math.log(2 * Math.PI) + 1 / (12 * s) - 1 / (360 * s ** 3) + 1 / (1260 * s ** 5);
+  logGamma +=
+    (s - 0.5) * Math.log(s) - s + 0.5 * Math.log(2 * Math.PI) + 1 / (12 * s) - 1 / (360 * s ** 3) + 1 / (1260 * s ** 5);
   let term = 1 / shape;
   let sum = term;
   for (let k = 1; k < 2000 && term > sum * 1e-17; k++) {

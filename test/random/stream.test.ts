@@ -5,7 +5,11 @@ import { hashText, Randomness } from '../../src/random/index.js';
 import { chiSquare, twoSided } from './statistics.js';
 
 test('a stream gives the numbers of seedrandom', () => {
-  for (const [seed, path] of [['1', 'etcd-0/disk'], ['abc', ''], ['42', 'node-17/kubelet/ü']] as const) {
+  for (const [seed, path] of [
+    ['1', 'etcd-0/disk'],
+    ['abc', ''],
+    ['42', 'node-17/kubelet/ü'],
+  ] as const) {
     const stream = new Randomness(seed).stream(path);
     const library = tychei(`${seed}/${path}`, { state: true });
     for (let i = 0; i < 1000; i++) assert.equal(stream.next(), library.double());
@@ -28,7 +32,10 @@ test('streams are saved and restored', () => {
   const expected = ['a', 'b'].map((path) => one.stream(path).next());
   const two = new Randomness('7');
   two.restore(saved);
-  assert.deepEqual(['a', 'b'].map((path) => two.stream(path).next()), expected);
+  assert.deepEqual(
+    ['a', 'b'].map((path) => two.stream(path).next()),
+    expected,
+  );
   assert.equal(two.stream('a').draws, 6);
   assert.throws(() => two.stream('c').restore(saved[0]), /state of stream a/);
 });
@@ -43,7 +50,11 @@ test('every draw is observed: path, key, number, value; and observing changes no
   assert.equal(observed.stream('a').next(), a);
   assert.equal(observed.keyed('k').uniform(12, 0), u);
   assert.equal(observed.keyed('k').source(12).next(), v);
-  assert.deepEqual(seen, [['a', -1, 1, a], ['k', 12, 0, u], ['k', 12, 0, v]]);
+  assert.deepEqual(seen, [
+    ['a', -1, 1, a],
+    ['k', 12, 0, u],
+    ['k', 12, 0, v],
+  ]);
 });
 
 test('400,000 streams of adjacent names and seeds: no two begin alike', () => {
@@ -113,12 +124,21 @@ test('adjacent names and adjacent keys are not correlated', () => {
   };
   for (let i = 0; i < 100; i++) {
     const [a, b] = [randomness.stream(`node-${2 * i}`), randomness.stream(`node-${2 * i + 1}`)];
-    correlate(() => a.next(), () => b.next());
+    correlate(
+      () => a.next(),
+      () => b.next(),
+    );
     const keyed = randomness.keyed(`k${i}`);
     let [p, q] = [0, 0];
-    correlate(() => keyed.uniform(i, p++), () => keyed.uniform(i + 1, q++));
+    correlate(
+      () => keyed.uniform(i, p++),
+      () => keyed.uniform(i + 1, q++),
+    );
     [p, q] = [0, 0];
-    correlate(() => keyed.uniform(p++, 3), () => keyed.uniform(q++, 4));
+    correlate(
+      () => keyed.uniform(p++, 3),
+      () => keyed.uniform(q++, 4),
+    );
   }
   assert.ok(worst > 1e-3 / 300, `smallest of 300 p-values: ${worst}`);
 });

@@ -4,7 +4,16 @@ import { Randomness, standardNormal } from '../../src/random/index.js';
 import { BatchMeans, interval95, LittleCheck, student95, warmUpCut } from '../../src/stats/index.js';
 
 test('Student quantiles beside published ones', () => {
-  for (const [degrees, t] of [[1, 12.7062], [10, 2.2281], [30, 2.0423], [31, 2.0395], [40, 2.0211], [60, 2.0003], [120, 1.9799], [1e9, 1.96]] as const) {
+  for (const [degrees, t] of [
+    [1, 12.7062],
+    [10, 2.2281],
+    [30, 2.0423],
+    [31, 2.0395],
+    [40, 2.0211],
+    [60, 2.0003],
+    [120, 1.9799],
+    [1e9, 1.96],
+  ] as const) {
     assert.ok(Math.abs(student95(degrees) - t) < 1e-4, `${degrees}: ${student95(degrees)}`);
   }
 });

@@ -10,13 +10,21 @@ const values = fc.array(
 
 test('a quantile is within the stated relative error of the value of that rank', () => {
   fc.assert(
-    fc.property(values, fc.integer({ min: 0, max: 12 }), fc.double({ min: 0, max: 1, noNaN: true }), (list, bits, q) => {
-      const histogram = new LogHistogram(bits);
-      for (const value of list) histogram.observe(value);
-      const sorted = [...list].sort((a, b) => a - b);
-      const exact = sorted[Math.max(1, Math.ceil(q * list.length)) - 1]!;
-      assert.ok(Math.abs(histogram.quantile(q) - exact) <= exact * histogram.relativeError, `${histogram.quantile(q)} for ${exact}`);
-    }),
+    fc.property(
+      values,
+      fc.integer({ min: 0, max: 12 }),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      (list, bits, q) => {
+        const histogram = new LogHistogram(bits);
+        for (const value of list) histogram.observe(value);
+        const sorted = [...list].sort((a, b) => a - b);
+        const exact = sorted[Math.max(1, Math.ceil(q * list.length)) - 1]!;
+        assert.ok(
+          Math.abs(histogram.quantile(q) - exact) <= exact * histogram.relativeError,
+          `${histogram.quantile(q)} for ${exact}`,
+        );
+      },
+    ),
     { numRuns: 500 },
   );
 });
@@ -66,7 +74,10 @@ test('count, sum, mean and extremes are exact; data survives JSON', () => {
   const copy = LogHistogram.from(JSON.parse(JSON.stringify(histogram)));
   assert.deepEqual(copy.toJSON(), histogram.toJSON());
   assert.equal(copy.quantile(0.5), histogram.quantile(0.5));
-  assert.deepEqual(LogHistogram.from(JSON.parse(JSON.stringify(new LogHistogram()))).toJSON(), new LogHistogram().toJSON());
+  assert.deepEqual(
+    LogHistogram.from(JSON.parse(JSON.stringify(new LogHistogram()))).toJSON(),
+    new LogHistogram().toJSON(),
+  );
 });
 
 test('counts below a bound are exact at bucket edges', () => {

@@ -41,7 +41,10 @@ function toNumber(scaled: bigint): number {
 test('ExactSum gives the correctly rounded sum whatever the order and grouping', () => {
   fc.assert(
     fc.property(
-      fc.array(fc.double({ min: -1e60, max: 1e60, noNaN: true }).map((x) => (Math.abs(x) < 1e-60 ? 0 : x)), { maxLength: 60 }),
+      fc.array(
+        fc.double({ min: -1e60, max: 1e60, noNaN: true }).map((x) => (Math.abs(x) < 1e-60 ? 0 : x)),
+        { maxLength: 60 },
+      ),
       fc.nat(60),
       (values, cut) => {
         const sum = new ExactSum();
@@ -62,24 +65,28 @@ test('ExactSum gives the correctly rounded sum whatever the order and grouping',
 
 test('Tally: mean, variance and extremes against two passes, merged or not', () => {
   fc.assert(
-    fc.property(fc.array(fc.integer({ min: -1000, max: 1000 }), { minLength: 2, maxLength: 100 }), fc.nat(100), (values, cut) => {
-      const whole = new Tally();
-      for (const value of values) whole.observe(value);
-      const merged = new Tally();
-      for (const value of values.slice(0, cut)) merged.observe(value);
-      const rest = new Tally();
-      for (const value of values.slice(cut)) rest.observe(value);
-      merged.merge(rest);
-      const mean = values.reduce((a, b) => a + b, 0) / values.length;
-      const variance = values.reduce((sum, x) => sum + (x - mean) * (x - mean), 0) / (values.length - 1);
-      for (const tally of [whole, merged]) {
-        assert.equal(tally.count, values.length);
-        assert.equal(tally.mean, mean);
-        assert.ok(Math.abs(tally.variance - variance) <= 1e-9 * (1 + variance));
-        assert.equal(tally.minimum, Math.min(...values));
-        assert.equal(tally.maximum, Math.max(...values));
-      }
-    }),
+    fc.property(
+      fc.array(fc.integer({ min: -1000, max: 1000 }), { minLength: 2, maxLength: 100 }),
+      fc.nat(100),
+      (values, cut) => {
+        const whole = new Tally();
+        for (const value of values) whole.observe(value);
+        const merged = new Tally();
+        for (const value of values.slice(0, cut)) merged.observe(value);
+        const rest = new Tally();
+        for (const value of values.slice(cut)) rest.observe(value);
+        merged.merge(rest);
+        const mean = values.reduce((a, b) => a + b, 0) / values.length;
+        const variance = values.reduce((sum, x) => sum + (x - mean) * (x - mean), 0) / (values.length - 1);
+        for (const tally of [whole, merged]) {
+          assert.equal(tally.count, values.length);
+          assert.equal(tally.mean, mean);
+          assert.ok(Math.abs(tally.variance - variance) <= 1e-9 * (1 + variance));
+          assert.equal(tally.minimum, Math.min(...values));
+          assert.equal(tally.maximum, Math.max(...values));
+        }
+      },
+    ),
   );
 });
 
