@@ -1,5 +1,6 @@
 import type { RunResult } from '../analysis/result.js';
-import { type Family, families } from './openmetrics-families.js';
+import { families } from './openmetrics-families.js';
+import type { Family } from './openmetrics-series.js';
 
 /** Seconds between two scrapes: Prometheus' usual interval for the control plane. */
 export const SCRAPE_INTERVAL = 15;

@@ -6,6 +6,7 @@ import {
   openSync,
   readdirSync,
   renameSync,
+  rmdirSync,
   rmSync,
   writeSync,
 } from 'node:fs';
@@ -31,6 +32,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EPERM: 'operation not permitted',
   EROFS: 'the file system is read-only',
   ENOTDIR: 'a part of the path is not a directory',
+  ENOENT: 'its directory does not exist and cannot be made',
   EEXIST: 'a file with this name is in the way',
   EISDIR: 'a directory with this name is in the way',
   ENAMETOOLONG: 'the name is too long',
@@ -71,13 +73,15 @@ export class OutputDirectory {
   readonly path: string;
   private readonly shown: string;
   private temporary = '';
+  /** The outermost directory that was made to hold this one. */
+  private made: string | undefined;
 
   constructor(path: string) {
     this.shown = path;
     this.path = resolve(path);
     this.guard(() => {
       if (existsSync(this.path)) this.checkReplaceable();
-      mkdirSync(dirname(this.path), { recursive: true });
+      this.made = makeParents(this.path);
       this.temporary = newDirectory(join(dirname(this.path), `.${basename(this.path)}-${process.pid}`));
     });
     if (!process.listeners('exit').includes(discardUnfinished)) process.on('exit', discardUnfinished);
@@ -128,9 +132,11 @@ export class OutputDirectory {
 
   /** Removes what was written so far; safe to call at any time, also after `commit`. */
   discard(): void {
-    if (this.temporary !== '') rmSync(this.temporary, { recursive: true, force: true });
-    this.temporary = '';
     unfinished.delete(this);
+    if (this.temporary === '') return;
+    rmSync(this.temporary, { recursive: true, force: true });
+    this.temporary = '';
+    if (this.made !== undefined) removeEmpty(dirname(this.path), this.made);
   }
 
   private checkReplaceable(): void {
@@ -150,6 +156,30 @@ export class OutputDirectory {
       throw toOutputError(error, name === '' ? this.shown : join(this.shown, name));
     }
   }
+}
+
+/** Makes the directories around a path; returns the outermost one that did not exist. */
+function makeParents(path: string): string | undefined {
+  try {
+    return mkdirSync(dirname(path), { recursive: true });
+  } catch (error) {
+    // Node says EEXIST when a file stands where a directory is needed.
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') (error as NodeJS.ErrnoException).code = 'ENOTDIR';
+    throw error;
+  }
+}
+
+/** Removes a directory and those around it, out to `last`, as long as they are empty. */
+function removeEmpty(path: string, last: string): void {
+  for (let at = path; at.length >= last.length; at = dirname(at)) {
+    if (readdirSync(at).length > 0) return;
+    rmdirSync(at);
+  }
+}
+
+/** Throws the OutputError that writing to a path would end with, as far as it can be known before: call it before a long run. */
+export function checkOutput(path: string): void {
+  new OutputDirectory(path).discard();
 }
 
 /** Makes a directory that did not exist, with the permissions a user's other directories have. */

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileName, writeOutputs } from '../../src/export/files.js';
-import { OutputDirectory, OutputError, toOutputError } from '../../src/export/output-directory.js';
+import { checkOutput, OutputDirectory, OutputError, toOutputError } from '../../src/export/output-directory.js';
 import { toJson } from '../../src/export/summary.js';
 import { sampleResults } from '../report/sample.js';
 
@@ -81,10 +81,18 @@ test('replaces an earlier output and refuses other directories and files', () =>
     () => new OutputDirectory(join(foreign, 'thesis.txt', 'out')),
     (error: unknown) => {
       assert.ok(error instanceof OutputError);
-      assert.match(error.message, /a part of the path is not a directory|a file with this name is in the way/);
+      assert.match(error.message, /a part of the path is not a directory/);
       return true;
     },
   );
+});
+
+test('a path can be checked before a long run, without a trace', () => {
+  const deep = join(root, 'a', 'b', 'c');
+  checkOutput(deep);
+  assert.ok(!existsSync(join(root, 'a')), 'directories made for it are gone');
+  writeFileSync(join(root, 'plain'), '');
+  assert.throws(() => checkOutput(join(root, 'plain')), /a file with this name is in the way/);
 });
 
 test('an error that is not of the file system stays itself', () => {
