@@ -1,5 +1,5 @@
 import type { PodTemplateSpec } from './core.js';
-import type { Condition, IntOrString, KubernetesObject, Labels, LabelSelector } from './meta.js';
+import type { Condition, IntOrString, KubernetesObject, LabelSelector, Labels } from './meta.js';
 
 /** More `apps/v1` and `core/v1` workload kinds: StatefulSet, DaemonSet, ControllerRevision, ReplicationController, PersistentVolumeClaim. */
 
@@ -88,6 +88,11 @@ export interface DaemonSet extends KubernetesObject {
 /** Its selector is a plain map. */
 export interface ReplicationController extends KubernetesObject {
   readonly kind: 'ReplicationController';
-  readonly spec: { readonly replicas: number; readonly selector: Labels; readonly template: PodTemplateSpec; readonly minReadySeconds: number };
+  readonly spec: {
+    readonly replicas: number;
+    readonly selector: Labels;
+    readonly template: PodTemplateSpec;
+    readonly minReadySeconds: number;
+  };
   readonly status: { readonly replicas: number; readonly observedGeneration?: number };
 }

@@ -6,7 +6,11 @@ import type { Condition, ConditionStatus, KubernetesObject, LabelSelector, Objec
 
 export interface PodFailurePolicyRule {
   readonly action: 'FailJob' | 'FailIndex' | 'Ignore' | 'Count';
-  readonly onExitCodes?: { readonly containerName?: string; readonly operator: 'In' | 'NotIn'; readonly values: readonly number[] };
+  readonly onExitCodes?: {
+    readonly containerName?: string;
+    readonly operator: 'In' | 'NotIn';
+    readonly values: readonly number[];
+  };
   readonly onPodConditions?: readonly { readonly type: string; readonly status?: ConditionStatus }[];
 }
 
@@ -15,7 +19,9 @@ export interface JobSpec {
   readonly completions?: number;
   readonly activeDeadlineSeconds?: number;
   readonly podFailurePolicy?: { readonly rules: readonly PodFailurePolicyRule[] };
-  readonly successPolicy?: { readonly rules: readonly { readonly succeededIndexes?: string; readonly succeededCount?: number }[] };
+  readonly successPolicy?: {
+    readonly rules: readonly { readonly succeededIndexes?: string; readonly succeededCount?: number }[];
+  };
   readonly backoffLimit: number;
   readonly backoffLimitPerIndex?: number;
   readonly maxFailedIndexes?: number;
@@ -55,7 +61,13 @@ export interface CronJob extends KubernetesObject {
     readonly startingDeadlineSeconds?: number;
     readonly concurrencyPolicy: 'Allow' | 'Forbid' | 'Replace';
     readonly suspend?: boolean;
-    readonly jobTemplate: { readonly metadata: { readonly labels?: Readonly<Record<string, string>>; readonly annotations?: Readonly<Record<string, string>> }; readonly spec: JobSpec };
+    readonly jobTemplate: {
+      readonly metadata: {
+        readonly labels?: Readonly<Record<string, string>>;
+        readonly annotations?: Readonly<Record<string, string>>;
+      };
+      readonly spec: JobSpec;
+    };
     readonly successfulJobsHistoryLimit: number;
     readonly failedJobsHistoryLimit: number;
   };

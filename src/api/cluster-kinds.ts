@@ -34,4 +34,3 @@ export interface Endpoints extends KubernetesObject {
   readonly kind: 'Endpoints';
   readonly subsets?: readonly EndpointSubset[];
 }
-

@@ -1,5 +1,5 @@
 import type { Duration, Time } from '../kernel/time.js';
-import type { Condition, IntOrString, KubernetesObject, Labels, LabelSelector, ObjectReference } from './meta.js';
+import type { Condition, IntOrString, KubernetesObject, LabelSelector, Labels, ObjectReference } from './meta.js';
 
 /**
  * `core/v1` kinds (k8s.io/api core/v1 types.go), with the fields that the models read. `extra` keeps the other fields of a
@@ -191,7 +191,11 @@ export interface PodSpec {
 }
 
 export interface PodTemplateSpec {
-  readonly metadata: { readonly labels?: Labels; readonly annotations?: Labels; readonly finalizers?: readonly string[] };
+  readonly metadata: {
+    readonly labels?: Labels;
+    readonly annotations?: Labels;
+    readonly finalizers?: readonly string[];
+  };
   readonly spec: PodSpec;
 }
 
@@ -292,7 +296,9 @@ export interface Service extends KubernetesObject {
     readonly trafficDistribution?: string;
     readonly extra?: ExtraFields;
   };
-  readonly status?: { readonly loadBalancer?: { readonly ingress?: readonly { readonly ip?: string; readonly hostname?: string }[] } };
+  readonly status?: {
+    readonly loadBalancer?: { readonly ingress?: readonly { readonly ip?: string; readonly hostname?: string }[] };
+  };
 }
 
 export interface Event extends KubernetesObject {

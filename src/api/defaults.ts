@@ -1,4 +1,14 @@
-import type { Container, ContainerPort, Pod, PodSpec, Probe, ResourceRequirements, Service, ServicePort, Toleration } from './core.js';
+import type {
+  Container,
+  ContainerPort,
+  Pod,
+  PodSpec,
+  Probe,
+  ResourceRequirements,
+  Service,
+  ServicePort,
+  Toleration,
+} from './core.js';
 import type { Labels } from './meta.js';
 import { qosClass } from './qos.js';
 import type { Deployment, DeploymentStrategy } from './workloads.js';
@@ -41,7 +51,10 @@ export function imageTag(image: string): string {
 }
 
 export function defaultProbe(
-  probe: Undefaulted<Probe, 'initialDelaySeconds' | 'periodSeconds' | 'timeoutSeconds' | 'successThreshold' | 'failureThreshold'>,
+  probe: Undefaulted<
+    Probe,
+    'initialDelaySeconds' | 'periodSeconds' | 'timeoutSeconds' | 'successThreshold' | 'failureThreshold'
+  >,
 ): Probe {
   return {
     ...probe,
@@ -54,7 +67,10 @@ export function defaultProbe(
   };
 }
 
-export function defaultContainerPort(port: Undefaulted<ContainerPort, 'protocol'>, hostNetwork: boolean): ContainerPort {
+export function defaultContainerPort(
+  port: Undefaulted<ContainerPort, 'protocol'>,
+  hostNetwork: boolean,
+): ContainerPort {
   const hostPort = hostNetwork && port.hostPort === undefined ? { hostPort: port.containerPort } : {};
   return { ...port, ...hostPort, protocol: port.protocol ?? 'TCP' };
 }
@@ -174,7 +190,10 @@ export function defaultNamespaceLabels(name: string, labels: Labels | undefined)
 /** What admission plugins need to know of the cluster. */
 export interface AdmissionContext {
   /** Values of PriorityClasses by name; the two system classes are known without. */
-  readonly priorityClasses?: ReadonlyMap<string, { readonly value: number; readonly preemptionPolicy?: PodSpec['preemptionPolicy'] }>;
+  readonly priorityClasses?: ReadonlyMap<
+    string,
+    { readonly value: number; readonly preemptionPolicy?: PodSpec['preemptionPolicy'] }
+  >;
   /** The PriorityClass with `globalDefault: true`. */
   readonly defaultPriorityClass?: string;
 }
@@ -207,7 +226,8 @@ function admitSpec(spec: PodSpec, context: AdmissionContext): PodSpec {
   const filled = defaultPodRequests(spec);
   const className = spec.priorityClassName || context.defaultPriorityClass;
   const known = className === undefined ? undefined : context.priorityClasses?.get(className);
-  const priority = known?.value ?? (className === undefined ? undefined : SYSTEM_PRIORITIES[className]) ?? spec.priority ?? 0;
+  const priority =
+    known?.value ?? (className === undefined ? undefined : SYSTEM_PRIORITIES[className]) ?? spec.priority ?? 0;
   return {
     ...filled,
     priority,
@@ -227,7 +247,8 @@ function admitTolerations(tolerations: readonly Toleration[]): readonly Tolerati
         (toleration.key === key || toleration.key === undefined || toleration.key === '') &&
         (toleration.effect === 'NoExecute' || toleration.effect === undefined),
     );
-    if (!covered) added.push({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: DEFAULT_TOLERATION_SECONDS });
+    if (!covered)
+      added.push({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: DEFAULT_TOLERATION_SECONDS });
   }
   return added.length === 0 ? tolerations : [...tolerations, ...added];
 }

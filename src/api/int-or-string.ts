@@ -18,6 +18,9 @@ export function percentOf(value: IntOrString): number | undefined {
 export function scaledValue(value: IntOrString, total: number, roundUp: boolean): number {
   if (typeof value === 'number') return value;
   const percent = percentOf(value);
-  if (percent === undefined) throw new Error(`invalid value for IntOrString: expected a whole number or a percentage such as 25%, found "${value}"`);
+  if (percent === undefined)
+    throw new Error(
+      `invalid value for IntOrString: expected a whole number or a percentage such as 25%, found "${value}"`,
+    );
   return roundUp ? Math.ceil((percent * total) / 100) : Math.floor((percent * total) / 100);
 }

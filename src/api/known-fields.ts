@@ -74,5 +74,8 @@ export const serviceSpec = fields(
    loadBalancerIP loadBalancerSourceRanges sessionAffinityConfig`,
 );
 export const servicePort = fields('name port targetPort nodePort protocol', 'appProtocol');
-export const nodeSpec = fields('podCIDR providerID unschedulable taints', 'podCIDRs configSource externalID podPreemptionPolicy');
+export const nodeSpec = fields(
+  'podCIDR providerID unschedulable taints',
+  'podCIDRs configSource externalID podPreemptionPolicy',
+);
 export const taint = fields('key value effect timeAdded');

@@ -1,4 +1,4 @@
-import type { Labels, LabelSelector, LabelSelectorRequirement } from './meta.js';
+import type { LabelSelector, LabelSelectorRequirement, Labels } from './meta.js';
 
 /** Matching of labels (apimachinery pkg/labels and LabelSelectorAsSelector). */
 
@@ -52,7 +52,10 @@ export function isEmptySelector(selector: LabelSelector): boolean {
 export class CompiledSelector {
   private readonly keys: string[] = [];
   private readonly equalTo: string[] = [];
-  private readonly requirements: { readonly requirement: LabelSelectorRequirement; readonly values: ReadonlySet<string> }[] = [];
+  private readonly requirements: {
+    readonly requirement: LabelSelectorRequirement;
+    readonly values: ReadonlySet<string>;
+  }[] = [];
   private readonly nothing: boolean;
 
   /** From a label selector (undefined: selects nothing), or from a plain map with `CompiledSelector.ofMap`. */
@@ -111,7 +114,13 @@ export function selectorText(selector: LabelSelector | undefined): string {
   for (const { key, operator, values } of selector.matchExpressions ?? []) {
     const list = `(${[...(values ?? [])].sort().join(',')})`;
     const text =
-      operator === 'In' ? `${key} in ${list}` : operator === 'NotIn' ? `${key} notin ${list}` : operator === 'Exists' ? key : `!${key}`;
+      operator === 'In'
+        ? `${key} in ${list}`
+        : operator === 'NotIn'
+          ? `${key} notin ${list}`
+          : operator === 'Exists'
+            ? key
+            : `!${key}`;
     parts.push({ key, text });
   }
   parts.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));

@@ -5,15 +5,27 @@ import { readConditions } from './manifest-core.js';
 import { present, readTemplate } from './manifest-pod.js';
 import { readSelector } from './manifest-selector.js';
 import type { ObjectMeta } from './meta.js';
-import type { HorizontalPodAutoscaler, MetricSpec, PodDisruptionBudget, ResourceQuota, ScalingPolicy, ScalingRules } from './policy.js';
+import type {
+  HorizontalPodAutoscaler,
+  MetricSpec,
+  PodDisruptionBudget,
+  ResourceQuota,
+  ScalingPolicy,
+  ScalingRules,
+} from './policy.js';
 import { resourceAmount } from './quantity.js';
-import { fieldPath, type FieldReader, isMap, type RawMap } from './reader.js';
+import { type FieldReader, fieldPath, isMap, type RawMap } from './reader.js';
 
 /** The kinds of the other workload controllers out of manifests, with Kubernetes' defaults (pkg/apis/{apps,batch,policy,autoscaling}). */
 
 const emptyTemplate: StatefulSet['spec']['template'] = {
   metadata: {},
-  spec: { containers: [], schedulerName: 'default-scheduler', restartPolicy: 'Always', terminationGracePeriodSeconds: 30 },
+  spec: {
+    containers: [],
+    schedulerName: 'default-scheduler',
+    restartPolicy: 'Always',
+    terminationGracePeriodSeconds: 30,
+  },
 };
 
 const MAX_INT32 = 2147483647;
@@ -41,7 +53,8 @@ export function readStatefulSet(read: FieldReader, raw: RawMap, metadata: Object
       selector: readSelector(read, spec, 'selector', 'spec') ?? {},
       template: readTemplate(read, spec, 'spec') ?? emptyTemplate,
       serviceName: read.text(spec, 'serviceName', 'spec') ?? '',
-      podManagementPolicy: read.choice(spec, 'podManagementPolicy', 'spec', ['OrderedReady', 'Parallel']) ?? 'OrderedReady',
+      podManagementPolicy:
+        read.choice(spec, 'podManagementPolicy', 'spec', ['OrderedReady', 'Parallel']) ?? 'OrderedReady',
       updateStrategy: present<StatefulSet['spec']['updateStrategy']>({
         type: type ?? 'RollingUpdate',
         rollingUpdate:
@@ -52,12 +65,16 @@ export function readStatefulSet(read: FieldReader, raw: RawMap, metadata: Object
                 maxUnavailable: read.intOrString(rolling, 'maxUnavailable', at),
               }),
       }),
-      volumeClaimTemplates: read.listOf(spec, 'volumeClaimTemplates', 'spec', (item, path) => readClaim(read, item, path, metadata.namespace)),
+      volumeClaimTemplates: read.listOf(spec, 'volumeClaimTemplates', 'spec', (item, path) =>
+        readClaim(read, item, path, metadata.namespace),
+      ),
       minReadySeconds: read.integer(spec, 'minReadySeconds', 'spec') ?? 0,
       revisionHistoryLimit: read.integer(spec, 'revisionHistoryLimit', 'spec') ?? 10,
       ordinals: ordinals === undefined ? undefined : { start: read.integer(ordinals, 'start', 'spec.ordinals') ?? 0 },
       persistentVolumeClaimRetentionPolicy:
-        retention === undefined ? undefined : (retention as NonNullable<StatefulSet['spec']['persistentVolumeClaimRetentionPolicy']>),
+        retention === undefined
+          ? undefined
+          : (retention as NonNullable<StatefulSet['spec']['persistentVolumeClaimRetentionPolicy']>),
     }),
     status: present<StatefulSet['status']>({
       observedGeneration: read.integer(status, 'observedGeneration', 'status'),
@@ -96,7 +113,9 @@ function readClaim(read: FieldReader, raw: RawMap, path: string, namespace: stri
       volumeName: read.text(spec, 'volumeName', `${path}.spec`),
       accessModes: read.texts(spec, 'accessModes', `${path}.spec`),
       resources:
-        resources === undefined ? undefined : { requests: read.resources(resources, 'requests', `${path}.spec.resources`) ?? {} },
+        resources === undefined
+          ? undefined
+          : { requests: read.resources(resources, 'requests', `${path}.spec.resources`) ?? {} },
     }),
     status: { phase: 'Pending' },
   };
@@ -151,7 +170,13 @@ export function readReplicationController(read: FieldReader, raw: RawMap, metada
 }
 
 export function readJob(read: FieldReader, raw: RawMap, metadata: ObjectMeta): Job {
-  return { apiVersion: 'batch/v1', kind: 'Job', metadata, spec: readJobSpec(read, specOf(read, raw), 'spec'), status: {} };
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata,
+    spec: readJobSpec(read, specOf(read, raw), 'spec'),
+    status: {},
+  };
 }
 
 function readJobSpec(read: FieldReader, spec: RawMap, path: string): JobSpec {
@@ -179,7 +204,15 @@ function readJobSpec(read: FieldReader, spec: RawMap, path: string): JobSpec {
     podFailurePolicy:
       failure === undefined
         ? undefined
-        : { rules: read.listOf(failure, 'rules', `${path}.podFailurePolicy`, (item) => item as unknown as PodFailurePolicyRule) ?? [] },
+        : {
+            rules:
+              read.listOf(
+                failure,
+                'rules',
+                `${path}.podFailurePolicy`,
+                (item) => item as unknown as PodFailurePolicyRule,
+              ) ?? [],
+          },
     successPolicy:
       success === undefined
         ? undefined
@@ -234,13 +267,20 @@ export function readPodDisruptionBudget(read: FieldReader, raw: RawMap, metadata
       minAvailable: read.intOrString(spec, 'minAvailable', 'spec'),
       maxUnavailable: read.intOrString(spec, 'maxUnavailable', 'spec'),
       selector: readSelector(read, spec, 'selector', 'spec'),
-      unhealthyPodEvictionPolicy: read.choice(spec, 'unhealthyPodEvictionPolicy', 'spec', ['IfHealthyBudget', 'AlwaysAllow']),
+      unhealthyPodEvictionPolicy: read.choice(spec, 'unhealthyPodEvictionPolicy', 'spec', [
+        'IfHealthyBudget',
+        'AlwaysAllow',
+      ]),
     }),
     status: { disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 },
   };
 }
 
-export function readHorizontalPodAutoscaler(read: FieldReader, raw: RawMap, metadata: ObjectMeta): HorizontalPodAutoscaler {
+export function readHorizontalPodAutoscaler(
+  read: FieldReader,
+  raw: RawMap,
+  metadata: ObjectMeta,
+): HorizontalPodAutoscaler {
   const spec = specOf(read, raw);
   const target = read.map(spec, 'scaleTargetRef', 'spec') ?? {};
   const behavior = read.map(spec, 'behavior', 'spec');
@@ -301,12 +341,19 @@ function readRules(read: FieldReader, raw: RawMap, key: string): ScalingRules | 
   return present<ScalingRules>({
     stabilizationWindowSeconds: read.integer(rules, 'stabilizationWindowSeconds', at),
     selectPolicy: read.choice(rules, 'selectPolicy', at, ['Max', 'Min', 'Disabled']),
-    tolerance: typeof rules.tolerance === 'string' || typeof rules.tolerance === 'number' ? Number(rules.tolerance) : undefined,
-    policies: read.listOf(rules, 'policies', at, (item, path) => ({
-      type: read.choice(item, 'type', path, ['Pods', 'Percent']) ?? 'Pods',
-      value: read.integer(item, 'value', path) ?? 0,
-      periodSeconds: read.integer(item, 'periodSeconds', path) ?? 15,
-    }) satisfies ScalingPolicy),
+    tolerance:
+      typeof rules.tolerance === 'string' || typeof rules.tolerance === 'number' ? Number(rules.tolerance) : undefined,
+    policies: read.listOf(
+      rules,
+      'policies',
+      at,
+      (item, path) =>
+        ({
+          type: read.choice(item, 'type', path, ['Pods', 'Percent']) ?? 'Pods',
+          value: read.integer(item, 'value', path) ?? 0,
+          periodSeconds: read.integer(item, 'periodSeconds', path) ?? 15,
+        }) satisfies ScalingPolicy,
+    ),
   });
 }
 

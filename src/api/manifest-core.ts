@@ -12,7 +12,12 @@ import { fieldPath, isMap } from './reader.js';
 /** Reads an RFC 3339 field as simulated time; absent when there is none. */
 export type ReadTime = (raw: RawMap, key: string, path: string) => Time | undefined;
 
-export function readConditions(read: FieldReader, raw: RawMap, path: string, time: ReadTime): readonly Condition[] | undefined {
+export function readConditions(
+  read: FieldReader,
+  raw: RawMap,
+  path: string,
+  time: ReadTime,
+): readonly Condition[] | undefined {
   return read.listOf(raw, 'conditions', path, (item, at) =>
     present<Condition>({
       type: read.text(item, 'type', at) ?? '',
@@ -38,7 +43,8 @@ export function readPod(read: FieldReader, raw: RawMap, metadata: ObjectMeta, ti
     metadata,
     spec: readPodSpec(read, spec ?? {}, 'spec'),
     status: present<PodStatus>({
-      phase: read.choice(status, 'phase', 'status', ['Pending', 'Running', 'Succeeded', 'Failed', 'Unknown']) ?? 'Pending',
+      phase:
+        read.choice(status, 'phase', 'status', ['Pending', 'Running', 'Succeeded', 'Failed', 'Unknown']) ?? 'Pending',
       conditions: readConditions(read, status, 'status', time),
       reason: read.text(status, 'reason', 'status'),
       message: read.text(status, 'message', 'status'),
@@ -55,7 +61,12 @@ export function readPod(read: FieldReader, raw: RawMap, metadata: ObjectMeta, ti
 
 type ContainerStatuses = NonNullable<PodStatus['containerStatuses']>;
 
-function readContainerStatuses(read: FieldReader, raw: RawMap, key: string, time: ReadTime): ContainerStatuses | undefined {
+function readContainerStatuses(
+  read: FieldReader,
+  raw: RawMap,
+  key: string,
+  time: ReadTime,
+): ContainerStatuses | undefined {
   return read.listOf(raw, key, 'status', (item, at) => {
     const state = read.map(item, 'state', at) ?? {};
     const last = read.map(item, 'lastState', at) ?? {};
@@ -157,7 +168,10 @@ export function readService(read: FieldReader, raw: RawMap, metadata: ObjectMeta
     balancer === undefined
       ? undefined
       : read.listOf(balancer, 'ingress', 'status.loadBalancer', (item, at) =>
-          present<{ ip?: string; hostname?: string }>({ ip: read.text(item, 'ip', at), hostname: read.text(item, 'hostname', at) }),
+          present<{ ip?: string; hostname?: string }>({
+            ip: read.text(item, 'ip', at),
+            hostname: read.text(item, 'hostname', at),
+          }),
         );
   return {
     apiVersion: 'v1',

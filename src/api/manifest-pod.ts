@@ -66,7 +66,9 @@ export function readPodSpec(read: FieldReader, raw: RawMap, path: string): PodSp
         read.listOf(raw, 'topologySpreadConstraints', path, (item, at) => readSpread(read, item, at)),
       ),
       schedulerName: read.text(raw, 'schedulerName', path) || undefined,
-      schedulingGates: nonEmpty(read.listOf(raw, 'schedulingGates', path, (item, at) => ({ name: read.text(item, 'name', at) ?? '' }))),
+      schedulingGates: nonEmpty(
+        read.listOf(raw, 'schedulingGates', path, (item, at) => ({ name: read.text(item, 'name', at) ?? '' })),
+      ),
       priority: read.integer(raw, 'priority', path),
       priorityClassName: read.text(raw, 'priorityClassName', path) || undefined,
       preemptionPolicy: read.choice(raw, 'preemptionPolicy', path, ['PreemptLowerPriority', 'Never']),
@@ -74,7 +76,8 @@ export function readPodSpec(read: FieldReader, raw: RawMap, path: string): PodSp
       terminationGracePeriodSeconds: read.integer(raw, 'terminationGracePeriodSeconds', path),
       activeDeadlineSeconds: read.integer(raw, 'activeDeadlineSeconds', path),
       hostNetwork: hostNetwork === true ? true : undefined,
-      serviceAccountName: read.text(raw, 'serviceAccountName', path) || read.text(raw, 'serviceAccount', path) || undefined,
+      serviceAccountName:
+        read.text(raw, 'serviceAccountName', path) || read.text(raw, 'serviceAccount', path) || undefined,
       overhead: read.resources(raw, 'overhead', path),
       resources: readResources(read, raw, path),
       volumes: nonEmpty(read.listOf(raw, 'volumes', path, (item, at) => readVolume(read, item, at))),
@@ -247,7 +250,8 @@ function readSpread(read: FieldReader, raw: RawMap, path: string): TopologySprea
   return present<TopologySpreadConstraint>({
     maxSkew: read.integer(raw, 'maxSkew', path) ?? 0,
     topologyKey: read.text(raw, 'topologyKey', path) ?? '',
-    whenUnsatisfiable: read.choice(raw, 'whenUnsatisfiable', path, ['DoNotSchedule', 'ScheduleAnyway']) ?? 'DoNotSchedule',
+    whenUnsatisfiable:
+      read.choice(raw, 'whenUnsatisfiable', path, ['DoNotSchedule', 'ScheduleAnyway']) ?? 'DoNotSchedule',
     labelSelector: readSelector(read, raw, 'labelSelector', path),
     minDomains: read.integer(raw, 'minDomains', path),
     nodeAffinityPolicy: read.choice(raw, 'nodeAffinityPolicy', path, ['Honor', 'Ignore']),
@@ -283,7 +287,11 @@ function readAffinity(read: FieldReader, raw: RawMap, path: string): Affinity {
               nodePath,
               (item, at) => ({
                 weight: read.integer(item, 'weight', at) ?? 0,
-                preference: readNodeSelectorTerm(read, read.map(item, 'preference', at) ?? {}, fieldPath(at, 'preference')),
+                preference: readNodeSelectorTerm(
+                  read,
+                  read.map(item, 'preference', at) ?? {},
+                  fieldPath(at, 'preference'),
+                ),
               }),
             ),
           }),
@@ -310,7 +318,11 @@ function readPodAffinity(read: FieldReader, raw: RawMap, key: string, path: stri
       at,
       (item, term) => ({
         weight: read.integer(item, 'weight', term) ?? 0,
-        podAffinityTerm: readAffinityTerm(read, read.map(item, 'podAffinityTerm', term) ?? {}, fieldPath(term, 'podAffinityTerm')),
+        podAffinityTerm: readAffinityTerm(
+          read,
+          read.map(item, 'podAffinityTerm', term) ?? {},
+          fieldPath(term, 'podAffinityTerm'),
+        ),
       }),
     ),
   });

@@ -31,7 +31,9 @@ export function readSelector(read: FieldReader, raw: RawMap, key: string, path: 
 export function readNodeSelector(read: FieldReader, raw: RawMap, key: string, path: string): NodeSelector | undefined {
   const selector = read.map(raw, key, path);
   if (selector === undefined) return undefined;
-  const terms = read.listOf(selector, 'nodeSelectorTerms', fieldPath(path, key), (item, at) => readNodeSelectorTerm(read, item, at));
+  const terms = read.listOf(selector, 'nodeSelectorTerms', fieldPath(path, key), (item, at) =>
+    readNodeSelectorTerm(read, item, at),
+  );
   return { nodeSelectorTerms: terms ?? [] };
 }
 

@@ -13,7 +13,12 @@ import type { Deployment, DeploymentStatus, DeploymentStrategy, ReplicaSet, Repl
 
 const emptyTemplate: Deployment['spec']['template'] = {
   metadata: {},
-  spec: { containers: [], schedulerName: 'default-scheduler', restartPolicy: 'Always', terminationGracePeriodSeconds: 30 },
+  spec: {
+    containers: [],
+    schedulerName: 'default-scheduler',
+    restartPolicy: 'Always',
+    terminationGracePeriodSeconds: 30,
+  },
 };
 
 export function readDeployment(read: FieldReader, raw: RawMap, metadata: ObjectMeta, time: ReadTime): Deployment {
@@ -68,7 +73,11 @@ function readStrategy(read: FieldReader, spec: RawMap): DeploymentStrategy | und
   const at = fieldPath(path, 'rollingUpdate');
   read.rest(rolling, at, known.rollingUpdate.modelled, known.rollingUpdate.others);
   if (type === 'Recreate') {
-    read.errors.push({ field: at, type: 'Forbidden', detail: "may not be specified when strategy `type` is 'Recreate'" });
+    read.errors.push({
+      field: at,
+      type: 'Forbidden',
+      detail: "may not be specified when strategy `type` is 'Recreate'",
+    });
   }
   const rollingUpdate = present<Partial<NonNullable<DeploymentStrategy['rollingUpdate']>>>({
     maxSurge: read.intOrString(rolling, 'maxSurge', at),

@@ -2,8 +2,8 @@ import type { Time } from '../kernel/time.js';
 import { defaultNamespaceLabels } from './defaults.js';
 import type { FieldError } from './fields.js';
 import * as known from './known-fields.js';
-import { readNode, readPod, readService } from './manifest-core.js';
 import * as more from './manifest-controllers.js';
+import { readNode, readPod, readService } from './manifest-core.js';
 import { present } from './manifest-pod.js';
 import { readDeployment, readReplicaSet } from './manifest-workloads.js';
 import type { KubernetesObject, ObjectMeta, OwnerReference } from './meta.js';
@@ -41,7 +41,13 @@ export function readManifest(raw: RawMap, options: ManifestOptions = {}): Manife
   if ((raw.kind ?? '') === '') read.missing('', 'kind');
   const startTime = options.startTime ?? DEFAULT_START_TIME;
   const time = (map: RawMap, key: string, path: string): Time | undefined => readTime(read, map, key, path, startTime);
-  const metadata = readMetadata(read, raw, infoOfKind(apiVersion, kind)?.namespaced ?? true, options.namespace ?? 'default', time);
+  const metadata = readMetadata(
+    read,
+    raw,
+    infoOfKind(apiVersion, kind)?.namespaced ?? true,
+    options.namespace ?? 'default',
+    time,
+  );
   const typed = readTyped(read, raw, apiVersion, kind, metadata, time);
   return { object: typed, errors: read.errors };
 }
@@ -84,7 +90,12 @@ function readTyped(
     case 'v1 PersistentVolumeClaim':
       return strict(read, raw, more.readPersistentVolumeClaim(read, raw, metadata));
     case 'v1 Namespace':
-      return { ...raw, apiVersion, kind, metadata: { ...metadata, labels: defaultNamespaceLabels(metadata.name, metadata.labels) } };
+      return {
+        ...raw,
+        apiVersion,
+        kind,
+        metadata: { ...metadata, labels: defaultNamespaceLabels(metadata.name, metadata.labels) },
+      };
     default:
       return { ...raw, apiVersion, kind, metadata };
   }
@@ -107,7 +118,7 @@ function readMetadata(
   read.rest(map, path, known.metadata.modelled, known.metadata.others);
   return present<ObjectMeta>({
     name: read.text(map, 'name', path) ?? '',
-    namespace: namespaced ? (read.text(map, 'namespace', path) || namespace) : '',
+    namespace: namespaced ? read.text(map, 'namespace', path) || namespace : '',
     generateName: read.text(map, 'generateName', path),
     uid: read.text(map, 'uid', path) ?? '',
     resourceVersion: 0,
@@ -135,7 +146,8 @@ function readTime(read: FieldReader, map: RawMap, key: string, path: string, sta
   const value = map[key];
   if (value === undefined || value === null) return undefined;
   const milliseconds = typeof value === 'string' ? parseTimestamp(value) : undefined;
-  if (milliseconds === undefined) return read.wrongType(fieldPath(path, key), value, 'an RFC 3339 time such as 2025-01-01T00:00:00Z');
+  if (milliseconds === undefined)
+    return read.wrongType(fieldPath(path, key), value, 'an RFC 3339 time such as 2025-01-01T00:00:00Z');
   return Math.round((milliseconds - startTime) * 1e6);
 }
 

@@ -73,5 +73,8 @@ export interface HorizontalPodAutoscaler extends KubernetesObject {
 export interface ResourceQuota extends KubernetesObject {
   readonly kind: 'ResourceQuota';
   readonly spec: { readonly hard?: Readonly<Record<string, number>> };
-  readonly status?: { readonly hard?: Readonly<Record<string, number>>; readonly used?: Readonly<Record<string, number>> };
+  readonly status?: {
+    readonly hard?: Readonly<Record<string, number>>;
+    readonly used?: Readonly<Record<string, number>>;
+  };
 }

@@ -1,9 +1,9 @@
+import type { ResourceList } from './core.js';
 import type { FieldError } from './fields.js';
 import { required, unsupported } from './fields.js';
+import type { IntOrString, Labels } from './meta.js';
 import { nearestName } from './nearest.js';
 import { QuantityError, resourceAmount } from './quantity.js';
-import type { ResourceList } from './core.js';
-import type { IntOrString, Labels } from './meta.js';
 
 /** A parsed YAML or JSON map. */
 export type RawMap = { readonly [key: string]: unknown };
@@ -21,7 +21,8 @@ export function describeValue(value: unknown): string {
   if (value === null || value === undefined) return 'nothing';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'a map';
-  if (typeof value === 'string') return `the text ${JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value)}`;
+  if (typeof value === 'string')
+    return `the text ${JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value)}`;
   if (typeof value === 'number') return `the number ${value}`;
   return `the value ${String(value)}`;
 }
@@ -178,7 +179,12 @@ export class FieldReader {
       }
       const nearest = nearestName(key, [...modelled, ...others]);
       const hint = nearest === undefined ? '' : `; did you mean "${nearest}"?`;
-      this.errors.push({ field: fieldPath(path, key), type: 'Malformed', value: UNKNOWN_FIELD, detail: `unknown field${hint}` });
+      this.errors.push({
+        field: fieldPath(path, key),
+        type: 'Malformed',
+        value: UNKNOWN_FIELD,
+        detail: `unknown field${hint}`,
+      });
     }
     return rest;
   }

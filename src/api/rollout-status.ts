@@ -23,13 +23,19 @@ export function deploymentRolloutStatus(deployment: Deployment): RolloutStatus {
   const updated = status.updatedReplicas ?? 0;
   const available = status.availableReplicas ?? 0;
   if (updated < spec.replicas) {
-    return waiting(`Waiting for deployment "${name}" rollout to finish: ${updated} out of ${spec.replicas} new replicas have been updated...`);
+    return waiting(
+      `Waiting for deployment "${name}" rollout to finish: ${updated} out of ${spec.replicas} new replicas have been updated...`,
+    );
   }
   if (replicas > updated) {
-    return waiting(`Waiting for deployment "${name}" rollout to finish: ${replicas - updated} old replicas are pending termination...`);
+    return waiting(
+      `Waiting for deployment "${name}" rollout to finish: ${replicas - updated} old replicas are pending termination...`,
+    );
   }
   if (available < updated) {
-    return waiting(`Waiting for deployment "${name}" rollout to finish: ${available} of ${updated} updated replicas are available...`);
+    return waiting(
+      `Waiting for deployment "${name}" rollout to finish: ${available} of ${updated} updated replicas are available...`,
+    );
   }
   return { done: true, failed: false, message: `deployment "${name}" successfully rolled out` };
 }

@@ -21,7 +21,13 @@ export type ControllerKind =
   | PersistentVolumeClaim;
 
 /** Fields of status that hold times. */
-export const STATUS_TIMES = ['startTime', 'completionTime', 'lastScheduleTime', 'lastSuccessfulTime', 'lastScaleTime'] as const;
+export const STATUS_TIMES = [
+  'startTime',
+  'completionTime',
+  'lastScheduleTime',
+  'lastSuccessfulTime',
+  'lastScaleTime',
+] as const;
 
 /** `spec` of an object as the API writes it. */
 export function controllerSpec(object: ControllerKind, metadata: (claim: PersistentVolumeClaim) => Json): Json {
@@ -35,7 +41,11 @@ export function controllerSpec(object: ControllerKind, metadata: (claim: Persist
         spec: claimSpec(claim),
         status: claim.status,
       }));
-      return { ...rest, template: podTemplate(template), ...(claims === undefined ? {} : { volumeClaimTemplates: claims }) };
+      return {
+        ...rest,
+        template: podTemplate(template),
+        ...(claims === undefined ? {} : { volumeClaimTemplates: claims }),
+      };
     }
     case 'DaemonSet':
     case 'ReplicationController': {
@@ -66,7 +76,10 @@ function jobSpec(spec: JobSpec): Json {
 
 function claimSpec(claim: PersistentVolumeClaim): Json {
   const { resources, ...rest } = claim.spec;
-  return { ...rest, ...(resources === undefined ? {} : { resources: { requests: resourceTexts(resources.requests ?? {}) } }) };
+  return {
+    ...rest,
+    ...(resources === undefined ? {} : { resources: { requests: resourceTexts(resources.requests ?? {}) } }),
+  };
 }
 
 function metric({ type, name, target }: MetricSpec): Json {
@@ -81,10 +94,18 @@ function metric({ type, name, target }: MetricSpec): Json {
 }
 
 /** `status` of an object: its conditions apart, which hold times of their own. */
-export function controllerStatus(object: ControllerKind): { readonly conditions?: readonly Condition[]; readonly rest: Json } {
+export function controllerStatus(object: ControllerKind): {
+  readonly conditions?: readonly Condition[];
+  readonly rest: Json;
+} {
   if (object.kind === 'ResourceQuota') {
     const { hard, used } = object.status ?? {};
-    return { rest: { ...(hard === undefined ? {} : { hard: resourceTexts(hard) }), ...(used === undefined ? {} : { used: resourceTexts(used) }) } };
+    return {
+      rest: {
+        ...(hard === undefined ? {} : { hard: resourceTexts(hard) }),
+        ...(used === undefined ? {} : { used: resourceTexts(used) }),
+      },
+    };
   }
   const { conditions, ...rest } = (object.status ?? {}) as { conditions?: readonly Condition[] } & Json;
   return conditions === undefined ? { rest } : { conditions, rest };

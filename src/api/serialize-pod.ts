@@ -1,4 +1,12 @@
-import type { Container, LifecycleHandler, PodSpec, PodTemplateSpec, Probe, ResourceList, ResourceRequirements } from './core.js';
+import type {
+  Container,
+  LifecycleHandler,
+  PodSpec,
+  PodTemplateSpec,
+  Probe,
+  ResourceList,
+  ResourceRequirements,
+} from './core.js';
 import { resourceText } from './quantity.js';
 
 /** Pod specs and templates as JSON. */

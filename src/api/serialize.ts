@@ -30,7 +30,12 @@ export class Serializer {
 
   /** A list such as `PodList` with its items. */
   list(apiVersion: string, kind: string, items: readonly KubernetesObject[], resourceVersion: number): Json {
-    return { apiVersion, kind: `${kind}List`, metadata: { resourceVersion: String(resourceVersion) }, items: items.map((item) => this.object(item)) };
+    return {
+      apiVersion,
+      kind: `${kind}List`,
+      metadata: { resourceVersion: String(resourceVersion) },
+      items: items.map((item) => this.object(item)),
+    };
   }
 
   /** RFC 3339 text of a simulated time. */
@@ -135,7 +140,12 @@ export class Serializer {
         ...extra,
         ...(taints === undefined ? {} : { taints: taints.map((taint) => this.times({ ...taint }, ['timeAdded'])) }),
       },
-      status: { capacity: resourceTexts(capacity), allocatable: resourceTexts(allocatable), ...this.conditions(conditions), ...status },
+      status: {
+        capacity: resourceTexts(capacity),
+        allocatable: resourceTexts(allocatable),
+        ...this.conditions(conditions),
+        ...status,
+      },
     };
   }
 

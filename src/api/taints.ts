@@ -29,7 +29,10 @@ export function firstUntoleratedTaint(
  * How long a pod with these tolerations may stay on a node with these NoExecute taints, in seconds: 0 when one is not
  * tolerated, undefined for ever, else the least tolerationSeconds (tainteviction getMinTolerationTime).
  */
-export function tolerationSeconds(taints: readonly Taint[], tolerations: readonly Toleration[] | undefined): number | undefined {
+export function tolerationSeconds(
+  taints: readonly Taint[],
+  tolerations: readonly Toleration[] | undefined,
+): number | undefined {
   let least: number | undefined;
   for (const taint of taints) {
     if (taint.effect !== 'NoExecute') continue;

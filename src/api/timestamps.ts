@@ -16,7 +16,14 @@ export function daysOfDate(year: number, month: number, day: number): number {
 export function parseTimestamp(text: string): number | undefined {
   const match = rfc3339.exec(text);
   if (match === null) return undefined;
-  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [number, number, number, number, number, number];
+  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   const leap = month === 2 && ((year % 4 === 0 && year % 100 !== 0) || year % 400 === 0) ? 1 : 0;
   if (month < 1 || month > 12 || day < 1 || day > monthDays[month - 1]! + leap) return undefined;
   if (hour > 23 || minute > 59 || second > 60) return undefined;
@@ -32,7 +39,8 @@ export function formatTimestamp(milliseconds: number, digits = 0): string {
   const { year, month, day } = dateOfDays(days);
   const second = totalSeconds - days * 86400;
   const time = `${pad(Math.floor(second / 3600), 2)}:${pad(Math.floor(second / 60) % 60, 2)}:${pad(second % 60, 2)}`;
-  const fraction = digits === 0 ? '' : `.${pad(Math.floor((milliseconds - totalSeconds * 1000) * 1000), 6).slice(0, digits)}`;
+  const fraction =
+    digits === 0 ? '' : `.${pad(Math.floor((milliseconds - totalSeconds * 1000) * 1000), 6).slice(0, digits)}`;
   return `${pad(year, 4)}-${pad(month, 2)}-${pad(day, 2)}T${time}${fraction}Z`;
 }
 
@@ -47,7 +55,11 @@ export function dateOfDays(days: number): { year: number; month: number; day: nu
   const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
   const shifted = Math.floor((5 * dayOfYear + 2) / 153);
   const month = shifted + (shifted < 10 ? 3 : -9);
-  return { year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, day: dayOfYear - Math.floor((153 * shifted + 2) / 5) + 1 };
+  return {
+    year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0),
+    month,
+    day: dayOfYear - Math.floor((153 * shifted + 2) / 5) + 1,
+  };
 }
 
 function pad(value: number, width: number): string {

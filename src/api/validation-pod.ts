@@ -61,11 +61,18 @@ export function validatePodSpec(spec: PodSpec, path: string, claims: readonly st
   validateContainers(spec.initContainers ?? [], `${path}.initContainers`, names, volumes, true, errors);
   errors.push(...notNegative(spec.terminationGracePeriodSeconds, `${path}.terminationGracePeriodSeconds`));
   if (spec.activeDeadlineSeconds !== undefined && spec.activeDeadlineSeconds < 1) {
-    errors.push(invalid(`${path}.activeDeadlineSeconds`, spec.activeDeadlineSeconds, 'must be between 1 and 2147483647, inclusive'));
+    errors.push(
+      invalid(
+        `${path}.activeDeadlineSeconds`,
+        spec.activeDeadlineSeconds,
+        'must be between 1 and 2147483647, inclusive',
+      ),
+    );
   }
   errors.push(...validateLabels(spec.nodeSelector, `${path}.nodeSelector`));
   if (spec.nodeName !== undefined) {
-    for (const problem of dns1123Subdomain(spec.nodeName)) errors.push(invalid(`${path}.nodeName`, spec.nodeName, problem));
+    for (const problem of dns1123Subdomain(spec.nodeName))
+      errors.push(invalid(`${path}.nodeName`, spec.nodeName, problem));
   }
   validateTolerations(spec, path, errors);
   validateSpread(spec, path, errors);
@@ -84,7 +91,8 @@ function validateContainers(
   containers.forEach((container, i) => {
     const at = `${path}[${i}]`;
     if (container.name === '') errors.push(required(`${at}.name`));
-    else for (const problem of dns1123Label(container.name)) errors.push(invalid(`${at}.name`, container.name, problem));
+    else
+      for (const problem of dns1123Label(container.name)) errors.push(invalid(`${at}.name`, container.name, problem));
     if (names.has(container.name)) errors.push(duplicate(`${at}.name`, container.name));
     names.add(container.name);
     if (container.image === '') errors.push(required(`${at}.image`));
@@ -108,7 +116,8 @@ function validateContainers(
     container.volumeMounts?.forEach((mount, k) => {
       const field = `${at}.volumeMounts[${k}]`;
       if (mount.name === '') errors.push(required(`${field}.name`));
-      else if (!volumes.has(mount.name)) errors.push({ field: `${field}.name`, type: 'Not found', value: mount.name, detail: '' });
+      else if (!volumes.has(mount.name))
+        errors.push({ field: `${field}.name`, type: 'Not found', value: mount.name, detail: '' });
       if (mount.mountPath === '') errors.push(required(`${field}.mountPath`));
     });
     for (const probe of ['livenessProbe', 'readinessProbe', 'startupProbe'] as const) {
@@ -139,10 +148,17 @@ function validatePorts(container: Container, path: string, errors: FieldError[])
 
 function validateProbe(probe: Probe | undefined, path: string, onceOnly: boolean, errors: FieldError[]): void {
   if (probe === undefined) return;
-  for (const key of ['initialDelaySeconds', 'timeoutSeconds', 'periodSeconds', 'successThreshold', 'failureThreshold'] as const) {
+  for (const key of [
+    'initialDelaySeconds',
+    'timeoutSeconds',
+    'periodSeconds',
+    'successThreshold',
+    'failureThreshold',
+  ] as const) {
     errors.push(...notNegative(probe[key], `${path}.${key}`));
   }
-  if (onceOnly && probe.successThreshold !== 1) errors.push(invalid(`${path}.successThreshold`, probe.successThreshold, 'must be 1'));
+  if (onceOnly && probe.successThreshold !== 1)
+    errors.push(invalid(`${path}.successThreshold`, probe.successThreshold, 'must be 1'));
   if (probe.handler === 'exec') return;
   const at = `${path}.${probe.handler}.port`;
   if (probe.port === undefined) errors.push(required(at));
@@ -167,13 +183,16 @@ function validateResources(resources: ResourceRequirements | undefined, path: st
   for (const name in requests) {
     const limit = limits?.[name];
     if (limit === undefined) {
-      if (isExtended(name)) errors.push(required(`${path}.limits`, 'Limit must be set for non overcommitable resources'));
+      if (isExtended(name))
+        errors.push(required(`${path}.limits`, 'Limit must be set for non overcommitable resources'));
       continue;
     }
     const found = resourceText(name, requests[name]!);
     const bound = `${name} limit of ${resourceText(name, limit)}`;
-    if (isExtended(name) && requests[name] !== limit) errors.push(invalid(`${path}.requests`, found, `must be equal to ${bound}`));
-    else if (requests[name]! > limit) errors.push(invalid(`${path}.requests`, found, `must be less than or equal to ${bound}`));
+    if (isExtended(name) && requests[name] !== limit)
+      errors.push(invalid(`${path}.requests`, found, `must be equal to ${bound}`));
+    else if (requests[name]! > limit)
+      errors.push(invalid(`${path}.requests`, found, `must be less than or equal to ${bound}`));
   }
 }
 
@@ -189,10 +208,16 @@ function validateTolerations(spec: PodSpec, path: string, errors: FieldError[]):
     if (key !== undefined && key !== '') {
       for (const problem of qualifiedName(key)) errors.push(invalid(`${at}.key`, key, problem));
     } else if (operator !== 'Exists') {
-      errors.push(invalid(`${at}.operator`, operator ?? '', "operator must be Exists when `key` is empty, which means \"match all values and all keys\""));
+      errors.push(
+        invalid(
+          `${at}.operator`,
+          operator ?? '',
+          'operator must be Exists when `key` is empty, which means "match all values and all keys"',
+        ),
+      );
     }
     if (operator === 'Exists' && value !== undefined && value !== '') {
-      errors.push(invalid(`${at}.operator`, value, 'value must be empty when `operator` is \'Exists\''));
+      errors.push(invalid(`${at}.operator`, value, "value must be empty when `operator` is 'Exists'"));
     }
     if (tolerationSeconds !== undefined && effect !== 'NoExecute') {
       errors.push(invalid(`${at}.effect`, effect ?? '', "effect must be 'NoExecute' when `tolerationSeconds` is set"));
@@ -217,7 +242,8 @@ function validateSpread(spec: PodSpec, path: string, errors: FieldError[]): void
         ),
       );
     }
-    if (constraint.labelSelector !== undefined) errors.push(...validateSelector(constraint.labelSelector, `${at}.labelSelector`));
+    if (constraint.labelSelector !== undefined)
+      errors.push(...validateSelector(constraint.labelSelector, `${at}.labelSelector`));
   });
 }
 
@@ -247,7 +273,8 @@ function validateAffinity(spec: PodSpec, path: string, errors: FieldError[]): vo
     affinity?.preferredDuringSchedulingIgnoredDuringExecution?.forEach(({ weight, podAffinityTerm }, i) => {
       const at = `${path}.affinity.${key}.preferredDuringSchedulingIgnoredDuringExecution[${i}]`;
       weightError(weight, `${at}.weight`, errors);
-      if (podAffinityTerm.topologyKey === '') errors.push(required(`${at}.podAffinityTerm.topologyKey`, 'can not be empty'));
+      if (podAffinityTerm.topologyKey === '')
+        errors.push(required(`${at}.podAffinityTerm.topologyKey`, 'can not be empty'));
     });
   }
 }

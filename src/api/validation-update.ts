@@ -44,8 +44,14 @@ export function validateUpdate(current: KubernetesObject, wanted: KubernetesObje
   }
 }
 
-function immutable<S extends object>(current: { readonly spec: S }, wanted: { readonly spec: S }, field: keyof S & string): FieldError[] {
-  return equal(current.spec[field], wanted.spec[field]) ? [] : [invalid(`spec.${field}`, wanted.spec[field], IMMUTABLE)];
+function immutable<S extends object>(
+  current: { readonly spec: S },
+  wanted: { readonly spec: S },
+  field: keyof S & string,
+): FieldError[] {
+  return equal(current.spec[field], wanted.spec[field])
+    ? []
+    : [invalid(`spec.${field}`, wanted.spec[field], IMMUTABLE)];
 }
 
 function statefulSet(current: StatefulSet, wanted: StatefulSet): FieldError[] {
@@ -60,7 +66,10 @@ function fixedPart({ spec }: StatefulSet): unknown {
 
 /** A bound pod keeps its spec but for images, its deadline and more tolerations; a binding sets the node. */
 function pod(current: Pod, wanted: Pod): FieldError[] {
-  const images = (from: readonly Container[] | undefined, to: readonly Container[] | undefined): readonly Container[] | undefined =>
+  const images = (
+    from: readonly Container[] | undefined,
+    to: readonly Container[] | undefined,
+  ): readonly Container[] | undefined =>
     from?.map((container, i) => ({ ...container, image: to?.[i]?.image ?? container.image }));
   const { initContainers, activeDeadlineSeconds: _, ...before } = current.spec;
   const { activeDeadlineSeconds: __, ...after } = wanted.spec;
@@ -70,7 +79,9 @@ function pod(current: Pod, wanted: Pod): FieldError[] {
     ...(initContainers === undefined ? {} : { initContainers: images(initContainers, wanted.spec.initContainers) }),
     ...(wanted.spec.tolerations === undefined ? {} : { tolerations: wanted.spec.tolerations }),
   };
-  const kept = (current.spec.tolerations ?? []).every((toleration) => wanted.spec.tolerations?.some((each) => equal(toleration, each)) ?? false);
+  const kept = (current.spec.tolerations ?? []).every(
+    (toleration) => wanted.spec.tolerations?.some((each) => equal(toleration, each)) ?? false,
+  );
   return kept && equal(allowed, after) ? [] : [forbidden('spec', POD)];
 }
 

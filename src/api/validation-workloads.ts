@@ -51,7 +51,8 @@ function validateWorkload(
   // A selector that was never given is `{}` here; in the API server it is nil, which selects nothing.
   const absent = Object.keys(selector).length === 0;
   if (absent) errors.push(required('spec.selector'));
-  else if (isEmptySelector(selector)) errors.push(invalid('spec.selector', selector, `empty selector is invalid for ${kind}`));
+  else if (isEmptySelector(selector))
+    errors.push(invalid('spec.selector', selector, `empty selector is invalid for ${kind}`));
   else errors.push(...validateSelector(selector, 'spec.selector'));
   if (absent || !matchesSelector(selector, template.metadata.labels)) {
     const labels = template.metadata.labels ?? null;
@@ -71,7 +72,10 @@ function validateTemplate(template: PodTemplateSpec, claims: readonly string[] =
 }
 
 function validateReplicaSet(object: ReplicaSet): FieldError[] {
-  return [...validateWorkload(object.spec, 'replica set'), ...notNegative(object.spec.minReadySeconds, 'spec.minReadySeconds')];
+  return [
+    ...validateWorkload(object.spec, 'replica set'),
+    ...notNegative(object.spec.minReadySeconds, 'spec.minReadySeconds'),
+  ];
 }
 
 function validateDeployment(object: Deployment): FieldError[] {
@@ -94,7 +98,9 @@ function validateDeployment(object: Deployment): FieldError[] {
   errors.push(...notNegative(spec.revisionHistoryLimit, 'spec.revisionHistoryLimit'));
   errors.push(...notNegative(spec.progressDeadlineSeconds, 'spec.progressDeadlineSeconds'));
   if (spec.progressDeadlineSeconds >= 0 && spec.progressDeadlineSeconds <= spec.minReadySeconds) {
-    errors.push(invalid('spec.progressDeadlineSeconds', spec.progressDeadlineSeconds, 'must be greater than minReadySeconds'));
+    errors.push(
+      invalid('spec.progressDeadlineSeconds', spec.progressDeadlineSeconds, 'must be greater than minReadySeconds'),
+    );
   }
   return errors;
 }
@@ -117,7 +123,11 @@ function isZero(value: IntOrString): boolean {
 
 function validateStatefulSet({ spec }: StatefulSet): FieldError[] {
   return [
-    ...validateWorkload(spec, 'statefulset', spec.volumeClaimTemplates?.map((claim) => claim.metadata.name)),
+    ...validateWorkload(
+      spec,
+      'statefulset',
+      spec.volumeClaimTemplates?.map((claim) => claim.metadata.name),
+    ),
     ...notNegative(spec.updateStrategy.rollingUpdate?.partition, 'spec.updateStrategy.rollingUpdate.partition'),
     ...notNegative(spec.minReadySeconds, 'spec.minReadySeconds'),
     ...notNegative(spec.ordinals?.start, 'spec.ordinals.start'),
@@ -133,7 +143,8 @@ function validateDaemonSet({ spec }: DaemonSet): FieldError[] {
   errors.push(...validateIntOrPercent(rolling.maxSurge, `${path}.maxSurge`));
   const unavailable = !isZero(rolling.maxUnavailable);
   const surge = !isZero(rolling.maxSurge);
-  if (unavailable && surge) errors.push(invalid(`${path}.maxSurge`, rolling.maxSurge, 'may not be set when maxUnavailable is non-zero'));
+  if (unavailable && surge)
+    errors.push(invalid(`${path}.maxSurge`, rolling.maxSurge, 'may not be set when maxUnavailable is non-zero'));
   if (!unavailable && !surge) errors.push(required(`${path}.maxUnavailable`, 'cannot be 0 when maxSurge is 0'));
   return errors;
 }
@@ -143,14 +154,24 @@ function validateReplicationController({ spec }: ReplicationController): FieldEr
   const labels = spec.template.metadata.labels;
   if (Object.keys(spec.selector).length === 0) errors.push(required('spec.selector'));
   else if (!matchesMap(spec.selector, labels)) {
-    errors.push(invalid('spec.template.metadata.labels', labels ?? null, '`selector` does not match template `labels`'));
+    errors.push(
+      invalid('spec.template.metadata.labels', labels ?? null, '`selector` does not match template `labels`'),
+    );
   }
   return [...errors, ...validateTemplate(spec.template)];
 }
 
 function validateJobSpec(spec: JobSpec, path: string): FieldError[] {
   const errors: FieldError[] = [];
-  for (const key of ['parallelism', 'completions', 'activeDeadlineSeconds', 'backoffLimit', 'ttlSecondsAfterFinished', 'backoffLimitPerIndex', 'maxFailedIndexes'] as const) {
+  for (const key of [
+    'parallelism',
+    'completions',
+    'activeDeadlineSeconds',
+    'backoffLimit',
+    'ttlSecondsAfterFinished',
+    'backoffLimitPerIndex',
+    'maxFailedIndexes',
+  ] as const) {
     errors.push(...notNegative(spec[key], `${path}.${key}`));
   }
   if (spec.completionMode === 'Indexed' && spec.completions === undefined) {
@@ -181,14 +202,16 @@ function validatePodDisruptionBudget({ spec }: PodDisruptionBudget): FieldError[
     errors.push(invalid('spec', spec, 'minAvailable and maxUnavailable cannot be both set'));
   }
   if (spec.minAvailable !== undefined) errors.push(...validateIntOrPercent(spec.minAvailable, 'spec.minAvailable'));
-  if (spec.maxUnavailable !== undefined) errors.push(...validateIntOrPercent(spec.maxUnavailable, 'spec.maxUnavailable'));
+  if (spec.maxUnavailable !== undefined)
+    errors.push(...validateIntOrPercent(spec.maxUnavailable, 'spec.maxUnavailable'));
   if (spec.selector !== undefined) errors.push(...validateSelector(spec.selector, 'spec.selector'));
   return errors;
 }
 
 function validateHorizontalPodAutoscaler({ spec }: HorizontalPodAutoscaler): FieldError[] {
   const errors: FieldError[] = [];
-  if (spec.minReplicas < 1) errors.push(invalid('spec.minReplicas', spec.minReplicas, 'must be greater than or equal to 1'));
+  if (spec.minReplicas < 1)
+    errors.push(invalid('spec.minReplicas', spec.minReplicas, 'must be greater than or equal to 1'));
   if (spec.maxReplicas < 1) errors.push(invalid('spec.maxReplicas', spec.maxReplicas, 'must be greater than 0'));
   if (spec.maxReplicas < spec.minReplicas) {
     errors.push(invalid('spec.maxReplicas', spec.maxReplicas, 'must be greater than or equal to `minReplicas`'));

@@ -42,11 +42,16 @@ function validateMeta(object: KubernetesObject): FieldError[] {
     errors.push(required('metadata.name', 'name or generateName is required'));
   } else if (name !== '') {
     const problems =
-      object.kind === 'Service' ? dns1035Label(name) : object.kind === 'Namespace' ? dns1123Label(name) : nameProblems(object, name);
+      object.kind === 'Service'
+        ? dns1035Label(name)
+        : object.kind === 'Namespace'
+          ? dns1123Label(name)
+          : nameProblems(object, name);
     for (const problem of problems) errors.push(invalid('metadata.name', name, problem));
   }
   const info = infoOfKind(object.apiVersion, object.kind);
-  if (info?.namespaced === true) for (const problem of dns1123Label(namespace)) errors.push(invalid('metadata.namespace', namespace, problem));
+  if (info?.namespaced === true)
+    for (const problem of dns1123Label(namespace)) errors.push(invalid('metadata.namespace', namespace, problem));
   errors.push(...validateLabels(labels, 'metadata.labels'));
   for (const key in object.metadata.annotations) {
     for (const problem of qualifiedName(key.toLowerCase())) errors.push(invalid('metadata.annotations', key, problem));
@@ -78,17 +83,26 @@ function validateService(object: Service): FieldError[] {
       if (names.has(port.name as string)) errors.push(duplicate(`${at}.name`, port.name));
       names.add(port.name as string);
     }
-    if (port.port < 1 || port.port > 65535) errors.push(invalid(`${at}.port`, port.port, 'must be between 1 and 65535, inclusive'));
+    if (port.port < 1 || port.port > 65535)
+      errors.push(invalid(`${at}.port`, port.port, 'must be between 1 and 65535, inclusive'));
     if (typeof port.targetPort === 'number') {
       if (port.targetPort < 1 || port.targetPort > 65535) {
         errors.push(invalid(`${at}.targetPort`, port.targetPort, 'must be between 1 and 65535, inclusive'));
       }
-    } else for (const problem of portName(port.targetPort)) errors.push(invalid(`${at}.targetPort`, port.targetPort, problem));
+    } else
+      for (const problem of portName(port.targetPort))
+        errors.push(invalid(`${at}.targetPort`, port.targetPort, problem));
     const pair = `${port.protocol}/${port.port}`;
     if (pairs.has(pair)) errors.push(duplicate(at, { port: port.port, protocol: port.protocol }));
     pairs.add(pair);
     if (port.nodePort !== undefined && (port.nodePort < 30000 || port.nodePort > 32767)) {
-      errors.push(invalid(`${at}.nodePort`, port.nodePort, 'provided port is not in the valid range. The range of valid ports is 30000-32767'));
+      errors.push(
+        invalid(
+          `${at}.nodePort`,
+          port.nodePort,
+          'provided port is not in the valid range. The range of valid ports is 30000-32767',
+        ),
+      );
     }
   });
   errors.push(...validateLabels(spec.selector, 'spec.selector'));
@@ -102,11 +116,20 @@ function validateNode(object: Node): FieldError[] {
     const at = `spec.taints[${i}]`;
     for (const problem of qualifiedName(taint.key)) errors.push(invalid(`${at}.key`, taint.key, problem));
     const pair = `${taint.key}:${taint.effect}`;
-    if (seen.has(pair)) errors.push({ field: at, type: 'Duplicate value', value: taint, detail: 'taints must be unique by key and effect pair' });
+    if (seen.has(pair))
+      errors.push({
+        field: at,
+        type: 'Duplicate value',
+        value: taint,
+        detail: 'taints must be unique by key and effect pair',
+      });
     seen.add(pair);
   });
   for (const name in object.status.allocatable) {
-    if (object.status.allocatable[name]! < 0) errors.push(invalid(`status.allocatable.${name}`, object.status.allocatable[name], 'must be greater than or equal to 0'));
+    if (object.status.allocatable[name]! < 0)
+      errors.push(
+        invalid(`status.allocatable.${name}`, object.status.allocatable[name], 'must be greater than or equal to 0'),
+      );
   }
   return errors;
 }

@@ -86,15 +86,26 @@ export function matchImages(
       used.add(index);
       continue;
     }
-    const nearest = nearestName(suggestedPattern(image), behaviours.map((behaviour) => behaviour.image));
-    const hint = nearest === undefined ? `add one to "behaviour", such as { image: "${suggestedPattern(image)}" }` : `did you mean "${suggestedPattern(image)}" where "behaviour" has "${nearest}"?`;
+    const nearest = nearestName(
+      suggestedPattern(image),
+      behaviours.map((behaviour) => behaviour.image),
+    );
+    const hint =
+      nearest === undefined
+        ? `add one to "behaviour", such as { image: "${suggestedPattern(image)}" }`
+        : `did you mean "${suggestedPattern(image)}" where "behaviour" has "${nearest}"?`;
     errors.push(
-      item.error(path, { message: `no behaviour for the image ${image}; ${hint}`, found: image, ...(nearest === undefined ? {} : { suggestion: nearest }) }),
+      item.error(path, {
+        message: `no behaviour for the image ${image}; ${hint}`,
+        found: image,
+        ...(nearest === undefined ? {} : { suggestion: nearest }),
+      }),
     );
   }
   const findings: Finding[] = [];
   behaviours.forEach((behaviour, i) => {
-    if (!used.has(i)) findings.push(unused(i, `the behaviour of "${behaviour.image}" matches no image of this scenario`));
+    if (!used.has(i))
+      findings.push(unused(i, `the behaviour of "${behaviour.image}" matches no image of this scenario`));
   });
   return findings;
 }

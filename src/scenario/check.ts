@@ -9,7 +9,11 @@ import type { SourceItem } from './source.js';
 type Issue = z.core.$ZodIssue;
 
 /** Checks a value against a schema; the errors point into the file that it came from. */
-export function checkValue<T>(schema: z.ZodType<T>, value: unknown, item: SourceItem): { value?: T; errors: InputError[] } {
+export function checkValue<T>(
+  schema: z.ZodType<T>,
+  value: unknown,
+  item: SourceItem,
+): { value?: T; errors: InputError[] } {
   const result = schema.safeParse(value);
   if (result.success) return { value: result.data, errors: [] };
   const errors: InputError[] = [];
@@ -26,14 +30,23 @@ function reportAll(
   errors: InputError[],
 ): void {
   // A map with an unknown key often breaks a rule about its known ones too; the key is the mistake.
-  const misspelt = new Set(issues.filter((issue) => issue.code === 'unrecognized_keys').map((issue) => issue.path.join('/')));
+  const misspelt = new Set(
+    issues.filter((issue) => issue.code === 'unrecognized_keys').map((issue) => issue.path.join('/')),
+  );
   for (const issue of issues) {
     if (issue.code === 'custom' && misspelt.has(issue.path.join('/'))) continue;
     report(schema, root, issue, base, item, errors);
   }
 }
 
-function report(schema: z.ZodType, root: unknown, issue: Issue, base: readonly PropertyKey[], item: SourceItem, errors: InputError[]): void {
+function report(
+  schema: z.ZodType,
+  root: unknown,
+  issue: Issue,
+  base: readonly PropertyKey[],
+  item: SourceItem,
+  errors: InputError[],
+): void {
   const path = [...base, ...issue.path] as (string | number)[];
   const found = valueAt(root, path);
   if (issue.code === 'unrecognized_keys') {
@@ -65,9 +78,14 @@ function report(schema: z.ZodType, root: unknown, issue: Issue, base: readonly P
     errors.push(item.error(path.slice(0, -1), { message: `missing key "${key}"${what}`, expected: key }));
     return;
   }
-  const message = issue.code === 'invalid_type' && !issue.message.startsWith('expected ') ? `expected ${typeName(issue.expected)}` : issue.message;
+  const message =
+    issue.code === 'invalid_type' && !issue.message.startsWith('expected ')
+      ? `expected ${typeName(issue.expected)}`
+      : issue.message;
   const says = message.includes(', found ') ? message : `${message}, found ${describeValue(found)}`;
-  errors.push(item.error(path, { message: says, found: describeValue(found), expected: message.replace(/^expected /, '') }));
+  errors.push(
+    item.error(path, { message: says, found: describeValue(found), expected: message.replace(/^expected /, '') }),
+  );
 }
 
 /** Of a union's branches the one whose top-level type fits what was found, so that its own errors are shown. */
@@ -77,7 +95,15 @@ function bestBranch(branches: readonly (readonly Issue[])[], found: unknown): re
 }
 
 function typeName(expected: string): string {
-  const names: Readonly<Record<string, string>> = { object: 'a map', record: 'a map', array: 'a list', string: 'text', boolean: 'true or false', int: 'a whole number', number: 'a number' };
+  const names: Readonly<Record<string, string>> = {
+    object: 'a map',
+    record: 'a map',
+    array: 'a list',
+    string: 'text',
+    boolean: 'true or false',
+    int: 'a whole number',
+    number: 'a number',
+  };
   return names[expected] ?? expected;
 }
 

@@ -23,7 +23,13 @@ const ELECTION_HEARTBEATS = 5;
 const MAXIMUM_ELECTION_TIMEOUT = 50 * SECOND;
 
 /** The cluster of a scenario file; what is wrong goes to `errors`. */
-export function toCluster(raw: RawScenario['cluster'], item: SourceItem, folder: string, errors: InputError[], files: string[]): ClusterSpec {
+export function toCluster(
+  raw: RawScenario['cluster'],
+  item: SourceItem,
+  folder: string,
+  errors: InputError[],
+  files: string[],
+): ClusterSpec {
   const builder = new NodeBuilder(item, folder, errors);
   raw.nodes.forEach((group, i) => {
     builder.group(group, ['cluster', 'nodes', i]);
@@ -34,18 +40,29 @@ export function toCluster(raw: RawScenario['cluster'], item: SourceItem, folder:
   const members = etcd.members ?? ETCD.members;
   const zones = zonesOf({ nodes });
   if (etcd.zones !== undefined && etcd.zones.length !== members) {
-    errors.push(item.error(['cluster', 'etcd', 'zones'], { message: `expected ${members} zones, one a member, found ${etcd.zones.length}` }));
+    errors.push(
+      item.error(['cluster', 'etcd', 'zones'], {
+        message: `expected ${members} zones, one a member, found ${etcd.zones.length}`,
+      }),
+    );
   }
-  const heartbeatInterval = etcd.heartbeatInterval === undefined ? ETCD.heartbeatInterval : duration(etcd.heartbeatInterval);
+  const heartbeatInterval =
+    etcd.heartbeatInterval === undefined ? ETCD.heartbeatInterval : duration(etcd.heartbeatInterval);
   const electionTimeout = etcd.electionTimeout === undefined ? ETCD.electionTimeout : duration(etcd.electionTimeout);
   if (heartbeatInterval === 0) {
     errors.push(item.error(['cluster', 'etcd', 'heartbeatInterval'], { message: 'expected a duration above 0s' }));
   }
   if (electionTimeout < ELECTION_HEARTBEATS * heartbeatInterval) {
     const message = `the election timeout must be at least ${ELECTION_HEARTBEATS} times the heartbeat interval`;
-    errors.push(item.error(['cluster', 'etcd', etcd.electionTimeout === undefined ? 'heartbeatInterval' : 'electionTimeout'], { message }));
+    errors.push(
+      item.error(['cluster', 'etcd', etcd.electionTimeout === undefined ? 'heartbeatInterval' : 'electionTimeout'], {
+        message,
+      }),
+    );
   } else if (electionTimeout > MAXIMUM_ELECTION_TIMEOUT) {
-    errors.push(item.error(['cluster', 'etcd', 'electionTimeout'], { message: 'the election timeout must be at most 50s' }));
+    errors.push(
+      item.error(['cluster', 'etcd', 'electionTimeout'], { message: 'the election timeout must be at most 50s' }),
+    );
   }
   return {
     nodes,
@@ -58,7 +75,10 @@ export function toCluster(raw: RawScenario['cluster'], item: SourceItem, folder:
       zones: etcd.zones ?? Array.from({ length: members }, (_, i) => zones[i % Math.max(1, zones.length)] ?? 'zone-a'),
     },
     apiServers: raw.apiServers ?? 1,
-    controllerManager: { qps: controllerManager.qps ?? CONTROLLER_MANAGER.qps, burst: controllerManager.burst ?? CONTROLLER_MANAGER.burst },
+    controllerManager: {
+      qps: controllerManager.qps ?? CONTROLLER_MANAGER.qps,
+      burst: controllerManager.burst ?? CONTROLLER_MANAGER.burst,
+    },
     scheduler: {
       qps: scheduler.qps ?? SCHEDULER.qps,
       burst: scheduler.burst ?? SCHEDULER.burst,
@@ -66,7 +86,8 @@ export function toCluster(raw: RawScenario['cluster'], item: SourceItem, folder:
       parallelism: scheduler.parallelism ?? SCHEDULER.parallelism,
     },
     kubeProxy: {
-      minSyncPeriod: kubeProxy.minSyncPeriod === undefined ? KUBE_PROXY_MIN_SYNC_PERIOD : duration(kubeProxy.minSyncPeriod),
+      minSyncPeriod:
+        kubeProxy.minSyncPeriod === undefined ? KUBE_PROXY_MIN_SYNC_PERIOD : duration(kubeProxy.minSyncPeriod),
       extraDelay: kubeProxy.extraDelay === undefined ? 0 : duration(kubeProxy.extraDelay),
     },
   };

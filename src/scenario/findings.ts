@@ -42,7 +42,8 @@ function serviceFindings(set: ManifestSet, place: Place): Finding[] {
     const { selector } = (object as Service).spec;
     const { namespace, name } = object.metadata;
     // Without a selector somebody else keeps the endpoints; that is in order.
-    if (selector === undefined || Object.keys(selector).length === 0 || templates.selected(namespace, selector)) continue;
+    if (selector === undefined || Object.keys(selector).length === 0 || templates.selected(namespace, selector))
+      continue;
     findings.push({
       severity: 'warning',
       message: `Service "${name}" selects nothing: no pod template in namespace ${namespace} has the labels ${pairs(selector)}${templates.hint(namespace, selector)}`,

@@ -89,7 +89,9 @@ export function throwInputErrors(errors: readonly InputError[]): void {
   const rank = new Map(files.map((file, i) => [file, i]));
   const sorted = [...errors].sort(
     (a, b) =>
-      rank.get(a.file)! - rank.get(b.file)! || (a.line ?? Number.MAX_SAFE_INTEGER) - (b.line ?? Number.MAX_SAFE_INTEGER) || (a.column ?? 0) - (b.column ?? 0),
+      rank.get(a.file)! - rank.get(b.file)! ||
+      (a.line ?? Number.MAX_SAFE_INTEGER) - (b.line ?? Number.MAX_SAFE_INTEGER) ||
+      (a.column ?? 0) - (b.column ?? 0),
   );
   throw new InputErrors(sorted);
 }

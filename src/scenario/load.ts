@@ -7,10 +7,10 @@ import { imagesOf, matchImages, toBehaviour } from './behaviours.js';
 import { checkValue } from './check.js';
 import { toCluster } from './cluster.js';
 import { manifestFindings } from './findings.js';
-import { InputError, throwInputErrors, inputErrorsOf } from './input-error.js';
+import { InputError, inputErrorsOf, throwInputErrors } from './input-error.js';
 import { ManifestSet } from './manifests.js';
 import { parseObjective } from './objectives.js';
-import { extendProfile, finishProfile, readProfile, type ProfileStack } from './profile.js';
+import { extendProfile, finishProfile, type ProfileStack, readProfile } from './profile.js';
 import { References } from './references.js';
 import type { RawScenario, RawTraffic } from './schema.js';
 import { scenarioSchema } from './schema.js';
@@ -35,7 +35,8 @@ const DEFAULT_TIMEOUT = '1s';
 /** Reads and checks a scenario with everything that it names. Throws InputError, or InputErrors for several. */
 export function loadScenario(path: string, options: LoadOptions = {}): Scenario {
   const { value, item } = parseSingle(readSource(path));
-  if (value === null) throw new InputError({ file: path, message: 'the file holds nothing but white space and comments' });
+  if (value === null)
+    throw new InputError({ file: path, message: 'the file holds nothing but white space and comments' });
   const checked = checkValue(scenarioSchema, value, item);
   throwInputErrors(checked.errors);
   return new ScenarioLoader(path, item, checked.value as RawScenario, options).load();
@@ -97,7 +98,12 @@ class ScenarioLoader {
       message,
       position: this.place(this.item, ['behaviour', i, 'image']),
     }));
-    const findings = [...this.memberFindings(cluster.etcd.members), ...this.nodeFindings(manifests), ...manifestFindings(manifests, this.place), ...unused];
+    const findings = [
+      ...this.memberFindings(cluster.etcd.members),
+      ...this.nodeFindings(manifests),
+      ...manifestFindings(manifests, this.place),
+      ...unused,
+    ];
     for (const set of applied.values()) findings.push(...manifestFindings(set, this.place).filter(notAboutServices));
     const end = this.duration(rollout?.at);
     throwInputErrors(errors);
@@ -105,7 +111,8 @@ class ScenarioLoader {
     return {
       name: raw.name ?? basename(this.path).replace(/\.(ya?ml|json)$/, ''),
       question: raw.question ?? '',
-      kubernetesVersion: this.options.kubernetesVersion ?? (String(raw.kubernetesVersion ?? '1.34') as Scenario['kubernetesVersion']),
+      kubernetesVersion:
+        this.options.kubernetesVersion ?? (String(raw.kubernetesVersion ?? '1.34') as Scenario['kubernetesVersion']),
       seed: this.options.seed ?? String(raw.seed ?? DEFAULT_SEED),
       startTime,
       duration: end,
@@ -130,7 +137,10 @@ class ScenarioLoader {
     if (this.raw.startTime === undefined) return DEFAULT_START_TIME;
     const time = parseTimestamp(this.raw.startTime);
     if (time === undefined) {
-      this.complain(['startTime'], `expected an RFC 3339 time such as 2025-01-01T00:00:00Z, found the text "${this.raw.startTime}"`);
+      this.complain(
+        ['startTime'],
+        `expected an RFC 3339 time such as 2025-01-01T00:00:00Z, found the text "${this.raw.startTime}"`,
+      );
     }
     return time ?? DEFAULT_START_TIME;
   }
@@ -154,7 +164,10 @@ class ScenarioLoader {
       this.item.error(['profile'], { message, ...(suggestion === undefined ? {} : { suggestion }) });
     const disk = this.raw.cluster.etcd?.disk;
     const complainOfDisk = (message: string, suggestion?: string): InputError =>
-      this.item.error(disk === undefined ? ['profile'] : ['cluster', 'etcd', 'disk'], { message, ...(suggestion === undefined ? {} : { suggestion }) });
+      this.item.error(disk === undefined ? ['profile'] : ['cluster', 'etcd', 'disk'], {
+        message,
+        ...(suggestion === undefined ? {} : { suggestion }),
+      });
     try {
       const stack: ProfileStack =
         typeof profile === 'string'
@@ -186,7 +199,9 @@ class ScenarioLoader {
   /** Costs that the scenario itself states hold over those of a disk class. */
   private withOwnDisk(profile: CostProfile, own: NonNullable<RawScenario['profile']>): CostProfile {
     if (typeof own === 'string' || own.etcd === undefined) return profile;
-    const stack = extendProfile({ extends: 'default', ...own }, profile.name, this.folder, (message) => this.item.error(['profile'], { message }));
+    const stack = extendProfile({ extends: 'default', ...own }, profile.name, this.folder, (message) =>
+      this.item.error(['profile'], { message }),
+    );
     const plain = finishProfile(stack, undefined, (message) => this.item.error(['profile'], { message }));
     return {
       ...profile,
@@ -205,7 +220,8 @@ class ScenarioLoader {
     const found = references.object('Service', match[2]!, raw.namespace, [...path, 'to']);
     const start = duration(raw.from ?? '0s');
     const end = raw.until === undefined ? undefined : duration(raw.until);
-    if (end !== undefined && end <= start) this.complain([...path, 'until'], `expected a time after ${raw.from ?? '0s'}, found ${raw.until}`);
+    if (end !== undefined && end <= start)
+      this.complain([...path, 'until'], `expected a time after ${raw.from ?? '0s'}, found ${raw.until}`);
     if (found === undefined) return undefined;
     const { namespace, name } = found.object.metadata;
     return {
@@ -220,7 +236,9 @@ class ScenarioLoader {
   private objectives(): Objective[] {
     const { raw } = this;
     const objectives: Objective[] = [];
-    const rolls = raw.rollout !== undefined || (raw.timeline ?? []).some((entry) => entry.setImage !== undefined || entry.apply !== undefined);
+    const rolls =
+      raw.rollout !== undefined ||
+      (raw.timeline ?? []).some((entry) => entry.setImage !== undefined || entry.apply !== undefined);
     raw.objectives?.forEach((text, i) => {
       const path: Path = ['objectives', i];
       const objective = parseObjective(text, this.place(this.item, path));
@@ -229,7 +247,8 @@ class ScenarioLoader {
         return;
       }
       const needsTraffic = objective.metric === 'errors' || objective.metric === 'latency';
-      if (needsTraffic && (raw.traffic ?? []).length === 0) this.complain(path, `"${text}" can never be judged: the scenario has no traffic`);
+      if (needsTraffic && (raw.traffic ?? []).length === 0)
+        this.complain(path, `"${text}" can never be judged: the scenario has no traffic`);
       const needsRollout = objective.metric === 'rolloutDuration' || objective.metric === 'surge';
       if (needsRollout && !rolls) this.complain(path, `"${text}" can never be judged: the scenario has no rollout`);
       objectives.push(objective);
@@ -255,7 +274,10 @@ function notAboutServices(finding: Finding): boolean {
 }
 
 /** Objects of a manifest file or folder, defaulted and validated, with findings. Throws InputError or InputErrors. */
-export function loadManifests(path: string): { readonly objects: readonly KubernetesObject[]; readonly findings: readonly Finding[] } {
+export function loadManifests(path: string): {
+  readonly objects: readonly KubernetesObject[];
+  readonly findings: readonly Finding[];
+} {
   const set = new ManifestSet();
   set.read(path, (message) => new InputError({ file: path, message }));
   throwInputErrors(set.errors);
@@ -266,7 +288,16 @@ export function loadManifests(path: string): { readonly objects: readonly Kubern
 /** How much of a file is looked at to tell a scenario from a manifest. */
 const PEEK_BYTES = 65536;
 /** Keys that no Kubernetes object, Helm chart or kustomization has at its top. */
-const scenarioKeys: readonly string[] = ['cluster', 'manifests', 'behaviour', 'traffic', 'timeline', 'rollout', 'objectives', 'question'];
+const scenarioKeys: readonly string[] = [
+  'cluster',
+  'manifests',
+  'behaviour',
+  'traffic',
+  'timeline',
+  'rollout',
+  'objectives',
+  'question',
+];
 
 /** Whether a file is meant to be a scenario: it has keys of one and none of a Kubernetes object at the left margin. */
 export function isScenarioFile(path: string): boolean {

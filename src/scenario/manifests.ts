@@ -70,7 +70,9 @@ export class ManifestSet {
    */
   read(path: string, complain: (message: string) => InputError): void {
     if (existsSync(path) && statSync(path).isDirectory()) {
-      const files = readdirSync(path).filter((name) => /\.(ya?ml|json)$/.test(name)).sort();
+      const files = readdirSync(path)
+        .filter((name) => /\.(ya?ml|json)$/.test(name))
+        .sort();
       if (files.length === 0) this.errors.push(complain(`the folder ${path} holds no .yaml, .yml or .json file`));
       for (const file of files) this.read(join(path, file), complain);
       return;
@@ -90,8 +92,15 @@ export class ManifestSet {
           this.errors.push(error);
         },
       });
-      if (this.gaveUp) this.errors.push(new InputError({ file: path, message: `more than ${MAXIMUM_ERRORS} errors; the rest of the file was not checked` }));
-      if (values === 0) this.errors.push(new InputError({ file: path, message: 'the file holds no Kubernetes object' }));
+      if (this.gaveUp)
+        this.errors.push(
+          new InputError({
+            file: path,
+            message: `more than ${MAXIMUM_ERRORS} errors; the rest of the file was not checked`,
+          }),
+        );
+      if (values === 0)
+        this.errors.push(new InputError({ file: path, message: 'the file holds no Kubernetes object' }));
     } catch (error) {
       this.errors.push(...inputErrorsOf(error));
     }
@@ -100,7 +109,9 @@ export class ManifestSet {
   /** Takes one parsed object. */
   add(value: unknown, item: SourceItem): void {
     if (!isMap(value) || (value.apiVersion === undefined && value.kind === undefined)) {
-      this.errors.push(item.error([], { message: `expected a Kubernetes object with apiVersion and kind, found ${content(value)}` }));
+      this.errors.push(
+        item.error([], { message: `expected a Kubernetes object with apiVersion and kind, found ${content(value)}` }),
+      );
       return;
     }
     const removed = removedVersion(value.apiVersion, value.kind);
@@ -112,7 +123,11 @@ export class ManifestSet {
       namespace: this.namespace,
       ...(this.startTime === undefined ? {} : { startTime: this.startTime }),
     });
-    if (typeof value.apiVersion === 'string' && typeof value.kind === 'string' && infoOfKind(value.apiVersion, value.kind) === undefined) {
+    if (
+      typeof value.apiVersion === 'string' &&
+      typeof value.kind === 'string' &&
+      infoOfKind(value.apiVersion, value.kind) === undefined
+    ) {
       this.note(object, item, false);
       const labels = templateLabels(value);
       if (labels !== undefined) this.foreignTemplates.push({ namespace: object.metadata.namespace, labels });
@@ -155,7 +170,9 @@ export class ManifestSet {
 function content(value: unknown): string {
   if (!isMap(value)) return describeValue(value);
   const keys = Object.keys(value);
-  return keys.length === 0 ? 'an empty map' : `a map with ${keys.slice(0, 5).join(', ')}${keys.length > 5 ? ', …' : ''}`;
+  return keys.length === 0
+    ? 'an empty map'
+    : `a map with ${keys.slice(0, 5).join(', ')}${keys.length > 5 ? ', …' : ''}`;
 }
 
 /** `spec.template.metadata.labels` of an object of any kind. */

@@ -53,14 +53,18 @@ export class NodeBuilder {
     if (raw.count === undefined) this.complain(path, 'missing key "count": how many nodes of this kind');
     if (template === undefined || raw.count === undefined) return;
     if (this.nodes.length + raw.count > MAXIMUM_NODES) {
-      this.complain([...path, 'count'], `expected at most ${MAXIMUM_NODES} nodes in all, found ${this.nodes.length + raw.count}`);
+      this.complain(
+        [...path, 'count'],
+        `expected at most ${MAXIMUM_NODES} nodes in all, found ${this.nodes.length + raw.count}`,
+      );
       return;
     }
     const prefix = raw.name ?? 'node';
     const zones = raw.zones ?? [template.metadata.labels?.[ZONE_LABEL] ?? DEFAULT_ZONE];
     const region = raw.region ?? template.metadata.labels?.[REGION_LABEL] ?? DEFAULT_REGION;
     let number = this.next.get(prefix) ?? 0;
-    for (let i = 0; i < raw.count; i++) this.add(template, `${prefix}-${number++}`, zones[i % zones.length]!, region, path);
+    for (let i = 0; i < raw.count; i++)
+      this.add(template, `${prefix}-${number++}`, zones[i % zones.length]!, region, path);
     this.next.set(prefix, number);
   }
 
@@ -85,7 +89,13 @@ export class NodeBuilder {
       ...template,
       metadata: { ...template.metadata, name, uid: '', labels },
       spec: { ...template.spec, podCIDR: podCIDR(index) },
-      status: { ...template.status, addresses: [{ type: 'InternalIP', address: nodeAddress(index) }, { type: 'Hostname', address: name }] },
+      status: {
+        ...template.status,
+        addresses: [
+          { type: 'InternalIP', address: nodeAddress(index) },
+          { type: 'Hostname', address: name },
+        ],
+      },
     });
   }
 
@@ -93,7 +103,8 @@ export class NodeBuilder {
     if (typeof raw !== 'string') {
       const { object, errors } = readManifest({ apiVersion: 'v1', kind: 'Node', ...raw, ...named(raw) });
       const all = errors.length > 0 ? errors : validateObject(object);
-      for (const error of all) this.errors.push(this.item.error([...path, ...stepsOf(error.field)], { message: fieldErrorText(error) }));
+      for (const error of all)
+        this.errors.push(this.item.error([...path, ...stepsOf(error.field)], { message: fieldErrorText(error) }));
       return all.length > 0 ? undefined : this.checkNode(object as Node, path);
     }
     const file = join(this.folder, raw);
@@ -104,7 +115,12 @@ export class NodeBuilder {
     if (set.errors.length > 0) return undefined;
     const [first, second] = set.loaded;
     if (first === undefined || second !== undefined || first.object.kind !== 'Node') {
-      const found = first === undefined ? 'nothing' : second === undefined ? `a ${first.object.kind}` : `${set.loaded.length} objects`;
+      const found =
+        first === undefined
+          ? 'nothing'
+          : second === undefined
+            ? `a ${first.object.kind}`
+            : `${set.loaded.length} objects`;
       this.complain(path, `expected a file with one Node, found ${found} in ${file}`);
       return undefined;
     }
@@ -115,13 +131,20 @@ export class NodeBuilder {
   private checkNode(node: Node, path: Path): Node | undefined {
     const lacking = ['cpu', 'memory'].filter((resource) => !(node.status.allocatable[resource]! > 0));
     if (lacking.length > 0) {
-      this.complain(path, `expected a Node with status.capacity of cpu and memory, found none of ${lacking.join(' and ')}`);
+      this.complain(
+        path,
+        `expected a Node with status.capacity of cpu and memory, found none of ${lacking.join(' and ')}`,
+      );
       return undefined;
     }
     const pods = { pods: node.status.allocatable.pods ?? DEFAULT_MAX_PODS };
     return {
       ...node,
-      status: { ...node.status, capacity: { ...pods, ...node.status.capacity }, allocatable: { ...node.status.allocatable, ...pods } },
+      status: {
+        ...node.status,
+        capacity: { ...pods, ...node.status.capacity },
+        allocatable: { ...node.status.allocatable, ...pods },
+      },
     };
   }
 
@@ -132,7 +155,8 @@ export class NodeBuilder {
     this.files.push(...set.files);
     this.errors.push(...set.errors);
     const nodes = set.loaded.filter(({ object }) => object.kind === 'Node');
-    if (nodes.length === 0 && set.errors.length === 0) this.complain(path, `expected a dump of nodes, found no Node in ${file}`);
+    if (nodes.length === 0 && set.errors.length === 0)
+      this.complain(path, `expected a dump of nodes, found no Node in ${file}`);
     for (const { object } of nodes) {
       const node = this.checkNode(object as Node, path);
       if (node === undefined) return;
@@ -142,7 +166,12 @@ export class NodeBuilder {
       }
       this.names.add(node.metadata.name);
       const index = this.nodes.length;
-      const labels = { [HOSTNAME_LABEL]: node.metadata.name, [ZONE_LABEL]: DEFAULT_ZONE, [REGION_LABEL]: DEFAULT_REGION, ...node.metadata.labels };
+      const labels = {
+        [HOSTNAME_LABEL]: node.metadata.name,
+        [ZONE_LABEL]: DEFAULT_ZONE,
+        [REGION_LABEL]: DEFAULT_REGION,
+        ...node.metadata.labels,
+      };
       const addresses = node.status.addresses ?? [{ type: 'InternalIP', address: nodeAddress(index) }];
       this.nodes.push({
         ...node,

@@ -4,7 +4,8 @@ import { parseDuration } from './units.js';
 
 /** Objectives as people write them. */
 
-const grammar = /^(errors|error rate|latency|rollout duration|duration|availability|surge)(?:\s+p(\d+(?:\.\d+)?))?\s*(<=|>=|<|>)\s*(\S+)$/i;
+const grammar =
+  /^(errors|error rate|latency|rollout duration|duration|availability|surge)(?:\s+p(\d+(?:\.\d+)?))?\s*(<=|>=|<|>)\s*(\S+)$/i;
 
 const metrics: Readonly<Record<string, Objective['metric']>> = {
   errors: 'errors',
@@ -25,15 +26,25 @@ export function parseObjective(text: string, position: string): Objective | stri
   const match = grammar.exec(text.trim());
   if (match === null) {
     const name = /^[a-z ]+?(?= *(?:p\d|[<>]|$))/i.exec(text.trim())?.[0];
-    const nearest = name === undefined || metrics[name.toLowerCase()] !== undefined ? undefined : nearestName(name, Object.keys(metrics));
+    const nearest =
+      name === undefined || metrics[name.toLowerCase()] !== undefined
+        ? undefined
+        : nearestName(name, Object.keys(metrics));
     if (nearest !== undefined) return `no objective begins with "${name}"; did you mean "${nearest}"?`;
     return `expected an objective such as ${OBJECTIVE_EXAMPLES}`;
   }
-  const [, name, quantile, comparison, value] = match as unknown as [string, string, string | undefined, Objective['comparison'], string];
+  const [, name, quantile, comparison, value] = match as unknown as [
+    string,
+    string,
+    string | undefined,
+    Objective['comparison'],
+    string,
+  ];
   const metric = metrics[name.toLowerCase()]!;
   if (quantile !== undefined && metric !== 'latency') return `a quantile (p${quantile}) belongs to latency only`;
   if (metric === 'latency' && quantile === undefined) return 'expected a quantile, as in `latency p99 < 250ms`';
-  if (quantile !== undefined && !(Number(quantile) > 0 && Number(quantile) < 100)) return `expected a quantile between p0 and p100, found p${quantile}`;
+  if (quantile !== undefined && !(Number(quantile) > 0 && Number(quantile) < 100))
+    return `expected a quantile between p0 and p100, found p${quantile}`;
   const limit = parseLimit(metric, value);
   if (typeof limit === 'string') return limit;
   return {
@@ -58,6 +69,8 @@ function parseLimit(metric: Objective['metric'], value: string): number | string
     case 'rolloutDuration':
       return parseDuration(value) ?? `expected a duration such as 250ms or 8m, found "${value}"`;
     case 'surge':
-      return /^\d+(\.\d+)?$/.test(value) ? Number(value) : `expected a number of pod-seconds such as 5000, found "${value}"`;
+      return /^\d+(\.\d+)?$/.test(value)
+        ? Number(value)
+        : `expected a number of pod-seconds such as 5000, found "${value}"`;
   }
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { CostProfile } from './types.js';
 import type { RawDistribution } from './schema-values.js';
 import { distribution, durationText, quantity, text, toDistribution, wholeNumber } from './schema-values.js';
+import type { CostProfile } from './types.js';
 import { bytes, duration } from './units.js';
 
 /** Cost profiles as zod schemas, and their conversion to `CostProfile`. Every field may be left out where a profile extends another. */
@@ -42,7 +42,10 @@ const apiServer = {
     .describe('Processor time of a request by verb and resource (`create pods`), by verb (`create`), or `default`.'),
   listObjectCpu: time('Processor time of an object in a list answer.'),
   watchEventCpu: time('Processor time of a watch event to one watcher.'),
-  encodeNanosecondsPerByte: z.number({ error: 'expected a number of nanoseconds' }).min(0).describe('Encoding of an object, nanoseconds a byte.'),
+  encodeNanosecondsPerByte: z
+    .number({ error: 'expected a number of nanoseconds' })
+    .min(0)
+    .describe('Encoding of an object, nanoseconds a byte.'),
 };
 const client = {
   eventCpu: time('Decoding one watch event and running the handlers of an informer for it.'),
@@ -73,7 +76,10 @@ const kubelet = {
   pullOverhead: dist('Registry round trips and authentication of a pull.'),
   pullBytesPerSecond: quantity('Download of one pull, compressed bytes a second.'),
   unpackBytesPerSecond: quantity('Unpacking, uncompressed bytes a second.'),
-  compression: z.number({ error: 'expected a number' }).positive().describe('Uncompressed by compressed size of images.'),
+  compression: z
+    .number({ error: 'expected a number' })
+    .positive()
+    .describe('Uncompressed by compressed size of images.'),
   statusSyncCpu: time('Work of the status manager for a pod.'),
 };
 const kubeProxy = { sync: dist('One sync of the rules of a node.') };
@@ -85,7 +91,11 @@ const requests = {
 const groups = { network, etcd, apiServer, client, controllers, scheduler, kubelet, kubeProxy, requests };
 
 /** Fields that a complete profile may lack. */
-const optionalFields: ReadonlySet<unknown> = new Set<unknown>([etcd.fsyncPerEntry, etcd.linearizableCpu, etcd.leaderWaitsForFsync]);
+const optionalFields: ReadonlySet<unknown> = new Set<unknown>([
+  etcd.fsyncPerEntry,
+  etcd.linearizableCpu,
+  etcd.leaderWaitsForFsync,
+]);
 
 const groupDescriptions: Readonly<Record<keyof typeof groups, string>> = {
   network: 'Round-trip times by distance, and bandwidth.',
@@ -119,7 +129,9 @@ const overrides = {
 /** A profile file, and the map form of `profile` in a scenario. */
 export const profileOverrides = z
   .strictObject({
-    extends: text('Profile that this one changes: a name that comes with towtank, or a file. Default, in a scenario: `default`.').optional(),
+    extends: text(
+      'Profile that this one changes: a name that comes with towtank, or a file. Default, in a scenario: `default`.',
+    ).optional(),
     description: text('What the profile stands for.').optional(),
     ...overrides,
   })
@@ -136,7 +148,8 @@ export function layProfile(base: RawProfile, over: RawProfile): RawProfile {
     const merged: Record<string, unknown> = { ...(base[group as keyof RawProfile] as object | undefined) };
     for (const [key, value] of Object.entries(fields)) {
       const keyed = key === 'requestCpu' || key === 'syncCpu';
-      merged[key] = keyed && group !== 'etcd' ? { ...(merged[key] as object | undefined), ...(value as object) } : value;
+      merged[key] =
+        keyed && group !== 'etcd' ? { ...(merged[key] as object | undefined), ...(value as object) } : value;
     }
     result[group] = merged;
   }
@@ -183,12 +196,19 @@ const distributions: ReadonlySet<unknown> = new Set<unknown>([
   ...[kubelet.plegRelist, kubelet.probe, kubelet.pullOverhead, kubeProxy.sync],
 ]);
 const maps: ReadonlySet<unknown> = new Set<unknown>([apiServer.requestCpu, controllers.syncCpu]);
-const sizes: ReadonlySet<unknown> = new Set<unknown>([network.bytesPerSecond, kubelet.pullBytesPerSecond, kubelet.unpackBytesPerSecond, requests.imageBytes]);
+const sizes: ReadonlySet<unknown> = new Set<unknown>([
+  network.bytesPerSecond,
+  kubelet.pullBytesPerSecond,
+  kubelet.unpackBytesPerSecond,
+  requests.imageBytes,
+]);
 
 function convert(schema: unknown, value: unknown): unknown {
   if (distributions.has(schema)) return toDistribution(value as RawDistribution);
   if (maps.has(schema)) {
-    return Object.fromEntries(Object.entries(value as Record<string, RawDistribution>).map(([key, each]) => [key, toDistribution(each)]));
+    return Object.fromEntries(
+      Object.entries(value as Record<string, RawDistribution>).map(([key, each]) => [key, toDistribution(each)]),
+    );
   }
   if (sizes.has(schema)) return bytes(value as string | number);
   return typeof value === 'string' ? duration(value) : value;

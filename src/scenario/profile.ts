@@ -37,13 +37,15 @@ export function packagedProfiles(): string[] {
 
 /** Reads a profile by name or file (relative to `folder`), with all it extends. Throws InputError. */
 export function readProfile(reference: string, folder: string, complain: Complaint, depth = 0): ProfileStack {
-  if (depth > MAXIMUM_DEPTH) throw complain(`profiles extend one another in a circle or more than ${MAXIMUM_DEPTH} deep`);
+  if (depth > MAXIMUM_DEPTH)
+    throw complain(`profiles extend one another in a circle or more than ${MAXIMUM_DEPTH} deep`);
   const isFile = reference.includes('/') || /\.(ya?ml|json)$/.test(reference);
   const path = isFile ? join(folder, reference) : join(PACKAGED, `${reference}.yaml`);
   if (!isFile && !existsSync(path)) {
     const names = packagedProfiles();
     const suggestion = nearestName(reference, names);
-    const hint = suggestion === undefined ? `expected one of ${names.join(', ')} or a file` : `did you mean "${suggestion}"?`;
+    const hint =
+      suggestion === undefined ? `expected one of ${names.join(', ')} or a file` : `did you mean "${suggestion}"?`;
     throw complain(`no profile is named "${reference}"; ${hint}`, suggestion);
   }
   const source = readSource(path, (message) => complain(message));
@@ -52,7 +54,13 @@ export function readProfile(reference: string, folder: string, complain: Complai
   throwInputErrors(checked.errors);
   const own = checked.value as RawProfile;
   const name = isFile ? basename(reference).replace(/\.(ya?ml|json)$/, '') : reference;
-  const stack = extendProfile(own, name, dirname(path), (message, suggestion) => placed(item, message, suggestion), depth);
+  const stack = extendProfile(
+    own,
+    name,
+    dirname(path),
+    (message, suggestion) => placed(item, message, suggestion),
+    depth,
+  );
   return { ...stack, files: [...stack.files, path] };
 }
 
@@ -61,7 +69,13 @@ function placed(item: SourceItem, message: string, suggestion: string | undefine
 }
 
 /** Lays a map of changes over what it extends. A map that extends nothing must be complete. */
-export function extendProfile(own: RawProfile, name: string, folder: string, complain: Complaint, depth = 0): ProfileStack {
+export function extendProfile(
+  own: RawProfile,
+  name: string,
+  folder: string,
+  complain: Complaint,
+  depth = 0,
+): ProfileStack {
   if (own.extends === undefined) return { name, raw: own, files: [] };
   const base = readProfile(own.extends, folder, complain, depth + 1);
   return { name, raw: layProfile(base.raw, own), files: base.files };
@@ -75,13 +89,17 @@ export function finishProfile(stack: ProfileStack, disk: string | undefined, com
     if (chosen === undefined) {
       const names = Object.keys(raw.disks ?? {});
       const suggestion = nearestDisk(disk, names);
-      const hint = suggestion === undefined ? `the profile has ${names.join(', ') || 'none'}` : `did you mean "${suggestion}"?`;
+      const hint =
+        suggestion === undefined ? `the profile has ${names.join(', ') || 'none'}` : `did you mean "${suggestion}"?`;
       throw complain(`no disk class is named "${disk}"; ${hint}`, suggestion);
     }
     raw = { ...raw, etcd: { ...raw.etcd, ...chosen } };
   }
   const missing = missingFields(raw);
-  if (missing.length > 0) throw complain(`the profile ${stack.name} lacks ${missing.slice(0, 5).join(', ')}${missing.length > 5 ? ` and ${missing.length - 5} more` : ''}; write \`extends: default\` to take the rest from there`);
+  if (missing.length > 0)
+    throw complain(
+      `the profile ${stack.name} lacks ${missing.slice(0, 5).join(', ')}${missing.length > 5 ? ` and ${missing.length - 5} more` : ''}; write \`extends: default\` to take the rest from there`,
+    );
   return toCostProfile(stack.name, raw);
 }
 

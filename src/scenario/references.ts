@@ -1,5 +1,5 @@
-import { nearestName } from '../api/nearest.js';
 import { keyOf } from '../api/meta.js';
+import { nearestName } from '../api/nearest.js';
 import { resources } from '../api/resources.js';
 import type { Deployment } from '../api/workloads.js';
 import type { InputError } from './input-error.js';
@@ -57,7 +57,11 @@ export class References {
     const elsewhere = [...keys.keys()].find((each) => each.endsWith(`/${name}`));
     if (elsewhere !== undefined) {
       const other = elsewhere.slice(0, elsewhere.indexOf('/'));
-      return this.complain(path, `no ${kind} is named ${key}; there is ${elsewhere}: add "namespace: ${other}"`, elsewhere);
+      return this.complain(
+        path,
+        `no ${kind} is named ${key}; there is ${elsewhere}: add "namespace: ${other}"`,
+        elsewhere,
+      );
     }
     const names = [...keys.keys()].map((each) => each.slice(each.indexOf('/') + 1));
     return this.complain(path, `no ${kind} is named ${key}${alternatives(name, names)}`, nearestName(name, names));
@@ -65,7 +69,11 @@ export class References {
 
   /** A Deployment and the name of one of its containers (the first when none is asked for). */
   container(
-    raw: { readonly deployment: string; readonly namespace?: string | undefined; readonly container?: string | undefined },
+    raw: {
+      readonly deployment: string;
+      readonly namespace?: string | undefined;
+      readonly container?: string | undefined;
+    },
     path: Path,
   ): { readonly deployment: ObjectName; readonly container: string; readonly object: Deployment } | undefined {
     const found = this.object('Deployment', raw.deployment, raw.namespace, [...path, 'deployment']);
@@ -88,7 +96,8 @@ export class References {
     nodes: ReadonlySet<string>,
   ): { readonly resource: string; readonly object: ObjectName } | undefined {
     const match = /^([^/]+)\/([^/]+)$/.exec(reference);
-    if (match === null) return this.complain(path, `expected KIND/NAME such as deployment/frontend, found "${reference}"`);
+    if (match === null)
+      return this.complain(path, `expected KIND/NAME such as deployment/frontend, found "${reference}"`);
     const [, kind, name] = match as unknown as [string, string, string];
     const wanted = shortNames[kind.toLowerCase()] ?? kind.toLowerCase();
     const info = resources().find((each) => each.resource === wanted || each.kind.toLowerCase() === wanted);
@@ -110,10 +119,14 @@ export class References {
   fault(raw: RawFaultTarget, path: Path, cluster: ClusterSpec): FaultTarget | undefined {
     const given = Object.keys(raw).filter((key) => raw[key as keyof RawFaultTarget] !== undefined);
     if (given.length !== 1) {
-      return this.complain(path, `expected one of node, zone, link, apiServer, etcd, found ${given.join(' and ') || 'none of them'}`);
+      return this.complain(
+        path,
+        `expected one of node, zone, link, apiServer, etcd, found ${given.join(' and ') || 'none of them'}`,
+      );
     }
     const nodes = cluster.nodes.map((node) => node.metadata.name);
-    if (raw.node !== undefined) return this.named('node', raw.node, nodes, [...path, 'node']) && { kind: 'node', name: raw.node };
+    if (raw.node !== undefined)
+      return this.named('node', raw.node, nodes, [...path, 'node']) && { kind: 'node', name: raw.node };
     if (raw.zone !== undefined) {
       const zones = zonesOf(cluster);
       return this.named('zone', raw.zone, zones, [...path, 'zone']) && { kind: 'zone', name: raw.zone };
@@ -122,9 +135,14 @@ export class References {
     if (raw.etcd !== undefined) return this.numbered('etcd', raw.etcd, cluster.etcd.members, path);
     const { from, to } = raw.link as { from: string; to: string };
     // Machine i of the control plane carries etcd member i and kube-apiserver i.
-    const hosts = Array.from({ length: Math.max(cluster.etcd.members, cluster.apiServers) }, (_, i) => `control-plane-${i}`);
+    const hosts = Array.from(
+      { length: Math.max(cluster.etcd.members, cluster.apiServers) },
+      (_, i) => `control-plane-${i}`,
+    );
     hosts.push(...nodes);
-    const both = this.named('host', from, hosts, [...path, 'link', 'from']) && this.named('host', to, hosts, [...path, 'link', 'to']);
+    const both =
+      this.named('host', from, hosts, [...path, 'link', 'from']) &&
+      this.named('host', to, hosts, [...path, 'link', 'to']);
     return both && { kind: 'link', from, to };
   }
 
@@ -135,7 +153,10 @@ export class References {
 
   private numbered(kind: 'apiServer' | 'etcd', index: number, count: number, path: Path): FaultTarget | undefined {
     if (index < count) return { kind, index };
-    return this.complain([...path, kind], `expected a number from 0 to ${count - 1}, found ${index}: there are ${count}`);
+    return this.complain(
+      [...path, kind],
+      `expected a number from 0 to ${count - 1}, found ${index}: there are ${count}`,
+    );
   }
 }
 

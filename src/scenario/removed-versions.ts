@@ -28,7 +28,10 @@ const removed: Readonly<Record<string, string>> = {
 };
 
 /** The API server's refusal of a version that it no longer serves, and the version to use; undefined for all others. */
-export function removedVersion(apiVersion: unknown, kind: unknown): { readonly message: string; readonly use: string } | undefined {
+export function removedVersion(
+  apiVersion: unknown,
+  kind: unknown,
+): { readonly message: string; readonly use: string } | undefined {
   if (typeof apiVersion !== 'string' || typeof kind !== 'string') return undefined;
   const use = Object.hasOwn(removed, `${apiVersion} ${kind}`) ? removed[`${apiVersion} ${kind}`] : undefined;
   if (use === undefined) return undefined;

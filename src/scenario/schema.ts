@@ -13,20 +13,31 @@ const nodeGroup = z.strictObject({
     .array(text('Name of an availability zone.'))
     .min(1, { error: 'expected at least one zone' })
     .optional()
-    .describe('Zones over which the nodes are dealt in turn (label topology.kubernetes.io/zone). Default: one zone, `zone-a`.'),
+    .describe(
+      'Zones over which the nodes are dealt in turn (label topology.kubernetes.io/zone). Default: one zone, `zone-a`.',
+    ),
   region: text('Value of the label topology.kubernetes.io/region; default `region-1`.').optional(),
   name: text('Names are `<name>-0`, `<name>-1`, …; default `node`.').optional(),
   template: z
     .union([text('File with one Node manifest.'), z.record(z.string(), z.unknown())])
     .optional()
-    .describe('A Node manifest: the name of a file, relative to the scenario, or the manifest itself. Needs status.capacity or status.allocatable.'),
-  dump: text('File with Node objects as `kubectl get nodes -o yaml` or `-o json` prints them; instead of count and template.').optional(),
+    .describe(
+      'A Node manifest: the name of a file, relative to the scenario, or the manifest itself. Needs status.capacity or status.allocatable.',
+    ),
+  dump: text(
+    'File with Node objects as `kubectl get nodes -o yaml` or `-o json` prints them; instead of count and template.',
+  ).optional(),
 });
 
 const etcd = z.strictObject({
   members: wholeNumber('Number of etcd members, 1 to 9. Default 3.', 1, 9).optional(),
-  disk: text('Disk class of the members: a name under `disks` of the cost profile, such as gce-pd-ssd or nvme.').optional(),
-  zones: z.array(text('Zone of a member.')).optional().describe('Zone of each member in order; default: dealt over the zones of the nodes.'),
+  disk: text(
+    'Disk class of the members: a name under `disks` of the cost profile, such as gce-pd-ssd or nvme.',
+  ).optional(),
+  zones: z
+    .array(text('Zone of a member.'))
+    .optional()
+    .describe('Zone of each member in order; default: dealt over the zones of the nodes.'),
   heartbeatInterval: durationText('--heartbeat-interval. Default 100ms.').optional(),
   electionTimeout: durationText('--election-timeout. Default 1s.').optional(),
   quota: quantity('--quota-backend-bytes. Default 2Gi.').optional(),
@@ -34,7 +45,11 @@ const etcd = z.strictObject({
 });
 
 const clientLimits = {
-  qps: z.number({ error: 'expected a number of requests a second' }).positive({ error: 'expected a number above 0' }).optional().describe('--kube-api-qps: requests a second.'),
+  qps: z
+    .number({ error: 'expected a number of requests a second' })
+    .positive({ error: 'expected a number above 0' })
+    .optional()
+    .describe('--kube-api-qps: requests a second.'),
   burst: wholeNumber('--kube-api-burst.', 1).optional(),
 };
 
@@ -42,7 +57,10 @@ const cluster = z.strictObject({
   nodes: z.array(nodeGroup).min(1, { error: 'expected at least one group of nodes' }).describe('Groups of nodes.'),
   etcd: etcd.optional().describe('The etcd cluster.'),
   apiServers: wholeNumber('Number of kube-apiserver processes. Default 1.', 1, 99).optional(),
-  controllerManager: z.strictObject(clientLimits).optional().describe('kube-controller-manager: limits of each controller\'s own client. Default 20 and 30.'),
+  controllerManager: z
+    .strictObject(clientLimits)
+    .optional()
+    .describe("kube-controller-manager: limits of each controller's own client. Default 20 and 30."),
   scheduler: z
     .strictObject({
       ...clientLimits,
@@ -61,12 +79,24 @@ const cluster = z.strictObject({
 });
 
 const behaviour = z.strictObject({
-  image: text('Pattern over image references with tag: `*` stands for any characters. The first pattern that matches an image holds.'),
-  start: distribution('From the start of the process until it listens and probes succeed. Default 150 ms lognormal (σ 0.4).').optional(),
+  image: text(
+    'Pattern over image references with tag: `*` stands for any characters. The first pattern that matches an image holds.',
+  ),
+  start: distribution(
+    'From the start of the process until it listens and probes succeed. Default 150 ms lognormal (σ 0.4).',
+  ).optional(),
   stop: distribution('From SIGTERM until the process exits by itself. Default 1.5 s lognormal (σ 0.6).').optional(),
-  drains: z.boolean({ error: 'expected true or false' }).optional().describe('Goes on accepting requests after SIGTERM until it exits (true), or closes its listener at once (false, the default).'),
+  drains: z
+    .boolean({ error: 'expected true or false' })
+    .optional()
+    .describe(
+      'Goes on accepting requests after SIGTERM until it exits (true), or closes its listener at once (false, the default).',
+    ),
   size: quantity('Compressed size of the image; default from the cost profile.').optional(),
-  ready: z.boolean({ error: 'expected true or false' }).optional().describe('false: never becomes ready, a broken version.'),
+  ready: z
+    .boolean({ error: 'expected true or false' })
+    .optional()
+    .describe('false: never becomes ready, a broken version.'),
   exit: z
     .strictObject({
       after: distribution('From the start of the process.'),
@@ -98,7 +128,10 @@ const faultTarget = z.strictObject({
   node: text('Name of a node: the machine stops.').optional(),
   zone: text('Name of a zone: all its nodes, etcd members and kube-apiservers stop.').optional(),
   link: z
-    .strictObject({ from: text('Name of a machine: a node, or control-plane-0, which carries etcd member 0 and kube-apiserver 0.'), to: text('Name of the other machine.') })
+    .strictObject({
+      from: text('Name of a machine: a node, or control-plane-0, which carries etcd member 0 and kube-apiserver 0.'),
+      to: text('Name of the other machine.'),
+    })
     .optional()
     .describe('The link between two machines is cut, both ways.'),
   apiServer: wholeNumber('Number of a kube-apiserver process, from 0.', 0).optional(),
@@ -121,7 +154,11 @@ const timelineEntry = z.strictObject({
     .optional()
     .describe('As `kubectl set image`.'),
   scale: z
-    .strictObject({ deployment: text('Name of a Deployment.'), namespace, replicas: wholeNumber('Desired replicas.', 0) })
+    .strictObject({
+      deployment: text('Name of a Deployment.'),
+      namespace,
+      replicas: wholeNumber('Desired replicas.', 0),
+    })
     .optional()
     .describe('As `kubectl scale`.'),
   delete: z
@@ -138,7 +175,11 @@ const intOrPercent = z
 
 const strategy = z.strictObject({
   name: text('Name in the results; default the kind.').optional(),
-  recreate: z.strictObject({}).nullable().optional().describe('All old pods stop before new ones start (Deployment strategy Recreate).'),
+  recreate: z
+    .strictObject({})
+    .nullable()
+    .optional()
+    .describe('All old pods stop before new ones start (Deployment strategy Recreate).'),
   ramped: z
     .strictObject({ maxSurge: intOrPercent.optional(), maxUnavailable: intOrPercent.optional() })
     .nullable()
@@ -152,7 +193,12 @@ const strategy = z.strictObject({
   canary: z
     .strictObject({
       steps: z
-        .array(z.strictObject({ weight: wholeNumber('Per cent of the replicas on the new version.', 1, 100), pause: durationText('Wait after this step is available.') }))
+        .array(
+          z.strictObject({
+            weight: wholeNumber('Per cent of the replicas on the new version.', 1, 100),
+            pause: durationText('Wait after this step is available.'),
+          }),
+        )
         .min(1, { error: 'expected at least one step' })
         .describe('Steps in order; after the last one all pods are replaced.'),
     })
@@ -183,10 +229,15 @@ export const scenarioSchema = z
     name: text('Name of the results; default the name of the file.').optional(),
     question: text('The question that this scenario answers; printed above the answer.').optional(),
     kubernetesVersion: z
-      .union([z.enum(['1.34', '1.35', '1.36']), z.literal(1.34), z.literal(1.35), z.literal(1.36)], { error: 'expected "1.34", "1.35" or "1.36"' })
+      .union([z.enum(['1.34', '1.35', '1.36']), z.literal(1.34), z.literal(1.35), z.literal(1.36)], {
+        error: 'expected "1.34", "1.35" or "1.36"',
+      })
       .optional()
       .describe('Behaviour of this release. Default "1.34".'),
-    seed: z.union([z.string(), z.int()], { error: 'expected text or a whole number' }).optional().describe('Seed of all random streams. Default 1.'),
+    seed: z
+      .union([z.string(), z.int()], { error: 'expected text or a whole number' })
+      .optional()
+      .describe('Seed of all random streams. Default 1.'),
     startTime: text('RFC 3339 instant of simulated time 0. Default 2025-01-01T00:00:00Z.').optional(),
     duration: durationText('When the run ends at the latest. Default 10m.').optional(),
     profile: z
@@ -204,7 +255,9 @@ export const scenarioSchema = z
     timeline: z.array(timelineEntry).optional().describe('What happens when.'),
     rollout: rollout.optional().describe('The rollout in question.'),
     objectives: z
-      .array(text('`errors < 0.1%`, `latency p99 < 250ms`, `rollout duration < 8m`, `availability > 80%`, `surge < 5000`.'))
+      .array(
+        text('`errors < 0.1%`, `latency p99 < 250ms`, `rollout duration < 8m`, `availability > 80%`, `surge < 5000`.'),
+      )
       .optional()
       .describe('Service levels; the run succeeds when all are met.'),
   })

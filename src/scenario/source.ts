@@ -59,14 +59,20 @@ export class SourceFile {
   }
 
   /** An error in this file, with the line shown. */
-  error(position: Position | undefined, details: Omit<InputErrorDetails, 'file' | 'position' | 'sourceLine'>): InputError {
+  error(
+    position: Position | undefined,
+    details: Omit<InputErrorDetails, 'file' | 'position' | 'sourceLine'>,
+  ): InputError {
     const place = position === undefined ? {} : { position, sourceLine: this.line(position.line) };
     return new InputError({ file: this.path, ...place, ...details });
   }
 }
 
 /** Reads a file; a missing, unreadable or empty one is an InputError (placed by `missing`, where the file is named). */
-export function readSource(path: string, missing: (message: string) => InputError = (message) => new InputError({ file: path, message })): SourceFile {
+export function readSource(
+  path: string,
+  missing: (message: string) => InputError = (message) => new InputError({ file: path, message }),
+): SourceFile {
   let bytes: Buffer;
   try {
     if (statSync(path).isDirectory()) throw missing(`expected a file, found the folder ${path}`);
@@ -74,7 +80,9 @@ export function readSource(path: string, missing: (message: string) => InputErro
   } catch (error) {
     if (error instanceof InputError) throw error;
     const code = (error as NodeJS.ErrnoException).code;
-    throw missing(code === 'ENOENT' ? `no such file: ${path}` : `cannot read ${path}: ${code ?? (error as Error).message}`);
+    throw missing(
+      code === 'ENOENT' ? `no such file: ${path}` : `cannot read ${path}: ${code ?? (error as Error).message}`,
+    );
   }
   const start = bytes.length >= 3 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
   const source = new SourceFile(path, start === 0 ? bytes : bytes.subarray(start));
@@ -146,7 +154,12 @@ let lastLocated: Located | undefined;
  * deeper than the YAML parser can follow.
  */
 function parsePositions(item: SourceItem): Located | undefined {
-  if (lastLocated !== undefined && lastItem?.source === item.source && lastItem.start === item.start && lastItem.end === item.end) {
+  if (
+    lastLocated !== undefined &&
+    lastItem?.source === item.source &&
+    lastItem.start === item.start &&
+    lastItem.end === item.end
+  ) {
     return lastLocated;
   }
   const counter = new LineCounter();
@@ -172,7 +185,9 @@ function offsetOf(document: Document.Parsed, path: Path, key: boolean): number {
     const step = path[i];
     if (isAlias(node)) node = node.resolve(document);
     if (isMap(node)) {
-      const pair = node.items.find((item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(step));
+      const pair = node.items.find(
+        (item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(step),
+      );
       if (pair === undefined) return offset;
       const keyStart = startOf(pair.key) ?? offset;
       if (key && i === path.length - 1) return keyStart;

@@ -39,7 +39,8 @@ export function parseItems(source: SourceFile, sink: ItemSink): void {
 }
 
 function firstCharacter(bytes: Buffer): string | undefined {
-  for (const byte of bytes) if (byte !== 32 && byte !== 9 && byte !== 10 && byte !== 13) return String.fromCharCode(byte);
+  for (const byte of bytes)
+    if (byte !== 32 && byte !== 9 && byte !== 10 && byte !== 13) return String.fromCharCode(byte);
   return undefined;
 }
 
@@ -132,7 +133,8 @@ function* yamlDocuments(bytes: Buffer): Generator<readonly [number, number]> {
 
 /** Whether a line is three of a character, alone or followed by white space. */
 function isMarker(bytes: Buffer, start: number, end: number, character: number): boolean {
-  if (end - start < 3 || bytes[start] !== character || bytes[start + 1] !== character || bytes[start + 2] !== character) return false;
+  if (end - start < 3 || bytes[start] !== character || bytes[start + 1] !== character || bytes[start + 2] !== character)
+    return false;
   const after = bytes[start + 3];
   return end === start + 3 || after === 10 || after === 13 || after === 32 || after === 9;
 }
@@ -148,7 +150,13 @@ function parseYamlDocument(source: SourceFile, start: number, end: number, sink:
   parseYamlPiece(source, start, end, [], sink);
 }
 
-function parseYamlPiece(source: SourceFile, start: number, end: number, prefix: readonly (string | number)[], sink: ItemSink): void {
+function parseYamlPiece(
+  source: SourceFile,
+  start: number,
+  end: number,
+  prefix: readonly (string | number)[],
+  sink: ItemSink,
+): void {
   const text = source.text(start, end);
   const document = parse(text);
   if (document === undefined) {
@@ -249,8 +257,13 @@ function yamlListItems(bytes: Buffer, start: number, end: number): readonly (rea
 
 /** Hands on a value, or the items of a List. */
 function flatten(value: unknown, item: SourceItem, sink: ItemSink, depth = 0): void {
-  const inList = isMap(value) && typeof value.kind === 'string' && value.kind.endsWith('List') && Array.isArray(value.items);
-  const items = inList ? (value.items as readonly unknown[]) : Array.isArray(value) ? (value as readonly unknown[]) : undefined;
+  const inList =
+    isMap(value) && typeof value.kind === 'string' && value.kind.endsWith('List') && Array.isArray(value.items);
+  const items = inList
+    ? (value.items as readonly unknown[])
+    : Array.isArray(value)
+      ? (value as readonly unknown[])
+      : undefined;
   if (items === undefined || depth === MAXIMUM_LIST_DEPTH) {
     sink.value(value, item);
     return;
@@ -265,7 +278,8 @@ function flatten(value: unknown, item: SourceItem, sink: ItemSink, depth = 0): v
 export function parseSingle(source: SourceFile): ParsedItem {
   const counter = new LineCounter();
   const documents = parseAllDocuments(source.text(), { ...YAML_OPTIONS, lineCounter: counter });
-  if (!Array.isArray(documents) || documents.length === 0) throw source.error(undefined, { message: 'the file is empty' });
+  if (!Array.isArray(documents) || documents.length === 0)
+    throw source.error(undefined, { message: 'the file is empty' });
   const [document, second] = documents as Document.Parsed[];
   const [error] = document!.errors;
   if (error !== undefined) {

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
+import type { ImageUse } from './behaviours.js';
 import type { InputError } from './input-error.js';
 import { ManifestSet } from './manifests.js';
 import type { References } from './references.js';
 import type { RawScenario, RawStrategy, RawTimelineEntry } from './schema.js';
 import type { Path } from './source.js';
-import type { ImageUse } from './behaviours.js';
 import type { ClusterSpec, RolloutSpec, StrategySpec, TimelineAction } from './types.js';
 import { duration } from './units.js';
 
@@ -31,7 +31,10 @@ export interface TimelineContext {
 }
 
 /** Manifest sets of the timeline's `apply` actions by entry; their objects can be named by later actions. */
-export function readApplied(raw: readonly RawTimelineEntry[], context: TimelineContext): ReadonlyMap<number, ManifestSet> {
+export function readApplied(
+  raw: readonly RawTimelineEntry[],
+  context: TimelineContext,
+): ReadonlyMap<number, ManifestSet> {
   const applied = new Map<number, ManifestSet>();
   raw.forEach((entry, i) => {
     if (entry.apply === undefined) return;
@@ -65,14 +68,20 @@ export function toTimeline(
       return;
     }
     const action = toAction(entry, i, applied, context);
-    if (action !== undefined) actions.push({ at: duration(entry.at), position: context.place(path), ...action } as TimelineAction);
+    if (action !== undefined)
+      actions.push({ at: duration(entry.at), position: context.place(path), ...action } as TimelineAction);
   });
   return actions.sort((a, b) => a.at - b.at);
 }
 
 type ActionPart = Record<string, unknown> & { readonly action: TimelineAction['action'] };
 
-function toAction(entry: RawTimelineEntry, i: number, applied: ReadonlyMap<number, ManifestSet>, context: TimelineContext): ActionPart | undefined {
+function toAction(
+  entry: RawTimelineEntry,
+  i: number,
+  applied: ReadonlyMap<number, ManifestSet>,
+  context: TimelineContext,
+): ActionPart | undefined {
   const { references, cluster } = context;
   const path: Path = ['timeline', i];
   if (entry.apply !== undefined) {
@@ -81,7 +90,14 @@ function toAction(entry: RawTimelineEntry, i: number, applied: ReadonlyMap<numbe
   if (entry.setImage !== undefined) {
     const found = references.container(entry.setImage, [...path, 'setImage']);
     context.images.push(context.imageAt(entry.setImage.image, [...path, 'setImage', 'image']));
-    return found && { action: 'setImage', deployment: found.deployment, container: found.container, image: entry.setImage.image };
+    return (
+      found && {
+        action: 'setImage',
+        deployment: found.deployment,
+        container: found.container,
+        image: entry.setImage.image,
+      }
+    );
   }
   if (entry.scale !== undefined) {
     const found = references.container(entry.scale, [...path, 'scale']);
@@ -112,12 +128,22 @@ export function toRollout(raw: NonNullable<RawScenario['rollout']>, context: Tim
         : toStrategy(typeof each === 'string' ? { [each]: {} } : each, path, rolling, context);
     if (strategy === undefined) return;
     if (names.has(strategy.name)) {
-      context.errors.push(context.complain(path, `two strategies are named ${strategy.name}; give one a name of its own`));
+      context.errors.push(
+        context.complain(path, `two strategies are named ${strategy.name}; give one a name of its own`),
+      );
     }
     names.add(strategy.name);
     strategies.push(strategy);
   });
-  return found && { deployment: found.deployment, container: found.container, image: raw.image, at: duration(raw.at), strategies };
+  return (
+    found && {
+      deployment: found.deployment,
+      container: found.container,
+      image: raw.image,
+      at: duration(raw.at),
+      strategies,
+    }
+  );
 }
 
 type Rolling = { readonly maxSurge: number | string; readonly maxUnavailable: number | string };
@@ -128,7 +154,12 @@ function ownStrategy(type: 'RollingUpdate' | 'Recreate' | undefined, rolling: Ro
   return { name: 'ramped', kind: 'ramped', maxSurge: rolling.maxSurge, maxUnavailable: rolling.maxUnavailable };
 }
 
-function toStrategy(raw: RawStrategy, path: Path, rolling: Rolling, context: TimelineContext): StrategySpec | undefined {
+function toStrategy(
+  raw: RawStrategy,
+  path: Path,
+  rolling: Rolling,
+  context: TimelineContext,
+): StrategySpec | undefined {
   const given = (['recreate', 'ramped', 'blueGreen', 'canary'] as const).filter((kind) => raw[kind] !== undefined);
   const [kind] = given;
   if (given.length !== 1 || kind === undefined) {
@@ -151,11 +182,17 @@ function toStrategy(raw: RawStrategy, path: Path, rolling: Rolling, context: Tim
     case 'blueGreen':
       return { name, kind, hold: duration(raw.blueGreen?.hold ?? DEFAULT_HOLD) };
     case 'canary': {
-      const steps = (raw.canary as NonNullable<RawStrategy['canary']>).steps.map((step) => ({ weight: step.weight, pause: duration(step.pause) }));
+      const steps = (raw.canary as NonNullable<RawStrategy['canary']>).steps.map((step) => ({
+        weight: step.weight,
+        pause: duration(step.pause),
+      }));
       steps.forEach((step, i) => {
         if (i > 0 && step.weight < steps[i - 1]!.weight) {
           context.errors.push(
-            context.complain([...path, 'canary', 'steps', i, 'weight'], `expected weights that never fall, found ${step.weight} after ${steps[i - 1]!.weight}`),
+            context.complain(
+              [...path, 'canary', 'steps', i, 'weight'],
+              `expected weights that never fall, found ${step.weight} after ${steps[i - 1]!.weight}`,
+            ),
           );
         }
       });

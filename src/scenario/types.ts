@@ -1,5 +1,5 @@
-import type { KubernetesObject, LabelSelector } from '../api/meta.js';
 import type { Node } from '../api/core.js';
+import type { KubernetesObject, LabelSelector } from '../api/meta.js';
 import type { Duration, Time } from '../kernel/time.js';
 import type { DistributionSpec } from '../random/distribution.js';
 
@@ -44,7 +44,12 @@ export interface ClusterSpec {
   /** Client limits per controller (kube-controller-manager --kube-api-qps, --kube-api-burst). Default 20, 30. */
   readonly controllerManager: { readonly qps: number; readonly burst: number };
   /** kube-scheduler client limits (50, 100) and configuration. */
-  readonly scheduler: { readonly qps: number; readonly burst: number; readonly percentageOfNodesToScore: number; readonly parallelism: number };
+  readonly scheduler: {
+    readonly qps: number;
+    readonly burst: number;
+    readonly percentageOfNodesToScore: number;
+    readonly parallelism: number;
+  };
   readonly kubeProxy: { readonly minSyncPeriod: Duration; readonly extraDelay: Duration };
 }
 

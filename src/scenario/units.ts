@@ -26,7 +26,8 @@ const units: Readonly<Record<string, Duration>> = {
 export function parseDuration(text: string): Duration | undefined {
   if (!DURATION_PATTERN.test(text)) return undefined;
   let total = 0;
-  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d)/g)) total += Number(amount) * units[unit!]!;
+  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d)/g))
+    total += Number(amount) * units[unit!]!;
   return Math.round(total);
 }
 

@@ -22,7 +22,10 @@ describe('scaledValue', () => {
   }
 
   it('refuses other text', () => {
-    assert.throws(() => scaledValue('many', 3, true), /expected a whole number or a percentage such as 25%, found "many"/);
+    assert.throws(
+      () => scaledValue('many', 3, true),
+      /expected a whole number or a percentage such as 25%, found "many"/,
+    );
     assert.equal(percentOf('-5%'), undefined);
     assert.equal(percentOf('2.5%'), undefined);
   });

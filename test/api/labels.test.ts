@@ -12,7 +12,10 @@ const requirement = fc.record({
   operator: fc.constantFrom('In' as const, 'NotIn' as const, 'Exists' as const, 'DoesNotExist' as const),
   values: fc.array(value, { minLength: 1, maxLength: 3 }),
 });
-const selector: fc.Arbitrary<LabelSelector> = fc.record({ matchLabels: labels, matchExpressions: fc.array(requirement, { maxLength: 3 }) });
+const selector: fc.Arbitrary<LabelSelector> = fc.record({
+  matchLabels: labels,
+  matchExpressions: fc.array(requirement, { maxLength: 3 }),
+});
 
 /** The definition, spelt out over plain maps. */
 function reference(wanted: LabelSelector, actual: Map<string, string>): boolean {
@@ -54,7 +57,10 @@ describe('selectors', () => {
   });
 
   it('NotIn holds for an absent key (label concepts page: "environment notin (frontend)" selects those without)', () => {
-    assert.equal(matchesSelector({ matchExpressions: [{ key: 'tier', operator: 'NotIn', values: ['frontend'] }] }, {}), true);
+    assert.equal(
+      matchesSelector({ matchExpressions: [{ key: 'tier', operator: 'NotIn', values: ['frontend'] }] }, {}),
+      true,
+    );
   });
 
   it('prints as kubectl does', () => {

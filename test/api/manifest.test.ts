@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
 import type { Node, Pod, Service } from '../../src/api/core.js';
 import { admit, defaultImagePullPolicy } from '../../src/api/defaults.js';
@@ -61,7 +61,10 @@ describe('readManifest', () => {
   });
 
   it('keeps zero where zero is meant', () => {
-    const deployment = read<Deployment>({ ...minimal, spec: { ...minimal.spec, replicas: 0, revisionHistoryLimit: 0 } });
+    const deployment = read<Deployment>({
+      ...minimal,
+      spec: { ...minimal.spec, replicas: 0, revisionHistoryLimit: 0 },
+    });
     assert.equal(deployment.spec.replicas, 0);
     assert.equal(deployment.spec.revisionHistoryLimit, 0);
   });
@@ -71,7 +74,11 @@ describe('readManifest', () => {
       apiVersion: 'v1',
       kind: 'Pod',
       metadata: { name: 'p' },
-      spec: { containers: [{ name: 'c', image: 'a:1', ports: [{ containerPort: 80 }], livenessProbe: { tcpSocket: { port: 80 } } }] },
+      spec: {
+        containers: [
+          { name: 'c', image: 'a:1', ports: [{ containerPort: 80 }], livenessProbe: { tcpSocket: { port: 80 } } },
+        ],
+      },
     });
     const [container] = pod.spec.containers;
     assert.deepEqual(container!.ports, [{ containerPort: 80, protocol: 'TCP' }]);
@@ -85,7 +92,12 @@ describe('readManifest', () => {
       failureThreshold: 3,
     });
     assert.equal(container!.imagePullPolicy, 'IfNotPresent');
-    const service = read<Service>({ apiVersion: 'v1', kind: 'Service', metadata: { name: 's' }, spec: { selector: { a: 'b' }, ports: [{ port: 80 }] } });
+    const service = read<Service>({
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 's' },
+      spec: { selector: { a: 'b' }, ports: [{ port: 80 }] },
+    });
     assert.deepEqual(service.spec.ports, [{ port: 80, protocol: 'TCP', targetPort: 80 }]);
     assert.equal(service.spec.type, 'ClusterIP');
   });
@@ -120,7 +132,9 @@ describe('readManifest', () => {
   it('keeps what the models do not read', () => {
     const deployment = documents('online-boutique/kubernetes-manifests.yaml').find((raw) => raw.kind === 'Deployment')!;
     const { template } = read<Deployment>(deployment).spec;
-    assert.deepEqual(template.spec.extra, { securityContext: { fsGroup: 1000, runAsGroup: 1000, runAsNonRoot: true, runAsUser: 1000 } });
+    assert.deepEqual(template.spec.extra, {
+      securityContext: { fsGroup: 1000, runAsGroup: 1000, runAsNonRoot: true, runAsUser: 1000 },
+    });
   });
 
   it('names every wrong field at once', () => {
@@ -130,17 +144,26 @@ describe('readManifest', () => {
       metadata: { name: 5 },
       spec: {
         replicas: 'three',
-        template: { metadata: { labels: { app: true } }, spec: { containers: [{ nmae: 'x', resources: { requests: { cpu: '100mm' } } }] } },
+        template: {
+          metadata: { labels: { app: true } },
+          spec: { containers: [{ nmae: 'x', resources: { requests: { cpu: '100mm' } } }] },
+        },
       },
     });
-    assert.deepEqual(errors.map((error) => error.field), [
-      'metadata.name',
-      'spec.replicas',
-      'spec.template.metadata.labels[app]',
-      'spec.template.spec.containers[0].resources.requests[cpu]',
-      'spec.template.spec.containers[0].nmae',
-    ]);
-    assert.equal(fieldErrorText(errors[4]!), 'spec.template.spec.containers[0].nmae: unknown field; did you mean "name"?');
+    assert.deepEqual(
+      errors.map((error) => error.field),
+      [
+        'metadata.name',
+        'spec.replicas',
+        'spec.template.metadata.labels[app]',
+        'spec.template.spec.containers[0].resources.requests[cpu]',
+        'spec.template.spec.containers[0].nmae',
+      ],
+    );
+    assert.equal(
+      fieldErrorText(errors[4]!),
+      'spec.template.spec.containers[0].nmae: unknown field; did you mean "name"?',
+    );
   });
 
   for (const file of ['online-boutique/kubernetes-manifests.yaml', 'hello/hello.yaml', 'nodes/4cpu-16gi.yaml']) {
@@ -164,19 +187,39 @@ describe('readManifest', () => {
         ...minimal.spec,
         serviceName: 'db',
         updateStrategy: { rollingUpdate: { partition: 1 } },
-        volumeClaimTemplates: [{ metadata: { name: 'data' }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '10Gi' } } } }],
+        volumeClaimTemplates: [
+          {
+            metadata: { name: 'data' },
+            spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '10Gi' } } },
+          },
+        ],
       },
     },
     { apiVersion: 'apps/v1', kind: 'DaemonSet', metadata: { name: 'agent' }, spec: minimal.spec },
-    { apiVersion: 'v1', kind: 'ReplicationController', metadata: { name: 'rc' }, spec: { replicas: 2, template: minimal.spec.template } },
-    { apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'j' }, spec: { parallelism: 3, template: minimal.spec.template } },
+    {
+      apiVersion: 'v1',
+      kind: 'ReplicationController',
+      metadata: { name: 'rc' },
+      spec: { replicas: 2, template: minimal.spec.template },
+    },
+    {
+      apiVersion: 'batch/v1',
+      kind: 'Job',
+      metadata: { name: 'j' },
+      spec: { parallelism: 3, template: minimal.spec.template },
+    },
     {
       apiVersion: 'batch/v1',
       kind: 'CronJob',
       metadata: { name: 'c' },
       spec: { schedule: '*/5 * * * *', jobTemplate: { spec: { template: minimal.spec.template } } },
     },
-    { apiVersion: 'policy/v1', kind: 'PodDisruptionBudget', metadata: { name: 'b' }, spec: { maxUnavailable: '25%', selector: { matchLabels: { a: 'b' } } } },
+    {
+      apiVersion: 'policy/v1',
+      kind: 'PodDisruptionBudget',
+      metadata: { name: 'b' },
+      spec: { maxUnavailable: '25%', selector: { matchLabels: { a: 'b' } } },
+    },
     {
       apiVersion: 'autoscaling/v2',
       kind: 'HorizontalPodAutoscaler',
@@ -190,8 +233,18 @@ describe('readManifest', () => {
         ],
       },
     },
-    { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'q' }, spec: { hard: { 'requests.cpu': '500m', 'requests.memory': '1Gi', pods: '10' } } },
-    { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'v' }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } },
+    {
+      apiVersion: 'v1',
+      kind: 'ResourceQuota',
+      metadata: { name: 'q' },
+      spec: { hard: { 'requests.cpu': '500m', 'requests.memory': '1Gi', pods: '10' } },
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata: { name: 'v' },
+      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+    },
   ] as RawMap[]) {
     it(`comes back the same through JSON: ${String(raw.kind)}`, () => {
       const object = read<Deployment>(raw);
@@ -204,16 +257,26 @@ describe('readManifest', () => {
   it('writes amounts of metrics and claims as quantities', () => {
     const serializer = new Serializer();
     const quota = serializer.object(
-      read({ apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'q' }, spec: { hard: { 'requests.cpu': '500m', 'requests.memory': '1024Mi' } } }),
+      read({
+        apiVersion: 'v1',
+        kind: 'ResourceQuota',
+        metadata: { name: 'q' },
+        spec: { hard: { 'requests.cpu': '500m', 'requests.memory': '1024Mi' } },
+      }),
     );
     assert.deepEqual(quota.spec, { hard: { 'requests.cpu': '500m', 'requests.memory': '1Gi' } });
   });
 
   it('writes quantities, handlers and timestamps as the API server does', () => {
     const raw = documents('online-boutique/kubernetes-manifests.yaml').find((each) => each.kind === 'Deployment')!;
-    const json = new Serializer().object(read<Deployment>(raw)) as { spec: { template: { spec: { containers: Record<string, unknown>[] } } } };
+    const json = new Serializer().object(read<Deployment>(raw)) as {
+      spec: { template: { spec: { containers: Record<string, unknown>[] } } };
+    };
     const [container] = json.spec.template.spec.containers;
-    assert.deepEqual(container!.resources, { limits: { cpu: '200m', memory: '128Mi' }, requests: { cpu: '100m', memory: '64Mi' } });
+    assert.deepEqual(container!.resources, {
+      limits: { cpu: '200m', memory: '128Mi' },
+      requests: { cpu: '100m', memory: '64Mi' },
+    });
     assert.deepEqual(container!.readinessProbe, {
       httpGet: {
         path: '/_healthz',
@@ -227,7 +290,10 @@ describe('readManifest', () => {
       successThreshold: 1,
       failureThreshold: 3,
     });
-    assert.equal((json as unknown as { metadata: { creationTimestamp: string } }).metadata.creationTimestamp, '2025-01-01T00:00:00Z');
+    assert.equal(
+      (json as unknown as { metadata: { creationTimestamp: string } }).metadata.creationTimestamp,
+      '2025-01-01T00:00:00Z',
+    );
   });
 });
 

@@ -16,26 +16,44 @@ function container(requests: ResourceList, limits?: ResourceList, sidecar = fals
 }
 
 function pod(containers: Container[], initContainers: Container[] = [], more: Partial<PodSpec> = {}): PodSpec {
-  return { containers, initContainers, schedulerName: 's', restartPolicy: 'Always', terminationGracePeriodSeconds: 30, ...more };
+  return {
+    containers,
+    initContainers,
+    schedulerName: 's',
+    restartPolicy: 'Always',
+    terminationGracePeriodSeconds: 30,
+    ...more,
+  };
 }
 
 describe('podRequests', () => {
   it('sums containers', () => {
-    assert.deepEqual(podRequests(pod([container({ cpu: 100, memory: 10 }), container({ cpu: 200 })])), { cpu: 300, memory: 10 });
+    assert.deepEqual(podRequests(pod([container({ cpu: 100, memory: 10 }), container({ cpu: 200 })])), {
+      cpu: 300,
+      memory: 10,
+    });
   });
 
   it('takes the largest init container when it is above the sum (Kubernetes documentation, init containers)', () => {
-    assert.deepEqual(podRequests(pod([container({ cpu: 100 })], [container({ cpu: 500 }), container({ cpu: 300 })])), { cpu: 500 });
+    assert.deepEqual(podRequests(pod([container({ cpu: 100 })], [container({ cpu: 500 }), container({ cpu: 300 })])), {
+      cpu: 500,
+    });
   });
 
   it('adds sidecars to the containers, and to the init containers after them', () => {
     // Sidecar 100 before an init of 300 and after an init of 250: max(250, 100 + 300, 100 + 200) = 400.
-    const spec = pod([container({ cpu: 200 })], [container({ cpu: 250 }), container({ cpu: 100 }, undefined, true), container({ cpu: 300 })]);
+    const spec = pod(
+      [container({ cpu: 200 })],
+      [container({ cpu: 250 }), container({ cpu: 100 }, undefined, true), container({ cpu: 300 })],
+    );
     assert.deepEqual(podRequests(spec), { cpu: 400 });
   });
 
   it('lets pod-level resources take precedence and adds overhead', () => {
-    const spec = pod([container({ cpu: 200, memory: 5 })], [], { resources: { requests: { cpu: 1000 } }, overhead: { cpu: 50, memory: 1 } });
+    const spec = pod([container({ cpu: 200, memory: 5 })], [], {
+      resources: { requests: { cpu: 1000 } },
+      overhead: { cpu: 50, memory: 1 },
+    });
     assert.deepEqual(podRequests(spec), { cpu: 1050, memory: 6 });
   });
 
@@ -51,20 +69,24 @@ describe('podRequests', () => {
   it('is the peak over the life of the pod', () => {
     const amounts = fc.integer({ min: 0, max: 1000 });
     fc.assert(
-      fc.property(fc.array(amounts, { minLength: 1, maxLength: 4 }), fc.array(fc.tuple(amounts, fc.boolean()), { maxLength: 5 }), (main, init) => {
-        let running = 0;
-        let peak = 0;
-        for (const [cpu, sidecar] of init) {
-          peak = Math.max(peak, running + cpu);
-          if (sidecar) running += cpu;
-        }
-        peak = Math.max(peak, running + main.reduce((a, b) => a + b, 0));
-        const spec = pod(
-          main.map((cpu) => container({ cpu })),
-          init.map(([cpu, sidecar]) => container({ cpu }, undefined, sidecar)),
-        );
-        assert.equal(podRequests(spec).cpu, peak);
-      }),
+      fc.property(
+        fc.array(amounts, { minLength: 1, maxLength: 4 }),
+        fc.array(fc.tuple(amounts, fc.boolean()), { maxLength: 5 }),
+        (main, init) => {
+          let running = 0;
+          let peak = 0;
+          for (const [cpu, sidecar] of init) {
+            peak = Math.max(peak, running + cpu);
+            if (sidecar) running += cpu;
+          }
+          peak = Math.max(peak, running + main.reduce((a, b) => a + b, 0));
+          const spec = pod(
+            main.map((cpu) => container({ cpu })),
+            init.map(([cpu, sidecar]) => container({ cpu }, undefined, sidecar)),
+          );
+          assert.equal(podRequests(spec).cpu, peak);
+        },
+      ),
     );
   });
 });
@@ -85,7 +107,11 @@ describe('qosClass', () => {
     ['only cpu limited', pod([container({ cpu: 100 }, { cpu: 100 })]), 'Burstable'],
     ['one container without', pod([container(same, same), container({})]), 'Burstable'],
     ['init container without', pod([container(same, same)], [container({})]), 'Burstable'],
-    ['extended resources do not count', pod([container({ 'nvidia.com/gpu': 1 }, { 'nvidia.com/gpu': 1 })]), 'BestEffort'],
+    [
+      'extended resources do not count',
+      pod([container({ 'nvidia.com/gpu': 1 }, { 'nvidia.com/gpu': 1 })]),
+      'BestEffort',
+    ],
     ['requests below limits', pod([container({ cpu: 50, memory: 10 }, same)]), 'Burstable'],
   ];
   for (const [name, spec, expected] of cases) {

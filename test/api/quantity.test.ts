@@ -102,13 +102,18 @@ describe('parseQuantity and formatQuantity', () => {
 
   it('reads any decimal as the exact rational number, rounded up to the nearest 10⁻⁹', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 10 ** 9 }), fc.integer({ min: 0, max: 10 ** 6 }), fc.constantFrom('', 'm', 'k', 'Mi'), (whole, part, suffix) => {
-        const fraction = String(part).padStart(6, '0');
-        const factor = { '': 10n ** 9n, m: 10n ** 6n, k: 10n ** 12n, Mi: (1n << 20n) * 10n ** 9n }[suffix]!;
-        const numerator = BigInt(`${whole}${fraction}`) * factor;
-        const expected = (numerator + 10n ** BigInt(fraction.length) - 1n) / 10n ** BigInt(fraction.length);
-        assert.equal(parseQuantity(`${whole}.${fraction}${suffix}`).nano, expected);
-      }),
+      fc.property(
+        fc.integer({ min: 0, max: 10 ** 9 }),
+        fc.integer({ min: 0, max: 10 ** 6 }),
+        fc.constantFrom('', 'm', 'k', 'Mi'),
+        (whole, part, suffix) => {
+          const fraction = String(part).padStart(6, '0');
+          const factor = { '': 10n ** 9n, m: 10n ** 6n, k: 10n ** 12n, Mi: (1n << 20n) * 10n ** 9n }[suffix]!;
+          const numerator = BigInt(`${whole}${fraction}`) * factor;
+          const expected = (numerator + 10n ** BigInt(fraction.length) - 1n) / 10n ** BigInt(fraction.length);
+          assert.equal(parseQuantity(`${whole}.${fraction}${suffix}`).nano, expected);
+        },
+      ),
     );
   });
 });

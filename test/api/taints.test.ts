@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Taint, Toleration } from '../../src/api/core.js';
-import { firstUntoleratedTaint, tolerationSeconds, tolerates } from '../../src/api/taints.js';
+import { firstUntoleratedTaint, tolerates, tolerationSeconds } from '../../src/api/taints.js';
 
 const taint: Taint = { key: 'dedicated', value: 'gpu', effect: 'NoSchedule' };
 
@@ -34,7 +34,10 @@ describe('tolerations', () => {
     const five: Toleration = { key: dead.key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 };
     assert.equal(tolerationSeconds([dead], []), 0);
     assert.equal(tolerationSeconds([dead], [five]), 300);
-    assert.equal(tolerationSeconds([dead], [five, { operator: 'Exists', tolerationSeconds: 10, effect: 'NoExecute' }]), 10);
+    assert.equal(
+      tolerationSeconds([dead], [five, { operator: 'Exists', tolerationSeconds: 10, effect: 'NoExecute' }]),
+      10,
+    );
     assert.equal(tolerationSeconds([dead], [{ operator: 'Exists' }]), undefined);
     assert.equal(tolerationSeconds([dead], [{ ...five, tolerationSeconds: -1 }]), 0);
     assert.equal(tolerationSeconds([{ ...dead, effect: 'NoSchedule' }], []), undefined);

@@ -5,7 +5,11 @@ import { formatTimestamp, parseTimestamp } from '../../src/api/timestamps.js';
 
 describe('timestamps', () => {
   it('agree with the calendar of the platform', () => {
-    const limits = { min: new Date('1900-01-01T00:00:00Z'), max: new Date('2400-01-01T00:00:00Z'), noInvalidDate: true };
+    const limits = {
+      min: new Date('1900-01-01T00:00:00Z'),
+      max: new Date('2400-01-01T00:00:00Z'),
+      noInvalidDate: true,
+    };
     fc.assert(
       fc.property(fc.date(limits), (date) => {
         const second = Math.floor(date.getTime() / 1000) * 1000;
@@ -25,7 +29,14 @@ describe('timestamps', () => {
     assert.equal(formatTimestamp(1735689600250.5, 6), '2025-01-01T00:00:00.250500Z');
   });
 
-  for (const text of ['', '2025-01-01', '2025-13-01T00:00:00Z', '2025-02-29T00:00:00Z', '2025-01-01T24:00:00Z', 'soon']) {
+  for (const text of [
+    '',
+    '2025-01-01',
+    '2025-13-01T00:00:00Z',
+    '2025-02-29T00:00:00Z',
+    '2025-01-01T24:00:00Z',
+    'soon',
+  ]) {
     it(`refuses ${JSON.stringify(text)}`, () => {
       assert.equal(parseTimestamp(text), undefined);
     });

@@ -24,8 +24,13 @@ describe('validateUpdate', () => {
 
   it('lets a Deployment change everything but its selector', () => {
     assert.deepEqual(texts(deployment, { ...deployment, spec: { ...deployment.spec, replicas: 9 } } as Deployment), []);
-    const moved = { ...deployment, spec: { ...deployment.spec, selector: { matchLabels: { app: 'api' } } } } as Deployment;
-    assert.deepEqual(texts(deployment, moved), ['spec.selector: Invalid value: {"matchLabels":{"app":"api"}}: field is immutable']);
+    const moved = {
+      ...deployment,
+      spec: { ...deployment.spec, selector: { matchLabels: { app: 'api' } } },
+    } as Deployment;
+    assert.deepEqual(texts(deployment, moved), [
+      'spec.selector: Invalid value: {"matchLabels":{"app":"api"}}: field is immutable',
+    ]);
   });
 
   it('lets a StatefulSet change only what may be', () => {
@@ -33,7 +38,10 @@ describe('validateUpdate', () => {
     const set = read<Deployment>('StatefulSet', 'apps/v1', spec);
     assert.deepEqual(texts(set, read('StatefulSet', 'apps/v1', { ...spec, replicas: 3, minReadySeconds: 5 })), []);
     const [text] = texts(set, read('StatefulSet', 'apps/v1', { ...spec, serviceName: 'other' }));
-    assert.match(text!, /^spec: Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template'/);
+    assert.match(
+      text!,
+      /^spec: Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template'/,
+    );
   });
 
   it('lets a pod change its images and gain tolerations, nothing else', () => {
@@ -41,9 +49,20 @@ describe('validateUpdate', () => {
     const change = (more: Partial<Pod['spec']>): Pod => ({ ...pod, spec: { ...pod.spec, ...more } });
     assert.deepEqual(texts(pod, change({ containers: [{ ...pod.spec.containers[0]!, image: 'nginx:2' }] })), []);
     assert.deepEqual(texts(pod, change({ activeDeadlineSeconds: 5 })), []);
-    assert.deepEqual(texts(pod, change({ tolerations: [...pod.spec.tolerations!, { key: 'b', operator: 'Exists' }] })), []);
-    for (const more of [{ tolerations: [] }, { priority: 5 }, { nodeSelector: { a: 'b' } }, { containers: [{ ...pod.spec.containers[0]!, name: 'd' }] }]) {
-      assert.match(texts(pod, change(more))[0] ?? '', /^spec: Forbidden: pod updates may not change fields other than `spec\.containers/);
+    assert.deepEqual(
+      texts(pod, change({ tolerations: [...pod.spec.tolerations!, { key: 'b', operator: 'Exists' }] })),
+      [],
+    );
+    for (const more of [
+      { tolerations: [] },
+      { priority: 5 },
+      { nodeSelector: { a: 'b' } },
+      { containers: [{ ...pod.spec.containers[0]!, name: 'd' }] },
+    ]) {
+      assert.match(
+        texts(pod, change(more))[0] ?? '',
+        /^spec: Forbidden: pod updates may not change fields other than `spec\.containers/,
+      );
     }
   });
 
@@ -61,6 +80,9 @@ describe('validateUpdate', () => {
     const job = read<Deployment>('Job', 'batch/v1', spec);
     assert.deepEqual(texts(job, read('Job', 'batch/v1', { ...spec, parallelism: 4 })), []);
     const other = { template: { spec: { ...template.spec, restartPolicy: 'OnFailure' } } };
-    assert.match(texts(job, read('Job', 'batch/v1', other))[0]!, /^spec\.template: Invalid value: \{.*\}: field is immutable$/);
+    assert.match(
+      texts(job, read('Job', 'batch/v1', other))[0]!,
+      /^spec\.template: Invalid value: \{.*\}: field is immutable$/,
+    );
   });
 });

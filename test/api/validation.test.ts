@@ -24,7 +24,12 @@ function deployment(change: Change): RawMap {
 }
 
 function service(change: Change): RawMap {
-  const draft = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'web' }, spec: { selector: { app: 'web' }, ports: [{ port: 80 }] } };
+  const draft = {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'web' },
+    spec: { selector: { app: 'web' }, ports: [{ port: 80 }] },
+  };
   change(draft);
   return draft;
 }
@@ -50,9 +55,21 @@ const LABEL_REGEX =
 const cases: readonly (readonly [string, RawMap, readonly string[]])[] = [
   ['a good Deployment', deployment(() => {}), []],
   ['a good Service', service(() => {}), []],
-  ['negative replicas', deployment((d) => (d.spec.replicas = -1)), ['spec.replicas: Invalid value: -1: must be greater than or equal to 0']],
-  ['no image', deployment((d) => delete d.spec.template.spec.containers[0].image), ['spec.template.spec.containers[0].image: Required value']],
-  ['no container', deployment((d) => (d.spec.template.spec.containers = [])), ['spec.template.spec.containers: Required value']],
+  [
+    'negative replicas',
+    deployment((d) => (d.spec.replicas = -1)),
+    ['spec.replicas: Invalid value: -1: must be greater than or equal to 0'],
+  ],
+  [
+    'no image',
+    deployment((d) => delete d.spec.template.spec.containers[0].image),
+    ['spec.template.spec.containers[0].image: Required value'],
+  ],
+  [
+    'no container',
+    deployment((d) => (d.spec.template.spec.containers = [])),
+    ['spec.template.spec.containers: Required value'],
+  ],
   [
     'selector that does not match',
     deployment((d) => (d.spec.template.metadata.labels.app = 'api')),
@@ -61,7 +78,10 @@ const cases: readonly (readonly [string, RawMap, readonly string[]])[] = [
   [
     'no selector',
     deployment((d) => delete d.spec.selector),
-    ['spec.selector: Required value', 'spec.template.metadata.labels: Invalid value: {"app":"web"}: `selector` does not match template `labels`'],
+    [
+      'spec.selector: Required value',
+      'spec.template.metadata.labels: Invalid value: {"app":"web"}: `selector` does not match template `labels`',
+    ],
   ],
   [
     'both zero',
@@ -95,8 +115,12 @@ const cases: readonly (readonly [string, RawMap, readonly string[]])[] = [
   ],
   [
     'request above limit',
-    deployment((d) => (d.spec.template.spec.containers[0].resources = { requests: { cpu: 2 }, limits: { cpu: '1500m' } })),
-    ['spec.template.spec.containers[0].resources.requests: Invalid value: "2": must be less than or equal to cpu limit of 1500m'],
+    deployment(
+      (d) => (d.spec.template.spec.containers[0].resources = { requests: { cpu: 2 }, limits: { cpu: '1500m' } }),
+    ),
+    [
+      'spec.template.spec.containers[0].resources.requests: Invalid value: "2": must be less than or equal to cpu limit of 1500m',
+    ],
   ],
   [
     'mount without volume',
@@ -106,11 +130,15 @@ const cases: readonly (readonly [string, RawMap, readonly string[]])[] = [
   [
     'port out of range',
     deployment((d) => (d.spec.template.spec.containers[0].ports = [{ containerPort: 70000 }])),
-    ['spec.template.spec.containers[0].ports[0].containerPort: Invalid value: 70000: must be between 1 and 65535, inclusive'],
+    [
+      'spec.template.spec.containers[0].ports[0].containerPort: Invalid value: 70000: must be between 1 and 65535, inclusive',
+    ],
   ],
   [
     'liveness probe that needs two successes',
-    deployment((d) => (d.spec.template.spec.containers[0].livenessProbe = { httpGet: { port: 80 }, successThreshold: 2 })),
+    deployment(
+      (d) => (d.spec.template.spec.containers[0].livenessProbe = { httpGet: { port: 80 }, successThreshold: 2 }),
+    ),
     ['spec.template.spec.containers[0].livenessProbe.successThreshold: Invalid value: 2: must be 1'],
   ],
   [
@@ -121,18 +149,37 @@ const cases: readonly (readonly [string, RawMap, readonly string[]])[] = [
   [
     'toleration without key',
     deployment((d) => (d.spec.template.spec.tolerations = [{ operator: 'Equal', value: 'x' }])),
-    ['spec.template.spec.tolerations[0].operator: Invalid value: "Equal": operator must be Exists when `key` is empty, which means "match all values and all keys"'],
+    [
+      'spec.template.spec.tolerations[0].operator: Invalid value: "Equal": operator must be Exists when `key` is empty, which means "match all values and all keys"',
+    ],
   ],
   [
     'spread without skew',
-    deployment((d) => (d.spec.template.spec.topologySpreadConstraints = [{ topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule' }])),
+    deployment(
+      (d) =>
+        (d.spec.template.spec.topologySpreadConstraints = [
+          { topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule' },
+        ]),
+    ),
     ['spec.template.spec.topologySpreadConstraints[0].maxSkew: Invalid value: 0: must be greater than zero'],
   ],
-  ['no name', deployment((d) => delete d.metadata.name), ['metadata.name: Required value: name or generateName is required']],
+  [
+    'no name',
+    deployment((d) => delete d.metadata.name),
+    ['metadata.name: Required value: name or generateName is required'],
+  ],
   [
     'StatefulSet without selector',
-    { apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: { name: 'db' }, spec: { serviceName: 'db', template: template() } },
-    ['spec.selector: Required value', 'spec.template.metadata.labels: Invalid value: {"app":"web"}: `selector` does not match template `labels`'],
+    {
+      apiVersion: 'apps/v1',
+      kind: 'StatefulSet',
+      metadata: { name: 'db' },
+      spec: { serviceName: 'db', template: template() },
+    },
+    [
+      'spec.selector: Required value',
+      'spec.template.metadata.labels: Invalid value: {"app":"web"}: `selector` does not match template `labels`',
+    ],
   ],
   [
     'StatefulSet that mounts its claims',
@@ -145,7 +192,18 @@ const cases: readonly (readonly [string, RawMap, readonly string[]])[] = [
         selector: { matchLabels: { app: 'web' } },
         template: {
           ...template(),
-          spec: { containers: [{ name: 'c', image: 'x:1', volumeMounts: [{ name: 'data', mountPath: '/' }, { name: 'date', mountPath: '/d' }] }] },
+          spec: {
+            containers: [
+              {
+                name: 'c',
+                image: 'x:1',
+                volumeMounts: [
+                  { name: 'data', mountPath: '/' },
+                  { name: 'date', mountPath: '/d' },
+                ],
+              },
+            ],
+          },
         },
         volumeClaimTemplates: [{ metadata: { name: 'data' }, spec: {} }],
       },
@@ -160,16 +218,28 @@ const cases: readonly (readonly [string, RawMap, readonly string[]])[] = [
   [
     'DaemonSet that may do both',
     daemonSet({ maxSurge: '10%', maxUnavailable: 1 }),
-    ['spec.updateStrategy.rollingUpdate.maxSurge: Invalid value: "10%": may not be set when maxUnavailable is non-zero'],
+    [
+      'spec.updateStrategy.rollingUpdate.maxSurge: Invalid value: "10%": may not be set when maxUnavailable is non-zero',
+    ],
   ],
   [
     'ReplicationController that does not match',
-    { apiVersion: 'v1', kind: 'ReplicationController', metadata: { name: 'rc' }, spec: { selector: { app: 'x' }, template: template() } },
+    {
+      apiVersion: 'v1',
+      kind: 'ReplicationController',
+      metadata: { name: 'rc' },
+      spec: { selector: { app: 'x' }, template: template() },
+    },
     ['spec.template.metadata.labels: Invalid value: {"app":"web"}: `selector` does not match template `labels`'],
   ],
   [
     'Job whose pods restart for ever',
-    { apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'j' }, spec: { completions: -1, completionMode: 'Indexed', template: template() } },
+    {
+      apiVersion: 'batch/v1',
+      kind: 'Job',
+      metadata: { name: 'j' },
+      spec: { completions: -1, completionMode: 'Indexed', template: template() },
+    },
     [
       'spec.completions: Invalid value: -1: must be greater than or equal to 0',
       'spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"',
@@ -181,7 +251,11 @@ const cases: readonly (readonly [string, RawMap, readonly string[]])[] = [
       apiVersion: 'batch/v1',
       kind: 'Job',
       metadata: { name: 'j' },
-      spec: { parallelism: 2, completionMode: 'Indexed', template: { spec: { ...template().spec, restartPolicy: 'Never' } } },
+      spec: {
+        parallelism: 2,
+        completionMode: 'Indexed',
+        template: { spec: { ...template().spec, restartPolicy: 'Never' } },
+      },
     },
     ['spec.completions: Required value: when completion mode is Indexed'],
   ],
@@ -193,11 +267,19 @@ const cases: readonly (readonly [string, RawMap, readonly string[]])[] = [
       metadata: { name: 'a'.repeat(53) },
       spec: { jobTemplate: { spec: { template: { spec: { ...template().spec, restartPolicy: 'Never' } } } } },
     },
-    ['spec.schedule: Required value', `metadata.name: Invalid value: "${'a'.repeat(53)}": must be no more than 52 characters`],
+    [
+      'spec.schedule: Required value',
+      `metadata.name: Invalid value: "${'a'.repeat(53)}": must be no more than 52 characters`,
+    ],
   ],
   [
     'budget that says both',
-    { apiVersion: 'policy/v1', kind: 'PodDisruptionBudget', metadata: { name: 'b' }, spec: { minAvailable: 1, maxUnavailable: 1 } },
+    {
+      apiVersion: 'policy/v1',
+      kind: 'PodDisruptionBudget',
+      metadata: { name: 'b' },
+      spec: { minAvailable: 1, maxUnavailable: 1 },
+    },
     ['spec: Invalid value: {"maxUnavailable":1,"minAvailable":1}: minAvailable and maxUnavailable cannot be both set'],
   ],
   [
@@ -250,7 +332,10 @@ describe('validateObject', () => {
       'Deployment.apps "web" is invalid: [spec.replicas: Invalid value: -1: must be greater than or equal to 0, spec.template.spec.containers[0].image: Required value]',
     );
     const bad = readManifest(service((d) => delete d.spec.ports)).object;
-    assert.equal(invalidMessage('v1', 'Service', 'web', validateObject(bad)), 'Service "web" is invalid: spec.ports: Required value');
+    assert.equal(
+      invalidMessage('v1', 'Service', 'web', validateObject(bad)),
+      'Service "web" is invalid: spec.ports: Required value',
+    );
   });
 
   it('sorts keys of maps as the server does', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { scenarioJsonSchema } from '../../src/scenario/index.js';
@@ -24,14 +24,23 @@ describe('documentation of scenarios', () => {
   it('docs/scenario.md lists every key', () => {
     const text = readFileSync(`${root}docs/scenario.md`, 'utf8');
     const [before, after] = text.split(/<!-- reference -->[\s\S]*<!-- \/reference -->/) as [string, string];
-    kept('docs/scenario.md', `${before}<!-- reference -->\n${reference(scenarioJsonSchema())}\n<!-- /reference -->${after}`);
+    kept(
+      'docs/scenario.md',
+      `${before}<!-- reference -->\n${reference(scenarioJsonSchema())}\n<!-- /reference -->${after}`,
+    );
   });
 
   it('the schema accepts the scenarios that come with towtank, and refuses slips', () => {
     const schema = z.fromJSONSchema(scenarioJsonSchema() as Parameters<typeof z.fromJSONSchema>[0]);
     const scenario = parse(readFileSync(`${root}scenarios/strategies.yaml`, 'utf8')) as Record<string, unknown>;
     assert.equal(schema.safeParse(scenario).success, true);
-    for (const slip of [{ trafic: [] }, { duration: '5' }, { cluster: {} }, { traffic: [{ to: 'x', rate: 5 }] }, { seed: 1.5 }]) {
+    for (const slip of [
+      { trafic: [] },
+      { duration: '5' },
+      { cluster: {} },
+      { traffic: [{ to: 'x', rate: 5 }] },
+      { seed: 1.5 },
+    ]) {
       assert.equal(schema.safeParse({ ...scenario, ...slip }).success, false, JSON.stringify(slip));
     }
   });

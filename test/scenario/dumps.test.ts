@@ -21,14 +21,25 @@ function pod(i: number): Record<string, unknown> {
       uid: `uid-${i}`,
       creationTimestamp: '2024-12-31T23:59:00Z',
       annotations: { note: `line one\n- apiVersion: not an item\nitems:\n---\n${'é'.repeat(20)}` },
-      managedFields: Array.from({ length: 5 }, () => ({ manager: 'kubelet', fieldsV1: { 'f:spec': { 'k:{"name":"web"}': { '.': {} } } } })),
+      managedFields: Array.from({ length: 5 }, () => ({
+        manager: 'kubelet',
+        fieldsV1: { 'f:spec': { 'k:{"name":"web"}': { '.': {} } } },
+      })),
     },
-    spec: { containers: [{ name: 'web', image: `shop:${i}`, resources: { requests: { cpu: '100m' } } }], nodeName: 'node-1' },
+    spec: {
+      containers: [{ name: 'web', image: `shop:${i}`, resources: { requests: { cpu: '100m' } } }],
+      nodeName: 'node-1',
+    },
     status: { phase: 'Running', podIP: '10.0.0.1', startTime: '2024-12-31T23:59:30Z' },
   };
 }
 
-const list = (items: readonly unknown[]) => ({ apiVersion: 'v1', items, kind: 'List', metadata: { resourceVersion: '' } });
+const list = (items: readonly unknown[]) => ({
+  apiVersion: 'v1',
+  items,
+  kind: 'List',
+  metadata: { resourceVersion: '' },
+});
 
 describe('big dumps', () => {
   let folder = '';
@@ -53,7 +64,13 @@ describe('big dumps', () => {
     ['compact.json', JSON.stringify(list(pods))],
     ['dump.yaml', stringify(list(pods), { indentSeq: false })],
     ['indented.yaml', stringify(list(pods))],
-    ['documents.yaml', pods.slice(0, 300).map((each) => stringify(each)).join('---\n')],
+    [
+      'documents.yaml',
+      pods
+        .slice(0, 300)
+        .map((each) => stringify(each))
+        .join('---\n'),
+    ],
   ] as const) {
     it(`${name}: every item, with its status and times`, () => {
       assert.ok(name === 'documents.yaml' || text.length > 1 << 20, `${text.length} bytes`);
@@ -62,7 +79,10 @@ describe('big dumps', () => {
       assert.deepEqual(findings, []);
       const seventh = objects[7] as Pod;
       assert.equal(seventh.metadata.name, 'web-7');
-      assert.equal(seventh.metadata.annotations?.note, (pods[7]!.metadata as { annotations: { note: string } }).annotations.note);
+      assert.equal(
+        seventh.metadata.annotations?.note,
+        (pods[7]!.metadata as { annotations: { note: string } }).annotations.note,
+      );
       assert.equal(seventh.metadata.creationTimestamp, -60e9);
       assert.equal(seventh.status.startTime, -30e9);
       assert.equal(seventh.spec.containers[0]!.image, 'shop:7');
@@ -75,8 +95,11 @@ describe('big dumps', () => {
     ['bad.yaml', 'replica: 1'],
   ] as const) {
     it(`${name}: an error is placed in its item`, () => {
-      const wrong = pods.map((each, i) => (i === 2222 ? { ...each, spec: { replica: 1, ...(each.spec as object) } } : each));
-      const text = name === 'bad.json' ? JSON.stringify(list(wrong), null, 4) : stringify(list(wrong), { indentSeq: false });
+      const wrong = pods.map((each, i) =>
+        i === 2222 ? { ...each, spec: { replica: 1, ...(each.spec as object) } } : each,
+      );
+      const text =
+        name === 'bad.json' ? JSON.stringify(list(wrong), null, 4) : stringify(list(wrong), { indentSeq: false });
       const lines = text.split('\n');
       const line = lines.findIndex((each) => each.includes(indent)) + 1;
       const column = lines[line - 1]!.indexOf('"replica"') + 1 || lines[line - 1]!.indexOf('replica') + 1;
@@ -84,7 +107,10 @@ describe('big dumps', () => {
       assert.throws(
         () => loadManifests(path),
         (error: Error) => {
-          assert.equal(error.toString().split('\n')[0], `${path}:${line}:${column}: Pod "web-2222": spec.replica: unknown field`);
+          assert.equal(
+            error.toString().split('\n')[0],
+            `${path}:${line}:${column}: Pod "web-2222": spec.replica: unknown field`,
+          );
           return true;
         },
       );
@@ -129,8 +155,25 @@ describe('parseItems', () => {
   }
 
   it('finds the same items cut or whole, whatever their text looks like', () => {
-    const tricky = fc.constantFrom('- a', 'items:', '---', 'x\n- y\n  - z', ' lead', 'tail \n', '# no comment', '\n\n', '"', 'key: value', '…', '- apiVersion: v1\n  kind: Pod');
-    const item = fc.record({ kind: fc.constant('ConfigMap'), data: fc.dictionary(fc.constantFrom('a', 'b'), fc.oneof(tricky, fc.string())), list: fc.array(tricky, { maxLength: 3 }) });
+    const tricky = fc.constantFrom(
+      '- a',
+      'items:',
+      '---',
+      'x\n- y\n  - z',
+      ' lead',
+      'tail \n',
+      '# no comment',
+      '\n\n',
+      '"',
+      'key: value',
+      '…',
+      '- apiVersion: v1\n  kind: Pod',
+    );
+    const item = fc.record({
+      kind: fc.constant('ConfigMap'),
+      data: fc.dictionary(fc.constantFrom('a', 'b'), fc.oneof(tricky, fc.string())),
+      list: fc.array(tricky, { maxLength: 3 }),
+    });
     fc.assert(
       fc.property(fc.array(item, { minLength: 1, maxLength: 5 }), fc.boolean(), (drawn, indentSeq) => {
         const items = JSON.parse(JSON.stringify(drawn)) as unknown[];
@@ -143,7 +186,11 @@ describe('parseItems', () => {
   });
 
   it('flattens lists inside lists, and lists of a kind', () => {
-    const text = stringify({ apiVersion: 'v1', kind: 'List', items: [{ apiVersion: 'apps/v1', kind: 'DeploymentList', items: [{ kind: 'A' }, { kind: 'B' }] }, { kind: 'C' }] });
+    const text = stringify({
+      apiVersion: 'v1',
+      kind: 'List',
+      items: [{ apiVersion: 'apps/v1', kind: 'DeploymentList', items: [{ kind: 'A' }, { kind: 'B' }] }, { kind: 'C' }],
+    });
     assert.deepEqual(values(text, false), [{ kind: 'A' }, { kind: 'B' }, { kind: 'C' }]);
   });
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { InputError, InputErrors, isInputError, loadScenario, validateFile } from '../../src/scenario/index.js';
 
 const scenarios = fileURLToPath(new URL('../../../scenarios/', import.meta.url));
@@ -83,7 +83,11 @@ const cases: readonly (readonly [string, string, readonly string[]])[] = [
   [
     'duration without unit',
     scenario('duration: "5"'),
-    ['bad.yaml:5:11: expected a duration such as 250ms, 5m or 1h30m, found the text "5"', '  5 | duration: "5"', '    |           ^'],
+    [
+      'bad.yaml:5:11: expected a duration such as 250ms, 5m or 1h30m, found the text "5"',
+      '  5 | duration: "5"',
+      '    |           ^',
+    ],
   ],
   [
     'two kinds of one distribution',
@@ -96,7 +100,10 @@ const cases: readonly (readonly [string, string, readonly string[]])[] = [
   ],
   [
     'number out of range',
-    scenario('cluster: { nodes: [{ count: 3, template: nodes/4cpu-16gi.yaml }], etcd: { members: 0 } }').replace(/^ {2}nodes.*\n/m, ''),
+    scenario('cluster: { nodes: [{ count: 3, template: nodes/4cpu-16gi.yaml }], etcd: { members: 0 } }').replace(
+      /^ {2}nodes.*\n/m,
+      '',
+    ),
     [
       'bad.yaml:1:84: expected a whole number from 1 to 9, found the number 0',
       '  1 | cluster: { nodes: [{ count: 3, template: nodes/4cpu-16gi.yaml }], etcd: { members: 0 } }',
@@ -142,7 +149,11 @@ const cases: readonly (readonly [string, string, readonly string[]])[] = [
   [
     'zone that is not there',
     scenario('timeline: [{ at: 1m, fail: { zone: c } }]'),
-    ['bad.yaml:5:36: no zone is named c; there are a, b', '  5 | timeline: [{ at: 1m, fail: { zone: c } }]', '    |                                    ^'],
+    [
+      'bad.yaml:5:36: no zone is named c; there are a, b',
+      '  5 | timeline: [{ at: 1m, fail: { zone: c } }]',
+      '    |                                    ^',
+    ],
   ],
   [
     'etcd member that is not there',
@@ -218,7 +229,10 @@ const cases: readonly (readonly [string, string, readonly string[]])[] = [
   ],
   [
     'disk class that is not there',
-    scenario('cluster: { nodes: [{ count: 3, template: nodes/4cpu-16gi.yaml }], etcd: { disk: pd-ssd } }').replace(/^ {2}nodes.*\n/m, ''),
+    scenario('cluster: { nodes: [{ count: 3, template: nodes/4cpu-16gi.yaml }], etcd: { disk: pd-ssd } }').replace(
+      /^ {2}nodes.*\n/m,
+      '',
+    ),
     [
       'bad.yaml:1:81: no disk class is named "pd-ssd"; did you mean "gce-pd-ssd"?',
       '  1 | cluster: { nodes: [{ count: 3, template: nodes/4cpu-16gi.yaml }], etcd: { disk: pd-ssd } }',
@@ -228,7 +242,11 @@ const cases: readonly (readonly [string, string, readonly string[]])[] = [
   [
     'profile that is not there',
     scenario('profile: defalt'),
-    ['bad.yaml:5:10: no profile is named "defalt"; did you mean "default"?', '  5 | profile: defalt', '    |          ^'],
+    [
+      'bad.yaml:5:10: no profile is named "defalt"; did you mean "default"?',
+      '  5 | profile: defalt',
+      '    |          ^',
+    ],
   ],
   [
     'missing file',
@@ -237,7 +255,9 @@ const cases: readonly (readonly [string, string, readonly string[]])[] = [
   ],
   [
     'election timeout too short',
-    scenario('cluster: { nodes: [{ count: 3, template: nodes/4cpu-16gi.yaml }], etcd: { electionTimeout: 400ms } }').replace(/^ {2}nodes.*\n/m, ''),
+    scenario(
+      'cluster: { nodes: [{ count: 3, template: nodes/4cpu-16gi.yaml }], etcd: { electionTimeout: 400ms } }',
+    ).replace(/^ {2}nodes.*\n/m, ''),
     [
       'bad.yaml:1:92: the election timeout must be at least 5 times the heartbeat interval',
       '  1 | cluster: { nodes: [{ count: 3, template: nodes/4cpu-16gi.yaml }], etcd: { electionTimeout: 400ms } }',
@@ -255,12 +275,24 @@ const cases: readonly (readonly [string, string, readonly string[]])[] = [
       '    | ^',
     ],
   ],
-  ['tabs', 'cluster:\n\tnodes: 3\n', ['bad.yaml:2:1: no valid YAML: Tabs are not allowed as indentation', '  2 |  nodes: 3', '    | ^']],
-  ['a key twice', scenario('question: a', 'name: b').concat('name: c\n'), ['bad.yaml:7:1: no valid YAML: Map keys must be unique', '  7 | name: c', '    | ^']],
+  [
+    'tabs',
+    'cluster:\n\tnodes: 3\n',
+    ['bad.yaml:2:1: no valid YAML: Tabs are not allowed as indentation', '  2 |  nodes: 3', '    | ^'],
+  ],
+  [
+    'a key twice',
+    scenario('question: a', 'name: b').concat('name: c\n'),
+    ['bad.yaml:7:1: no valid YAML: Map keys must be unique', '  7 | name: c', '    | ^'],
+  ],
   [
     'a map that is nothing we know',
     'replicas: 3\nimages: x\n',
-    ['bad.yaml:1:1: expected a Kubernetes object with apiVersion and kind, found a map with replicas, images', '  1 | replicas: 3', '    | ^'],
+    [
+      'bad.yaml:1:1: expected a Kubernetes object with apiVersion and kind, found a map with replicas, images',
+      '  1 | replicas: 3',
+      '    | ^',
+    ],
   ],
   [
     'version of an API that is gone',
@@ -317,16 +349,25 @@ describe('what is printed for bad input', () => {
 
   it('JSON that does not parse', () => {
     writeFileSync('bad.json', '{"apiVersion":"v1",\n "kind" "Service"}');
-    assert.match(printed('bad.json'), /^bad\.json:2:9: no valid JSON: unexpected "\\""\n {2}2 \| {2}"kind" "Service"}\n {4}\| {9}\^$/);
+    assert.match(
+      printed('bad.json'),
+      /^bad\.json:2:9: no valid JSON: unexpected "\\""\n {2}2 \| {2}"kind" "Service"}\n {4}\| {9}\^$/,
+    );
   });
 
   it('several errors, in order of position, each with its line', () => {
-    writeFileSync('bad.yaml', scenario('timeline: [{ at: 1m, scale: { deployment: x, replicas: 1 } }]', 'manifests: [hello/helo.yaml, nodes]'));
+    writeFileSync(
+      'bad.yaml',
+      scenario('timeline: [{ at: 1m, scale: { deployment: x, replicas: 1 } }]', 'manifests: [hello/helo.yaml, nodes]'),
+    );
     assert.throws(
       () => loadScenario('bad.yaml'),
       (error) => {
         assert.ok(error instanceof InputErrors);
-        assert.deepEqual(error.errors.map((each) => each.place), ['bad.yaml:3:13', 'bad.yaml:5:43']);
+        assert.deepEqual(
+          error.errors.map((each) => each.place),
+          ['bad.yaml:3:13', 'bad.yaml:5:43'],
+        );
         return true;
       },
     );
@@ -339,7 +380,10 @@ describe('what is printed for bad input', () => {
       'apiVersion: v1\nkind: Service\nmetadata: { name: web }\nspec:\n  ports: [{ port: 80 }]\n---\napiVersion: v1\nkind: Service\nmetadata:\n  name: Web\nspec:\n  ports: [{ port: 80 }]\n',
     );
     writeFileSync('deep/bad.yaml', scenario('manifests: er/web.yaml').replaceAll('nodes/', '../nodes/'));
-    assert.match(printed('deep/bad.yaml'), /^deep\/er\/web\.yaml:10:9: Service "Web": metadata\.name: Invalid value: "Web": a DNS-1035 label/);
+    assert.match(
+      printed('deep/bad.yaml'),
+      /^deep\/er\/web\.yaml:10:9: Service "Web": metadata\.name: Invalid value: "Web": a DNS-1035 label/,
+    );
   });
 
   it('shows the part of a very long line that matters', () => {
@@ -361,6 +405,9 @@ describe('what is printed for bad input', () => {
     writeFileSync('costs/slow.yaml', 'extends: slow.yaml\n');
     assert.match(printed('bad.yaml'), /^costs\/slow\.yaml:1:10: profiles extend one another in a circle/);
     writeFileSync('costs/slow.yaml', 'kubelet: { sandbox: 5s }\n');
-    assert.match(printed('bad.yaml'), /^bad\.yaml:5:10: the profile slow lacks network\.sameHost, .* and \d+ more; write `extends: default`/);
+    assert.match(
+      printed('bad.yaml'),
+      /^bad\.yaml:5:10: the profile slow lacks network\.sameHost, .* and \d+ more; write `extends: default`/,
+    );
   });
 });

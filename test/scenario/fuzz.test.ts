@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { parse, parseAllDocuments, stringify } from 'yaml';
 import { readManifest } from '../../src/api/manifest.js';
@@ -17,7 +17,9 @@ const scenarios = fileURLToPath(new URL('../../../scenarios/', import.meta.url))
 /** All paths of a value, deepest ones too. */
 function paths(value: unknown, path: (string | number)[] = []): (string | number)[][] {
   if (typeof value !== 'object' || value === null) return [path];
-  const inner = Object.entries(value).flatMap(([key, each]) => paths(each, [...path, Array.isArray(value) ? Number(key) : key]));
+  const inner = Object.entries(value).flatMap(([key, each]) =>
+    paths(each, [...path, Array.isArray(value) ? Number(key) : key]),
+  );
   return [path, ...inner];
 }
 
@@ -32,14 +34,36 @@ function replaced(value: unknown, path: readonly (string | number)[], other: unk
 }
 
 const other = fc.oneof(
-  fc.constantFrom<unknown>(null, true, 0, -1, 1.5, 1e300, '', ' ', '25%', '100mm', '1Gi', 'a/b', 'constructor', '__proto__', [], {}, [null], [[]], { a: {} }),
+  fc.constantFrom<unknown>(
+    null,
+    true,
+    0,
+    -1,
+    1.5,
+    1e300,
+    '',
+    ' ',
+    '25%',
+    '100mm',
+    '1Gi',
+    'a/b',
+    'constructor',
+    '__proto__',
+    [],
+    {},
+    [null],
+    [[]],
+    { a: {} },
+  ),
   fc.string(),
   fc.integer(),
   fc.jsonValue({ maxDepth: 2 }),
 );
 
 describe('anything in the place of anything', () => {
-  const manifests = parseAllDocuments(readFileSync(join(scenarios, 'online-boutique/kubernetes-manifests.yaml'), 'utf8'))
+  const manifests = parseAllDocuments(
+    readFileSync(join(scenarios, 'online-boutique/kubernetes-manifests.yaml'), 'utf8'),
+  )
     .map((document) => document.toJS() as RawMap | null)
     .filter((value) => value !== null);
   const serializer = new Serializer();
@@ -108,10 +132,15 @@ describe('anything in the place of anything', () => {
       const text = readFileSync('strategies.yaml', 'utf8').replace('count: 1000', 'count: 3');
       const place = fc.integer({ min: 0, max: text.length });
       fc.assert(
-        fc.property(place, fc.integer({ min: 0, max: 40 }), fc.oneof(fc.string(), fc.constantFrom('\t', '---\n', '&a ', '*a', '<<: *a', '{', '\0', '!!binary x', '- ')), (at, length, insert) => {
-          writeFileSync('case.yaml', text.slice(0, at) + insert + text.slice(at + length));
-          accepted();
-        }),
+        fc.property(
+          place,
+          fc.integer({ min: 0, max: 40 }),
+          fc.oneof(fc.string(), fc.constantFrom('\t', '---\n', '&a ', '*a', '<<: *a', '{', '\0', '!!binary x', '- ')),
+          (at, length, insert) => {
+            writeFileSync('case.yaml', text.slice(0, at) + insert + text.slice(at + length));
+            accepted();
+          },
+        ),
         { numRuns: 300 },
       );
     });
@@ -127,8 +156,14 @@ describe('anything in the place of anything', () => {
     });
 
     for (const [name, text] of [
-      ['alias bomb', `a: &a [x,x,x,x,x,x,x,x,x]\n${'bcdefgh'.replace(/./g, (c) => `${c}: &${c} [${`*${String.fromCharCode(c.charCodeAt(0) - 1)},`.repeat(9)}]\n`)}`],
-      ['alias bomb in a scenario', `cluster: &a [x,x,x,x,x,x,x,x,x]\n${'bcdefgh'.replace(/./g, (c) => `${c}: &${c} [${`*${String.fromCharCode(c.charCodeAt(0) - 1)},`.repeat(9)}]\n`)}`],
+      [
+        'alias bomb',
+        `a: &a [x,x,x,x,x,x,x,x,x]\n${'bcdefgh'.replace(/./g, (c) => `${c}: &${c} [${`*${String.fromCharCode(c.charCodeAt(0) - 1)},`.repeat(9)}]\n`)}`,
+      ],
+      [
+        'alias bomb in a scenario',
+        `cluster: &a [x,x,x,x,x,x,x,x,x]\n${'bcdefgh'.replace(/./g, (c) => `${c}: &${c} [${`*${String.fromCharCode(c.charCodeAt(0) - 1)},`.repeat(9)}]\n`)}`,
+      ],
       ['alias to nothing', 'cluster: *nodes\n'],
       ['deep nesting', `cluster: ${'['.repeat(50000)}`],
       ['deep nesting in JSON', `{"kind": ${'['.repeat(200000)}${']'.repeat(200000)}}`],

@@ -30,8 +30,16 @@ describe('jsonErrorOffset', () => {
 
   it('agrees with JSON.parse on what is JSON', () => {
     const corrupted = fc
-      .tuple(fc.json(), fc.nat(), fc.nat({ max: 3 }), fc.constantFrom('', ',', '"', '}', ']', '[', '0', 'e', '\\', ' ', ':'))
-      .map(([text, at, length, insert]) => text.slice(0, at % (text.length + 1)) + insert + text.slice((at % (text.length + 1)) + length));
+      .tuple(
+        fc.json(),
+        fc.nat(),
+        fc.nat({ max: 3 }),
+        fc.constantFrom('', ',', '"', '}', ']', '[', '0', 'e', '\\', ' ', ':'),
+      )
+      .map(
+        ([text, at, length, insert]) =>
+          text.slice(0, at % (text.length + 1)) + insert + text.slice((at % (text.length + 1)) + length),
+      );
     fc.assert(
       fc.property(corrupted, (text) => {
         let valid = true;

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { mean } from '../../src/random/distribution.js';
 import { isScenarioFile, loadScenario, scenarioJsonSchema, validateFile } from '../../src/scenario/index.js';
 
@@ -45,7 +45,10 @@ behaviour: [{ image: "nginx:*" }]
     assert.equal(scenario.cluster.nodes.length, 1000);
     assert.deepEqual(scenario.cluster.etcd.zones, ['a', 'b', 'c']);
     assert.equal(scenario.objects.filter((object) => object.kind === 'Deployment').length, 13);
-    assert.deepEqual(scenario.rollout?.strategies.map((strategy) => strategy.kind), ['recreate', 'ramped', 'blueGreen', 'canary']);
+    assert.deepEqual(
+      scenario.rollout?.strategies.map((strategy) => strategy.kind),
+      ['recreate', 'ramped', 'blueGreen', 'canary'],
+    );
     assert.equal(scenario.rollout?.container, 'server');
     assert.deepEqual(scenario.findings, []);
     assert.equal(scenario.profile.etcd.fsync.kind, 'lognormal');
@@ -64,7 +67,10 @@ behaviour: [{ image: "nginx:*" }]
 
   it('deals nodes over zones, with names, labels, addresses and pod networks', () => {
     const { nodes } = load(base).cluster;
-    assert.deepEqual(nodes.map((node) => node.metadata.labels?.['topology.kubernetes.io/zone']), ['a', 'b', 'c', 'a', 'b', 'c', 'a']);
+    assert.deepEqual(
+      nodes.map((node) => node.metadata.labels?.['topology.kubernetes.io/zone']),
+      ['a', 'b', 'c', 'a', 'b', 'c', 'a'],
+    );
     const [, second] = nodes;
     assert.equal(second!.metadata.name, 'node-1');
     assert.equal(second!.metadata.labels?.['kubernetes.io/hostname'], 'node-1');
@@ -74,7 +80,12 @@ behaviour: [{ image: "nginx:*" }]
       { type: 'InternalIP', address: '172.16.0.2' },
       { type: 'Hostname', address: 'node-1' },
     ]);
-    assert.deepEqual(second!.status.allocatable, { cpu: 3920, memory: 14 * 2 ** 30, 'ephemeral-storage': 90 * 2 ** 30, pods: 110 });
+    assert.deepEqual(second!.status.allocatable, {
+      cpu: 3920,
+      memory: 14 * 2 ** 30,
+      'ephemeral-storage': 90 * 2 ** 30,
+      pods: 110,
+    });
   });
 
   it('takes inline templates, several groups and dumps of nodes', () => {
@@ -89,7 +100,10 @@ behaviour: [{ image: "nginx:*" }]
             kind: 'Node',
             metadata: { name: 'real-1', labels: { 'topology.kubernetes.io/zone': 'eu-1' }, managedFields: [] },
             spec: { podCIDR: '10.9.0.0/24', podCIDRs: ['10.9.0.0/24'] },
-            status: { capacity: { cpu: '8', memory: '32Gi', pods: '250' }, allocatable: { cpu: '7910m', memory: '30Gi', pods: '250' } },
+            status: {
+              capacity: { cpu: '8', memory: '32Gi', pods: '250' },
+              allocatable: { cpu: '7910m', memory: '30Gi', pods: '250' },
+            },
           },
         ],
       }),
@@ -101,7 +115,10 @@ cluster:
     - { count: 1, name: big, zones: [z], template: { metadata: { labels: { disk: ssd } }, status: { capacity: { cpu: "16", memory: 64Gi } } } }
     - { dump: nodes.json }
 `).cluster;
-    assert.deepEqual(nodes.map((node) => node.metadata.name), ['node-0', 'node-1', 'big-0', 'real-1']);
+    assert.deepEqual(
+      nodes.map((node) => node.metadata.name),
+      ['node-0', 'node-1', 'big-0', 'real-1'],
+    );
     assert.equal(nodes[0]!.status.allocatable.pods, 110);
     assert.equal(nodes[2]!.metadata.labels?.disk, 'ssd');
     assert.equal(nodes[3]!.spec.podCIDR, '10.9.0.0/24');
@@ -212,10 +229,17 @@ rollout:
   it('lays costs of the scenario over a profile, and those over a disk class', () => {
     const plain = load(base).profile;
     const hdd = load(base.replace('cluster:', 'cluster:\n  etcd: { disk: hdd }')).profile;
-    assert.deepEqual(hdd.etcd.fsync, { kind: 'lognormal', median: 9 * MS, sigma: 0.5, stall: { probability: 0.001, factor: 5 } });
+    assert.deepEqual(hdd.etcd.fsync, {
+      kind: 'lognormal',
+      median: 9 * MS,
+      sigma: 0.5,
+      stall: { probability: 0.001, factor: 5 },
+    });
     assert.equal(mean(hdd.etcd.backendCommit), 2 * mean(hdd.etcd.fsync));
     assert.deepEqual({ ...hdd, etcd: plain.etcd }, plain);
-    const own = load(`profile: { etcd: { fsync: 3ms }, apiServer: { requestCpu: { create pods: 5ms } } }${base.replace('cluster:', 'cluster:\n  etcd: { disk: hdd }')}`).profile;
+    const own = load(
+      `profile: { etcd: { fsync: 3ms }, apiServer: { requestCpu: { create pods: 5ms } } }${base.replace('cluster:', 'cluster:\n  etcd: { disk: hdd }')}`,
+    ).profile;
     assert.deepEqual(own.etcd.fsync, { kind: 'constant', value: 3 * MS });
     assert.deepEqual(own.etcd.backendCommit, hdd.etcd.backendCommit);
     assert.deepEqual(own.apiServer.requestCpu['create pods'], { kind: 'constant', value: 5 * MS });
@@ -227,7 +251,10 @@ rollout:
   });
 
   it('keeps what the API server would refuse in the timeline, where it is a failed request of the run', () => {
-    writeFileSync(join(folder, 'refused.yaml'), 'apiVersion: v1\nkind: Service\nmetadata: { name: Bad }\nspec: { ports: [{ port: 80 }] }\n');
+    writeFileSync(
+      join(folder, 'refused.yaml'),
+      'apiVersion: v1\nkind: Service\nmetadata: { name: Bad }\nspec: { ports: [{ port: 80 }] }\n',
+    );
     const { timeline } = load(`${base}timeline: [{ at: 1m, apply: refused.yaml }]\n`);
     assert.equal(timeline[0]!.action === 'apply' && timeline[0]!.objects[0]!.metadata.name, 'Bad');
   });
@@ -237,7 +264,11 @@ rollout:
       join(folder, 'loose.yaml'),
       'apiVersion: v1\nkind: Service\nmetadata: { name: loose }\nspec:\n  selector: { app: hallo }\n  ports: [{ port: 80 }]\n---\napiVersion: apps/v1\nkind: StatefulSet\nmetadata: { name: db }\nspec: { selector: { matchLabels: { app: db } }, template: { metadata: { labels: { app: db } }, spec: { containers: [{ name: db, image: "db:1" }] } } }\n---\napiVersion: v1\nkind: Service\nmetadata: { name: db }\nspec: { selector: { app: db }, ports: [{ port: 1 }] }\n',
     );
-    const { findings } = load(base.replace('hello/hello.yaml', '[hello/hello.yaml, loose.yaml, hello/hello.yaml]').replace('"nginx:*" }', '"nginx:*" }, { image: "php:*" }'));
+    const { findings } = load(
+      base
+        .replace('hello/hello.yaml', '[hello/hello.yaml, loose.yaml, hello/hello.yaml]')
+        .replace('"nginx:*" }', '"nginx:*" }, { image: "php:*" }'),
+    );
     assert.deepEqual(
       findings.map(({ message, position }) => `${position}: ${message}`),
       [
@@ -252,7 +283,11 @@ rollout:
 
   it('warns of an even number of etcd members, and of nodes among the manifests', () => {
     writeFileSync(join(folder, 'stray.yaml'), 'apiVersion: v1\nkind: Node\nmetadata:\n  name: stray\n');
-    const scenario = load(base.replace('cluster:', 'cluster:\n  etcd: { members: 4 }').replace('hello/hello.yaml', '[hello/hello.yaml, stray.yaml]'));
+    const scenario = load(
+      base
+        .replace('cluster:', 'cluster:\n  etcd: { members: 4 }')
+        .replace('hello/hello.yaml', '[hello/hello.yaml, stray.yaml]'),
+    );
     assert.deepEqual(
       scenario.findings.map(({ message, position }) => `${position}: ${message}`),
       [
@@ -260,7 +295,10 @@ rollout:
         'stray.yaml:4:9: 1 Node object among the manifests left out: give nodes under cluster.nodes, with "dump: FILE"',
       ],
     );
-    assert.equal(scenario.objects.some((object) => object.kind === 'Node'), false);
+    assert.equal(
+      scenario.objects.some((object) => object.kind === 'Node'),
+      false,
+    );
     assert.equal(scenario.cluster.etcd.zones.length, 4);
   });
 
@@ -297,7 +335,11 @@ describe('scenarioJsonSchema', () => {
   });
 
   it('refuses unknown keys, as the loader does', () => {
-    const schema = scenarioJsonSchema() as { additionalProperties: boolean; required: string[]; properties: Record<string, { pattern?: string }> };
+    const schema = scenarioJsonSchema() as {
+      additionalProperties: boolean;
+      required: string[];
+      properties: Record<string, { pattern?: string }>;
+    };
     assert.equal(schema.additionalProperties, false);
     assert.deepEqual(schema.required, ['cluster']);
     assert.match('1h30m', new RegExp(schema.properties.duration!.pattern!));

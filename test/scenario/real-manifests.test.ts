@@ -2,21 +2,29 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { loadManifests, validateFile } from '../../src/scenario/index.js';
 
 const data = fileURLToPath(new URL('../../../test/data/scenario/', import.meta.url));
 
 /** Findings of each file, without positions; and how many objects of which kinds it gives. */
-const expected: Readonly<Record<string, { readonly kinds: Readonly<Record<string, number>>; readonly findings: readonly string[] }>> = {
+const expected: Readonly<
+  Record<string, { readonly kinds: Readonly<Record<string, number>>; readonly findings: readonly string[] }>
+> = {
   'bookinfo_samples_bookinfo_networking_virtual-service-reviews-90-10.yaml': {
     kinds: {},
     findings: ['kind VirtualService (networking.istio.io/v1) is not modelled: 1 object left out (reviews)'],
   },
-  'bookinfo_samples_bookinfo_platform_kube_bookinfo.yaml': { kinds: { Service: 4, ServiceAccount: 4, Deployment: 6 }, findings: [] },
-  'k8s-examples_web_guestbook_all-in-one_guestbook-all-in-one.yaml': { kinds: { Service: 3, Deployment: 3 }, findings: [] },
+  'bookinfo_samples_bookinfo_platform_kube_bookinfo.yaml': {
+    kinds: { Service: 4, ServiceAccount: 4, Deployment: 6 },
+    findings: [],
+  },
+  'k8s-examples_web_guestbook_all-in-one_guestbook-all-in-one.yaml': {
+    kinds: { Service: 3, Deployment: 3 },
+    findings: [],
+  },
   'k8s-examples_web_guestbook_legacy_frontend-controller.yaml': {
     kinds: { ReplicationController: 1 },
     findings: ['kind ReplicationController (v1) is not modelled: 1 object stored, nothing acts on them (frontend)'],
@@ -34,12 +42,17 @@ const expected: Readonly<Record<string, { readonly kinds: Readonly<Record<string
       'kind ServiceEntry (networking.istio.io/v1alpha3) is not modelled: 2 objects left out (allow-egress-googleapis, allow-egress-google-metadata)',
     ],
   },
-  'sock-shop_deploy_kubernetes_complete-demo.yaml': { kinds: { Namespace: 1, Deployment: 14, Service: 14 }, findings: [] },
+  'sock-shop_deploy_kubernetes_complete-demo.yaml': {
+    kinds: { Namespace: 1, Deployment: 14, Service: 14 },
+    findings: [],
+  },
   'sock-shop_deploy_kubernetes_manifests_00-sock-shop-ns.yaml': { kinds: { Namespace: 1 }, findings: [] },
   'sock-shop_deploy_kubernetes_manifests_09-front-end-dep.yaml': { kinds: { Deployment: 1 }, findings: [] },
   'sock-shop_deploy_kubernetes_manifests_20-rabbitmq-svc.yaml': {
     kinds: { Service: 1 },
-    findings: ['Service "rabbitmq" selects nothing: no pod template in namespace sock-shop has the labels name=rabbitmq'],
+    findings: [
+      'Service "rabbitmq" selects nothing: no pod template in namespace sock-shop has the labels name=rabbitmq',
+    ],
   },
 };
 
@@ -49,7 +62,8 @@ describe('manifests of real applications', () => {
   before(() => {
     folder = mkdtempSync(join(tmpdir(), 'towtank-'));
     for (const file of readdirSync(data)) {
-      if (file.endsWith('.gz')) writeFileSync(join(folder, file.slice(0, -3)), gunzipSync(readFileSync(join(data, file))));
+      if (file.endsWith('.gz'))
+        writeFileSync(join(folder, file.slice(0, -3)), gunzipSync(readFileSync(join(data, file))));
     }
   });
 
@@ -68,12 +82,25 @@ describe('manifests of real applications', () => {
       const counts: Record<string, number> = {};
       for (const { kind } of objects) counts[kind] = (counts[kind] ?? 0) + 1;
       assert.deepEqual(counts, kinds);
-      assert.deepEqual(validateFile(path).map((finding) => finding.message), findings);
+      assert.deepEqual(
+        validateFile(path).map((finding) => finding.message),
+        findings,
+      );
     });
   }
 
   it('load as one folder, with a line for each kind that is left out', () => {
-    const kinds = validateFile(folder).map((finding) => /^kind (\w+)/.exec(finding.message)?.[1]).filter((kind) => kind !== undefined);
-    assert.deepEqual(kinds.sort(), ['Gateway', 'HTTPRoute', 'Kustomization', 'ReplicationController', 'ServiceEntry', 'VirtualService', 'VirtualService']);
+    const kinds = validateFile(folder)
+      .map((finding) => /^kind (\w+)/.exec(finding.message)?.[1])
+      .filter((kind) => kind !== undefined);
+    assert.deepEqual(kinds.sort(), [
+      'Gateway',
+      'HTTPRoute',
+      'Kustomization',
+      'ReplicationController',
+      'ServiceEntry',
+      'VirtualService',
+      'VirtualService',
+    ]);
   });
 });

@@ -59,21 +59,31 @@ function kind(schema: Schema): string {
   if (schema.pattern !== undefined) return patternName(schema.pattern);
   if (Array.isArray(schema.type)) return schema.type.map((type) => kind({ type })).join(' or ');
   if (schema.type === 'integer' || schema.type === 'number') return number(schema);
-  if (schema.type === 'object') return typeof schema.additionalProperties === 'object' ? `map of ${kind(schema.additionalProperties)}` : 'map';
-  return schema.type === 'string' ? 'text' : schema.type === 'boolean' ? 'true or false' : schema.type === 'null' ? 'nothing' : 'anything';
+  if (schema.type === 'object')
+    return typeof schema.additionalProperties === 'object' ? `map of ${kind(schema.additionalProperties)}` : 'map';
+  return schema.type === 'string'
+    ? 'text'
+    : schema.type === 'boolean'
+      ? 'true or false'
+      : schema.type === 'null'
+        ? 'nothing'
+        : 'anything';
 }
 
 function alternatives(schemas: readonly Schema[]): string {
   const values = schemas.flatMap((each) => each.enum ?? (each.const === undefined ? [] : [each.const]));
   const plain = schemas.filter((each) => each.enum === undefined && each.const === undefined).map(kind);
   // Sizes may be plain numbers of bytes, and a key may stand there with nothing after it; neither needs saying each time.
-  const kinds = plain.filter((each) => each !== 'nothing' && !(plain.includes('size') && each.startsWith('whole number')));
+  const kinds = plain.filter(
+    (each) => each !== 'nothing' && !(plain.includes('size') && each.startsWith('whole number')),
+  );
   return [...new Set([...values.map((each) => `\`${String(each)}\``), ...kinds])].join(' or ');
 }
 
 function number(schema: Schema): string {
   const name = schema.type === 'integer' ? 'whole number' : 'number';
-  if (schema.minimum !== undefined && schema.maximum !== undefined) return `${name} ${schema.minimum}…${schema.maximum}`;
+  if (schema.minimum !== undefined && schema.maximum !== undefined)
+    return `${name} ${schema.minimum}…${schema.maximum}`;
   return schema.minimum === undefined ? name : `${name} ≥ ${schema.minimum}`;
 }
 
