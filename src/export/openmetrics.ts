@@ -10,7 +10,7 @@ export const SCRAPE_INTERVAL = 15;
  * timestamps, in parts. `promtool tsdb create-blocks-from openmetrics` loads it.
  */
 export function* toOpenMetrics(result: RunResult, interval = SCRAPE_INTERVAL): Generator<string> {
-  const start = Date.parse(result.summary.startTime) / 1000;
+  const start = epochSeconds(result.summary.startTime);
   for (const family of families(result, interval)) {
     yield `# HELP ${family.name} ${escapeHelp(family.help)}\n# TYPE ${family.name} ${family.type}\n`;
     for (const series of family.series) {
@@ -55,4 +55,23 @@ function valueText(value: number): string {
 /** Seconds since the epoch with milliseconds, which is what Prometheus keeps. */
 function timestamp(start: number, time: number): string {
   return (start + Math.round(time * 1000) / 1000).toFixed(3);
+}
+
+/** Seconds from 1970 to an RFC 3339 instant in UTC, such as `2025-01-01T00:00:00Z`. */
+export function epochSeconds(instant: string): number {
+  const parts = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d(?:\.\d+)?)Z$/.exec(instant);
+  if (parts === null) throw new RangeError(`${instant} is no instant in UTC`);
+  const [year, month, day, hour, minute, second] = parts.slice(1).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  // Years that begin in March put the leap day last: days before month m are then ⌊(153 m + 2) / 5⌋.
+  const y = month > 2 ? year : year - 1;
+  const days = 365 * y + Math.floor(y / 4) - Math.floor(y / 100) + Math.floor(y / 400);
+  const inYear = Math.floor((153 * ((month + 9) % 12) + 2) / 5) + day - 1;
+  return (days + inYear - 719_468) * 86_400 + hour * 3600 + minute * 60 + second;
 }

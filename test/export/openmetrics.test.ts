@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { families } from '../../src/export/openmetrics-families.js';
-import { lastScrape, toOpenMetrics } from '../../src/export/openmetrics.js';
+import { epochSeconds, lastScrape, toOpenMetrics } from '../../src/export/openmetrics.js';
 import { API_REQUEST_DURATION, HISTOGRAMS, labelText, ScrapedHistogram } from '../../src/metrics/histograms.js';
 import { Recorder } from '../../src/metrics/recorder.js';
 import { LogHistogram } from '../../src/stats/log-histogram.js';
@@ -66,6 +66,19 @@ test('a scraped histogram has the real buckets and exact count and sum', () => {
   );
   assert.match(page, /apiserver_request_duration_seconds_bucket\{job="apiserver",verb="POST",le="\+Inf"\} 5\.0/);
   assert.match(page, /apiserver_request_duration_seconds_count\{job="apiserver",verb="POST"\} 5\.0/);
+});
+
+test('instants as seconds since 1970, as Date counts them', () => {
+  for (const instant of [
+    '1970-01-01T00:00:00Z',
+    '2000-02-29T23:59:59Z',
+    '2025-01-01T00:00:00Z',
+    '2100-03-01T12:00:00.5Z',
+    '1969-12-31T00:00:00Z',
+  ]) {
+    assert.equal(epochSeconds(instant), Date.parse(instant) / 1000, instant);
+  }
+  assert.throws(() => epochSeconds('yesterday'), /no instant in UTC/);
 });
 
 test('label values are escaped', () => {
