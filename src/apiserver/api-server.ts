@@ -1,38 +1,46 @@
-import { typicalBytes } from './object-size.js';
-import type { KubernetesObject, ObjectMeta } from '../api/meta.js';
-import { resourceInfo, resources } from '../api/resources.js';
-import type { EtcdClient, EtcdReceiver, EtcdResponse, EtcdWatchReceiver, KeyValue, WatchEvent } from '../etcd/types.js';
-import { Fifo } from '../kernel/fifo.js';
+import type { KubernetesObject } from '../api/meta.js';
+import { resourceInfo } from '../api/resources.js';
+import type { EtcdClient, EtcdReceiver, EtcdResponse, KeyValue } from '../etcd/types.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
-import type { Duration } from '../kernel/time.js';
 import { type DistributionSpec, sample } from '../random/distribution.js';
 import type { Randomness, Stream } from '../random/stream.js';
 import type { CostProfile } from '../scenario/types.js';
+import { CacheFeeder, type FeederOwner, objectOf, REGISTRY, stamp } from './cache-feeder.js';
 import { type Call, type CallTable, failure } from './call.js';
+import type { Connections } from './connections.js';
 import { CpuPool } from './cpu-pool.js';
 import { RequestMetrics } from './metrics.js';
+import { typicalBytes } from './object-size.js';
 import { alreadyExists, decide, qualifiedName, type RegistryContext } from './registry.js';
 import type { ApiRequest, ApiResponse } from './request.js';
-import { WatchCache, type WatchRecord } from './watch-cache.js';
-import type { Connections } from './connections.js';
+import { SeatControl } from './seat-control.js';
+import type { WatchCache, WatchRecord } from './watch-cache.js';
 
 const OP_ARRIVE = 1;
 const OP_CPU_DONE = 2;
 const OP_RETRY_WATCH = 3;
 const OP_RETRY_FILL = 4;
+const OP_WAIT_OVER = 5;
+const OP_SEATS_FREE = 6;
+const OP_BORROW = 7;
 
 const EVENT_NAMES: Readonly<Record<number, string>> = {
   [OP_ARRIVE]: 'a request arrives',
   [OP_CPU_DONE]: 'a core has worked off a request',
   [OP_RETRY_WATCH]: 'a watch of etcd is opened again',
   [OP_RETRY_FILL]: 'a list from etcd is tried again',
+  [OP_WAIT_OVER]: 'a request has waited long enough for a seat',
+  [OP_SEATS_FREE]: 'a write has been sent to its watchers',
+  [OP_BORROW]: 'seats are divided anew among the priority levels',
 };
 
-const REGISTRY = '/registry/';
 /** Bytes of HTTP/2 headers and framing of a request or response. */
 const HEADER_BYTES = 300;
-/** Pause before an etcd watch that was cut is opened again (reflector backoff of the cacher starts at 0.8 s; etcd client retries at once). */
-const WATCH_RETRY: Duration = 50e6;
+/** What a client is told when priority and fairness turns it away (Retry-After: 1). */
+const TOO_MANY_REQUESTS: ApiResponse = {
+  ...failure(429, 'the server has received too many requests and has asked us to try again later'),
+  retryAfterSeconds: 1,
+};
 
 export interface ApiServerOptions {
   readonly simulation: Simulation;
@@ -51,7 +59,7 @@ export interface ApiServerOptions {
  * registry, stored through etcd and answered; changes come back through etcd watches into watch caches, and from there to the
  * watchers connected to this server.
  */
-export class ApiServer implements Component, EtcdReceiver, EtcdWatchReceiver {
+export class ApiServer implements Component, EtcdReceiver, FeederOwner {
   readonly name: string;
   readonly host: number;
   readonly index: number;
@@ -67,20 +75,16 @@ export class ApiServer implements Component, EtcdReceiver, EtcdWatchReceiver {
   private readonly connections: Connections;
   private readonly cpu: CpuPool;
   private readonly stream: Stream;
-  private readonly caches = new Map<string, WatchCache>();
-  private readonly cacheList: WatchCache[] = [];
+  private readonly feeder: CacheFeeder;
+  private readonly seats: SeatControl;
   /** Cost of a request by `verb resource`, looked up once. */
   private readonly costs = new Map<string, DistributionSpec>();
   /** Calls in flight here, in order of arrival, for the case that this server dies. */
   private readonly inFlight = new Set<number>();
-  private reading = 0;
-  private mutating = 0;
-  private readonly waitingReads = new Fifo<number>();
-  private readonly waitingWrites = new Fifo<number>();
+  /** Calls that may start: filled by seat control, emptied at once. */
+  private readonly startable: number[] = [];
   /** Raised at each restart, so that answers of etcd to an earlier life are ignored. */
   private life = 0;
-  /** Fills the caches while the process starts. */
-  private filler: CacheFiller | null = null;
 
   constructor(options: ApiServerOptions) {
     this.index = options.index;
@@ -95,41 +99,31 @@ export class ApiServer implements Component, EtcdReceiver, EtcdWatchReceiver {
     this.stream = options.randomness.stream(`${this.name}/cpu`);
     this.target = this.simulation.add(this);
     this.cpu = new CpuPool(this.simulation, this.target, OP_CPU_DONE, options.profile.apiServer.cores);
-    for (const info of resources()) {
-      const cache = new WatchCache(info.resource);
-      this.caches.set(info.resource, cache);
-      this.cacheList.push(cache);
-    }
+    const { simulation, target } = this;
+    const { maxRequestsInFlight, maxMutatingRequestsInFlight } = options.profile.apiServer;
+    const seatLimit = maxRequestsInFlight + maxMutatingRequestsInFlight;
+    this.feeder = new CacheFeeder(simulation, target, { watch: OP_RETRY_WATCH, list: OP_RETRY_FILL }, options.etcd, this);
+    this.seats = new SeatControl(simulation, target, { waitOver: OP_WAIT_OVER, seatsFree: OP_SEATS_FREE, borrow: OP_BORROW }, seatLimit);
   }
 
   /** The watch cache of a resource. */
   cache(resource: string): WatchCache {
-    const cache = this.caches.get(resource);
-    if (cache === undefined) throw new Error(`resource ${resource} is not served`);
-    return cache;
+    return this.feeder.cache(resource);
   }
 
   /** Fills the caches with the content that etcd started with. */
   warmStart(kvs: readonly KeyValue[], revision: number): void {
-    const byResource = new Map<string, [string, KubernetesObject][]>();
-    for (const kv of kvs) {
-      const [, , resource] = kv.key.split('/', 3);
-      const key = kv.key.slice(REGISTRY.length + resource!.length + 1);
-      const objects = byResource.get(resource!) ?? [];
-      objects.push([key, objectOf(kv)!]);
-      byResource.set(resource!, objects);
-    }
-    for (const cache of this.cacheList) cache.replace(byResource.get(cache.resource) ?? [], revision);
+    this.feeder.warmStart(kvs, revision);
   }
 
   /** Opens the etcd watches that feed the watch caches, from the revision the caches were filled at. */
   start(): void {
-    for (let i = 0; i < this.cacheList.length; i++) this.openEtcdWatch(i);
+    this.feeder.start();
   }
 
-  private openEtcdWatch(index: number): void {
-    const cache = this.cacheList[index]!;
-    this.etcd.watch(`${REGISTRY}${cache.resource}/`, cache.revision + 1, this, this.life * 1024 + index);
+  /** Seats and queues of priority and fairness by level. */
+  flowControl(): ReturnType<SeatControl['figures']> {
+    return this.seats.figures();
   }
 
   describe(opcode: number): string {
@@ -147,10 +141,21 @@ export class ApiServer implements Component, EtcdReceiver, EtcdWatchReceiver {
         return;
       }
       case OP_RETRY_WATCH:
-        if (this.up && Math.floor(argument / 1024) === this.life) this.openEtcdWatch(argument % 1024);
-        return;
       case OP_RETRY_FILL:
-        if (this.filler !== null) this.fill(this.filler, argument);
+        this.feeder.retry(opcode, argument);
+        return;
+      case OP_WAIT_OVER: {
+        const slot = this.seats.waitOver(argument);
+        if (slot >= 0) this.turnAway(slot);
+        return;
+      }
+      case OP_SEATS_FREE:
+        this.seats.seatsFree(argument, this.startable);
+        this.startCalls();
+        return;
+      case OP_BORROW:
+        this.seats.borrow(this.startable);
+        this.startCalls();
         return;
       default:
         throw new Error(`${this.name}: unknown opcode ${opcode}`);
@@ -169,18 +174,31 @@ export class ApiServer implements Component, EtcdReceiver, EtcdWatchReceiver {
     }
     call.arrivedAt = this.simulation.now;
     this.inFlight.add(slot);
-    const { maxRequestsInFlight, maxMutatingRequestsInFlight } = this.profile.apiServer;
-    if (isMutating(call.request)) {
-      if (this.mutating >= maxMutatingRequestsInFlight) this.waitingWrites.push(slot);
-      else this.admit(slot, call);
-    } else if (this.reading >= maxRequestsInFlight) this.waitingReads.push(slot);
-    else this.admit(slot, call);
+    const { request } = call;
+    const bytes = request.verb === 'list' ? this.cache(request.resource).objects.size * resourceInfo(request.resource).typicalBytes : 0;
+    const watchers = isMutating(request) ? this.connections.watcherCount(this, request.resource) : 0;
+    if (!this.seats.arrive(slot, call, bytes, watchers, this.startable)) this.turnAway(slot);
+    this.startCalls();
   }
 
-  /** Takes a seat for the call and queues it for a core. */
-  private admit(slot: number, call: Call): void {
-    if (isMutating(call.request)) this.mutating++;
-    else this.reading++;
+  /** The calls that have got their seats queue for a core. */
+  private startCalls(): void {
+    for (let i = 0; i < this.startable.length; i++) this.admit(this.startable[i]!);
+    this.startable.length = 0;
+  }
+
+  /** Priority and fairness has no place for the call. */
+  private turnAway(slot: number): void {
+    const call = this.calls.get(slot);
+    call.response = TOO_MANY_REQUESTS;
+    this.inFlight.delete(slot);
+    this.metrics.observe(call.request, 429, this.simulation.now - call.arrivedAt);
+    this.connections.deliverResponse(this, call, slot, HEADER_BYTES);
+  }
+
+  /** Queues a call that has its seats for a core. */
+  private admit(slot: number): void {
+    const call = this.calls.get(slot);
     let cost = sample(this.costOf(call.request), this.stream);
     if (call.request.verb === 'list') cost += this.cache(call.request.resource).objects.size * this.profile.apiServer.listObjectCpu;
     this.cpu.request(cost, slot);
@@ -304,16 +322,9 @@ export class ApiServer implements Component, EtcdReceiver, EtcdWatchReceiver {
     this.inFlight.delete(slot);
     this.metrics.observe(call.request, response.code, this.simulation.now - call.arrivedAt);
     if (this.simulation.trace !== null && isMutating(call.request)) this.note(call, response);
-    if (isMutating(call.request)) {
-      this.mutating--;
-      const next = this.waitingWrites.shift();
-      if (next !== undefined) this.admit(next, this.calls.get(next));
-    } else {
-      this.reading--;
-      const next = this.waitingReads.shift();
-      if (next !== undefined) this.admit(next, this.calls.get(next));
-    }
     this.connections.deliverResponse(this, call, slot, HEADER_BYTES + responseBytes(call.request, response));
+    this.seats.answered(slot, this.startable);
+    this.startCalls();
   }
 
   /** Remarks on the object of a write, for traces: under `namespace/name` for pods, with the kind for the rest. */
@@ -327,27 +338,8 @@ export class ApiServer implements Component, EtcdReceiver, EtcdWatchReceiver {
     this.simulation.note(subject, `${what}${target} by ${call.user}: ${response.code} ${response.reason ?? ''}`.trimEnd());
   }
 
-  watchEvents(tag: number, events: readonly WatchEvent[], _revision: number): void {
-    if (!this.up || Math.floor(tag / 1024) !== this.life) return;
-    const cache = this.cacheList[tag % 1024]!;
-    const skip = REGISTRY.length + cache.resource.length + 1;
-    for (const event of events) {
-      const { kv } = event;
-      const object = event.type === 'PUT' ? objectOf(kv) : undefined;
-      const record = cache.apply(kv.key.slice(skip), object, kv.modRevision, this.simulation.now);
-      if (record !== undefined) this.dispatch(record);
-    }
-  }
-
-  watchCancelled(tag: number, compactRevision: number): void {
-    if (!this.up || Math.floor(tag / 1024) !== this.life) return;
-    if (compactRevision > 0) {
-      throw new Error(`${this.name}: watch of ${this.cacheList[tag % 1024]!.resource} fell behind compaction at ${compactRevision}`);
-    }
-    this.simulation.schedule(WATCH_RETRY, this.target, OP_RETRY_WATCH, tag);
-  }
-
-  private dispatch(record: WatchRecord): void {
+  /** A change went into a watch cache: it is sent to all who watch. */
+  cacheChanged(record: WatchRecord): void {
     const bytes = this.recordBytes(record);
     const receivers = this.connections.dispatch(this, record, bytes);
     if (receivers === 0) return;
@@ -362,70 +354,25 @@ export class ApiServer implements Component, EtcdReceiver, EtcdWatchReceiver {
     this.life++;
     for (const slot of this.inFlight) this.connections.connectionLost(this, this.calls.get(slot), slot);
     this.inFlight.clear();
-    this.waitingReads.clear();
-    this.waitingWrites.clear();
-    this.reading = 0;
-    this.mutating = 0;
+    this.seats.reset();
     this.cpu.reset();
+    this.feeder.stop();
     this.connections.serverLost(this);
   }
 
   /** The process starts again: it lists every resource from etcd, then serves. */
   heal(): void {
-    if (this.up || this.filler !== null) return;
-    this.filler = new CacheFiller(this, this.cacheList.length);
-    for (let i = 0; i < this.cacheList.length; i++) this.fill(this.filler, i);
+    if (!this.up) this.feeder.restart();
   }
 
-  /** Asks etcd for all objects of a resource. */
-  fill(filler: CacheFiller, index: number): void {
-    this.etcd.request({ op: 'range', key: `${REGISTRY}${this.cacheList[index]!.resource}/`, prefix: true }, filler, index);
-  }
-
-  /** A list from etcd for a watch cache has come. */
-  filled(index: number, response: EtcdResponse): void {
-    const cache = this.cacheList[index]!;
-    const skip = REGISTRY.length + cache.resource.length + 1;
-    const objects = (response.kvs ?? []).map((kv) => [kv.key.slice(skip), objectOf(kv)!] as const);
-    cache.replace(objects, response.revision);
-  }
-
-  /** All watch caches are filled. */
-  ready(): void {
-    this.filler = null;
+  cachesFilled(): void {
     this.up = true;
-    this.start();
     this.connections.serverBack();
-  }
-
-  /** Tries a failed list again after a pause. */
-  retryFill(index: number): void {
-    this.simulation.schedule(WATCH_RETRY, this.target, OP_RETRY_FILL, index);
   }
 
   /** Bytes of a watch event on the wire. */
   recordBytes(record: WatchRecord): number {
     return HEADER_BYTES + typicalBytes(record.resource, record.object);
-  }
-}
-
-/** Collects the lists that fill the watch caches of a starting API server. */
-class CacheFiller implements EtcdReceiver {
-  private readonly server: ApiServer;
-  private missing: number;
-
-  constructor(server: ApiServer, resources: number) {
-    this.server = server;
-    this.missing = resources;
-  }
-
-  etcdResponse(tag: number, response: EtcdResponse): void {
-    if (response.error !== undefined) {
-      this.server.retryFill(tag);
-      return;
-    }
-    this.server.filled(tag, response);
-    if (--this.missing === 0) this.server.ready();
   }
 }
 
@@ -439,21 +386,6 @@ function selectItems(cache: WatchCache, namespace: string): readonly KubernetesO
     if (namespace === '' || object.metadata.namespace === namespace) items.push(object);
   }
   return items;
-}
-
-/**
- * The object of a key-value, with its revision as resourceVersion. The API server that stored it made its metadata for this
- * write alone, so the revision is filled in place, once, as decoding from etcd would.
- */
-function objectOf(kv: KeyValue | undefined): KubernetesObject | undefined {
-  if (kv === undefined) return undefined;
-  const object = kv.value as KubernetesObject;
-  stamp(object, kv.modRevision);
-  return object;
-}
-
-function stamp(object: KubernetesObject, revision: number): void {
-  (object.metadata as { -readonly [K in keyof ObjectMeta]: ObjectMeta[K] }).resourceVersion = revision;
 }
 
 function responseBytes(request: ApiRequest, response: ApiResponse): number {

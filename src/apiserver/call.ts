@@ -25,6 +25,8 @@ export class Call {
   /** Whether `base` was read from etcd for this call (true) or from the watch cache. */
   fresh = false;
   deleting = false;
+  /** Times it was sent again because the server asked for it (Retry-After). */
+  attempts = 0;
   /** Times the transaction was tried again because the object had changed meanwhile. */
   conflicts = 0;
 

@@ -32,6 +32,8 @@ const EVENT_NAMES: Readonly<Record<number, string>> = {
 
 /** A dead connection is noticed by HTTP/2 health checks: read idle 30 s and ping 15 s (client-go transport, x/net/http2). */
 const DEAD_CONNECTION: Duration = 45e9;
+/** Times a request is sent again when the server asks for it. */
+const MAXIMUM_RETRIES = 10;
 const HEADER_BYTES = 300;
 const POD_BYTES = resourceInfo('pods').typicalBytes;
 
@@ -166,6 +168,7 @@ export class Connections implements Component {
         return;
       case OP_RESPONSE: {
         const call = this.calls.take(argument);
+        if (this.tryLater(call)) return;
         call.receiver.receive(call.tag, call.response!, call.request);
         return;
       }
@@ -220,6 +223,16 @@ export class Connections implements Component {
     }
   }
 
+  /** client-go sends a request that was answered with Retry-After again after that long, ten times at most (rest/with_retry.go). */
+  private tryLater(call: Call): boolean {
+    const after = call.response!.retryAfterSeconds;
+    if (after === undefined || call.attempts >= MAXIMUM_RETRIES) return false;
+    call.attempts++;
+    call.response = null;
+    this.simulation.schedule(after * 1e9, this.target, OP_SEND, this.calls.put(call));
+    return true;
+  }
+
   /** The client learns by itself that there will be no answer. */
   private answerLocally(slot: number, delay: Duration): void {
     this.calls.get(slot).response = CONNECTION_REFUSED;
@@ -259,6 +272,13 @@ export class Connections implements Component {
     if (!this.network.sendOrdered(server.host, watcher.host, bytes, this.target, OP_WATCH_EVENT, slot)) {
       this.deliveries.take(slot);
     }
+  }
+
+  /** Watchers of a server that a change of a resource is sent to (a pod's: one kubelet besides the informers). */
+  watcherCount(server: ApiServer, resource: string): number {
+    let count = resource === 'endpointslices' || resource === 'services' ? this.nodesOnServer[server.index]! : resource === 'pods' ? 1 : 0;
+    for (const watcher of this.watchers[server.index]!) if (watcher.resource === resource) count++;
+    return count;
   }
 
   /** Sends a change to all watchers of a server; returns how many it has to serve. */

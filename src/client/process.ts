@@ -55,7 +55,7 @@ export class Process implements ProcessContext, InformerFactory {
       const { simulation, connections, host, preferredServer, randomness, name } = this.options;
       const stream = randomness.stream(`${name}/informer/${resource}`);
       const cost = this.profile.client.eventCpu;
-      informer = new SharedInformer(simulation, connections, name, resource, host, preferredServer, cost, stream);
+      informer = new SharedInformer(simulation, connections, name === 'kubectl' ? 'kubernetes-admin' : `system:${name}`, resource, host, preferredServer, cost, stream);
       this.byResource.set(resource, informer);
     }
     return informer as unknown as Informer<T>;
@@ -63,13 +63,19 @@ export class Process implements ProcessContext, InformerFactory {
 
   client(name: string, qps: number, burst: number): ApiClient {
     const { simulation, connections, host, preferredServer } = this.options;
-    const client = new RestClient(simulation, connections, name, host, preferredServer, qps, burst);
+    const client = new RestClient(simulation, connections, this.userOf(name), host, preferredServer, qps, burst);
     this.clients.push(client);
     return client;
   }
 
+  /** Controllers use the credentials of their service accounts (--use-service-account-credentials), the rest those of the process. */
+  private userOf(client: string): string {
+    if (this.name === 'kube-controller-manager') return `system:serviceaccount:kube-system:${client}`;
+    return this.name.startsWith('kube-') ? `system:${this.name}` : 'kubernetes-admin';
+  }
+
   eventRecorder(component: string): EventRecorder {
-    const client = this.client(`${component}/events`, this.options.qps, this.options.burst);
+    const client = this.client(component, this.options.qps, this.options.burst);
     return new ClientEventRecorder(this.simulation, client, component);
   }
 

@@ -80,8 +80,8 @@ test('--explain: the story of a pod, and the way back to what caused its last ch
   const pod = scenarioRun.observer.lives().findLast(({ name }) => name.startsWith('frontend'))!;
   const lines = tracer.explain(`${pod.namespace}/${pod.name}`)!;
   const text = lines.join('\n');
-  assert.match(text, /create by replicaset-controller: 201/);
-  assert.match(text, new RegExp(`create binding to ${pod.node} by kube-scheduler: 201`));
+  assert.match(text, /create by system:serviceaccount:kube-system:replicaset-controller: 201/);
+  assert.match(text, new RegExp(`create binding to ${pod.node} by system:kube-scheduler: 201`));
   assert.match(text, /because .* kube-apiserver-0: a request arrives/);
   assert.equal(tracer.explain('default/nobody'), undefined);
 });

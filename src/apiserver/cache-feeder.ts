@@ -1,0 +1,164 @@
+import type { KubernetesObject, ObjectMeta } from '../api/meta.js';
+import { resources } from '../api/resources.js';
+import type { EtcdClient, EtcdReceiver, EtcdResponse, EtcdWatchReceiver, KeyValue, WatchEvent } from '../etcd/types.js';
+import type { Simulation } from '../kernel/simulation.js';
+import type { Duration } from '../kernel/time.js';
+import { WatchCache, type WatchRecord } from './watch-cache.js';
+
+/** Prefix of everything Kubernetes keeps in etcd (--etcd-prefix). */
+export const REGISTRY = '/registry/';
+/** Pause before a watch or list of etcd that failed is tried again. */
+const RETRY: Duration = 50e6;
+/** Tags of watches: life of the process and number of the resource. */
+const LIFE_UNIT = 1024;
+
+/** Who is told what the feeder of an API server has learnt. */
+export interface FeederOwner {
+  readonly name: string;
+  /** A change went into a watch cache. */
+  cacheChanged(record: WatchRecord): void;
+  /** All caches are filled: the server can serve. */
+  cachesFilled(): void;
+}
+
+/**
+ * Keeps the watch caches of one API server up to date: one etcd watch for each resource, and a list of everything when the process
+ * starts (k8s.io/apiserver pkg/storage/cacher).
+ */
+export class CacheFeeder implements EtcdReceiver, EtcdWatchReceiver {
+  private readonly simulation: Simulation;
+  private readonly target: number;
+  private readonly opcodes: { readonly watch: number; readonly list: number };
+  private readonly etcd: EtcdClient;
+  private readonly owner: FeederOwner;
+  private readonly byResource = new Map<string, WatchCache>();
+  private readonly caches: WatchCache[] = [];
+  private life = 0;
+  private running = true;
+  /** Lists that a starting process still waits for. */
+  private missing = 0;
+
+  constructor(
+    simulation: Simulation,
+    target: number,
+    opcodes: { readonly watch: number; readonly list: number },
+    etcd: EtcdClient,
+    owner: FeederOwner,
+  ) {
+    this.simulation = simulation;
+    this.target = target;
+    this.opcodes = opcodes;
+    this.etcd = etcd;
+    this.owner = owner;
+    for (const { resource } of resources()) {
+      const cache = new WatchCache(resource);
+      this.byResource.set(resource, cache);
+      this.caches.push(cache);
+    }
+  }
+
+  /** The watch cache of a resource; throws for one that is not served. */
+  cache(resource: string): WatchCache {
+    const cache = this.byResource.get(resource);
+    if (cache === undefined) throw new Error(`resource ${resource} is not served`);
+    return cache;
+  }
+
+  /** Fills the caches with the content that etcd started with. */
+  warmStart(kvs: readonly KeyValue[], revision: number): void {
+    const byResource = new Map<string, [string, KubernetesObject][]>();
+    for (const kv of kvs) {
+      const slash = kv.key.indexOf('/', REGISTRY.length);
+      const resource = kv.key.slice(REGISTRY.length, slash);
+      const objects = byResource.get(resource) ?? [];
+      objects.push([kv.key.slice(slash + 1), objectOf(kv)!]);
+      byResource.set(resource, objects);
+    }
+    for (const cache of this.caches) cache.replace(byResource.get(cache.resource) ?? [], revision);
+  }
+
+  /** Opens the watches, from where the caches stand. */
+  start(): void {
+    for (let i = 0; i < this.caches.length; i++) this.openWatch(i);
+  }
+
+  private openWatch(index: number): void {
+    const cache = this.caches[index]!;
+    this.etcd.watch(`${REGISTRY}${cache.resource}/`, cache.revision + 1, this, this.life * LIFE_UNIT + index);
+  }
+
+  /** The process died. */
+  stop(): void {
+    this.life++;
+    this.running = false;
+  }
+
+  /** The process starts again: every resource is listed from etcd. False when it is at that already. */
+  restart(): boolean {
+    if (this.missing > 0) return false;
+    this.missing = this.caches.length;
+    for (let i = 0; i < this.caches.length; i++) this.list(i);
+    return true;
+  }
+
+  private list(index: number): void {
+    this.etcd.request({ op: 'range', key: `${REGISTRY}${this.caches[index]!.resource}/`, prefix: true }, this, index);
+  }
+
+  /** The pause after a failure is over. */
+  retry(opcode: number, argument: number): void {
+    if (opcode === this.opcodes.list) this.list(argument);
+    else if (this.running && Math.floor(argument / LIFE_UNIT) === this.life) this.openWatch(argument % LIFE_UNIT);
+  }
+
+  etcdResponse(index: number, response: EtcdResponse): void {
+    if (response.error !== undefined) {
+      this.simulation.schedule(RETRY, this.target, this.opcodes.list, index);
+      return;
+    }
+    const cache = this.caches[index]!;
+    const skip = REGISTRY.length + cache.resource.length + 1;
+    cache.replace((response.kvs ?? []).map((kv) => [kv.key.slice(skip), objectOf(kv)!] as const), response.revision);
+    if (--this.missing > 0) return;
+    this.running = true;
+    this.start();
+    this.owner.cachesFilled();
+  }
+
+  watchEvents(tag: number, events: readonly WatchEvent[], _revision: number): void {
+    if (!this.running || Math.floor(tag / LIFE_UNIT) !== this.life) return;
+    const cache = this.caches[tag % LIFE_UNIT]!;
+    const skip = REGISTRY.length + cache.resource.length + 1;
+    for (const event of events) {
+      const { kv } = event;
+      const object = event.type === 'PUT' ? objectOf(kv) : undefined;
+      const record = cache.apply(kv.key.slice(skip), object, kv.modRevision, this.simulation.now);
+      if (record !== undefined) this.owner.cacheChanged(record);
+    }
+  }
+
+  watchCancelled(tag: number, compactRevision: number): void {
+    if (!this.running || Math.floor(tag / LIFE_UNIT) !== this.life) return;
+    if (compactRevision > 0) {
+      const { resource } = this.caches[tag % LIFE_UNIT]!;
+      throw new Error(`${this.owner.name}: watch of ${resource} fell behind compaction at ${compactRevision}`);
+    }
+    this.simulation.schedule(RETRY, this.target, this.opcodes.watch, tag);
+  }
+}
+
+/**
+ * The object of a key-value, with its revision as resourceVersion. The API server that stored it made its metadata for this
+ * write alone, so the revision is filled in place, once, as decoding from etcd would.
+ */
+export function objectOf(kv: KeyValue | undefined): KubernetesObject | undefined {
+  if (kv === undefined) return undefined;
+  const object = kv.value as KubernetesObject;
+  stamp(object, kv.modRevision);
+  return object;
+}
+
+/** Fills a revision in, see `objectOf`. */
+export function stamp(object: KubernetesObject, revision: number): void {
+  (object.metadata as { -readonly [K in keyof ObjectMeta]: ObjectMeta[K] }).resourceVersion = revision;
+}

@@ -1,0 +1,139 @@
+import type { Simulation } from '../kernel/simulation.js';
+import { Slots } from '../kernel/slots.js';
+import type { Call } from './call.js';
+import { classify } from './flow-control/configuration.js';
+import { BORROWING_PERIOD, FlowControl, MAXIMUM_WAIT } from './flow-control/flow-control.js';
+import type { Ticket } from './flow-control/queue-set.js';
+import { estimateWork } from './flow-control/work-estimate.js';
+
+/** What a call holds in priority and fairness, from its arrival until its seats are free. */
+class Seat {
+  readonly slot: number;
+  readonly level: string;
+  readonly life: number;
+  ticket: Ticket | null = null;
+
+  constructor(slot: number, level: string, life: number) {
+    this.slot = slot;
+    this.level = level;
+    this.life = life;
+  }
+}
+
+/** Opcodes of the server under which its seat control gets its events. */
+export interface SeatOpcodes {
+  readonly waitOver: number;
+  readonly seatsFree: number;
+  readonly borrow: number;
+}
+
+/**
+ * Priority and fairness at work on one server: calls wait for seats, hold them while they execute and, for writes that many watch,
+ * a while after. The owner starts the calls that `started` names.
+ */
+export class SeatControl {
+  private readonly simulation: Simulation;
+  private readonly target: number;
+  private readonly opcodes: SeatOpcodes;
+  private readonly serverLimit: number;
+  private control: FlowControl;
+  private readonly seats = new Slots<Seat>();
+  /** Seats by slot of the call: a call is in one place at a time. */
+  private readonly bySlot = new Map<number, Seat>();
+  private readonly startedTickets: Ticket[] = [];
+  private life = 0;
+  private borrowing = false;
+
+  constructor(simulation: Simulation, target: number, opcodes: SeatOpcodes, serverLimit: number) {
+    this.simulation = simulation;
+    this.target = target;
+    this.opcodes = opcodes;
+    this.serverLimit = serverLimit;
+    this.control = new FlowControl(serverLimit);
+  }
+
+  /**
+   * A call arrives. `bytes`: what a list will return; `watchers`: how many a write will be sent to. Calls that may start now are
+   * appended to `started`. False: rejected (429).
+   */
+  arrive(slot: number, call: Call, bytes: number, watchers: number, started: number[]): boolean {
+    const where = classify(call.request, call.user);
+    const seat = new Seat(slot, where.level, this.life);
+    this.bySlot.set(slot, seat);
+    const work = estimateWork(call.request, bytes, watchers, this.control.maximumSeats(where.level));
+    const { now } = this.simulation;
+    const { arrival, ticket } = this.control.arrive(slot, where, work, now, this.startedTickets);
+    seat.ticket = ticket;
+    this.report(started);
+    if (arrival === 'rejected') {
+      this.bySlot.delete(slot);
+      return false;
+    }
+    if (arrival === 'waiting') {
+      this.simulation.schedule(MAXIMUM_WAIT, this.target, this.opcodes.waitOver, this.seats.put(seat));
+      if (!this.borrowing) {
+        this.borrowing = true;
+        this.simulation.schedule(BORROWING_PERIOD, this.target, this.opcodes.borrow);
+      }
+    }
+    return true;
+  }
+
+  /** A call has been answered: its seats are free now, or later if it is a write that many watch. */
+  answered(slot: number, started: number[]): void {
+    const seat = this.bySlot.get(slot);
+    if (seat === undefined) return;
+    this.bySlot.delete(slot);
+    const ticket = seat.ticket!;
+    ticket.answered = this.simulation.now;
+    if (ticket.extra > 0) {
+      this.simulation.schedule(ticket.extra, this.target, this.opcodes.seatsFree, this.seats.put(seat));
+      return;
+    }
+    this.release(seat, started);
+  }
+
+  /** The seats of an answered write are free. */
+  seatsFree(argument: number, started: number[]): void {
+    const seat = this.seats.take(argument);
+    if (seat.life === this.life) this.release(seat, started);
+  }
+
+  private release(seat: Seat, started: number[]): void {
+    this.control.finish(seat.level, seat.ticket!, this.simulation.now, this.startedTickets);
+    this.report(started);
+  }
+
+  /** The longest wait of a call is over: its slot if it still waits (answer it 429), else −1. */
+  waitOver(argument: number): number {
+    const seat = this.seats.take(argument);
+    if (seat.life !== this.life || seat.ticket!.state !== 'waiting') return -1;
+    this.control.giveUp(seat.level, seat.ticket!, this.simulation.now);
+    this.bySlot.delete(seat.slot);
+    return seat.slot;
+  }
+
+  /** Seats are divided anew; goes on every 10 s once requests have had to wait. */
+  borrow(started: number[]): void {
+    this.control.borrow(this.simulation.now, this.startedTickets);
+    this.report(started);
+    this.simulation.schedule(BORROWING_PERIOD, this.target, this.opcodes.borrow);
+  }
+
+  /** Seats and queues by level (apiserver_flowcontrol_*). */
+  figures(): ReturnType<FlowControl['figures']> {
+    return this.control.figures();
+  }
+
+  /** The process died: nobody waits or executes any more. */
+  reset(): void {
+    this.life++;
+    this.bySlot.clear();
+    this.control = new FlowControl(this.serverLimit);
+  }
+
+  private report(started: number[]): void {
+    for (const ticket of this.startedTickets) started.push(ticket.id);
+    this.startedTickets.length = 0;
+  }
+}
