@@ -1,396 +1,51 @@
-import type { StatefulSet } from '../api/apps.js';
-import type { Pod, PodTemplateSpec } from '../api/core.js';
-import type { PodDisruptionBudget } from '../api/policy.js';
-import type { Deployment, DeploymentStrategy, ReplicaSet } from '../api/workloads.js';
-import { decideDeployment, type DeploymentDecision } from '../controllers/deployment-rollout.js';
-import { findNewReplicaSet } from '../controllers/deployment-sets.js';
-import { decideEviction } from '../controllers/disruption-policy.js';
-import { podsToDelete } from '../controllers/pod-ranking.js';
-import { ordinalOf, planStatefulSet } from '../controllers/stateful-set-policy.js';
-import { SECOND, type Time } from '../kernel/time.js';
-import {
-  commandTarget,
-  type RecordedChange,
-  recordedConditions,
-  recordedMeta,
-  recordedPod,
-  recordedTime,
-  type Recording,
-  type RecordingHeader,
-} from './controllers-recording.js';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { replayScaling, replayStatus } from './controllers-deployments.js';
+import { replayEvictions, replayStatefulSet, replayVictims } from './controllers-pods.js';
+import { readRecording, type Recording } from './controllers-recording.js';
+import { Tally } from './controllers-tally.js';
 
 /**
- * Each decision that a recording shows, given the states before it: sizes of ReplicaSets, pods that a scale down deletes,
- * pods that a StatefulSet creates and deletes, evictions. A controller's cache may lag a few revisions behind what was
- * committed, so that a decision fits when it follows from one of the last states.
+ * Each decision that a recording shows, given the states before it: sizes of ReplicaSets, statuses of Deployments, pods that
+ * a scale down deletes, pods that a StatefulSet creates and deletes, evictions. A controller's cache may lag a few revisions
+ * behind what was committed, so that a decision fits when it follows from one of the last states.
  */
-
-/** States back that are tried: one Deployment or ReplicaSet change each, or one pod change each. */
-const LAG = 4;
-const POD_LAG = 16;
-
 export interface DecisionResult {
   readonly passed: number;
   readonly total: number;
-  /** The first differences, both sides. */
+  /** What differed, both sides. */
   readonly differences: readonly string[];
-}
-
-class Tally {
-  passed = 0;
-  total = 0;
-  readonly differences: string[] = [];
-  private readonly id: string;
-
-  constructor(id: string) {
-    this.id = id;
-  }
-
-  check(ok: boolean, what: string, real: string, model: string): void {
-    this.total++;
-    if (ok) this.passed++;
-    else this.differences.push(`${this.id}: ${what}\n  real:  ${real}\n  model: ${model}`);
-  }
-}
-
-function templateOf(image: string): PodTemplateSpec {
-  return {
-    metadata: {},
-    spec: {
-      containers: [{ name: 'app', image, imagePullPolicy: 'IfNotPresent' }],
-      schedulerName: 'default-scheduler',
-      restartPolicy: 'Always',
-      terminationGracePeriodSeconds: 30,
-    },
-  };
-}
-
-interface RawDeploymentSpec {
-  readonly replicas?: number;
-  readonly paused?: boolean;
-  readonly strategy?: DeploymentStrategy;
-  readonly template?: { readonly image?: string };
-}
-
-function recordedDeployment(header: RecordingHeader, change: RecordedChange): Deployment {
-  const spec = change.object['spec'] as RawDeploymentSpec;
-  const conditions = recordedConditions(header, change.object);
-  return {
-    apiVersion: 'apps/v1',
-    kind: 'Deployment',
-    metadata: recordedMeta(header, change),
-    spec: {
-      replicas: spec.replicas ?? 1,
-      selector: {},
-      template: templateOf(spec.template?.image ?? ''),
-      strategy: spec.strategy ?? { type: 'RollingUpdate' },
-      minReadySeconds: 0,
-      revisionHistoryLimit: 10,
-      progressDeadlineSeconds: 600,
-      ...(spec.paused === true ? { paused: true } : {}),
-    },
-    status: { ...(change.object['status'] as Deployment['status']), ...(conditions === undefined ? {} : { conditions }) },
-  };
-}
-
-function recordedReplicaSet(header: RecordingHeader, change: RecordedChange): ReplicaSet {
-  const spec = change.object['spec'] as { readonly replicas?: number; readonly template?: { readonly image?: string } };
-  return {
-    apiVersion: 'apps/v1',
-    kind: 'ReplicaSet',
-    metadata: recordedMeta(header, change),
-    spec: { replicas: spec.replicas ?? 0, selector: {}, template: templateOf(spec.template?.image ?? ''), minReadySeconds: 0 },
-    status: change.object['status'] as ReplicaSet['status'],
-  };
-}
-
-/** What a Deployment's controller could have read at some revision. */
-interface DeploymentState {
-  readonly deployment: Deployment | undefined;
-  readonly sets: ReadonlyMap<string, ReplicaSet>;
-}
-
-/** Sizes of ReplicaSets: every creation, and every change of spec.replicas. */
-function replayScaling(recording: Recording, tally: Tally): void {
-  const { header } = recording;
-  const states: DeploymentState[] = [{ deployment: undefined, sets: new Map() }];
-  for (const change of recording.changes) {
-    if (change.kind !== 'Deployment' && change.kind !== 'ReplicaSet') continue;
-    const before = states[states.length - 1]!;
-    if (change.kind === 'Deployment') {
-      const deployment = change.type === 'D' ? undefined : recordedDeployment(header, change);
-      states.push({ ...before, deployment });
-      continue;
-    }
-    const sets = new Map(before.sets);
-    const old = sets.get(change.name);
-    const set = recordedReplicaSet(header, change);
-    if (change.type === 'D') sets.delete(change.name);
-    else sets.set(change.name, set);
-    const owned = set.metadata.ownerReferences?.[0]?.kind === 'Deployment';
-    if (owned && change.type !== 'D' && old?.spec.replicas !== set.spec.replicas) checkScale(states, set, old, tally);
-    states.push({ ...before, sets });
-  }
-}
-
-function checkScale(states: readonly DeploymentState[], set: ReplicaSet, old: ReplicaSet | undefined, tally: Tally): void {
-  const wanted = set.spec.replicas;
-  let first = '';
-  for (let lag = 0; lag < LAG && lag < states.length; lag++) {
-    const view = states[states.length - 1 - lag]!;
-    // The Deployment and its ReplicaSets come through different watches: either may be ahead.
-    for (let other = 0; other <= lag; other++) {
-      for (const [d, s] of [[lag, other], [other, lag]] as const) {
-        const { deployment } = states[states.length - 1 - d]!;
-        if (deployment === undefined) continue;
-        const decision = decide(deployment, [...states[states.length - 1 - s]!.sets.values()]);
-        if (matches(decision, set, old, wanted)) {
-          tally.check(true, '', '', '');
-          return;
-        }
-        if (first === '' && view.deployment !== undefined) first = describe(decision);
-      }
-    }
-  }
-  const sizes = [...states[states.length - 1]!.sets.values()].map(sizeText).join(' ');
-  tally.check(false, `scale at revision ${set.metadata.resourceVersion}, before: ${sizes}`, `${set.metadata.name} ${old?.spec.replicas ?? 0}→${wanted}`, first);
-}
-
-function decide(deployment: Deployment, sets: readonly ReplicaSet[]): DeploymentDecision {
-  const newSet = findNewReplicaSet(deployment, sets);
-  return decideDeployment(deployment, newSet, sets.filter((set) => set !== newSet));
-}
-
-function matches(decision: DeploymentDecision, set: ReplicaSet, old: ReplicaSet | undefined, wanted: number): boolean {
-  if (old === undefined) return decision.create === wanted;
-  return decision.changes.some((change) => change.replicaSet.metadata.name === set.metadata.name && change.replicas === wanted);
-}
-
-function sizeText(set: ReplicaSet): string {
-  const { replicas, readyReplicas, availableReplicas } = set.status;
-  return `${set.metadata.name} ${set.spec.replicas}/${replicas}/${readyReplicas ?? 0}/${availableReplicas ?? 0}`;
-}
-
-function describe({ create, changes }: DeploymentDecision): string {
-  const sizes = changes.map(({ replicaSet, replicas }) => `${replicaSet.metadata.name}→${replicas}`);
-  return create === undefined ? sizes.join(' ') || 'nothing' : `create with ${create}`;
-}
-
-/** Pods that a ReplicaSet deletes when it shrinks: those that rank first among what was there. */
-function replayVictims(recording: Recording, tally: Tally): void {
-  const { header } = recording;
-  const states: ReadonlyMap<string, Pod>[] = [new Map()];
-  const sizes = new Map<string, number>();
-  // Pods that a person or the garbage collector deletes are no victims of a scale down.
-  const named = new Set(recording.commands.map(({ name }) => commandTarget(name)).filter(({ verb }) => verb === 'delete' || verb === 'evict').map(({ name }) => name));
-  let rollout = false;
-  for (const change of recording.changes) {
-    if (change.kind === 'ReplicaSet') {
-      if (change.type === 'D') sizes.delete(change.name);
-      else sizes.set(change.name, (change.object['spec'] as { replicas?: number }).replicas ?? 0);
-      if (sizes.size > 1) rollout = true;
-      continue;
-    }
-    if (change.kind !== 'Pod') continue;
-    const pod = recordedPod(header, change);
-    const current = states[states.length - 1]!;
-    const before = current.get(change.name);
-    const owner = pod.metadata.ownerReferences?.[0];
-    const going = change.type !== 'D' && pod.metadata.deletionTimestamp !== undefined && before?.metadata.deletionTimestamp === undefined;
-    if (going && !rollout && owner?.kind === 'ReplicaSet' && sizes.has(owner.name) && !named.has(change.name) && before !== undefined) {
-      checkVictim(before, owner.name, sizes.get(owner.name)!, states, change.time, tally);
-    }
-    const pods = new Map(current);
-    if (change.type === 'D') pods.delete(change.name);
-    else pods.set(change.name, pod);
-    states.push(pods);
-    if (states.length > POD_LAG) states.shift();
-  }
-}
-
-function checkVictim(victim: Pod, owner: string, size: number, states: readonly ReadonlyMap<string, Pod>[], now: Time, tally: Tally): void {
-  let first = '';
-  for (let lag = states.length - 1; lag >= 0; lag--) {
-    const names = victims(states[lag]!, owner, size, now);
-    if (names.has(victim.metadata.name)) {
-      tally.check(true, '', '', '');
-      return;
-    }
-    if (first === '') first = [...names].join(' ');
-  }
-  tally.check(false, `victim of ${owner} at size ${size}`, victim.metadata.name, first);
-}
-
-class RanksByName {
-  private readonly counts = new Map<string, number>();
-
-  constructor(pods: readonly Pod[]) {
-    for (const { spec } of pods) this.counts.set(spec.nodeName ?? '', this.rank(spec.nodeName ?? '') + 1);
-  }
-
-  rank(node: string): number {
-    return this.counts.get(node) ?? 0;
-  }
-}
-
-/** Pods that a scale down to a size would delete. */
-function victims(pods: ReadonlyMap<string, Pod>, owner: string, size: number, now: Time): ReadonlySet<string> {
-  const active = [...pods.values()].filter(
-    (pod) => pod.metadata.ownerReferences?.[0]?.name === owner && pod.metadata.deletionTimestamp === undefined && pod.status.phase !== 'Failed' && pod.status.phase !== 'Succeeded',
-  );
-  const onNode = new RanksByName(active);
-  // Whole seconds may pass between the decision and the record: the age buckets of both are tried.
-  const names = new Set<string>();
-  for (const lag of [0, SECOND / 2, SECOND]) {
-    for (const pod of podsToDelete(active, onNode, Math.max(1, active.length - size), now - lag)) names.add(pod.metadata.name);
-  }
-  return names;
-}
-
-interface RawStatefulSetSpec {
-  readonly replicas?: number;
-  readonly podManagementPolicy?: 'OrderedReady' | 'Parallel';
-  readonly updateStrategy?: StatefulSet['spec']['updateStrategy'];
-  readonly template?: { readonly image?: string };
-}
-
-function recordedStatefulSet(header: RecordingHeader, change: RecordedChange): StatefulSet {
-  const spec = change.object['spec'] as RawStatefulSetSpec;
-  const minReadySeconds = header.params['minReadySeconds'];
-  return {
-    apiVersion: 'apps/v1',
-    kind: 'StatefulSet',
-    metadata: recordedMeta(header, change),
-    spec: {
-      replicas: spec.replicas ?? 1,
-      selector: {},
-      template: templateOf(spec.template?.image ?? ''),
-      serviceName: '',
-      podManagementPolicy: spec.podManagementPolicy ?? 'OrderedReady',
-      updateStrategy: spec.updateStrategy ?? { type: 'RollingUpdate' },
-      revisionHistoryLimit: 10,
-      ...(typeof minReadySeconds === 'number' ? { minReadySeconds } : {}),
-    },
-    status: change.object['status'] as StatefulSet['status'],
-  };
-}
-
-interface StatefulState {
-  readonly set: StatefulSet | undefined;
-  readonly pods: ReadonlyMap<string, Pod>;
-  /** Names of the set's revisions, oldest first. */
-  readonly revisions: readonly string[];
-}
-
-/** Pods that a StatefulSet creates and deletes. */
-function replayStatefulSet(recording: Recording, tally: Tally): void {
-  const { header } = recording;
-  const states: StatefulState[] = [{ set: undefined, pods: new Map(), revisions: [] }];
-  let deleted = false;
-  for (const change of recording.changes) {
-    const before = states[states.length - 1]!;
-    if (change.kind === 'StatefulSet') {
-      deleted ||= change.type === 'D';
-      states.push({ ...before, set: change.type === 'D' ? undefined : recordedStatefulSet(header, change) });
-    } else if (change.kind === 'ControllerRevision' && change.type === 'A') {
-      states.push({ ...before, revisions: [...before.revisions, change.name] });
-    } else if (change.kind === 'Pod') {
-      const pod = recordedPod(header, change);
-      if (pod.metadata.ownerReferences?.[0]?.kind !== 'StatefulSet') continue;
-      const old = before.pods.get(change.name);
-      const pods = new Map(before.pods);
-      if (change.type === 'D') pods.delete(change.name);
-      else pods.set(change.name, pod);
-      const going = change.type === 'M' && pod.metadata.deletionTimestamp !== undefined && old?.metadata.deletionTimestamp === undefined;
-      if (!deleted && (change.type === 'A' || going)) checkStateful(states, pod, change, tally);
-      states.push({ ...before, pods });
-    }
-  }
-}
-
-function checkStateful(states: readonly StatefulState[], pod: Pod, change: RecordedChange, tally: Tally): void {
-  const create = change.type === 'A';
-  const found: string[] = [];
-  for (let lag = 0; lag < POD_LAG && lag < states.length; lag++) {
-    const { set, pods, revisions } = states[states.length - 1 - lag]!;
-    if (set === undefined || revisions.length === 0) continue;
-    // The newest revision belongs to the template as soon as it exists; before, the one the status names.
-    for (const updateRevision of new Set([revisions[revisions.length - 1]!, set.status.updateRevision ?? revisions[0]!])) {
-      const currentRevision = set.status.currentRevision ?? updateRevision;
-      const plan = planStatefulSet({ set, pods: [...pods.values()], currentRevision, updateRevision, maxUnavailableGate: false, now: change.time });
-      const creations = plan.create.map(({ ordinal, revision }) => `+${ordinal}@${revision}`);
-      const deletions = plan.remove.map((entry) => `-${ordinalOf(entry.pod)}`);
-      found.push([...creations, ...deletions].join(' '));
-      const wanted = create ? `+${ordinalOf(pod)}@${pod.metadata.labels?.['controller-revision-hash'] ?? ''}` : `-${ordinalOf(pod)}`;
-      if ((create ? creations : deletions).includes(wanted)) {
-        tally.check(true, '', '', '');
-        return;
-      }
-    }
-  }
-  tally.check(false, `${create ? 'creation' : 'deletion'} at revision ${change.revision}`, pod.metadata.name, found.join(' | '));
-}
-
-/** Evictions: the answer to each, given the budgets and the pod before it. */
-function replayEvictions(recording: Recording, tally: Tally): void {
-  const { header } = recording;
-  for (const command of recording.commands) {
-    const { verb, name } = commandTarget(command.name);
-    const code = command.object['code'];
-    if (verb !== 'evict' || typeof code !== 'number') continue;
-    const answers = new Set<string>();
-    const cause = causeOf(command);
-    let ok = false;
-    // The command is recorded after its answer; what the server saw is one of the states of the moments before.
-    for (const lag of [0, 5e6, 20e6, 50e6, 100e6, 200e6, 400e6]) {
-      const view = stateAt(recording, command.time - lag, header);
-      const pod = view.pods.get(name);
-      if (pod === undefined) continue;
-      const decision = decideEviction(pod, view.budgets, command.time - lag);
-      const answer = decision.kind === 'refuse' ? `${decision.code} ${decision.cause ?? ''}` : '201 ';
-      answers.add(answer);
-      if (answer === `${code} ${code === 201 ? '' : cause}`) ok = true;
-    }
-    if (answers.size > 0) tally.check(ok, `eviction of ${name} at ${command.time / SECOND} s`, `${code} ${cause}`, [...answers].join(' | '));
-  }
-}
-
-function causeOf(command: RecordedChange): string {
-  const causes = command.object['causes'] as readonly (string | { readonly message?: string })[] | undefined;
-  const first = causes?.[0];
-  return typeof first === 'string' ? first : (first?.message ?? '');
-}
-
-function stateAt(recording: Recording, time: Time, header: RecordingHeader): { pods: Map<string, Pod>; budgets: PodDisruptionBudget[] } {
-  const pods = new Map<string, Pod>();
-  const budgets = new Map<string, PodDisruptionBudget>();
-  for (const change of recording.changes) {
-    if (change.time > time) continue;
-    if (change.kind === 'Pod') {
-      if (change.type === 'D') pods.delete(change.name);
-      else pods.set(change.name, recordedPod(header, change));
-    } else if (change.kind === 'PodDisruptionBudget') {
-      if (change.type === 'D') budgets.delete(change.name);
-      else budgets.set(change.name, recordedBudget(header, change));
-    }
-  }
-  return { pods, budgets: [...budgets.values()] };
-}
-
-function recordedBudget(header: RecordingHeader, change: RecordedChange): PodDisruptionBudget {
-  const { spec, status } = change.object as { spec: PodDisruptionBudget['spec']; status: PodDisruptionBudget['status'] };
-  const disrupted: Record<string, Time> = {};
-  for (const [name, time] of Object.entries(status.disruptedPods ?? {})) disrupted[name] = recordedTime(header, time) ?? 0;
-  return { apiVersion: 'policy/v1', kind: 'PodDisruptionBudget', metadata: recordedMeta(header, change), spec, status: { ...status, disruptedPods: disrupted } };
 }
 
 /** Replays every decision of one recording. */
 export function replayDecisions(recording: Recording): DecisionResult {
   const tally = new Tally(recording.header.id);
   replayScaling(recording, tally);
+  replayStatus(recording, tally);
   // There it is the taint manager that deletes pods.
   if (recording.header.group !== 'node-lifecycle') replayVictims(recording, tally);
   replayStatefulSet(recording, tally);
   replayEvictions(recording, tally);
   return { passed: tally.passed, total: tally.total, differences: tally.differences };
+}
+
+/**
+ * Replays every recording of a folder (`*.ndjson.gz`, apart from the derived file), decision by decision. Lines: the first
+ * differences, then `controllers: recordings N/N decisions M/M`; exit code 0 when all agree, 1 when not.
+ */
+export function conformanceControllerDecisions(folder: string, shown = 20): { readonly lines: readonly string[]; readonly exitCode: number } {
+  const lines: string[] = [];
+  const files = readdirSync(folder).filter((name) => name.endsWith('.ndjson.gz') && !name.startsWith('derived.')).sort();
+  let recordings = 0;
+  let passed = 0;
+  let total = 0;
+  for (const file of files) {
+    const result = replayDecisions(readRecording(join(folder, file)));
+    passed += result.passed;
+    total += result.total;
+    if (result.passed === result.total) recordings++;
+    for (const difference of result.differences) if (lines.length < shown) lines.push(difference);
+  }
+  lines.push(`controllers: recordings ${recordings}/${files.length} decisions ${passed}/${total}`);
+  return { lines, exitCode: total > 0 && passed === total ? 0 : 1 };
 }

@@ -7,16 +7,16 @@ import { readRecording, type Recording } from '../../src/conformance/controllers
 const DIR = join(process.cwd(), 'test/data/controllers/recordings');
 
 const EXPECTED: readonly (readonly [string, number])[] = [
-  ['roll-r10-s25p-u25p-m0-fix', 9],
-  ['propscale-r10-to15-s3-u2-never', 12],
-  ['undo-v4-lim10-to2', 31],
-  ['pause-r8-s2-u1-p4000', 25],
-  ['recreate-r3-m0-stop1s', 6],
-  ['scaledown-r9-to2', 12],
+  ['roll-r10-s25p-u25p-m0-fix', 29],
+  ['propscale-r10-to15-s3-u2-never', 45],
+  ['undo-v4-lim10-to2', 93],
+  ['pause-r8-s2-u1-p4000', 86],
+  ['recreate-r3-m0-stop1s', 20],
+  ['scaledown-r9-to2', 30],
   ['sts-r5-parallel-p-1-m0', 27],
-  ['pdb-r5-min4', 16],
-  ['roll-r5-s1-u0-m5-jit', 11],
-  ['rollover-r10-s3-u0', 34],
+  ['pdb-r5-min4', 32],
+  ['roll-r5-s1-u0-m5-jit', 44],
+  ['rollover-r10-s3-u0', 101],
 ];
 
 function load(name: string): Recording {
@@ -45,4 +45,17 @@ test('a size that the real controller did not choose is found', () => {
   const result = replayDecisions({ ...recording, changes });
   assert.ok(result.passed < result.total);
   assert.match(result.differences[0]!, /→6/);
+});
+
+test('a status that the real controller did not write is found', () => {
+  const recording = load('roll-r10-s25p-u25p-m0-fix');
+  let seen = false;
+  const changes = recording.changes.map((change) => {
+    const status = change.object['status'] as { readonly updatedReplicas?: number; readonly unavailableReplicas?: number } | undefined;
+    if (seen || change.kind !== 'Deployment' || status?.updatedReplicas !== 5) return change;
+    seen = true;
+    return { ...change, object: { ...change.object, status: { ...status, unavailableReplicas: 4 } } };
+  });
+  const result = replayDecisions({ ...recording, changes });
+  assert.match(result.differences[0]!, /unavailableReplicas=4/);
 });
