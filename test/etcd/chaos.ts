@@ -1,13 +1,17 @@
 import type { EtcdClient, EtcdReceiver, EtcdRequest, EtcdResponse, EtcdWatchReceiver, WatchEvent } from '../../src/etcd/types.js';
+import type { Component } from '../../src/kernel/simulation.js';
 import { type Duration, MILLISECOND, SECOND } from '../../src/kernel/time.js';
 import { Randomness, type Stream } from '../../src/random/stream.js';
 import { Harness } from './harness.js';
 import type { Operation } from './linearizability.js';
 
+/** Longest pause of a client between two requests. */
+const THINKING = 60 * MILLISECOND;
 const KEYS = ['/c/a', '/c/b', '/c/d'];
 
 /** A client that does one random operation after the other and writes down what it saw. */
-class Worker implements EtcdReceiver {
+class Worker implements Component, EtcdReceiver {
+  readonly name: string;
   readonly history: { readonly key: string; readonly operation: Operation }[] = [];
   /** Revision of acknowledged writes by value. */
   readonly acknowledged = new Map<number, { readonly key: string; readonly revision: number }>();
@@ -16,6 +20,7 @@ class Worker implements EtcdReceiver {
   private readonly client: EtcdClient;
   private readonly stream: Stream;
   private readonly number: number;
+  private readonly target: number;
   private count = 0;
   private key = '';
   private start = 0;
@@ -30,10 +35,16 @@ class Worker implements EtcdReceiver {
     this.client = client;
     this.stream = stream;
     this.number = number;
+    this.name = `worker-${number}`;
+    this.target = harness.simulation.add(this);
   }
 
+  /** Thinks, then sends the next request. */
   next(): void {
-    if (this.stopped) return;
+    if (!this.stopped) this.harness.simulation.schedule(this.stream.integer(THINKING), this.target, 0);
+  }
+
+  handle(): void {
     const { stream } = this;
     this.key = KEYS[stream.integer(KEYS.length)]!;
     this.value = this.number * 1_000_000 + ++this.count;
@@ -117,7 +128,7 @@ export function chaos(seed: string, duration: Duration = 40 * SECOND): ChaosResu
   const harness = new Harness({
     seed,
     rtt: { kind: 'lognormal', median: 0.4 * MILLISECOND, sigma: 0.8 },
-    costs: { fsync: { kind: 'lognormal', median: MILLISECOND, sigma: 0.8, stall: { probability: 0.005, factor: 200 } } },
+    costs: { fsync: { kind: 'lognormal', median: MILLISECOND, sigma: 0.8, stall: { probability: 0.005, factor: 20 } } },
   }, -1);
   const stream = new Randomness(seed).stream('chaos');
   const workers = [0, 1, 2, -1].map((member, i) => new Worker(harness, harness.connect(member), stream, i + 1));
@@ -150,7 +161,7 @@ export function chaos(seed: string, duration: Duration = 40 * SECOND): ChaosResu
         }
         break;
       case 5:
-        cluster.setDiskFactor(victim, 50);
+        cluster.setDiskFactor(victim, 20);
         break;
       case 6:
         if (cluster.members[victim]!.running) cluster.moveLeader(victim);
