@@ -1,5 +1,6 @@
 import { sortChain, sweepChain } from './chains.js';
 import { type EventList, type EventRecords, NO_TARGET } from './event-list.js';
+import { FarEvents } from './far-events.js';
 
 /** Deepest nesting of rungs. */
 const MAXIMUM_RUNGS = 16;
@@ -33,12 +34,7 @@ export class LadderEventList implements EventList {
   private readonly records: EventRecords;
   private dead = 0;
 
-  private top = 0;
-  private topTail = 0;
-  private topCount = 0;
-  private topMinimum: number = Number.POSITIVE_INFINITY;
-  private topMaximum: number = Number.NEGATIVE_INFINITY;
-  private topSum = 0.5;
+  private readonly top: FarEvents;
   /** First time in the top when it was last opened, and events sorted since: the recent rate. */
   private lastOpening = 0;
   private served = 0;
@@ -64,7 +60,7 @@ export class LadderEventList implements EventList {
 
   constructor(records: EventRecords) {
     this.records = records;
-    this.topSum = 0;
+    this.top = new FarEvents(records);
     for (let rung = 0; rung < MAXIMUM_RUNGS; rung++) this.heads.push(new Int32Array(64));
   }
 
@@ -79,14 +75,7 @@ export class LadderEventList implements EventList {
     const time = this.records.f64[record << 2]!;
     this.size++;
     if (time > this.topStart) {
-      i32[(record << 3) + 4] = 0;
-      if (this.top === 0) this.top = record;
-      else i32[(this.topTail << 3) + 4] = record;
-      this.topTail = record;
-      this.topCount++;
-      this.topSum += time;
-      if (time < this.topMinimum) this.topMinimum = time;
-      if (time > this.topMaximum) this.topMaximum = time;
+      this.top.push(record, time);
       return;
     }
     const { shape, rungs } = this;
@@ -216,7 +205,7 @@ export class LadderEventList implements EventList {
         if (chain === 0) this.rungs--;
         else if (this.settle(chain)) return true;
       } else {
-        if (this.top === 0) return false;
+        if (this.top.count === 0) return false;
         if (this.openTop()) return true;
       }
     }
@@ -285,21 +274,14 @@ export class LadderEventList implements EventList {
   /** Brings the near part of the top into a rung (false), or all of it into bottom or run (true). */
   private openTop(): boolean {
     const { f64, i32 } = this.records;
-    let chain = this.top;
-    const count = this.topCount;
-    const minimum = this.topMinimum;
-    const maximum = this.topMaximum;
+    const { count, minimum, maximum } = this.top;
     const buckets = count < SPARSE ? 3 * count : count;
-    const distance = this.topSum / count - minimum;
+    const distance = this.top.sum / count - minimum;
     const wanted = (PER_BUCKET * buckets * (minimum - this.lastOpening)) / (this.served + 1);
     const reach = minimum + Math.min(MOST_REACH * distance, Math.max(LEAST_REACH * distance, wanted));
     this.lastOpening = minimum;
     this.served = 0;
-    this.top = 0;
-    this.topCount = 0;
-    this.topSum = 0;
-    this.topMinimum = Number.POSITIVE_INFINITY;
-    this.topMaximum = Number.NEGATIVE_INFINITY;
+    let chain = this.top.takeAll();
     if (count <= THRESHOLD || !(reach > minimum)) {
       this.topStart = maximum;
       return this.settle(chain);
@@ -307,22 +289,12 @@ export class LadderEventList implements EventList {
     this.topStart = reach;
     const inverse = buckets / (reach - minimum);
     const heads = this.openRung(buckets, minimum, inverse);
-    let kept = 0;
-    let far = 0;
-    let sum = 0.5;
-    let least = Number.POSITIVE_INFINITY;
-    sum = 0;
     while (chain !== 0) {
       const word = (chain << 3) + 4;
       const next = i32[word]!;
       const time = f64[chain << 2]!;
       if (time > reach) {
-        if (far === 0) this.top = chain;
-        else i32[(far << 3) + 4] = chain;
-        far = chain;
-        kept++;
-        sum += time;
-        if (time < least) least = time;
+        this.top.push(chain, time);
       } else {
         const position = (time - minimum) * inverse;
         const bucket = position < buckets ? position | 0 : buckets - 1;
@@ -331,13 +303,6 @@ export class LadderEventList implements EventList {
       }
       chain = next;
     }
-    if (kept === 0) return false;
-    i32[(far << 3) + 4] = 0;
-    this.topTail = far;
-    this.topCount = kept;
-    this.topSum = sum;
-    this.topMinimum = least;
-    this.topMaximum = maximum;
     return false;
   }
 
@@ -462,14 +427,7 @@ export class LadderEventList implements EventList {
 
   /** Releases every cancelled record. */
   private sweep(): void {
-    this.top = sweepChain(this.records, this.top);
-    this.topCount = 0;
-    this.topSum = 0;
-    for (let record = this.top; record !== 0; record = this.records.i32[(record << 3) + 4]!) {
-      this.topCount++;
-      this.topSum += this.records.f64[record << 2]!;
-      this.topTail = record;
-    }
+    this.top.sweep();
     for (let rung = 0; rung < this.rungs; rung++) {
       const heads = this.heads[rung]!;
       for (let bucket = this.shape[4 * rung + 2]!; bucket < this.shape[4 * rung + 3]!; bucket++) {
