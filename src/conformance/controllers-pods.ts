@@ -1,7 +1,7 @@
 import type { StatefulSet } from '../api/apps.js';
 import type { Pod } from '../api/core.js';
 import type { PodDisruptionBudget } from '../api/policy.js';
-import { decideEviction } from '../controllers/disruption-policy.js';
+import { decideEviction } from '../apiserver/eviction.js';
 import { podsToDelete } from '../controllers/pod-ranking.js';
 import { ordinalOf, planStatefulSet } from '../controllers/stateful-set-policy.js';
 import { SECOND, type Time } from '../kernel/time.js';

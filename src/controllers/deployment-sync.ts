@@ -1,20 +1,19 @@
-import type { Condition } from '../api/meta.js';
 import type { Deployment, DeploymentStatus, ReplicaSet } from '../api/workloads.js';
-import { succeeded, type ApiRequest, type ApiResponse } from '../apiserver/request.js';
+import { succeeded, type ApiResponse } from '../apiserver/request.js';
 import type { Simulation } from '../kernel/simulation.js';
-import { findCondition, newCondition, setCondition } from './conditions.js';
-import { objectRequest, StagedReconciliation, type Step } from './controller.js';
+import { findCondition, newCondition } from './conditions.js';
+import { objectRequest, type Step } from './controller.js';
 import type { DeploymentController } from './deployment.js';
+import { DeploymentFinder, FIND } from './deployment-find.js';
 import {
   historyToDelete,
   isScalingEvent,
   reconcileNewReplicaSet,
   reconcileOldReplicaSets,
-  REVISION,
   type ScaleChange,
   scaleProportionally,
 } from './deployment-rollout.js';
-import { findNewReplicaSet, maxRevision, newReplicaSet, newReplicaSetAnnotations, resized } from './deployment-sets.js';
+import { resized } from './deployment-sets.js';
 import {
   calculateStatus,
   equalStatus,
@@ -25,7 +24,6 @@ import {
   stuckCheck,
   TIMED_OUT,
 } from './deployment-status.js';
-import { equalIgnoringHash } from './hash.js';
 import { AdoptPatch, claim, controllerReference, ReleasePatch } from './ownership.js';
 
 const CLAIM = 0;
@@ -34,46 +32,29 @@ const ADOPTED = 2;
 const PAUSE_CHECK = 3;
 const PAUSE_WRITTEN = 4;
 const ROUTE = 5;
-const FIND = 6;
-const REPLICA_SET_WRITTEN = 7;
-const DEPLOYMENT_WRITTEN = 8;
-const REPLICA_SET_CREATED = 9;
-const COLLISION_READ = 10;
-const COLLISION_WRITTEN = 11;
-const SCALING_CHECK = 12;
-const SCALE = 13;
-const SCALE_NEXT = 14;
-const SCALE_WRITTEN = 15;
-const SCALED = 16;
-const ROLLING_NEW = 17;
-const ROLLING_OLD = 18;
-const ROLLED_OLD = 19;
-const RECREATE = 20;
-const RECREATE_NEXT = 21;
-const RECREATE_UP = 22;
-const HISTORY = 23;
-const HISTORY_DELETED = 24;
-const STATUS = 25;
-const STATUS_WRITTEN = 26;
-const RECREATE_FIND = 27;
-const CREATE_FAILED_WRITTEN = 28;
-const SCALE_FOUND = 29;
+const SCALING_CHECK = 6;
+const SCALE = 7;
+const SCALE_NEXT = 8;
+const SCALE_WRITTEN = 9;
+const SCALED = 10;
+const ROLLING_NEW = 11;
+const ROLLING_OLD = 12;
+const ROLLED_OLD = 13;
+const RECREATE = 14;
+const RECREATE_NEXT = 15;
+const RECREATE_UP = 16;
+const HISTORY = 17;
+const HISTORY_DELETED = 18;
+const STATUS = 19;
+const STATUS_WRITTEN = 20;
+const RECREATE_FIND = 21;
+const SCALE_FOUND = 22;
 
 /** One sync of a Deployment (deployment_controller.go syncDeployment), stage by stage; decisions come from the policy files. */
-export class DeploymentSync extends StagedReconciliation {
-  private readonly controller: DeploymentController;
-  private readonly simulation: Simulation;
+export class DeploymentSync extends DeploymentFinder {
   private readonly selectsAll: boolean;
-  /** As read from the cache; its status and annotations follow what this sync has written, its resourceVersion does not. */
-  private deployment: Deployment;
-  private replicaSets: readonly ReplicaSet[] = [];
   private adopting: readonly ReplicaSet[] = [];
   private releasing: readonly ReplicaSet[] = [];
-  private newSet: ReplicaSet | undefined = undefined;
-  private oldSets: readonly ReplicaSet[] = [];
-  /** Stages to go on with after finding the ReplicaSets, after scaling, and after cleaning up the history. */
-  private afterFind = STATUS;
-  private createNew = false;
   private afterScale = STATUS;
   /** Errors while scaling old sets in a rolling step are swallowed by the real controller. */
   private swallowErrors = false;
@@ -82,17 +63,12 @@ export class DeploymentSync extends StagedReconciliation {
   private scaled = false;
   /** Sets as the API server returned them, by name. */
   private readonly written = new Map<string, ReplicaSet>();
-  private proposed: ReplicaSet | undefined = undefined;
-  private createFailure = '';
   /** Whether the sync ends with rollout conditions (syncRolloutStatus) or plain status (syncDeploymentStatus). */
   private rollout = false;
   private deletions: readonly ReplicaSet[] = [];
 
   constructor(controller: DeploymentController, deployment: Deployment, simulation: Simulation, selectsAll: boolean) {
-    super();
-    this.controller = controller;
-    this.deployment = deployment;
-    this.simulation = simulation;
+    super(controller, deployment, simulation);
     this.selectsAll = selectsAll;
   }
 
@@ -111,23 +87,6 @@ export class DeploymentSync extends StagedReconciliation {
         return this.go(ROUTE);
       case ROUTE:
         return this.route();
-      case FIND:
-        return this.find();
-      case REPLICA_SET_WRITTEN:
-        if (!succeeded(responses[0]!)) return this.failed(responses[0]!);
-        this.newSet = responses[0]!.object as ReplicaSet;
-        return this.go(this.afterFind);
-      case DEPLOYMENT_WRITTEN:
-        if (!succeeded(responses[0]!)) return this.failed(responses[0]!);
-        return this.go(this.afterFind);
-      case REPLICA_SET_CREATED:
-        return this.created(responses[0]!);
-      case COLLISION_READ:
-        return this.collision(responses[0]!);
-      case COLLISION_WRITTEN:
-        return this.fail(this.createFailure);
-      case CREATE_FAILED_WRITTEN:
-        return this.fail(this.createFailure);
       case SCALING_CHECK:
         return this.go(isScalingEvent(this.deployment, this.replicaSets) ? SCALE : this.strategyStage());
       case SCALE:
@@ -162,28 +121,12 @@ export class DeploymentSync extends StagedReconciliation {
         return this.historyDeleted(responses);
       case STATUS:
         return this.status();
-      default:
+      case STATUS_WRITTEN:
         if (!succeeded(responses[0]!)) return this.failed(responses[0]!);
         return null;
+      default:
+        return this.advanceFind(responses);
     }
-  }
-
-  private go(stage: number): undefined {
-    this.stage = stage;
-    return undefined;
-  }
-
-  private wait(stage: number, requests: readonly ApiRequest[]): readonly ApiRequest[] {
-    this.stage = stage;
-    return requests;
-  }
-
-  private failed(response: ApiResponse): null {
-    return this.fail(response.message ?? 'request failed');
-  }
-
-  private statusRequest(): ApiRequest {
-    return objectRequest('update', 'deployments', this.deployment, { subresource: 'status', body: this.deployment });
   }
 
   private claim(): Step {
@@ -254,11 +197,6 @@ export class DeploymentSync extends StagedReconciliation {
     return this.wait(PAUSE_WRITTEN, [this.statusRequest()]);
   }
 
-  private setProgressing(condition: Condition): void {
-    const { status } = this.deployment;
-    this.deployment = { ...this.deployment, status: { ...status, conditions: setCondition(status.conditions, condition) } };
-  }
-
   private route(): Step {
     if (this.deployment.spec.paused === true) return this.go(SCALE);
     return this.findThen(SCALING_CHECK, false);
@@ -280,94 +218,6 @@ export class DeploymentSync extends StagedReconciliation {
     this.afterFind = stage;
     this.createNew = create;
     return this.go(FIND);
-  }
-
-  /** Finds or makes the new ReplicaSet and keeps its revision (getAllReplicaSetsAndSyncRevision). */
-  private find(): Step {
-    const { deployment } = this;
-    const existing = findNewReplicaSet(deployment, this.replicaSets);
-    this.oldSets = existing === undefined ? this.replicaSets : this.replicaSets.filter((set) => set !== existing);
-    this.newSet = existing;
-    if (existing !== undefined) return this.syncRevision(existing);
-    if (!this.createNew) return this.go(this.afterFind);
-    this.proposed = newReplicaSet(deployment, this.oldSets);
-    return this.wait(REPLICA_SET_CREATED, [objectRequest('create', 'replicasets', this.proposed, { body: this.proposed })]);
-  }
-
-  private syncRevision(existing: ReplicaSet): Step {
-    const { deployment } = this;
-    const { metadata, spec } = existing;
-    const annotations = newReplicaSetAnnotations(deployment, metadata.annotations, maxRevision(this.oldSets) + 1, true);
-    if (annotations !== metadata.annotations || spec.minReadySeconds !== deployment.spec.minReadySeconds) {
-      const body: ReplicaSet = {
-        ...existing,
-        metadata: { ...metadata, annotations },
-        spec: { ...spec, minReadySeconds: deployment.spec.minReadySeconds },
-      };
-      return this.wait(REPLICA_SET_WRITTEN, [objectRequest('update', 'replicasets', existing, { body })]);
-    }
-    let write = this.setRevision(annotations[REVISION]);
-    if (hasProgressDeadline(deployment) && findCondition(deployment.status.conditions, PROGRESSING) === undefined) {
-      const message = `Found new replica set "${metadata.name}"`;
-      this.setProgressing(newCondition(PROGRESSING, 'True', 'FoundNewReplicaSet', message, this.simulation.now));
-      write = true;
-    }
-    return write ? this.wait(DEPLOYMENT_WRITTEN, [this.statusRequest()]) : this.go(this.afterFind);
-  }
-
-  /** Puts the revision on the Deployment (SetDeploymentRevision); true when it has changed. */
-  private setRevision(revision: string | undefined): boolean {
-    const { metadata } = this.deployment;
-    if (revision === undefined || metadata.annotations?.[REVISION] === revision) return false;
-    const annotations = { ...metadata.annotations, [REVISION]: revision };
-    this.deployment = { ...this.deployment, metadata: { ...metadata, annotations } };
-    return true;
-  }
-
-  private created(response: ApiResponse): Step {
-    const proposed = this.proposed!;
-    if (response.reason === 'AlreadyExists') {
-      this.createFailure = response.message ?? 'already exists';
-      return this.wait(COLLISION_READ, [objectRequest('get', 'replicasets', proposed)]);
-    }
-    if (!succeeded(response)) return this.createFailed(response);
-    const set = response.object as ReplicaSet;
-    if (proposed.spec.replicas > 0) {
-      const message = `Scaled up replica set ${set.metadata.name} from 0 to ${proposed.spec.replicas}`;
-      this.controller.recorder.event(this.deployment, 'Normal', 'ScalingReplicaSet', message);
-    }
-    return this.foundNew(set, true);
-  }
-
-  private foundNew(set: ReplicaSet, isNew: boolean): Step {
-    this.newSet = set;
-    let write = this.setRevision(this.proposed!.metadata.annotations![REVISION]);
-    if (isNew && hasProgressDeadline(this.deployment)) {
-      const message = `Created new replica set "${set.metadata.name}"`;
-      this.setProgressing(newCondition(PROGRESSING, 'True', 'NewReplicaSetCreated', message, this.simulation.now));
-      write = true;
-    }
-    return write ? this.wait(DEPLOYMENT_WRITTEN, [this.statusRequest()]) : this.go(this.afterFind);
-  }
-
-  private createFailed(response: ApiResponse): Step {
-    const message = `Failed to create new replica set "${this.proposed!.metadata.name}": ${response.message ?? ''}`;
-    this.createFailure = message;
-    this.controller.recorder.event(this.deployment, 'Warning', 'ReplicaSetCreateError', message);
-    if (!hasProgressDeadline(this.deployment)) return this.fail(message);
-    this.setProgressing(newCondition(PROGRESSING, 'False', 'ReplicaSetCreateError', message, this.simulation.now));
-    return this.wait(CREATE_FAILED_WRITTEN, [this.statusRequest()]);
-  }
-
-  /** The name is taken: by the same ReplicaSet, which the cache did not show yet, or by a hash collision. */
-  private collision(response: ApiResponse): Step {
-    if (!succeeded(response)) return this.failed(response);
-    const set = response.object as ReplicaSet;
-    const owned = set.metadata.ownerReferences?.some((reference) => reference.controller && reference.uid === this.deployment.metadata.uid);
-    if (owned === true && equalIgnoringHash(set.spec.template, this.deployment.spec.template)) return this.foundNew(set, false);
-    const { status } = this.deployment;
-    this.deployment = { ...this.deployment, status: { ...status, collisionCount: (status.collisionCount ?? 0) + 1 } };
-    return this.wait(COLLISION_WRITTEN, [this.statusRequest()]);
   }
 
   private scaleOrFind(): Step {

@@ -16,6 +16,7 @@ import { NodeTtlController } from './node-ttl.js';
 import { PodGarbageCollector } from './pod-gc.js';
 import { ReplicaSetController } from './replicaset.js';
 import { replicationController } from './replicationcontroller.js';
+import { ResourceQuotaController } from './resource-quota.js';
 import { StatefulSetController } from './statefulset.js';
 import { TaintEvictionController } from './taint-eviction.js';
 import { TtlAfterFinishedController } from './ttl-after-finished.js';
@@ -45,6 +46,7 @@ const TABLE = {
   endpoint: { client: 'endpoint-controller', qps: 1, burst: 1 },
   ttl: { client: 'ttl-controller', qps: 1, burst: 1 },
   'pod-garbage-collector': { client: 'pod-garbage-collector', qps: 1, burst: 1 },
+  resourcequota: { client: 'resourcequota-controller', qps: 1, burst: 1 },
 } as const;
 
 export type ControllerName = keyof typeof TABLE;
@@ -97,6 +99,8 @@ function start(name: ControllerName, context: ProcessContext, client: ApiClient,
       return new NodeTtlController(context, client);
     case 'pod-garbage-collector':
       return new PodGarbageCollector(context, client);
+    case 'resourcequota':
+      return new ResourceQuotaController(context, client);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Condition } from '../api/meta.js';
+import type { Condition, LabelSelector } from '../api/meta.js';
 import type { ReplicaSet, ReplicaSetStatus } from '../api/workloads.js';
 import { SECOND, type Duration, type Time } from '../kernel/time.js';
 import { apiTime, findCondition, withoutCondition } from './conditions.js';
@@ -10,6 +10,13 @@ import { equal } from '../api/equal.js';
 export const BURST_REPLICAS = 500;
 /** First batch of a slow start (SlowStartInitialBatchSize). */
 export const SLOW_START_BATCH = 1;
+
+/** Selector of a ReplicaSet; a ReplicationController's is a plain map, kept as `matchLabels` by its adapter. */
+export function selectorOf(set: ReplicaSet): LabelSelector {
+  const { selector } = set.spec;
+  if (set.kind === 'ReplicaSet') return selector;
+  return { matchLabels: selector as unknown as Record<string, string> };
+}
 
 /** Pods to create (positive) or delete (negative) in this sync. */
 export function podsToChange(wanted: number, active: number): number {

@@ -10,8 +10,8 @@ import { createPod, isNamespaceTerminating, podCreated, podDeleted, podFromTempl
 import { EXACT_LIMIT } from './deletion-order.js';
 import type { OwnedPods } from './owned-pods.js';
 import { podsToDelete } from './pod-ranking.js';
-import { availabilityCheck, nextBatch, podsToChange, replicaSetStatus, statusChanged, type PodCounts } from './replica-set-policy.js';
-import { selectorOf, type ReplicaSetController } from './replicaset.js';
+import { availabilityCheck, nextBatch, podsToChange, replicaSetStatus, selectorOf, statusChanged, type PodCounts } from './replica-set-policy.js';
+import type { ReplicaSetController } from './replicaset.js';
 
 const CLAIM = 0;
 const CAN_ADOPT = 1;

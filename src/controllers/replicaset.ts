@@ -1,6 +1,6 @@
 import { isPodActive, type Pod } from '../api/core.js';
 import { matchesSelector } from '../api/labels.js';
-import { controllerOf, keyOf, type LabelSelector } from '../api/meta.js';
+import { controllerOf, keyOf } from '../api/meta.js';
 import type { ReplicaSet } from '../api/workloads.js';
 import type { ProcessContext } from '../client/context.js';
 import type { ApiClient, EventRecorder, Informer, ResourceEventHandler, WorkQueue } from '../client/types.js';
@@ -10,6 +10,7 @@ import { Expectations } from './expectations.js';
 import { type OwnedPods, PodsByController } from './owned-pods.js';
 import { BY_CONTROLLER, ControllerUidIndexer, ORPHANS, OrphanIndexer } from './ownership.js';
 import type { RanksByNode } from './pod-ranking.js';
+import { selectorOf } from './replica-set-policy.js';
 import { ReplicaSetSync } from './replicaset-sync.js';
 
 const WORKERS = 5;
@@ -25,13 +26,6 @@ export interface ReplicaKind {
 }
 
 export const REPLICA_SET: ReplicaKind = { name: 'replicaset', recorder: 'replicaset-controller', resource: 'replicasets', kind: 'ReplicaSet' };
-
-/** Selector of a ReplicaSet; a ReplicationController's is a plain map, kept as `matchLabels` by its adapter. */
-export function selectorOf(set: ReplicaSet): LabelSelector {
-  const { selector } = set.spec;
-  if (set.kind === 'ReplicaSet') return selector;
-  return { matchLabels: selector as unknown as Record<string, string> };
-}
 
 /** The ReplicaSet controller (pkg/controller/replicaset), also used for ReplicationControllers. */
 export class ReplicaSetController implements Reconciler {

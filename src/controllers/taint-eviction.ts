@@ -1,4 +1,4 @@
-import { type Node, type Pod, type Taint } from '../api/core.js';
+import type { Node, Pod, Taint } from '../api/core.js';
 import { keyOf, type Condition, type KubernetesObject } from '../api/meta.js';
 import { tolerationSeconds } from '../api/taints.js';
 import { type ApiRequest, type ApiResponse, type Patch, succeeded } from '../apiserver/request.js';

@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import type { DaemonSet, StatefulSet } from '../../src/api/apps.js';
 import type { CronJob, Job, JobSpec } from '../../src/api/batch.js';
 import type { Node, Pod, Service } from '../../src/api/core.js';
-import type { HorizontalPodAutoscaler, PodDisruptionBudget } from '../../src/api/policy.js';
+import type { KubernetesObject } from '../../src/api/meta.js';
+import type { HorizontalPodAutoscaler, PodDisruptionBudget, ResourceQuota } from '../../src/api/policy.js';
 import type { Deployment, EndpointSlice, ReplicaSet } from '../../src/api/workloads.js';
 import type { PodMetric } from '../../src/controllers/horizontal-policy.js';
 import type { MetricsSource } from '../../src/controllers/horizontal-pod-autoscaler.js';
@@ -387,4 +388,40 @@ test('pod garbage collection waits 40 s after a node has gone, then marks and de
   const calls = cluster.audit.filter(({ user }) => user === 'pod-garbage-collector').map(({ request }) => `${request.verb} ${request.resource}${request.subresource === undefined ? '' : '/status'}`);
   assert.deepEqual(calls, ['get nodes', 'patch pods/status', 'delete pods']);
   assert.equal(cluster.all<Pod>('pods').length, 3);
+});
+
+test('a quota shows what its namespace uses', () => {
+  const cluster = new FakeCluster();
+  startControllers(cluster, ['deployment', 'replicaset', 'resourcequota']);
+  cluster.create('resourcequotas', { apiVersion: 'v1', kind: 'ResourceQuota', metadata: meta('quota'), spec: { hard: { pods: 10 } } } as KubernetesObject);
+  cluster.create('deployments', deployment(3));
+  cluster.run(2 * SECOND);
+  assert.deepEqual(cluster.get<ResourceQuota>('resourcequotas', 'default/quota')!.status, { hard: { pods: 10 }, used: { pods: 3 } });
+});
+
+test('a quota that is used up: what fits is created, the rest is tried again after doubling waits (quota7-r20)', () => {
+  let created = 0;
+  const cluster = new FakeCluster({
+    refuse: (request) => {
+      if (request.verb !== 'create' || request.resource !== 'pods' || request.subresource !== undefined) return undefined;
+      if (created < 7) {
+        created++;
+        return undefined;
+      }
+      return { code: 403, reason: 'Forbidden', message: 'pods "web" is forbidden: exceeded quota: quota' };
+    },
+  });
+  startControllers(cluster, ['deployment', 'replicaset']);
+  cluster.create('deployments', deployment(20));
+  cluster.run(20 * SECOND);
+  const tries = cluster.audit.filter(({ user, request }) => user === 'replicaset-controller' && request.resource === 'pods');
+  // 1, 2 and 4 succeed, the batch of 8 fails; later syncs try a single pod each.
+  assert.deepEqual(tries.slice(0, 7).map(({ code }) => code), [201, 201, 201, 201, 201, 201, 201]);
+  assert.ok(tries.slice(7).every(({ code }) => code === 403));
+  const waits = tries.slice(-4).map(({ time }) => time / SECOND);
+  assert.ok(Math.abs((waits[3]! - waits[2]!) / (waits[2]! - waits[1]!) - 2) < 0.1);
+  const set = cluster.all<ReplicaSet>('replicasets')[0]!;
+  assert.deepEqual(set.status.conditions!.map(({ type, reason }) => `${type}/${reason}`), ['ReplicaFailure/FailedCreate']);
+  const failure = cluster.get<Deployment>('deployments', 'default/web')!.status.conditions!.find(({ type }) => type === 'ReplicaFailure')!;
+  assert.equal(failure.reason, 'FailedCreate');
 });
