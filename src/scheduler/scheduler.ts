@@ -11,7 +11,9 @@ import type { Recorder } from '../metrics/recorder.js';
 import type { Stream } from '../random/stream.js';
 import { type Attempt, writeAttempts } from './attempts.js';
 import type { PodInfo } from './cache/pod-info.js';
+import type { SchedulerConfiguration } from './config/configuration.js';
 import { cycleCost } from './cycle-cost.js';
+import { explainDecision, type Explanation } from './explain.js';
 import { type ClusterEvent, EventKind } from './framework/events.js';
 import type { Framework } from './framework/framework.js';
 import type { PostFilterResult } from './framework/plugin.js';
@@ -21,7 +23,8 @@ import type { QueuedPod } from './queue/queued-pod.js';
 import { BACKOFF_WINDOW, type QueueLengths, UNSCHEDULABLE_FLUSH_PERIOD } from './queue/scheduling-queue.js';
 import type { ScheduleResult } from './schedule-pod.js';
 import { PreemptionRuns } from './preemption-runs.js';
-import { preemptionOf, SchedulerCore } from './scheduler-core.js';
+import type { PluginFactory } from './profile.js';
+import { type Decision, preemptionOf, SchedulerCore } from './scheduler-core.js';
 import { watchObjects } from './watch-objects.js';
 
 const OP_POLL = 1;
@@ -37,6 +40,15 @@ const NOTE_LIMIT = 1024;
 
 /** What becomes of the answer to a request. */
 const TAG_IGNORE = 0;
+
+export interface KubeSchedulerOptions {
+  /** What a KubeSchedulerConfiguration file says (`loadSchedulerConfiguration`); absent: the defaults. */
+  readonly configuration?: SchedulerConfiguration;
+  /** Makes the plugins that a user adds. */
+  readonly plugins?: PluginFactory;
+  /** `namespace/name` of a pod whose attempts are kept in `explanations`. */
+  readonly explainPod?: string;
+}
 
 /** A scheduling cycle between its decision, taken at its beginning, and its end in simulated time. */
 interface CycleInProgress {
@@ -70,6 +82,9 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
   /** Attempts so far, in order of their end. */
   readonly attempts: Attempt[] = [];
   readonly core: SchedulerCore;
+  /** Attempts of the pod that was to be explained. */
+  readonly explanations: Explanation[] = [];
+  private readonly explainPod: string;
   private readonly context: ProcessContext;
   private readonly simulation: Simulation;
   private readonly target: number;
@@ -85,7 +100,7 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
   private backoffFlush = false;
   private unschedulableFlush = false;
 
-  constructor(context: ProcessContext) {
+  constructor(context: ProcessContext, options: KubeSchedulerOptions = {}) {
     const { simulation, scenario, randomness } = context;
     const { qps, burst, percentageOfNodesToScore } = scenario.cluster.scheduler;
     this.context = context;
@@ -95,8 +110,10 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
     this.recorder = context.eventRecorder('default-scheduler');
     this.preemptions = new PreemptionRuns(simulation, this.client, this.recorder);
     this.draws = randomness.stream('kube-scheduler/ties');
-    this.core = new SchedulerCore(scenario.kubernetesVersion, randomness.stream('kube-scheduler/preemption'));
-    this.core.algorithm.percentageOfNodesToScore = percentageOfNodesToScore;
+    const { configuration, plugins, explainPod = '' } = options;
+    this.explainPod = explainPod;
+    this.core = new SchedulerCore(scenario.kubernetesVersion, randomness.stream('kube-scheduler/preemption'), configuration, plugins);
+    if (configuration === undefined) this.core.algorithm.percentageOfNodesToScore = percentageOfNodesToScore;
     this.informers = watchObjects(context.informers, this.core.objects, this);
     simulation.schedule(0, this.target, OP_POLL);
   }
@@ -176,13 +193,20 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
       core.queue.forget(queued);
       return;
     }
-    const decision = core.decide(framework, pod, this.draws);
+    const decision = this.decide(framework, pod);
     const { result, postFilter } = decision;
     const node = result.chosen < 0 ? '' : core.cache.nodes.names[result.chosen]!;
     if (node !== '') core.cache.assume(pod, node);
     this.current = { queued, framework, result, postFilter, started: simulation.now, node, assumed: node === '' ? null : pod };
     const cost = cycleCost(this.context.profile.scheduler, core.cache.nodes, decision);
     simulation.schedule(cost, this.target, OP_DECIDED);
+  }
+
+  private decide(framework: Framework, pod: PodInfo): Decision {
+    if (pod.key !== this.explainPod) return this.core.decide(framework, pod, this.draws);
+    const { decision, explanation } = explainDecision(this.core, framework, pod, this.draws);
+    this.explanations.push(explanation);
+    return decision;
   }
 
   private endCycle(): void {

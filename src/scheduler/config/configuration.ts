@@ -87,6 +87,11 @@ const processFields: ReadonlySet<string> = new Set([
   'delayCacheUntilActive',
 ]);
 const none: ReadonlySet<string> = new Set();
+/** Extension points that need a plugin, and the default one. */
+const substitutes = [
+  ['queueSort', 'PrioritySort'],
+  ['bind', 'DefaultBinder'],
+] as const;
 const profileFields: ReadonlySet<string> = new Set(['schedulerName', 'plugins', 'pluginConfig', 'percentageOfNodesToScore']);
 
 /** Reads the parsed text of a KubeSchedulerConfiguration. */
@@ -162,6 +167,8 @@ class ProfileReader {
   private readonly options: ConfigurationOptions;
   private readonly warnings: string[];
   private readonly names: ReadonlySet<string>;
+  /** Extension points at which a plugin was left out. */
+  private readonly leftOut = new Set<string>();
 
   constructor(read: FieldReader, options: ConfigurationOptions, warnings: string[]) {
     this.read = read;
@@ -181,6 +188,7 @@ class ProfileReader {
       const set = this.set(plugins, point, at);
       if (set !== undefined) points[point] = set;
     }
+    for (const [point, name] of substitutes) this.substitute(points, point, name);
     return {
       schedulerName: read.text(raw, 'schedulerName', path) ?? 'default-scheduler',
       multiPoint: merge(defaultEntries(this.options.version), this.set(plugins, 'multiPoint', at) ?? { enabled: [], disabled: [] }),
@@ -188,6 +196,15 @@ class ProfileReader {
       args: readPluginArgs(read, raw, path),
       percentageOfNodesToScore: percentage(read, raw, path),
     };
+  }
+
+  /** Where a plugin that was left out had replaced the one that must be there, the default one takes its place again. */
+  private substitute(points: Partial<Record<ExtensionPoint, PluginSet>>, point: ExtensionPoint, name: string): void {
+    const set = points[point];
+    const gone = set !== undefined && set.enabled.length === 0 && (set.disabled.includes('*') || set.disabled.includes(name));
+    if (!gone || !this.leftOut.has(point)) return;
+    points[point] = { ...set, enabled: [{ name, weight: 0 }] };
+    this.warnings.push(`${name} takes its place at ${point}`);
   }
 
   private set(plugins: RawMap, point: string, path: string): PluginSet | undefined {
@@ -201,6 +218,7 @@ class ProfileReader {
       read.rest(item, entry, new Set(['name', 'weight']), none);
       const name = read.text(item, 'name', entry) ?? '';
       if (this.known(name, fieldPath(entry, 'name'))) enabled.push({ name, weight: read.integer(item, 'weight', entry) ?? 0 });
+      else this.leftOut.add(point);
     });
     const disabled = read.listOf(set, 'disabled', at, (item, entry) => {
       read.rest(item, entry, new Set(['name', 'weight']), none);
