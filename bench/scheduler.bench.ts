@@ -33,7 +33,9 @@ const MEBIBYTE = 2 ** 20;
 function template(cpu: number, extra: Partial<PodSpec> = {}, labels: Readonly<Record<string, string>> = {}): Template {
   const requests = { cpu, memory: 500 * MEBIBYTE };
   const spec: PodSpec = {
-    containers: [{ name: 'pause', image: 'registry.k8s.io/pause:3.10', imagePullPolicy: 'IfNotPresent', resources: { requests } }],
+    containers: [
+      { name: 'pause', image: 'registry.k8s.io/pause:3.10', imagePullPolicy: 'IfNotPresent', resources: { requests } },
+    ],
     schedulerName: 'default-scheduler',
     restartPolicy: 'Always',
     terminationGracePeriodSeconds: 30,
@@ -46,7 +48,15 @@ function template(cpu: number, extra: Partial<PodSpec> = {}, labels: Readonly<Re
 const blue = { color: 'blue' };
 const green = { color: 'green' };
 const spread = (whenUnsatisfiable: 'DoNotSchedule' | 'ScheduleAnyway') =>
-  template(100, { topologySpreadConstraints: [{ maxSkew: 5, topologyKey: ZONE, whenUnsatisfiable, labelSelector: { matchLabels: blue } }] }, blue);
+  template(
+    100,
+    {
+      topologySpreadConstraints: [
+        { maxSkew: 5, topologyKey: ZONE, whenUnsatisfiable, labelSelector: { matchLabels: blue } },
+      ],
+    },
+    blue,
+  );
 const affinityTerm = { topologyKey: ZONE, labelSelector: { matchLabels: blue } };
 const antiTerm = { topologyKey: HOSTNAME, labelSelector: { matchLabels: green } };
 const required = 'requiredDuringSchedulingIgnoredDuringExecution';
@@ -62,13 +72,49 @@ const impossible = template(30000);
 
 const workloads: readonly Workload[] = [
   { name: 'basic', nodes: 5000, initial: 1000, measured: 10000, initialPod: plain, pod: plain, real: 900, goal: 20000 },
-  { name: 'spread', nodes: 5000, initial: 5000, measured: 10000, initialPod: plain, pod: spread('DoNotSchedule'), real: 420, goal: 8000 },
-  { name: 'prefspread', nodes: 5000, initial: 5000, measured: 10000, initialPod: plain, pod: spread('ScheduleAnyway'), real: 499, goal: 0 },
+  {
+    name: 'spread',
+    nodes: 5000,
+    initial: 5000,
+    measured: 10000,
+    initialPod: plain,
+    pod: spread('DoNotSchedule'),
+    real: 420,
+    goal: 8000,
+  },
+  {
+    name: 'prefspread',
+    nodes: 5000,
+    initial: 5000,
+    measured: 10000,
+    initialPod: plain,
+    pod: spread('ScheduleAnyway'),
+    real: 499,
+    goal: 0,
+  },
   { name: 'affinity', nodes: 5000, initial: 5000, measured: 10000, initialPod: near, pod: near, real: 91, goal: 2000 },
   { name: 'anti', nodes: 5000, initial: 1000, measured: 3500, initialPod: apart, pod: apart, real: 227, goal: 4000 },
-  { name: 'prefaffinity', nodes: 5000, initial: 5000, measured: 10000, initialPod: fond, pod: fond, real: 105, goal: 0 },
+  {
+    name: 'prefaffinity',
+    nodes: 5000,
+    initial: 5000,
+    measured: 10000,
+    initialPod: fond,
+    pod: fond,
+    real: 105,
+    goal: 0,
+  },
   { name: 'preempt', nodes: 5000, initial: 20000, measured: 1000, initialPod: low, pod: high, real: 50, goal: 1000 },
-  { name: 'unschedulable', nodes: 5000, initial: 100, measured: 2000, initialPod: plain, pod: impossible, real: 130, goal: 0 },
+  {
+    name: 'unschedulable',
+    nodes: 5000,
+    initial: 100,
+    measured: 2000,
+    initialPod: plain,
+    pod: impossible,
+    real: 130,
+    goal: 0,
+  },
 ];
 
 /** A small generator of its own: the figures must not depend on the library under test. */
@@ -91,7 +137,15 @@ function makeNode(index: number): Node {
 
 function makePod(index: number, { spec, labels }: Template): Pod {
   const name = `pod-${index}`;
-  const metadata = { name, namespace: 'default', uid: name, resourceVersion: 1, generation: 1, creationTimestamp: 0, labels };
+  const metadata = {
+    name,
+    namespace: 'default',
+    uid: name,
+    resourceVersion: 1,
+    generation: 1,
+    creationTimestamp: 0,
+    labels,
+  };
   return { apiVersion: 'v1', kind: 'Pod', metadata, spec, status: { phase: 'Pending' } };
 }
 
@@ -127,7 +181,16 @@ const rows = workloads.map((workload) => {
   const runs = Array.from({ length: ROUNDS }, () => run(workload));
   const seconds = median(runs.map((result) => result.seconds));
   const { name, nodes, initial, measured, real, goal } = workload;
-  return { name, nodes, initial, measured, placed: runs[0]!.placed, perSecond: Math.round(measured / seconds), real, goal };
+  return {
+    name,
+    nodes,
+    initial,
+    measured,
+    placed: runs[0]!.placed,
+    perSecond: Math.round(measured / seconds),
+    real,
+    goal,
+  };
 });
 
 console.log('workload        nodes  initial  measured   placed  decisions/s  real/s   goal/s  times the real');
@@ -147,5 +210,8 @@ for (const row of rows) {
 }
 const folder = join(import.meta.dirname, '../../reports/bench');
 mkdirSync(folder, { recursive: true });
-writeFileSync(join(folder, 'scheduler.json'), `${JSON.stringify({ node: process.version, rounds: ROUNDS, rows }, null, 2)}\n`);
+writeFileSync(
+  join(folder, 'scheduler.json'),
+  `${JSON.stringify({ node: process.version, rounds: ROUNDS, rows }, null, 2)}\n`,
+);
 process.exitCode = rows.every((row) => row.perSecond >= row.goal) ? 0 : 1;

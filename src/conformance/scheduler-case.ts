@@ -2,7 +2,14 @@ import type { Node, Pod, Service } from '../api/core.js';
 import { readManifest } from '../api/manifest.js';
 import type { KubernetesObject } from '../api/meta.js';
 import { isMap, type RawMap } from '../api/reader.js';
-import type { CsiNode, DisruptionBudget, PersistentVolume, PersistentVolumeClaim, PodOwner, StorageClass } from '../scheduler/cache/cluster-objects.js';
+import type {
+  CsiNode,
+  DisruptionBudget,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  PodOwner,
+  StorageClass,
+} from '../scheduler/cache/cluster-objects.js';
 import { readSchedulerConfiguration } from '../scheduler/config/configuration.js';
 import type { KubernetesVersion } from '../scheduler/framework/features.js';
 import { DefaultPreemption } from '../scheduler/plugins/default-preemption.js';
@@ -65,24 +72,31 @@ export function coreOf(recorded: SchedulerCase, version: KubernetesVersion): Sch
     recorded.config ?? { apiVersion: 'kubescheduler.config.k8s.io/v1', kind: 'KubeSchedulerConfiguration' },
     { version },
   );
-  if (errors.length > 0) throw new Error(`configuration of case ${recorded.name}: ${errors[0]!.field}: ${errors[0]!.detail}`);
+  if (errors.length > 0)
+    throw new Error(`configuration of case ${recorded.name}: ${errors[0]!.field}: ${errors[0]!.detail}`);
   const core = new SchedulerCore(version, noDraws, configuration);
   for (const framework of core.frameworks.values()) {
-    for (const plugin of framework.plugins.postFilter) if (plugin instanceof DefaultPreemption) plugin.exhaustive = true;
+    for (const plugin of framework.plugins.postFilter)
+      if (plugin instanceof DefaultPreemption) plugin.exhaustive = true;
   }
   const { objects } = core;
   for (const node of objectsOf<Node>(recorded, 'nodes')) core.cache.nodes.setNode(node);
   for (const pod of objectsOf<Pod>(recorded, 'pods')) core.cache.set(pod);
-  for (const pod of objectsOf<Pod>(recorded, 'nominated')) core.nominator.add(core.cache.podInfo(pod), pod.status.nominatedNodeName ?? '');
+  for (const pod of objectsOf<Pod>(recorded, 'nominated'))
+    core.nominator.add(core.cache.podInfo(pod), pod.status.nominatedNodeName ?? '');
   for (const object of objectsOf(recorded, 'namespaces')) objects.namespaces.set(clusterScoped(object));
   for (const object of objectsOf<Service>(recorded, 'services')) objects.services.set(object);
-  for (const object of objectsOf<PodOwner>(recorded, 'replicationControllers')) objects.replicationControllers.set(object);
+  for (const object of objectsOf<PodOwner>(recorded, 'replicationControllers'))
+    objects.replicationControllers.set(object);
   for (const object of objectsOf<PodOwner>(recorded, 'replicaSets')) objects.replicaSets.set(object);
   for (const object of objectsOf<PodOwner>(recorded, 'statefulSets')) objects.statefulSets.set(object);
-  for (const object of objectsOf<DisruptionBudget>(recorded, 'podDisruptionBudgets')) objects.disruptionBudgets.set(object);
+  for (const object of objectsOf<DisruptionBudget>(recorded, 'podDisruptionBudgets'))
+    objects.disruptionBudgets.set(object);
   for (const object of objectsOf<PersistentVolumeClaim>(recorded, 'persistentVolumeClaims')) objects.claims.set(object);
-  for (const object of objectsOf<PersistentVolume>(recorded, 'persistentVolumes')) objects.volumes.set(clusterScoped(object));
-  for (const object of objectsOf<StorageClass>(recorded, 'storageClasses')) objects.storageClasses.set(clusterScoped(object));
+  for (const object of objectsOf<PersistentVolume>(recorded, 'persistentVolumes'))
+    objects.volumes.set(clusterScoped(object));
+  for (const object of objectsOf<StorageClass>(recorded, 'storageClasses'))
+    objects.storageClasses.set(clusterScoped(object));
   for (const object of objectsOf<CsiNode>(recorded, 'csiNodes')) objects.csiNodes.set(clusterScoped(object));
   for (const object of objectsOf(recorded, 'csiDrivers')) objects.csiDrivers.set(clusterScoped(object));
   return core;

@@ -9,12 +9,20 @@ const outcomes = ['error', 'gated', 'chosen', 'fitError', 'message', 'preFilter'
 const details = ['skipFilter', 'skipScore', 'filter', 'feasible', 'preFilterNodes'] as const;
 
 /** Where a decision differs from the recorded one: lines to print, both sides; empty when it matches. */
-export function compareDecision(actual: Decision, expected: Decision, order: readonly string[], reservoir: boolean): readonly string[] {
+export function compareDecision(
+  actual: Decision,
+  expected: Decision,
+  order: readonly string[],
+  reservoir: boolean,
+): readonly string[] {
   const unordered = expected['unordered'] === true;
   const ours = unordered ? sortedByName(actual, order) : actual;
   const full = expected['percentageOfNodesToScore'] === 100;
-  for (const field of outcomes) if (expected[field] === undefined && ours[field] !== undefined) return show(field, undefined, ours[field]);
-  if (full) for (const field of details) if (expected[field] === undefined && ours[field] !== undefined) return show(field, undefined, ours[field]);
+  for (const field of outcomes)
+    if (expected[field] === undefined && ours[field] !== undefined) return show(field, undefined, ours[field]);
+  if (full)
+    for (const field of details)
+      if (expected[field] === undefined && ours[field] !== undefined) return show(field, undefined, ours[field]);
   for (const field of Object.keys(expected)) {
     const wanted = expected[field];
     const found = ours[field];
@@ -53,7 +61,13 @@ export function compareDecision(actual: Decision, expected: Decision, order: rea
 }
 
 /** Nodes that the decision may fall on: what the recorded draws pick of our ties, the top of our heap, or any tie. */
-function choices(expected: Decision, ours: Decision, order: readonly string[], reservoir: boolean, unordered: boolean): readonly string[] {
+function choices(
+  expected: Decision,
+  ours: Decision,
+  order: readonly string[],
+  reservoir: boolean,
+  unordered: boolean,
+): readonly string[] {
   const ties = ours['ties'] as readonly number[] | undefined;
   if (ties === undefined) return [String(ours['chosen'])];
   if (unordered) return ties.map((index) => order[index]!);
@@ -69,13 +83,23 @@ function choices(expected: Decision, ours: Decision, order: readonly string[], r
 function compareScores(wanted: Decision, found: Decision, full: boolean): readonly string[] {
   if (!sameValue(wanted['total'], found['total'])) {
     for (const part of ['raw', 'norm']) {
-      const difference = compareMaps(`scores.${part}`, (wanted[part] ?? {}) as Decision, (found[part] ?? {}) as Decision, full);
+      const difference = compareMaps(
+        `scores.${part}`,
+        (wanted[part] ?? {}) as Decision,
+        (found[part] ?? {}) as Decision,
+        full,
+      );
       if (difference.length > 0) return difference;
     }
     return show('scores.total', wanted['total'], found['total']);
   }
   for (const part of ['weights', 'raw', 'norm']) {
-    const difference = compareMaps(`scores.${part}`, (wanted[part] ?? {}) as Decision, (found[part] ?? {}) as Decision, full);
+    const difference = compareMaps(
+      `scores.${part}`,
+      (wanted[part] ?? {}) as Decision,
+      (found[part] ?? {}) as Decision,
+      full,
+    );
     if (difference.length > 0) return difference;
   }
   return [];
@@ -92,7 +116,8 @@ function compareMaps(field: string, wanted: Decision, found: Decision, full: boo
 function comparePostFilter(wanted: Decision, found: Decision): readonly string[] {
   for (const field of new Set([...Object.keys(wanted), ...Object.keys(found)])) {
     if (field === 'sampled') continue;
-    if (!sameValue(wanted[field] ?? null, found[field] ?? null)) return show(`postFilter.${field}`, wanted[field], found[field]);
+    if (!sameValue(wanted[field] ?? null, found[field] ?? null))
+      return show(`postFilter.${field}`, wanted[field], found[field]);
   }
   return [];
 }
@@ -113,8 +138,14 @@ function sortedByName(decision: Decision, order: readonly string[]): Decision {
   const sort = <T>(values: readonly T[]): T[] => positions.map((position) => values[position]!);
   const scores = decision['scores'] as Decision | undefined;
   if (scores === undefined) return { ...decision, feasible: sort(feasible) };
-  const each = (map: unknown) => Object.fromEntries(Object.entries(map as Record<string, number[]>).map(([key, values]) => [key, sort(values)]));
-  const sorted = { ...scores, raw: each(scores['raw']), norm: each(scores['norm']), total: sort(scores['total'] as number[]) };
+  const each = (map: unknown) =>
+    Object.fromEntries(Object.entries(map as Record<string, number[]>).map(([key, values]) => [key, sort(values)]));
+  const sorted = {
+    ...scores,
+    raw: each(scores['raw']),
+    norm: each(scores['norm']),
+    total: sort(scores['total'] as number[]),
+  };
   return { ...decision, feasible: sort(feasible), scores: sorted };
 }
 
@@ -126,7 +157,8 @@ function sameSet(a: readonly number[], b: readonly number[] | undefined): boolea
 function sameValue(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
-  if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((value, i) => sameValue(value, b[i]));
+  if (Array.isArray(a))
+    return Array.isArray(b) && a.length === b.length && a.every((value, i) => sameValue(value, b[i]));
   const x = a as Decision;
   const y = b as Decision;
   const keys = Object.keys(x);

@@ -1,5 +1,5 @@
 import type { Pod } from '../api/core.js';
-import { type Cycle } from '../scheduler/framework/cycle.js';
+import type { Cycle } from '../scheduler/framework/cycle.js';
 import type { Framework, ScoreObserver } from '../scheduler/framework/framework.js';
 import { Code, codeNames } from '../scheduler/framework/status.js';
 import { bestCandidates, type Candidate, DefaultPreemption } from '../scheduler/plugins/default-preemption.js';
@@ -39,7 +39,8 @@ export class Decider {
 
   constructor(core: SchedulerCore) {
     this.core = core;
-    core.cache.nodes.order.forEach((slot, index) => this.indexes.set(slot, index));
+    const { order } = core.cache.nodes;
+    for (let index = 0; index < order.length; index++) this.indexes.set(order[index]!, index);
   }
 
   get nodeOrder(): readonly string[] {
@@ -55,7 +56,17 @@ export class Decider {
     const framework = core.frameworks.get(pod.spec.schedulerName);
     if (framework === undefined) {
       const error = `no profile for scheduler name ${pod.spec.schedulerName}`;
-      return { decision: { ...decision, percentageOfNodesToScore: 0, evaluated: 0, numFeasible: 0, nextStartIndex: startIndex, error }, preemption: null };
+      return {
+        decision: {
+          ...decision,
+          percentageOfNodesToScore: 0,
+          evaluated: 0,
+          numFeasible: 0,
+          nextStartIndex: startIndex,
+          error,
+        },
+        preemption: null,
+      };
     }
     decision['profile'] = framework.schedulerName;
     core.algorithm.percentageOfNodesToScore = percentage;
@@ -63,7 +74,10 @@ export class Decider {
     const gate = framework.preEnqueue(info);
     if (gate !== null) {
       const gated = `${gate.plugin}: ${gate.message}`;
-      return { decision: { ...decision, evaluated: 0, numFeasible: 0, nextStartIndex: startIndex, gated }, preemption: null };
+      return {
+        decision: { ...decision, evaluated: 0, numFeasible: 0, nextStartIndex: startIndex, gated },
+        preemption: null,
+      };
     }
     const scores = new Scores();
     framework.observer = scores;
@@ -110,10 +124,20 @@ export class Decider {
       }
       group.nodes.push(this.index(slots[i]!));
     });
-    if (groups.size > 0) decision['filter'] = [...groups.values()].map((group) => ({ ...group, nodes: group.nodes.sort((a, b) => a - b) }));
+    if (groups.size > 0)
+      decision['filter'] = [...groups.values()].map((group) => ({
+        ...group,
+        nodes: group.nodes.sort((a, b) => a - b),
+      }));
   }
 
-  private describeChoice(decision: Decision, framework: Framework, _: Cycle, result: ScheduleResult, scores: Scores): void {
+  private describeChoice(
+    decision: Decision,
+    framework: Framework,
+    _: Cycle,
+    result: ScheduleResult,
+    scores: Scores,
+  ): void {
     decision['feasible'] = [...result.slots].map((slot) => this.index(slot));
     decision['chosen'] = this.name(result.chosen);
     if (result.totals.length === 0) return;

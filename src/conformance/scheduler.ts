@@ -15,7 +15,11 @@ export interface ConformanceResult {
 
 interface Recording {
   readonly case: SchedulerCase;
-  readonly expect: { readonly nodeOrder?: readonly string[] | null; readonly decisions?: readonly Decision[]; readonly adaptive?: readonly Decision[] };
+  readonly expect: {
+    readonly nodeOrder?: readonly string[] | null;
+    readonly decisions?: readonly Decision[];
+    readonly adaptive?: readonly Decision[];
+  };
 }
 
 /** Outcome of one case. */
@@ -55,7 +59,10 @@ export function replaySchedulerDirectory(path: string, version: KubernetesVersio
         name = recording.case.name;
         result = replayCase(recording, version);
       } catch (error) {
-        return { lines: [...lines, `error: ${file}${name === '' ? '' : ` case ${name}`}: ${(error as Error).message}`], exitCode: 2 };
+        return {
+          lines: [...lines, `error: ${file}${name === '' ? '' : ` case ${name}`}: ${(error as Error).message}`],
+          exitCode: 2,
+        };
       }
       sum.cases++;
       sum.decisions += result.decisions;
@@ -68,7 +75,9 @@ export function replaySchedulerDirectory(path: string, version: KubernetesVersio
   }
   if (sum.cases === 0) return { lines: [`error: no recordings (*.jsonl.gz) in ${path}`], exitCode: 2 };
   const { cases, good, decisions, matched, adaptive, adaptiveMatched } = sum;
-  lines.push(`scheduler: cases ${good}/${cases} decisions ${matched}/${decisions} adaptive ${adaptiveMatched}/${adaptive}`);
+  lines.push(
+    `scheduler: cases ${good}/${cases} decisions ${matched}/${decisions} adaptive ${adaptiveMatched}/${adaptive}`,
+  );
   return { lines, exitCode: good === cases ? 0 : 1 };
 }
 

@@ -1,4 +1,4 @@
-import { toSeconds, type Duration, type Time } from '../kernel/time.js';
+import { type Duration, type Time, toSeconds } from '../kernel/time.js';
 import type { Recorder } from '../metrics/recorder.js';
 import { SCHEDULER_ATTEMPTS } from '../metrics/tables.js';
 

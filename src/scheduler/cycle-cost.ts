@@ -1,5 +1,5 @@
-import type { CostProfile } from '../scenario/types.js';
 import type { Duration } from '../kernel/time.js';
+import type { CostProfile } from '../scenario/types.js';
 import type { NodeTable } from './cache/node-table.js';
 import type { Decision } from './scheduler-core.js';
 
@@ -8,7 +8,11 @@ import type { Decision } from './scheduler-core.js';
  * pods that spread or have affinity terms the scans over all nodes or pods that the real scheduler makes, and the steps of a
  * preemption dry run, each about a node's filters. The simulation itself keeps the counts incrementally.
  */
-export function cycleCost(costs: CostProfile['scheduler'], nodes: NodeTable, { result, cycle, dryRunSteps }: Decision): Duration {
+export function cycleCost(
+  costs: CostProfile['scheduler'],
+  nodes: NodeTable,
+  { result, cycle, dryRunSteps }: Decision,
+): Duration {
   const { shape } = cycle.pod;
   const { affinity } = shape;
   let cost = costs.cycleFixed + dryRunSteps * costs.failurePerNode;
@@ -19,6 +23,7 @@ export function cycleCost(costs: CostProfile['scheduler'], nodes: NodeTable, { r
   else if (affinity.preferredAffinity.length + affinity.preferredAntiAffinity.length > 0) {
     cost += nodes.podsWithAffinity * costs.preferredAffinityPerPod;
   }
-  if (!cycle.skippedFilters.includes('InterPodAffinity')) cost += nodes.podsWithRequiredAntiAffinity * costs.antiAffinityPerPod;
+  if (!cycle.skippedFilters.includes('InterPodAffinity'))
+    cost += nodes.podsWithRequiredAntiAffinity * costs.antiAffinityPerPod;
   return Math.round(cost);
 }

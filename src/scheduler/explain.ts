@@ -16,7 +16,12 @@ export interface NodeRejection {
 /** Scores of one feasible node: what each plugin gave, brought to 0..100, and with its weight. */
 export interface NodeScores {
   readonly node: string;
-  readonly plugins: readonly { readonly plugin: string; readonly raw: number; readonly normalized: number; readonly weighted: number }[];
+  readonly plugins: readonly {
+    readonly plugin: string;
+    readonly raw: number;
+    readonly normalized: number;
+    readonly weighted: number;
+  }[];
   readonly total: number;
 }
 
@@ -38,12 +43,21 @@ export interface Explanation {
   /** Text of event and condition when the pod was not placed. */
   readonly message: string;
   /** Victims on the node that preemption nominated. */
-  readonly preemption: { readonly node: string; readonly victims: readonly string[]; readonly candidates: number } | null;
+  readonly preemption: {
+    readonly node: string;
+    readonly victims: readonly string[];
+    readonly candidates: number;
+  } | null;
 }
 
 /** Keeps the scores of a cycle as they are made. */
 class KeptScores implements ScoreObserver {
-  readonly plugins: { readonly name: string; readonly weight: number; readonly raw: readonly number[]; normalized: readonly number[] }[] = [];
+  readonly plugins: {
+    readonly name: string;
+    readonly weight: number;
+    readonly raw: readonly number[];
+    normalized: readonly number[];
+  }[] = [];
 
   raw(name: string, weight: number, scores: Float64Array): void {
     this.plugins.push({ name, weight, raw: [...scores], normalized: [] });
@@ -55,7 +69,12 @@ class KeptScores implements ScoreObserver {
 }
 
 /** Decides on a pod and explains the decision; nothing is assumed. */
-export function explainDecision(core: SchedulerCore, framework: Framework, pod: PodInfo, draws: Uniform): { readonly decision: Decision; readonly explanation: Explanation } {
+export function explainDecision(
+  core: SchedulerCore,
+  framework: Framework,
+  pod: PodInfo,
+  draws: Uniform,
+): { readonly decision: Decision; readonly explanation: Explanation } {
   const scores = new KeptScores();
   framework.observer = scores;
   const decision = core.decide(framework, pod, draws);
@@ -63,7 +82,13 @@ export function explainDecision(core: SchedulerCore, framework: Framework, pod: 
   return { decision, explanation: describe(core, framework, pod, decision, scores) };
 }
 
-function describe(core: SchedulerCore, framework: Framework, pod: PodInfo, decision: Decision, scores: KeptScores): Explanation {
+function describe(
+  core: SchedulerCore,
+  framework: Framework,
+  pod: PodInfo,
+  decision: Decision,
+  scores: KeptScores,
+): Explanation {
   const { result, cycle, postFilter } = decision;
   const { nodes } = core.cache;
   const name = (slot: number) => nodes.names[slot]!;
@@ -118,11 +143,18 @@ export function explanationLines(explanation: Explanation, shown: number = SHOWN
   const lines: string[] = [];
   if (chosen === '') lines.push(`${pod}: not placed. ${message}`);
   else {
-    const among = ties.length > 1 ? `, one of ${ties.length} nodes with the highest score` : scores.length === 0 ? ', the only node that fits' : '';
+    const among =
+      ties.length > 1
+        ? `, one of ${ties.length} nodes with the highest score`
+        : scores.length === 0
+          ? ', the only node that fits'
+          : '';
     lines.push(`${pod}: ${chosen}${among} (${evaluated} nodes evaluated)`);
   }
   if (preemption !== null) {
-    lines.push(`preemption: ${preemption.node} after evicting ${preemption.victims.join(', ')} (${preemption.candidates} candidate nodes)`);
+    lines.push(
+      `preemption: ${preemption.node} after evicting ${preemption.victims.join(', ')} (${preemption.candidates} candidate nodes)`,
+    );
   }
   lines.push(...rejectionLines(rejections, shown), ...scoreLines(scores, shown));
   return lines;
@@ -152,7 +184,9 @@ function scoreLines(scores: readonly NodeScores[], shown: number): readonly stri
   const cell = (text: string, name: string) => text.padStart(Math.max(name.length, 13));
   const lines = ['', `${'node'.padEnd(width)}  total  ${names.map((name) => cell(name, name)).join('  ')}`];
   for (const { node, total, plugins } of scores.slice(0, shown)) {
-    const cells = plugins.map(({ plugin, raw, normalized, weighted }) => cell(`${raw}>${normalized}>${weighted}`, plugin));
+    const cells = plugins.map(({ plugin, raw, normalized, weighted }) =>
+      cell(`${raw}>${normalized}>${weighted}`, plugin),
+    );
     lines.push(`${node.padEnd(width)}  ${String(total).padStart(5)}  ${cells.join('  ')}`);
   }
   if (scores.length > shown) lines.push(`… ${scores.length - shown} more nodes`);

@@ -173,7 +173,7 @@ class Sorter<T> {
   private breakPatterns(a: number, b: number): void {
     const length = b - a;
     let random = BigInt(length);
-    const mask = BigInt(2 ** bitLength(length) - 1);
+    const mask = (1n << BigInt(bitLength(length))) - 1n;
     const index = a + Math.trunc(length / 4) * 2 - 1;
     for (let i = 0; i < 3; i++) {
       random = BigInt.asUintN(64, random ^ (random << 13n));

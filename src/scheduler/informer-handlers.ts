@@ -78,7 +78,8 @@ export function nodeChanges(old: Node, node: Node): number {
   if (old.status.allocatable !== node.status.allocatable && !equal(old.status.allocatable, node.status.allocatable)) {
     kinds |= EventKind.NodeAllocatable;
   }
-  if (old.metadata.labels !== node.metadata.labels && !equal(old.metadata.labels, node.metadata.labels)) kinds |= EventKind.NodeLabel;
+  if (old.metadata.labels !== node.metadata.labels && !equal(old.metadata.labels, node.metadata.labels))
+    kinds |= EventKind.NodeLabel;
   if (
     (old.spec.unschedulable === true) !== (node.spec.unschedulable === true) ||
     (old.spec.taints !== node.spec.taints && !equal(old.spec.taints ?? [], node.spec.taints ?? []))
@@ -91,9 +92,12 @@ export function nodeChanges(old: Node, node: Node): number {
 /** Which sorts of change an update of a pending pod is, as far as plugins care. */
 export function pendingPodChanges(old: Pod, pod: Pod): number {
   let kinds = 0;
-  if (old.spec.tolerations !== pod.spec.tolerations && !equal(old.spec.tolerations, pod.spec.tolerations)) kinds |= EventKind.OwnTolerations;
-  if ((old.spec.schedulingGates?.length ?? 0) > 0 && (pod.spec.schedulingGates?.length ?? 0) === 0) kinds |= EventKind.OwnGatesGone;
-  if (old.metadata.labels !== pod.metadata.labels && !equal(old.metadata.labels, pod.metadata.labels)) kinds |= EventKind.PodLabel;
+  if (old.spec.tolerations !== pod.spec.tolerations && !equal(old.spec.tolerations, pod.spec.tolerations))
+    kinds |= EventKind.OwnTolerations;
+  if ((old.spec.schedulingGates?.length ?? 0) > 0 && (pod.spec.schedulingGates?.length ?? 0) === 0)
+    kinds |= EventKind.OwnGatesGone;
+  if (old.metadata.labels !== pod.metadata.labels && !equal(old.metadata.labels, pod.metadata.labels))
+    kinds |= EventKind.PodLabel;
   return kinds;
 }
 
@@ -125,4 +129,3 @@ export class ObjectHandler<T extends KubernetesObject> implements ResourceEventH
     this.store.delete(object);
   }
 }
-

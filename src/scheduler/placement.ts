@@ -2,7 +2,7 @@ import type { Node, Pod } from '../api/core.js';
 import type { Uniform } from '../random/stream.js';
 import { CPU, MEMORY } from './cache/node-table.js';
 import type { SchedulerConfiguration } from './config/configuration.js';
-import { explainDecision, type Explanation } from './explain.js';
+import { type Explanation, explainDecision } from './explain.js';
 import type { KubernetesVersion } from './framework/features.js';
 import { SchedulerCore } from './scheduler-core.js';
 
@@ -52,7 +52,10 @@ export function placePods(input: PlacementInput, draws: Uniform): Placement {
     const framework = core.frameworks.get(pod.spec.schedulerName);
     const gate = framework?.preEnqueue(info) ?? null;
     if (framework === undefined || gate !== null) {
-      failures.push({ pod: info.key, message: gate?.message ?? `no profile for scheduler name ${pod.spec.schedulerName}` });
+      failures.push({
+        pod: info.key,
+        message: gate?.message ?? `no profile for scheduler name ${pod.spec.schedulerName}`,
+      });
       continue;
     }
     const { explanation } = explainDecision(core, framework, info, draws);
@@ -73,7 +76,9 @@ export function placePods(input: PlacementInput, draws: Uniform): Placement {
 
 function imbalance(core: SchedulerCore, resource: number): Imbalance {
   const { allocatable, requested, order } = core.cache.nodes;
-  const shares = [...order].filter((slot) => allocatable[resource]![slot]! > 0).map((slot) => requested[resource]![slot]! / allocatable[resource]![slot]!);
+  const shares = [...order]
+    .filter((slot) => allocatable[resource]![slot]! > 0)
+    .map((slot) => requested[resource]![slot]! / allocatable[resource]![slot]!);
   if (shares.length === 0) return { minimum: 0, maximum: 0, mean: 0, standardDeviation: 0 };
   let minimum = Number.POSITIVE_INFINITY;
   let maximum = 0;
@@ -92,7 +97,8 @@ function imbalance(core: SchedulerCore, resource: number): Imbalance {
 /** Several placements side by side, as lines of text. */
 export function placementLines(placements: readonly Placement[]): readonly string[] {
   const percent = (share: number) => `${(share * 100).toFixed(1)}%`;
-  const range = ({ minimum, maximum, standardDeviation }: Imbalance) => `${percent(minimum)}/${percent(maximum)}/${percent(standardDeviation)}`;
+  const range = ({ minimum, maximum, standardDeviation }: Imbalance) =>
+    `${percent(minimum)}/${percent(maximum)}/${percent(standardDeviation)}`;
   const header = ['configuration', 'placed', 'pending', 'cpu min/max/stddev', 'memory min/max/stddev', 'empty nodes'];
   const rows = placements.map(({ name, placed, pending, cpu, memory, emptyNodes }) => [
     name,
@@ -103,10 +109,12 @@ export function placementLines(placements: readonly Placement[]): readonly strin
     String(emptyNodes),
   ]);
   const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)));
-  const line = (row: readonly string[]) => row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  ');
+  const line = (row: readonly string[]) =>
+    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  ');
   const lines = [line(header), ...rows.map(line)];
   for (const { name, pending } of placements) {
-    for (const { pod, message } of pending) lines.push(`${placements.length > 1 ? `${name}: ` : ''}${pod} pending: ${message}`);
+    for (const { pod, message } of pending)
+      lines.push(`${placements.length > 1 ? `${name}: ` : ''}${pod} pending: ${message}`);
   }
   return lines;
 }

@@ -1,4 +1,4 @@
-import { type ApiResponse, type ResponseReceiver } from '../apiserver/request.js';
+import type { ApiResponse, ResponseReceiver } from '../apiserver/request.js';
 import type { ApiClient, EventRecorder } from '../client/types.js';
 import type { Simulation } from '../kernel/simulation.js';
 import { Slots } from '../kernel/slots.js';
@@ -41,7 +41,13 @@ export class PreemptionRuns implements ResponseReceiver {
     return this.runs.size;
   }
 
-  start(plugin: DefaultPreemption, schedulerName: string, preemptor: PodInfo, node: string, victims: readonly PodInfo[]): void {
+  start(
+    plugin: DefaultPreemption,
+    schedulerName: string,
+    preemptor: PodInfo,
+    node: string,
+    victims: readonly PodInfo[],
+  ): void {
     const run: Run = { preemptor, node, schedulerName, victims, plugin, outstanding: victims.length - 1 };
     const slot = this.runs.put(run);
     if (victims.length === 1) this.evict(slot, 0);
@@ -62,7 +68,12 @@ export class PreemptionRuns implements ResponseReceiver {
       this.client.request({ verb: 'delete', resource: 'pods', namespace, name }, this, tag + 1);
       return;
     }
-    this.recorder.event(victim.pod, 'Normal', 'Preempted', `Preempted by pod ${run.preemptor.pod.metadata.uid} on node ${run.node}`);
+    this.recorder.event(
+      victim.pod,
+      'Normal',
+      'Preempted',
+      `Preempted by pod ${run.preemptor.pod.metadata.uid} on node ${run.node}`,
+    );
     if (index === run.victims.length - 1) {
       this.runs.take(slot);
       return;
@@ -76,6 +87,10 @@ export class PreemptionRuns implements ResponseReceiver {
     const run = this.runs.get(slot);
     const { namespace, name } = run.victims[index]!.pod.metadata;
     const patch = new PreemptionPatch(run.schedulerName, this.simulation.now);
-    this.client.request({ verb: 'patch', resource: 'pods', subresource: 'status', namespace, name, patch }, this, slot * VICTIMS + index * 2);
+    this.client.request(
+      { verb: 'patch', resource: 'pods', subresource: 'status', namespace, name, patch },
+      this,
+      slot * VICTIMS + index * 2,
+    );
   }
 }

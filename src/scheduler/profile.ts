@@ -30,7 +30,12 @@ function implementsPoint(plugin: Plugin, point: ExtensionPoint): boolean {
 }
 
 /** Makes the framework of a profile: plugins made once each, extension points expanded (runtime/framework.go NewFramework). */
-export function createFramework(profile: ProfileConfiguration, handle: Handle, draws: Uniform, additional?: PluginFactory): Framework {
+export function createFramework(
+  profile: ProfileConfiguration,
+  handle: Handle,
+  draws: Uniform,
+  additional?: PluginFactory,
+): Framework {
   const plugins = new Map<string, Plugin>();
   const make = (name: string): Plugin => {
     let plugin = plugins.get(name);
@@ -47,11 +52,17 @@ export function createFramework(profile: ProfileConfiguration, handle: Handle, d
   for (const { name, weight } of [...(profile.points.score?.enabled ?? []), ...profile.multiPoint.enabled]) {
     if (!weights.has(name)) weights.set(name, weight === 0 ? 1 : weight);
   }
-  const pluginSets: PluginSets = { ...sets, score: sets.score.map((plugin) => ({ plugin, weight: weights.get(plugin.name)! })) };
+  const pluginSets: PluginSets = {
+    ...sets,
+    score: sets.score.map((plugin) => ({ plugin, weight: weights.get(plugin.name)! })),
+  };
   if (pluginSets.queueSort.length !== 1) {
-    throw new Error(`profile ${profile.schedulerName}: exactly one queue sort plugin is needed, found ${pluginSets.queueSort.length}`);
+    throw new Error(
+      `profile ${profile.schedulerName}: exactly one queue sort plugin is needed, found ${pluginSets.queueSort.length}`,
+    );
   }
-  if (pluginSets.bind.length === 0) throw new Error(`profile ${profile.schedulerName}: at least one bind plugin is needed`);
+  if (pluginSets.bind.length === 0)
+    throw new Error(`profile ${profile.schedulerName}: at least one bind plugin is needed`);
   return new Framework(profile.schedulerName, pluginSets, handle, profile.percentageOfNodesToScore);
 }
 
@@ -70,5 +81,9 @@ function expand(profile: ProfileConfiguration, point: ExtensionPoint, make: (nam
     if (named.includes(name)) overriding.add(name);
     else general.push(name);
   }
-  return [...named.filter((name) => overriding.has(name)), ...general, ...named.filter((name) => !overriding.has(name))].map(make);
+  return [
+    ...named.filter((name) => overriding.has(name)),
+    ...general,
+    ...named.filter((name) => !overriding.has(name)),
+  ].map(make);
 }

@@ -55,7 +55,14 @@ export class SchedulingAlgorithm {
     const rejected = framework.preFilter(cycle);
     for (const plugin of cycle.restrictedBy) diagnosis.unschedulablePlugins.add(plugin);
     if (rejected !== null) {
-      if (!rejected.rejected) return this.result(diagnosis, 0, -1, `running PreFilter plugin "${rejected.plugin}": ${rejected.message}`, false);
+      if (!rejected.rejected)
+        return this.result(
+          diagnosis,
+          0,
+          -1,
+          `running PreFilter plugin "${rejected.plugin}": ${rejected.message}`,
+          false,
+        );
       diagnosis.absent = rejected;
       diagnosis.preFilterStatus = rejected;
       diagnosis.preFilterMessage = rejected.message;
@@ -77,7 +84,13 @@ export class SchedulingAlgorithm {
     return this.result(diagnosis, count, slots[position]!, '', true);
   }
 
-  private result(diagnosis: Diagnosis, feasible: number, chosen: number, error: string, scored: boolean): ScheduleResult {
+  private result(
+    diagnosis: Diagnosis,
+    feasible: number,
+    chosen: number,
+    error: string,
+    scored: boolean,
+  ): ScheduleResult {
     return {
       chosen,
       evaluated: feasible + diagnosis.count,
@@ -166,4 +179,3 @@ function uniformTie(totals: Float64Array, draws: Uniform): number {
   let pick = Math.floor(draws.next() * ties);
   for (let i = best; ; i++) if (totals[i] === totals[best] && pick-- === 0) return i;
 }
-

@@ -3,14 +3,14 @@ import type { Uniform } from '../random/stream.js';
 import { ClusterObjects } from './cache/cluster-objects.js';
 import type { PodInfo } from './cache/pod-info.js';
 import { SchedulerCache } from './cache/scheduler-cache.js';
+import { defaultConfiguration, type SchedulerConfiguration } from './config/configuration.js';
+import type { Cycle } from './framework/cycle.js';
 import { Diagnosis } from './framework/diagnosis.js';
 import { featuresOf, type KubernetesVersion } from './framework/features.js';
-import type { Cycle } from './framework/cycle.js';
 import type { Framework } from './framework/framework.js';
-import { DefaultPreemption } from './plugins/default-preemption.js';
 import type { Handle, PostFilterResult } from './framework/plugin.js';
+import { DefaultPreemption } from './plugins/default-preemption.js';
 import { createFramework, type PluginFactory } from './profile.js';
-import { defaultConfiguration, type SchedulerConfiguration } from './config/configuration.js';
 import { Nominator } from './queue/nominator.js';
 import { SchedulingQueue } from './queue/scheduling-queue.js';
 import { type ScheduleResult, SchedulingAlgorithm } from './schedule-pod.js';
@@ -45,20 +45,31 @@ export class SchedulerCore {
     configuration: SchedulerConfiguration = defaultConfiguration(version),
     additional?: PluginFactory,
   ) {
-    this.handle = { nodes: this.cache.nodes, objects: this.objects, nominator: this.nominator, features: featuresOf(version) };
+    this.handle = {
+      nodes: this.cache.nodes,
+      objects: this.objects,
+      nominator: this.nominator,
+      features: featuresOf(version),
+    };
     this.frameworks = new Map();
     for (const profile of configuration.profiles) {
       this.frameworks.set(profile.schedulerName, createFramework(profile, this.handle, draws, additional));
     }
     this.algorithm.percentageOfNodesToScore = configuration.percentageOfNodesToScore;
-    this.queue = new SchedulingQueue(this.frameworks, this.nominator, configuration.initialBackoff, configuration.maximumBackoff);
+    this.queue = new SchedulingQueue(
+      this.frameworks,
+      this.nominator,
+      configuration.initialBackoff,
+      configuration.maximumBackoff,
+    );
   }
 
   /** Decides on a pod by one profile; nothing is assumed yet. */
   decide(framework: Framework, pod: PodInfo, draws: Uniform): Decision {
     const cycle = framework.startCycle(pod);
     const result = this.algorithm.schedulePod(framework, cycle, draws);
-    if (result.chosen >= 0 || result.error !== '' || !framework.hasPostFilter) return { result, postFilter: null, cycle, dryRunSteps: 0 };
+    if (result.chosen >= 0 || result.error !== '' || !framework.hasPostFilter)
+      return { result, postFilter: null, cycle, dryRunSteps: 0 };
     const postFilter = framework.postFilter(cycle, result.diagnosis);
     result.diagnosis.postFilterMessage = postFilter.status?.message ?? '';
     return { result, postFilter, cycle, dryRunSteps: preemptionOf(framework)?.lastDryRun.steps ?? 0 };

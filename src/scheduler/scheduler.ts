@@ -1,9 +1,9 @@
 import type { Node, Pod } from '../api/core.js';
+import type { KubernetesObject } from '../api/meta.js';
 import { keyOf } from '../api/meta.js';
 import { type ApiRequest, type ApiResponse, type ResponseReceiver, succeeded } from '../apiserver/request.js';
 import type { ProcessContext } from '../client/context.js';
 import type { ApiClient, EventRecorder, Informer } from '../client/types.js';
-import type { KubernetesObject } from '../api/meta.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
 import { Slots } from '../kernel/slots.js';
 import { type Duration, MILLISECOND, type Time } from '../kernel/time.js';
@@ -13,17 +13,17 @@ import { type Attempt, writeAttempts } from './attempts.js';
 import type { PodInfo } from './cache/pod-info.js';
 import type { SchedulerConfiguration } from './config/configuration.js';
 import { cycleCost } from './cycle-cost.js';
-import { explainDecision, type Explanation } from './explain.js';
+import { type Explanation, explainDecision } from './explain.js';
 import { type ClusterEvent, EventKind } from './framework/events.js';
 import type { Framework } from './framework/framework.js';
 import type { PostFilterResult } from './framework/plugin.js';
 import { pendingPodChanges, type SchedulerInputs } from './informer-handlers.js';
 import { NominationPatch, SchedulingFailurePatch } from './patches.js';
+import { PreemptionRuns } from './preemption-runs.js';
+import type { PluginFactory } from './profile.js';
 import type { QueuedPod } from './queue/queued-pod.js';
 import { BACKOFF_WINDOW, type QueueLengths, UNSCHEDULABLE_FLUSH_PERIOD } from './queue/scheduling-queue.js';
 import type { ScheduleResult } from './schedule-pod.js';
-import { PreemptionRuns } from './preemption-runs.js';
-import type { PluginFactory } from './profile.js';
 import { type Decision, preemptionOf, SchedulerCore } from './scheduler-core.js';
 import { watchObjects } from './watch-objects.js';
 
@@ -112,7 +112,12 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
     this.draws = randomness.stream('kube-scheduler/ties');
     const { configuration, plugins, explainPod = '' } = options;
     this.explainPod = explainPod;
-    this.core = new SchedulerCore(scenario.kubernetesVersion, randomness.stream('kube-scheduler/preemption'), configuration, plugins);
+    this.core = new SchedulerCore(
+      scenario.kubernetesVersion,
+      randomness.stream('kube-scheduler/preemption'),
+      configuration,
+      plugins,
+    );
     if (configuration === undefined) this.core.algorithm.percentageOfNodesToScore = percentageOfNodesToScore;
     this.informers = watchObjects(context.informers, this.core.objects, this);
     simulation.schedule(0, this.target, OP_POLL);
@@ -170,7 +175,11 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
     }
     if (!this.backoffFlush && queue.backingOff) {
       this.backoffFlush = true;
-      this.simulation.scheduleAt((Math.floor(now / BACKOFF_WINDOW) + 1) * BACKOFF_WINDOW, this.target, OP_FLUSH_BACKOFF);
+      this.simulation.scheduleAt(
+        (Math.floor(now / BACKOFF_WINDOW) + 1) * BACKOFF_WINDOW,
+        this.target,
+        OP_FLUSH_BACKOFF,
+      );
     }
     if (!this.unschedulableFlush && queue.waiting) {
       this.unschedulableFlush = true;
@@ -197,7 +206,15 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
     const { result, postFilter } = decision;
     const node = result.chosen < 0 ? '' : core.cache.nodes.names[result.chosen]!;
     if (node !== '') core.cache.assume(pod, node);
-    this.current = { queued, framework, result, postFilter, started: simulation.now, node, assumed: node === '' ? null : pod };
+    this.current = {
+      queued,
+      framework,
+      result,
+      postFilter,
+      started: simulation.now,
+      node,
+      assumed: node === '' ? null : pod,
+    };
     const cost = cycleCost(this.context.profile.scheduler, core.cache.nodes, decision);
     simulation.schedule(cost, this.target, OP_DECIDED);
   }
@@ -258,7 +275,12 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
       return;
     }
     this.recorder.event(pod, 'Warning', 'FailedScheduling', shortened(message));
-    queue.addUnschedulable(queued, result.diagnosis.unschedulablePlugins, result.diagnosis.pendingPlugins, this.simulation.now);
+    queue.addUnschedulable(
+      queued,
+      result.diagnosis.unschedulablePlugins,
+      result.diagnosis.pendingPlugins,
+      this.simulation.now,
+    );
     if (nominated !== undefined) {
       if (nominated === '') nominator.delete(queued.pod.key);
       else nominator.add(queued.pod, nominated);
@@ -275,12 +297,17 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
       if (other.priority < pod.priority) this.patchStatus(other.pod, new NominationPatch(''));
     }
     const plugin = preemptionOf(cycle.framework);
-    if (plugin !== undefined) this.preemptions.start(plugin, cycle.framework.schedulerName, pod, nominatedNode, victims);
+    if (plugin !== undefined)
+      this.preemptions.start(plugin, cycle.framework.schedulerName, pod, nominatedNode, victims);
   }
 
   private patchStatus(pod: Pod, patch: SchedulingFailurePatch | NominationPatch): void {
     const { namespace, name } = pod.metadata;
-    this.client.request({ verb: 'patch', resource: 'pods', subresource: 'status', namespace, name, patch }, this, TAG_IGNORE);
+    this.client.request(
+      { verb: 'patch', resource: 'pods', subresource: 'status', namespace, name, patch },
+      this,
+      TAG_IGNORE,
+    );
   }
 
   receive(tag: number, response: ApiResponse): void {
@@ -315,7 +342,12 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
     this.event({ kinds: EventKind.PodDelete, object: info.pod, pod: info, assigned: true });
     const message = `binding rejected: ${response.message ?? response.reason ?? 'connection lost'}`;
     this.note(cycle, 'error', message);
-    this.fail({ ...cycle, result: { ...cycle.result, diagnosis: this.core.noDiagnosis() } }, 'SchedulerError', message, undefined);
+    this.fail(
+      { ...cycle, result: { ...cycle.result, diagnosis: this.core.noDiagnosis() } },
+      'SchedulerError',
+      message,
+      undefined,
+    );
   }
 
   // What the informers tell.

@@ -7,7 +7,11 @@ import { EventKind } from './framework/events.js';
 import { NodeHandler, ObjectHandler, PodHandler, type SchedulerInputs } from './informer-handlers.js';
 
 /** Registers the scheduler's handlers with the informers of everything it looks at; returns these informers. */
-export function watchObjects(factory: InformerFactory, objects: ClusterObjects, inputs: SchedulerInputs): readonly Informer<KubernetesObject>[] {
+export function watchObjects(
+  factory: InformerFactory,
+  objects: ClusterObjects,
+  inputs: SchedulerInputs,
+): readonly Informer<KubernetesObject>[] {
   const informers: Informer<KubernetesObject>[] = [];
   const nodes = factory.informer<Node>('nodes');
   nodes.addEventHandler(new NodeHandler(inputs));
@@ -15,7 +19,12 @@ export function watchObjects(factory: InformerFactory, objects: ClusterObjects, 
   pods.addEventHandler(new PodHandler(inputs));
   informers.push(nodes as unknown as Informer<KubernetesObject>, pods as unknown as Informer<KubernetesObject>);
   const served = new Set(resources().map((info) => info.resource));
-  const watch = <T extends KubernetesObject>(resource: string, store: ObjectStore<T>, added: number, updated: number): void => {
+  const watch = <T extends KubernetesObject>(
+    resource: string,
+    store: ObjectStore<T>,
+    added: number,
+    updated: number,
+  ): void => {
     if (!served.has(resource)) return;
     const informer = factory.informer<T>(resource);
     informer.addEventHandler(new ObjectHandler(store, inputs, added, updated));

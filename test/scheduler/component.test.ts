@@ -13,13 +13,29 @@ test('a pod is bound, its event is written, and the cycle took the profile’s t
   cluster.simulation.run(SECOND);
   const { nodeName } = cluster.pod('default/p')!.spec;
   assert.match(nodeName!, /^n\d$/);
-  assert.deepEqual(cluster.events, [{ reason: 'Scheduled', message: `Successfully assigned default/p to ${nodeName}`, object: 'default/p' }]);
+  assert.deepEqual(cluster.events, [
+    { reason: 'Scheduled', message: `Successfully assigned default/p to ${nodeName}`, object: 'default/p' },
+  ]);
   const [attempt] = cluster.scheduler.attempts;
   assert.deepEqual(
     { ...attempt, node: '' },
-    { time: 26_500, pod: 'default/p', result: 'scheduled', node: '', attempt: 1, queued: 0, duration: 20_000 + 5 * 1_300, evaluated: 5, feasible: 5, message: '' },
+    {
+      time: 26_500,
+      pod: 'default/p',
+      result: 'scheduled',
+      node: '',
+      attempt: 1,
+      queued: 0,
+      duration: 20_000 + 5 * 1_300,
+      evaluated: 5,
+      feasible: 5,
+      message: '',
+    },
   );
-  assert.deepEqual(cluster.requests.map(({ request }) => `${request.verb} ${request.subresource}`), ['create binding']);
+  assert.deepEqual(
+    cluster.requests.map(({ request }) => `${request.verb} ${request.subresource}`),
+    ['create binding'],
+  );
 });
 
 test('bindings overlap with the next cycles: ten pods leave in ten cycles, not in ten round trips', () => {
@@ -39,16 +55,24 @@ test('no pod goes above what the node has; the one too many says why and follows
   cluster.simulation.run(10 * SECOND);
   const waiting = cluster.pod('default/p10')!;
   assert.equal(waiting.spec.nodeName, undefined);
-  const text = '0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.';
+  const text =
+    '0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.';
   assert.equal(podCondition(waiting, 'PodScheduled')?.message, text);
   assert.equal(podCondition(waiting, 'PodScheduled')?.reason, 'Unschedulable');
-  assert.deepEqual(cluster.events.find(({ object, reason }) => object === 'default/p10' && reason !== 'Scheduled'), { reason: 'FailedScheduling', message: text, object: 'default/p10' });
+  assert.deepEqual(
+    cluster.events.find(({ object, reason }) => object === 'default/p10' && reason !== 'Scheduled'),
+    { reason: 'FailedScheduling', message: text, object: 'default/p10' },
+  );
   assert.deepEqual(cluster.scheduler.queueLengths(), { active: 0, backoff: 0, unschedulable: 1, gated: 0 });
   const patches = cluster.requests.filter(({ request }) => request.verb === 'patch').length;
   cluster.setNode(node('m'));
   cluster.simulation.run(20 * SECOND);
   assert.equal(cluster.pod('default/p10')!.spec.nodeName, 'm');
-  assert.equal(cluster.requests.filter(({ request }) => request.verb === 'patch').length, patches, 'success patches no status');
+  assert.equal(
+    cluster.requests.filter(({ request }) => request.verb === 'patch').length,
+    patches,
+    'success patches no status',
+  );
 });
 
 test('an unchanged reason is not written again', () => {
@@ -81,11 +105,16 @@ test('preemption: the victims go one after the other, then the pod takes the nod
   cluster.simulation.run(30 * SECOND);
   assert.equal(cluster.pod('default/important')!.spec.nodeName, 'n');
   assert.equal([...'abc'].filter((name) => cluster.pod(`default/${name}`) !== undefined).length, 1);
-  const victims = cluster.requests.filter(({ request }) => request.name.length === 1).map(({ request }) => `${request.verb} ${request.name}`);
+  const victims = cluster.requests
+    .filter(({ request }) => request.name.length === 1)
+    .map(({ request }) => `${request.verb} ${request.name}`);
   const [first, last] = [victims[0]!.at(-1)!, victims.at(-1)!.at(-1)!];
   assert.deepEqual(victims, [`patch ${first}`, `delete ${first}`, `patch ${last}`, `delete ${last}`]);
   assert.equal(cluster.events.filter(({ reason }) => reason === 'Preempted').length, 2);
-  assert.deepEqual(cluster.scheduler.attempts.map(({ result }) => result), ['unschedulable', 'scheduled']);
+  assert.deepEqual(
+    cluster.scheduler.attempts.map(({ result }) => result),
+    ['unschedulable', 'scheduled'],
+  );
 });
 
 test('gates, other schedulers and bound pods never enter the queue', () => {

@@ -5,10 +5,13 @@ import { readSchedulerConfiguration } from '../../src/scheduler/config/configura
 import { SchedulerCore } from '../../src/scheduler/scheduler-core.js';
 
 const read = (text: string, allowMissingPlugins = false) =>
-  readSchedulerConfiguration(parse(`apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\n${text}`), {
-    version: '1.34',
-    allowMissingPlugins,
-  });
+  readSchedulerConfiguration(
+    parse(`apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\n${text}`),
+    {
+      version: '1.34',
+      allowMissingPlugins,
+    },
+  );
 
 function frameworkOf(text: string) {
   const { configuration, errors } = read(text);
@@ -16,7 +19,8 @@ function frameworkOf(text: string) {
   return new SchedulerCore('1.34', { next: () => 0 }, configuration).frameworks.get('default-scheduler')!;
 }
 
-const scores = (text: string) => frameworkOf(text).plugins.score.map(({ plugin, weight }) => `${plugin.name}=${weight}`);
+const scores = (text: string) =>
+  frameworkOf(text).plugins.score.map(({ plugin, weight }) => `${plugin.name}=${weight}`);
 
 test('without profiles the default plugins have their weights', () => {
   assert.deepEqual(scores(''), [
@@ -94,13 +98,20 @@ test('a plugin from elsewhere is an error, or a warning and left out', () => {
   assert.equal(refused.errors[0]!.field, 'profiles[0].plugins.filter.enabled[0].name');
   const allowed = read(outside, true);
   assert.deepEqual(allowed.errors, []);
-  assert.deepEqual(allowed.warnings, ['plugin NodeResourceTopologyMatch is not part of Kubernetes and is not modelled: left out']);
+  assert.deepEqual(allowed.warnings, [
+    'plugin NodeResourceTopologyMatch is not part of Kubernetes and is not modelled: left out',
+  ]);
 });
 
 test('an unknown plugin comes with the nearest name, an unknown field with its path', () => {
-  const { errors } = read('profiles: [{ plugins: { score: { enabled: [{ name: NodeResourceFit }] } }, schedulername: x }]');
+  const { errors } = read(
+    'profiles: [{ plugins: { score: { enabled: [{ name: NodeResourceFit }] } }, schedulername: x }]',
+  );
   assert.match(errors.map((error) => `${error.field}: ${error.detail}`).join('\n'), /did you mean "NodeResourcesFit"/);
-  assert.match(errors.map((error) => `${error.field}: ${error.detail}`).join('\n'), /profiles\[0\]\.schedulername: unknown field; did you mean "schedulerName"/);
+  assert.match(
+    errors.map((error) => `${error.field}: ${error.detail}`).join('\n'),
+    /profiles\[0\]\.schedulername: unknown field; did you mean "schedulerName"/,
+  );
 });
 
 test('arguments are checked as the real scheduler checks them', () => {
@@ -114,18 +125,20 @@ profiles:
     args: { scoringStrategy: { type: RequestedToCapacityRatio, requestedToCapacityRatio: { shape: [{ utilization: 50, score: 1 }, { utilization: 10, score: 2 }] } } }
   - name: PodTopologySpread
     args: { defaultingType: System, defaultConstraints: [{ maxSkew: 1, topologyKey: zone, whenUnsatisfiable: ScheduleAnyway }] }`);
-  assert.deepEqual(
-    errors.map((error) => error.field).sort(),
-    [
-      'percentageOfNodesToScore',
-      'profiles[0].pluginConfig[0].args.hardPodAffinityWeight',
-      'profiles[0].pluginConfig[1].args.scoringStrategy.requestedToCapacityRatio.shape[1].utilization',
-      'profiles[0].pluginConfig[2].args.defaultingType',
-    ],
-  );
+  assert.deepEqual(errors.map((error) => error.field).sort(), [
+    'percentageOfNodesToScore',
+    'profiles[0].pluginConfig[0].args.hardPodAffinityWeight',
+    'profiles[0].pluginConfig[1].args.scoringStrategy.requestedToCapacityRatio.shape[1].utilization',
+    'profiles[0].pluginConfig[2].args.defaultingType',
+  ]);
 });
 
 test('extenders and two profiles of one name are refused', () => {
-  const { errors } = read('extenders: [{ urlPrefix: "http://x" }]\nprofiles: [{ schedulerName: a }, { schedulerName: a }]');
-  assert.deepEqual(errors.map((error) => error.field), ['extenders', 'profiles[1].schedulerName']);
+  const { errors } = read(
+    'extenders: [{ urlPrefix: "http://x" }]\nprofiles: [{ schedulerName: a }, { schedulerName: a }]',
+  );
+  assert.deepEqual(
+    errors.map((error) => error.field),
+    ['extenders', 'profiles[1].schedulerName'],
+  );
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { defaultConfiguration, readSchedulerConfiguration } from '../../src/scheduler/config/configuration.js';
 import { explainDecision, explanationLines } from '../../src/scheduler/explain.js';
-import { placePods, placementLines } from '../../src/scheduler/placement.js';
+import { placementLines, placePods } from '../../src/scheduler/placement.js';
 import { SchedulerCore } from '../../src/scheduler/scheduler-core.js';
 import { bound, node, pod } from './objects.js';
 
@@ -14,9 +14,19 @@ test('an explanation names the failing plugin of each node and adds up the weigh
   core.cache.nodes.setNode(node('busy'));
   core.cache.nodes.setNode(node('free'));
   core.cache.set(bound(pod('load', { requests: { cpu: 2000, memory: 4 * 2 ** 30 } }), 'busy'));
-  const { explanation } = explainDecision(core, core.frameworks.get('default-scheduler')!, core.cache.podInfo(pod('p')), draws);
+  const { explanation } = explainDecision(
+    core,
+    core.frameworks.get('default-scheduler')!,
+    core.cache.podInfo(pod('p')),
+    draws,
+  );
   assert.deepEqual(explanation.rejections, [
-    { node: 'tainted', plugin: 'TaintToleration', code: 'UnschedulableAndUnresolvable', reasons: ['node(s) had untolerated taint(s)'] },
+    {
+      node: 'tainted',
+      plugin: 'TaintToleration',
+      code: 'UnschedulableAndUnresolvable',
+      reasons: ['node(s) had untolerated taint(s)'],
+    },
   ]);
   assert.equal(explanation.chosen, 'free');
   assert.deepEqual(explanation.ties, ['free']);
@@ -27,7 +37,11 @@ test('an explanation names the failing plugin of each node and adds up the weigh
     explanation.scores.map(({ plugins }) => plugins.find(({ plugin }) => plugin === 'NodeResourcesFit')!.raw),
     [98, 48],
   );
-  for (const { plugins, total } of explanation.scores) assert.equal(total, plugins.reduce((sum, { weighted }) => sum + weighted, 0));
+  for (const { plugins, total } of explanation.scores)
+    assert.equal(
+      total,
+      plugins.reduce((sum, { weighted }) => sum + weighted, 0),
+    );
   const text = explanationLines(explanation).join('\n');
   assert.match(text, /^default\/p: free \(3 nodes evaluated\)/);
   assert.match(text, /1 {2}TaintToleration: node\(s\) had untolerated taint\(s\) \(tainted\)/);
@@ -50,13 +64,22 @@ test('packing and spreading configurations are told apart on one snapshot', () =
     {
       apiVersion: 'kubescheduler.config.k8s.io/v1',
       kind: 'KubeSchedulerConfiguration',
-      profiles: [{ pluginConfig: [{ name: 'NodeResourcesFit', args: { scoringStrategy: { type: 'MostAllocated' } } }] }],
+      profiles: [
+        { pluginConfig: [{ name: 'NodeResourcesFit', args: { scoringStrategy: { type: 'MostAllocated' } } }] },
+      ],
     },
     { version: '1.34' },
   ).configuration;
-  const place = (name: string, configuration: typeof packing) => placePods({ nodes, pods, version: '1.34', configuration, name }, draws);
+  const place = (name: string, configuration: typeof packing) =>
+    placePods({ nodes, pods, version: '1.34', configuration, name }, draws);
   const results = [place('default', defaultConfiguration('1.34')), place('packing', packing)];
-  assert.deepEqual(results.map(({ placed, emptyNodes }) => [placed, emptyNodes]), [[8, 0], [8, 3]]);
+  assert.deepEqual(
+    results.map(({ placed, emptyNodes }) => [placed, emptyNodes]),
+    [
+      [8, 0],
+      [8, 3],
+    ],
+  );
   assert.equal(results[0]!.cpu.standardDeviation, 0);
   const lines = placementLines(results);
   assert.equal(lines.length, 3);
@@ -64,6 +87,18 @@ test('packing and spreading configurations are told apart on one snapshot', () =
 });
 
 test('pending pods are listed with their reason', () => {
-  const result = placePods({ nodes: [node('n', {}, { unschedulable: true })], pods: [pod('p')], version: '1.34', configuration: defaultConfiguration('1.34'), name: 'x' }, draws);
-  assert.match(placementLines([result]).at(-1)!, /^default\/p pending: 0\/1 nodes are available: 1 node\(s\) were unschedulable/);
+  const result = placePods(
+    {
+      nodes: [node('n', {}, { unschedulable: true })],
+      pods: [pod('p')],
+      version: '1.34',
+      configuration: defaultConfiguration('1.34'),
+      name: 'x',
+    },
+    draws,
+  );
+  assert.match(
+    placementLines([result]).at(-1)!,
+    /^default\/p pending: 0\/1 nodes are available: 1 node\(s\) were unschedulable/,
+  );
 });

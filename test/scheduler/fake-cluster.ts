@@ -1,5 +1,5 @@
 import type { Node, Pod } from '../../src/api/core.js';
-import { keyOf, type KubernetesObject } from '../../src/api/meta.js';
+import { type KubernetesObject, keyOf } from '../../src/api/meta.js';
 import type { ApiRequest, ApiResponse, ResponseReceiver } from '../../src/apiserver/request.js';
 import type { ProcessContext } from '../../src/client/context.js';
 import type { Indexer, Informer, ResourceEventHandler } from '../../src/client/types.js';
@@ -114,7 +114,10 @@ export class FakeCluster implements Component {
   }
 
   setNode(node: Node): void {
-    this.informer('nodes').tell(node.metadata.name, { ...node, metadata: { ...node.metadata, resourceVersion: ++this.revision } });
+    this.informer('nodes').tell(node.metadata.name, {
+      ...node,
+      metadata: { ...node.metadata, resourceVersion: ++this.revision },
+    });
   }
 
   set(resource: string, object: KubernetesObject): void {
@@ -144,7 +147,8 @@ export class FakeCluster implements Component {
       return;
     }
     if (request.verb === 'delete') this.setPod(undefined, key);
-    else if (request.subresource === 'binding') this.setPod({ ...old, spec: { ...old.spec, nodeName: request.target! } }, key);
+    else if (request.subresource === 'binding')
+      this.setPod({ ...old, spec: { ...old.spec, nodeName: request.target! } }, key);
     else if (request.patch !== undefined) this.setPod(request.patch.apply(old) as Pod, key);
     receiver.receive(tag, { code: 200 }, request);
   }

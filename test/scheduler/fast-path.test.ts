@@ -11,15 +11,30 @@ import { plainFeasible, plainTotals } from './plain-scheduler.js';
 type Step =
   | { readonly do: 'schedule'; readonly template: number }
   | { readonly do: 'remove' | 'terminate'; readonly which: number }
-  | { readonly do: 'node'; readonly index: number; readonly zone: number; readonly taint: number; readonly cordon: boolean }
+  | {
+      readonly do: 'node';
+      readonly index: number;
+      readonly zone: number;
+      readonly taint: number;
+      readonly cordon: boolean;
+    }
   | { readonly do: 'removeNode'; readonly index: number };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ do: fc.constant('schedule' as const), template: fc.nat(11) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('remove' as const, 'terminate' as const), which: fc.nat(100) }) },
   {
     weight: 2,
-    arbitrary: fc.record({ do: fc.constant('node' as const), index: fc.nat(9), zone: fc.nat(3), taint: fc.nat(3), cordon: fc.boolean() }),
+    arbitrary: fc.record({ do: fc.constantFrom('remove' as const, 'terminate' as const), which: fc.nat(100) }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('node' as const),
+      index: fc.nat(9),
+      zone: fc.nat(3),
+      taint: fc.nat(3),
+      cordon: fc.boolean(),
+    }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('removeNode' as const), index: fc.nat(9) }) },
 );
@@ -35,25 +50,46 @@ const required = 'requiredDuringSchedulingIgnoredDuringExecution';
 const preferred = 'preferredDuringSchedulingIgnoredDuringExecution';
 
 /** Pods of all the sorts whose counts the scheduler keeps from pod to pod. */
-const templates: readonly { readonly spec: Partial<PodSpec> & { requests?: Record<string, number> }; readonly app: string }[] = [
+const templates: readonly {
+  readonly spec: Partial<PodSpec> & { requests?: Record<string, number> };
+  readonly app: string;
+}[] = [
   { spec: {}, app: 'web' },
   { spec: { requests: { cpu: 900, memory: 2 ** 30 } }, app: 'db' },
   { spec: spread(ZONE, 'DoNotSchedule'), app: 'web' },
   { spec: spread(HOST, 'DoNotSchedule', { minDomains: 5 }), app: 'web' },
   { spec: spread(ZONE, 'ScheduleAnyway'), app: 'web' },
   { spec: spread(HOST, 'ScheduleAnyway', { maxSkew: 2 }), app: 'db' },
-  { spec: { ...spread(ZONE, 'DoNotSchedule', { nodeTaintsPolicy: 'Honor' }), tolerations: [{ key: 'k', operator: 'Exists' }] }, app: 'web' },
+  {
+    spec: {
+      ...spread(ZONE, 'DoNotSchedule', { nodeTaintsPolicy: 'Honor' }),
+      tolerations: [{ key: 'k', operator: 'Exists' }],
+    },
+    app: 'web',
+  },
   { spec: { affinity: { podAffinity: { [required]: [term(ZONE)] } } }, app: 'web' },
   { spec: { affinity: { podAntiAffinity: { [required]: [term(HOST)] } } }, app: 'web' },
   { spec: { affinity: { podAffinity: { [preferred]: [{ weight: 7, podAffinityTerm: term(ZONE) }] } } }, app: 'db' },
-  { spec: { affinity: { podAntiAffinity: { [preferred]: [{ weight: 3, podAffinityTerm: term(HOST) }] } } }, app: 'web' },
+  {
+    spec: { affinity: { podAntiAffinity: { [preferred]: [{ weight: 3, podAffinityTerm: term(HOST) }] } } },
+    app: 'web',
+  },
   { spec: { nodeSelector: { disk: 'ssd' }, requests: {} }, app: 'db' },
 ];
 
 function madeNode(index: number, zone: number, taint: number, cordon: boolean): Node {
-  const taints = taint === 1 ? [{ key: 'k', effect: 'NoSchedule' as const }] : taint === 2 ? [{ key: 'p', effect: 'PreferNoSchedule' as const }] : [];
+  const taints =
+    taint === 1
+      ? [{ key: 'k', effect: 'NoSchedule' as const }]
+      : taint === 2
+        ? [{ key: 'p', effect: 'PreferNoSchedule' as const }]
+        : [];
   const labels = { ...(zone === 3 ? {} : { [ZONE]: `z${zone}` }), ...(index % 2 === 0 ? { disk: 'ssd' } : {}) };
-  return node(`n${index}`, labels, { ...(taints.length === 0 ? {} : { taints }), ...(cordon ? { unschedulable: true } : {}), allocatable: { cpu: 4000, memory: 4 * 2 ** 30, pods: 7 } });
+  return node(`n${index}`, labels, {
+    ...(taints.length === 0 ? {} : { taints }),
+    ...(cordon ? { unschedulable: true } : {}),
+    allocatable: { cpu: 4000, memory: 4 * 2 ** 30, pods: 7 },
+  });
 }
 
 /** The scheduler and, beside it, nothing but lists of objects. */
@@ -79,7 +115,10 @@ class World {
     const { result } = core.decide(framework, core.cache.podInfo(made), { next: () => 0 });
     const table = core.cache.nodes;
     const order = [...table.order].map((slot) => this.nodes.get(table.names[slot]!)!);
-    const cluster = { nodes: order, pods: [...this.pods.values()].filter((other) => this.nodes.has(other.spec.nodeName!)) };
+    const cluster = {
+      nodes: order,
+      pods: [...this.pods.values()].filter((other) => this.nodes.has(other.spec.nodeName!)),
+    };
     const feasible = plainFeasible(cluster, made);
     assert.deepEqual(
       [...result.slots].map((slot) => table.names[slot]),
@@ -126,7 +165,8 @@ class World {
     for (const slot of table.order) {
       assert.ok(table.podCount[slot]! <= table.allowedPods[slot]!);
       for (let id = 0; id < table.resourceNames.length; id++) {
-        if (this.nodes.has(table.names[slot]!)) assert.ok(table.requested[id]![slot]! <= table.allocatable[id]![slot]! || id > 1);
+        if (this.nodes.has(table.names[slot]!))
+          assert.ok(table.requested[id]![slot]! <= table.allocatable[id]![slot]! || id > 1);
       }
     }
   }
@@ -137,7 +177,7 @@ test('decisions over a changing cluster equal those of the plain rules: feasible
     fc.property(fc.array(step, { minLength: 10, maxLength: 60 }), (steps) => {
       const world = new World();
       for (let index = 0; index < 6; index++) world.setNode(madeNode(index, index % 3, 0, false));
-      steps.forEach((action, serial) => world.apply(action, serial));
+      for (const [serial, action] of steps.entries()) world.apply(action, serial);
     }),
     { numRuns: 150, seed: 20251121 },
   );
@@ -148,12 +188,13 @@ test('a preemption that is only tried leaves no trace', () => {
     fc.property(fc.array(step, { minLength: 10, maxLength: 40 }), fc.nat(11), (steps, template) => {
       const world = new World();
       for (let index = 0; index < 4; index++) world.setNode(madeNode(index, index % 3, 0, false));
-      steps.forEach((action, serial) => world.apply(action, serial));
+      for (const [serial, action] of steps.entries()) world.apply(action, serial);
       const { core } = world;
       const { spec, app } = templates[template]!;
       const important = pod('important', { ...spec, priority: 10, requests: { cpu: 3900, memory: 2 ** 20 } }, { app });
       core.decide(core.frameworks.get('default-scheduler')!, core.cache.podInfo(important), { next: () => 0 });
-      for (let other = 0; other < templates.length; other++) world.check(pod('probe', templates[other]!.spec, { app: templates[other]!.app }));
+      for (let other = 0; other < templates.length; other++)
+        world.check(pod('probe', templates[other]!.spec, { app: templates[other]!.app }));
     }),
     { numRuns: 60, seed: 7 },
   );

@@ -11,7 +11,10 @@ test('sorts whatever it is given, short and long, with many equal elements', () 
     fc.property(fc.array(fc.nat(8), { maxLength: 300 }), (keys) => {
       const items = keys.map((key, index) => ({ key, index }));
       goSort(items, byKey);
-      assert.deepEqual(items.map((item) => item.key), [...keys].sort((a, b) => a - b));
+      assert.deepEqual(
+        items.map((item) => item.key),
+        [...keys].sort((a, b) => a - b),
+      );
       assert.equal(new Set(items.map((item) => item.index)).size, keys.length);
     }),
     { seed: 1, numRuns: 300 },

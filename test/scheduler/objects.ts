@@ -4,7 +4,11 @@ import type { Node, Pod, PodSpec } from '../../src/api/core.js';
 
 let serial = 0;
 
-export function node(name: string, labels: Readonly<Record<string, string>> = {}, rest: Partial<Node['spec']> & { readonly allocatable?: Record<string, number> } = {}): Node {
+export function node(
+  name: string,
+  labels: Readonly<Record<string, string>> = {},
+  rest: Partial<Node['spec']> & { readonly allocatable?: Record<string, number> } = {},
+): Node {
   const { allocatable = { cpu: 4000, memory: 8 * 2 ** 30, pods: 110 }, ...spec } = rest;
   return {
     apiVersion: 'v1',
@@ -23,12 +27,24 @@ export function node(name: string, labels: Readonly<Record<string, string>> = {}
   };
 }
 
-export function pod(name: string, spec: Partial<PodSpec> & { readonly requests?: Record<string, number> } = {}, labels: Readonly<Record<string, string>> = {}): Pod {
+export function pod(
+  name: string,
+  spec: Partial<PodSpec> & { readonly requests?: Record<string, number> } = {},
+  labels: Readonly<Record<string, string>> = {},
+): Pod {
   const { requests = { cpu: 100, memory: 2 ** 20 }, ...rest } = spec;
   return {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name, namespace: 'default', uid: `uid-${++serial}`, resourceVersion: serial, generation: 1, creationTimestamp: 0, labels },
+    metadata: {
+      name,
+      namespace: 'default',
+      uid: `uid-${++serial}`,
+      resourceVersion: serial,
+      generation: 1,
+      creationTimestamp: 0,
+      labels,
+    },
     spec: {
       containers: [{ name: 'c', image: 'app:v1', imagePullPolicy: 'IfNotPresent', resources: { requests } }],
       schedulerName: 'default-scheduler',

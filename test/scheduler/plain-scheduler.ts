@@ -1,7 +1,6 @@
-import type { Node, Pod, Taint, TopologySpreadConstraint } from '../../src/api/core.js';
-import { podRequests } from '../../src/api/pod-resources.js';
+import type { Node, Pod, PodAffinityTerm, Taint, TopologySpreadConstraint } from '../../src/api/core.js';
 import { matchesSelector } from '../../src/api/labels.js';
-import type { PodAffinityTerm } from '../../src/api/core.js';
+import { podRequests } from '../../src/api/pod-resources.js';
 
 /**
  * The scheduling rules written down once more, directly over the objects: no caches, no columns, no counts kept from pod to
@@ -15,7 +14,8 @@ export interface PlainCluster {
 }
 
 const labelsOf = (object: { metadata: { labels?: Readonly<Record<string, string>> } }) => object.metadata.labels ?? {};
-const on = (cluster: PlainCluster, node: Node) => cluster.pods.filter((pod) => pod.spec.nodeName === node.metadata.name);
+const on = (cluster: PlainCluster, node: Node) =>
+  cluster.pods.filter((pod) => pod.spec.nodeName === node.metadata.name);
 
 function tolerated(pod: Pod, taint: Taint): boolean {
   return (pod.spec.tolerations ?? []).some(
@@ -33,7 +33,11 @@ function affine(pod: Pod, node: Node): boolean {
   if (required === undefined) return true;
   return required.nodeSelectorTerms.some((term) =>
     (term.matchExpressions ?? []).every(({ key, operator, values = [] }) =>
-      operator === 'In' ? labels[key] !== undefined && values.includes(labels[key]) : operator === 'Exists' ? labels[key] !== undefined : labels[key] === undefined,
+      operator === 'In'
+        ? labels[key] !== undefined && values.includes(labels[key])
+        : operator === 'Exists'
+          ? labels[key] !== undefined
+          : labels[key] === undefined,
     ),
   );
 }
@@ -54,18 +58,31 @@ const alive = (pod: Pod) => pod.metadata.deletionTimestamp === undefined;
 
 function matching(cluster: PlainCluster, pod: Pod, constraint: TopologySpreadConstraint, node: Node): number {
   return on(cluster, node).filter(
-    (other) => alive(other) && other.metadata.namespace === pod.metadata.namespace && matchesSelector(constraint.labelSelector, other.metadata.labels),
+    (other) =>
+      alive(other) &&
+      other.metadata.namespace === pod.metadata.namespace &&
+      matchesSelector(constraint.labelSelector, other.metadata.labels),
   ).length;
 }
 
-function eligible(pod: Pod, constraint: TopologySpreadConstraint, all: readonly TopologySpreadConstraint[], node: Node): boolean {
+function eligible(
+  pod: Pod,
+  constraint: TopologySpreadConstraint,
+  all: readonly TopologySpreadConstraint[],
+  node: Node,
+): boolean {
   if (!all.every(({ topologyKey }) => labelsOf(node)[topologyKey] !== undefined)) return false;
   if (constraint.nodeAffinityPolicy !== 'Ignore' && !affine(pod, node)) return false;
   if (constraint.nodeTaintsPolicy !== 'Honor') return true;
   return (node.spec.taints ?? []).every((taint) => taint.effect === 'PreferNoSchedule' || tolerated(pod, taint));
 }
 
-function domainCounts(cluster: PlainCluster, pod: Pod, constraint: TopologySpreadConstraint, all: readonly TopologySpreadConstraint[]): Map<string, number> {
+function domainCounts(
+  cluster: PlainCluster,
+  pod: Pod,
+  constraint: TopologySpreadConstraint,
+  all: readonly TopologySpreadConstraint[],
+): Map<string, number> {
   const counts = new Map<string, number>();
   for (const node of cluster.nodes) {
     if (!eligible(pod, constraint, all, node)) continue;
@@ -76,7 +93,9 @@ function domainCounts(cluster: PlainCluster, pod: Pod, constraint: TopologySprea
 }
 
 function fitsSpread(cluster: PlainCluster, pod: Pod, node: Node): boolean {
-  const all = (pod.spec.topologySpreadConstraints ?? []).filter((constraint) => constraint.whenUnsatisfiable === 'DoNotSchedule');
+  const all = (pod.spec.topologySpreadConstraints ?? []).filter(
+    (constraint) => constraint.whenUnsatisfiable === 'DoNotSchedule',
+  );
   return all.every((constraint) => {
     const value = labelsOf(node)[constraint.topologyKey];
     if (value === undefined) return false;
@@ -88,9 +107,11 @@ function fitsSpread(cluster: PlainCluster, pod: Pod, node: Node): boolean {
 }
 
 const termMatches = (term: PodAffinityTerm, owner: Pod, other: Pod) =>
-  (term.namespaces ?? [owner.metadata.namespace]).includes(other.metadata.namespace) && matchesSelector(term.labelSelector, other.metadata.labels);
+  (term.namespaces ?? [owner.metadata.namespace]).includes(other.metadata.namespace) &&
+  matchesSelector(term.labelSelector, other.metadata.labels);
 const same = (a: Node, b: Node, key: string) => labelsOf(a)[key] !== undefined && labelsOf(a)[key] === labelsOf(b)[key];
-const nodeOf = (cluster: PlainCluster, pod: Pod) => cluster.nodes.find((node) => node.metadata.name === pod.spec.nodeName);
+const nodeOf = (cluster: PlainCluster, pod: Pod) =>
+  cluster.nodes.find((node) => node.metadata.name === pod.spec.nodeName);
 const requiredTerms = (pod: Pod, kind: 'podAffinity' | 'podAntiAffinity') =>
   pod.spec.affinity?.[kind]?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
 const preferredTerms = (pod: Pod, kind: 'podAffinity' | 'podAntiAffinity') =>
@@ -113,7 +134,9 @@ function fitsAffinity(cluster: PlainCluster, pod: Pod, node: Node): boolean {
     if (placed.some(({ other, at }) => termMatches(term, pod, other) && same(at, node, term.topologyKey))) return false;
   }
   return !placed.some(({ other, at }) =>
-    requiredTerms(other, 'podAntiAffinity').some((term) => termMatches(term, other, pod) && same(at, node, term.topologyKey)),
+    requiredTerms(other, 'podAntiAffinity').some(
+      (term) => termMatches(term, other, pod) && same(at, node, term.topologyKey),
+    ),
   );
 }
 
@@ -122,14 +145,23 @@ export function plainFeasible(cluster: PlainCluster, pod: Pod): readonly Node[] 
   return cluster.nodes.filter((node) => {
     const cordon: Taint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };
     if (node.spec.unschedulable === true && !tolerated(pod, cordon)) return false;
-    if ((node.spec.taints ?? []).some((taint) => taint.effect !== 'PreferNoSchedule' && !tolerated(pod, taint))) return false;
-    return affine(pod, node) && fitsResources(cluster, pod, node) && fitsSpread(cluster, pod, node) && fitsAffinity(cluster, pod, node);
+    if ((node.spec.taints ?? []).some((taint) => taint.effect !== 'PreferNoSchedule' && !tolerated(pod, taint)))
+      return false;
+    return (
+      affine(pod, node) &&
+      fitsResources(cluster, pod, node) &&
+      fitsSpread(cluster, pod, node) &&
+      fitsAffinity(cluster, pod, node)
+    );
   });
 }
 
 function nonZero(pod: Pod, resource: 'cpu' | 'memory'): number {
   const fallback = resource === 'cpu' ? 100 : 200 * 1024 * 1024;
-  return pod.spec.containers.reduce((sum, container) => sum + (container.resources?.requests?.[resource] ?? fallback), 0);
+  return pod.spec.containers.reduce(
+    (sum, container) => sum + (container.resources?.requests?.[resource] ?? fallback),
+    0,
+  );
 }
 
 function leastAllocated(cluster: PlainCluster, pod: Pod, node: Node): number {
@@ -161,11 +193,15 @@ function affinityScores(cluster: PlainCluster, pod: Pod, nodes: readonly Node[])
         touched = true;
         if (same(at, node, term.topologyKey)) score += weight;
       };
-      for (const { weight, podAffinityTerm: term } of preferredTerms(pod, 'podAffinity')) add(term, weight, termMatches(term, pod, other));
-      for (const { weight, podAffinityTerm: term } of preferredTerms(pod, 'podAntiAffinity')) add(term, -weight, termMatches(term, pod, other));
+      for (const { weight, podAffinityTerm: term } of preferredTerms(pod, 'podAffinity'))
+        add(term, weight, termMatches(term, pod, other));
+      for (const { weight, podAffinityTerm: term } of preferredTerms(pod, 'podAntiAffinity'))
+        add(term, -weight, termMatches(term, pod, other));
       for (const term of requiredTerms(other, 'podAffinity')) add(term, 1, termMatches(term, other, pod));
-      for (const { weight, podAffinityTerm: term } of preferredTerms(other, 'podAffinity')) add(term, weight, termMatches(term, other, pod));
-      for (const { weight, podAffinityTerm: term } of preferredTerms(other, 'podAntiAffinity')) add(term, -weight, termMatches(term, other, pod));
+      for (const { weight, podAffinityTerm: term } of preferredTerms(other, 'podAffinity'))
+        add(term, weight, termMatches(term, other, pod));
+      for (const { weight, podAffinityTerm: term } of preferredTerms(other, 'podAntiAffinity'))
+        add(term, -weight, termMatches(term, other, pod));
     }
     return score;
   });
@@ -176,7 +212,9 @@ function affinityScores(cluster: PlainCluster, pod: Pod, nodes: readonly Node[])
 }
 
 function spreadScores(cluster: PlainCluster, pod: Pod, nodes: readonly Node[]): number[] | null {
-  const all = (pod.spec.topologySpreadConstraints ?? []).filter((constraint) => constraint.whenUnsatisfiable === 'ScheduleAnyway');
+  const all = (pod.spec.topologySpreadConstraints ?? []).filter(
+    (constraint) => constraint.whenUnsatisfiable === 'ScheduleAnyway',
+  );
   if (all.length === 0) return null;
   const scored = nodes.filter((node) => all.every(({ topologyKey }) => labelsOf(node)[topologyKey] !== undefined));
   const raw = nodes.map((node) => {
@@ -186,7 +224,9 @@ function spreadScores(cluster: PlainCluster, pod: Pod, nodes: readonly Node[]): 
       const { topologyKey, maxSkew } = constraint;
       const host = topologyKey === 'kubernetes.io/hostname';
       const domains = host ? scored.length : new Set(scored.map((other) => labelsOf(other)[topologyKey])).size;
-      const count = host ? matching(cluster, pod, constraint, node) : (domainCounts(cluster, pod, constraint, all).get(labelsOf(node)[topologyKey]!) ?? 0);
+      const count = host
+        ? matching(cluster, pod, constraint, node)
+        : (domainCounts(cluster, pod, constraint, all).get(labelsOf(node)[topologyKey]!) ?? 0);
       sum += count * Math.log(domains + 2) + (maxSkew - 1);
     }
     return Math.round(sum);
@@ -194,7 +234,9 @@ function spreadScores(cluster: PlainCluster, pod: Pod, nodes: readonly Node[]): 
   const counted = raw.filter((score) => score >= 0);
   const largest = Math.max(0, ...counted);
   const least = Math.min(...counted);
-  return raw.map((score) => (score < 0 ? 0 : largest === 0 ? 100 : Math.floor((100 * (largest + least - score)) / largest)));
+  return raw.map((score) =>
+    score < 0 ? 0 : largest === 0 ? 100 : Math.floor((100 * (largest + least - score)) / largest),
+  );
 }
 
 /** Total scores of the feasible nodes by the default profile of 1.34. */
@@ -206,7 +248,8 @@ export function plainTotals(cluster: PlainCluster, pod: Pod, nodes: readonly Nod
           taint.effect === 'PreferNoSchedule' &&
           !(pod.spec.tolerations ?? []).some(
             (toleration) =>
-              (toleration.effect ?? 'PreferNoSchedule') === 'PreferNoSchedule' && tolerated({ ...pod, spec: { ...pod.spec, tolerations: [toleration] } }, taint),
+              (toleration.effect ?? 'PreferNoSchedule') === 'PreferNoSchedule' &&
+              tolerated({ ...pod, spec: { ...pod.spec, tolerations: [toleration] } }, taint),
           ),
       ).length,
   );

@@ -29,7 +29,10 @@ test('higher priority first, then the longer wait, then arrival', () => {
   add(pod('first'), 1);
   add(pod('twin'), 1);
   add(pod('important', { priority: 5 }), 3);
-  assert.deepEqual([popName(3), popName(3), popName(3), popName(3), popName(3)], ['important', 'first', 'twin', 'late', undefined]);
+  assert.deepEqual(
+    [popName(3), popName(3), popName(3), popName(3), popName(3)],
+    ['important', 'first', 'twin', 'late', undefined],
+  );
 });
 
 test('back-off doubles from one second to ten and counts from the failure', () => {
@@ -69,7 +72,10 @@ test('only events that a rejecting plugin registered and calls helpful bring a p
   const still = () => queue.lengths.unschedulable === 1;
   queue.event({ kinds: EventKind.NodeTaint, object: node('n') }, later);
   assert.ok(still(), 'taints are no matter of NodeResourcesFit');
-  queue.event({ kinds: EventKind.NodeAdd, object: node('small', {}, { allocatable: { cpu: 1000, memory: 8, pods: 1 } }) }, later);
+  queue.event(
+    { kinds: EventKind.NodeAdd, object: node('small', {}, { allocatable: { cpu: 1000, memory: 8, pods: 1 } }) },
+    later,
+  );
   assert.ok(still(), 'the node is too small');
   queue.event({ kinds: EventKind.PodDelete, object: pod('x'), pod: info(pod('x')), assigned: false }, later);
   assert.ok(still(), 'a pod without a node held nothing');

@@ -24,7 +24,8 @@ export class AffinityTerm {
     this.selector = new CompiledSelector(term.labelSelector);
     const named = term.namespaces ?? [];
     this.namespaces = new Set(named.length === 0 && term.namespaceSelector === undefined ? [ownNamespace] : named);
-    this.namespaceSelector = term.namespaceSelector === undefined ? undefined : new CompiledSelector(term.namespaceSelector);
+    this.namespaceSelector =
+      term.namespaceSelector === undefined ? undefined : new CompiledSelector(term.namespaceSelector);
   }
 
   /** The term of a pod being scheduled: namespaces are those that exist now. */
@@ -33,7 +34,9 @@ export class AffinityTerm {
     if (this.namespaces.has(namespace)) return true;
     const selector = this.namespaceSelector;
     if (selector === undefined) return false;
-    return selector.isEverything || (world.hasNamespace(namespace) && selector.matches(world.namespaceLabels(namespace)));
+    return (
+      selector.isEverything || (world.hasNamespace(namespace) && selector.matches(world.namespaceLabels(namespace)))
+    );
   }
 
   /** The term of a pod that is there already, against the pod being scheduled. */
@@ -53,12 +56,19 @@ export interface AffinityTerms {
   readonly preferredAntiAffinity: readonly AffinityTerm[];
 }
 
-const none: AffinityTerms = { any: false, requiredAffinity: [], requiredAntiAffinity: [], preferredAffinity: [], preferredAntiAffinity: [] };
+const none: AffinityTerms = {
+  any: false,
+  requiredAffinity: [],
+  requiredAntiAffinity: [],
+  preferredAffinity: [],
+  preferredAntiAffinity: [],
+};
 
 /** Prepares the inter-pod terms of a pod in `namespace`. */
 export function compileAffinity(affinity: Affinity | undefined, namespace: string): AffinityTerms {
   if (affinity?.podAffinity === undefined && affinity?.podAntiAffinity === undefined) return none;
-  const required = (terms: readonly PodAffinityTerm[] | undefined) => (terms ?? []).map((term) => new AffinityTerm(term, namespace, 0));
+  const required = (terms: readonly PodAffinityTerm[] | undefined) =>
+    (terms ?? []).map((term) => new AffinityTerm(term, namespace, 0));
   const preferred = (terms: readonly WeightedPodAffinityTerm[] | undefined) =>
     (terms ?? []).map((term) => new AffinityTerm(term.podAffinityTerm, namespace, term.weight));
   const { podAffinity, podAntiAffinity } = affinity;
@@ -66,6 +76,7 @@ export function compileAffinity(affinity: Affinity | undefined, namespace: strin
   const requiredAntiAffinity = required(podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution);
   const preferredAffinity = preferred(podAffinity?.preferredDuringSchedulingIgnoredDuringExecution);
   const preferredAntiAffinity = preferred(podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution);
-  const any = requiredAffinity.length + requiredAntiAffinity.length + preferredAffinity.length + preferredAntiAffinity.length > 0;
+  const any =
+    requiredAffinity.length + requiredAntiAffinity.length + preferredAffinity.length + preferredAntiAffinity.length > 0;
   return { any, requiredAffinity, requiredAntiAffinity, preferredAffinity, preferredAntiAffinity };
 }

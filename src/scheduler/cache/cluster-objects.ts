@@ -1,5 +1,5 @@
 import type { NodeSelector, Service } from '../../api/core.js';
-import type { KubernetesObject, Labels, LabelSelector } from '../../api/meta.js';
+import type { KubernetesObject, LabelSelector, Labels } from '../../api/meta.js';
 import type { NamespaceLabels } from './affinity-term.js';
 
 const noLabels: Labels = {};
@@ -12,7 +12,10 @@ export interface PodOwner extends KubernetesObject {
 /** PodDisruptionBudget as preemption reads it. */
 export interface DisruptionBudget extends KubernetesObject {
   readonly spec: { readonly selector?: LabelSelector };
-  readonly status?: { readonly disruptionsAllowed?: number; readonly disruptedPods?: Readonly<Record<string, unknown>> };
+  readonly status?: {
+    readonly disruptionsAllowed?: number;
+    readonly disruptedPods?: Readonly<Record<string, unknown>>;
+  };
 }
 
 /** Objects of one kind by key, with a count of changes. */
@@ -116,5 +119,7 @@ export interface TopologySelectorTerm {
 
 /** CSINode: the drivers of a node and how many volumes each can attach. */
 export interface CsiNode extends KubernetesObject {
-  readonly spec: { readonly drivers?: readonly { readonly name: string; readonly allocatable?: { readonly count?: number } }[] };
+  readonly spec: {
+    readonly drivers?: readonly { readonly name: string; readonly allocatable?: { readonly count?: number } }[];
+  };
 }

@@ -12,7 +12,10 @@ const ANY_ADDRESS = '0.0.0.0';
 /** Host ports of the containers and of the sidecars (pkg/scheduler/util GetHostPorts). */
 export function hostPortsOf(spec: PodSpec): readonly HostPort[] {
   const ports: HostPort[] = [];
-  const containers = [...(spec.initContainers ?? []).filter((container) => container.restartPolicy === 'Always'), ...spec.containers];
+  const containers = [
+    ...(spec.initContainers ?? []).filter((container) => container.restartPolicy === 'Always'),
+    ...spec.containers,
+  ];
   for (const container of containers) {
     for (const port of container.ports ?? []) {
       if (port.hostPort === undefined || port.hostPort <= 0) continue;
@@ -25,7 +28,9 @@ export function hostPortsOf(spec: PodSpec): readonly HostPort[] {
 
 /** Whether two host ports exclude each other: same protocol and port, equal or wildcard address. */
 function conflicts(a: HostPort, b: HostPort): boolean {
-  return a.port === b.port && a.protocol === b.protocol && (a.ip === b.ip || a.ip === ANY_ADDRESS || b.ip === ANY_ADDRESS);
+  return (
+    a.port === b.port && a.protocol === b.protocol && (a.ip === b.ip || a.ip === ANY_ADDRESS || b.ip === ANY_ADDRESS)
+  );
 }
 
 /** Whether one of the wanted ports excludes one of the used ones (HostPortInfo.CheckConflict). */

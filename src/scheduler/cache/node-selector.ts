@@ -63,7 +63,9 @@ export class RequiredNodeAffinity {
 
   /** Selects every node because nothing is asked. */
   get isEverything(): boolean {
-    return this.required === undefined && (this.nodeSelector === undefined || Object.keys(this.nodeSelector).length === 0);
+    return (
+      this.required === undefined && (this.nodeSelector === undefined || Object.keys(this.nodeSelector).length === 0)
+    );
   }
 
   matches(node: Node): boolean {

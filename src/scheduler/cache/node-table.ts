@@ -63,7 +63,11 @@ export class NodeTable {
   private readonly free: number[] = [];
   private readonly tree = new NodeTree();
   private readonly topologies = new Map<string, TopologyColumn>();
-  private readonly resourceIds = new Map<string, number>([['cpu', CPU], ['memory', MEMORY], ['ephemeral-storage', EPHEMERAL_STORAGE]]);
+  private readonly resourceIds = new Map<string, number>([
+    ['cpu', CPU],
+    ['memory', MEMORY],
+    ['ephemeral-storage', EPHEMERAL_STORAGE],
+  ]);
   private readonly taintIds = new Map<string, number>([['', 0]]);
   private orderValid = false;
   private visiting: Int32Array = new Int32Array(0);
@@ -128,7 +132,8 @@ export class NodeTable {
     const allocatable = node.status.allocatable;
     if (old?.status.allocatable !== allocatable) {
       for (const name of Object.keys(allocatable)) if (name !== 'pods') this.resourceId(name);
-      for (let id = 0; id < this.resourceNames.length; id++) this.allocatable[id]![slot] = allocatable[this.resourceNames[id]!] ?? 0;
+      for (let id = 0; id < this.resourceNames.length; id++)
+        this.allocatable[id]![slot] = allocatable[this.resourceNames[id]!] ?? 0;
       this.allowedPods[slot] = allocatable.pods ?? 0;
     }
     if (old === null || old.metadata.labels !== node.metadata.labels) this.relabel(slot, old, node);
@@ -241,7 +246,8 @@ export class NodeTable {
   }
 
   private retaint(slot: number, taints: readonly Taint[], unschedulable: boolean, known: boolean): void {
-    const key = taints.length === 0 ? '' : JSON.stringify(taints.map((taint) => [taint.key, taint.value ?? '', taint.effect]));
+    const key =
+      taints.length === 0 ? '' : JSON.stringify(taints.map((taint) => [taint.key, taint.value ?? '', taint.effect]));
     let id = this.taintIds.get(key);
     if (id === undefined) {
       id = this.taintClasses.push(taints) - 1;

@@ -1,11 +1,11 @@
 import type { Container, Pod, PodSpec, ResourceList, Toleration, TopologySpreadConstraint } from '../../api/core.js';
-import { normalizedImageName } from './images.js';
 import type { Labels } from '../../api/meta.js';
 import { controllerOf } from '../../api/meta.js';
 import type { AffinityTerms } from './affinity-term.js';
 import { compileAffinity } from './affinity-term.js';
 import type { HostPort } from './host-ports.js';
 import { hostPortsOf } from './host-ports.js';
+import { normalizedImageName } from './images.js';
 import { RequiredNodeAffinity } from './node-selector.js';
 import { isScalarResource, podRequestsWith } from './requests.js';
 
@@ -62,7 +62,8 @@ export class PodShape {
     this.scalars = Object.keys(requests)
       .filter(isScalarResource)
       .map((name) => ({ name, amount: requests[name]! }));
-    this.requestsNothing = this.cpu === 0 && this.memory === 0 && this.ephemeralStorage === 0 && this.scalars.length === 0;
+    this.requestsNothing =
+      this.cpu === 0 && this.memory === 0 && this.ephemeralStorage === 0 && this.scalars.length === 0;
     const nonZero = podRequestsWith(spec, nonMissingRequests(spec, requests));
     this.nonZeroCpu = nonZero.cpu ?? 0;
     this.nonZeroMemory = nonZero.memory ?? 0;
@@ -72,9 +73,13 @@ export class PodShape {
     this.nodeAffinity = new RequiredNodeAffinity(spec);
     this.affinity = compileAffinity(spec.affinity, metadata.namespace);
     this.spread = spec.topologySpreadConstraints ?? [];
-    this.images = [...(spec.initContainers ?? []), ...spec.containers].map((container) => normalizedImageName(container.image));
+    this.images = [...(spec.initContainers ?? []), ...spec.containers].map((container) =>
+      normalizedImageName(container.image),
+    );
     this.claims = (spec.volumes ?? []).flatMap((volume) =>
-      volume.persistentVolumeClaim === undefined ? [] : [`${metadata.namespace}/${volume.persistentVolumeClaim.claimName}`],
+      volume.persistentVolumeClaim === undefined
+        ? []
+        : [`${metadata.namespace}/${volume.persistentVolumeClaim.claimName}`],
     );
   }
 
@@ -87,7 +92,9 @@ export class PodShape {
 /** Which defaults apply to containers without requests (types.go getNonMissingContainerRequests). */
 function nonMissingRequests(spec: PodSpec, requests: ResourceList): ResourceList | undefined {
   const podLevel = spec.resources?.requests;
-  const podLevelSet = podLevel !== undefined && ('cpu' in podLevel || 'memory' in podLevel || Object.keys(podLevel).some((name) => name.startsWith('hugepages-')));
+  const podLevelSet =
+    podLevel !== undefined &&
+    ('cpu' in podLevel || 'memory' in podLevel || Object.keys(podLevel).some((name) => name.startsWith('hugepages-')));
   if (!podLevelSet) return defaults;
   const missing: Record<string, number> = {};
   for (const name of ['cpu', 'memory']) if (requests[name] === undefined) missing[name] = defaults[name]!;

@@ -92,14 +92,20 @@ const substitutes = [
   ['queueSort', 'PrioritySort'],
   ['bind', 'DefaultBinder'],
 ] as const;
-const profileFields: ReadonlySet<string> = new Set(['schedulerName', 'plugins', 'pluginConfig', 'percentageOfNodesToScore']);
+const profileFields: ReadonlySet<string> = new Set([
+  'schedulerName',
+  'plugins',
+  'pluginConfig',
+  'percentageOfNodesToScore',
+]);
 
 /** Reads the parsed text of a KubeSchedulerConfiguration. */
 export function readSchedulerConfiguration(raw: RawMap, options: ConfigurationOptions): ConfigurationResult {
   const read = new FieldReader();
   const warnings: string[] = [];
   checkVersion(read, raw);
-  if (read.errors.length > 0) return { configuration: defaultConfiguration(options.version), errors: read.errors, warnings };
+  if (read.errors.length > 0)
+    return { configuration: defaultConfiguration(options.version), errors: read.errors, warnings };
   read.rest(raw, '', topLevel, processFields);
   const extenders = read.list(raw, 'extenders', '');
   if (extenders !== undefined && extenders.length > 0) {
@@ -126,7 +132,15 @@ export function readSchedulerConfiguration(raw: RawMap, options: ConfigurationOp
 export function defaultConfiguration(version: KubernetesVersion): SchedulerConfiguration {
   const multiPoint = { enabled: defaultEntries(version), disabled: [] };
   return {
-    profiles: [{ schedulerName: 'default-scheduler', multiPoint, points: {}, args: defaultArgs, percentageOfNodesToScore: undefined }],
+    profiles: [
+      {
+        schedulerName: 'default-scheduler',
+        multiPoint,
+        points: {},
+        args: defaultArgs,
+        percentageOfNodesToScore: undefined,
+      },
+    ],
     percentageOfNodesToScore: 0,
     initialBackoff: DEFAULT_INITIAL_BACKOFF_SECONDS * SECOND,
     maximumBackoff: DEFAULT_MAXIMUM_BACKOFF_SECONDS * SECOND,
@@ -138,9 +152,11 @@ function checkVersion(read: FieldReader, raw: RawMap): void {
   const version = read.text(raw, 'apiVersion', '') ?? '';
   if (/^kubescheduler\.config\.k8s\.io\/v1(alpha|beta)\d$/.test(version)) {
     read.errors.push(invalid('apiVersion', version, `this version is no longer served; use ${CONFIGURATION_VERSION}`));
-  } else if (version !== CONFIGURATION_VERSION) read.errors.push(unsupported('apiVersion', version, [CONFIGURATION_VERSION]));
+  } else if (version !== CONFIGURATION_VERSION)
+    read.errors.push(unsupported('apiVersion', version, [CONFIGURATION_VERSION]));
   const kind = read.text(raw, 'kind', '') ?? '';
-  if (kind !== 'KubeSchedulerConfiguration') read.errors.push(unsupported('kind', kind, ['KubeSchedulerConfiguration']));
+  if (kind !== 'KubeSchedulerConfiguration')
+    read.errors.push(unsupported('kind', kind, ['KubeSchedulerConfiguration']));
 }
 
 function checkProfiles(read: FieldReader, profiles: readonly ProfileConfiguration[]): void {
@@ -174,7 +190,10 @@ class ProfileReader {
     this.read = read;
     this.options = options;
     this.warnings = warnings;
-    this.names = new Set([...defaultEntries(options.version).map((entry) => entry.name), ...(options.additionalPlugins ?? [])]);
+    this.names = new Set([
+      ...defaultEntries(options.version).map((entry) => entry.name),
+      ...(options.additionalPlugins ?? []),
+    ]);
   }
 
   profile(raw: RawMap, path: string): ProfileConfiguration {
@@ -191,7 +210,10 @@ class ProfileReader {
     for (const [point, name] of substitutes) this.substitute(points, point, name);
     return {
       schedulerName: read.text(raw, 'schedulerName', path) ?? 'default-scheduler',
-      multiPoint: merge(defaultEntries(this.options.version), this.set(plugins, 'multiPoint', at) ?? { enabled: [], disabled: [] }),
+      multiPoint: merge(
+        defaultEntries(this.options.version),
+        this.set(plugins, 'multiPoint', at) ?? { enabled: [], disabled: [] },
+      ),
       points,
       args: readPluginArgs(read, raw, path),
       percentageOfNodesToScore: percentage(read, raw, path),
@@ -201,7 +223,8 @@ class ProfileReader {
   /** Where a plugin that was left out had replaced the one that must be there, the default one takes its place again. */
   private substitute(points: Partial<Record<ExtensionPoint, PluginSet>>, point: ExtensionPoint, name: string): void {
     const set = points[point];
-    const gone = set !== undefined && set.enabled.length === 0 && (set.disabled.includes('*') || set.disabled.includes(name));
+    const gone =
+      set !== undefined && set.enabled.length === 0 && (set.disabled.includes('*') || set.disabled.includes(name));
     if (!gone || !this.leftOut.has(point)) return;
     points[point] = { ...set, enabled: [{ name, weight: 0 }] };
     this.warnings.push(`${name} takes its place at ${point}`);
@@ -217,7 +240,8 @@ class ProfileReader {
     read.listOf(set, 'enabled', at, (item, entry) => {
       read.rest(item, entry, new Set(['name', 'weight']), none);
       const name = read.text(item, 'name', entry) ?? '';
-      if (this.known(name, fieldPath(entry, 'name'))) enabled.push({ name, weight: read.integer(item, 'weight', entry) ?? 0 });
+      if (this.known(name, fieldPath(entry, 'name')))
+        enabled.push({ name, weight: read.integer(item, 'weight', entry) ?? 0 });
       else this.leftOut.add(point);
     });
     const disabled = read.listOf(set, 'disabled', at, (item, entry) => {
@@ -238,7 +262,9 @@ class ProfileReader {
       return false;
     }
     const nearest = nearestName(name, this.names);
-    this.read.errors.push(invalid(field, name, `no such plugin${nearest === undefined ? '' : `; did you mean "${nearest}"?`}`));
+    this.read.errors.push(
+      invalid(field, name, `no such plugin${nearest === undefined ? '' : `; did you mean "${nearest}"?`}`),
+    );
     return false;
   }
 }

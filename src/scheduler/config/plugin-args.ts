@@ -2,8 +2,8 @@ import type { NodeAffinity as NodeAffinityRules, NodeSelectorTerm, TopologySprea
 import { invalid } from '../../api/fields.js';
 import { readNodeSelector, readNodeSelectorTerm } from '../../api/manifest-selector.js';
 import { type FieldReader, fieldPath, type RawMap } from '../../api/reader.js';
-import { type DefaultPreemptionArgs, defaultPreemptionArgs } from '../plugins/default-preemption.js';
 import { defaultBalancedResources } from '../plugins/balanced-allocation.js';
+import { type DefaultPreemptionArgs, defaultPreemptionArgs } from '../plugins/default-preemption.js';
 import { defaultInterPodAffinityArgs, type InterPodAffinityArgs } from '../plugins/inter-pod-affinity.js';
 import { defaultFitArgs, type NodeResourcesFitArgs } from '../plugins/node-resources-fit.js';
 import type { PodTopologySpreadArgs } from '../plugins/pod-topology-spread.js';
@@ -39,7 +39,8 @@ function readResources(read: FieldReader, raw: RawMap, path: string): readonly W
   const resources = read.listOf(raw, 'resources', path, (item, at): WeightedResource => {
     read.rest(item, at, new Set(['name', 'weight']), none);
     const weight = read.integer(item, 'weight', at) ?? 1;
-    if (weight < 0 || weight > 100) read.errors.push(invalid(fieldPath(at, 'weight'), weight, 'resource weight must be in 1 to 100'));
+    if (weight < 0 || weight > 100)
+      read.errors.push(invalid(fieldPath(at, 'weight'), weight, 'resource weight must be in 1 to 100'));
     return { name: read.text(item, 'name', at) ?? '', weight: weight === 0 ? 1 : weight };
   });
   return resources === undefined || resources.length === 0 ? undefined : resources;
@@ -52,15 +53,21 @@ function readShape(read: FieldReader, raw: RawMap, path: string): readonly Shape
   const shape =
     read.listOf(ratio, 'shape', at, (item, point): ShapePoint => {
       read.rest(item, point, new Set(['utilization', 'score']), none);
-      return { utilization: read.integer(item, 'utilization', point) ?? 0, score: read.integer(item, 'score', point) ?? 0 };
+      return {
+        utilization: read.integer(item, 'utilization', point) ?? 0,
+        score: read.integer(item, 'score', point) ?? 0,
+      };
     }) ?? [];
   const field = fieldPath(at, 'shape');
   if (shape.length === 0) read.missing(at, 'shape');
   shape.forEach(({ utilization, score }, i) => {
-    if (utilization < 0 || utilization > 100) read.errors.push(invalid(`${field}[${i}].utilization`, utilization, 'must be in 0 to 100'));
+    if (utilization < 0 || utilization > 100)
+      read.errors.push(invalid(`${field}[${i}].utilization`, utilization, 'must be in 0 to 100'));
     if (score < 0 || score > 10) read.errors.push(invalid(`${field}[${i}].score`, score, 'must be in 0 to 10'));
     if (i > 0 && utilization <= shape[i - 1]!.utilization) {
-      read.errors.push(invalid(`${field}[${i}].utilization`, utilization, 'utilization values must be sorted in increasing order'));
+      read.errors.push(
+        invalid(`${field}[${i}].utilization`, utilization, 'utilization values must be sorted in increasing order'),
+      );
     }
   });
   return shape;
@@ -76,7 +83,10 @@ function readFit(read: FieldReader, raw: RawMap, path: string): NodeResourcesFit
     const types = ['LeastAllocated', 'MostAllocated', 'RequestedToCapacityRatio'] as const;
     const type: ScoringStrategy['type'] = read.choice(strategy, 'type', at, types) ?? 'LeastAllocated';
     const resources = readResources(read, strategy, at) ?? defaultFitArgs.scoringStrategy.resources;
-    scoringStrategy = type === 'RequestedToCapacityRatio' ? { type, resources, shape: readShape(read, strategy, at) } : { type, resources };
+    scoringStrategy =
+      type === 'RequestedToCapacityRatio'
+        ? { type, resources, shape: readShape(read, strategy, at) }
+        : { type, resources };
   }
   return {
     ignoredResources: read.texts(raw, 'ignoredResources', path) ?? [],
@@ -106,10 +116,15 @@ function readAddedAffinity(read: FieldReader, raw: RawMap, path: string): NodeAf
   const preferredKey = 'preferredDuringSchedulingIgnoredDuringExecution';
   read.rest(added, at, new Set([requiredKey, preferredKey]), none);
   const required = readNodeSelector(read, added, requiredKey, at);
-  const preferred = read.listOf(added, preferredKey, at, (item, term): { weight: number; preference: NodeSelectorTerm } => ({
-    weight: read.integer(item, 'weight', term) ?? 0,
-    preference: readNodeSelectorTerm(read, read.map(item, 'preference', term) ?? {}, fieldPath(term, 'preference')),
-  }));
+  const preferred = read.listOf(
+    added,
+    preferredKey,
+    at,
+    (item, term): { weight: number; preference: NodeSelectorTerm } => ({
+      weight: read.integer(item, 'weight', term) ?? 0,
+      preference: readNodeSelectorTerm(read, read.map(item, 'preference', term) ?? {}, fieldPath(term, 'preference')),
+    }),
+  );
   return {
     ...(required === undefined ? {} : { [requiredKey]: required }),
     ...(preferred === undefined ? {} : { [preferredKey]: preferred }),
@@ -125,10 +140,15 @@ function readSpread(read: FieldReader, raw: RawMap, path: string): PodTopologySp
     const topologyKey = read.text(item, 'topologyKey', at) ?? '';
     if (topologyKey === '') read.missing(at, 'topologyKey');
     const actions = ['DoNotSchedule', 'ScheduleAnyway'] as const;
-    return { maxSkew, topologyKey, whenUnsatisfiable: read.choice(item, 'whenUnsatisfiable', at, actions) ?? 'DoNotSchedule' };
+    return {
+      maxSkew,
+      topologyKey,
+      whenUnsatisfiable: read.choice(item, 'whenUnsatisfiable', at, actions) ?? 'DoNotSchedule',
+    };
   });
   const type = read.choice(raw, 'defaultingType', path, ['System', 'List']);
-  const defaultingType = type ?? (defaultConstraints === undefined || defaultConstraints.length === 0 ? 'System' : 'List');
+  const defaultingType =
+    type ?? (defaultConstraints === undefined || defaultConstraints.length === 0 ? 'System' : 'List');
   if (defaultingType === 'System' && (defaultConstraints?.length ?? 0) > 0) {
     read.errors.push(invalid(fieldPath(path, 'defaultingType'), 'System', 'when .defaultConstraints are not empty'));
   }
@@ -137,12 +157,17 @@ function readSpread(read: FieldReader, raw: RawMap, path: string): PodTopologySp
 
 function readPreemption(read: FieldReader, raw: RawMap, path: string): DefaultPreemptionArgs {
   read.rest(raw, path, known('minCandidateNodesPercentage', 'minCandidateNodesAbsolute'), none);
-  const percentage = read.integer(raw, 'minCandidateNodesPercentage', path) ?? defaultPreemptionArgs.minCandidateNodesPercentage;
-  const absolute = read.integer(raw, 'minCandidateNodesAbsolute', path) ?? defaultPreemptionArgs.minCandidateNodesAbsolute;
+  const percentage =
+    read.integer(raw, 'minCandidateNodesPercentage', path) ?? defaultPreemptionArgs.minCandidateNodesPercentage;
+  const absolute =
+    read.integer(raw, 'minCandidateNodesAbsolute', path) ?? defaultPreemptionArgs.minCandidateNodesAbsolute;
   if (percentage < 0 || percentage > 100) {
-    read.errors.push(invalid(fieldPath(path, 'minCandidateNodesPercentage'), percentage, 'not in valid range [0, 100]'));
+    read.errors.push(
+      invalid(fieldPath(path, 'minCandidateNodesPercentage'), percentage, 'not in valid range [0, 100]'),
+    );
   }
-  if (absolute < 0) read.errors.push(invalid(fieldPath(path, 'minCandidateNodesAbsolute'), absolute, 'not in valid range [0, inf)'));
+  if (absolute < 0)
+    read.errors.push(invalid(fieldPath(path, 'minCandidateNodesAbsolute'), absolute, 'not in valid range [0, inf)'));
   if (percentage === 0 && absolute === 0) {
     read.errors.push(invalid(path, 0, 'both minCandidateNodesPercentage and minCandidateNodesAbsolute cannot be zero'));
   }

@@ -100,7 +100,8 @@ export class Diagnosis {
       i += run;
     }
     const counts = new Map<string, number>();
-    for (const [status, count] of byStatus) for (const reason of status.reasons) counts.set(reason, (counts.get(reason) ?? 0) + count);
+    for (const [status, count] of byStatus)
+      for (const reason of status.reasons) counts.set(reason, (counts.get(reason) ?? 0) + count);
     return counts;
   }
 }

@@ -30,7 +30,8 @@ export const EventKind = {
   UnschedulableTimeout: 1 << 22,
 } as const;
 
-export const ANY_NODE_UPDATE = EventKind.NodeLabel | EventKind.NodeTaint | EventKind.NodeAllocatable | EventKind.NodeCondition;
+export const ANY_NODE_UPDATE =
+  EventKind.NodeLabel | EventKind.NodeTaint | EventKind.NodeAllocatable | EventKind.NodeCondition;
 
 /** One change in the cluster. */
 export interface ClusterEvent {

@@ -41,7 +41,12 @@ export class Framework {
   private followers: Plugin[] = [];
   private scratch = new Float64Array(128);
 
-  constructor(schedulerName: string, plugins: PluginSets, handle: Handle, percentageOfNodesToScore: number | undefined) {
+  constructor(
+    schedulerName: string,
+    plugins: PluginSets,
+    handle: Handle,
+    percentageOfNodesToScore: number | undefined,
+  ) {
     this.schedulerName = schedulerName;
     this.plugins = plugins;
     this.handle = handle;
@@ -78,7 +83,9 @@ export class Framework {
       active.push(plugin);
     }
     this.activeFilters = active;
-    this.followers = this.plugins.preFilter.filter((plugin) => plugin.addPod !== undefined && !cycle.skippedFilters.includes(plugin.name));
+    this.followers = this.plugins.preFilter.filter(
+      (plugin) => plugin.addPod !== undefined && !cycle.skippedFilters.includes(plugin.name),
+    );
     return null;
   }
 
@@ -100,7 +107,9 @@ export class Framework {
     const { nominator, nodes } = this.handle;
     if (nominator.size === 0) return this.filter(cycle, slot);
     const { pod } = cycle;
-    const nominated = nominator.podsOn(nodes.names[slot]!).filter((other) => other.priority >= pod.priority && other.key !== pod.key);
+    const nominated = nominator
+      .podsOn(nodes.names[slot]!)
+      .filter((other) => other.priority >= pod.priority && other.key !== pod.key);
     if (nominated.length > 0) {
       for (const other of nominated) this.addPod(cycle, other, slot);
       const status = this.filter(cycle, slot);

@@ -1,5 +1,5 @@
-import type { ApiRequest } from '../../apiserver/request.js';
 import type { Pod } from '../../api/core.js';
+import type { ApiRequest } from '../../apiserver/request.js';
 import type { ClusterObjects } from '../cache/cluster-objects.js';
 import type { NodeTable } from '../cache/node-table.js';
 import type { PodInfo } from '../cache/pod-info.js';

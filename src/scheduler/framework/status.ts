@@ -12,7 +12,15 @@ export const Code = {
 export type CodeValue = (typeof Code)[keyof typeof Code];
 
 /** Names of the codes as the real scheduler prints them. */
-export const codeNames: readonly string[] = ['Success', 'Error', 'Unschedulable', 'UnschedulableAndUnresolvable', 'Wait', 'Skip', 'Pending'];
+export const codeNames: readonly string[] = [
+  'Success',
+  'Error',
+  'Unschedulable',
+  'UnschedulableAndUnresolvable',
+  'Wait',
+  'Skip',
+  'Pending',
+];
 
 /**
  * What a plugin answers when it does not simply succeed (success is `null`, so that the common case allocates nothing).
@@ -37,7 +45,9 @@ export class Status {
 
   /** Unschedulable, UnschedulableAndUnresolvable or Pending: the pod was rejected, nothing went wrong. */
   get rejected(): boolean {
-    return this.code === Code.Unschedulable || this.code === Code.UnschedulableAndUnresolvable || this.code === Code.Pending;
+    return (
+      this.code === Code.Unschedulable || this.code === Code.UnschedulableAndUnresolvable || this.code === Code.Pending
+    );
   }
 }
 

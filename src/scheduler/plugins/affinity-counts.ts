@@ -155,7 +155,10 @@ export class AffinityCounts {
 
   /** What pods of a shape do to the sums; null: nothing. */
   private effectOf(existing: PodShape): Effect | null {
-    const rows = new Map<number, { existingAnti: number; affinity: number; anti: number; score: number; touches: number }>();
+    const rows = new Map<
+      number,
+      { existingAnti: number; affinity: number; anti: number; score: number; touches: number }
+    >();
     const row = (topologyKey: string) => {
       const key = this.keyNumber(topologyKey);
       let found = rows.get(key);
@@ -175,11 +178,13 @@ export class AffinityCounts {
     };
     for (const term of existing.affinity.requiredAntiAffinity) if (theirs(term)) row(term.topologyKey).existingAnti++;
     const { requiredAffinity, requiredAntiAffinity, preferredAffinity, preferredAntiAffinity } = incoming.affinity;
-    if (requiredAffinity.length > 0 && requiredAffinity.every(own)) for (const term of requiredAffinity) row(term.topologyKey).affinity++;
+    if (requiredAffinity.length > 0 && requiredAffinity.every(own))
+      for (const term of requiredAffinity) row(term.topologyKey).affinity++;
     for (const term of requiredAntiAffinity) if (own(term)) row(term.topologyKey).anti++;
     for (const term of preferredAffinity) if (own(term)) prefer(term, term.weight);
     for (const term of preferredAntiAffinity) if (own(term)) prefer(term, -term.weight);
-    if (this.hardWeight > 0) for (const term of existing.affinity.requiredAffinity) if (theirs(term)) prefer(term, this.hardWeight);
+    if (this.hardWeight > 0)
+      for (const term of existing.affinity.requiredAffinity) if (theirs(term)) prefer(term, this.hardWeight);
     for (const term of existing.affinity.preferredAffinity) if (theirs(term)) prefer(term, term.weight);
     for (const term of existing.affinity.preferredAntiAffinity) if (theirs(term)) prefer(term, -term.weight);
     if (rows.size === 0) return null;

@@ -2,7 +2,7 @@ import { CPU, MEMORY } from '../cache/node-table.js';
 import { isScalarResource } from '../cache/requests.js';
 import type { Cycle } from '../framework/cycle.js';
 import type { Handle, Plugin } from '../framework/plugin.js';
-import { skip, type Status } from '../framework/status.js';
+import { type Status, skip } from '../framework/status.js';
 import type { WeightedResource } from './resource-scorer.js';
 
 /** Default resources of NodeResourcesBalancedAllocationArgs. */

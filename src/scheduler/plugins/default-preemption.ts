@@ -7,11 +7,11 @@ import type { DisruptionBudget } from '../cache/cluster-objects.js';
 import type { PodInfo } from '../cache/pod-info.js';
 import type { Cycle } from '../framework/cycle.js';
 import { Diagnosis } from '../framework/diagnosis.js';
-import { EventKind, type EventInterest } from '../framework/events.js';
+import { type EventInterest, EventKind } from '../framework/events.js';
 import type { Framework } from '../framework/framework.js';
 import type { Handle, Plugin, PostFilterResult } from '../framework/plugin.js';
-import { goSort, type Ordering } from '../go-sort.js';
 import { Code, Status, unresolvable, unschedulable } from '../framework/status.js';
+import { goSort, type Ordering } from '../go-sort.js';
 
 /** Arguments of DefaultPreemption (DefaultPreemptionArgs). */
 export interface DefaultPreemptionArgs {
@@ -19,7 +19,10 @@ export interface DefaultPreemptionArgs {
   readonly minCandidateNodesAbsolute: number;
 }
 
-export const defaultPreemptionArgs: DefaultPreemptionArgs = { minCandidateNodesPercentage: 10, minCandidateNodesAbsolute: 100 };
+export const defaultPreemptionArgs: DefaultPreemptionArgs = {
+  minCandidateNodesPercentage: 10,
+  minCandidateNodesAbsolute: 100,
+};
 
 /** A node that would take the pod once its victims are gone. */
 export interface Candidate {
@@ -95,7 +98,8 @@ export class DefaultPreemption implements Plugin {
     this.lastDryRun = nothing;
     const { nodes } = this.handle;
     const ineligible = this.ineligible(cycle.pod, diagnosis);
-    if (ineligible !== '') return { status: unschedulable(this.name, `preemption: ${ineligible}`), nominatedNode: undefined, victims: [] };
+    if (ineligible !== '')
+      return { status: unschedulable(this.name, `preemption: ${ineligible}`), nominatedNode: undefined, victims: [] };
     const potential = diagnosis.slotsWithCode(Code.Unschedulable, nodes.order, nodes.slots);
     const failures = new Diagnosis();
     failures.absent = unresolvable('', 'Preemption is not helpful for scheduling');
@@ -111,7 +115,10 @@ export class DefaultPreemption implements Plugin {
   /** How many candidates end the search among so many potential nodes (GetOffsetAndNumCandidates). */
   wantedCandidates(potential: number): number {
     const { minCandidateNodesAbsolute, minCandidateNodesPercentage } = this.args;
-    return Math.min(potential, Math.max(minCandidateNodesAbsolute, Math.trunc((potential * minCandidateNodesPercentage) / 100)));
+    return Math.min(
+      potential,
+      Math.max(minCandidateNodesAbsolute, Math.trunc((potential * minCandidateNodesPercentage) / 100)),
+    );
   }
 
   /** Why the pod may not preempt; empty: it may (PodEligibleToPreemptOthers). */
@@ -122,7 +129,9 @@ export class DefaultPreemption implements Plugin {
     const { nodes } = this.handle;
     const slot = nodes.slotOf(nominated);
     if (slot < 0 || diagnosis.get(slot).code === Code.UnschedulableAndUnresolvable) return '';
-    const leaving = nodes.pods[slot]!.some((other) => other.priority < pod.priority && terminatingByPreemption(other.pod));
+    const leaving = nodes.pods[slot]!.some(
+      (other) => other.priority < pod.priority && terminatingByPreemption(other.pod),
+    );
     return leaving ? 'not eligible due to a terminating pod on the nominated node.' : '';
   }
 
@@ -238,7 +247,8 @@ function splitByBudgets(
     if (Object.keys(labels).length > 0) {
       for (let i = 0; i < budgets.length; i++) {
         const budget = budgets[i]!;
-        if (budget.metadata.namespace !== namespace || selectors[i]!.isEverything || !selectors[i]!.matches(labels)) continue;
+        if (budget.metadata.namespace !== namespace || selectors[i]!.isEverything || !selectors[i]!.matches(labels))
+          continue;
         if (budget.status?.disruptedPods?.[pod.pod.metadata.name] !== undefined) continue;
         allowed[i]!--;
         if (allowed[i]! < 0) violates = true;

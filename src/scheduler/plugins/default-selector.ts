@@ -1,7 +1,7 @@
-import { CompiledSelector, matchesMap } from '../../api/labels.js';
-import type { Labels, LabelSelector, LabelSelectorRequirement, OwnerReference } from '../../api/meta.js';
-import { controllerOf } from '../../api/meta.js';
 import type { Pod } from '../../api/core.js';
+import { CompiledSelector, matchesMap } from '../../api/labels.js';
+import type { LabelSelector, LabelSelectorRequirement, Labels, OwnerReference } from '../../api/meta.js';
+import { controllerOf } from '../../api/meta.js';
 import type { ClusterObjects } from '../cache/cluster-objects.js';
 
 /**
@@ -32,12 +32,21 @@ function addOwner(
 ): void {
   const kind = `${owner.apiVersion} ${owner.kind}`;
   if (kind === 'v1 ReplicationController') {
-    Object.assign(pairs, (objects.replicationControllers.get(namespace, owner.name)?.spec.selector as Labels | undefined) ?? {});
+    Object.assign(
+      pairs,
+      (objects.replicationControllers.get(namespace, owner.name)?.spec.selector as Labels | undefined) ?? {},
+    );
     return;
   }
-  const store = kind === 'apps/v1 ReplicaSet' ? objects.replicaSets : kind === 'apps/v1 StatefulSet' ? objects.statefulSets : undefined;
+  const store =
+    kind === 'apps/v1 ReplicaSet'
+      ? objects.replicaSets
+      : kind === 'apps/v1 StatefulSet'
+        ? objects.statefulSets
+        : undefined;
   const selector = store?.get(namespace, owner.name)?.spec.selector as LabelSelector | undefined;
   if (selector === undefined) return;
-  for (const [key, value] of Object.entries(selector.matchLabels ?? {})) expressions.push({ key, operator: 'In', values: [value] });
+  for (const [key, value] of Object.entries(selector.matchLabels ?? {}))
+    expressions.push({ key, operator: 'In', values: [value] });
   expressions.push(...(selector.matchExpressions ?? []));
 }

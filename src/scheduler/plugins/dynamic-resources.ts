@@ -1,7 +1,7 @@
 import type { Cycle } from '../framework/cycle.js';
 import type { EventInterest } from '../framework/events.js';
 import type { Plugin, PostFilterResult } from '../framework/plugin.js';
-import { Code, skip, Status, unresolvable, unschedulable } from '../framework/status.js';
+import { Code, Status, skip, unresolvable, unschedulable } from '../framework/status.js';
 
 /**
  * Dynamic resource allocation (plugins/dynamicresources) for pods without claims, which is all that it does for them: Skip,
@@ -27,7 +27,11 @@ export class DynamicResources implements Plugin {
 
   /** Fails when PreFilter stopped at an earlier plugin: the real one then misses its state. */
   postFilter(cycle: Cycle): PostFilterResult {
-    return { status: this.cycle === cycle.number ? this.nothingToFree : this.notFound, nominatedNode: undefined, victims: [] };
+    return {
+      status: this.cycle === cycle.number ? this.nothingToFree : this.notFound,
+      nominatedNode: undefined,
+      victims: [],
+    };
   }
 
   eventsToRegister(): readonly EventInterest[] {

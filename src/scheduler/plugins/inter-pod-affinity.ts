@@ -1,8 +1,8 @@
 import type { PodInfo } from '../cache/pod-info.js';
 import type { Cycle } from '../framework/cycle.js';
-import { type ClusterEvent, EventKind, type EventInterest } from '../framework/events.js';
+import { type ClusterEvent, type EventInterest, EventKind } from '../framework/events.js';
 import type { Handle, Plugin } from '../framework/plugin.js';
-import { skip, type Status, unresolvable, unschedulable } from '../framework/status.js';
+import { type Status, skip, unresolvable, unschedulable } from '../framework/status.js';
 import { AffinityCounts, matchesItself } from './affinity-counts.js';
 
 /** Arguments of InterPodAffinity (InterPodAffinityArgs). */
@@ -11,7 +11,10 @@ export interface InterPodAffinityArgs {
   readonly ignorePreferredTermsOfExistingPods: boolean;
 }
 
-export const defaultInterPodAffinityArgs: InterPodAffinityArgs = { hardPodAffinityWeight: 1, ignorePreferredTermsOfExistingPods: false };
+export const defaultInterPodAffinityArgs: InterPodAffinityArgs = {
+  hardPodAffinityWeight: 1,
+  ignorePreferredTermsOfExistingPods: false,
+};
 
 /** Counts remembered for pods that differ in shape. */
 const REMEMBERED = 128;
@@ -23,7 +26,10 @@ export class InterPodAffinity implements Plugin {
   private readonly args: InterPodAffinityArgs;
   private readonly affinityFailed = unresolvable(this.name, "node(s) didn't match pod affinity rules");
   private readonly antiFailed = unschedulable(this.name, "node(s) didn't match pod anti-affinity rules");
-  private readonly existingFailed = unschedulable(this.name, "node(s) didn't satisfy existing pods anti-affinity rules");
+  private readonly existingFailed = unschedulable(
+    this.name,
+    "node(s) didn't satisfy existing pods anti-affinity rules",
+  );
   private readonly skipped = skip(this.name);
   private readonly remembered = new Map<number, AffinityCounts>();
   private namespaceVersion = -1;
@@ -76,7 +82,8 @@ export class InterPodAffinity implements Plugin {
       const sums = keys[i]!;
       if (sums.existing === 0) continue;
       const domain = sums.column.domains[slot]!;
-      if (domain >= 0 && domain < sums.existingAnti.length && sums.existingAnti[domain]! > 0) return this.existingFailed;
+      if (domain >= 0 && domain < sums.existingAnti.length && sums.existingAnti[domain]! > 0)
+        return this.existingFailed;
     }
     return null;
   }
@@ -84,7 +91,8 @@ export class InterPodAffinity implements Plugin {
   preScore(cycle: Cycle): Status | null {
     const { preferredAffinity, preferredAntiAffinity } = cycle.pod.shape.affinity;
     const own = preferredAffinity.length > 0 || preferredAntiAffinity.length > 0;
-    if (!own && (this.args.ignorePreferredTermsOfExistingPods || this.handle.nodes.podsWithAffinity === 0)) return this.skipped;
+    if (!own && (this.args.ignorePreferredTermsOfExistingPods || this.handle.nodes.podsWithAffinity === 0))
+      return this.skipped;
     this.counts = this.countsFor(cycle.pod);
     return this.counts.anyScore ? null : this.skipped;
   }
@@ -109,11 +117,14 @@ export class InterPodAffinity implements Plugin {
       if (scores[i]! > largest) largest = scores[i]!;
     }
     const range = largest - smallest;
-    for (let i = 0; i < slots.length; i++) scores[i] = range > 0 ? Math.trunc(100 * ((scores[i]! - smallest) / range)) : 0;
+    for (let i = 0; i < slots.length; i++)
+      scores[i] = range > 0 ? Math.trunc(100 * ((scores[i]! - smallest) / range)) : 0;
   }
 
   eventsToRegister(): readonly EventInterest[] {
-    return [{ kinds: EventKind.PodAdd | EventKind.PodLabel | EventKind.PodDelete | EventKind.NodeAdd | EventKind.NodeLabel }];
+    return [
+      { kinds: EventKind.PodAdd | EventKind.PodLabel | EventKind.PodDelete | EventKind.NodeAdd | EventKind.NodeLabel },
+    ];
   }
 
   /** A pod helps when one of the terms in play concerns it; a node when it brings a topology value for a term. */
@@ -125,7 +136,8 @@ export class InterPodAffinity implements Plugin {
       const { shape } = other;
       const matched = (terms: readonly import('../cache/affinity-term.js').AffinityTerm[]) =>
         terms.some((term) => term.matchesAsOwn(shape.namespace, shape.labels, objects));
-      if ((event.kinds & EventKind.PodDelete) === 0) return matched(affinity.requiredAffinity) || (event.kinds & EventKind.PodLabel) !== 0;
+      if ((event.kinds & EventKind.PodDelete) === 0)
+        return matched(affinity.requiredAffinity) || (event.kinds & EventKind.PodLabel) !== 0;
       return (
         matched(affinity.requiredAntiAffinity) ||
         shape.affinity.requiredAntiAffinity.some((term) => term.matchesAsExisting(namespace, labels, objects))
@@ -134,7 +146,11 @@ export class InterPodAffinity implements Plugin {
     const node = event.object?.metadata.labels ?? {};
     const { requiredAffinity, requiredAntiAffinity } = affinity;
     if (requiredAffinity.length > 0) return requiredAffinity.every((term) => Object.hasOwn(node, term.topologyKey));
-    return requiredAntiAffinity.length === 0 || event.old === undefined || requiredAntiAffinity.some((term) => event.old?.metadata.labels?.[term.topologyKey] !== node[term.topologyKey]);
+    return (
+      requiredAntiAffinity.length === 0 ||
+      event.old === undefined ||
+      requiredAntiAffinity.some((term) => event.old?.metadata.labels?.[term.topologyKey] !== node[term.topologyKey])
+    );
   }
 
   private countsFor(pod: PodInfo): AffinityCounts {

@@ -3,9 +3,9 @@ import { nodeMatchesSelector, preferredNodeScore } from '../cache/node-selector.
 import type { PodInfo } from '../cache/pod-info.js';
 import type { PodShape } from '../cache/pod-shape.js';
 import type { Cycle } from '../framework/cycle.js';
-import { EventKind, type ClusterEvent, type EventInterest } from '../framework/events.js';
+import { type ClusterEvent, type EventInterest, EventKind } from '../framework/events.js';
 import { defaultNormalize, type Handle, type Plugin } from '../framework/plugin.js';
-import { skip, type Status, unresolvable } from '../framework/status.js';
+import { type Status, skip, unresolvable } from '../framework/status.js';
 
 /** Verdicts on nodes for one shape of pods, as long as no node changes its labels. */
 class Verdicts {
@@ -39,7 +39,8 @@ export class NodeAffinity implements Plugin {
     const { shape } = cycle.pod;
     const required = shape.nodeAffinity.required;
     const addedRequired = this.added?.requiredDuringSchedulingIgnoredDuringExecution;
-    if (required === undefined && addedRequired === undefined && shape.nodeAffinity.nodeSelector === undefined) return this.skipped;
+    if (required === undefined && addedRequired === undefined && shape.nodeAffinity.nodeSelector === undefined)
+      return this.skipped;
     this.verdicts = this.verdictsFor(shape);
     const names = required === undefined ? null : namedNodes(required.nodeSelectorTerms);
     if (names === null) return null;

@@ -1,8 +1,8 @@
 import type { Pod } from '../../api/core.js';
 import type { Cycle } from '../framework/cycle.js';
-import { EventKind, type EventInterest } from '../framework/events.js';
+import { type EventInterest, EventKind } from '../framework/events.js';
 import type { Handle, Plugin } from '../framework/plugin.js';
-import { skip, type Status, unresolvable } from '../framework/status.js';
+import { type Status, skip, unresolvable } from '../framework/status.js';
 
 /** Features that a pod's spec asks of its node (component-helpers nodedeclaredfeatures), with how to see that it does. */
 const inferences: readonly { readonly feature: string; readonly needed: (pod: Pod) => boolean }[] = [
@@ -37,7 +37,10 @@ export class NodeDeclaredFeatures implements Plugin {
     const declared = this.handle.nodes.nodes[slot]!.status.declaredFeatures ?? [];
     const missing = this.needed.filter((feature) => !declared.includes(feature));
     if (missing.length === 0) return null;
-    return unresolvable(this.name, `node declared features check failed - unsatisfied requirements: ${missing.join(', ')}`);
+    return unresolvable(
+      this.name,
+      `node declared features check failed - unsatisfied requirements: ${missing.join(', ')}`,
+    );
   }
 
   eventsToRegister(): readonly EventInterest[] {

@@ -1,9 +1,9 @@
 import { portsConflict } from '../cache/host-ports.js';
 import type { PodInfo } from '../cache/pod-info.js';
 import type { Cycle } from '../framework/cycle.js';
-import { EventKind, type ClusterEvent, type EventInterest } from '../framework/events.js';
+import { type ClusterEvent, type EventInterest, EventKind } from '../framework/events.js';
 import type { Handle, Plugin } from '../framework/plugin.js';
-import { skip, type Status, unschedulable } from '../framework/status.js';
+import { type Status, skip, unschedulable } from '../framework/status.js';
 
 /** Host ports must be free on the node (plugins/nodeports). */
 export class NodePorts implements Plugin {

@@ -3,7 +3,7 @@ import { CPU, EPHEMERAL_STORAGE, MEMORY } from '../cache/node-table.js';
 import type { PodInfo } from '../cache/pod-info.js';
 import { isExtendedResource } from '../cache/requests.js';
 import type { Cycle } from '../framework/cycle.js';
-import { ANY_NODE_UPDATE, EventKind, type ClusterEvent, type EventInterest } from '../framework/events.js';
+import { ANY_NODE_UPDATE, type ClusterEvent, type EventInterest, EventKind } from '../framework/events.js';
 import type { Handle, Plugin } from '../framework/plugin.js';
 import { Code, Status } from '../framework/status.js';
 import { ResourceScorer, type ScoringStrategy } from './resource-scorer.js';
@@ -74,7 +74,8 @@ export class NodeResourcesFit implements Plugin {
     const shortCpu = this.cpu > 0 && this.cpu > allocatable[CPU]![slot]! - requested[CPU]![slot]!;
     const shortMemory = this.memory > 0 && this.memory > allocatable[MEMORY]![slot]! - requested[MEMORY]![slot]!;
     const shortEphemeral =
-      this.ephemeral > 0 && this.ephemeral > allocatable[EPHEMERAL_STORAGE]![slot]! - requested[EPHEMERAL_STORAGE]![slot]!;
+      this.ephemeral > 0 &&
+      this.ephemeral > allocatable[EPHEMERAL_STORAGE]![slot]! - requested[EPHEMERAL_STORAGE]![slot]!;
     let shortScalar = false;
     for (let i = 0; i < this.scalarIds.length; i++) {
       const id = this.scalarIds[i]!;
@@ -129,11 +130,21 @@ export class NodeResourcesFit implements Plugin {
 
   private ignores(name: string): boolean {
     if (!isExtendedResource(name)) return false;
-    return this.args.ignoredResources.includes(name) || this.args.ignoredResourceGroups.includes(name.slice(0, name.indexOf('/')));
+    return (
+      this.args.ignoredResources.includes(name) ||
+      this.args.ignoredResourceGroups.includes(name.slice(0, name.indexOf('/')))
+    );
   }
 
   /** The status of a shortage; kept, because the same few shortages come back on thousands of nodes. */
-  private rejection(slot: number, full: boolean, cpu: boolean, memory: boolean, ephemeral: boolean, scalar: boolean): Status {
+  private rejection(
+    slot: number,
+    full: boolean,
+    cpu: boolean,
+    memory: boolean,
+    ephemeral: boolean,
+    scalar: boolean,
+  ): Status {
     const { allocatable } = this.handle.nodes;
     const never =
       (cpu && this.cpu > allocatable[CPU]![slot]!) ||
@@ -168,7 +179,13 @@ export class NodeResourcesFit implements Plugin {
   }
 }
 
-function reasons(full: boolean, cpu: boolean, memory: boolean, ephemeral: boolean, scalars: readonly string[]): string[] {
+function reasons(
+  full: boolean,
+  cpu: boolean,
+  memory: boolean,
+  ephemeral: boolean,
+  scalars: readonly string[],
+): string[] {
   const texts: string[] = [];
   if (full) texts.push('Too many pods');
   if (cpu) texts.push('Insufficient cpu');

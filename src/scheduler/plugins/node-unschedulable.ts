@@ -2,7 +2,7 @@ import type { Node, Taint } from '../../api/core.js';
 import { tolerates } from '../../api/taints.js';
 import type { PodInfo } from '../cache/pod-info.js';
 import type { Cycle } from '../framework/cycle.js';
-import { EventKind, type ClusterEvent, type EventInterest } from '../framework/events.js';
+import { type ClusterEvent, type EventInterest, EventKind } from '../framework/events.js';
 import type { Handle, Plugin } from '../framework/plugin.js';
 import { type Status, unresolvable } from '../framework/status.js';
 

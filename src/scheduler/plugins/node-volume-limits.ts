@@ -1,9 +1,9 @@
 import type { Pod } from '../../api/core.js';
 import type { CsiNode, PersistentVolumeClaim } from '../cache/cluster-objects.js';
 import type { Cycle } from '../framework/cycle.js';
-import { EventKind, type EventInterest } from '../framework/events.js';
+import { type EventInterest, EventKind } from '../framework/events.js';
 import type { Handle, Plugin } from '../framework/plugin.js';
-import { skip, type Status, unresolvable, unschedulable } from '../framework/status.js';
+import { type Status, skip, unresolvable, unschedulable } from '../framework/status.js';
 import { claimNotFound, claimReferences, classOf } from './volume-common.js';
 
 /** No more volumes of a CSI driver on a node than it can attach (plugins/nodevolumelimits/csi.go). */
@@ -71,7 +71,8 @@ export class NodeVolumeLimits implements Plugin {
     const { objects } = this.handle;
     const name = claim.spec.volumeName ?? '';
     const volume = name === '' ? undefined : objects.volumes.get('', name);
-    if (volume !== undefined) return volume.spec.csi === undefined ? ['', ''] : [volume.spec.csi.driver, volume.spec.csi.volumeHandle];
+    if (volume !== undefined)
+      return volume.spec.csi === undefined ? ['', ''] : [volume.spec.csi.driver, volume.spec.csi.volumeHandle];
     const provisioner = objects.storageClasses.get('', classOf(claim))?.provisioner ?? '';
     return [provisioner, `to-provision-${claim.metadata.namespace}/${claim.metadata.name}`];
   }

@@ -1,13 +1,13 @@
 import type { TopologySpreadConstraint } from '../../api/core.js';
 import { CompiledSelector } from '../../api/labels.js';
-import type { Labels, LabelSelector } from '../../api/meta.js';
+import type { LabelSelector, Labels } from '../../api/meta.js';
 import { log } from '../../random/portable.js';
 import type { PodInfo } from '../cache/pod-info.js';
 import type { PodShape } from '../cache/pod-shape.js';
 import type { Cycle } from '../framework/cycle.js';
-import { type ClusterEvent, EventKind, type EventInterest } from '../framework/events.js';
+import { type ClusterEvent, type EventInterest, EventKind } from '../framework/events.js';
 import type { Handle, Plugin } from '../framework/plugin.js';
-import { skip, type Status, unresolvable, unschedulable } from '../framework/status.js';
+import { type Status, skip, unresolvable, unschedulable } from '../framework/status.js';
 import { defaultSelector } from './default-selector.js';
 import { type SpreadConstraint, SpreadCounts } from './spread-counts.js';
 
@@ -37,7 +37,10 @@ export class PodTopologySpread implements Plugin {
   private readonly handle: Handle;
   private readonly defaults: readonly TopologySpreadConstraint[];
   private readonly systemDefaulted: boolean;
-  private readonly missingLabel = unresolvable(this.name, "node(s) didn't match pod topology spread constraints (missing required label)");
+  private readonly missingLabel = unresolvable(
+    this.name,
+    "node(s) didn't match pod topology spread constraints (missing required label)",
+  );
   private readonly skewed = unschedulable(this.name, "node(s) didn't match pod topology spread constraints");
   private readonly skipped = skip(this.name);
   private readonly remembered = new Map<string, SpreadCounts>();
@@ -166,7 +169,8 @@ export class PodTopologySpread implements Plugin {
       if (other.shape.namespace !== pod.shape.namespace) return false;
       return constraints.some(({ selector }) => selector.matches(other.shape.labels));
     }
-    const hasKeys = (labels: Labels | undefined) => constraints.every(({ topologyKey }) => labels !== undefined && topologyKey in labels);
+    const hasKeys = (labels: Labels | undefined) =>
+      constraints.every(({ topologyKey }) => labels !== undefined && topologyKey in labels);
     return hasKeys(event.object?.metadata.labels) || hasKeys(event.old?.metadata.labels);
   }
 
@@ -185,12 +189,21 @@ export class PodTopologySpread implements Plugin {
     const { services, replicaSets, statefulSets, replicationControllers } = this.handle.objects;
     const own = shape.spread.length > 0;
     if (!own && !this.defaults.some((constraint) => constraint.whenUnsatisfiable === action)) return null;
-    const epoch = own ? '' : `${services.version}/${replicaSets.version}/${statefulSets.version}/${replicationControllers.version}`;
+    const epoch = own
+      ? ''
+      : `${services.version}/${replicaSets.version}/${statefulSets.version}/${replicationControllers.version}`;
     const key = `${shape.id} ${action} ${epoch}`;
     let counts = this.remembered.get(key);
     if (counts === undefined) {
       const constraints = this.constraintsOf(pod, action);
-      counts = new SpreadCounts(this.handle.nodes, constraints, shape.namespace, shape.nodeAffinity, shape.tolerations, requireAllKeys);
+      counts = new SpreadCounts(
+        this.handle.nodes,
+        constraints,
+        shape.namespace,
+        shape.nodeAffinity,
+        shape.tolerations,
+        requireAllKeys,
+      );
       this.remembered.set(key, counts);
       if (this.remembered.size > REMEMBERED) this.remembered.delete(this.remembered.keys().next().value!);
     }
@@ -222,6 +235,8 @@ function prepare(
 function withLabelKeys(constraint: TopologySpreadConstraint, labels: Labels): LabelSelector | undefined {
   const { labelSelector, matchLabelKeys } = constraint;
   if (matchLabelKeys === undefined || labelSelector === undefined) return labelSelector;
-  const added = matchLabelKeys.filter((key) => Object.hasOwn(labels, key)).map((key) => ({ key, operator: 'In' as const, values: [labels[key]!] }));
+  const added = matchLabelKeys
+    .filter((key) => Object.hasOwn(labels, key))
+    .map((key) => ({ key, operator: 'In' as const, values: [labels[key]!] }));
   return { ...labelSelector, matchExpressions: [...(labelSelector.matchExpressions ?? []), ...added] };
 }

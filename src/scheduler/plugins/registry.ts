@@ -23,7 +23,12 @@ import { VolumeRestrictions } from './volume-restrictions.js';
 import { VolumeZone } from './volume-zone.js';
 
 /** Makes a plugin of a name for a profile with these arguments; undefined: there is none of that name. */
-export function createPlugin(name: string, handle: Handle, args: PluginArgs, preemptionDraws: Uniform): Plugin | undefined {
+export function createPlugin(
+  name: string,
+  handle: Handle,
+  args: PluginArgs,
+  preemptionDraws: Uniform,
+): Plugin | undefined {
   switch (name) {
     case 'SchedulingGates':
       return new SchedulingGates();

@@ -30,7 +30,10 @@ function piecewise(points: readonly ShapePoint[], x: number): number {
     if (i === 0) return point.score * POINT_SCALE;
     const before = points[i - 1]!;
     const rise = (point.score - before.score) * POINT_SCALE;
-    return before.score * POINT_SCALE + Math.trunc((rise * (x - before.utilization)) / (point.utilization - before.utilization));
+    return (
+      before.score * POINT_SCALE +
+      Math.trunc((rise * (x - before.utilization)) / (point.utilization - before.utilization))
+    );
   }
   return points.at(-1)!.score * POINT_SCALE;
 }
@@ -48,7 +51,10 @@ export class ResourceScorer {
     this.strategy = strategy;
     const [first, second] = strategy.resources;
     this.plain =
-      strategy.type === 'LeastAllocated' && strategy.resources.length === 2 && first!.name === 'cpu' && second!.name === 'memory';
+      strategy.type === 'LeastAllocated' &&
+      strategy.resources.length === 2 &&
+      first!.name === 'cpu' &&
+      second!.name === 'memory';
   }
 
   prepare(shape: PodShape): void {
@@ -99,7 +105,8 @@ export class ResourceScorer {
       if (capacity === 0) continue;
       const requested = this.requested(slot, name) + this.requests[i]!;
       let score: number;
-      if (type === 'LeastAllocated') score = requested > capacity ? 0 : Math.floor(((capacity - requested) * 100) / capacity);
+      if (type === 'LeastAllocated')
+        score = requested > capacity ? 0 : Math.floor(((capacity - requested) * 100) / capacity);
       else if (type === 'MostAllocated') score = Math.floor((Math.min(requested, capacity) * 100) / capacity);
       else {
         score = piecewise(shape ?? [], requested > capacity ? 100 : Math.floor((requested * 100) / capacity));

@@ -1,5 +1,5 @@
 import type { Pod } from '../../api/core.js';
-import { EventKind, type EventInterest } from '../framework/events.js';
+import { type EventInterest, EventKind } from '../framework/events.js';
 import type { Plugin } from '../framework/plugin.js';
 import { Code, Status } from '../framework/status.js';
 

@@ -3,8 +3,8 @@ import type { CompiledSelector } from '../../api/labels.js';
 import type { Labels } from '../../api/meta.js';
 import { firstUntoleratedTaint } from '../../api/taints.js';
 import { JournalKind } from '../cache/journal.js';
-import type { NodeTable } from '../cache/node-table.js';
 import type { RequiredNodeAffinity } from '../cache/node-selector.js';
+import type { NodeTable } from '../cache/node-table.js';
 import type { PodInfo } from '../cache/pod-info.js';
 import type { TopologyColumn } from '../cache/topology.js';
 
@@ -140,7 +140,9 @@ export class SpreadCounts {
     requireAllKeys: boolean,
   ) {
     this.nodes = nodes;
-    this.constraints = constraints.map((constraint) => new DomainCounts(constraint, nodes.topology(constraint.topologyKey)));
+    this.constraints = constraints.map(
+      (constraint) => new DomainCounts(constraint, nodes.topology(constraint.topologyKey)),
+    );
     this.namespace = namespace;
     this.affinity = affinity;
     this.tolerations = tolerations;
@@ -208,7 +210,8 @@ export class SpreadCounts {
       if (counts.column.domains[slot]! < 0) continue;
       if (counts.constraint.honorAffinity && !affine) continue;
       const taints = nodes.taintClasses[nodes.taintClass[slot]!]!;
-      if (counts.constraint.honorTaints && firstUntoleratedTaint(taints, this.tolerations, filtering) !== undefined) continue;
+      if (counts.constraint.honorTaints && firstUntoleratedTaint(taints, this.tolerations, filtering) !== undefined)
+        continue;
       counts.addNode(slot);
     }
   }
@@ -217,14 +220,16 @@ export class SpreadCounts {
     if (this.nodes.nodes[slot] === null) return;
     const mask = (shape < this.masks.length && this.masks[shape]! >= 0 ? this.masks[shape] : this.maskOf(shape))!;
     if (mask === 0) return;
-    for (let i = 0; i < this.constraints.length; i++) if ((mask & (1 << i)) !== 0) this.constraints[i]!.addPods(slot, change);
+    for (let i = 0; i < this.constraints.length; i++)
+      if ((mask & (1 << i)) !== 0) this.constraints[i]!.addPods(slot, change);
   }
 
   private maskOf(shape: number): number {
     const { namespace, labels } = this.nodes.shapes.get(shape);
     let mask = 0;
     if (namespace === this.namespace) {
-      for (let i = 0; i < this.constraints.length; i++) if (counted(this.constraints[i]!.constraint.selector, labels)) mask |= 1 << i;
+      for (let i = 0; i < this.constraints.length; i++)
+        if (counted(this.constraints[i]!.constraint.selector, labels)) mask |= 1 << i;
     }
     if (shape >= this.masks.length) {
       const masks = new Int32Array(shape * 2).fill(-1);

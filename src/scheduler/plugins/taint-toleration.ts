@@ -2,7 +2,7 @@ import type { Node, TaintEffect, Toleration } from '../../api/core.js';
 import { firstUntoleratedTaint, tolerates } from '../../api/taints.js';
 import type { PodInfo } from '../cache/pod-info.js';
 import type { Cycle } from '../framework/cycle.js';
-import { EventKind, type ClusterEvent, type EventInterest } from '../framework/events.js';
+import { type ClusterEvent, type EventInterest, EventKind } from '../framework/events.js';
 import { defaultNormalize, type Handle, type Plugin } from '../framework/plugin.js';
 import { type Status, unresolvable } from '../framework/status.js';
 
@@ -75,7 +75,8 @@ export class TaintToleration implements Plugin {
 
   hint(pod: PodInfo, event: ClusterEvent): boolean {
     if ((event.kinds & EventKind.OwnTolerations) !== 0) return true;
-    const fits = (node: Node) => firstUntoleratedTaint(node.spec.taints, pod.shape.tolerations, filtering) === undefined;
+    const fits = (node: Node) =>
+      firstUntoleratedTaint(node.spec.taints, pod.shape.tolerations, filtering) === undefined;
     const node = event.object as Node | undefined;
     if (node === undefined) return true;
     const old = event.old as Node | undefined;

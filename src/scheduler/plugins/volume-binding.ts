@@ -3,9 +3,9 @@ import { matchesSelector } from '../../api/labels.js';
 import type { PersistentVolume, PersistentVolumeClaim, TopologySelectorTerm } from '../cache/cluster-objects.js';
 import { nodeMatchesSelector } from '../cache/node-selector.js';
 import type { Cycle } from '../framework/cycle.js';
-import { EventKind, type EventInterest } from '../framework/events.js';
+import { type EventInterest, EventKind } from '../framework/events.js';
 import type { Handle, Plugin } from '../framework/plugin.js';
-import { Code, skip, Status, unresolvable } from '../framework/status.js';
+import { Code, Status, skip, unresolvable } from '../framework/status.js';
 import {
   ANNOTATION_SELECTED_NODE,
   bytesOf,
@@ -59,7 +59,9 @@ export class VolumeBinding implements Plugin {
       const volume = this.handle.objects.volumes.get('', claim.spec.volumeName!);
       if (volume === undefined) return this.rejection([VOLUME_MISSING]);
     }
-    const boundFit = this.bound.every((claim) => reachable(this.handle.objects.volumes.get('', claim.spec.volumeName!)!, node));
+    const boundFit = this.bound.every((claim) =>
+      reachable(this.handle.objects.volumes.get('', claim.spec.volumeName!)!, node),
+    );
     const delayedFit = this.delayed.length === 0 || this.findVolumes(node);
     if (boundFit && delayedFit) return null;
     return this.rejection([...(boundFit ? [] : [NODE_CONFLICT]), ...(delayedFit ? [] : [BIND_CONFLICT])]);
@@ -131,7 +133,10 @@ export class VolumeBinding implements Plugin {
       const { claimRef } = volume.spec;
       if (claimRef !== undefined) {
         const { name, namespace, uid } = claim.metadata;
-        const own = claimRef.name === name && claimRef.namespace === namespace && (claimRef.uid === undefined || claimRef.uid === uid);
+        const own =
+          claimRef.name === name &&
+          claimRef.namespace === namespace &&
+          (claimRef.uid === undefined || claimRef.uid === uid);
         if (own) return volume;
         continue;
       }
@@ -158,7 +163,9 @@ export class VolumeBinding implements Plugin {
 /** Why a pod cannot be scheduled for the sake of one of its claims; empty: it can (podHasPVCs). */
 function claimProblem(claim: PersistentVolumeClaim | undefined, name: string, ephemeral: boolean): string {
   if (claim === undefined) {
-    return ephemeral ? `waiting for ephemeral volume controller to create the persistentvolumeclaim "${name}"` : claimNotFound(name);
+    return ephemeral
+      ? `waiting for ephemeral volume controller to create the persistentvolumeclaim "${name}"`
+      : claimNotFound(name);
   }
   if (claim.status?.phase === 'Lost') {
     return `persistentvolumeclaim "${name}" bound to non-existent persistentvolume "${claim.spec.volumeName ?? ''}"`;

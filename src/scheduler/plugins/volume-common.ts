@@ -22,7 +22,8 @@ export function claimReferences(pod: Pod): readonly ClaimReference[] {
   for (const volume of pod.spec.volumes ?? []) {
     if (volume.persistentVolumeClaim !== undefined) {
       references.push({ claimName: volume.persistentVolumeClaim.claimName, ephemeral: false });
-    } else if (volume.ephemeral !== undefined) references.push({ claimName: `${pod.metadata.name}-${volume.name}`, ephemeral: true });
+    } else if (volume.ephemeral !== undefined)
+      references.push({ claimName: `${pod.metadata.name}-${volume.name}`, ephemeral: true });
   }
   return references;
 }

@@ -1,9 +1,9 @@
 import type { Pod, Volume } from '../../api/core.js';
 import type { PodInfo } from '../cache/pod-info.js';
 import type { Cycle } from '../framework/cycle.js';
-import { type ClusterEvent, EventKind, type EventInterest } from '../framework/events.js';
+import { type ClusterEvent, type EventInterest, EventKind } from '../framework/events.js';
 import type { Handle, Plugin } from '../framework/plugin.js';
-import { skip, type Status, unresolvable, unschedulable } from '../framework/status.js';
+import { type Status, skip, unresolvable, unschedulable } from '../framework/status.js';
 import { claimNotFound } from './volume-common.js';
 
 /** Fields of the in-tree disks that only one pod may mount for writing. */
@@ -70,7 +70,8 @@ export class VolumeRestrictions implements Plugin {
       if (name === undefined) continue;
       const claim = this.handle.objects.claims.get(pod.metadata.namespace, name);
       if (claim === undefined) return unresolvable(this.name, claimNotFound(name));
-      if (claim.spec.accessModes?.includes('ReadWriteOncePod') === true) exclusive.push(`${pod.metadata.namespace}/${name}`);
+      if (claim.spec.accessModes?.includes('ReadWriteOncePod') === true)
+        exclusive.push(`${pod.metadata.namespace}/${name}`);
     }
     this.disks = volumes.filter((volume) => diskSources.some((source) => diskOf(volume, source) !== undefined));
     this.exclusive = exclusive;
@@ -101,7 +102,9 @@ export class VolumeRestrictions implements Plugin {
     if (event.pod !== undefined) {
       const { shape } = event.pod;
       if (shape.claims.some((claim) => pod.shape.claims.includes(claim))) return true;
-      return (pod.pod.spec.volumes ?? []).some((volume) => (event.pod!.pod.spec.volumes ?? []).some((other) => disksConflict(volume, other)));
+      return (pod.pod.spec.volumes ?? []).some((volume) =>
+        (event.pod!.pod.spec.volumes ?? []).some((other) => disksConflict(volume, other)),
+      );
     }
     const object = event.object;
     if ((event.kinds & EventKind.ClaimAdd) === 0 || object === undefined) return true;

@@ -1,8 +1,8 @@
 import type { PersistentVolumeClaim } from '../cache/cluster-objects.js';
 import type { Cycle } from '../framework/cycle.js';
-import { EventKind, type EventInterest } from '../framework/events.js';
+import { type EventInterest, EventKind } from '../framework/events.js';
 import type { Handle, Plugin } from '../framework/plugin.js';
-import { skip, type Status, unresolvable } from '../framework/status.js';
+import { type Status, skip, unresolvable } from '../framework/status.js';
 import { claimNotFound, classOf } from './volume-common.js';
 
 /** Labels that place a volume; a volume may be in several zones, joined by two underscores. */
@@ -66,9 +66,11 @@ export class VolumeZone implements Plugin {
     const name = claim.spec.volumeName ?? '';
     if (name === '') {
       const className = classOf(claim);
-      if (className === '') return unresolvable(this.name, 'PersistentVolumeClaim had no pv name and storageClass name');
+      if (className === '')
+        return unresolvable(this.name, 'PersistentVolumeClaim had no pv name and storageClass name');
       const storageClass = objects.storageClasses.get('', className);
-      if (storageClass === undefined) return unresolvable(this.name, `storageclass.storage.k8s.io "${className}" not found`);
+      if (storageClass === undefined)
+        return unresolvable(this.name, `storageclass.storage.k8s.io "${className}" not found`);
       if (storageClass.volumeBindingMode === 'WaitForFirstConsumer') return null;
       return unresolvable(this.name, 'PersistentVolume had no name');
     }

@@ -1,8 +1,7 @@
 import type { Time } from '../../kernel/time.js';
 import type { PodInfo } from '../cache/pod-info.js';
-import type { QueuedPodView } from '../framework/plugin.js';
+import type { Plugin, QueuedPodView } from '../framework/plugin.js';
 import { type HeapItem, IndexedHeap } from './heap.js';
-import type { Plugin } from '../framework/plugin.js';
 
 /** Where a pod of the queue is. */
 export type QueuePlace = 'active' | 'backoff' | 'errorBackoff' | 'unschedulable' | 'gated' | 'inFlight' | 'binding';
