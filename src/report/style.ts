@@ -128,6 +128,7 @@ figcaption .tools button:hover { color: var(--text); background: var(--raised); 
 .rows th, .rows td { text-align: left; padding: 5px 12px; border-top: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; }
 .rows th { color: var(--soft); font-weight: 600; border-top: 0; white-space: nowrap; position: sticky; top: 0; background: var(--surface); }
 .rows td.word { white-space: nowrap; }
+.rows.events td:nth-child(4) { min-width: 230px; }
 .rows td.number, .rows th.number { text-align: right; white-space: nowrap; }
 .rows tr.warning td { background: var(--note-soft); }
 .window { max-height: 420px; overflow: auto; border: 1px solid var(--line); border-radius: 8px; }
@@ -154,7 +155,7 @@ footer dd { margin: 0; }
   .compare thead th { font-size: 13px; white-space: normal; }
   .compare th, .compare td, .compare tr.group th, .compare tr.group + tr td { padding: 1px 8px 2px; border: 0; }
   .rows.events tr { display: grid; grid-template-columns: max-content 1fr max-content; gap: 0 10px; border-top: 1px solid var(--line); padding: 6px 10px; }
-  .rows.events td { border: 0; padding: 0; }
+  .rows.events td, .rows.events td:nth-child(4) { border: 0; padding: 0; min-width: 0; }
   .rows.events td.wide { grid-column: 1 / -1; }
   .rows.events thead, .rows.events td:last-child { display: none; }
   .rows td, .rows th { padding: 5px 8px; }

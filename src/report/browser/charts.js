@@ -107,6 +107,28 @@ export function timePlot({ runs, width, height = 220, y = {}, marks, points, des
 /** Options of an axis of durations; the plot's values are seconds. */
 export const durationAxis = { tickFormat: (value) => seconds(value).replace(/\.0+ /, ' '), marginLeft: 58 };
 
+/** A line with gaps where values are missing; values alone between gaps, which no line could show, as dots. */
+export function gapLine(points, stroke, options = {}) {
+  const alone = points.filter(
+    (point, i) =>
+      point.value !== null && (points[i - 1]?.value ?? null) === null && (points[i + 1]?.value ?? null) === null,
+  );
+  const { strokeDasharray, curve, ...rest } = options;
+  return [
+    Plot.lineY(points, {
+      x: 'time',
+      y: 'value',
+      stroke,
+      strokeWidth: 1.7,
+      strokeDasharray,
+      curve,
+      clip: true,
+      ...rest,
+    }),
+    Plot.dot(alone, { x: 'time', y: 'value', fill: stroke, r: 2, clip: true }),
+  ];
+}
+
 /** A horizontal axis of simulated time. */
 export function timeAxis(width, from, to) {
   return {

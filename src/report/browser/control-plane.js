@@ -3,6 +3,7 @@ import {
   count,
   durationAxis,
   figure,
+  gapLine,
   held,
   key,
   Plot,
@@ -77,9 +78,7 @@ function seriesFigure(run, { title, note, names, series, stacked, format = count
                 ),
               ),
             ]
-          : series.map((points, i) =>
-              Plot.lineY(points, { x: 'time', y: 'value', stroke: seriesColor(i), strokeWidth: 1.6, clip: true }),
-            ),
+          : series.flatMap((points, i) => gapLine(points, seriesColor(i))),
       }),
   });
 }

@@ -4,6 +4,7 @@ import {
   count,
   durationAxis,
   figure,
+  gapLine,
   held,
   key,
   Plot,
@@ -15,14 +16,14 @@ import {
 import { controlPlane } from './control-plane.js';
 import { h } from './dom.js';
 import { eventsFigure } from './events.js';
-import { nodeHeat, podWaterfall } from './pods.js';
+import { nodeHeat, podStartup, podWaterfall } from './pods.js';
 import { deployments, distinct, grid, maxByTime, replicasOverTime, rolloutWindow, rowsOf } from './series.js';
 import { range, rate, replicasPlot } from './together.js';
 
 /** The parts of the page about one run: elements, or groups of figures. */
 export function details(run, several) {
   const users = [replicas(run), requests(run), errors(run), latency(run)].filter(Boolean);
-  const work = [podWaterfall(run), nodeHeat(run)].filter(Boolean);
+  const work = [podWaterfall(run), podStartup(run), nodeHeat(run)].filter(Boolean);
   const control = controlPlane(run);
   const log = [eventsFigure(run)].filter(Boolean);
   return [
@@ -280,15 +281,8 @@ function latency(run) {
             )
             .join('\n'),
         marks: versions.flatMap((_, i) => [
-          Plot.lineY(p99[i], { x: 'time', y: 'value', stroke: versionColor(i), strokeWidth: 1.8, clip: true }),
-          Plot.lineY(p50[i], {
-            x: 'time',
-            y: 'value',
-            stroke: versionColor(i),
-            strokeWidth: 1.5,
-            clip: true,
-            strokeDasharray: '4,3',
-          }),
+          ...gapLine(p99[i], versionColor(i)),
+          ...gapLine(p50[i], versionColor(i), { strokeWidth: 1.5, strokeDasharray: '4,3' }),
         ]),
       }),
   });

@@ -211,3 +211,64 @@ export function nodeHeat(run) {
 function percent(share) {
   return `${Math.round(share * 100)}%`;
 }
+
+const STARTUP = {
+  create_to_schedule: 'create to schedule',
+  schedule_to_run: 'schedule to run',
+  run_to_watch: 'run to watch',
+  schedule_to_watch: 'schedule to watch',
+  pod_startup: 'whole start-up',
+};
+
+/** Quantiles of the start-up of pods, split as Kubernetes' scalability tests do. */
+export function podStartup(run) {
+  const rows = Object.entries(STARTUP)
+    .map(([name, text]) => ({ phase: text, ...run.summary.metrics.podStartup[name] }))
+    .filter((row) => row.count > 0);
+  if (rows.length === 0) return null;
+  const level = run.summary.serviceLevels.find((verdict) => verdict.metric === 'podStartup');
+  const limit = level === undefined ? [] : [level.limit];
+  const points = rows.flatMap((row) =>
+    ['p50', 'p90', 'p99'].map((quantile) => ({ phase: row.phase, quantile, value: row[quantile] })),
+  );
+  const colors = { p50: 'var(--v0)', p90: 'var(--s5)', p99: 'var(--s1)' };
+  return figure({
+    title: 'Pod start-up',
+    note: `split as Kubernetes' scalability tests do; ${count(rows.at(-1).count)} pods${level === undefined ? '' : '; dashed: the official service level for p99'}`,
+    label: rows.map((row) => `${row.phase}: p50 ${seconds(row.p50)}, p99 ${seconds(row.p99)}`).join('; '),
+    wide: true,
+    legend: Object.entries(colors).map(([name, color]) => key(name, color)),
+    data: () => rows,
+    draw: (width) =>
+      Plot.plot({
+        width,
+        height: 50 + rows.length * 30,
+        marginLeft: 124,
+        marginRight: 24,
+        x: {
+          zero: true,
+          nice: true,
+          grid: true,
+          label: null,
+          tickFormat: (value) => seconds(value).replace(/\.0+ /, ' '),
+          ticks: Math.max(3, Math.floor(width / 110)),
+        },
+        y: { domain: rows.map((row) => row.phase), label: null, tickSize: 0 },
+        marks: [
+          Plot.ruleX(limit, { stroke: 'var(--grid)', strokeOpacity: 0.6, strokeDasharray: '5,4' }),
+          Plot.ruleY(rows, { x1: 'p50', x2: 'p99', y: 'phase', stroke: 'var(--line)', strokeWidth: 3 }),
+          Plot.dot(points, { x: 'value', y: 'phase', fill: (d) => colors[d.quantile], r: 5.5 }),
+          Plot.tip(
+            rows,
+            Plot.pointerY({
+              x: 'p99',
+              y: 'phase',
+              maxRadius: 300,
+              title: (row) =>
+                `${row.phase}\np50 ${seconds(row.p50)}\np90 ${seconds(row.p90)}\np99 ${seconds(row.p99)}\nlongest ${seconds(row.max)}`,
+            }),
+          ),
+        ],
+      }),
+  });
+}

@@ -3,6 +3,7 @@ import {
   count,
   durationAxis,
   figure,
+  gapLine,
   held,
   key,
   Plot,
@@ -90,9 +91,7 @@ function overlayFigure(title, note, runs, series, { curve = 'linear', axis = {},
         y: axis,
         points,
         describe: (d) => names.map((name, i) => `${name}  ${format(byTime[i].get(d.time) ?? null)}`).join('\n'),
-        marks: series.map((values, i) =>
-          Plot.lineY(values, { x: 'time', y: 'value', stroke: strategyColor(i), strokeWidth: 1.8, curve, clip: true }),
-        ),
+        marks: series.flatMap((values, i) => gapLine(values, strategyColor(i), { curve })),
       }),
   });
 }
