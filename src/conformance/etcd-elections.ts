@@ -52,7 +52,14 @@ function oneKill(study: LeaderKillStudy, number: number): Duration {
   for (let i = 0; i < study.members; i++) hosts.push(network.addHost(`member-${i}`, 'a'));
   const { heartbeatInterval, electionTimeout } = study;
   const zones = hosts.map(() => 'a');
-  const spec = { members: hosts.length, heartbeatInterval, electionTimeout, quotaBackendBytes: 2 ** 31, snapshotCount: 10_000, zones };
+  const spec = {
+    members: hosts.length,
+    heartbeatInterval,
+    electionTimeout,
+    quotaBackendBytes: 2 ** 31,
+    snapshotCount: 10_000,
+    zones,
+  };
   const cluster = new EtcdCluster({ simulation, network, randomness, spec, costs: COSTS, hosts });
   cluster.warmStart();
   // Some heartbeats first, then an instant anywhere between two of them.
@@ -133,7 +140,8 @@ export function leaderKillLines(name: string, recorded: RecordedKills): string[]
   const real = Float64Array.from(recorded.raw, (kill) => kill.leader_ms * MILLISECOND).sort();
   const { d, p } = kolmogorovSmirnov(simulated, real);
   const [low, high] = extremesBand(simulated, real.length);
-  const inside = real[0]! >= low[0] && real[0]! <= low[1] && real[real.length - 1]! >= high[0] && real[real.length - 1]! <= high[1];
+  const inside =
+    real[0]! >= low[0] && real[0]! <= low[1] && real[real.length - 1]! >= high[0] && real[real.length - 1]! <= high[1];
   return [
     `leader kill ${name}: ms to a new leader   p25 / p50 / mean / p75 / p99`,
     `  simulated, ${KILLS} kills          ${quantileText(simulated)}`,
@@ -155,7 +163,10 @@ function quantileText(sorted: Float64Array): string {
 }
 
 /** Between which values the least and the greatest of `size` kills lie with 99 % each. */
-export function extremesBand(sorted: Float64Array, size: number): [least: readonly [number, number], greatest: readonly [number, number]] {
+export function extremesBand(
+  sorted: Float64Array,
+  size: number,
+): [least: readonly [number, number], greatest: readonly [number, number]] {
   const at = (q: number) => sorted[Math.min(sorted.length - 1, Math.max(0, Math.floor(q * sorted.length)))]!;
   // P(least of n > x) = (1 - F)^n, P(greatest of n < x) = F^n.
   const root = (probability: number) => pow(probability, 1 / size);
@@ -166,7 +177,10 @@ export function extremesBand(sorted: Float64Array, size: number): [least: readon
 }
 
 /** Two-sample Kolmogorov–Smirnov statistic of ascending samples, and its asymptotic p-value. */
-export function kolmogorovSmirnov(a: ArrayLike<number>, b: ArrayLike<number>): { readonly d: number; readonly p: number } {
+export function kolmogorovSmirnov(
+  a: ArrayLike<number>,
+  b: ArrayLike<number>,
+): { readonly d: number; readonly p: number } {
   let i = 0;
   let j = 0;
   let d = 0;
@@ -182,4 +196,3 @@ export function kolmogorovSmirnov(a: ArrayLike<number>, b: ArrayLike<number>): {
   for (let k = 1; k <= 100; k++) p += (k % 2 === 1 ? 2 : -2) * exp(-2 * k * k * lambda * lambda);
   return { d, p: Math.max(0, Math.min(1, p)) };
 }
-

@@ -1,6 +1,6 @@
 import { Client, EtcdCluster, type EtcdReceiver, type EtcdResponse, Processor } from '../etcd/index.js';
 import { type Component, Simulation } from '../kernel/simulation.js';
-import { MICROSECOND, MILLISECOND, SECOND, type Duration, type Time } from '../kernel/time.js';
+import { type Duration, MICROSECOND, MILLISECOND, SECOND, type Time } from '../kernel/time.js';
 import { Network } from '../network/network.js';
 import type { DistributionSpec } from '../random/distribution.js';
 import { log } from '../random/portable.js';
@@ -120,7 +120,14 @@ class LoadGenerator implements Component, EtcdReceiver {
   private answered = 0;
   private readonly skip: number;
 
-  constructor(simulation: Simulation, client: Client, processor: Processor, cpu: Duration, point: LoadPoint, stream: Stream) {
+  constructor(
+    simulation: Simulation,
+    client: Client,
+    processor: Processor,
+    cpu: Duration,
+    point: LoadPoint,
+    stream: Stream,
+  ) {
     this.simulation = simulation;
     this.client = client;
     this.processor = processor;
@@ -213,7 +220,13 @@ export function runLoad(model: LoadModel, point: LoadPoint): LoadResult {
   };
   const cluster = new EtcdCluster({ simulation, network, randomness, spec, costs: model.costs, hosts, processors });
   cluster.warmStart();
-  const client = new Client(simulation, network, network.addHost('client', 'clients'), cluster.members, model.target === 'all' ? -1 : 0);
+  const client = new Client(
+    simulation,
+    network,
+    network.addHost('client', 'clients'),
+    cluster.members,
+    model.target === 'all' ? -1 : 0,
+  );
   const own = model.sharedMachine ? machine : new Processor(CLIENT_CORES);
   const load = new LoadGenerator(simulation, client, own, model.clientCpu, point, randomness.stream('load'));
   simulation.run(MAX_DURATION);

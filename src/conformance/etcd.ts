@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { MICROSECOND } from '../kernel/time.js';
 import type { DistributionSpec } from '../random/distribution.js';
-import { leaderKillLines, type RecordedKills } from './etcd-elections.js';
 import type { CostProfile } from '../scenario/types.js';
+import { leaderKillLines, type RecordedKills } from './etcd-elections.js';
 import { type LoadModel, type LoadOperation, type LoadPoint, type LoadResult, runLoad } from './etcd-load.js';
 
 /** The parts of a recording that calibration and comparison read. */
@@ -104,7 +104,12 @@ export function compareEtcdRecording(path: string): EtcdConformance {
   return summarize(rows, open, kills);
 }
 
-function predictRow(model: LoadModel, configuration: string, operation: LoadOperation, runs: readonly RecordedRun[]): EtcdRow {
+function predictRow(
+  model: LoadModel,
+  configuration: string,
+  operation: LoadOperation,
+  runs: readonly RecordedRun[],
+): EtcdRow {
   const { clients, rate } = runs[0]!;
   const point = loadPoint(operation, clients, rate, `${configuration}/${operation}/${clients}/${rate}`);
   const predicted = runLoad(model, point);
@@ -124,7 +129,13 @@ function predictRow(model: LoadModel, configuration: string, operation: LoadOper
 }
 
 function loadPoint(operation: LoadOperation, clients: number, rate: number, seed: string): LoadPoint {
-  return { operation, clients, rate, seed, requests: clients >= MANY ? 30_000 : clients >= 100 ? 20_000 : clients > FEW ? 10_000 : 3000 };
+  return {
+    operation,
+    clients,
+    rate,
+    seed,
+    requests: clients >= MANY ? 30_000 : clients >= 100 ? 20_000 : clients > FEW ? 10_000 : 3000,
+  };
 }
 
 /** The model of one configuration and operation; null when its calibrating runs are missing. */
@@ -183,7 +194,14 @@ function fitSingleClient(model: LoadModel, operation: LoadOperation, latency: nu
 const MOST_BACKGROUND = 0.8;
 
 /** Splits the measured CPU of a saturated machine among the stages of the model. */
-function firstModel(few: RecordedRun, many: RecordedRun, operation: LoadOperation, cores: number, scale: number, wake: number): LoadModel {
+function firstModel(
+  few: RecordedRun,
+  many: RecordedRun,
+  operation: LoadOperation,
+  cores: number,
+  scale: number,
+  wake: number,
+): LoadModel {
   const leader = serverCpu(many, true) * scale;
   const followers = many.members - 1;
   const follower = followers === 0 ? 0 : (serverCpu(many, false) / followers) * scale;
@@ -204,11 +222,28 @@ function firstModel(few: RecordedRun, many: RecordedRun, operation: LoadOperatio
     const message = followers === 0 ? 0 : 0.2 * follower;
     const ready = READY_SHARE * leader;
     const request = Math.max(0.2 * leader, leader - replicated - (2 * ready) / batch);
-    costs = { ...disk, requestCpu: us(request), readyCpu: us(ready), entryCpu: us(0.4 * replicated), messageCpu: us(message), applyCpu: us(0.6 * replicated), rangeCpu: 0 };
+    costs = {
+      ...disk,
+      requestCpu: us(request),
+      readyCpu: us(ready),
+      entryCpu: us(0.4 * replicated),
+      messageCpu: us(message),
+      applyCpu: us(0.6 * replicated),
+      rangeCpu: 0,
+    };
   } else {
     // A follower's part in a round of a single client: one heartbeat and the Ready that answers it.
-    const round = operation === 'get-l' && followers > 0 ? serverCpu(few, false) / followers / (1 + wake) : READY_SHARE * leader;
-    costs = { ...disk, requestCpu: us(0.6 * leader), rangeCpu: us(0.4 * leader), readyCpu: us(round / 2), messageCpu: us(round / 2), entryCpu: 0, applyCpu: 0 };
+    const round =
+      operation === 'get-l' && followers > 0 ? serverCpu(few, false) / followers / (1 + wake) : READY_SHARE * leader;
+    costs = {
+      ...disk,
+      requestCpu: us(0.6 * leader),
+      rangeCpu: us(0.4 * leader),
+      readyCpu: us(round / 2),
+      messageCpu: us(round / 2),
+      entryCpu: 0,
+      applyCpu: 0,
+    };
   }
   return {
     members: many.members,
@@ -249,7 +284,9 @@ function scaleCpu(model: LoadModel, factor: number): LoadModel {
 }
 
 function summarize(rows: readonly EtcdRow[], open: readonly EtcdRow[], kills: readonly string[]): EtcdConformance {
-  const lines = ['configuration  op     clients/rate   puts or gets per s: recorded    predicted   p50 ms: recorded       predicted'];
+  const lines = [
+    'configuration  op     clients/rate   puts or gets per s: recorded    predicted   p50 ms: recorded       predicted',
+  ];
   for (const row of [...rows, ...open]) lines.push(describe(row));
   const scored = rows.length;
   const inside = rows.filter((row) => row.throughputMiss <= THROUGHPUT_MARGIN).length;
@@ -258,14 +295,18 @@ function summarize(rows: readonly EtcdRow[], open: readonly EtcdRow[], kills: re
   lines.push(...kills);
   lines.push(`etcd: p50 in range ${p50Inside}/${scored}`);
   lines.push(`etcd: rows in range ${inside}/${scored}, worst ${(worst * 100).toFixed(1)} %`);
-  const good = inside >= REQUIRED_SHARE * scored && p50Inside >= REQUIRED_SHARE * scored && worst <= WORST_MISS && scored > 0;
+  const good =
+    inside >= REQUIRED_SHARE * scored && p50Inside >= REQUIRED_SHARE * scored && worst <= WORST_MISS && scored > 0;
   return { rows, lines, exitCode: good ? 0 : 1 };
 }
 
 function describe(row: EtcdRow): string {
   const ms = (value: number) => (value / 1e6).toFixed(3);
   const load = row.rate > 0 ? `${row.rate}/s` : `${row.clients}`;
-  const marks = row.rate > 0 ? '' : `${row.throughputMiss <= THROUGHPUT_MARGIN ? '' : '  throughput!'}${row.p50Miss <= P50_MARGIN ? '' : '  p50!'}`;
+  const marks =
+    row.rate > 0
+      ? ''
+      : `${row.throughputMiss <= THROUGHPUT_MARGIN ? '' : '  throughput!'}${row.p50Miss <= P50_MARGIN ? '' : '  p50!'}`;
   return [
     row.configuration.padEnd(14),
     row.operation.padEnd(6),

@@ -1,8 +1,18 @@
 import { type Component, Simulation } from '../kernel/simulation.js';
 import { Slots } from '../kernel/slots.js';
 import { type Duration, MICROSECOND, MILLISECOND, SECOND } from '../kernel/time.js';
+import {
+  type Entry,
+  EntryType,
+  MemoryStorage,
+  type Message,
+  MessageType,
+  NO_LIMIT,
+  NONE,
+  RawNode,
+  Role,
+} from '../raft/index.js';
 import { Randomness, type Stream } from '../random/stream.js';
-import { type Entry, EntryType, MemoryStorage, type Message, MessageType, NO_LIMIT, NONE, RawNode, Role } from '../raft/index.js';
 
 /**
  * The election experiment of the Raft paper (Ongaro and Ousterhout 2014, figure 16): the leader of five servers is crashed at a
@@ -30,7 +40,13 @@ export interface PaperRow {
 export const PAPER_ROWS: readonly PaperRow[] = [
   { name: '150-155 ms', minimum: 150 * MILLISECOND, spread: 5 * MILLISECOND, median: 287 * MILLISECOND },
   { name: '150-200 ms', minimum: 150 * MILLISECOND, spread: 50 * MILLISECOND, worst: 513 * MILLISECOND },
-  { name: '12-24 ms', minimum: 12 * MILLISECOND, spread: 12 * MILLISECOND, mean: 35 * MILLISECOND, worst: 152 * MILLISECOND },
+  {
+    name: '12-24 ms',
+    minimum: 12 * MILLISECOND,
+    spread: 12 * MILLISECOND,
+    mean: 35 * MILLISECOND,
+    worst: 152 * MILLISECOND,
+  },
 ];
 
 const SERVERS = 5;
@@ -130,7 +146,11 @@ class Election implements Component {
     const { electionElapsed, randomizedElectionTimeout, role, term } = raft;
     node.step(message);
     const refused = message.type === MessageType.Vote && role === Role.Follower && raft.vote === NONE;
-    const lost = message.type === MessageType.VoteResp && role === Role.Candidate && raft.role === Role.Follower && raft.term === term;
+    const lost =
+      message.type === MessageType.VoteResp &&
+      role === Role.Candidate &&
+      raft.role === Role.Follower &&
+      raft.term === term;
     if (!refused && !lost) return;
     raft.electionElapsed = electionElapsed;
     raft.randomizedElectionTimeout = randomizedElectionTimeout;
@@ -143,7 +163,8 @@ class Election implements Component {
       if (ready.hardState !== null) this.storages[index]!.setHardState(ready.hardState);
       this.storages[index]!.append(ready.entries);
       for (const message of ready.messages) {
-        if (message.to <= this.nodes.length) this.simulation.schedule(this.delay(message), this.target, MESSAGE_EVENT, this.messages.put(message));
+        if (message.to <= this.nodes.length)
+          this.simulation.schedule(this.delay(message), this.target, MESSAGE_EVENT, this.messages.put(message));
       }
       node.advance();
     }
@@ -177,7 +198,8 @@ function log(length: number): MemoryStorage {
   storage.applySnapshot({ index: 1, term: 1, confState, data: null, dataLength: 0 });
   storage.setHardState({ term: 1, vote: NONE, commit: 1 });
   const entries: Entry[] = [];
-  for (let i = 0; i < length; i++) entries.push({ term: 1, index: i + 2, type: EntryType.Normal, data: null, dataLength: -1 });
+  for (let i = 0; i < length; i++)
+    entries.push({ term: 1, index: i + 2, type: EntryType.Normal, data: null, dataLength: -1 });
   storage.append(entries);
   return storage;
 }

@@ -1,7 +1,7 @@
 import type { EventHandle } from '../kernel/simulation.js';
 import { type Duration, MILLISECOND, type Time } from '../kernel/time.js';
-import { sample } from '../random/distribution.js';
 import { type ConfChange, type Entry, EntryType } from '../raft/index.js';
+import { sample } from '../random/distribution.js';
 import type { Command } from './command.js';
 import type { Call } from './connection.js';
 import { Fifo } from './fifo.js';
@@ -149,7 +149,8 @@ export class Applier {
     for (let i = 0; i < most; i++) {
       const entry = this.queue.at(i);
       const command = entry.data as Command | null;
-      if (entry.type !== EntryType.Normal || command === null || command.origin === member.index) return i === 0 ? 1 : i;
+      if (entry.type !== EntryType.Normal || command === null || command.origin === member.index)
+        return i === 0 ? 1 : i;
     }
     return most;
   }

@@ -1,9 +1,10 @@
-import { Slots } from '../kernel/slots.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
+import { Slots } from '../kernel/slots.js';
 import { type Duration, MILLISECOND, SECOND } from '../kernel/time.js';
 import type { Network } from '../network/network.js';
-import { CLIENT_ANSWER, CLIENT_RESET, CLIENT_WATCH, Call, type EtcdConnection, WatchCall, WatchDelivery } from './connection.js';
+import { Connection, link, unlink } from './client-connection.js';
 import { requestBytes } from './command.js';
+import { Call, CLIENT_ANSWER, CLIENT_RESET, CLIENT_WATCH, WatchCall, WatchDelivery } from './connection.js';
 import { EtcdError, isUnavailable } from './errors.js';
 import type { Member } from './member.js';
 import { MEMBER_OPCODE } from './opcodes.js';
@@ -28,49 +29,6 @@ const RECONNECT_BACKOFF = SECOND;
 /** clientv3: attempts of a call, and the wait after each quorum of them. */
 const MAX_ATTEMPTS = 100;
 const BACKOFF_WAIT = 25 * MILLISECOND;
-
-/** One connection, as the client holds it. */
-class Connection implements EtcdConnection {
-  readonly clientTarget: number;
-  readonly clientHost: number;
-  readonly member: number;
-  readonly incarnation: number;
-  readonly watchStream: number;
-  open = true;
-  /** Calls in flight, newest first. */
-  calls: Call | null = null;
-  readonly watches = new Set<WatchCall>();
-  private readonly answers: Slots<Call>;
-  private readonly deliveries: Slots<WatchDelivery>;
-  private readonly client: Client;
-
-  constructor(client: Client, member: Member, answers: Slots<Call>, deliveries: Slots<WatchDelivery>, watchStream: number) {
-    this.client = client;
-    this.clientTarget = client.target;
-    this.clientHost = client.host;
-    this.member = member.index;
-    this.incarnation = member.incarnation;
-    this.answers = answers;
-    this.deliveries = deliveries;
-    this.watchStream = watchStream;
-  }
-
-  keepAnswer(call: Call): number {
-    return this.answers.put(call);
-  }
-
-  answerLost(slot: number): void {
-    this.client.answerLost(this.answers.take(slot));
-  }
-
-  keepDelivery(delivery: WatchDelivery): number {
-    return this.deliveries.put(delivery);
-  }
-
-  deliveryLost(slot: number): void {
-    this.deliveries.take(slot);
-  }
-}
 
 /**
  * One process's etcd client (clientv3): a connection to each member, calls over the preferred one or over all in turn, reads
@@ -161,8 +119,6 @@ export class Client implements EtcdClient, Component {
       return;
     }
     call.connection = connection;
-    call.response = null;
-    call.lostAt = -1;
     link(connection, call);
     if (!this.keepaliveArmed[connection.member]) this.armKeepalive(connection.member);
     this.transmit(call);
@@ -208,10 +164,11 @@ export class Client implements EtcdClient, Component {
 
   private answered(call: Call): void {
     const connection = call.connection as Connection;
-    if (!connection.open) return;
+    if (!connection.open || call.done) return;
     unlink(connection, call);
     const response = call.response!;
-    if (response.error !== undefined && call.request.op === 'range' && isUnavailable(response.error)) this.retry(call, response.error);
+    if (response.error !== undefined && call.request.op === 'range' && isUnavailable(response.error))
+      this.retry(call, response.error);
     else {
       call.done = true;
       call.receiver.etcdResponse(call.tag, response);
@@ -220,13 +177,17 @@ export class Client implements EtcdClient, Component {
 
   /** clientv3's retry of reads: at once at the next member, with a pause after each quorum of attempts. */
   private retry(call: Call, error: string): void {
-    const quorum = Math.floor(this.members.length / 2) + 1;
-    if (++call.attempts > MAX_ATTEMPTS) {
+    if (call.attempts === MAX_ATTEMPTS) {
       this.fail(call, error);
       return;
     }
-    const wait = call.attempts % quorum === 0 ? BACKOFF_WAIT : 0;
-    this.simulation.schedule(wait, this.target, RETRY, this.parked.put(call));
+    // A new call: an answer to the old one may still be on its way.
+    call.done = true;
+    const again = new Call(call.request, call.receiver, call.tag);
+    again.attempts = call.attempts + 1;
+    const quorum = Math.floor(this.members.length / 2) + 1;
+    const wait = again.attempts % quorum === 0 ? BACKOFF_WAIT : 0;
+    this.simulation.schedule(wait, this.target, RETRY, this.parked.put(again));
   }
 
   private fail(call: Call, error: string): void {
@@ -315,7 +276,12 @@ export class Client implements EtcdClient, Component {
     const member = this.members[connection.member]!;
     const slot = member.watchInbox.put(call);
     if (this.network.send(this.host, member.host, FRAME_BYTES, member.target, MEMBER_OPCODE.Watch, slot)) return;
-    this.simulation.schedule(SECOND, this.target, WATCH_RETRANSMIT, this.parkedWatches.put(member.watchInbox.take(slot)));
+    this.simulation.schedule(
+      SECOND,
+      this.target,
+      WATCH_RETRANSMIT,
+      this.parkedWatches.put(member.watchInbox.take(slot)),
+    );
   }
 
   private delivered(delivery: WatchDelivery): void {
@@ -365,19 +331,4 @@ export class Client implements EtcdClient, Component {
   private reachable(member: Member): boolean {
     return this.network.reachable(this.host, member.host) && this.network.reachable(member.host, this.host);
   }
-}
-
-function link(connection: Connection, call: Call): void {
-  call.previous = null;
-  call.next = connection.calls;
-  if (connection.calls !== null) connection.calls.previous = call;
-  connection.calls = call;
-}
-
-function unlink(connection: Connection, call: Call): void {
-  if (call.previous === null) connection.calls = call.next;
-  else call.previous.next = call.next;
-  if (call.next !== null) call.next.previous = call.previous;
-  call.previous = null;
-  call.next = null;
 }

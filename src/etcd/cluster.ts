@@ -1,14 +1,22 @@
 import type { Simulation } from '../kernel/simulation.js';
 import { type Duration, SECOND } from '../kernel/time.js';
 import type { Network } from '../network/network.js';
+import {
+  type ConfChange,
+  ConfChangeTransition,
+  ConfChangeType,
+  type ConfState,
+  type Message,
+  type Snapshot,
+} from '../raft/index.js';
 import type { Randomness } from '../random/stream.js';
-import { type ConfChange, ConfChangeTransition, ConfChangeType, type ConfState, type Message, type Snapshot } from '../raft/index.js';
 import type { CostProfile, EtcdSpec } from '../scenario/types.js';
 import { EtcdError } from './errors.js';
 import { Member } from './member.js';
-import { Store, type StoreSnapshot } from './mvcc.js';
+import { Store } from './mvcc.js';
 import { Peers } from './peers.js';
 import { Processor } from './processor.js';
+import type { StoreSnapshot } from './records.js';
 import type { KeyValue } from './types.js';
 
 /** Term of the log that a warm start finds; its election makes the next one. */
@@ -43,7 +51,8 @@ export class EtcdCluster {
 
   constructor(options: EtcdClusterOptions) {
     const { spec, hosts } = options;
-    if (hosts.length < 1 || hosts.length > 9) throw new RangeError(`an etcd cluster has 1 to 9 members, not ${hosts.length}`);
+    if (hosts.length < 1 || hosts.length > 9)
+      throw new RangeError(`an etcd cluster has 1 to 9 members, not ${hosts.length}`);
     this.network = options.network;
     this.quota = spec.quotaBackendBytes;
     this.options = options;
@@ -115,7 +124,7 @@ export class EtcdCluster {
     const { leader } = this;
     if (leader === undefined) return;
     leader.node.transferLeader(this.members[to]!.id);
-    leader.pump();
+    leader.loop.pump();
   }
 
   /** Lifts the NOSPACE alarm (`etcdctl alarm disarm`). */
@@ -123,7 +132,7 @@ export class EtcdCluster {
     const { leader } = this;
     if (leader === undefined) return;
     leader.proposals.submitOwn({ op: 'alarm', active: false });
-    leader.pump();
+    leader.loop.pump();
   }
 
   /** A backup of a member's content (`etcdctl snapshot save`). */
@@ -173,7 +182,9 @@ export class EtcdCluster {
     if (!voters.includes(id) && !learners.includes(id)) return EtcdError.MemberNotFound;
     if (voters.includes(id)) {
       const left = voters.filter((voter) => voter !== id);
-      const active = left.filter((voter) => voter === leader.id || leader.peers.connectedSince(leader, voter, leader.simulation.now));
+      const active = left.filter(
+        (voter) => voter === leader.id || leader.peers.connectedSince(leader, voter, leader.simulation.now),
+      );
       if (active.length < Math.floor(left.length / 2) + 1) return EtcdError.UnhealthyCluster;
     }
     this.proposeChange(leader, ConfChangeType.RemoveNode, id);
@@ -183,13 +194,23 @@ export class EtcdCluster {
   private proposeChange(leader: Member, type: number, node: number): void {
     const change: ConfChange = { transition: ConfChangeTransition.Auto, changes: [{ type, node }], context: null };
     leader.node.proposeConfChange(change, CONF_CHANGE_BYTES, true);
-    leader.pump();
+    leader.loop.pump();
   }
 
   private create(host: number, index: number, processor?: Processor): Member {
     const { simulation, network, randomness, costs, spec } = this.options;
     const own = processor ?? new Processor(costs.cores);
-    const member = new Member({ simulation, network, randomness, host, index, spec, costs, processor: own, peers: this.peers });
+    const member = new Member({
+      simulation,
+      network,
+      randomness,
+      host,
+      index,
+      spec,
+      costs,
+      processor: own,
+      peers: this.peers,
+    });
     this.peers.add(member);
     return member;
   }
@@ -216,7 +237,7 @@ export class EtcdCluster {
   private settle(): void {
     for (;;) {
       const messages: Message[] = [];
-      for (const member of this.members) messages.push(...member.settle());
+      for (const member of this.members) messages.push(...member.loop.settle());
       if (messages.length === 0) return;
       for (const message of messages) this.members[message.to - 1]!.node.step(message);
     }

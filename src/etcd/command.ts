@@ -29,7 +29,13 @@ export class Command {
   /** Events of the write, once applied by any member; null before, and for commands that change no key. */
   events: readonly WatchEvent[] | null = null;
 
-  constructor(request: EtcdRequest | AlarmRequest, origin: number, incarnation: number, start: Time, call: Call | null) {
+  constructor(
+    request: EtcdRequest | AlarmRequest,
+    origin: number,
+    incarnation: number,
+    start: Time,
+    call: Call | null,
+  ) {
     this.request = request;
     this.origin = origin;
     this.incarnation = incarnation;

@@ -4,6 +4,7 @@ export { EtcdCluster, type EtcdClusterOptions } from './cluster.js';
 export { EtcdError, isUnavailable } from './errors.js';
 export { Member } from './member.js';
 export { MemberMetrics, PrometheusHistogram } from './metrics.js';
-export { Store, type StoreSnapshot } from './mvcc.js';
+export { Store } from './mvcc.js';
 export { Processor } from './processor.js';
+export type { StoreSnapshot } from './records.js';
 export type * from './types.js';

@@ -43,7 +43,10 @@ export class LeaseClock {
     this.pendingRevokes = 0;
     const { now } = member.simulation;
     const leases = member.store.lessor.list();
-    this.expiries = leases.map((lease) => ({ id: lease.id, at: now + lease.ttlSeconds * SECOND + member.electionTimeout }));
+    this.expiries = leases.map((lease) => ({
+      id: lease.id,
+      at: now + lease.ttlSeconds * SECOND + member.electionTimeout,
+    }));
     this.expiries.sort((a, b) => a.at - b.at || a.id - b.id);
     if (leases.length >= LEASE_REVOKE_RATE) this.spread(now);
     if (leases.length > 0) this.arm();

@@ -1,21 +1,23 @@
-import { Slots } from '../kernel/slots.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
+import { Slots } from '../kernel/slots.js';
 import { type Duration, MILLISECOND, SECOND, type Time } from '../kernel/time.js';
 import type { Network } from '../network/network.js';
+import { type ConfChange, type ConfState, MemoryStorage, NONE, RawNode, Role, type Snapshot } from '../raft/index.js';
 import type { Randomness, Stream } from '../random/stream.js';
-import { type ConfChange, type ConfState, MemoryStorage, type Message, NONE, RawNode, Role, type Snapshot } from '../raft/index.js';
 import type { CostProfile, EtcdSpec } from '../scenario/types.js';
 import { Applier } from './applier.js';
 import type { WatchCall } from './connection.js';
+import { ElectionDraws } from './election-draws.js';
 import { LeaseClock } from './lease-clock.js';
 import { MemberMetrics, MemberSample } from './metrics.js';
-import { Store, type StoreSnapshot } from './mvcc.js';
+import { Store } from './mvcc.js';
 import { MEMBER_OPCODE } from './opcodes.js';
 import type { Peers } from './peers.js';
 import type { Processor } from './processor.js';
 import { Proposals } from './proposals.js';
 import { ReadLoop } from './reads.js';
 import { ReadyLoop } from './ready-loop.js';
+import type { StoreSnapshot } from './records.js';
 import { Requests } from './requests.js';
 import { Wal } from './wal.js';
 import { WatchHub } from './watch.js';
@@ -47,24 +49,6 @@ export interface MemberOptions {
   readonly costs: CostProfile['etcd'];
   readonly processor: Processor;
   readonly peers: Peers;
-}
-
-/** Election timeouts of one member, drawn from its own stream. */
-class ElectionDraws {
-  private readonly stream: Stream;
-
-  constructor(stream: Stream) {
-    this.stream = stream;
-  }
-
-  next(bound: number): number {
-    return this.stream.integer(bound);
-  }
-
-  /** A member's ticks start at a random instant of the interval. */
-  phase(interval: Duration): Duration {
-    return Math.floor(this.stream.next() * interval);
-  }
 }
 
 /**
@@ -240,7 +224,8 @@ export class Member implements Component {
     if (!this.paused) return;
     this.paused = false;
     const { deferred } = this;
-    for (let i = 0; i < deferred.length; i += 2) this.simulation.schedule(0, this.target, deferred[i]!, deferred[i + 1]!);
+    for (let i = 0; i < deferred.length; i += 2)
+      this.simulation.schedule(0, this.target, deferred[i]!, deferred[i + 1]!);
     deferred.length = 0;
   }
 
@@ -349,16 +334,6 @@ export class Member implements Component {
     return Math.round(this.spec.electionTimeout / this.spec.heartbeatInterval);
   }
 
-  /** Starts the next Ready when there is one. */
-  pump(): void {
-    this.loop.pump();
-  }
-
-  /** As `ReadyLoop.settle`. */
-  settle(): Message[] {
-    return this.loop.settle();
-  }
-
   /** A configuration change is applied; a member that finds itself outside stops for good. */
   applyConfChange(change: ConfChange, index: number): void {
     this.confState = this.node.applyConfChange(change);
@@ -403,7 +378,8 @@ export class Member implements Component {
 
   connectedToQuorumSince(since: Time): boolean {
     let connected = 1;
-    for (const id of this.confState.voters) if (id !== this.id && this.peers.connectedSince(this, id, since)) connected++;
+    for (const id of this.confState.voters)
+      if (id !== this.id && this.peers.connectedSince(this, id, since)) connected++;
     return connected > this.confState.voters.length / 2;
   }
 }

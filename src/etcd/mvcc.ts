@@ -2,36 +2,8 @@ import type { Command } from './command.js';
 import { EtcdError } from './errors.js';
 import { Lessor } from './lease.js';
 import { OrderedKeys } from './ordered-keys.js';
+import { type KeyRecord, quotaCost, RECORD_OVERHEAD, recordBytes, type StoreSnapshot, tombstone } from './records.js';
 import type { EtcdRequest, KeyValue, WatchEvent } from './types.js';
-
-/**
- * Bytes that a stored revision costs beside key and value: the 17-byte revision key, protobuf fields of mvccpb.KeyValue and
- * bbolt's 16-byte leaf element.
- */
-const RECORD_OVERHEAD = 64;
-/** etcd's estimate of a put's cost beside key and value when it checks the quota (storage/quota.go, kvOverhead). */
-const QUOTA_PUT_OVERHEAD = 256;
-/** etcd's estimate of a lease's cost (storage/quota.go, leaseOverhead). */
-const QUOTA_LEASE_OVERHEAD = 64;
-
-/** One key that has a version or, until compaction, had one. */
-export interface KeyRecord {
-  readonly key: string;
-  /** Newest version; null while the key is deleted. */
-  current: KeyValue | null;
-}
-
-/** A copy of a store, as a raft snapshot or a backup carries it. */
-export interface StoreSnapshot {
-  readonly revision: number;
-  readonly compactRevision: number;
-  readonly kvs: readonly KeyValue[];
-  readonly history: readonly (readonly WatchEvent[])[];
-  readonly leases: readonly { readonly id: number; readonly ttlSeconds: number }[];
-  readonly sizeInUse: number;
-  readonly size: number;
-  readonly noSpace: boolean;
-}
 
 /**
  * etcd's multi-version store: one revision per write, the newest version of each key, the events since the last compaction
@@ -83,12 +55,7 @@ export class Store {
 
   /** Whether the quota still has room for a request (checked before it is proposed and again when it is applied). */
   hasRoomFor(request: EtcdRequest): boolean {
-    const cost =
-      request.op === 'put' || (request.op === 'txn' && request.then === 'put')
-        ? QUOTA_PUT_OVERHEAD + request.key.length + request.bytes
-        : request.op === 'leaseGrant'
-          ? QUOTA_LEASE_OVERHEAD
-          : 0;
+    const cost = quotaCost(request);
     return cost === 0 || this.size + cost < this.quota;
   }
 
@@ -215,7 +182,8 @@ export class Store {
     store.history = snapshot.history.slice();
     store.historyBase = snapshot.revision - snapshot.history.length + 1;
     for (let i = 0; i < store.history.length; i++) {
-      for (const event of store.history[i]!) if (event.type === 'DELETE') store.noteDeletion(event.kv.key, store.historyBase + i);
+      for (const event of store.history[i]!)
+        if (event.type === 'DELETE') store.noteDeletion(event.kv.key, store.historyBase + i);
     }
     store.sizeInUse = snapshot.sizeInUse;
     store.size = snapshot.size;
@@ -278,7 +246,8 @@ export class Store {
     const current = this.get(key);
     if (current === null) return;
     const revision = ++this.revision;
-    if (command.events === null || command.events[0]!.kv.modRevision !== revision) command.events = [tombstone(current, revision)];
+    if (command.events === null || command.events[0]!.kv.modRevision !== revision)
+      command.events = [tombstone(current, revision)];
     this.bury(current, revision);
     this.history.push(command.events);
     this.events = command.events;
@@ -426,13 +395,3 @@ export class Store {
 
 const NO_EVENTS: readonly WatchEvent[] = [];
 const NO_DELETIONS: readonly number[] = [];
-
-/** Bytes one stored version occupies in the database. */
-export function recordBytes(kv: KeyValue): number {
-  return RECORD_OVERHEAD + kv.key.length + kv.bytes;
-}
-
-function tombstone(previous: KeyValue, revision: number): WatchEvent {
-  const kv: KeyValue = { key: previous.key, value: undefined, bytes: 0, createRevision: 0, modRevision: revision, version: 0, lease: 0 };
-  return { type: 'DELETE', kv, previous };
-}

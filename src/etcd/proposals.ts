@@ -136,10 +136,12 @@ export class Proposals {
   private timeoutText(start: Time): string {
     const { member } = this;
     const { leaderElectedAt } = member.loop;
-    if (start > leaderElectedAt - 2 * member.electionTimeout && start < leaderElectedAt) return EtcdError.TimeoutLeaderFailure;
+    if (start > leaderElectedAt - 2 * member.electionTimeout && start < leaderElectedAt)
+      return EtcdError.TimeoutLeaderFailure;
     const { lead } = member.node;
     if (lead === NONE) return EtcdError.Timeout;
-    const connected = lead === member.node.id ? member.connectedToQuorumSince(start) : member.peers.connectedSince(member, lead, start);
+    const connected =
+      lead === member.node.id ? member.connectedToQuorumSince(start) : member.peers.connectedSince(member, lead, start);
     return connected ? EtcdError.Timeout : EtcdError.TimeoutConnectionLost;
   }
 

@@ -53,7 +53,8 @@ export class ReadLoop {
   /** Serves the reads whose index is applied. */
   applied(index: number): void {
     let served = 0;
-    while (served < this.confirmed.length && this.confirmed[served]!.index <= index) this.serve(this.confirmed[served++]!.calls);
+    while (served < this.confirmed.length && this.confirmed[served]!.index <= index)
+      this.serve(this.confirmed[served++]!.calls);
     if (served > 0) this.confirmed.splice(0, served);
   }
 

@@ -1,6 +1,6 @@
 import type { Time } from '../kernel/time.js';
-import { sample } from '../random/distribution.js';
 import { type Entry, EntryType, type Message, NONE, type Ready, Role } from '../raft/index.js';
+import { sample } from '../random/distribution.js';
 import type { Member } from './member.js';
 import { MEMBER_OPCODE } from './opcodes.js';
 

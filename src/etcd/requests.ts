@@ -1,6 +1,6 @@
 import { Slots } from '../kernel/slots.js';
 import type { Duration } from '../kernel/time.js';
-import { CLIENT_ANSWER, CLIENT_RESET, type Call, type EtcdConnection } from './connection.js';
+import { type Call, CLIENT_ANSWER, CLIENT_RESET, type EtcdConnection } from './connection.js';
 import { EtcdError } from './errors.js';
 import type { Member } from './member.js';
 import { MEMBER_OPCODE } from './opcodes.js';
@@ -126,7 +126,17 @@ export class Requests {
     const bytes = FRAME_BYTES + (response.kvs === undefined ? 0 : kvBytes(response.kvs));
     member.metrics.networkClientGrpcSentBytesTotal += bytes;
     const slot = connection.keepAnswer(call);
-    if (!member.network.send(member.host, connection.clientHost, bytes, connection.clientTarget, CLIENT_ANSWER, slot, after)) {
+    if (
+      !member.network.send(
+        member.host,
+        connection.clientHost,
+        bytes,
+        connection.clientTarget,
+        CLIENT_ANSWER,
+        slot,
+        after,
+      )
+    ) {
       connection.answerLost(slot);
     }
   }

@@ -13,7 +13,13 @@ export interface KeyValue {
 }
 
 export type EtcdRequest =
-  | { readonly op: 'put'; readonly key: string; readonly value: unknown; readonly bytes: number; readonly lease?: number }
+  | {
+      readonly op: 'put';
+      readonly key: string;
+      readonly value: unknown;
+      readonly bytes: number;
+      readonly lease?: number;
+    }
   /**
    * The transactions Kubernetes uses: if modRevision(key) = expected (0: the key does not exist) then put or delete, else
    * return the current key-value.

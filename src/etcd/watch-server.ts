@@ -155,7 +155,8 @@ export class WatchServer {
     const after = member.processor.reserve(now, cost) - now;
     const slot = connection.keepDelivery(delivery);
     member.metrics.networkClientGrpcSentBytesTotal += bytes;
-    if (member.network.sendOnStream(connection.watchStream, bytes, connection.clientTarget, CLIENT_WATCH, slot, after)) return;
+    if (member.network.sendOnStream(connection.watchStream, bytes, connection.clientTarget, CLIENT_WATCH, slot, after))
+      return;
     connection.deliveryLost(slot);
     const stalled: Stalled = { connection, deliveries: [], waiting: new Map() };
     wait(stalled, watcher, delivery);

@@ -111,7 +111,15 @@ export class Network {
    * Sends a message `after` nanoseconds from now: its arrival is an event of the receiver's component. False when it is lost
    * (nothing is scheduled; the sender learns nothing until its own timeout, unless it chooses to look).
    */
-  send(from: number, to: number, bytes: number, target: number, opcode: number, argument: number, after: Duration = 0): boolean {
+  send(
+    from: number,
+    to: number,
+    bytes: number,
+    target: number,
+    opcode: number,
+    argument: number,
+    after: Duration = 0,
+  ): boolean {
     if (!this.reachable(from, to)) return false;
     this.simulation.schedule(after + this.delay(from, to, bytes), target, opcode, argument);
     return true;
@@ -123,7 +131,14 @@ export class Network {
   }
 
   /** As `send`, on an ordered stream: never arrives before what was sent on it earlier. */
-  sendOnStream(stream: number, bytes: number, target: number, opcode: number, argument: number, after: Duration = 0): boolean {
+  sendOnStream(
+    stream: number,
+    bytes: number,
+    target: number,
+    opcode: number,
+    argument: number,
+    after: Duration = 0,
+  ): boolean {
     const ordered = this.streams[stream]!;
     if (!this.reachable(ordered.from, ordered.to)) return false;
     let arrival = this.simulation.now + after + this.delay(ordered.from, ordered.to, bytes);
@@ -135,7 +150,15 @@ export class Network {
   }
 
   /** As `sendOnStream`, on the one stream that all its users share between the two hosts. */
-  sendOrdered(from: number, to: number, bytes: number, target: number, opcode: number, argument: number, after: Duration = 0): boolean {
+  sendOrdered(
+    from: number,
+    to: number,
+    bytes: number,
+    target: number,
+    opcode: number,
+    argument: number,
+    after: Duration = 0,
+  ): boolean {
     const pair = from * 1048576 + to;
     let stream = this.defaultStreams.get(pair);
     if (stream === undefined) {

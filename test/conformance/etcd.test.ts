@@ -62,7 +62,11 @@ test('outages after a leader kill follow the ticks of the followers, with leader
 });
 
 test('without stickiness the law is the published one: 991/1151/1192/1361/1768 ms', () => {
-  const law = tickLaw({ members: 3, heartbeatInterval: 100 * MILLISECOND, electionTimeout: SECOND, kills: 20_000, seed: 'law' }, 1.2 * MILLISECOND, false);
+  const law = tickLaw(
+    { members: 3, heartbeatInterval: 100 * MILLISECOND, electionTimeout: SECOND, kills: 20_000, seed: 'law' },
+    1.2 * MILLISECOND,
+    false,
+  );
   const published = [991, 1151, 1361, 1768];
   [0.25, 0.5, 0.75, 0.99].forEach((q, i) => {
     assert.ok(Math.abs(law[Math.floor(q * law.length)]! / (published[i]! * MILLISECOND) - 1) < 0.015);
@@ -83,7 +87,10 @@ test("the Raft paper's election experiment", () => {
     const times = paperElections({ minimum: row.minimum, spread: row.spread, trials: 1000, seed: 'paper' });
     const check = (value: number, published: number | undefined, tolerance: number, what: string) => {
       if (published === undefined) return;
-      assert.ok(Math.abs(value / published - 1) < tolerance, `${row.name} ${what}: ${value / MILLISECOND} ms, paper ${published / MILLISECOND} ms`);
+      assert.ok(
+        Math.abs(value / published - 1) < tolerance,
+        `${row.name} ${what}: ${value / MILLISECOND} ms, paper ${published / MILLISECOND} ms`,
+      );
     };
     check(times[500]!, row.median, 0.15, 'median');
     check(mean(times), row.mean, 0.15, 'mean');

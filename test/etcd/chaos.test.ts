@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { chaos, type ChaosResult } from './chaos.js';
+import { type ChaosResult, chaos } from './chaos.js';
 import { isLinearizable, type Operation } from './linearizability.js';
 
 /** TOWTANK_CHAOS_SEED repeats one failing run; TOWTANK_CHAOS_RUNS makes more of them. */
@@ -45,7 +45,8 @@ function check(result: ChaosResult): void {
   for (const key of keys) {
     const operations: Operation[] = [];
     for (const worker of workers) {
-      for (const entry of worker.history) if (entry.key === key && tookEffect(entry.operation, written)) operations.push(entry.operation);
+      for (const entry of worker.history)
+        if (entry.key === key && tookEffect(entry.operation, written)) operations.push(entry.operation);
     }
     assert.ok(isLinearizable(operations), `history of ${key} is not linearizable`);
   }

@@ -1,4 +1,11 @@
-import type { EtcdClient, EtcdReceiver, EtcdRequest, EtcdResponse, EtcdWatchReceiver, WatchEvent } from '../../src/etcd/types.js';
+import type {
+  EtcdClient,
+  EtcdReceiver,
+  EtcdRequest,
+  EtcdResponse,
+  EtcdWatchReceiver,
+  WatchEvent,
+} from '../../src/etcd/types.js';
 import type { Component } from '../../src/kernel/simulation.js';
 import { type Duration, MILLISECOND, SECOND } from '../../src/kernel/time.js';
 import { Randomness, type Stream } from '../../src/random/stream.js';
@@ -55,7 +62,14 @@ class Worker implements Component, EtcdReceiver {
     else if (kind < 6 && known !== undefined) {
       const { revision } = known;
       this.expected = known.value;
-      this.request = { op: 'txn', key: this.key, expectedModRevision: revision, then: 'put', value: this.value, bytes: 20 };
+      this.request = {
+        op: 'txn',
+        key: this.key,
+        expectedModRevision: revision,
+        then: 'put',
+        value: this.value,
+        bytes: 20,
+      };
     } else if (kind < 7) this.request = { op: 'delete', key: this.key };
     else this.request = { op: 'put', key: this.key, value: this.value, bytes: 20 };
     this.client.request(this.request, this, 0);
@@ -74,7 +88,14 @@ class Worker implements Component, EtcdReceiver {
         this.known.set(key, { revision: kv?.modRevision ?? 0, value: kv?.value });
       }
     } else if (request.op === 'txn') {
-      note({ kind: 'cas', start, end, value, expected: this.expected, ...(unknown ? {} : { matched: response.succeeded }) });
+      note({
+        kind: 'cas',
+        start,
+        end,
+        value,
+        expected: this.expected,
+        ...(unknown ? {} : { matched: response.succeeded }),
+      });
       if (!unknown && response.succeeded) this.acknowledge(response);
     } else if (request.op === 'put') {
       note({ kind: 'put', start, end, value });
@@ -125,11 +146,16 @@ export interface ChaosResult {
  * moves and defragmentations, never healed for long; then heals everything and lets the cluster settle.
  */
 export function chaos(seed: string, duration: Duration = 40 * SECOND): ChaosResult {
-  const harness = new Harness({
-    seed,
-    rtt: { kind: 'lognormal', median: 0.4 * MILLISECOND, sigma: 0.8 },
-    costs: { fsync: { kind: 'lognormal', median: MILLISECOND, sigma: 0.8, stall: { probability: 0.005, factor: 20 } } },
-  }, -1);
+  const harness = new Harness(
+    {
+      seed,
+      rtt: { kind: 'lognormal', median: 0.4 * MILLISECOND, sigma: 0.8 },
+      costs: {
+        fsync: { kind: 'lognormal', median: MILLISECOND, sigma: 0.8, stall: { probability: 0.005, factor: 20 } },
+      },
+    },
+    -1,
+  );
   const stream = new Randomness(seed).stream('chaos');
   const workers = [0, 1, 2, -1].map((member, i) => new Worker(harness, harness.connect(member), stream, i + 1));
   const watchers = [0, 1, 2].map((member) => new Watcher(harness.connect(member)));

@@ -24,7 +24,11 @@ test('a write in a quiet cluster takes the client round trip and the slower of o
 });
 
 test('one slow follower of three does not show, both do', () => {
-  const latencies = [[1, 1], [20, 1], [20, 20]].map(([first, second]) => {
+  const latencies = [
+    [1, 1],
+    [20, 1],
+    [20, 20],
+  ].map(([first, second]) => {
     const harness = new Harness();
     harness.cluster.setDiskFactor(1, first!);
     harness.cluster.setDiskFactor(2, second!);
@@ -48,7 +52,7 @@ test('a follower forwards a write to the leader and answers when it has applied 
   assert.equal(harness.cluster.members[1]!.store.get('/a')!.modRevision, 2);
 });
 
-test('losing one member of three keeps writes, losing two ends them in etcd\'s timeout', () => {
+test("losing one member of three keeps writes, losing two ends them in etcd's timeout", () => {
   const harness = new Harness();
   harness.cluster.fail(2);
   assert.equal(harness.put('/a').response.error, undefined);

@@ -1,6 +1,13 @@
 import { Client } from '../../src/etcd/client.js';
 import { EtcdCluster } from '../../src/etcd/cluster.js';
-import type { EtcdReceiver, EtcdRequest, EtcdResponse, EtcdWatchReceiver, KeyValue, WatchEvent } from '../../src/etcd/types.js';
+import type {
+  EtcdReceiver,
+  EtcdRequest,
+  EtcdResponse,
+  EtcdWatchReceiver,
+  KeyValue,
+  WatchEvent,
+} from '../../src/etcd/types.js';
 import { Simulation } from '../../src/kernel/simulation.js';
 import { MICROSECOND, MILLISECOND, SECOND } from '../../src/kernel/time.js';
 import { Network } from '../../src/network/network.js';
@@ -68,7 +75,14 @@ export class Harness implements EtcdReceiver, EtcdWatchReceiver {
     for (let i = 0; i < (options.members ?? 3); i++) hosts.push(this.network.addHost(`etcd-${i}`, 'a'));
     const spec = { ...SPEC, members: hosts.length, ...options.spec };
     const { simulation, network } = this;
-    this.cluster = new EtcdCluster({ simulation, network, randomness, spec, costs: { ...COSTS, ...options.costs }, hosts });
+    this.cluster = new EtcdCluster({
+      simulation,
+      network,
+      randomness,
+      spec,
+      costs: { ...COSTS, ...options.costs },
+      hosts,
+    });
     this.cluster.warmStart(options.kvs ?? []);
     this.clientHost = this.network.addHost('client', 'a');
     this.client = this.connect(preferred);

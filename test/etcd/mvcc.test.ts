@@ -52,7 +52,15 @@ const key = fc.constantFrom('/a', '/a/1', '/a/2', '/a/10', '/b', '/b/1', '/c/1/x
 const step = fc.oneof(
   { weight: 6, arbitrary: fc.record({ op: fc.constant('put' as const), key, lease: fc.constantFrom(0, 0, 0, 1, 2) }) },
   { weight: 3, arbitrary: fc.record({ op: fc.constant('delete' as const), key }) },
-  { weight: 3, arbitrary: fc.record({ op: fc.constant('txn' as const), key, then: fc.constantFrom('put' as const, 'delete' as const), hit: fc.boolean() }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      op: fc.constant('txn' as const),
+      key,
+      then: fc.constantFrom('put' as const, 'delete' as const),
+      hit: fc.boolean(),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('grant' as const), id: fc.constantFrom(1, 2) }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('revoke' as const), id: fc.constantFrom(1, 2) }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('compact' as const), back: fc.nat(6) }) },
@@ -115,7 +123,10 @@ test('every range at every revision equals the state of that revision, through c
         for (const prefix of ['', '/a', '/a/1', '/c/']) {
           assert.deepEqual(store.range(prefix, true, 0, revision), oracle.range(prefix, revision));
         }
-        assert.deepEqual(store.range('/a/1', false, 0, revision), oracle.range('/a/1', revision).filter((kv) => kv.key === '/a/1'));
+        assert.deepEqual(
+          store.range('/a/1', false, 0, revision),
+          oracle.range('/a/1', revision).filter((kv) => kv.key === '/a/1'),
+        );
         assert.deepEqual(store.range('/', true, 2, revision), oracle.range('/', revision).slice(0, 2));
       }
       assert.equal(store.count('/a'), oracle.range('/a', oracle.revision).length);
@@ -140,7 +151,10 @@ test('events of every revision after the compaction lead from its state to the n
       if (event.type === 'PUT') state.set(event.kv.key, event.kv);
       else state.delete(event.kv.key);
     }
-    assert.deepEqual([...state.values()].sort((a, b) => (a.key < b.key ? -1 : 1)), store.range('', true, 0, revision));
+    assert.deepEqual(
+      [...state.values()].sort((a, b) => (a.key < b.key ? -1 : 1)),
+      store.range('', true, 0, revision),
+    );
   }
 });
 
@@ -171,31 +185,41 @@ test('members that apply the same command share its event, those at another revi
 
 test('an ordered set of keys gives the sorted order after any inserts and removals', () => {
   fc.assert(
-    fc.property(fc.array(fc.integer({ min: 0, max: 5000 }), { minLength: 1, maxLength: 4000 }), fc.nat(3), (numbers, modulus) => {
-      const set = new OrderedKeys<{ key: string }>();
-      const model = new Set<string>();
-      for (const n of numbers) {
-        const key = `${n}`;
-        if (model.has(key)) {
-          if (n % 4 > modulus) continue;
-          assert.ok(set.remove(key));
-          model.delete(key);
-        } else {
-          set.insert({ key });
-          model.add(key);
+    fc.property(
+      fc.array(fc.integer({ min: 0, max: 5000 }), { minLength: 1, maxLength: 4000 }),
+      fc.nat(3),
+      (numbers, modulus) => {
+        const set = new OrderedKeys<{ key: string }>();
+        const model = new Set<string>();
+        for (const n of numbers) {
+          const key = `${n}`;
+          if (model.has(key)) {
+            if (n % 4 > modulus) continue;
+            assert.ok(set.remove(key));
+            model.delete(key);
+          } else {
+            set.insert({ key });
+            model.add(key);
+          }
         }
-      }
-      const sorted = [...model].sort();
-      assert.deepEqual(set.all().map((record) => record.key), sorted);
-      assert.equal(set.size, sorted.length);
-      for (const prefix of ['', '1', '12', '49', '9', 'x']) {
-        const expected = sorted.filter((key) => key.startsWith(prefix));
-        const out: { key: string }[] = [];
-        set.scan(prefix, Number.POSITIVE_INFINITY, out);
-        assert.deepEqual(out.map((record) => record.key), expected);
-        assert.equal(set.count(prefix), expected.length);
-      }
-    }),
+        const sorted = [...model].sort();
+        assert.deepEqual(
+          set.all().map((record) => record.key),
+          sorted,
+        );
+        assert.equal(set.size, sorted.length);
+        for (const prefix of ['', '1', '12', '49', '9', 'x']) {
+          const expected = sorted.filter((key) => key.startsWith(prefix));
+          const out: { key: string }[] = [];
+          set.scan(prefix, Number.POSITIVE_INFINITY, out);
+          assert.deepEqual(
+            out.map((record) => record.key),
+            expected,
+          );
+          assert.equal(set.count(prefix), expected.length);
+        }
+      },
+    ),
     { numRuns: 30, seed: 2 },
   );
 });

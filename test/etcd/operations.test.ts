@@ -26,7 +26,10 @@ test('a follower that missed more than the kept log is brought up by a snapshot'
   harness.cluster.fail(1);
   assert.equal(harness.put('/after').response.error, undefined);
   harness.run(SECOND);
-  assert.deepEqual(harness.events.map((event) => event.kv.key), ['/after']);
+  assert.deepEqual(
+    harness.events.map((event) => event.kv.key),
+    ['/after'],
+  );
 });
 
 test('a learner catches up, may be promoted only then, and counts in the quorum from then on', () => {
@@ -42,8 +45,14 @@ test('a learner catches up, may be promoted only then, and counts in the quorum 
   assert.equal(learner.store.revision, harness.cluster.members[0]!.store.revision);
   assert.equal(harness.cluster.addLearner(host), EtcdError.TooManyLearners);
   const client = harness.connect(3);
-  assert.equal(harness.call({ op: 'put', key: '/x', value: 0, bytes: 1 }, client).response.error, EtcdError.NotSupportedForLearner);
-  assert.equal(harness.call({ op: 'range', key: '/k/', prefix: true, serializable: true }, client).response.kvs!.length, 50);
+  assert.equal(
+    harness.call({ op: 'put', key: '/x', value: 0, bytes: 1 }, client).response.error,
+    EtcdError.NotSupportedForLearner,
+  );
+  assert.equal(
+    harness.call({ op: 'range', key: '/k/', prefix: true, serializable: true }, client).response.kvs!.length,
+    50,
+  );
   // A learner is no voter: two failures of three still stop writes.
   assert.equal(harness.cluster.promote(3), '');
   harness.run(SECOND);
@@ -141,7 +150,8 @@ test('compaction and defragmentation give room below the quota again, then the a
 test('a backup restored into a new cluster has the same keys, revisions, history and leases', () => {
   const harness = new Harness();
   harness.call({ op: 'leaseGrant', id: 9, ttlSeconds: 3600 });
-  for (let i = 0; i < 30; i++) harness.call({ op: 'put', key: `/k/${i % 7}`, value: i, bytes: 100, lease: i % 7 === 3 ? 9 : 0 });
+  for (let i = 0; i < 30; i++)
+    harness.call({ op: 'put', key: `/k/${i % 7}`, value: i, bytes: 100, lease: i % 7 === 3 ? 9 : 0 });
   harness.call({ op: 'delete', key: '/k/2' });
   const backup = harness.cluster.backup();
   harness.put('/later');
@@ -200,7 +210,10 @@ test('a watcher behind a cut link is a victim first and misses nothing when the 
   assert.equal(member.metrics.debuggingMvccSlowWatcherTotal, 1);
   harness.network.setLink(member.host, harness.clientHost, true);
   harness.run(5 * SECOND);
-  assert.deepEqual(harness.events.map((event) => event.kv.modRevision), Array.from({ length: 300 }, (_, i) => i + 2));
+  assert.deepEqual(
+    harness.events.map((event) => event.kv.modRevision),
+    Array.from({ length: 300 }, (_, i) => i + 2),
+  );
 });
 
 test('the log is cut into segments of 64 MB; a cut costs another sync', () => {

@@ -47,7 +47,10 @@ test('a watch has no gap, no repetition and keeps the order across leader kills 
     assert.ok(last > 1000);
     let cancellations = 0;
     for (const follower of followers) {
-      assert.deepEqual(follower.revisions, Array.from({ length: last - 1 }, (_, i) => i + 2));
+      assert.deepEqual(
+        follower.revisions,
+        Array.from({ length: last - 1 }, (_, i) => i + 2),
+      );
       cancellations += follower.cancellations;
     }
     assert.ok(cancellations >= 3);
@@ -100,11 +103,17 @@ test('a watch from the past gets the history, one from before the compaction is 
   for (let i = 0; i < 10; i++) harness.put('/a', i);
   harness.client.watch('/a', 5, harness, 1);
   harness.run(SECOND);
-  assert.deepEqual(harness.events.map((event) => event.kv.modRevision), [5, 6, 7, 8, 9, 10, 11]);
+  assert.deepEqual(
+    harness.events.map((event) => event.kv.modRevision),
+    [5, 6, 7, 8, 9, 10, 11],
+  );
   harness.call({ op: 'compact', revision: 8 });
   harness.client.watch('/a', 4, harness, 2);
   harness.run(SECOND);
-  assert.deepEqual(harness.cancelled.map(({ tag, compactRevision }) => [tag, compactRevision]), [[2, 8]]);
+  assert.deepEqual(
+    harness.cancelled.map(({ tag, compactRevision }) => [tag, compactRevision]),
+    [[2, 8]],
+  );
 });
 
 test('leases take their keys with them, not before their time, as one revision', () => {

@@ -32,7 +32,12 @@ function build(costs: ConstructorParameters<typeof Network>[2] = COSTS) {
   const network = new Network(simulation, new Randomness('seed'), costs);
   const sink = new Sink(simulation);
   const target = simulation.add(sink);
-  const hosts = [network.addHost('a1', 'a'), network.addHost('a2', 'a'), network.addHost('b1', 'b'), network.addHost('user', EXTERNAL_ZONE)];
+  const hosts = [
+    network.addHost('a1', 'a'),
+    network.addHost('a2', 'a'),
+    network.addHost('b1', 'b'),
+    network.addHost('user', EXTERNAL_ZONE),
+  ];
   return { simulation, network, sink, target, hosts };
 }
 
@@ -65,9 +70,15 @@ test('a stream keeps its order whatever the delays; two streams are independent'
   const order = sink.arrivals.map(([, argument]) => argument);
   for (const parity of [0, 1]) {
     const own = order.filter((argument) => argument % 2 === parity);
-    assert.deepEqual(own, [...own].sort((a, b) => a - b));
+    assert.deepEqual(
+      own,
+      [...own].sort((a, b) => a - b),
+    );
   }
-  assert.notDeepEqual(order, [...order].sort((a, b) => a - b));
+  assert.notDeepEqual(
+    order,
+    [...order].sort((a, b) => a - b),
+  );
 });
 
 test('down hosts and cut links lose messages in their direction only', () => {

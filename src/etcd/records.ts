@@ -1,0 +1,56 @@
+import type { EtcdRequest, KeyValue, WatchEvent } from './types.js';
+
+/**
+ * Bytes that a stored revision costs beside key and value: the 17-byte revision key, protobuf fields of mvccpb.KeyValue and
+ * bbolt's 16-byte leaf element.
+ */
+export const RECORD_OVERHEAD = 64;
+/** etcd's estimate of a put's cost beside key and value when it checks the quota (storage/quota.go, kvOverhead). */
+const QUOTA_PUT_OVERHEAD = 256;
+/** etcd's estimate of a lease's cost (storage/quota.go, leaseOverhead). */
+const QUOTA_LEASE_OVERHEAD = 64;
+
+/** One key that has a version or, until compaction, had one. */
+export interface KeyRecord {
+  readonly key: string;
+  /** Newest version; null while the key is deleted. */
+  current: KeyValue | null;
+}
+
+/** A copy of a store, as a raft snapshot or a backup carries it. */
+export interface StoreSnapshot {
+  readonly revision: number;
+  readonly compactRevision: number;
+  readonly kvs: readonly KeyValue[];
+  readonly history: readonly (readonly WatchEvent[])[];
+  readonly leases: readonly { readonly id: number; readonly ttlSeconds: number }[];
+  readonly sizeInUse: number;
+  readonly size: number;
+  readonly noSpace: boolean;
+}
+
+/** Bytes one stored version occupies in the database. */
+export function recordBytes(kv: KeyValue): number {
+  return RECORD_OVERHEAD + kv.key.length + kv.bytes;
+}
+
+/** The event of a deletion. */
+export function tombstone(previous: KeyValue, revision: number): WatchEvent {
+  const kv: KeyValue = {
+    key: previous.key,
+    value: undefined,
+    bytes: 0,
+    createRevision: 0,
+    modRevision: revision,
+    version: 0,
+    lease: 0,
+  };
+  return { type: 'DELETE', kv, previous };
+}
+
+/** What a request costs as the quota counts it, before it is proposed; 0: it needs no room. */
+export function quotaCost(request: EtcdRequest): number {
+  if (request.op === 'put' || (request.op === 'txn' && request.then === 'put'))
+    return QUOTA_PUT_OVERHEAD + request.key.length + request.bytes;
+  return request.op === 'leaseGrant' ? QUOTA_LEASE_OVERHEAD : 0;
+}
