@@ -38,6 +38,9 @@ and an earlier output of the same name stays until the new one is complete. Equa
 
 A comparison puts the name of the strategy in front: \`canary.pods.csv\`.
 
+\`towtank report DIRECTORY\` makes \`report.html\` again from \`summary.json\` and the Parquet files alone; with several directories it
+sets their runs side by side.
+
 ## Reading them
 
 Times are simulated seconds since the start of the run. An empty CSV field and a Parquet null mean that something has not

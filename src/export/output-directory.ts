@@ -158,6 +158,23 @@ export class OutputDirectory {
   }
 }
 
+/** Writes a file whole or not at all: beside its place first, then under its name. Throws OutputError. */
+export function replaceFile(path: string, content: string | Uint8Array): void {
+  const temporary = join(dirname(path), `.${basename(path)}-${process.pid}`);
+  try {
+    const file = openSync(temporary, 'w');
+    try {
+      writeAll(file, content);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw toOutputError(error, path);
+  }
+}
+
 /** Makes the directories around a path; returns the outermost one that did not exist. */
 function makeParents(path: string): string | undefined {
   try {

@@ -1,0 +1,28 @@
+import { join } from 'node:path';
+import { replaceFile } from '../export/output-directory.js';
+import { joinResults, readOutputs } from '../export/read-outputs.js';
+import { renderReport } from './html.js';
+
+/**
+ * Makes the report of one output directory again, or one report that sets several side by side, from `summary.json` and the Parquet
+ * files alone. Throws OutputError when a directory is no output.
+ */
+export async function rebuildReport(paths: readonly string[], toolVersion: string): Promise<string> {
+  const outputs = [];
+  for (const path of paths) outputs.push({ path, ...(await readOutputs(path)) });
+  const hashes = new Set(outputs.map((output) => output.document.scenarioHash));
+  const { document } = outputs[0]!;
+  return renderReport(joinResults(outputs), {
+    title: document.question === '' ? document.scenario : document.question,
+    toolVersion,
+    ...(hashes.size === 1 ? { scenarioHash: document.scenarioHash } : {}),
+  });
+}
+
+/** Writes the report of one directory into it, or of several to `out`; returns the file's path. */
+export async function writeReport(paths: readonly string[], toolVersion: string, out?: string): Promise<string> {
+  const page = await rebuildReport(paths, toolVersion);
+  const file = out ?? join(paths[0]!, paths.length === 1 ? 'report.html' : 'comparison.html');
+  replaceFile(file, page);
+  return file;
+}
