@@ -1,6 +1,10 @@
 import type { Pod, Service } from '../api/core.js';
+import { admit } from '../api/defaults.js';
+import { type FieldError, invalidMessage } from '../api/fields.js';
 import type { Condition, KubernetesObject, ObjectMeta } from '../api/meta.js';
 import { resourceInfo } from '../api/resources.js';
+import { validateObject } from '../api/validation.js';
+import { validateUpdate } from '../api/validation-update.js';
 import type { Deployment } from '../api/workloads.js';
 import type { Time } from '../kernel/time.js';
 import { failure } from './call.js';
@@ -81,7 +85,15 @@ function decideCreate(request: ApiRequest, current: KubernetesObject | undefined
     generation: 1,
     creationTimestamp: context.now,
   };
-  return { kind: 'put', object: prepareForCreate({ ...body, metadata }, context), expectedRevision: 0 };
+  const admitted = body.kind === 'Pod' ? admit({ ...(body as Pod), metadata }) : { ...body, metadata };
+  const errors = validateObject(admitted);
+  if (errors.length > 0) return fail(invalid(admitted, errors));
+  return { kind: 'put', object: prepareForCreate(admitted, context), expectedRevision: 0 };
+}
+
+/** 422 Invalid in the server's words. */
+function invalid(object: KubernetesObject, errors: readonly FieldError[]): ApiResponse {
+  return failure(422, invalidMessage(object.apiVersion, object.kind, object.metadata.name, errors));
 }
 
 /** 409 AlreadyExists in the server's words. */
@@ -141,6 +153,10 @@ function decideUpdate(request: ApiRequest, current: WithSpecAndStatus, context: 
     if (version !== 0 && version !== current.metadata.resourceVersion) return fail(conflict(request));
   }
   const statusOnly = request.subresource === 'status';
+  if (!statusOnly && wanted.spec !== current.spec) {
+    const errors = [...validateObject(wanted), ...validateUpdate(current, wanted)];
+    if (errors.length > 0) return fail(invalid(current, errors));
+  }
   const spec = statusOnly || wanted.spec === undefined || equal(wanted.spec, current.spec) ? current.spec : wanted.spec;
   const status = statusOnly ? wanted.status : current.status;
   const metadata: ObjectMeta = {

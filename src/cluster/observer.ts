@@ -9,6 +9,7 @@ import type { Simulation } from '../kernel/simulation.js';
 import type { Time } from '../kernel/time.js';
 import type { Recorder } from '../metrics/recorder.js';
 import { EVENTS, PODS, REPLICAS_BY_SECOND } from '../metrics/tables.js';
+import type { PodStepObserver } from '../node/behaviour.js';
 import { type AppTracker, NEVER } from './app-tracker.js';
 
 /** The instants of one pod's life as they show in the API. */
@@ -22,6 +23,7 @@ export interface PodLife {
   readonly created: Time;
   scheduled: Time;
   sandboxed: Time;
+  pulled: Time;
   started: Time;
   ready: Time;
   watched: Time;
@@ -48,7 +50,7 @@ interface SetCounts {
  * Follows every change of the cluster from outside the model, at no cost in simulated time: the lives of pods, the sizes of
  * ReplicaSets, events, and through an `AppTracker` what a rollout does to its application.
  */
-export class Observer implements ChangeObserver {
+export class Observer implements ChangeObserver, PodStepObserver {
   /** Time of the last change of a pod's status: tells when the cluster has settled. */
   lastPodChange: Time = 0;
   readonly pods = new Map<string, PodLife>();
@@ -110,16 +112,21 @@ export class Observer implements ChangeObserver {
       life.scheduled = now;
     }
     if (life.deleted === NEVER && pod.metadata.deletionTimestamp !== undefined) life.deleted = now;
-    if (life.started === NEVER && pod.status.phase === 'Running') {
-      life.started = startedAt(pod) ?? now;
+    if (life.watched === NEVER && pod.status.phase === 'Running') {
+      if (life.started === NEVER) life.started = startedAt(pod) ?? now;
       life.watched = now;
-      life.sandboxed = podCondition(pod, 'PodReadyToStartContainers')?.lastTransitionTime ?? NEVER;
     }
     life.restarts = 0;
     for (const status of pod.status.containerStatuses ?? []) life.restarts += status.restartCount;
     const ready = isPodReady(pod);
     if (ready && life.ready === NEVER) life.ready = podCondition(pod, 'Ready')?.lastTransitionTime ?? now;
     this.setReady(life, ready && pod.metadata.deletionTimestamp === undefined);
+  }
+
+  /** A step of a pod on its node, which the API does not show (or later). */
+  podStep(pod: Pod, step: 'sandboxed' | 'pulled' | 'started', time: Time): void {
+    const life = this.pods.get(pod.metadata.uid);
+    if (life !== undefined && life[step] === NEVER) life[step] = time;
   }
 
   private podRemoved(pod: Pod, life: PodLife, now: Time): void {
@@ -215,7 +222,7 @@ export class Observer implements ChangeObserver {
         at(life.created),
         at(life.scheduled),
         at(life.sandboxed),
-        Number.NaN,
+        at(life.pulled),
         at(life.started),
         at(life.ready),
         at(life.watched),
@@ -239,6 +246,7 @@ function newLife(pod: Pod): PodLife {
     created: pod.metadata.creationTimestamp,
     scheduled: NEVER,
     sandboxed: NEVER,
+    pulled: NEVER,
     started: NEVER,
     ready: NEVER,
     watched: NEVER,

@@ -74,6 +74,7 @@ export class ScenarioRun implements Component {
     if (rollout !== undefined) this.tracker.addDeployment(`${rollout.deployment.namespace}/${rollout.deployment.name}`);
     this.observer = new Observer(simulation, this.recorder, this.tracker);
     this.cluster.connections.observer = this.observer;
+    this.cluster.kubelets.observe(this.observer);
     this.client = kubectl.client('kubectl', KUBECTL_QPS, KUBECTL_BURST);
     kubectl.informer('deployments');
     kubectl.informer('services');

@@ -116,6 +116,11 @@ export class Kubelets implements Component, ResponseReceiver {
     }
   }
 
+  /** Tells an observer of the steps of pods from now on. */
+  observe(observer: PodStepObserver): void {
+    this.fleet.observer = observer;
+  }
+
   /** Images that all nodes have from the start. */
   warmImages(names: Iterable<string>): void {
     for (const name of names) this.fleet.commonImages.add(name);

@@ -23,12 +23,14 @@ class Context implements RegistryContext {
   }
 }
 
+const container = { name: 'c', image: 'web:1', imagePullPolicy: 'IfNotPresent' } as const;
+
 function pod(fields: Partial<Pod['metadata']> = {}, spec: Partial<Pod['spec']> = {}): Pod {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name: 'p', namespace: 'n', uid: 'u', resourceVersion: 7, generation: 1, creationTimestamp: 1, ...fields },
-    spec: { containers: [], schedulerName: 'default-scheduler', restartPolicy: 'Always', terminationGracePeriodSeconds: 30, ...spec },
+    spec: { containers: [container], schedulerName: 'default-scheduler', restartPolicy: 'Always', terminationGracePeriodSeconds: 30, ...spec },
     status: { phase: 'Running' },
   };
 }
@@ -72,7 +74,15 @@ test('generation rises with the spec only; status writes leave the spec alone', 
     apiVersion: 'apps/v1',
     kind: 'Deployment',
     metadata: { name: 'p', namespace: 'n', uid: 'u', resourceVersion: 7, generation: 4, creationTimestamp: 1 },
-    spec: { replicas: 3 } as Deployment['spec'],
+    spec: {
+      replicas: 3,
+      selector: { matchLabels: { app: 'web' } },
+      template: { metadata: { labels: { app: 'web' } }, spec: pod().spec },
+      strategy: { type: 'Recreate' },
+      minReadySeconds: 0,
+      revisionHistoryLimit: 10,
+      progressDeadlineSeconds: 600,
+    },
     status: { replicas: 3 },
   };
   const request: ApiRequest = { ...base, resource: 'deployments', verb: 'update' };
@@ -84,6 +94,36 @@ test('generation rises with the spec only; status writes leave the spec alone', 
   assert.ok(status.kind === 'put' && status.object.metadata.generation === 4);
   assert.ok(status.kind === 'put' && (status.object as Deployment).spec.replicas === 3);
   assert.ok(status.kind === 'put' && (status.object as Deployment).status.replicas === 4);
+});
+
+test('what the API server refuses is refused in its words, on creation and on update', () => {
+  const context = new Context();
+  const nameless = pod({ uid: '' }, { containers: [{ ...container, image: '' }] });
+  const created = decide({ ...base, verb: 'create', body: nameless }, undefined, context);
+  assert.equal(created.kind === 'fail' && created.response.code, 422);
+  assert.equal(
+    created.kind === 'fail' && created.response.message,
+    'Pod "p" is invalid: spec.containers[0].image: Required value',
+  );
+  const moved = { ...pod(), spec: { ...pod().spec, containers: [{ ...container, name: 'other' }] } };
+  const updated = decide({ ...base, verb: 'update', body: moved }, pod(), context);
+  assert.equal(updated.kind === 'fail' && updated.response.code, 422);
+});
+
+test('admission completes a pod: priority, tolerations of five minutes, class of service', () => {
+  const created = decide({ ...base, verb: 'create', body: pod({ uid: '' }) }, undefined, new Context());
+  assert.equal(created.kind, 'put');
+  if (created.kind !== 'put') return;
+  const { spec, status } = created.object as Pod;
+  assert.equal(spec.priority, 0);
+  assert.equal(status.qosClass, 'BestEffort');
+  assert.deepEqual(
+    spec.tolerations?.map(({ key, tolerationSeconds }) => [key, tolerationSeconds]),
+    [
+      ['node.kubernetes.io/not-ready', 300],
+      ['node.kubernetes.io/unreachable', 300],
+    ],
+  );
 });
 
 test('what changes nothing is not written', () => {

@@ -262,7 +262,7 @@ rollout:
   it('tells what is no error but worth knowing', () => {
     writeFileSync(
       join(folder, 'loose.yaml'),
-      'apiVersion: v1\nkind: Service\nmetadata: { name: loose }\nspec:\n  selector: { app: hallo }\n  ports: [{ port: 80 }]\n---\napiVersion: apps/v1\nkind: StatefulSet\nmetadata: { name: db }\nspec: { selector: { matchLabels: { app: db } }, template: { metadata: { labels: { app: db } }, spec: { containers: [{ name: db, image: "db:1" }] } } }\n---\napiVersion: v1\nkind: Service\nmetadata: { name: db }\nspec: { selector: { app: db }, ports: [{ port: 1 }] }\n',
+      'apiVersion: v1\nkind: Service\nmetadata: { name: loose }\nspec:\n  selector: { app: hallo }\n  ports: [{ port: 80 }]\n---\napiVersion: apps/v1\nkind: StatefulSet\nmetadata: { name: db }\nspec: { selector: { matchLabels: { app: db } }, template: { metadata: { labels: { app: db } }, spec: { containers: [{ name: db, image: "nginx:9" }] } } }\n---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: { name: closed }\nspec: { podSelector: {} }\n---\napiVersion: v1\nkind: Service\nmetadata: { name: db }\nspec: { selector: { app: db }, ports: [{ port: 1 }] }\n',
     );
     const { findings } = load(
       base
@@ -272,7 +272,7 @@ rollout:
     assert.deepEqual(
       findings.map(({ message, position }) => `${position}: ${message}`),
       [
-        'loose.yaml:9:7: kind StatefulSet (apps/v1) is not modelled: 1 object stored, nothing acts on them (db)',
+        'loose.yaml:14:7: kind NetworkPolicy (networking.k8s.io/v1) is not modelled: 1 object left out (closed)',
         'hello/hello.yaml:5:9: Deployment "hello" is given twice; the last one holds',
         'hello/hello.yaml:34:9: Service "hello" is given twice; the last one holds',
         'loose.yaml:5:13: Service "loose" selects nothing: no pod template in namespace default has the labels app=hallo; the nearest are app=hello',

@@ -27,7 +27,7 @@ const expected: Readonly<
   },
   'k8s-examples_web_guestbook_legacy_frontend-controller.yaml': {
     kinds: { ReplicationController: 1 },
-    findings: ['kind ReplicationController (v1) is not modelled: 1 object stored, nothing acts on them (frontend)'],
+    findings: [],
   },
   'online-boutique_kubernetes-manifests_kustomization.yaml': {
     kinds: {},
@@ -97,7 +97,6 @@ describe('manifests of real applications', () => {
       'Gateway',
       'HTTPRoute',
       'Kustomization',
-      'ReplicationController',
       'ServiceEntry',
       'VirtualService',
       'VirtualService',
