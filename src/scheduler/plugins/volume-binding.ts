@@ -1,5 +1,6 @@
 import type { Node, Pod } from '../../api/core.js';
 import { matchesSelector } from '../../api/labels.js';
+import type { KubernetesObject } from '../../api/meta.js';
 import type { PersistentVolume, PersistentVolumeClaim, TopologySelectorTerm } from '../cache/cluster-objects.js';
 import { nodeMatchesSelector } from '../cache/node-selector.js';
 import type { Cycle } from '../framework/cycle.js';
@@ -20,6 +21,24 @@ import {
 const NODE_CONFLICT = "node(s) didn't match PersistentVolume's node affinity";
 const BIND_CONFLICT = "node(s) didn't find available persistent volumes to bind";
 const VOLUME_MISSING = 'node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)';
+
+const NOT_ENOUGH_SPACE = 'node(s) did not have enough free storage';
+
+/** A claim and the volume that it will be bound to. */
+interface VolumeMatch {
+  readonly claim: PersistentVolumeClaim;
+  readonly volume: PersistentVolume;
+}
+
+/** Where the volumes of a pod come from on one node. */
+interface VolumePlan {
+  readonly matches: readonly VolumeMatch[];
+  readonly provisions: readonly PersistentVolumeClaim[];
+}
+
+interface CsiDriver extends KubernetesObject {
+  readonly spec?: { readonly storageCapacity?: boolean };
+}
 
 /** Bound volumes must be reachable from the node; unbound claims must find or get a volume there (plugins/volumebinding). */
 export class VolumeBinding implements Plugin {
@@ -55,16 +74,14 @@ export class VolumeBinding implements Plugin {
 
   filter(_: Cycle, slot: number): Status | null {
     const node = this.handle.nodes.nodes[slot]!;
-    for (const claim of this.bound) {
-      const volume = this.handle.objects.volumes.get('', claim.spec.volumeName!);
-      if (volume === undefined) return this.rejection([VOLUME_MISSING]);
-    }
-    const boundFit = this.bound.every((claim) =>
-      reachable(this.handle.objects.volumes.get('', claim.spec.volumeName!)!, node),
-    );
-    const delayedFit = this.delayed.length === 0 || this.findVolumes(node);
-    if (boundFit && delayedFit) return null;
-    return this.rejection([...(boundFit ? [] : [NODE_CONFLICT]), ...(delayedFit ? [] : [BIND_CONFLICT])]);
+    const found = this.find(node);
+    const reasons: string[] = [];
+    const bound = this.boundProblem(node);
+    if (bound === NODE_CONFLICT) reasons.push(bound);
+    if (found === 'none') reasons.push(BIND_CONFLICT);
+    if (found === 'full') reasons.push(NOT_ENOUGH_SPACE);
+    if (bound === VOLUME_MISSING) reasons.push(bound);
+    return reasons.length === 0 ? null : this.rejection(reasons);
   }
 
   /** Scoring by free storage is off (StorageCapacityScoring is alpha). */
@@ -100,47 +117,59 @@ export class VolumeBinding implements Plugin {
     return status;
   }
 
-  /** Whether every delayed claim finds a volume on the node or can be provisioned there. */
-  private findVolumes(node: Node): boolean {
+  /** The first bound claim whose volume is missing or out of the node's reach (checkBoundClaims); empty: none. */
+  private boundProblem(node: Node): string {
+    for (const claim of this.bound) {
+      const volume = this.handle.objects.volumes.get('', claim.spec.volumeName!);
+      if (volume === undefined) return VOLUME_MISSING;
+      if (!reachable(volume, node)) return NODE_CONFLICT;
+    }
+    return '';
+  }
+
+  /** How every delayed claim would get its volume on a node; `none`: not at all, `full`: no room to provision. */
+  private find(node: Node): VolumePlan | 'none' | 'full' {
     const toProvision: PersistentVolumeClaim[] = [];
     const toMatch: PersistentVolumeClaim[] = [];
     for (const claim of this.delayed) {
       const selected = claim.metadata.annotations?.[ANNOTATION_SELECTED_NODE];
       if (selected === undefined) toMatch.push(claim);
-      else if (selected !== node.metadata.name) return false;
+      else if (selected !== node.metadata.name) return 'none';
       else toProvision.push(claim);
     }
     const chosen = new Set<string>();
+    const matches: VolumeMatch[] = [];
     const request = (claim: PersistentVolumeClaim) => bytesOf(claim.spec.resources?.requests?.storage);
     for (const claim of [...toMatch].sort((a, b) => request(a) - request(b))) {
       const volume = this.match(claim, node, chosen);
       if (volume === undefined) toProvision.push(claim);
-      else chosen.add(volume.metadata.name);
+      else {
+        chosen.add(volume.metadata.name);
+        matches.push({ claim, volume });
+      }
     }
-    return toProvision.every((claim) => this.canProvision(claim, node));
+    for (const claim of toProvision) {
+      if (!this.canProvision(claim, node)) return 'none';
+      // Capacities of drivers that publish them are not modelled: such a driver has published none.
+      if (this.publishesCapacity(claim)) return 'full';
+    }
+    return { matches, provisions: toProvision };
   }
 
-  /** The smallest free volume that suits a claim on a node (FindMatchingVolume). */
+  /** The smallest free volume that suits a claim on a node (FindMatchingVolume); one that names the claim goes first. */
   private match(claim: PersistentVolumeClaim, node: Node, chosen: ReadonlySet<string>): PersistentVolume | undefined {
     const wanted = bytesOf(claim.spec.resources?.requests?.storage);
     let best: PersistentVolume | undefined;
     let bestSize = 0;
     for (const volume of this.handle.objects.volumes.values()) {
       if (chosen.has(volume.metadata.name) || (volume.spec.storageClassName ?? '') !== classOf(claim)) continue;
-      if ((volume.spec.volumeMode ?? 'Filesystem') !== (claim.spec.volumeMode ?? 'Filesystem')) continue;
+      const own = namesClaim(volume, claim);
+      if (volume.spec.claimRef !== undefined && !own) continue;
       const size = bytesOf(volume.spec.capacity?.storage);
-      if (volume.metadata.deletionTimestamp !== undefined || size < wanted || !reachable(volume, node)) continue;
-      const { claimRef } = volume.spec;
-      if (claimRef !== undefined) {
-        const { name, namespace, uid } = claim.metadata;
-        const own =
-          claimRef.name === name &&
-          claimRef.namespace === namespace &&
-          (claimRef.uid === undefined || claimRef.uid === uid);
-        if (own) return volume;
-        continue;
-      }
-      if ((volume.status?.phase ?? 'Available') !== 'Available') continue;
+      if (size < wanted || volume.metadata.deletionTimestamp !== undefined) continue;
+      if ((volume.spec.volumeMode ?? 'Filesystem') !== (claim.spec.volumeMode ?? 'Filesystem')) continue;
+      if (own) return reachable(volume, node) ? volume : undefined;
+      if (volume.status?.phase !== 'Available' || !reachable(volume, node)) continue;
       if (claim.spec.selector !== undefined && !matchesSelector(claim.spec.selector, volume.metadata.labels)) continue;
       if (!(claim.spec.accessModes ?? []).every((mode) => volume.spec.accessModes?.includes(mode) === true)) continue;
       if (best === undefined || size < bestSize) {
@@ -149,6 +178,12 @@ export class VolumeBinding implements Plugin {
       }
     }
     return best;
+  }
+
+  private publishesCapacity(claim: PersistentVolumeClaim): boolean {
+    const { csiDrivers, storageClasses } = this.handle.objects;
+    const driver = csiDrivers.get('', storageClasses.get('', classOf(claim))?.provisioner ?? '');
+    return (driver as CsiDriver | undefined)?.spec?.storageCapacity === true;
   }
 
   private canProvision(claim: PersistentVolumeClaim, node: Node): boolean {
@@ -171,6 +206,14 @@ function claimProblem(claim: PersistentVolumeClaim | undefined, name: string, ep
     return `persistentvolumeclaim "${name}" bound to non-existent persistentvolume "${claim.spec.volumeName ?? ''}"`;
   }
   return claim.metadata.deletionTimestamp === undefined ? '' : `persistentvolumeclaim "${name}" is being deleted`;
+}
+
+/** Whether a volume was made for a claim (IsVolumeBoundToClaim). */
+function namesClaim(volume: PersistentVolume, claim: PersistentVolumeClaim): boolean {
+  const { claimRef } = volume.spec;
+  const { name, namespace, uid } = claim.metadata;
+  if (claimRef === undefined || claimRef.name !== name || claimRef.namespace !== namespace) return false;
+  return claimRef.uid === undefined || claimRef.uid === '' || claimRef.uid === uid;
 }
 
 function reachable(volume: PersistentVolume, node: Node): boolean {
