@@ -17,6 +17,8 @@ export interface AlarmRequest {
  */
 export class Command {
   readonly request: EtcdRequest | AlarmRequest;
+  /** The key, as the same text object that the stores hold once one of them has found it; empty when there is none. */
+  key: string;
   /** Index and incarnation of the member that proposed it and will answer. */
   readonly origin: number;
   readonly incarnation: number;
@@ -37,6 +39,7 @@ export class Command {
     call: Call | null,
   ) {
     this.request = request;
+    this.key = 'key' in request ? request.key : '';
     this.origin = origin;
     this.incarnation = incarnation;
     this.start = start;
