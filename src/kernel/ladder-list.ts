@@ -367,26 +367,31 @@ export class LadderEventList implements EventList {
     return heads;
   }
 
-  /** Deals the bottom into a rung, when many events turned out to be nearer than the nearest bucket. */
+  /**
+   * Deals the bottom into a rung, when many events turned out to be nearer than the nearest bucket. The rung begins at the event handled
+   * last, so that it takes what is still to come; what ties with the run stays in the bottom.
+   */
   private spill(): void {
     const { i32 } = this.records;
-    const first = this.bottomAt;
-    const end = this.bottomEnd;
+    const times = this.bottomTimes;
     const order = this.bottomRecords;
-    const minimum = this.bottomTimes[first]!;
-    const maximum = this.bottomTimes[end - 1]!;
-    if (this.rungs === MAXIMUM_RUNGS || this.run !== 0 || minimum === maximum) {
-      this.spillAt = 2 * (end - first);
-      return;
-    }
+    const end = this.bottomEnd;
+    let first = this.bottomAt;
+    let start = first > 0 ? Math.max(this.runTime, times[first - 1]!) : this.runTime;
+    if (this.run !== 0) while (first < end && times[first]! <= this.runTime) first++;
+    if (!(start > Number.NEGATIVE_INFINITY)) start = times[first]!;
+    const count = end - first;
     let chain = 0;
-    for (let i = first; i < end; i++) {
-      i32[(order[i]! << 3) + 4] = chain;
-      chain = order[i]!;
+    if (count > THRESHOLD && this.rungs < MAXIMUM_RUNGS && times[end - 1]! > times[first]!) {
+      for (let i = first; i < end; i++) {
+        i32[(order[i]! << 3) + 4] = chain;
+        chain = order[i]!;
+      }
+      this.bottomEnd = first;
+      this.deal(chain, count, start, times[end - 1]!);
+    } else {
+      this.spillAt = 2 * (end - this.bottomAt);
     }
-    this.bottomAt = 0;
-    this.bottomEnd = 0;
-    this.deal(chain, end - first, minimum, maximum);
   }
 
   /**

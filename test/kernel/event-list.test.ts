@@ -199,3 +199,54 @@ test('times beyond the reach of 32-bit bucket numbers', () => {
     assert.deepEqual(seen, [1000, 1001, ...Array.from({ length: 200 }, (_, i) => i), 1002]);
   }
 });
+
+/** What one event may do to the others: shapes that are hard for lists which sort late. */
+const hard: Record<string, (simulation: Simulation, target: number, n: number) => void> = {
+  'descending times nearer than everything known': (simulation, target, n) => {
+    for (let i = 0; i < n; i++) simulation.schedule(2 * n - i, target, 2);
+  },
+  'a crowd that each schedules something near': (simulation, target, n) => {
+    for (let i = 0; i < n; i++) simulation.schedule(100, target, 3);
+  },
+  'few values, then one far outlier': (simulation, target, n) => {
+    simulation.schedule(1e15, target, 2);
+    for (let i = 0; i < n; i++) simulation.schedule((i * 7919) % 1000, target, 2);
+  },
+  'exponentially spaced': (simulation, target, n) => {
+    for (let i = 0; i < n; i++) simulation.schedule(2 ** (i % 50) + (i % 97), target, 2);
+  },
+};
+
+function hardRun(eventList: EventListName, shape: string, n: number): { hash: string; ns: number } {
+  const simulation = new Simulation({ eventList });
+  let k = 0;
+  const target = simulation.add({
+    name: 'hard',
+    handle(opcode) {
+      if (opcode === 1) hard[shape]!(simulation, target, n);
+      else if (opcode === 3) simulation.schedule(1 + ((k++ * 7919) % 5000), target, 2);
+    },
+  });
+  // A wide first rung whose first bucket takes all that comes.
+  for (let i = 0; i < 200; i++) simulation.schedule(1e9 * i, target, 2);
+  simulation.schedule(10, target, 1);
+  const started = process.hrtime.bigint();
+  simulation.run();
+  return { hash: simulation.traceHash, ns: Number(process.hrtime.bigint() - started) / n };
+}
+
+for (const shape of Object.keys(hard)) {
+  test(`no quadratic cost: ${shape}`, () => {
+    const n = 60_000;
+    let ladder = Number.POSITIVE_INFINITY;
+    let heap = Number.POSITIVE_INFINITY;
+    for (let round = 0; round < 3; round++) {
+      const a = hardRun('ladder', shape, n);
+      const b = hardRun('heap', shape, n);
+      assert.equal(a.hash, b.hash);
+      ladder = Math.min(ladder, a.ns);
+      heap = Math.min(heap, b.ns);
+    }
+    assert.ok(ladder < 4 * heap, `${ladder} ns an event, ${heap} with the heap`);
+  });
+}
