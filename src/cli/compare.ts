@@ -2,8 +2,9 @@ import type { RunResult } from '../analysis/result.js';
 import { ScenarioRun } from '../cluster/run.js';
 import { CheckpointTypes, restoreCheckpoint, saveCheckpoint } from '../kernel/checkpoint.js';
 import { renderComparison } from '../report/terminal.js';
+import { checkOutput } from '../export/output-directory.js';
 import { loadScenario } from '../scenario/index.js';
-import { finish } from './finish.js';
+import { finish, outputDirectory } from './finish.js';
 import type { RunFlags } from './program.js';
 import { Progress } from './progress.js';
 import { runOptions, simulate, warmUp } from './simulate.js';
@@ -16,6 +17,7 @@ export async function compare(file: string, flags: RunFlags, terminal: Terminal)
   if (strategies.length === 0) {
     throw new UsageError(`${file}: nothing to compare: the scenario has no "rollout" with "strategies"`);
   }
+  checkOutput(outputDirectory(scenario, flags));
   const progress = new Progress(terminal, flags, strategies.length);
   try {
     const results: RunResult[] = [];

@@ -1,7 +1,10 @@
 import { existsSync, statSync } from 'node:fs';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { conformanceArithmetic } from '../conformance/arithmetic.js';
+import { conformanceControllerDecisions } from '../conformance/controllers-decisions.js';
+import { compareEtcdRecording } from '../conformance/etcd.js';
 import { replayRaftDirectory } from '../conformance/raft.js';
+import { replaySchedulerDirectory } from '../conformance/scheduler.js';
 import { type Terminal, UsageError } from './terminal.js';
 
 /** What a replay of recordings gives: lines to print, the last one the tally, and the exit code. */
@@ -26,6 +29,9 @@ export function addConformance(program: Command, terminal: Terminal, exit: (code
       `
 Examples:
   towtank conformance raft recordings/raft             every step of every file of etcd's raft library
+  towtank conformance scheduler recordings/scheduler   every decision of kube-scheduler, plugin by plugin
+  towtank conformance controllers recordings/controllers
+  towtank conformance etcd real-runs.json              calibrate from some loads, predict the others
   towtank conformance arithmetic deployment-arithmetic.json`,
     );
   const replay = (what: 'directory' | 'file', run: (path: string) => ConformanceOutcome) => (path: string) => {
@@ -39,6 +45,24 @@ Examples:
     .argument('<directory>', 'recordings of format raft-golden/1 (*.ndjson.gz)')
     .description("Recordings of etcd's raft library: messages, hard state, entries, commits, state, progress.")
     .action(replay('directory', replayRaftDirectory));
+  conformance
+    .command('scheduler')
+    .argument('<directory>', 'recorded decisions of kube-scheduler (*.jsonl.gz)')
+    .addOption(new Option('--kubernetes-version <version>', 'which version recorded them').choices(['1.34', '1.35', '1.36']).default('1.34'))
+    .description('Recorded decisions: filter statuses, scores, ties, the chosen node, messages, preemption.')
+    .action((path: string, flags: { kubernetesVersion: '1.34' | '1.35' | '1.36' }) =>
+      replay('directory', (directory) => replaySchedulerDirectory(directory, flags.kubernetesVersion))(path),
+    );
+  conformance
+    .command('controllers')
+    .argument('<directory>', 'recordings of a real control plane (*.ndjson.gz)')
+    .description('Each recorded decision of the workload controllers, given the state before it.')
+    .action(replay('directory', (path) => conformanceControllerDecisions(path)));
+  conformance
+    .command('etcd')
+    .argument('<file>', 'recorded runs of etcd under load (JSON)')
+    .description('Calibrates from the single-client and 1,000-client runs of the file and predicts the others.')
+    .action(replay('file', compareEtcdRecording));
   conformance
     .command('arithmetic')
     .argument('<file>', 'recorded results of the Deployment and ReplicaSet arithmetic (JSON)')

@@ -19,9 +19,9 @@ export function finish(
   table: (options: TerminalOptions) => string,
 ): void {
   const header: SummaryHeader = { toolVersion: VERSION, scenarioHash: scenarioHash(scenario) };
-  const directory = flags.out ?? join('reports', fileName(scenario.name));
+  const directory = outputDirectory(scenario, flags);
   const report = renderReport(results, { ...header, title: scenario.question === '' ? scenario.name : scenario.question });
-  writeOutputs(directory, results, header, { csv: true, parquet: true }, [{ name: 'report.html', content: report }]);
+  writeOutputs(directory, results, header, { csv: true, parquet: true, openMetrics: true, trace: true }, [{ name: 'report.html', content: report }]);
   if (flags.json === true) terminal.stdout.write(toJson(summaryDocument(results, header)));
   else {
     const { stdout } = terminal;
@@ -29,6 +29,11 @@ export function finish(
     stdout.write(table({ unicode: capable, color: capable && process.env['NO_COLOR'] === undefined }));
   }
   if (flags.quiet !== true) terminal.stderr.write(`Results: ${directory} (open report.html in a browser)\n`);
+}
+
+/** Where the results of a scenario go. */
+export function outputDirectory(scenario: Scenario, flags: RunFlags): string {
+  return flags.out ?? join('reports', fileName(scenario.name));
 }
 
 /** Hash of a scenario with all that it names, apart from where in which file it stands. */

@@ -5,6 +5,7 @@ import { VERSION } from '../version.js';
 import { compare } from './compare.js';
 import { addConformance } from './conformance.js';
 import { runOne } from './run.js';
+import { report as rebuild } from './report.js';
 import { schema } from './schema.js';
 import { EXIT_FAILED, EXIT_INPUT, EXIT_INTERRUPTED, EXIT_OK, Interrupted, type Terminal, UsageError } from './terminal.js';
 import { validate } from './validate.js';
@@ -123,6 +124,13 @@ Exit codes: 0 fine, 1 an objective was missed or the run failed, 2 bad input, 13
     .command('schema')
     .description('Print the JSON Schema of scenario files, for editors.')
     .action(() => exit(schema(terminal)));
+  program
+    .command('report')
+    .argument('<directory...>', 'results of one run, or of several to lay side by side')
+    .option('--out <file>', 'where to write the page (default: report.html in the first directory)')
+    .description('Rebuild the HTML report from summary.json and the Parquet files of finished runs.')
+    .addHelpText('after', '\nExample:\n  towtank report reports/monday reports/tuesday --out compare.html')
+    .action(async (directories: string[], flags: { out?: string }) => exit(await rebuild(directories, flags.out, terminal)));
   addConformance(program, terminal, exit);
   return program;
 }

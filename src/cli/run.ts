@@ -1,11 +1,12 @@
 import { ScenarioRun } from '../cluster/run.js';
 import { Tracer } from '../kernel/tracer.js';
 import { renderRun } from '../report/terminal.js';
+import { checkOutput } from '../export/output-directory.js';
 import { loadScenario } from '../scenario/index.js';
 import type { StrategySpec } from '../scenario/types.js';
 import { nearestName } from '../api/nearest.js';
 import { checkDeterminism, EXPLAIN_EVENTS, printExplanation } from './explain.js';
-import { finish } from './finish.js';
+import { finish, outputDirectory } from './finish.js';
 import type { RunFlags } from './program.js';
 import { Progress } from './progress.js';
 import { runOptions, simulate } from './simulate.js';
@@ -15,6 +16,7 @@ import { EXIT_FAILED, EXIT_OK, type Terminal, UsageError } from './terminal.js';
 export async function runOne(file: string, flags: RunFlags, terminal: Terminal): Promise<number> {
   const scenario = loadScenario(file, flags.seed === undefined ? {} : { seed: flags.seed });
   const strategy = chooseStrategy(scenario.rollout?.strategies ?? [], flags.strategy, file);
+  checkOutput(outputDirectory(scenario, flags));
   const progress = new Progress(terminal, flags, 1);
   try {
     progress.begin(strategy?.name ?? scenario.name);

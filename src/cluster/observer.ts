@@ -11,6 +11,7 @@ import type { Recorder } from '../metrics/recorder.js';
 import { EVENTS, PODS, REPLICAS_BY_SECOND } from '../metrics/tables.js';
 import type { PodStepObserver } from '../node/behaviour.js';
 import { type AppTracker, NEVER } from './app-tracker.js';
+import type { NodeUsage } from './node-usage.js';
 
 /** The instants of one pod's life as they show in the API. */
 export interface PodLife {
@@ -60,9 +61,11 @@ export class Observer implements ChangeObserver, PodStepObserver {
   private readonly simulation: Simulation;
   private readonly recorder: Recorder;
   private readonly tracker: AppTracker;
+  private readonly usage: NodeUsage;
   private origin: Time = NEVER;
 
-  constructor(simulation: Simulation, recorder: Recorder, tracker: AppTracker) {
+  constructor(simulation: Simulation, recorder: Recorder, tracker: AppTracker, usage: NodeUsage) {
+    this.usage = usage;
     this.simulation = simulation;
     this.recorder = recorder;
     this.tracker = tracker;
@@ -109,6 +112,7 @@ export class Observer implements ChangeObserver, PodStepObserver {
     }
     if (life.node === '' && pod.spec.nodeName !== undefined) {
       life.node = pod.spec.nodeName;
+      this.usage.count(pod, 1);
       life.scheduled = now;
     }
     if (life.deleted === NEVER && pod.metadata.deletionTimestamp !== undefined) life.deleted = now;
@@ -137,6 +141,7 @@ export class Observer implements ChangeObserver, PodStepObserver {
     this.finished.push(life);
     const set = this.sets.get(life.replicaSet);
     if (set !== undefined) set.pods--;
+    if (life.node !== '') this.usage.count(pod, -1);
     this.tracker.podRemoved(life);
   }
 
@@ -201,6 +206,11 @@ export class Observer implements ChangeObserver, PodStepObserver {
       set.sampled = !empty;
       table.append([second, set.deployment, set.name, set.version, set.desired, set.pods, set.ready, set.available]);
     }
+  }
+
+  /** Appends the use of nodes, when a sample is due. */
+  sampleNodes(second: number): void {
+    this.usage.sample(second, this.recorder);
   }
 
   /** All pods seen, those that are gone first. */

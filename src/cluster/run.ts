@@ -12,6 +12,7 @@ import type { Scenario, StrategySpec } from '../scenario/types.js';
 import { Pipeline } from '../strategies/pipeline.js';
 import { deploymentNames } from '../strategies/plan.js';
 import { AppTracker } from './app-tracker.js';
+import { NodeUsage } from './node-usage.js';
 import { Observer } from './observer.js';
 import { summarize } from './result.js';
 import { Sampler } from './sampler.js';
@@ -72,7 +73,8 @@ export class ScenarioRun implements Component {
     this.tracker = new AppTracker(simulation, service === undefined ? '' : `${service.namespace}/${service.name}`);
     const { rollout } = scenario;
     if (rollout !== undefined) this.tracker.addDeployment(`${rollout.deployment.namespace}/${rollout.deployment.name}`);
-    this.observer = new Observer(simulation, this.recorder, this.tracker);
+    const usage = new NodeUsage(scenario.cluster.nodes, scenario.duration / SECOND);
+    this.observer = new Observer(simulation, this.recorder, this.tracker, usage);
     this.cluster.connections.observer = this.observer;
     this.cluster.kubelets.observe(this.observer);
     this.client = kubectl.client('kubectl', KUBECTL_QPS, KUBECTL_BURST);

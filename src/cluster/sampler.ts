@@ -1,11 +1,31 @@
 import type { Time } from '../kernel/time.js';
 import type { Recorder } from '../metrics/recorder.js';
+import {
+  API_REQUEST_DURATION,
+  ETCD_FSYNC_DURATION,
+  ETCD_REQUEST_DURATION,
+  type HistogramFamily,
+  ScrapedHistogram,
+} from '../metrics/histograms.js';
 import { API_REQUESTS_BY_SECOND, ETCD_BY_SECOND, NODES, SCHEDULER_BY_SECOND } from '../metrics/tables.js';
 import type { Observer } from './observer.js';
 import type { SimulatedCluster } from './simulated-cluster.js';
 
 /** Nanoseconds as seconds, for tables. */
 const PER_SECOND = 1e-9;
+
+/** Seconds between two scrapes of histograms, as Prometheus is usually set to. */
+const SCRAPE_INTERVAL = 15;
+/** HTTP verbs of the API's verbs, as the metric has them. */
+const HTTP_VERBS: Readonly<Record<string, string>> = {
+  create: 'POST',
+  update: 'PUT',
+  patch: 'PATCH',
+  delete: 'DELETE',
+  get: 'GET',
+  list: 'LIST',
+  watch: 'WATCH',
+};
 
 /** Reads the components' figures once a simulated second and appends them to the recorder's tables. */
 export class Sampler {
@@ -14,6 +34,8 @@ export class Sampler {
   private readonly observer: Observer;
   private origin: Time = 0;
   private attemptsSeen = 0;
+  /** Histograms under their real names, by name and labels. */
+  private readonly histograms = new Map<string, ScrapedHistogram>();
 
   constructor(cluster: SimulatedCluster, recorder: Recorder, observer: Observer) {
     this.cluster = cluster;
@@ -48,14 +70,35 @@ export class Sampler {
     this.observer.sample(second);
     this.sampleApi(second);
     this.sampleEtcd(second);
+    if ((second + 1) % SCRAPE_INTERVAL === 0) {
+      for (const histogram of this.histograms.values()) histogram.scrape(this.recorder, second + 1);
+    }
+    this.observer.sampleNodes(second + 1);
     const { active, backoff, unschedulable, gated } = this.cluster.scheduler.queueLengths();
     this.recorder.table(SCHEDULER_BY_SECOND).append([second, active, backoff, unschedulable, gated]);
+  }
+
+  private histogram(family: HistogramFamily, labels: Readonly<Record<string, string>>): ScrapedHistogram {
+    const key = `${family.name} ${Object.values(labels).join(' ')}`;
+    let histogram = this.histograms.get(key);
+    if (histogram === undefined) {
+      histogram = new ScrapedHistogram(family, labels);
+      this.histograms.set(key, histogram);
+    }
+    return histogram;
   }
 
   private sampleApi(second: number): void {
     const table = this.recorder.table(API_REQUESTS_BY_SECOND);
     for (const server of this.cluster.servers) {
       for (const figures of server.metrics.takeRecent().values()) {
+        const [resource, subresource = ''] = figures.resource.split('/');
+        this.histogram(API_REQUEST_DURATION, {
+          verb: HTTP_VERBS[figures.verb] ?? figures.verb,
+          resource: resource!,
+          subresource,
+          instance: server.name,
+        }).add(figures.latency);
         const mean = figures.latency.mean * PER_SECOND;
         const p99 = figures.latency.quantile(0.99) * PER_SECOND;
         for (const [code, count] of figures.codes) {
@@ -69,6 +112,8 @@ export class Sampler {
     const table = this.recorder.table(ETCD_BY_SECOND);
     for (const member of this.cluster.etcd.members) {
       const { puts, commit, fsync } = member.takeSample();
+      this.histogram(ETCD_FSYNC_DURATION, { instance: member.name }).add(fsync);
+      this.histogram(ETCD_REQUEST_DURATION, { operation: 'txn', instance: member.name }).add(commit);
       table.append([
         second,
         member.name,
