@@ -6,11 +6,8 @@ import type { World } from './world.js';
 const LEADER = 2;
 /** Ticks within which a healed group must elect a leader and commit: dozens of election timeouts. */
 const PATIENCE = 200;
-/**
- * Without pre-votes a member that missed several membership changes raises the term again and again and ignores the vote requests of
- * lower terms, until by chance another overtakes it.
- */
-const PATIENCE_WITH_STALE_MEMBERS = 8000;
+/** Rounds of messages that this may take in all: waiting is cheap, talking without result is a failure too. */
+const TALK = 12_000;
 /** Rounds of deliveries and work within one tick: time passes even while a leader offers a snapshot again and again. */
 const ROUNDS_PER_TICK = 60;
 
@@ -20,13 +17,25 @@ const ROUNDS_PER_TICK = 60;
  */
 export function finale(world: World): void {
   world.network.heal();
-  for (const member of world.members) if (member.node === null) member.start();
+  for (const member of world.members) restart(member, world.options.confChanges);
   const all = settle(world, 'all members', 1_000_000);
   const lost = minority(world, all);
   for (const member of lost) destroy(member);
   const survivors =
     lost.length === 0 ? all : settle(world, `members ${lost.map(({ id }) => id).join()} lost`, 2_000_000);
   for (const checker of world.checkers) checker.finished(survivors, world);
+}
+
+/**
+ * Brings a member up. When there were membership changes all come back with pre-votes: without, one that missed several changes raises the
+ * term again and again, and ignores the requests of lower terms, so that only chance elects a leader.
+ */
+function restart(member: Member, withPreVote: boolean): void {
+  if (withPreVote && !member.preVote) {
+    if (member.node !== null) member.crash(member.disk.pending.length);
+    member.preVote = true;
+  }
+  if (member.node === null) member.start();
 }
 
 function destroy(member: Member): void {
@@ -48,11 +57,10 @@ function current(world: World): Member[] {
 function settle(world: World, when: string, firstProbe: number): Member[] {
   let probe = firstProbe;
   let reading = true;
-  const { confChanges, preVote } = world.options;
-  const patience = confChanges && !preVote ? PATIENCE_WITH_STALE_MEMBERS : PATIENCE;
-  for (let tick = 0; tick < patience; tick++) {
+  let rounds = 0;
+  for (let tick = 0; tick < PATIENCE && rounds < TALK; tick++) {
     const members = current(world);
-    runTick(world);
+    rounds += runTick(world);
     if (tick % 20 === 19) for (const member of members) snapshot(member);
     const leader = members.find(({ node }) => node!.role === LEADER);
     if (leader === undefined) continue;
@@ -68,17 +76,17 @@ function settle(world: World, when: string, firstProbe: number): Member[] {
       else propose(leader, probe);
     }
   }
-  throw new Violation('liveness', `no ${reading ? 'read' : 'write'} got through in ${patience} ticks with ${when}`);
+  throw new Violation('liveness', `no ${reading ? 'read' : 'write'} got through in ${PATIENCE} ticks with ${when}`);
 }
 
-/** Everybody's clock ticks, then they talk. Removed members stay up: one that does not know it yet may be needed for a vote. */
-function runTick(world: World): void {
+/** Everybody's clock ticks, then they talk; returns the number of rounds. Removed members stay up: one that does not know it yet may be needed for a vote. */
+function runTick(world: World): number {
   const up = world.members.filter(({ node }) => node !== null);
   for (const member of up) {
     member.node!.tick();
     world.observe(member);
   }
-  exchange(world, up);
+  return exchange(world, up);
 }
 
 function propose({ node }: Member, id: number): void {
@@ -93,8 +101,8 @@ function snapshot(member: Member): void {
   member.compact(1_000_000);
 }
 
-/** Delivers and works until nothing is left to do or the tick is over. */
-function exchange(world: World, members: readonly Member[]): void {
+/** Delivers and works until nothing is left to do or the tick is over; returns the number of rounds. */
+function exchange(world: World, members: readonly Member[]): number {
   const present = new Set(members);
   for (let i = 0; i < ROUNDS_PER_TICK; i++) {
     let busy = false;
@@ -109,8 +117,9 @@ function exchange(world: World, members: readonly Member[]): void {
       busy = true;
       if (present.has(world.members[message.to - 1]!)) world.deliver(message);
     }
-    if (!busy) return;
+    if (!busy) return i;
   }
+  return ROUNDS_PER_TICK;
 }
 
 /** A random minority of the voters, unless a joint configuration makes that a matter of two majorities. */

@@ -35,6 +35,7 @@ export class Member {
   store: Store;
   /** Part of the group in the schedule's last phase. */
   destroyed = false;
+  preVote: boolean;
   private readonly library: RaftLibrary;
   private readonly options: ChaosOptions;
   private readonly random: RandomSource;
@@ -53,6 +54,7 @@ export class Member {
     this.id = id;
     this.library = library;
     this.options = options;
+    this.preVote = options.preVote;
     this.random = random;
     this.observer = observer;
     this.store = new Store(this.disk.applied);
@@ -76,7 +78,7 @@ export class Member {
       maxInflightMsgs: options.maxInflightMsgs,
       maxInflightBytes: 0,
       checkQuorum: options.checkQuorum,
-      preVote: options.preVote,
+      preVote: this.preVote,
       readOnlyLeaseBased: false,
       disableProposalForwarding: false,
       disableConfChangeValidation: false,

@@ -172,9 +172,10 @@ export function planOf(seed: number): ChaosPlan {
   const options: ChaosOptions = {
     seed,
     members,
-    asyncWrites: flag(),
+    asyncWrites: flavour === ELECTIONS ? random.next(4) > 0 : flag(),
     preVote: flag(),
-    checkQuorum: flag(),
+    // A leader that checks its quorum does not stay behind a partition for long.
+    checkQuorum: flavour === READS ? random.next(4) === 0 : flag(),
     stepDownOnRemoval: flag(),
     confChanges: flavour === MEMBERSHIP || random.next(5) === 0,
     reorder: random.pick([1, 3, 12]),
