@@ -43,11 +43,6 @@ export class Store {
     this.quota = quota;
   }
 
-  /** Number of live keys. */
-  get keyCount(): number {
-    return this.live.size;
-  }
-
   /** Newest version of a key. */
   get(key: string): KeyValue | null {
     return this.records.get(key)?.current ?? null;
