@@ -169,6 +169,7 @@ class PodHandler implements ResourceEventHandler<Pod> {
   }
 
   onUpdate(old: Pod, pod: Pod): void {
+    if (old.status.phase === pod.status.phase && old.metadata.ownerReferences === pod.metadata.ownerReferences) return;
     this.controller.countPod(old, -1);
     this.controller.countPod(pod, 1);
   }

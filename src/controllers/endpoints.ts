@@ -17,58 +17,71 @@ const MAX_RETRIES = 15;
 export const MAX_ADDRESSES = 1000;
 export const OVER_CAPACITY = 'endpoints.kubernetes.io/over-capacity';
 
-/** The subsets of a Service from its pods, truncated at the capacity: pure (pkg/controller/endpoint, endpoints.RepackSubsets). */
-export function endpointSubsets(service: Service, pods: Iterable<Pod>): { readonly subsets: readonly EndpointSubset[]; readonly truncated: boolean } {
-  const groups = new Map<string, { ports: readonly EndpointPort[]; ready: EndpointAddress[]; notReady: EndpointAddress[] }>();
-  for (const pod of pods) {
-    const { podIP } = pod.status;
-    if (podIP === undefined || podIP === '' || isPodTerminal(pod) || pod.metadata.deletionTimestamp !== undefined) continue;
-    const ports = endpointPorts(service, pod);
-    const key = portsKey(ports);
-    let group = groups.get(key);
-    if (group === undefined) {
-      group = { ports, ready: [], notReady: [] };
-      groups.set(key, group);
-    }
-    const { namespace, name, uid } = pod.metadata;
-    const address: EndpointAddress = {
-      ip: podIP,
-      ...(pod.spec.nodeName === undefined ? {} : { nodeName: pod.spec.nodeName }),
-      targetRef: { kind: 'Pod', namespace, name, uid },
-    };
-    if (service.spec.publishNotReadyAddresses === true || isPodReady(pod)) group.ready.push(address);
-    else group.notReady.push(address);
-  }
-  return truncate([...groups.values()]);
+/** How a pod counts for a Service's Endpoints; undefined: not at all (no address, finished or going). */
+export function endpointState(service: Service, pod: Pod): 'ready' | 'notReady' | undefined {
+  const { podIP } = pod.status;
+  if (podIP === undefined || podIP === '' || isPodTerminal(pod) || pod.metadata.deletionTimestamp !== undefined) return undefined;
+  return service.spec.publishNotReadyAddresses === true || isPodReady(pod) ? 'ready' : 'notReady';
 }
 
-/** Ready addresses are kept first; both kinds lose their share above the capacity. */
-function truncate(groups: readonly { ports: readonly EndpointPort[]; ready: EndpointAddress[]; notReady: EndpointAddress[] }[]): {
-  readonly subsets: readonly EndpointSubset[];
-  readonly truncated: boolean;
-} {
+/**
+ * The subsets of a Service, truncated at the capacity, ready addresses first: pure (pkg/controller/endpoint,
+ * endpoints.RepackSubsets). Looks at no more pods than fit.
+ */
+export function endpointSubsets(
+  service: Service,
+  ready: ReadonlyMap<string, Pod>,
+  notReady: ReadonlyMap<string, Pod>,
+): { readonly subsets: readonly EndpointSubset[]; readonly truncated: boolean } {
+  const groups = new Map<string, { ports: readonly EndpointPort[]; ready: EndpointAddress[]; notReady: EndpointAddress[] }>();
   let room = MAX_ADDRESSES;
-  let truncated = false;
-  const keep = (addresses: readonly EndpointAddress[]): readonly EndpointAddress[] => {
-    const kept = addresses.slice(0, room);
-    room -= kept.length;
-    if (kept.length < addresses.length) truncated = true;
-    return kept;
-  };
-  const ready = groups.map((group) => keep(group.ready));
-  const notReady = groups.map((group) => keep(group.notReady));
-  const subsets = groups.map((group, i): EndpointSubset => {
+  for (const [pods, list] of [[ready, 'ready'], [notReady, 'notReady']] as const) {
+    for (const pod of pods.values()) {
+      if (room-- <= 0) break;
+      const ports = endpointPorts(service, pod);
+      const key = portsKey(ports);
+      let group = groups.get(key);
+      if (group === undefined) {
+        group = { ports, ready: [], notReady: [] };
+        groups.set(key, group);
+      }
+      group[list].push(addressOf(pod));
+    }
+  }
+  const subsets = [...groups.values()].map((group): EndpointSubset => {
     return {
-      ...(ready[i]!.length === 0 ? {} : { addresses: sorted(ready[i]!) }),
-      ...(notReady[i]!.length === 0 ? {} : { notReadyAddresses: sorted(notReady[i]!) }),
+      ...(group.ready.length === 0 ? {} : { addresses: sorted(group.ready) }),
+      ...(group.notReady.length === 0 ? {} : { notReadyAddresses: sorted(group.notReady) }),
       ports: group.ports,
     };
   });
-  return { subsets, truncated };
+  return { subsets, truncated: ready.size + notReady.size > MAX_ADDRESSES };
+}
+
+function addressOf(pod: Pod): EndpointAddress {
+  const { namespace, name, uid } = pod.metadata;
+  return {
+    ip: pod.status.podIP!,
+    ...(pod.spec.nodeName === undefined ? {} : { nodeName: pod.spec.nodeName }),
+    targetRef: { kind: 'Pod', namespace, name, uid },
+  };
 }
 
 function sorted(addresses: readonly EndpointAddress[]): readonly EndpointAddress[] {
   return [...addresses].sort((a, b) => (a.ip < b.ip ? -1 : a.ip > b.ip ? 1 : 0));
+}
+
+/** Pods of one Service by uid. */
+class ServicePods {
+  readonly ready = new Map<string, Pod>();
+  readonly notReady = new Map<string, Pod>();
+
+  /** Keeps a pod as what it is now; undefined takes it out. */
+  put(uid: string, pod: Pod | undefined, state: 'ready' | 'notReady' | undefined): void {
+    if (state !== 'ready') this.ready.delete(uid);
+    if (state !== 'notReady') this.notReady.delete(uid);
+    if (pod !== undefined && state !== undefined) this[state].set(uid, pod);
+  }
 }
 
 /** The legacy Endpoints controller: one object a Service, written whole at every change. */
@@ -78,6 +91,7 @@ export class EndpointsController implements Reconciler {
   private readonly services: Informer<Service>;
   private readonly pods: Informer<Pod>;
   private readonly endpoints: Informer<Endpoints>;
+  private readonly members = new Map<string, ServicePods>();
 
   constructor(context: ProcessContext, client: ApiClient) {
     this.recorder = context.eventRecorder('endpoint-controller');
@@ -87,6 +101,7 @@ export class EndpointsController implements Reconciler {
     this.services.addIndexer(new NamespaceIndexer());
     this.pods.addIndexer(new NamespaceIndexer());
     this.workers = new ControllerWorkers(context, { name: 'endpoint', workers: WORKERS, client, maxRetries: MAX_RETRIES });
+    this.services.addEventHandler(new ServiceHandler(this));
     this.services.addEventHandler(new KeyHandler<Service>(this.workers.queue));
     this.pods.addEventHandler(new PodHandler(this));
     this.workers.start(this, [this.services, this.pods, this.endpoints]);
@@ -98,24 +113,70 @@ export class EndpointsController implements Reconciler {
     if (service === undefined) return current === undefined ? null : new WriteEndpoints('delete', current);
     const { selector, type } = service.spec;
     if (selector === undefined || type === 'ExternalName') return null;
-    const pods: Pod[] = [];
-    for (const pod of this.pods.byIndex('namespace', service.metadata.namespace)) {
-      if (matchesMap(selector, pod.metadata.labels)) pods.push(pod);
-    }
-    const { subsets, truncated } = endpointSubsets(service, pods);
+    const pods = this.podsOf(key);
+    const { subsets, truncated } = endpointSubsets(service, pods.ready, pods.notReady);
     if (current !== undefined && equal(current.subsets ?? [], subsets) && equal(current.metadata.labels, endpointsLabels(service))) return null;
     return new WriteEndpoints(current === undefined ? 'create' : 'update', endpointsObject(service, current, subsets, truncated));
   }
 
+  private podsOf(key: string): ServicePods {
+    let pods = this.members.get(key);
+    if (pods === undefined) {
+      pods = new ServicePods();
+      this.members.set(key, pods);
+    }
+    return pods;
+  }
+
+  /** A Service came, or has another selector: its pods are found anew. */
+  serviceChanged(service: Service): void {
+    const key = keyOf(service);
+    this.members.delete(key);
+    const { selector } = service.spec;
+    if (selector === undefined) return;
+    const members = this.podsOf(key);
+    for (const pod of this.pods.byIndex('namespace', service.metadata.namespace)) {
+      if (matchesMap(selector, pod.metadata.labels)) members.put(pod.metadata.uid, pod, endpointState(service, pod));
+    }
+  }
+
+  serviceDeleted(service: Service): void {
+    this.members.delete(keyOf(service));
+  }
+
   podChanged(old: Pod | undefined, pod: Pod | undefined): void {
-    const { namespace } = (pod ?? old)!.metadata;
+    const { namespace, uid } = (pod ?? old)!.metadata;
     for (const service of this.services.byIndex('namespace', namespace)) {
       const { selector } = service.spec;
       if (selector === undefined) continue;
       const now = pod !== undefined && matchesMap(selector, pod.metadata.labels);
       const before = old !== undefined && matchesMap(selector, old.metadata.labels);
-      if (now || before) this.workers.queue.add(keyOf(service));
+      if (!now && !before) continue;
+      const key = keyOf(service);
+      this.podsOf(key).put(uid, pod, now ? endpointState(service, pod) : undefined);
+      if (now && before && !endpointChanged(old, pod)) continue;
+      this.workers.queue.add(key);
     }
+  }
+}
+
+class ServiceHandler implements ResourceEventHandler<Service> {
+  private readonly controller: EndpointsController;
+
+  constructor(controller: EndpointsController) {
+    this.controller = controller;
+  }
+
+  onAdd(service: Service): void {
+    this.controller.serviceChanged(service);
+  }
+
+  onUpdate(old: Service, service: Service): void {
+    if (old.spec !== service.spec) this.controller.serviceChanged(service);
+  }
+
+  onDelete(service: Service): void {
+    this.controller.serviceDeleted(service);
   }
 }
 
@@ -168,7 +229,7 @@ class PodHandler implements ResourceEventHandler<Pod> {
   }
 
   onUpdate(old: Pod, pod: Pod): void {
-    if (endpointChanged(old, pod)) this.controller.podChanged(old, pod);
+    this.controller.podChanged(old, pod);
   }
 
   onDelete(pod: Pod): void {

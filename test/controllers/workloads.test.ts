@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DaemonSet, StatefulSet } from '../../src/api/apps.js';
+import type { Endpoints } from '../../src/api/cluster-kinds.js';
 import type { CronJob, Job, JobSpec } from '../../src/api/batch.js';
 import type { Node, Pod, Service } from '../../src/api/core.js';
 import type { KubernetesObject } from '../../src/api/meta.js';
@@ -8,6 +9,7 @@ import type { HorizontalPodAutoscaler, PodDisruptionBudget, ResourceQuota } from
 import type { Deployment, EndpointSlice, ReplicaSet } from '../../src/api/workloads.js';
 import type { PodMetric } from '../../src/controllers/horizontal-policy.js';
 import type { MetricsSource } from '../../src/controllers/horizontal-pod-autoscaler.js';
+import { endpointSubsets } from '../../src/controllers/endpoints.js';
 import { startControllers } from '../../src/controllers/registry.js';
 import { MILLISECOND, SECOND } from '../../src/kernel/time.js';
 import { FakeCluster, meta, template } from './fake-cluster.js';
@@ -111,6 +113,9 @@ test('an EndpointSlice follows readiness, and a terminating pod stays as serving
   const going = cluster.all<EndpointSlice>('endpointslices').flatMap((slice) => slice.endpoints).filter(({ conditions }) => conditions.terminating);
   assert.deepEqual(going.map(({ conditions }) => conditions), [{ ready: false, serving: true, terminating: true }]);
   cluster.run(20 * SECOND);
+  const legacy = cluster.get<Endpoints>('endpoints', 'default/web')!;
+  assert.equal(legacy.subsets![0]!.addresses!.length, 120);
+  assert.equal(legacy.subsets![0]!.notReadyAddresses, undefined);
   const after = cluster.all<EndpointSlice>('endpointslices').flatMap((slice) => slice.endpoints);
   assert.equal(after.length, 120);
   assert.equal(new Set(after.map(({ addresses }) => addresses[0])).size, 120);
@@ -424,4 +429,18 @@ test('a quota that is used up: what fits is created, the rest is tried again aft
   assert.deepEqual(set.status.conditions!.map(({ type, reason }) => `${type}/${reason}`), ['ReplicaFailure/FailedCreate']);
   const failure = cluster.get<Deployment>('deployments', 'default/web')!.status.conditions!.find(({ type }) => type === 'ReplicaFailure')!;
   assert.equal(failure.reason, 'FailedCreate');
+});
+
+test('an Endpoints object holds 1,000 addresses, ready ones first, and says that it is truncated', () => {
+  const service = { spec: { ports: [{ port: 80, targetPort: 8080, protocol: 'TCP' }] } } as unknown as Service;
+  const pods = (from: number, count: number): Map<string, Pod> =>
+    new Map(
+      Array.from({ length: count }, (_, i) => [
+        `u${from + i}`,
+        { ...({} as Pod), metadata: { ...meta(`p${from + i}`), uid: `u${from + i}` }, spec: template('a').spec, status: { phase: 'Running', podIP: `10.0.${(from + i) >> 8}.${(from + i) & 255}` } } as Pod,
+      ]),
+    );
+  const { subsets, truncated } = endpointSubsets(service, pods(0, 700), pods(1000, 400));
+  assert.equal(truncated, true);
+  assert.deepEqual(subsets.map(({ addresses, notReadyAddresses }) => [addresses!.length, notReadyAddresses!.length]), [[700, 300]]);
 });
