@@ -1,6 +1,29 @@
 /** Work on chains of event records, linked through their `next`. */
 import { type EventRecords, NO_TARGET } from './event-list.js';
 
+/**
+ * A chain whose events all have one time and come newest first, as pushes leave them, in ascending order of key: its new head, the old one is
+ * its tail. Any other chain: its head negated, in some order.
+ */
+export function reverseTies({ f64, i32 }: EventRecords, chain: number): number {
+  const time = f64[chain << 2]!;
+  let head = 0;
+  let key = Number.POSITIVE_INFINITY;
+  for (let record = chain; ; ) {
+    const next = i32[(record << 3) + 4]!;
+    const own = f64[(record << 2) + 1]!;
+    if (f64[record << 2] !== time || own > key) {
+      i32[(chain << 3) + 4] = record;
+      return -head;
+    }
+    i32[(record << 3) + 4] = head;
+    head = record;
+    key = own;
+    if (next === 0) return head;
+    record = next;
+  }
+}
+
 /** A chain in ascending order of key: its ascending and descending stretches are merged. */
 export function sortChain({ f64, i32 }: EventRecords, chain: number): number {
   const stretches: number[] = [];

@@ -1,9 +1,8 @@
-import { sortChain, sweepChain } from './chains.js';
+import { reverseTies, sortChain, sweepChain } from './chains.js';
 import { type EventList, type EventRecords, NO_TARGET } from './event-list.js';
 import { FarEvents } from './far-events.js';
+import { Rungs } from './rungs.js';
 
-/** Deepest nesting of rungs. */
-const MAXIMUM_RUNGS = 16;
 /** A bucket with more events than this is dealt into a rung of its own; a smaller one is sorted into the bottom. */
 const THRESHOLD = 48;
 /** The bottom is dealt into a rung when pushes make it longer than this. */
@@ -41,11 +40,7 @@ export class LadderEventList implements EventList {
   /** Events after this time go to the top. */
   private topStart: number = Number.NEGATIVE_INFINITY;
 
-  private rungs = 0;
-  /** For each rung: start of its first bucket, buckets per nanosecond, first bucket not consumed, number of buckets. */
-  private readonly shape = new Float64Array(4 * MAXIMUM_RUNGS);
-  /** For each rung: head of each bucket's chain. */
-  private readonly heads: Int32Array[] = [];
+  private readonly rungs: Rungs;
 
   /** The next events in order, from `bottomAt` to before `bottomEnd`. */
   private bottomTimes = new Float64Array(2 * SPILL);
@@ -61,13 +56,11 @@ export class LadderEventList implements EventList {
   constructor(records: EventRecords) {
     this.records = records;
     this.top = new FarEvents(records);
-    for (let rung = 0; rung < MAXIMUM_RUNGS; rung++) this.heads.push(new Int32Array(64));
+    this.rungs = new Rungs(records);
   }
 
   get bytes(): number {
-    let bytes = this.shape.byteLength + this.bottomTimes.byteLength + this.bottomRecords.byteLength;
-    for (const heads of this.heads) bytes += heads.byteLength;
-    return bytes;
+    return this.rungs.bytes + this.bottomTimes.byteLength + this.bottomRecords.byteLength;
   }
 
   push(record: number): void {
@@ -78,11 +71,11 @@ export class LadderEventList implements EventList {
       this.top.push(record, time);
       return;
     }
-    const { shape, rungs } = this;
-    for (let rung = 0, at = 0; rung < rungs; rung++, at += 4) {
+    const { shape, count } = this.rungs;
+    for (let rung = 0, at = 0; rung < count; rung++, at += 4) {
       const position = (time - shape[at]!) * shape[at + 1]!;
       if (position >= shape[at + 2]!) {
-        const heads = this.heads[rung]!;
+        const heads = this.rungs.heads[rung]!;
         const buckets = shape[at + 3]!;
         const bucket = position < buckets ? position | 0 : buckets - 1;
         if (bucket < shape[at + 2]!) continue;
@@ -199,10 +192,10 @@ export class LadderEventList implements EventList {
     this.bottomAt = 0;
     this.bottomEnd = 0;
     for (;;) {
-      if (this.rungs > 0) {
-        const chain = this.gather(this.rungs - 1);
+      if (this.rungs.count > 0) {
+        const chain = this.gather(this.rungs.count - 1);
         if (this.bottomEnd > 0) return true;
-        if (chain === 0) this.rungs--;
+        if (chain === 0) this.rungs.count--;
         else if (this.settle(chain)) return true;
       } else {
         if (this.top.count === 0) return false;
@@ -217,10 +210,10 @@ export class LadderEventList implements EventList {
    */
   private gather(rung: number): number {
     const { f64, i32 } = this.records;
-    const { shape } = this;
+    const { shape } = this.rungs;
     const times = this.bottomTimes;
     const order = this.bottomRecords;
-    const heads = this.heads[rung]!;
+    const heads = this.rungs.heads[rung]!;
     const at = rung << 2;
     const buckets = shape[at + 3]! | 0;
     let bucket = shape[at + 2]! | 0;
@@ -288,7 +281,7 @@ export class LadderEventList implements EventList {
     }
     this.topStart = reach;
     const inverse = buckets / (reach - minimum);
-    const heads = this.openRung(buckets, minimum, inverse);
+    const heads = this.rungs.open(buckets, minimum, inverse);
     while (chain !== 0) {
       const word = (chain << 3) + 4;
       const next = i32[word]!;
@@ -311,8 +304,14 @@ export class LadderEventList implements EventList {
     const { f64, i32 } = this.records;
     let next = i32[(chain << 3) + 4]!;
     if (next !== 0 && f64[next << 2]! === f64[chain << 2]!) {
-      chain = this.takeRun(chain);
-      if (chain === 0) return true;
+      const head = reverseTies(this.records, chain);
+      if (head > 0) {
+        this.run = head;
+        this.runTail = chain;
+        this.runTime = f64[chain << 2]!;
+        return true;
+      }
+      chain = -head;
     }
     let minimum = Number.POSITIVE_INFINITY;
     let maximum = Number.NEGATIVE_INFINITY;
@@ -327,44 +326,12 @@ export class LadderEventList implements EventList {
       this.sortRun(chain, minimum);
       return true;
     }
-    if (count > THRESHOLD && this.deal(chain, count, minimum, maximum)) return false;
+    if (count > THRESHOLD && this.rungs.deal(chain, count, minimum, maximum)) return false;
     for (; chain !== 0; chain = next) {
       next = i32[(chain << 3) + 4]!;
       this.pushBottom(f64[chain << 2]!, chain);
     }
     return true;
-  }
-
-  /** Deals a chain into a new rung of as many buckets as events; false when there is no room or its times do not spread. */
-  private deal(chain: number, count: number, minimum: number, maximum: number): boolean {
-    const inverse = count / (maximum - minimum);
-    if (this.rungs === MAXIMUM_RUNGS || !(inverse < Number.POSITIVE_INFINITY)) return false;
-    const heads = this.openRung(count, minimum, inverse);
-    const { f64, i32 } = this.records;
-    while (chain !== 0) {
-      const word = (chain << 3) + 4;
-      const next = i32[word]!;
-      const position = (f64[chain << 2]! - minimum) * inverse;
-      const bucket = position < count ? position | 0 : count - 1;
-      i32[word] = heads[bucket]!;
-      heads[bucket] = chain;
-      chain = next;
-    }
-    return true;
-  }
-
-  /** A new deepest rung of empty buckets. */
-  private openRung(buckets: number, start: number, inverse: number): Int32Array {
-    const rung = this.rungs++;
-    let heads = this.heads[rung]!;
-    if (heads.length < buckets) heads = this.heads[rung] = new Int32Array(buckets + (buckets >> 3));
-    else heads.fill(0, 0, buckets);
-    const at = rung << 2;
-    this.shape[at] = start;
-    this.shape[at + 1] = inverse;
-    this.shape[at + 2] = 0;
-    this.shape[at + 3] = buckets;
-    return heads;
   }
 
   /**
@@ -382,44 +349,16 @@ export class LadderEventList implements EventList {
     if (!(start > Number.NEGATIVE_INFINITY)) start = times[first]!;
     const count = end - first;
     let chain = 0;
-    if (count > THRESHOLD && this.rungs < MAXIMUM_RUNGS && times[end - 1]! > times[first]!) {
+    if (count > THRESHOLD && !this.rungs.full && times[end - 1]! > times[first]!) {
       for (let i = first; i < end; i++) {
         i32[(order[i]! << 3) + 4] = chain;
         chain = order[i]!;
       }
       this.bottomEnd = first;
-      this.deal(chain, count, start, times[end - 1]!);
+      this.rungs.deal(chain, count, start, times[end - 1]!);
     } else {
       this.spillAt = 2 * (end - this.bottomAt);
     }
-  }
-
-  /**
-   * Makes a chain the run if all its events have one time and come newest first, as pushes leave them; 0 then. Otherwise the
-   * chain, in another order.
-   */
-  private takeRun(chain: number): number {
-    const { f64, i32 } = this.records;
-    const time = f64[chain << 2]!;
-    let head = 0;
-    let key = Number.POSITIVE_INFINITY;
-    for (let record = chain; ; ) {
-      const next = i32[(record << 3) + 4]!;
-      const own = f64[(record << 2) + 1]!;
-      if (f64[record << 2] !== time || own > key) {
-        i32[(chain << 3) + 4] = record;
-        return head;
-      }
-      i32[(record << 3) + 4] = head;
-      head = record;
-      key = own;
-      if (next === 0) break;
-      record = next;
-    }
-    this.run = head;
-    this.runTail = chain;
-    this.runTime = time;
-    return 0;
   }
 
   /** Makes a chain of ties the run, in order of key. */
@@ -433,12 +372,7 @@ export class LadderEventList implements EventList {
   /** Releases every cancelled record. */
   private sweep(): void {
     this.top.sweep();
-    for (let rung = 0; rung < this.rungs; rung++) {
-      const heads = this.heads[rung]!;
-      for (let bucket = this.shape[4 * rung + 2]!; bucket < this.shape[4 * rung + 3]!; bucket++) {
-        if (heads[bucket] !== 0) heads[bucket] = sweepChain(this.records, heads[bucket]!);
-      }
-    }
+    this.rungs.sweep();
     this.run = sweepChain(this.records, this.run);
     for (let record = this.run; record !== 0; record = this.records.i32[(record << 3) + 4]!) this.runTail = record;
     let kept = this.bottomAt;
