@@ -2,7 +2,6 @@ import type { Duration, Time } from '../../kernel/time.js';
 import { divideSeats, smoothDemand } from './borrowing.js';
 import { type Classification, maximumSeats, nominalSeats, PRIORITY_LEVELS, type PriorityLevel } from './configuration.js';
 import { type Arrival, QueueSet, type Ticket } from './queue-set.js';
-import { flowHash } from './shuffle-shard.js';
 import type { WorkEstimate } from './work-estimate.js';
 
 /** A request waits at most a quarter of the request timeout of 60 s for seats (config.go). */
@@ -96,7 +95,7 @@ export class FlowControl {
     const level = this.level(where.level);
     const ticket: Ticket = { id, ...work, arrived: now, queue: -1, started: now, answered: now, state: 'waiting' };
     const before = started.length;
-    const arrival = level.set.arrive(ticket, flowHash(where.flow), now, started);
+    const arrival = level.set.arrive(ticket, where.flow, now, started);
     level.dispatched += started.length - before;
     if (arrival === 'rejected') level.rejected++;
     level.observe(now);

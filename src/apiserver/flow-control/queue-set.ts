@@ -1,10 +1,13 @@
 import { Fifo } from '../../kernel/fifo.js';
 import type { Duration, Time } from '../../kernel/time.js';
 import type { PriorityLevel } from './configuration.js';
-import { dealHand } from './shuffle-shard.js';
+import { dealHand, flowHash } from './shuffle-shard.js';
 
 /** A request that has not finished is taken to need this long (queueset.go: estimatedServiceDuration 3 ms), in seconds. */
 const ESTIMATED_SERVICE_SECONDS = 0.003;
+
+/** Flows whose hands are remembered. */
+const REMEMBERED_HANDS = 10_000;
 
 /** A request in a level: waiting or executing. */
 export interface Ticket {
@@ -55,6 +58,7 @@ export class QueueSet {
   private activeQueues = 0;
   private enqueues = 0;
   private robin = 0;
+  private readonly hands = new Map<string, readonly number[]>();
 
   constructor(level: PriorityLevel, limit: number) {
     this.level = level;
@@ -70,7 +74,7 @@ export class QueueSet {
   }
 
   /** Takes a request of a flow; those that may start are appended to `started`. */
-  arrive(ticket: Ticket, hash: number, now: Time, started: Ticket[]): Arrival {
+  arrive(ticket: Ticket, flow: string, now: Time, started: Ticket[]): Arrival {
     if (this.level.response !== 'queue') {
       if (this.seatsInUse + seatsOf(ticket) > this.limit) return 'rejected';
       this.begin(ticket, now);
@@ -78,7 +82,7 @@ export class QueueSet {
       return 'executing';
     }
     this.advance(now);
-    const index = this.chooseQueue(hash);
+    const index = this.chooseQueue(this.handOf(flow));
     const queue = this.queues[index]!;
     if (queue.count >= this.level.queueLengthLimit) return 'rejected';
     if (queue.count === 0 && queue.executing === 0) {
@@ -145,10 +149,20 @@ export class QueueSet {
     this.lastUpdate = now;
   }
 
+  /** The hand of a flow; those of recent flows are remembered. */
+  private handOf(flow: string): readonly number[] {
+    let hand = this.hands.get(flow);
+    if (hand === undefined) {
+      hand = dealHand(flowHash(flow), this.level.queues, this.level.handSize);
+      if (this.hands.size >= REMEMBERED_HANDS) this.hands.clear();
+      this.hands.set(flow, hand);
+    }
+    return hand;
+  }
+
   /** Of the flow's hand, the queue with the least waiting work; the scan starts at another card each time. */
-  private chooseQueue(hash: number): number {
-    const { queues, handSize } = this.level;
-    const hand = dealHand(hash, queues, handSize);
+  private chooseQueue(hand: readonly number[]): number {
+    const { handSize } = this.level;
     const offset = this.enqueues++ % handSize;
     let best = -1;
     let least = Number.POSITIVE_INFINITY;

@@ -27,14 +27,20 @@ export function flowHash(flow: string): number {
  */
 export function dealHand(hash: number, deckSize: number, handSize: number): number[] {
   const hand: number[] = [];
+  // The cards in hand in ascending order: they are skipped.
+  const held: number[] = [];
   let rest = hash;
   for (let i = 0; i < handSize; i++) {
     const left = deckSize - i;
     const next = Math.floor(rest / left);
     let card = rest - next * left;
     rest = next;
-    // The cards in hand, in ascending order, are skipped.
-    for (const held of [...hand].sort((a, b) => a - b)) if (card >= held) card++;
+    let place = 0;
+    while (place < held.length && card >= held[place]!) {
+      card++;
+      place++;
+    }
+    held.splice(place, 0, card);
     hand.push(card);
   }
   return hand;

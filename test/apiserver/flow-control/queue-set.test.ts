@@ -3,7 +3,6 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { PRIORITY_LEVELS } from '../../../src/apiserver/flow-control/configuration.js';
 import { QueueSet, type Ticket } from '../../../src/apiserver/flow-control/queue-set.js';
-import { flowHash } from '../../../src/apiserver/flow-control/shuffle-shard.js';
 
 const workload = PRIORITY_LEVELS.find(({ name }) => name === 'workload-low')!;
 
@@ -38,7 +37,7 @@ function simulate(set: QueueSet, arrivals: readonly { at: number; flow: string }
     } else {
       const item = ticket(next, arrival);
       flows.set(next, arrivals[next]!.flow);
-      set.arrive(item, flowHash(arrivals[next]!.flow), arrival, started);
+      set.arrive(item, arrivals[next]!.flow, arrival, started);
       next++;
       begin(started, arrival);
     }
@@ -69,7 +68,7 @@ test('seats are never exceeded, nothing waits while seats are free, and every re
           set.finish(done, now, started);
         } else {
           arrived++;
-          if (set.arrive(ticket(arrived, now, seats), flowHash(`f${flow}`), now, started) === 'rejected') rejected++;
+          if (set.arrive(ticket(arrived, now, seats), `f${flow}`, now, started) === 'rejected') rejected++;
         }
         begin(started);
         const inUse = executing.reduce((sum, item) => sum + item.seats, 0);
@@ -109,7 +108,7 @@ test('a flow that floods does not delay a light one: fair queuing', () => {
 test('a full queue rejects: 50 requests wait in each queue of the hand at most', () => {
   const set = new QueueSet(workload, 1);
   let rejected = 0;
-  for (let i = 0; i < 1000; i++) if (set.arrive(ticket(i, 0), flowHash('one'), 0, []) === 'rejected') rejected++;
+  for (let i = 0; i < 1000; i++) if (set.arrive(ticket(i, 0), 'one', 0, []) === 'rejected') rejected++;
   assert.equal(set.seatsInUse, 1);
   assert.equal(set.waiting, 6 * 50);
   assert.equal(rejected, 1000 - 1 - 300);
