@@ -18,6 +18,9 @@ export function feasibleNodesToFind(nodes: number, percentage: number): number {
   return Math.max(MINIMUM_FEASIBLE_NODES, Math.trunc((nodes * share) / 100));
 }
 
+/** Error of a cluster without nodes (ErrNoNodesAvailable). */
+export const NO_NODES = 'no nodes available to schedule pods';
+
 /** What `schedulePod` found. */
 export interface ScheduleResult {
   /** Slot of the chosen node; −1: none. */
@@ -51,7 +54,7 @@ export class SchedulingAlgorithm {
     const { nodes, features } = framework.handle;
     const { diagnosis } = this;
     diagnosis.reset();
-    if (nodes.size === 0) return this.result(diagnosis, 0, -1, 'no nodes available to schedule pods', false);
+    if (nodes.size === 0) return this.result(diagnosis, 0, -1, NO_NODES, false);
     const rejected = framework.preFilter(cycle);
     for (const plugin of cycle.restrictedBy) diagnosis.unschedulablePlugins.add(plugin);
     if (rejected !== null) {

@@ -1,11 +1,9 @@
-import type { ApiRequest } from '../apiserver/request.js';
 import type { Uniform } from '../random/stream.js';
 import { ClusterObjects } from './cache/cluster-objects.js';
 import type { PodInfo } from './cache/pod-info.js';
 import { SchedulerCache } from './cache/scheduler-cache.js';
 import { defaultConfiguration, type SchedulerConfiguration } from './config/configuration.js';
 import type { Cycle } from './framework/cycle.js';
-import { Diagnosis } from './framework/diagnosis.js';
 import { featuresOf, type KubernetesVersion } from './framework/features.js';
 import type { Framework } from './framework/framework.js';
 import type { Handle, PostFilterResult } from './framework/plugin.js';
@@ -73,19 +71,6 @@ export class SchedulerCore {
     const postFilter = framework.postFilter(cycle, result.diagnosis);
     result.diagnosis.postFilterMessage = postFilter.status?.message ?? '';
     return { result, postFilter, cycle, dryRunSteps: preemptionOf(framework)?.lastDryRun.steps ?? 0 };
-  }
-
-  /** Requests of the binding cycle, in order. */
-  bindingRequests(framework: Framework, pod: PodInfo, node: string): readonly ApiRequest[] {
-    const requests: ApiRequest[] = [];
-    for (const plugin of framework.plugins.preBind) requests.push(...plugin.preBind!(pod, node));
-    requests.push(framework.plugins.bind[0]!.bind!(pod, node));
-    return requests;
-  }
-
-  /** A diagnosis that names nobody: what a failed binding leaves. */
-  noDiagnosis(): Diagnosis {
-    return new Diagnosis();
   }
 }
 

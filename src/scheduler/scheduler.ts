@@ -1,19 +1,20 @@
 import type { Node, Pod } from '../api/core.js';
 import type { KubernetesObject } from '../api/meta.js';
 import { keyOf } from '../api/meta.js';
-import { type ApiRequest, type ApiResponse, type ResponseReceiver, succeeded } from '../apiserver/request.js';
+import type { ApiResponse, ResponseReceiver } from '../apiserver/request.js';
 import type { ProcessContext } from '../client/context.js';
 import type { ApiClient, EventRecorder, Informer } from '../client/types.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
-import { Slots } from '../kernel/slots.js';
 import { type Duration, MILLISECOND, type Time } from '../kernel/time.js';
 import type { Recorder } from '../metrics/recorder.js';
 import type { Stream } from '../random/stream.js';
 import { type Attempt, writeAttempts } from './attempts.js';
+import { BindingCycles, type BindingListener, type CycleInProgress } from './binding-cycles.js';
 import type { PodInfo } from './cache/pod-info.js';
 import type { SchedulerConfiguration } from './config/configuration.js';
 import { cycleCost } from './cycle-cost.js';
 import { type Explanation, explainDecision } from './explain.js';
+import { Diagnosis } from './framework/diagnosis.js';
 import { type ClusterEvent, EventKind } from './framework/events.js';
 import type { Framework } from './framework/framework.js';
 import type { PostFilterResult } from './framework/plugin.js';
@@ -21,9 +22,8 @@ import { pendingPodChanges, type SchedulerInputs } from './informer-handlers.js'
 import { NominationPatch, SchedulingFailurePatch } from './patches.js';
 import { PreemptionRuns } from './preemption-runs.js';
 import type { PluginFactory } from './profile.js';
-import type { QueuedPod } from './queue/queued-pod.js';
 import { BACKOFF_WINDOW, type QueueLengths, UNSCHEDULABLE_FLUSH_PERIOD } from './queue/scheduling-queue.js';
-import type { ScheduleResult } from './schedule-pod.js';
+import { NO_NODES } from './schedule-pod.js';
 import { type Decision, preemptionOf, SchedulerCore } from './scheduler-core.js';
 import { watchObjects } from './watch-objects.js';
 
@@ -32,13 +32,14 @@ const OP_NEXT = 2;
 const OP_DECIDED = 3;
 const OP_FLUSH_BACKOFF = 4;
 const OP_FLUSH_UNSCHEDULABLE = 5;
+const OP_POLL_BINDING = 6;
 
 /** How often the caches are looked at before scheduling starts (cache.WaitForCacheSync). */
 const SYNC_POLL: Duration = 100 * MILLISECOND;
 /** Longest note of an event, bytes (core validation NoteLengthLimit). */
 const NOTE_LIMIT = 1024;
 
-/** What becomes of the answer to a request. */
+/** Answers to patches and deletions change nothing here: the informers tell of their effect. */
 const TAG_IGNORE = 0;
 
 export interface KubeSchedulerOptions {
@@ -50,34 +51,11 @@ export interface KubeSchedulerOptions {
   readonly explainPod?: string;
 }
 
-/** A scheduling cycle between its decision, taken at its beginning, and its end in simulated time. */
-interface CycleInProgress {
-  readonly queued: QueuedPod;
-  readonly framework: Framework;
-  readonly result: ScheduleResult;
-  readonly postFilter: PostFilterResult | null;
-  readonly started: Time;
-  readonly node: string;
-  readonly assumed: PodInfo | null;
-}
-
-/** A binding cycle: requests still to make, the last of which binds. */
-class Binding {
-  readonly cycle: CycleInProgress;
-  readonly requests: readonly ApiRequest[];
-  next = 0;
-
-  constructor(cycle: CycleInProgress, requests: readonly ApiRequest[]) {
-    this.cycle = cycle;
-    this.requests = requests;
-  }
-}
-
 /**
  * kube-scheduler: informers feed cache and queue; one scheduling cycle at a time takes a pod, decides by the real rules, pays
  * the time of the cycle, and hands over to a binding cycle of its own (pkg/scheduler/schedule_one.go).
  */
-export class KubeScheduler implements Component, ResponseReceiver, SchedulerInputs {
+export class KubeScheduler implements Component, ResponseReceiver, SchedulerInputs, BindingListener {
   readonly name = 'kube-scheduler';
   /** Attempts so far, in order of their end. */
   readonly attempts: Attempt[] = [];
@@ -92,7 +70,7 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
   private readonly recorder: EventRecorder;
   private readonly draws: Stream;
   private readonly informers: readonly Informer<KubernetesObject>[];
-  private readonly bindings = new Slots<Binding>();
+  private readonly bindings: BindingCycles;
   private readonly preemptions: PreemptionRuns;
   private current: CycleInProgress | null = null;
   private synced = false;
@@ -109,6 +87,7 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
     this.client = context.client('kube-scheduler', qps, burst);
     this.recorder = context.eventRecorder('default-scheduler');
     this.preemptions = new PreemptionRuns(simulation, this.client, this.recorder);
+    this.bindings = new BindingCycles(simulation, this.client, this, this.target, OP_POLL_BINDING);
     this.draws = randomness.stream('kube-scheduler/ties');
     const { configuration, plugins, explainPod = '' } = options;
     this.explainPod = explainPod;
@@ -138,7 +117,7 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
     writeAttempts(this.attempts, recorder, from, origin);
   }
 
-  handle(opcode: number): void {
+  handle(opcode: number, argument: number): void {
     switch (opcode) {
       case OP_POLL:
         this.synced = this.informers.every((informer) => informer.synced);
@@ -158,6 +137,9 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
       case OP_FLUSH_UNSCHEDULABLE:
         this.unschedulableFlush = false;
         this.core.queue.flushUnschedulable(this.simulation.now);
+        break;
+      case OP_POLL_BINDING:
+        this.bindings.poll(argument);
         break;
       default:
         throw new Error(`kube-scheduler has no opcode ${opcode}`);
@@ -204,18 +186,23 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
     }
     const decision = this.decide(framework, pod);
     const { result, postFilter } = decision;
-    const node = result.chosen < 0 ? '' : core.cache.nodes.names[result.chosen]!;
-    if (node !== '') core.cache.assume(pod, node);
-    this.current = {
-      queued,
-      framework,
-      result,
-      postFilter,
-      started: simulation.now,
-      node,
-      assumed: node === '' ? null : pod,
-    };
-    const cost = cycleCost(this.context.profile.scheduler, core.cache.nodes, decision);
+    const { cache } = core;
+    let node = result.chosen < 0 ? '' : cache.nodes.names[result.chosen]!;
+    let message = result.error;
+    if (node === '' && message === '') message = result.diagnosis.fitError(cache.nodes.size);
+    if (node !== '') {
+      cache.assume(pod, node);
+      const rejected = framework.reserve(decision.cycle, result.chosen);
+      if (rejected !== null) {
+        cache.forget(pod.key);
+        result.diagnosis.addPlugin(rejected);
+        message = `${rejected.message}`;
+        node = '';
+      }
+    }
+    const assumed = node === '' ? null : pod;
+    this.current = { queued, framework, result, postFilter, message, started: simulation.now, node, assumed };
+    const cost = cycleCost(this.context.profile.scheduler, cache.nodes, decision);
     simulation.schedule(cost, this.target, OP_DECIDED);
   }
 
@@ -229,21 +216,17 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
   private endCycle(): void {
     const cycle = this.current!;
     this.current = null;
-    const { queued, result, node } = cycle;
+    const { queued, result, postFilter, message } = cycle;
     if (cycle.assumed !== null) {
       this.core.queue.done(queued);
       this.note(cycle, 'scheduled', '');
-      const bind = this.core.bindingRequests(cycle.framework, cycle.assumed, node);
-      const slot = this.bindings.put(new Binding(cycle, bind));
-      this.client.request(bind[0]!, this, slot + 1);
+      this.bindings.start(cycle);
       return;
     }
-    const { diagnosis, error } = result;
-    const message = error === '' ? diagnosis.fitError(this.core.cache.nodes.size) : error;
-    const isError = error !== '' && error !== 'no nodes available to schedule pods';
+    const isError = result.error !== '' && result.error !== NO_NODES;
     this.note(cycle, isError ? 'error' : 'unschedulable', message);
-    const nominated = cycle.postFilter === null ? (error === '' ? undefined : '') : cycle.postFilter.nominatedNode;
-    if (cycle.postFilter !== null) this.evict(cycle, cycle.postFilter);
+    const nominated = postFilter === null ? (result.error === NO_NODES ? '' : undefined) : postFilter.nominatedNode;
+    if (postFilter !== null) this.evict(cycle, postFilter);
     this.fail(cycle, isError ? 'SchedulerError' : 'Unschedulable', message, nominated);
   }
 
@@ -310,22 +293,9 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
     );
   }
 
-  receive(tag: number, response: ApiResponse): void {
-    if (tag === TAG_IGNORE) return;
-    const slot = tag - 1;
-    const binding = this.bindings.get(slot);
-    if (succeeded(response) && ++binding.next < binding.requests.length) {
-      this.client.request(binding.requests[binding.next]!, this, tag);
-      return;
-    }
-    this.bindings.take(slot);
-    const { cycle } = binding;
-    if (succeeded(response)) this.finishBinding(cycle);
-    else this.failBinding(cycle, response);
-    this.wake();
-  }
+  receive(_tag: number, _response: ApiResponse): void {}
 
-  private finishBinding(cycle: CycleInProgress): void {
+  bindingSucceeded(cycle: CycleInProgress): void {
     const { queued, node, framework } = cycle;
     this.core.queue.forget(queued);
     this.core.nominator.delete(queued.pod.key);
@@ -334,20 +304,16 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
   }
 
   /** Takes the assumption back; the room it held may help others, and the pod backs off as after an error. */
-  private failBinding(cycle: CycleInProgress, response: ApiResponse): void {
-    const { framework, node } = cycle;
+  bindingFailed(cycle: CycleInProgress, message: string): void {
+    const { framework, node, result } = cycle;
     const info = cycle.assumed!;
-    for (const plugin of framework.plugins.reserve) plugin.unreserve?.(info, node);
+    framework.unreserve(info, node);
     this.core.cache.forget(info.key);
     this.event({ kinds: EventKind.PodDelete, object: info.pod, pod: info, assigned: true });
-    const message = `binding rejected: ${response.message ?? response.reason ?? 'connection lost'}`;
     this.note(cycle, 'error', message);
-    this.fail(
-      { ...cycle, result: { ...cycle.result, diagnosis: this.core.noDiagnosis() } },
-      'SchedulerError',
-      message,
-      undefined,
-    );
+    const failed = { ...cycle, result: { ...result, diagnosis: new Diagnosis() } };
+    this.fail(failed, 'SchedulerError', message, undefined);
+    this.wake();
   }
 
   // What the informers tell.

@@ -151,6 +151,21 @@ export class Framework {
     return { status: new Status(Code.Unschedulable, rejector, reasons), nominatedNode, victims: [] };
   }
 
+  /** Runs Reserve and Permit for the chosen node; a rejection is returned after Unreserve. A wait at Permit is not modelled. */
+  reserve(cycle: Cycle, slot: number): Status | null {
+    let status: Status | null = null;
+    for (const plugin of this.plugins.reserve) status ??= plugin.reserve?.(cycle, slot) ?? null;
+    for (const plugin of this.plugins.permit) status ??= plugin.permit!(cycle, slot);
+    if (status !== null) this.unreserve(cycle.pod, this.handle.nodes.names[slot]!);
+    return status;
+  }
+
+  /** Undoes Reserve, in reverse order. */
+  unreserve(pod: PodInfo, node: string): void {
+    const { reserve } = this.plugins;
+    for (let i = reserve.length - 1; i >= 0; i--) reserve[i]!.unreserve?.(pod, node);
+  }
+
   get hasScoring(): boolean {
     return this.plugins.score.length > 0;
   }

@@ -85,6 +85,8 @@ export interface Plugin {
   permit?(cycle: Cycle, slot: number): Status | null;
   /** Requests to make before binding, in order. */
   preBind?(pod: PodInfo, nodeName: string): readonly ApiRequest[];
+  /** Whether what PreBind asked for has happened; looked at every second, for ten minutes. Absent: at once. */
+  preBindDone?(pod: PodInfo): boolean;
   /** The request that binds the pod. */
   bind?(pod: PodInfo, nodeName: string): ApiRequest;
   postBind?(pod: PodInfo, nodeName: string): void;

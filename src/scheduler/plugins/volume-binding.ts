@@ -1,12 +1,15 @@
-import type { Node, Pod } from '../../api/core.js';
+import type { Node } from '../../api/core.js';
 import { matchesSelector } from '../../api/labels.js';
 import type { KubernetesObject } from '../../api/meta.js';
+import type { ApiRequest } from '../../apiserver/request.js';
 import type { PersistentVolume, PersistentVolumeClaim, TopologySelectorTerm } from '../cache/cluster-objects.js';
 import { nodeMatchesSelector } from '../cache/node-selector.js';
+import type { PodInfo } from '../cache/pod-info.js';
 import type { Cycle } from '../framework/cycle.js';
 import { type EventInterest, EventKind } from '../framework/events.js';
 import type { Handle, Plugin } from '../framework/plugin.js';
 import { Code, Status, skip, unresolvable } from '../framework/status.js';
+import { ClaimRefPatch, SelectedNodePatch } from '../volumes/patches.js';
 import {
   ANNOTATION_SELECTED_NODE,
   bytesOf,
@@ -46,6 +49,8 @@ export class VolumeBinding implements Plugin {
   private readonly handle: Handle;
   private readonly skipped = skip(this.name);
   private readonly statuses = new Map<string, Status>();
+  /** Plans of pods that are being bound, by pod. */
+  private readonly reserved = new Map<string, { readonly before: VolumePlan; readonly assumed: VolumePlan }>();
   private bound: PersistentVolumeClaim[] = [];
   private delayed: PersistentVolumeClaim[] = [];
 
@@ -105,6 +110,78 @@ export class VolumeBinding implements Plugin {
       EventKind.CsiNodeUpdate |
       EventKind.CsiDriverUpdate;
     return [{ kinds }];
+  }
+
+  /** Claims and volumes of the plan count as taken at once (AssumePodVolumes). */
+  reserve(cycle: Cycle, slot: number): Status | null {
+    if (cycle.skippedFilters.includes(this.name) || this.delayed.length === 0) return null;
+    const { objects, nodes } = this.handle;
+    const plan = this.find(nodes.nodes[slot]!);
+    if (plan === 'none' || plan === 'full') return this.rejection([BIND_CONFLICT]);
+    const node = nodes.names[slot]!;
+    const matches = plan.matches.map(({ claim, volume }) => ({
+      claim,
+      volume: new ClaimRefPatch(claim).apply(volume) as PersistentVolume,
+    }));
+    const provisions = plan.provisions.map(
+      (claim) => new SelectedNodePatch(node).apply(claim) as PersistentVolumeClaim,
+    );
+    for (const { volume } of matches) objects.volumes.set(volume);
+    for (const claim of provisions) objects.claims.set(claim);
+    this.reserved.set(cycle.pod.key, { before: plan, assumed: { matches, provisions } });
+    return null;
+  }
+
+  unreserve(pod: PodInfo): void {
+    const reservation = this.reserved.get(pod.key);
+    if (reservation === undefined) return;
+    this.reserved.delete(pod.key);
+    const { claims, volumes } = this.handle.objects;
+    const { before, assumed } = reservation;
+    // What an informer has replaced meanwhile stays as it is.
+    assumed.matches.forEach(({ volume }, i) => {
+      if (volumes.get('', volume.metadata.name) === volume) volumes.set(before.matches[i]!.volume);
+    });
+    assumed.provisions.forEach((claim, i) => {
+      if (claims.get(claim.metadata.namespace, claim.metadata.name) === claim) claims.set(before.provisions[i]!);
+    });
+  }
+
+  /** Tells the volume controller which volume a claim gets, and the provisioner where to make one (bindAPIUpdate). */
+  preBind(pod: PodInfo, node: string): readonly ApiRequest[] {
+    const reservation = this.reserved.get(pod.key);
+    if (reservation === undefined) return [];
+    const { matches, provisions } = reservation.before;
+    return [
+      ...matches.map(({ claim, volume }): ApiRequest => {
+        const patch = new ClaimRefPatch(claim);
+        return { verb: 'patch', resource: 'persistentvolumes', namespace: '', name: volume.metadata.name, patch };
+      }),
+      ...provisions.map((claim): ApiRequest => {
+        const { namespace, name } = claim.metadata;
+        return {
+          verb: 'patch',
+          resource: 'persistentvolumeclaims',
+          namespace,
+          name,
+          patch: new SelectedNodePatch(node),
+        };
+      }),
+    ];
+  }
+
+  preBindDone(pod: PodInfo): boolean {
+    const reservation = this.reserved.get(pod.key);
+    if (reservation === undefined) return true;
+    const { claims } = this.handle.objects;
+    const { matches, provisions } = reservation.before;
+    const waiting = [...matches.map(({ claim }) => claim), ...provisions];
+    const bound = waiting.every(({ metadata }) => {
+      const claim = claims.get(metadata.namespace, metadata.name);
+      return claim !== undefined && fullyBound(claim);
+    });
+    if (bound) this.reserved.delete(pod.key);
+    return bound;
   }
 
   private rejection(reasons: readonly string[]): Status {
@@ -229,9 +306,4 @@ function matchesTopology(terms: readonly TopologySelectorTerm[], node: Node): bo
     if (matchLabelExpressions === undefined || matchLabelExpressions.length === 0) return false;
     return matchLabelExpressions.every(({ key, values }) => labels[key] !== undefined && values.includes(labels[key]));
   });
-}
-
-/** Whether a pod uses persistent volume claims at all. */
-export function usesClaims(pod: Pod): boolean {
-  return claimReferences(pod).length > 0;
 }

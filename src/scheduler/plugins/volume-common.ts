@@ -1,12 +1,12 @@
 import type { Pod } from '../../api/core.js';
 import { resourceAmount } from '../../api/quantity.js';
 import type { ClusterObjects, PersistentVolumeClaim, RawQuantity } from '../cache/cluster-objects.js';
+import { ANNOTATION_BIND_COMPLETED } from '../volumes/patches.js';
 
 /** Provisioner of classes whose volumes are made by hand. */
 export const NO_PROVISIONER = 'kubernetes.io/no-provisioner';
-/** The node that the scheduler chose for a volume to be provisioned. */
-export const ANNOTATION_SELECTED_NODE = 'volume.kubernetes.io/selected-node';
-const ANNOTATION_BIND_COMPLETED = 'pv.kubernetes.io/bind-completed';
+export { ANNOTATION_SELECTED_NODE } from '../volumes/patches.js';
+
 const ANNOTATION_CLASS = 'volume.beta.kubernetes.io/storage-class';
 
 /** A volume of a pod that stands for a claim. */
