@@ -31,7 +31,7 @@ const OUTPUT_FIELDS = ['err', 'hs', 'ss', 'ents', 'snap', 'com', 'rdst', 'sync',
 /**
  * Replays every recording (`*.ndjson`, `*.ndjson.gz`) of a directory, or one file, through this project's raft. Each step of each file
  * must match in all fields of the contract; after the first difference in a file the rest of it counts as not matched.
- * Exit code 0: all match; 1: some differ; 2: there is nothing to replay.
+ * Exit code 0: all match; 1: some differ; 2: there is nothing to replay, or a file is no recording.
  */
 export function replayRaftDirectory(path: string): ConformanceResult {
   let files: string[];
@@ -43,17 +43,19 @@ export function replayRaftDirectory(path: string): ConformanceResult {
   if (files.length === 0) return { lines: [`error: no recordings (*.ndjson.gz) in ${path}`], exitCode: 2 };
   const lines: string[] = [];
   let good = 0;
+  let unreadable = 0;
   let steps = 0;
   let matched = 0;
   for (const file of files) {
     const result = replayFile(file);
     steps += result.steps;
     matched += result.matched;
+    if (result.steps === 0) unreadable++;
     if (result.difference.length === 0) good++;
     else lines.push(`${file}:`, ...result.difference);
   }
   lines.push(`raft: files ${good}/${files.length} steps ${matched}/${steps}`);
-  return { lines, exitCode: good === files.length ? 0 : 1 };
+  return { lines, exitCode: unreadable > 0 ? 2 : good === files.length ? 0 : 1 };
 }
 
 function recordingsIn(path: string): string[] {

@@ -73,6 +73,7 @@ describe('replay of recordings of etcd raft', () => {
   it('refuses a folder without recordings and a file of another format', () => {
     assert.equal(replayRaftDirectory(join('test', 'data', 'raft', 'nowhere')).exitCode, 2);
     assert.equal(replayRaftDirectory(join('src', 'raft')).exitCode, 2);
+    assert.equal(replayRaftDirectory('package.json').exitCode, 2);
     assert.throws(() => replayRaftRecording(['{"fmt":"other"}']), /raft-golden/);
   });
 
