@@ -11,6 +11,7 @@ import {
 } from '../api/core.js';
 import { scaledValue } from '../api/int-or-string.js';
 import { matchesMap } from '../api/labels.js';
+import type { Labels } from '../api/meta.js';
 import { firstUntoleratedTaint } from '../api/taints.js';
 import type { Time } from '../kernel/time.js';
 import { REVISION_LABEL } from './revisions.js';
@@ -100,6 +101,36 @@ export function nodeShouldRun(spec: PodSpec, tolerations: readonly Toleration[],
   return { run: false, stay: firstUntoleratedTaint(taints, tolerations, ['NoExecute']) === undefined };
 }
 
+/** Whether nodes should run a set's pods, remembered while neither a node's labels and spec nor the template change. */
+export class NodeFits {
+  private readonly spec: PodSpec;
+  private readonly tolerations: readonly Toleration[];
+  private readonly known = new Map<string, { readonly spec: Node['spec']; readonly labels: Labels | undefined; readonly run: boolean; readonly stay: boolean }>();
+
+  constructor(spec: PodSpec) {
+    this.spec = spec;
+    this.tolerations = daemonTolerations(spec);
+  }
+
+  /** Whether these are the answers for a template. */
+  isFor(spec: PodSpec): boolean {
+    return this.spec === spec;
+  }
+
+  of(node: Node): { readonly run: boolean; readonly stay: boolean } {
+    const { name, labels } = node.metadata;
+    const found = this.known.get(name);
+    if (found !== undefined && found.spec === node.spec && found.labels === labels) return found;
+    const fit = { spec: node.spec, labels, ...nodeShouldRun(this.spec, this.tolerations, node) };
+    this.known.set(name, fit);
+    return fit;
+  }
+
+  forget(node: string): void {
+    this.known.delete(node);
+  }
+}
+
 /** Pods of a set by node name. */
 export type PodsByNode = ReadonlyMap<string, readonly Pod[]>;
 
@@ -112,14 +143,19 @@ export interface DaemonPlan {
 }
 
 /** What must be created and deleted regardless of updates (podsShouldBeOnNode for every node). */
-export function planPlacement(set: DaemonSet, nodes: Iterable<Node>, podsByNode: PodsByNode, hash: string, now: Time): DaemonPlan {
-  const { spec } = set.spec.template;
-  const tolerations = daemonTolerations(spec);
+export function planPlacement(
+  set: DaemonSet,
+  nodes: Iterable<Node>,
+  podsByNode: PodsByNode,
+  hash: string,
+  now: Time,
+  fits: NodeFits = new NodeFits(set.spec.template.spec),
+): DaemonPlan {
   const create: string[] = [];
   const remove: Pod[] = [];
   const finished: Pod[] = [];
   for (const node of nodes) {
-    const { run, stay } = nodeShouldRun(spec, tolerations, node);
+    const { run, stay } = fits.of(node);
     const pods = podsByNode.get(node.metadata.name);
     if (run && (pods === undefined || pods.length === 0)) create.push(node.metadata.name);
     else if (pods !== undefined && !stay) remove.push(...pods.filter((pod) => pod.metadata.deletionTimestamp === undefined));
@@ -240,9 +276,8 @@ export function daemonSetStatus(
   hash: string,
   now: Time,
   observe: boolean,
+  fits: NodeFits = new NodeFits(set.spec.template.spec),
 ): DaemonSetStatus {
-  const { spec } = set.spec.template;
-  const tolerations = daemonTolerations(spec);
   let desired = 0;
   let current = 0;
   let misscheduled = 0;
@@ -250,17 +285,18 @@ export function daemonSetStatus(
   let updated = 0;
   let available = 0;
   for (const node of nodes) {
-    const { run } = nodeShouldRun(spec, tolerations, node);
-    const pods = podsByNode.get(node.metadata.name) ?? [];
+    const { run } = fits.of(node);
+    const pods = podsByNode.get(node.metadata.name);
     if (!run) {
-      if (pods.length > 0) misscheduled++;
+      if (pods !== undefined && pods.length > 0) misscheduled++;
       continue;
     }
     desired++;
-    if (pods.length === 0) continue;
+    if (pods === undefined || pods.length === 0) continue;
     current++;
     // The oldest pod stands for the node.
-    const pod = [...pods].sort((a, b) => a.metadata.creationTimestamp - b.metadata.creationTimestamp)[0]!;
+    let pod = pods[0]!;
+    for (const other of pods) if (other.metadata.creationTimestamp < pod.metadata.creationTimestamp) pod = other;
     if (isPodReady(pod)) {
       ready++;
       if (isPodAvailable(pod, set.spec.minReadySeconds ?? 0, now)) available++;

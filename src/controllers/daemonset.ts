@@ -4,11 +4,12 @@ import { equal } from '../api/equal.js';
 import { keyOf } from '../api/meta.js';
 import { type ApiRequest, type ApiResponse, succeeded } from '../apiserver/request.js';
 import type { ProcessContext } from '../client/context.js';
-import type { ApiClient, EventRecorder, Informer, ResourceEventHandler, WorkQueue } from '../client/types.js';
+import type { ApiClient, EventRecorder, Informer, ResourceEventHandler } from '../client/types.js';
 import type { Simulation } from '../kernel/simulation.js';
 import { SECOND } from '../kernel/time.js';
 import { ControllerWorkers, objectRequest, type Reconciler, type Reconciliation, StagedReconciliation, type Step } from './controller.js';
-import { DAEMON_BURST, daemonPodSpec, daemonSetStatus, planPlacement, planUpdate, type PodsByNode } from './daemon-set-policy.js';
+import { DAEMON_BURST, daemonPodSpec, daemonSetStatus, NodeFits, planPlacement, planUpdate, type PodsByNode } from './daemon-set-policy.js';
+import { DaemonPods, nodeOf } from './daemon-pods.js';
 import { Expectations } from './expectations.js';
 import { cachedOwner, KeyHandler } from './handlers.js';
 import { BY_CONTROLLER, ControllerUidIndexer } from './ownership.js';
@@ -32,6 +33,8 @@ export class DaemonSetController implements Reconciler {
   readonly expectations = new Expectations();
   /** Back-off by set and node: until when, and the last delay. */
   readonly backoff = new Map<string, { until: number; delay: number }>();
+  readonly daemonPods = new DaemonPods();
+  private readonly fits = new Map<string, NodeFits>();
   private readonly simulation: Simulation;
 
   constructor(context: ProcessContext, client: ApiClient) {
@@ -41,12 +44,11 @@ export class DaemonSetController implements Reconciler {
     this.pods = context.informers.informer<Pod>('pods');
     this.nodes = context.informers.informer<Node>('nodes');
     this.revisions = context.informers.informer<ControllerRevision>('controllerrevisions');
-    this.pods.addIndexer(new ControllerUidIndexer());
     this.revisions.addIndexer(new ControllerUidIndexer());
     this.workers = new ControllerWorkers(context, { name: 'daemonset', workers: WORKERS, client });
     this.sets.addEventHandler(new KeyHandler<DaemonSet>(this.workers.queue));
     this.pods.addEventHandler(new PodHandler(this));
-    this.nodes.addEventHandler(new NodeHandler(this.workers.queue, this.sets));
+    this.nodes.addEventHandler(new NodeHandler(this));
     this.workers.start(this, [this.sets, this.pods, this.nodes, this.revisions]);
   }
 
@@ -61,26 +63,22 @@ export class DaemonSetController implements Reconciler {
 
   /** Pods by the node they are on or are meant for. */
   podsByNode(set: DaemonSet): PodsByNode {
-    const byNode = new Map<string, Pod[]>();
-    for (const pod of this.pods.byIndex(BY_CONTROLLER, set.metadata.uid)) {
-      const node = nodeOf(pod);
-      if (node === undefined) continue;
-      const group = byNode.get(node);
-      if (group === undefined) byNode.set(node, [pod]);
-      else group.push(pod);
-    }
-    return byNode;
+    return this.daemonPods.of(set.metadata.uid);
   }
-}
 
-/** Node of a daemon pod: where it is bound, else the one its affinity names (GetTargetNodeName). */
-function nodeOf(pod: Pod): string | undefined {
-  if (pod.spec.nodeName !== undefined && pod.spec.nodeName !== '') return pod.spec.nodeName;
-  const terms = pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
-  for (const term of terms) {
-    for (const field of term.matchFields ?? []) if (field.key === 'metadata.name' && field.values?.length === 1) return field.values[0];
+  /** Which nodes should run a set's pods. */
+  fitsOf(set: DaemonSet): NodeFits {
+    const { spec } = set.spec.template;
+    const known = this.fits.get(set.metadata.uid);
+    if (known?.isFor(spec) === true) return known;
+    const fits = new NodeFits(spec);
+    this.fits.set(set.metadata.uid, fits);
+    return fits;
   }
-  return undefined;
+
+  nodeGone(name: string): void {
+    for (const fits of this.fits.values()) fits.forget(name);
+  }
 }
 
 class PodHandler implements ResourceEventHandler<Pod> {
@@ -91,6 +89,7 @@ class PodHandler implements ResourceEventHandler<Pod> {
   }
 
   onAdd(pod: Pod): void {
+    this.controller.daemonPods.move(undefined, pod);
     const set = cachedOwner(pod, 'DaemonSet', this.controller.sets);
     if (set === undefined) return;
     const key = keyOf(set);
@@ -101,6 +100,7 @@ class PodHandler implements ResourceEventHandler<Pod> {
 
   onUpdate(old: Pod, pod: Pod): void {
     if (old.metadata.resourceVersion === pod.metadata.resourceVersion) return;
+    this.controller.daemonPods.move(old, pod);
     const set = cachedOwner(pod, 'DaemonSet', this.controller.sets);
     if (set === undefined) return;
     const key = keyOf(set);
@@ -109,6 +109,7 @@ class PodHandler implements ResourceEventHandler<Pod> {
   }
 
   onDelete(pod: Pod): void {
+    this.controller.daemonPods.move(pod, undefined);
     const set = cachedOwner(pod, 'DaemonSet', this.controller.sets);
     if (set === undefined) return;
     const key = keyOf(set);
@@ -119,12 +120,10 @@ class PodHandler implements ResourceEventHandler<Pod> {
 
 /** A node that comes or changes in labels or taints may concern every set. */
 class NodeHandler implements ResourceEventHandler<Node> {
-  private readonly queue: WorkQueue;
-  private readonly sets: Informer<DaemonSet>;
+  private readonly controller: DaemonSetController;
 
-  constructor(queue: WorkQueue, sets: Informer<DaemonSet>) {
-    this.queue = queue;
-    this.sets = sets;
+  constructor(controller: DaemonSetController) {
+    this.controller = controller;
   }
 
   onAdd(): void {
@@ -132,14 +131,17 @@ class NodeHandler implements ResourceEventHandler<Node> {
   }
 
   onUpdate(old: Node, node: Node): void {
+    if (old.metadata.labels === node.metadata.labels && old.spec === node.spec) return;
     if (equal(old.metadata.labels, node.metadata.labels) && equal(old.spec.taints, node.spec.taints)) return;
     this.enqueueAll();
   }
 
-  onDelete(): void {}
+  onDelete(node: Node): void {
+    this.controller.nodeGone(node.metadata.name);
+  }
 
   private enqueueAll(): void {
-    for (const set of this.sets.list()) this.queue.add(keyOf(set));
+    for (const set of this.controller.sets.list()) this.controller.workers.queue.add(keyOf(set));
   }
 }
 
@@ -173,6 +175,7 @@ class DaemonSetSync extends StagedReconciliation {
   private batch = 0;
   private afterPods = UPDATE;
   private updating = false;
+  private changedPods = false;
   private observe = true;
   private podError: string | undefined = undefined;
   private status: DaemonSetStatus | undefined = undefined;
@@ -251,7 +254,7 @@ class DaemonSetSync extends StagedReconciliation {
   private place(): Step {
     const { controller, set } = this;
     const { now } = this.simulation;
-    const plan = planPlacement(set, controller.nodes.list(), controller.podsByNode(set), this.hash, now);
+    const plan = planPlacement(set, controller.nodes.list(), controller.podsByNode(set), this.hash, now, controller.fitsOf(set));
     const held = new Set<Pod>();
     for (const pod of plan.finished) if (this.inBackoff(pod)) held.add(pod);
     this.afterPods = UPDATE;
@@ -288,6 +291,7 @@ class DaemonSetSync extends StagedReconciliation {
     this.created = 0;
     this.batch = 0;
     if (this.createNodes.length + this.removePods.length > 0) {
+      this.changedPods = true;
       this.controller.expectations.expectBoth(this.key, this.createNodes.length, this.removePods.map(keyOf), this.simulation.now);
     }
     return this.go(CREATE);
@@ -341,14 +345,17 @@ class DaemonSetSync extends StagedReconciliation {
     const ready = controller.expectations.satisfied(this.key, this.simulation.now);
     if (this.updating || !ready || set.spec.updateStrategy.type !== 'RollingUpdate') return this.go(HISTORY);
     this.updating = true;
-    const podsByNode = controller.podsByNode(set);
-    const status = daemonSetStatus(set, controller.nodes.list(), podsByNode, this.hash, this.simulation.now, true);
-    const plan = planUpdate(set, podsByNode, status.desiredNumberScheduled, this.hash, this.simulation.now);
+    this.status = this.count();
+    // Nothing to renew when the pods of all nodes are of the current template.
+    if ((this.status.updatedNumberScheduled ?? 0) === this.status.currentNumberScheduled) return this.go(HISTORY);
+    const plan = planUpdate(set, controller.podsByNode(set), this.status.desiredNumberScheduled, this.hash, this.simulation.now);
     this.afterPods = HISTORY;
     return this.syncNodes(plan.create, plan.remove);
   }
 
   private history(): Step {
+    // At most the limit can be unused: nothing to look for.
+    if (this.revisions.length - 1 <= this.set.spec.revisionHistoryLimit) return this.go(STATUS);
     const live = new Set<string>([this.current!.metadata.name]);
     const used = new Set<string>();
     for (const pods of this.controller.podsByNode(this.set).values()) for (const pod of pods) used.add(pod.metadata.labels?.[REVISION_LABEL] ?? '');
@@ -358,9 +365,15 @@ class DaemonSetSync extends StagedReconciliation {
     return old.length === 0 ? undefined : old.map((revision) => objectRequest('delete', 'controllerrevisions', revision));
   }
 
+  private count(): DaemonSetStatus {
+    const { controller, set } = this;
+    const pods = controller.podsByNode(set);
+    return daemonSetStatus(set, controller.nodes.list(), pods, this.hash, this.simulation.now, this.observe, controller.fitsOf(set));
+  }
+
   private writeStatus(): Step {
-    const { set, controller } = this;
-    this.status = daemonSetStatus(set, controller.nodes.list(), controller.podsByNode(set), this.hash, this.simulation.now, this.observe);
+    const { set } = this;
+    if (this.status === undefined || this.changedPods) this.status = this.count();
     if (equal(set.status, this.status)) return this.end();
     this.stage = STATUS_WRITTEN;
     return [this.statusRequest()];
