@@ -9,6 +9,27 @@ export interface PluginFactory {
   create(name: string, handle: Handle): Plugin | undefined;
 }
 
+/** What a module with a user's plugin exports as default: a class to be made with the handle. */
+export type PluginConstructor = new (handle: Handle) => Plugin;
+
+/** Plugins of a user, by the name that profiles enable them by. */
+export class UserPlugins implements PluginFactory {
+  private readonly constructors: ReadonlyMap<string, PluginConstructor>;
+
+  constructor(constructors: ReadonlyMap<string, PluginConstructor>) {
+    this.constructors = constructors;
+  }
+
+  get names(): readonly string[] {
+    return [...this.constructors.keys()];
+  }
+
+  create(name: string, handle: Handle): Plugin | undefined {
+    const Constructor = this.constructors.get(name);
+    return Constructor === undefined ? undefined : new Constructor(handle);
+  }
+}
+
 /** The method by which a plugin takes part in an extension point. */
 const methodOf: Readonly<Record<ExtensionPoint, readonly (keyof Plugin)[]>> = {
   preEnqueue: ['preEnqueue'],

@@ -62,9 +62,17 @@ export class SchedulerCore {
     );
   }
 
-  /** Decides on a pod by one profile; nothing is assumed yet. */
+  /** Decides on a pod by one profile; nothing is assumed yet. A plugin that throws makes a PluginError. */
   decide(framework: Framework, pod: PodInfo, draws: Uniform): Decision {
     const cycle = framework.startCycle(pod);
+    try {
+      return this.decideCycle(framework, cycle, draws);
+    } catch (error) {
+      throw framework.failure(null, cycle, error);
+    }
+  }
+
+  private decideCycle(framework: Framework, cycle: Cycle, draws: Uniform): Decision {
     const result = this.algorithm.schedulePod(framework, cycle, draws);
     if (result.chosen >= 0 || result.error !== '' || !framework.hasPostFilter)
       return { result, postFilter: null, cycle, dryRunSteps: 0 };

@@ -26,6 +26,18 @@ export interface ScoreObserver {
   normalized(plugin: string, scores: Float64Array): void;
 }
 
+/** A plugin threw: a fault of its own, named so that its author finds it. */
+export class PluginError extends Error {
+  override readonly name = 'PluginError';
+
+  constructor(plugin: string, pod: string, cause: unknown) {
+    super(
+      `scheduler plugin ${plugin} failed on pod ${pod}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
+  }
+}
+
 /** One profile: its plugins and how they run together (framework/runtime/framework.go). */
 export class Framework {
   readonly schedulerName: string;
@@ -40,6 +52,7 @@ export class Framework {
   /** Plugins that follow what-ifs for the current pod. */
   private followers: Plugin[] = [];
   private scratch = new Float64Array(128);
+  private running: Plugin | null = null;
 
   constructor(
     schedulerName: string,
@@ -51,6 +64,12 @@ export class Framework {
     this.plugins = plugins;
     this.handle = handle;
     this.percentageOfNodesToScore = percentageOfNodesToScore;
+  }
+
+  /** The error of a plugin with the names of plugin and pod; `plugin` null: the one that ran last. */
+  failure(plugin: Plugin | null, cycle: Cycle, error: unknown): PluginError {
+    if (error instanceof PluginError) return error;
+    return new PluginError((plugin ?? this.running)?.name ?? '', cycle.pod.key, error);
   }
 
   startCycle(pod: PodInfo): Cycle {
@@ -69,6 +88,7 @@ export class Framework {
   /** Runs PreFilter; a rejection or an error is returned, Skip and node sets go into the cycle. */
   preFilter(cycle: Cycle): Status | null {
     for (const plugin of this.plugins.preFilter) {
+      this.running = plugin;
       const status = plugin.preFilter!(cycle);
       if (status !== null) {
         if (status.code === Code.Skip) cycle.skippedFilters.push(plugin.name);
@@ -92,9 +112,14 @@ export class Framework {
   /** Runs the filters on one node as it stands; null: the pod fits. */
   filter(cycle: Cycle, slot: number): Status | null {
     const active = this.activeFilters;
-    for (let i = 0; i < active.length; i++) {
-      const status = active[i]!.filter!(cycle, slot);
-      if (status !== null) return status;
+    let i = 0;
+    try {
+      for (; i < active.length; i++) {
+        const status = active[i]!.filter!(cycle, slot);
+        if (status !== null) return status;
+      }
+    } catch (error) {
+      throw this.failure(active[i]!, cycle, error);
     }
     return null;
   }
@@ -140,6 +165,7 @@ export class Framework {
     let rejector = '';
     const reasons: string[] = [];
     for (const plugin of this.plugins.postFilter) {
+      this.running = plugin;
       const result = plugin.postFilter!(cycle, diagnosis, this);
       const { status } = result;
       if (status === null || status.code === Code.UnschedulableAndUnresolvable) return result;
@@ -173,6 +199,7 @@ export class Framework {
   /** Runs PreScore, Score and NormalizeScore; adds the weighted scores of each node into `totals` (by position). */
   score(cycle: Cycle, slots: Int32Array, totals: Float64Array): Status | null {
     for (const plugin of this.plugins.preScore) {
+      this.running = plugin;
       const status = plugin.preScore!(cycle, slots);
       if (status === null) continue;
       if (status.code !== Code.Skip) return status;
@@ -185,6 +212,7 @@ export class Framework {
     for (const { plugin, weight } of this.plugins.score) {
       if (cycle.skippedScores.includes(plugin.name)) continue;
       scores.fill(0);
+      this.running = plugin;
       plugin.scoreNodes!(cycle, slots, scores);
       this.observer?.raw(plugin.name, weight, scores);
       plugin.normalize?.(cycle, slots, scores);
