@@ -151,10 +151,16 @@ export class SchedulingAlgorithm {
       return count;
     }
     const plain = framework.handle.nominator.size === 0;
+    const sole = plain ? framework.soleFilter : undefined;
     for (let visited = 0; visited < total; visited++) {
       const slot = candidates[position]!;
       if (++position === total) position = 0;
-      const status = plain ? framework.filter(cycle, slot) : framework.filterWithNominated(cycle, slot);
+      const status =
+        sole !== undefined
+          ? sole.filter!(cycle, slot)
+          : plain
+            ? framework.filter(cycle, slot)
+            : framework.filterWithNominated(cycle, slot);
       if (status !== null) diagnosis.set(slot, status);
       else if (count === wanted) break;
       else slots[count++] = slot;

@@ -109,6 +109,14 @@ export class Framework {
     return null;
   }
 
+  /** The only filter that the current pod needs, so that a search can call it directly; undefined: there are more, or none. */
+  get soleFilter(): Plugin | undefined {
+    if (this.activeFilters.length !== 1) return undefined;
+    const [sole] = this.activeFilters;
+    this.running = sole!;
+    return sole;
+  }
+
   /** Runs the filters on one node as it stands; null: the pod fits. */
   filter(cycle: Cycle, slot: number): Status | null {
     const active = this.activeFilters;
