@@ -9,7 +9,7 @@ import { MonotonicState } from './monotonic-state.js';
 import { Revisions } from './revisions.js';
 import { StateMachineSafety } from './state-machine-safety.js';
 
-/** One of each, fresh. Liveness is checked by the schedule's last phase, which needs to drive the group. */
+/** One of each, fresh. Liveness is apart: the schedule's last phase drives the group and asks it. */
 export function allCheckers(): Checker[] {
   return [
     new ElectionSafety(),
