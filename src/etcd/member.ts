@@ -348,7 +348,8 @@ export class Member implements Component {
   entryApplied(index: number): void {
     if (index % MEMORY_SNAPSHOT_COUNT !== 0 || index > this.storage.lastIndex()) return;
     this.storage.createSnapshot(index, this.confState, null, this.store.size);
-    if (index > CATCH_UP_ENTRIES) this.storage.compact(index - CATCH_UP_ENTRIES);
+    const keep = this.spec.snapshotCatchUpEntries ?? CATCH_UP_ENTRIES;
+    if (index > keep) this.storage.compact(index - keep);
   }
 
   /** Blocks the member's backend for a defragmentation. */

@@ -41,6 +41,10 @@ export interface ClusterSpec {
   readonly nodes: readonly Node[];
   readonly etcd: EtcdSpec;
   readonly apiServers: number;
+  /** Processes of kube-controller-manager and of kube-scheduler, of which one each leads. Absent: 1. */
+  readonly controlPlaneReplicas?: number;
+  /** What informers keep deltas in: absent: RealFIFO, the default since 1.33 (gate InOrderInformers). */
+  readonly informerQueue?: 'RealFIFO' | 'DeltaFIFO';
   /** Client limits per controller (kube-controller-manager --kube-api-qps, --kube-api-burst). Default 20, 30. */
   readonly controllerManager: { readonly qps: number; readonly burst: number };
   /** kube-scheduler client limits (50, 100) and configuration. */
@@ -59,6 +63,8 @@ export interface EtcdSpec {
   readonly electionTimeout: Duration;
   readonly quotaBackendBytes: number;
   readonly snapshotCount: number;
+  /** Log entries kept behind the applied one for slow followers (--snapshot-catchup-entries); absent: etcd's 5,000. */
+  readonly snapshotCatchUpEntries?: number;
   /** Zone of each member, in order. */
   readonly zones: readonly string[];
 }

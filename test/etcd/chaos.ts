@@ -149,6 +149,8 @@ export function chaos(seed: string, duration: Duration = 40 * SECOND): ChaosResu
   const harness = new Harness(
     {
       seed,
+      // A short log, so that members that were away need snapshots.
+      spec: { snapshotCatchUpEntries: 10 },
       rtt: { kind: 'lognormal', median: 0.4 * MILLISECOND, sigma: 0.8 },
       costs: {
         fsync: { kind: 'lognormal', median: MILLISECOND, sigma: 0.8, stall: { probability: 0.005, factor: 20 } },
