@@ -138,7 +138,7 @@ test('seats are divided between minima and maxima in proportion to demand, and t
       const seats = divideSeats(claims, total);
       const sum = seats.reduce((a, b) => a + b, 0);
       assert.ok(Math.abs(sum - total) <= claims.length, `${sum} of ${total}`);
-      seats.forEach((value, i) => assert.ok(value >= claims[i]!.minimum && value <= claims[i]!.maximum));
+      for (const [i, value] of seats.entries()) assert.ok(value >= claims[i]!.minimum && value <= claims[i]!.maximum);
     }),
   );
 });
