@@ -80,8 +80,6 @@ export class EventRecords {
  * marks the record with `NO_TARGET` and tells the list, which releases the record when it meets it.
  */
 export interface EventList {
-  /** Events in the list that are not cancelled. */
-  readonly size: number;
   push(record: number): void;
   /** The earliest record whose time is at most `limit`, removed but not released; 0 when there is none. */
   pop(limit: number): number;
@@ -89,8 +87,8 @@ export interface EventList {
   peekTime(): number;
   /** Bytes of its own arrays. */
   readonly bytes: number;
-  /** One record of the list was marked as cancelled. */
-  cancelled(): void;
+  /** One record of the list was marked as cancelled; so many events are still pending. */
+  cancelled(pending: number): void;
 }
 
 /** Names accepted by `--event-list`. */

@@ -14,7 +14,6 @@ export function earlier(a: Entry, b: Entry): boolean {
 
 /** The library `fastpriorityqueue` behind the event-list interface: an independent oracle for the order of events. */
 export class FastPriorityQueueEventList implements EventList {
-  size = 0;
   private readonly records: EventRecords;
   private readonly queue = new FastPriorityQueue<Entry>(earlier);
 
@@ -28,7 +27,6 @@ export class FastPriorityQueueEventList implements EventList {
   }
 
   push(record: number): void {
-    this.size++;
     this.queue.add({ time: this.records.f64[record << 2]!, key: this.records.f64[(record << 2) + 1]!, record });
   }
 
@@ -36,7 +34,6 @@ export class FastPriorityQueueEventList implements EventList {
     if (this.peekTime() > limit) return 0;
     const entry = this.queue.poll();
     if (entry === undefined) return 0;
-    this.size--;
     return entry.record;
   }
 
@@ -49,7 +46,5 @@ export class FastPriorityQueueEventList implements EventList {
     return Number.POSITIVE_INFINITY;
   }
 
-  cancelled(): void {
-    this.size--;
-  }
+  cancelled(): void {}
 }

@@ -8,7 +8,6 @@ const SWEEP = 1024;
  * there, so that a pop and a push cost one pass. Times are beside the record numbers; keys are looked up on ties only.
  */
 export class HeapEventList implements EventList {
-  size = 0;
   private readonly records: EventRecords;
   private dead = 0;
   private times = new Float64Array(1024);
@@ -26,7 +25,6 @@ export class HeapEventList implements EventList {
   }
 
   push(record: number): void {
-    this.size++;
     this.insert(record);
   }
 
@@ -36,10 +34,7 @@ export class HeapEventList implements EventList {
       if (this.length === 0 || this.times[0]! > limit) return 0;
       const record = this.order[0]!;
       this.hole = true;
-      if (this.records.i32[(record << 3) + 5] !== NO_TARGET) {
-        this.size--;
-        return record;
-      }
+      if (this.records.i32[(record << 3) + 5] !== NO_TARGET) return record;
       this.dead--;
       this.records.release(record);
     }
@@ -57,9 +52,8 @@ export class HeapEventList implements EventList {
     }
   }
 
-  cancelled(): void {
-    this.size--;
-    if (++this.dead > SWEEP && this.dead > this.size) this.sweep();
+  cancelled(pending: number): void {
+    if (++this.dead > SWEEP && this.dead > pending) this.sweep();
   }
 
   private insert(record: number): void {

@@ -29,7 +29,6 @@ const SWEEP = 1024;
  * which `pop` compares.
  */
 export class LadderEventList implements EventList {
-  size = 0;
   private readonly records: EventRecords;
   private dead = 0;
 
@@ -66,7 +65,6 @@ export class LadderEventList implements EventList {
   push(record: number): void {
     const { i32 } = this.records;
     const time = this.records.f64[record << 2]!;
-    this.size++;
     if (time > this.topStart) {
       this.top.push(record, time);
       return;
@@ -103,10 +101,7 @@ export class LadderEventList implements EventList {
         record = this.bottomRecords[at]!;
         this.bottomAt = at + 1;
       }
-      if (this.records.i32[(record << 3) + 5] !== NO_TARGET) {
-        this.size--;
-        return record;
-      }
+      if (this.records.i32[(record << 3) + 5] !== NO_TARGET) return record;
       this.dead--;
       this.records.release(record);
     }
@@ -129,9 +124,8 @@ export class LadderEventList implements EventList {
     }
   }
 
-  cancelled(): void {
-    this.size--;
-    if (++this.dead > SWEEP && this.dead > this.size) this.sweep();
+  cancelled(pending: number): void {
+    if (++this.dead > SWEEP && this.dead > pending) this.sweep();
   }
 
   /** A record not after everything in top and rungs: it joins the run of its time, or the bottom. */

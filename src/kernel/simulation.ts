@@ -72,12 +72,11 @@ export class Simulation {
   /** Scheduling count: `epoch + serial`, in two parts so that the hot path counts in small integers. */
   private epoch = 0;
   private serial = 0;
+  private cancellations = 0;
   private attention = 0;
   private running = false;
   private sink: TraceSink | null = null;
   private runner: ProcessRunner | null = null;
-  /** Target, opcode and argument of the event being handled. */
-  private readonly current = new Int32Array(3);
 
   constructor(options: SimulationOptions = {}) {
     this.list = createEventList(options.eventList ?? 'ladder', this.records);
@@ -111,7 +110,7 @@ export class Simulation {
     const { f64, i32 } = records;
     let tie = this.serial;
     this.serial = (tie + 1) & SERIAL_MASK;
-    const key = phase * PHASE_UNIT + this.epoch;
+    const key = phase === PHASE_DEFAULT ? this.epoch : phase * PHASE_UNIT + this.epoch;
     if (tie === SERIAL_MASK) this.epoch += SERIAL_MASK + 1;
     if (this.shuffle !== 0) tie = permute(tie, this.shuffle);
     const word = record << 3;
@@ -133,13 +132,14 @@ export class Simulation {
     if (record === 0 || record >= this.records.fresh || i32[(record << 3) + 5] === NO_TARGET) return false;
     if (f64[(record << 2) + 1]! % (SERIAL_MASK + 1) !== tie) return false;
     i32[(record << 3) + 5] = NO_TARGET;
-    this.list.cancelled();
+    this.cancellations++;
+    this.list.cancelled(this.pending);
     return true;
   }
 
   /** Pending events. */
   get pending(): number {
-    return this.list.size;
+    return this.epoch + this.serial - this.events - this.cancellations;
   }
 
   /** Bytes that hold the pending events: records and event list. */
@@ -197,8 +197,6 @@ export class Simulation {
     let complete: boolean;
     try {
       complete = typeof limits === 'number' ? this.runTo(time) : this.runWithin(time, limits);
-    } catch (error) {
-      throw this.explain(error);
     } finally {
       this.running = false;
     }
@@ -259,23 +257,27 @@ export class Simulation {
   }
 
   private runFast(limit: Time): boolean {
-    const { list, records, components, hash, current } = this;
-    while (this.attention === 0) {
-      const record = list.pop(limit);
-      if (record === 0) return true;
-      const { i32 } = records;
-      const word = record << 3;
-      const target = i32[word + 5]!;
-      const opcode = i32[word + 6]!;
-      const argument = i32[word + 7]!;
-      this.now = records.f64[record << 2]!;
-      if (hash !== null) hash.add(i32[word]!, i32[word + 1]!, target, opcode);
-      records.release(record);
-      this.events++;
-      current[0] = target;
-      current[1] = opcode;
-      current[2] = argument;
-      components[target]!.handle(opcode >>> 0, argument >>> 0);
+    const { list, records, components, hash } = this;
+    let target = 0;
+    let opcode = 0;
+    let argument = 0;
+    try {
+      while (this.attention === 0) {
+        const record = list.pop(limit);
+        if (record === 0) return true;
+        const { i32 } = records;
+        const word = record << 3;
+        target = i32[word + 5]!;
+        opcode = i32[word + 6]!;
+        argument = i32[word + 7]!;
+        this.now = records.f64[record << 2]!;
+        if (hash !== null) hash.add(i32[word]!, i32[word + 1]!, target, opcode);
+        records.release(record);
+        this.events++;
+        components[target]!.handle(opcode >>> 0, argument >>> 0);
+      }
+    } catch (error) {
+      throw this.explain(error, target, opcode >>> 0, argument >>> 0);
     }
     return false;
   }
@@ -293,7 +295,7 @@ export class Simulation {
 
   /** One event with everything that may be watching. */
   private dispatch(record: number): void {
-    const { records, current } = this;
+    const { records } = this;
     const { i32 } = records;
     const word = record << 3;
     const target = i32[word + 5]!;
@@ -304,12 +306,13 @@ export class Simulation {
     const cause = records.causes === null ? 0 : records.causes[record]!;
     records.release(record);
     this.events++;
-    current[0] = target;
-    current[1] = opcode;
-    current[2] = argument;
     if (this.sink !== null) this.sink.event(this.now, target, opcode, argument, this.events, cause);
-    this.components[target]!.handle(opcode, argument);
-    if ((this.attention & CONDITIONS) !== 0) this.processes.checkConditions();
+    try {
+      this.components[target]!.handle(opcode, argument);
+      if ((this.attention & CONDITIONS) !== 0) this.processes.checkConditions();
+    } catch (error) {
+      throw this.explain(error, target, opcode, argument);
+    }
   }
 
   private refuse(time: Time): never {
@@ -317,11 +320,8 @@ export class Simulation {
   }
 
   /** An error of a handler with its place in simulated time. */
-  private explain(error: unknown): SimulationError {
+  private explain(error: unknown, target: number, opcode: number, argument: number): SimulationError {
     if (error instanceof SimulationError) return error;
-    const target = this.current[0]!;
-    const opcode = this.current[1]! >>> 0;
-    const argument = this.current[2]! >>> 0;
     const component = this.components[target];
     const name = component === undefined ? `target ${target}, which was never added` : component.name;
     const what = component?.describe?.(opcode, argument) ?? `opcode ${opcode}(${argument})`;
