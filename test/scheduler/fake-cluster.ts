@@ -15,7 +15,7 @@ class FakeInformer implements Informer<KubernetesObject> {
   readonly resource: string;
   synced = true;
   readonly objects = new Map<string, KubernetesObject>();
-  private handler: ResourceEventHandler<KubernetesObject> | null = null;
+  private readonly handlers: ResourceEventHandler<KubernetesObject>[] = [];
 
   constructor(resource: string) {
     this.resource = resource;
@@ -40,19 +40,21 @@ class FakeInformer implements Informer<KubernetesObject> {
   }
 
   addEventHandler(handler: ResourceEventHandler<KubernetesObject>): void {
-    this.handler = handler;
+    this.handlers.push(handler);
   }
 
   tell(key: string, object: KubernetesObject | undefined): void {
     const old = this.objects.get(key);
     if (object === undefined) {
       this.objects.delete(key);
-      if (old !== undefined) this.handler!.onDelete(old);
+      if (old !== undefined) for (const handler of this.handlers) handler.onDelete(old);
       return;
     }
     this.objects.set(key, object);
-    if (old === undefined) this.handler!.onAdd(object);
-    else this.handler!.onUpdate(old, object);
+    for (const handler of this.handlers) {
+      if (old === undefined) handler.onAdd(object);
+      else handler.onUpdate(old, object);
+    }
   }
 }
 
@@ -70,6 +72,7 @@ export class FakeCluster implements Component {
   readonly requests: { readonly at: number; readonly request: ApiRequest }[] = [];
   readonly events: { readonly reason: string; readonly message: string; readonly object: string }[] = [];
   readonly scheduler: KubeScheduler;
+  readonly context: ProcessContext;
   /** Answers bindings with this instead of carrying them out. */
   refuseBindings: ApiResponse | null = null;
   private readonly informers = new Map<string, FakeInformer>();
@@ -106,7 +109,8 @@ export class FakeCluster implements Component {
         },
       }),
     };
-    this.scheduler = new KubeScheduler(context as unknown as ProcessContext);
+    this.context = context as unknown as ProcessContext;
+    this.scheduler = new KubeScheduler(this.context);
   }
 
   pod(key: string): Pod | undefined {
@@ -136,6 +140,11 @@ export class FakeCluster implements Component {
 
   handle(_: number, slot: number): void {
     const { request, receiver, tag } = this.messages.take(slot);
+    if (request.resource !== 'pods') {
+      this.serve(request);
+      receiver.receive(tag, { code: 200 }, request);
+      return;
+    }
     const key = `${request.namespace}/${request.name}`;
     const old = this.pods.get(key);
     if (request.subresource === 'binding' && this.refuseBindings !== null) {
@@ -153,7 +162,21 @@ export class FakeCluster implements Component {
     receiver.receive(tag, { code: 200 }, request);
   }
 
-  private request(request: ApiRequest, receiver: ResponseReceiver, tag: number): void {
+  /** Any kind but pods: what the request makes of the object, told to the watchers. */
+  private serve(request: ApiRequest): void {
+    const informer = this.informer(request.resource);
+    const key = request.namespace === '' ? request.name : `${request.namespace}/${request.name}`;
+    const old = informer.get(key);
+    if (request.verb === 'delete') informer.tell(key, undefined);
+    else if (request.verb === 'create') informer.tell(key, request.body);
+    else if (old !== undefined && request.patch !== undefined) {
+      const made = request.patch.apply(old) as KubernetesObject & { readonly status?: unknown };
+      const status = request.subresource === 'status' ? made.status : (old as { readonly status?: unknown }).status;
+      informer.tell(key, { ...made, ...(status === undefined ? {} : { status }) } as KubernetesObject);
+    }
+  }
+
+  request(request: ApiRequest, receiver: ResponseReceiver, tag: number): void {
     this.requests.push({ at: this.simulation.now, request });
     this.simulation.schedule(MILLISECOND, this.target, 1, this.messages.put({ request, receiver, tag }));
   }

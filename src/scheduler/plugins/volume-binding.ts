@@ -1,9 +1,7 @@
 import type { Node } from '../../api/core.js';
-import { matchesSelector } from '../../api/labels.js';
 import type { KubernetesObject } from '../../api/meta.js';
 import type { ApiRequest } from '../../apiserver/request.js';
 import type { PersistentVolume, PersistentVolumeClaim, TopologySelectorTerm } from '../cache/cluster-objects.js';
-import { nodeMatchesSelector } from '../cache/node-selector.js';
 import type { PodInfo } from '../cache/pod-info.js';
 import type { Cycle } from '../framework/cycle.js';
 import { type EventInterest, EventKind } from '../framework/events.js';
@@ -17,8 +15,10 @@ import {
   claimReferences,
   classOf,
   delaysBinding,
+  findMatchingVolume,
   fullyBound,
   NO_PROVISIONER,
+  reachable,
 } from './volume-common.js';
 
 const NODE_CONFLICT = "node(s) didn't match PersistentVolume's node affinity";
@@ -218,7 +218,7 @@ export class VolumeBinding implements Plugin {
     const matches: VolumeMatch[] = [];
     const request = (claim: PersistentVolumeClaim) => bytesOf(claim.spec.resources?.requests?.storage);
     for (const claim of [...toMatch].sort((a, b) => request(a) - request(b))) {
-      const volume = this.match(claim, node, chosen);
+      const volume = findMatchingVolume(claim, this.handle.objects.volumes.values(), node, chosen);
       if (volume === undefined) toProvision.push(claim);
       else {
         chosen.add(volume.metadata.name);
@@ -231,30 +231,6 @@ export class VolumeBinding implements Plugin {
       if (this.publishesCapacity(claim)) return 'full';
     }
     return { matches, provisions: toProvision };
-  }
-
-  /** The smallest free volume that suits a claim on a node (FindMatchingVolume); one that names the claim goes first. */
-  private match(claim: PersistentVolumeClaim, node: Node, chosen: ReadonlySet<string>): PersistentVolume | undefined {
-    const wanted = bytesOf(claim.spec.resources?.requests?.storage);
-    let best: PersistentVolume | undefined;
-    let bestSize = 0;
-    for (const volume of this.handle.objects.volumes.values()) {
-      if (chosen.has(volume.metadata.name) || (volume.spec.storageClassName ?? '') !== classOf(claim)) continue;
-      const own = namesClaim(volume, claim);
-      if (volume.spec.claimRef !== undefined && !own) continue;
-      const size = bytesOf(volume.spec.capacity?.storage);
-      if (size < wanted || volume.metadata.deletionTimestamp !== undefined) continue;
-      if ((volume.spec.volumeMode ?? 'Filesystem') !== (claim.spec.volumeMode ?? 'Filesystem')) continue;
-      if (own) return reachable(volume, node) ? volume : undefined;
-      if (volume.status?.phase !== 'Available' || !reachable(volume, node)) continue;
-      if (claim.spec.selector !== undefined && !matchesSelector(claim.spec.selector, volume.metadata.labels)) continue;
-      if (!(claim.spec.accessModes ?? []).every((mode) => volume.spec.accessModes?.includes(mode) === true)) continue;
-      if (best === undefined || size < bestSize) {
-        best = volume;
-        bestSize = size;
-      }
-    }
-    return best;
   }
 
   private publishesCapacity(claim: PersistentVolumeClaim): boolean {
@@ -283,19 +259,6 @@ function claimProblem(claim: PersistentVolumeClaim | undefined, name: string, ep
     return `persistentvolumeclaim "${name}" bound to non-existent persistentvolume "${claim.spec.volumeName ?? ''}"`;
   }
   return claim.metadata.deletionTimestamp === undefined ? '' : `persistentvolumeclaim "${name}" is being deleted`;
-}
-
-/** Whether a volume was made for a claim (IsVolumeBoundToClaim). */
-function namesClaim(volume: PersistentVolume, claim: PersistentVolumeClaim): boolean {
-  const { claimRef } = volume.spec;
-  const { name, namespace, uid } = claim.metadata;
-  if (claimRef === undefined || claimRef.name !== name || claimRef.namespace !== namespace) return false;
-  return claimRef.uid === undefined || claimRef.uid === '' || claimRef.uid === uid;
-}
-
-function reachable(volume: PersistentVolume, node: Node): boolean {
-  const required = volume.spec.nodeAffinity?.required;
-  return required === undefined || nodeMatchesSelector(node, required);
 }
 
 /** Whether a node is among the topologies that a class allows; none named: all are (MatchTopologySelectorTerms). */

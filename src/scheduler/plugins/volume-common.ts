@@ -1,6 +1,8 @@
-import type { Pod } from '../../api/core.js';
+import type { Node, Pod } from '../../api/core.js';
+import { matchesSelector } from '../../api/labels.js';
 import { resourceAmount } from '../../api/quantity.js';
-import type { ClusterObjects, PersistentVolumeClaim, RawQuantity } from '../cache/cluster-objects.js';
+import type { ClusterObjects, PersistentVolume, PersistentVolumeClaim, RawQuantity } from '../cache/cluster-objects.js';
+import { nodeMatchesSelector } from '../cache/node-selector.js';
 import { ANNOTATION_BIND_COMPLETED } from '../volumes/patches.js';
 
 /** Provisioner of classes whose volumes are made by hand. */
@@ -51,4 +53,51 @@ export function delaysBinding(claim: PersistentVolumeClaim, objects: ClusterObje
 /** Bytes of a storage quantity; 0 when absent. */
 export function bytesOf(quantity: RawQuantity | undefined): number {
   return quantity === undefined ? 0 : resourceAmount('storage', quantity);
+}
+
+/** Whether a volume was made for a claim (IsVolumeBoundToClaim). */
+export function namesClaim(volume: PersistentVolume, claim: PersistentVolumeClaim): boolean {
+  const { claimRef } = volume.spec;
+  const { name, namespace, uid } = claim.metadata;
+  if (claimRef === undefined || claimRef.name !== name || claimRef.namespace !== namespace) return false;
+  return claimRef.uid === undefined || claimRef.uid === '' || claimRef.uid === uid;
+}
+
+/** Whether a node can reach a volume, by the volume's node affinity. */
+export function reachable(volume: PersistentVolume, node: Node): boolean {
+  const required = volume.spec.nodeAffinity?.required;
+  return required === undefined || nodeMatchesSelector(node, required);
+}
+
+/**
+ * The smallest free volume that suits a claim, on a node or (null) anywhere; one that names the claim goes first, and if the
+ * node cannot reach that one there is none (component-helpers storage/volume FindMatchingVolume).
+ */
+export function findMatchingVolume(
+  claim: PersistentVolumeClaim,
+  volumes: Iterable<PersistentVolume>,
+  node: Node | null,
+  chosen: ReadonlySet<string>,
+): PersistentVolume | undefined {
+  const wanted = bytesOf(claim.spec.resources?.requests?.storage);
+  let best: PersistentVolume | undefined;
+  let bestSize = 0;
+  for (const volume of volumes) {
+    if (chosen.has(volume.metadata.name) || (volume.spec.storageClassName ?? '') !== classOf(claim)) continue;
+    const own = namesClaim(volume, claim);
+    if (volume.spec.claimRef !== undefined && !own) continue;
+    const size = bytesOf(volume.spec.capacity?.storage);
+    if (size < wanted || volume.metadata.deletionTimestamp !== undefined) continue;
+    if ((volume.spec.volumeMode ?? 'Filesystem') !== (claim.spec.volumeMode ?? 'Filesystem')) continue;
+    const near = node === null || reachable(volume, node);
+    if (own) return near ? volume : undefined;
+    if (volume.status?.phase !== 'Available' || !near) continue;
+    if (claim.spec.selector !== undefined && !matchesSelector(claim.spec.selector, volume.metadata.labels)) continue;
+    if (!(claim.spec.accessModes ?? []).every((mode) => volume.spec.accessModes?.includes(mode) === true)) continue;
+    if (best === undefined || size < bestSize) {
+      best = volume;
+      bestSize = size;
+    }
+  }
+  return best;
 }

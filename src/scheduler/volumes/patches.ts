@@ -49,7 +49,7 @@ export class SelectedNodePatch implements Patch {
   }
 }
 
-/** Completes the binding of a claim to a volume. */
+/** Completes the binding of a claim to a volume; its phase is a matter of its status (`PhasePatch`). */
 export class BindClaimPatch implements Patch {
   readonly bytes = PATCH_BYTES;
   private readonly volume: string;
@@ -60,7 +60,8 @@ export class BindClaimPatch implements Patch {
 
   apply(current: KubernetesObject): KubernetesObject {
     const claim = current as PersistentVolumeClaim;
-    if (claim.spec.volumeName === this.volume && claim.status?.phase === 'Bound') return claim;
+    if (claim.spec.volumeName === this.volume && claim.metadata.annotations?.[ANNOTATION_BIND_COMPLETED] === 'yes')
+      return claim;
     const annotations = {
       ...claim.metadata.annotations,
       [ANNOTATION_BIND_COMPLETED]: 'yes',
@@ -70,13 +71,12 @@ export class BindClaimPatch implements Patch {
       ...claim,
       metadata: { ...claim.metadata, annotations },
       spec: { ...claim.spec, volumeName: this.volume },
-      status: { ...claim.status, phase: 'Bound' },
     } as PersistentVolumeClaim;
   }
 }
 
-/** Sets the phase of a volume. */
-export class VolumePhasePatch implements Patch {
+/** Sets the phase of a volume or claim. */
+export class PhasePatch implements Patch {
   readonly bytes = PATCH_BYTES;
   private readonly phase: string;
 
@@ -85,8 +85,8 @@ export class VolumePhasePatch implements Patch {
   }
 
   apply(current: KubernetesObject): KubernetesObject {
-    const volume = current as PersistentVolume;
-    if (volume.status?.phase === this.phase) return volume;
-    return { ...volume, status: { ...volume.status, phase: this.phase } } as PersistentVolume;
+    const object = current as PersistentVolume;
+    if (object.status?.phase === this.phase) return object;
+    return { ...object, status: { ...object.status, phase: this.phase } } as PersistentVolume;
   }
 }
