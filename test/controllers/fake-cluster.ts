@@ -14,11 +14,14 @@ import type {
   WorkQueueConsumer,
 } from '../../src/client/types.js';
 import { RateLimitingQueue } from '../../src/client/work-queue.js';
+import { meta } from './builders.js';
 import { type Component, Simulation } from '../../src/kernel/simulation.js';
 import { Slots } from '../../src/kernel/slots.js';
 import { MILLISECOND, type Duration, type Time } from '../../src/kernel/time.js';
 import { Randomness } from '../../src/random/stream.js';
 import type { CostProfile, Scenario } from '../../src/scenario/types.js';
+
+export { meta, template } from './builders.js';
 
 /** A cluster in one object: an API store with latencies, informers that lag behind it, and pods that run and stop. */
 
@@ -395,37 +398,4 @@ class FakeClient implements ApiClient {
   request(request: ApiRequest, receiver: ResponseReceiver, tag: number): void {
     this.cluster.submit(request, this.user, receiver, tag);
   }
-}
-
-/** Metadata of an object to create. */
-export function meta(name: string, namespace = 'default', labels?: Record<string, string>): KubernetesObject['metadata'] {
-  return {
-    name,
-    namespace,
-    uid: '',
-    resourceVersion: 0,
-    generation: 0,
-    creationTimestamp: 0,
-    ...(labels === undefined ? {} : { labels }),
-  };
-}
-
-/** A pod template with one container of an image. */
-export function template(image: string, labels: Record<string, string> = { app: 'a' }) {
-  return {
-    metadata: { labels },
-    spec: {
-      containers: [
-        {
-          name: 'app',
-          image,
-          imagePullPolicy: 'IfNotPresent' as const,
-          ports: [{ name: 'http', containerPort: 8080, protocol: 'TCP' as const }],
-        },
-      ],
-      schedulerName: 'default-scheduler',
-      restartPolicy: 'Always' as const,
-      terminationGracePeriodSeconds: 5,
-    },
-  };
 }
