@@ -99,6 +99,14 @@ const table: readonly ResourceInfo[] = [
     namespaced: false,
     typicalBytes: 900,
   },
+  {
+    resource: 'storageclasses',
+    kind: 'StorageClass',
+    group: 'storage.k8s.io',
+    version: 'v1',
+    namespaced: false,
+    typicalBytes: 400,
+  },
 ];
 
 const byResource = new Map(table.map((info) => [info.resource, info]));
