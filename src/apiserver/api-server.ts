@@ -200,7 +200,7 @@ export class ApiServer implements Component, EtcdReceiver, FeederOwner {
   private admit(slot: number): void {
     const call = this.calls.get(slot);
     let cost = sample(this.costOf(call.request), this.stream);
-    if (call.request.verb === 'list') cost += this.cache(call.request.resource).objects.size * this.profile.apiServer.listObjectCpu;
+    if (call.request.verb === 'list' || call.request.sendInitialEvents) cost += this.cache(call.request.resource).objects.size * this.profile.apiServer.listObjectCpu;
     this.cpu.request(cost, slot);
   }
 
@@ -226,6 +226,12 @@ export class ApiServer implements Component, EtcdReceiver, FeederOwner {
     const cache = this.cache(request.resource);
     if (request.verb === 'list') {
       this.respond(slot, { code: 200, items: selectItems(cache, request.namespace), resourceVersion: cache.revision });
+      return;
+    }
+    if (request.verb === 'watch') {
+      // The events themselves are carried by the connections; this is what opening the stream costs.
+      const items = request.sendInitialEvents ? { items: selectItems(cache, request.namespace) } : {};
+      this.respond(slot, { code: 200, resourceVersion: cache.revision, ...items });
       return;
     }
     const key = request.namespace === '' ? request.name : `${request.namespace}/${request.name}`;

@@ -3,6 +3,11 @@ import { Slots } from '../kernel/slots.js';
 import type { Duration, Time } from '../kernel/time.js';
 import type { ApiRequest, ApiResponse, ResponseReceiver } from './request.js';
 
+/** Told of each answer when it reaches its client, before the receiver is (rest_client metrics). */
+export interface CallMeter {
+  answered(call: Call, now: Time): void;
+}
+
 /** One request on its way: from a client through an API server (and etcd) and back. */
 export class Call {
   readonly request: ApiRequest;
@@ -18,6 +23,10 @@ export class Call {
   etcdSentAt: Time = 0;
   /** Time spent in front of the client-side limiter. */
   limiterWait: Duration = 0;
+  /** When the client handed it to its limiter. */
+  submittedAt: Time = 0;
+  /** Counts the answer on the client's side; null: nobody counts. */
+  meter: CallMeter | null = null;
   response: ApiResponse | null = null;
   /** Object the pending transaction was computed from, and what it would store. */
   base: KubernetesObject | undefined = undefined;

@@ -152,6 +152,7 @@ export class Connections implements Component {
   submit(call: Call, preferred: number, delay: Duration): void {
     call.server = preferred;
     call.limiterWait = delay;
+    call.submittedAt = this.simulation.now;
     const slot = this.calls.put(call);
     if (delay <= 0) this.send(slot);
     else this.simulation.schedule(delay, this.target, OP_SEND, slot);
@@ -168,6 +169,7 @@ export class Connections implements Component {
         return;
       case OP_RESPONSE: {
         const call = this.calls.take(argument);
+        call.meter?.answered(call, this.simulation.now);
         if (this.tryLater(call)) return;
         call.receiver.receive(call.tag, call.response!, call.request);
         return;
@@ -265,6 +267,15 @@ export class Connections implements Component {
     this.watchers[index]!.push(watcher);
     for (const record of missed) this.sendEvent(server, watcher, record, server.recordBytes(record));
     return true;
+  }
+
+  /** Ends a watch; what is on its way still arrives. */
+  unwatch(watcher: Watcher): void {
+    if (watcher.server < 0) return;
+    const watchers = this.watchers[watcher.server]!;
+    const index = watchers.indexOf(watcher);
+    if (index >= 0) watchers.splice(index, 1);
+    watcher.server = -1;
   }
 
   private sendEvent(server: ApiServer, watcher: Watcher, record: WatchRecord, bytes: number): void {

@@ -37,6 +37,8 @@ export interface ApiRequest {
   /** Delete options. Absent grace: the object's own (pods: spec.terminationGracePeriodSeconds). */
   readonly gracePeriodSeconds?: number;
   readonly propagationPolicy?: 'Background' | 'Foreground' | 'Orphan';
+  /** A watch that starts with the objects there are (WatchList): it costs and carries what a list does. */
+  readonly sendInitialEvents?: true;
   readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: number };
 }
 

@@ -3,24 +3,62 @@ import { Call } from '../apiserver/call.js';
 import type { Connections, Watcher } from '../apiserver/connections.js';
 import { type ApiRequest, type ApiResponse, type ResponseReceiver, succeeded } from '../apiserver/request.js';
 import type { WatchRecord } from '../apiserver/watch-cache.js';
+import { Fifo } from '../kernel/fifo.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
 import type { Duration } from '../kernel/time.js';
 import type { Stream } from '../random/stream.js';
+import type { Delta, DeltaQueue, KnownObjects, Relist } from './delta.js';
+import { DeltaFifo } from './delta-fifo.js';
+import { type ClientFeatures, clientFeatures } from './features.js';
+import type { ClientMeter } from './metrics.js';
 import { RealFifo } from './real-fifo.js';
+import { IndexedStore } from './store.js';
 import type { Indexer, Informer, ResourceEventHandler } from './types.js';
 
 const OP_POP = 1;
 const OP_LIST = 2;
+const OP_WATCH = 3;
+const OP_WATCH_TIMEOUT = 4;
+const OP_RESYNC = 5;
+
+const TAG_LIST = 0;
+const TAG_WATCH = 1;
+
+const EVENT_NAMES: Readonly<Record<number, string>> = {
+  [OP_POP]: 'handlers are told of a change',
+  [OP_LIST]: 'the reflector lists again',
+  [OP_WATCH]: 'the reflector watches again',
+  [OP_WATCH_TIMEOUT]: 'a watch has reached its timeout',
+  [OP_RESYNC]: 'an informer resyncs',
+};
 
 /** Reflector back-off: 0.8 s doubling to 30 s, jitter 1.0 (client-go tools/cache/reflector.go). */
 const BACKOFF_BASE: Duration = 0.8e9;
 const BACKOFF_MAXIMUM: Duration = 30e9;
+/** A watch ends after 5 to 10 minutes (reflector.go minWatchTimeout). */
+const WATCH_TIMEOUT: Duration = 300e9;
+/** Largest batch of deltas of distinct keys (the_real_fifo.go defaultBatchSize). */
+const BATCH_SIZE = 1000;
 
-const EMPTY: ReadonlyMap<string, KubernetesObject> = new Map();
+/** What handlers will be told about a change that is in the store already. */
+interface Notification<T> {
+  readonly old: T | undefined;
+  readonly object: T;
+  readonly deleted: boolean;
+  readonly finalStateUnknown: boolean;
+}
+
+export interface InformerOptions {
+  readonly features?: ClientFeatures;
+  /** Time between two resyncs; 0 (the default): never. */
+  readonly resyncPeriod?: Duration;
+  /** Counts the reflector's requests. */
+  readonly meter?: ClientMeter;
+}
 
 /**
- * A shared informer (client-go tools/cache): a reflector lists and watches one resource, deltas pass through a RealFIFO, the
- * cache is updated and handlers are called one delta at a time, each costing decode and handler time.
+ * A shared informer (client-go tools/cache): a reflector lists and watches one resource (or opens one streaming watch), deltas
+ * pass through a queue, the cache is updated and handlers are called one delta at a time, each costing decode and handler time.
  */
 export class SharedInformer<T extends KubernetesObject> implements Informer<T>, Watcher, ResponseReceiver, Component {
   readonly name: string;
@@ -29,6 +67,9 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
   server = -1;
   /** Whether the first list has been delivered to the handlers. */
   synced = false;
+  /** Lists (and streaming starts), and watches opened so far. */
+  lists = 0;
+  watches = 0;
 
   private readonly simulation: Simulation;
   private readonly connections: Connections;
@@ -37,180 +78,255 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
   private readonly preferredServer: number;
   private readonly eventCost: Duration;
   private readonly stream: Stream;
-  private readonly cache = new Map<string, T>();
-  private readonly fifo = new RealFifo();
+  private readonly features: ClientFeatures;
+  private readonly resyncPeriod: Duration;
+  private readonly meter: ClientMeter | null;
+  private readonly store = new IndexedStore<T>();
+  private readonly queue: DeltaQueue;
+  /** Popped deltas of one key that are still to be stored (DeltaFIFO), and stored changes that handlers are still to be told of. */
+  private readonly popped = new Fifo<Delta>();
+  private readonly notifications = new Fifo<Notification<T>>();
   private readonly handlers: ResourceEventHandler<T>[] = [];
-  private readonly indexers: Indexer<T>[] = [];
-  private readonly indexes: Map<string, Map<string, T>>[] = [];
   private popping = false;
   private lastRevision = 0;
   private failures = 0;
+  /** Items of the first list that still wait in the queue; −1 before it came. */
   private initialItems = -1;
+  private timeout = 0;
+  private stopped = false;
 
   constructor(
     simulation: Simulation,
     connections: Connections,
-    process: string,
+    user: string,
     resource: string,
     host: number,
     preferredServer: number,
     eventCost: Duration,
     stream: Stream,
+    options: InformerOptions = {},
   ) {
     this.simulation = simulation;
     this.connections = connections;
-    this.user = process;
-    this.name = `${process}/informer/${resource}`;
+    this.user = user;
+    this.name = `${user}/informer/${resource}`;
     this.resource = resource;
     this.host = host;
     this.preferredServer = preferredServer;
     this.eventCost = eventCost;
     this.stream = stream;
+    this.features = options.features ?? clientFeatures('1.34', user);
+    this.resyncPeriod = options.resyncPeriod ?? 0;
+    this.meter = options.meter ?? null;
+    this.queue = this.features.queue === 'DeltaFIFO' ? new DeltaFifo() : new RealFifo(this.features.atomicRelist);
     this.target = simulation.add(this);
   }
 
   /** Lists, then watches. */
   start(): void {
-    const request: ApiRequest = { verb: 'list', resource: this.resource, namespace: '', name: '' };
-    this.connections.submit(new Call(request, this.user, this.host, this, 0), this.preferredServer, 0);
+    this.relist();
+    if (this.resyncPeriod > 0) this.simulation.schedule(this.resyncPeriod, this.target, OP_RESYNC);
   }
 
-  receive(_tag: number, response: ApiResponse): void {
+  /** The process ends: nothing is sent, received or told to handlers any more. */
+  stop(): void {
+    this.stopped = true;
+    this.connections.unwatch(this);
+  }
+
+  private relist(): void {
+    this.lists++;
+    if (this.features.streamingLists) this.send({ verb: 'watch', sendInitialEvents: true }, TAG_LIST);
+    else this.send({ verb: 'list' }, TAG_LIST);
+  }
+
+  private openWatch(): void {
+    this.send({ verb: 'watch' }, TAG_WATCH);
+  }
+
+  private send(part: Pick<ApiRequest, 'verb' | 'sendInitialEvents'>, tag: number): void {
+    const call = new Call({ ...part, resource: this.resource, namespace: '', name: '' }, this.user, this.host, this, tag);
+    call.meter = this.meter;
+    this.connections.submit(call, this.preferredServer, 0);
+  }
+
+  receive(tag: number, response: ApiResponse): void {
+    if (this.stopped) return;
     if (!succeeded(response)) {
-      this.backOff();
+      this.backOff(tag === TAG_WATCH ? OP_WATCH : OP_LIST);
       return;
     }
-    this.failures = 0;
+    if (tag === TAG_WATCH) {
+      this.connect();
+      return;
+    }
     const listed = new Map<string, KubernetesObject>();
     for (const object of response.items!) listed.set(keyOf(object), object);
-    this.fifo.replace(listed, this.cache as ReadonlyMap<string, KubernetesObject>);
-    if (this.initialItems < 0) this.initialItems = this.fifo.length;
+    this.queue.replace(listed, this.store.objects as KnownObjects);
+    if (this.initialItems < 0) this.initialItems = this.queue.length;
     this.lastRevision = response.resourceVersion!;
-    if (this.initialItems === 0) this.synced = true;
+    this.noteSynced();
     this.wake();
-    if (!this.connections.watch(this, this.preferredServer, this.lastRevision)) this.backOff();
+    // A streaming list is the watch already; after a LIST the watch is a request of its own.
+    if (this.features.streamingLists) this.connect();
+    else this.openWatch();
+  }
+
+  /** The server has accepted the watch: events after the last revision flow. */
+  private connect(): void {
+    if (!this.connections.watch(this, this.preferredServer, this.lastRevision)) {
+      // No server any more: watch again later. "Too old resource version": only a new list helps.
+      this.backOff(this.connections.pickServer(this.preferredServer) < 0 ? OP_WATCH : OP_LIST);
+      return;
+    }
+    this.watches++;
+    this.failures = 0;
+    this.simulation.cancel(this.timeout);
+    this.timeout = this.simulation.schedule(WATCH_TIMEOUT * (1 + this.stream.next()), this.target, OP_WATCH_TIMEOUT);
   }
 
   watchEvent(record: WatchRecord): void {
-    if (record.revision <= this.lastRevision) return;
+    if (record.revision <= this.lastRevision || this.stopped) return;
     this.lastRevision = record.revision;
     const type = record.type === 'ADDED' ? 'Added' : record.type === 'MODIFIED' ? 'Updated' : 'Deleted';
-    this.fifo.add(type, record.key, record.object);
+    this.queue.add(type, record.key, record.object, this.store.objects as KnownObjects);
     this.wake();
   }
 
   watchLost(): void {
     // A broken watch is opened again where it stopped; only when that is too old does the reflector list again.
-    if (!this.connections.watch(this, this.preferredServer, this.lastRevision)) this.backOff();
+    if (!this.stopped) this.openWatch();
   }
 
-  private backOff(): void {
+  private backOff(opcode: number): void {
     let delay = BACKOFF_BASE;
     for (let i = 0; i < this.failures && delay < BACKOFF_MAXIMUM; i++) delay *= 2;
     this.failures++;
-    this.simulation.schedule(Math.min(delay, BACKOFF_MAXIMUM) * (1 + this.stream.next()), this.target, OP_LIST);
+    this.simulation.schedule(Math.min(delay, BACKOFF_MAXIMUM) * (1 + this.stream.next()), this.target, opcode);
   }
 
   private wake(): void {
-    if (this.popping || this.fifo.length === 0) return;
+    if (this.popping || this.queue.length + this.popped.length + this.notifications.length === 0) return;
     this.popping = true;
     this.simulation.schedule(this.eventCost, this.target, OP_POP);
   }
 
   describe(opcode: number): string {
-    return opcode === OP_POP ? 'handlers are told of a change' : 'the reflector lists again';
+    return EVENT_NAMES[opcode] ?? `opcode ${opcode}`;
   }
 
   handle(opcode: number): void {
-    if (opcode === OP_LIST) {
-      this.start();
-      return;
+    if (this.stopped) return;
+    switch (opcode) {
+      case OP_POP:
+        this.popping = false;
+        this.process();
+        this.noteSynced();
+        this.wake();
+        return;
+      case OP_LIST:
+        this.relist();
+        return;
+      case OP_WATCH:
+        this.openWatch();
+        return;
+      case OP_WATCH_TIMEOUT:
+        if (this.server < 0) return;
+        this.connections.unwatch(this);
+        this.openWatch();
+        return;
+      case OP_RESYNC:
+        this.queue.resync(this.store.objects as KnownObjects);
+        this.wake();
+        this.simulation.schedule(this.resyncPeriod, this.target, OP_RESYNC);
+        return;
+      default:
+        throw new Error(`${this.name}: unknown opcode ${opcode}`);
     }
-    const delta = this.fifo.pop()!;
-    const object = delta.object as T;
-    const old = this.cache.get(delta.key);
-    if (delta.type === 'Deleted') {
-      if (old !== undefined) this.remove(delta.key, old, object);
-    } else if (old === undefined) this.insert(delta.key, object);
-    else this.replace(delta.key, old, object);
-    if (!this.synced && --this.initialItems <= 0) this.synced = true;
-    this.popping = false;
-    this.wake();
   }
 
-  private insert(key: string, object: T): void {
-    this.cache.set(key, object);
-    for (let i = 0; i < this.indexers.length; i++) this.addToIndex(i, key, object);
-    for (const handler of this.handlers) handler.onAdd(object);
-  }
-
-  private replace(key: string, old: T, object: T): void {
-    this.cache.set(key, object);
-    for (let i = 0; i < this.indexers.length; i++) {
-      const indexer = this.indexers[i]!;
-      const before = indexer.valueOf(old);
-      const after = indexer.valueOf(object);
-      if (before !== after) {
-        this.removeFromIndex(i, key, before);
-        this.addToIndex(i, key, object);
-      } else if (after !== undefined) this.indexes[i]!.get(after)!.set(key, object);
+  /** Tells handlers of the next change, storing it first unless that has been done with its batch. */
+  private process(): void {
+    if (this.notifications.length === 0) {
+      if (this.popped.length === 0) this.pop();
+      const delta = this.popped.shift();
+      if (delta !== undefined) this.storeDelta(delta);
     }
-    for (const handler of this.handlers) handler.onUpdate(old, object);
+    const next = this.notifications.shift();
+    if (next !== undefined) this.notify(next);
   }
 
-  private remove(key: string, old: T, object: T): void {
-    this.cache.delete(key);
-    for (let i = 0; i < this.indexers.length; i++) this.removeFromIndex(i, key, this.indexers[i]!.valueOf(old));
-    for (const handler of this.handlers) handler.onDelete(object);
-  }
-
-  private addToIndex(i: number, key: string, object: T): void {
-    const value = this.indexers[i]!.valueOf(object);
-    if (value === undefined) return;
-    const index = this.indexes[i]!;
-    let group = index.get(value);
-    if (group === undefined) {
-      group = new Map();
-      index.set(value, group);
+  private pop(): void {
+    const most = this.initialItems > 0 ? Math.min(this.initialItems, BATCH_SIZE) : BATCH_SIZE;
+    const items = this.queue.pop(this.features.batch ? most : 1);
+    if (this.initialItems > 0) this.initialItems -= this.features.queue === 'DeltaFIFO' ? 1 : items.length;
+    for (const item of items) {
+      if (item.type === 'Relist') this.storeRelist(item);
+      else if (this.features.batch) this.storeDelta(item);
+      else this.popped.push(item);
     }
-    group.set(key, object);
   }
 
-  private removeFromIndex(i: number, key: string, value: string | undefined): void {
-    if (value === undefined) return;
-    const index = this.indexes[i]!;
-    const group = index.get(value);
-    group?.delete(key);
-    if (group?.size === 0) index.delete(value);
+  private storeDelta({ type, key, object, finalStateUnknown = false }: Delta): void {
+    const old = this.store.objects.get(key);
+    const deleted = type === 'Deleted';
+    if (!deleted) this.store.set(key, old, object as T);
+    else if (old === undefined) return;
+    else this.store.delete(key, old);
+    this.notifications.push({ old, object: object as T, deleted, finalStateUnknown });
+  }
+
+  /** The store is replaced first; then handlers hear of what is gone, then of what is there. */
+  private storeRelist({ listed }: Relist): void {
+    const { objects } = this.store;
+    for (const [key, old] of [...objects]) {
+      if (listed.has(key)) continue;
+      this.store.delete(key, old);
+      this.notifications.push({ old, object: old, deleted: true, finalStateUnknown: true });
+    }
+    for (const [key, object] of listed) {
+      const old = objects.get(key);
+      this.store.set(key, old, object as T);
+      this.notifications.push({ old, object: object as T, deleted: false, finalStateUnknown: false });
+    }
+  }
+
+  private notify({ old, object, deleted, finalStateUnknown }: Notification<T>): void {
+    for (const handler of this.handlers) {
+      if (deleted) handler.onDelete(object, finalStateUnknown);
+      else if (old === undefined) handler.onAdd(object);
+      else handler.onUpdate(old, object);
+    }
+  }
+
+  private noteSynced(): void {
+    if (!this.synced) this.synced = this.initialItems === 0 && this.popped.length + this.notifications.length === 0;
   }
 
   get(key: string): T | undefined {
-    return this.cache.get(key);
+    return this.store.objects.get(key);
   }
 
   list(): Iterable<T> {
-    return this.cache.values();
+    return this.store.objects.values();
   }
 
   get size(): number {
-    return this.cache.size;
+    return this.store.objects.size;
   }
 
   addIndexer(indexer: Indexer<T>): void {
-    if (this.indexers.some((other) => other.name === indexer.name)) return;
-    this.indexers.push(indexer);
-    this.indexes.push(new Map());
-    for (const [key, object] of this.cache) this.addToIndex(this.indexers.length - 1, key, object);
+    this.store.addIndexer(indexer);
   }
 
   byIndex(indexName: string, value: string): Iterable<T> {
-    const i = this.indexers.findIndex((indexer) => indexer.name === indexName);
-    if (i < 0) throw new Error(`informer of ${this.resource} has no index ${indexName}`);
-    return (this.indexes[i]!.get(value) ?? (EMPTY as ReadonlyMap<string, T>)).values();
+    const found = this.store.byIndex(indexName, value);
+    if (found === undefined) throw new Error(`informer of ${this.resource} has no index ${indexName}`);
+    return found;
   }
 
   addEventHandler(handler: ResourceEventHandler<T>): void {
     this.handlers.push(handler);
-    for (const object of this.cache.values()) handler.onAdd(object);
+    for (const object of this.store.objects.values()) handler.onAdd(object);
   }
 }

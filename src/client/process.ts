@@ -5,10 +5,15 @@ import type { Randomness } from '../random/stream.js';
 import type { CostProfile, Scenario } from '../scenario/types.js';
 import type { ProcessContext } from './context.js';
 import { ClientEventRecorder } from './event-recorder.js';
+import { clientFeatures, type ClientFeatures } from './features.js';
 import { SharedInformer } from './informer.js';
+import { ClientMeter, type ProcessFigures } from './metrics.js';
 import { RestClient } from './rest-client.js';
 import type { ApiClient, EventRecorder, Informer, InformerFactory, WorkQueue, WorkQueueConsumer } from './types.js';
 import { RateLimitingQueue } from './work-queue.js';
+
+/** kube-controller-manager's informers resync after 12 to 24 hours (--min-resync-period, app/controllermanager.go ResyncPeriod). */
+const CONTROLLER_MANAGER_RESYNC = 12 * 3600e9;
 
 export interface ProcessOptions {
   readonly simulation: Simulation;
@@ -35,6 +40,12 @@ export class Process implements ProcessContext, InformerFactory {
   private readonly byResource = new Map<string, SharedInformer<KubernetesObject>>();
   readonly clients: RestClient[] = [];
   readonly queues: RateLimitingQueue[] = [];
+  readonly features: ClientFeatures;
+  private readonly meter = new ClientMeter();
+  private readonly resyncPeriod: number;
+  private started = false;
+  /** The process has ended, or lost its lease: it sends nothing, hears nothing and works no more. */
+  stopped = false;
 
   constructor(options: ProcessOptions) {
     this.options = options;
@@ -43,6 +54,23 @@ export class Process implements ProcessContext, InformerFactory {
     this.scenario = options.scenario;
     this.profile = options.scenario.profile;
     this.name = options.name;
+    const { kubernetesVersion, cluster } = options.scenario;
+    this.features = clientFeatures(kubernetesVersion, this.name, cluster.informerQueue);
+    const jitter = 1 + options.randomness.stream(`${this.name}/resync`).next();
+    this.resyncPeriod = this.name === 'kube-controller-manager' ? Math.round(CONTROLLER_MANAGER_RESYNC * jitter) : 0;
+  }
+
+  /** Sends, hears and works no more. */
+  stop(): void {
+    this.stopped = true;
+    for (const client of this.clients) client.stopped = true;
+    for (const informer of this.byResource.values()) informer.stop();
+    for (const queue of this.queues) queue.stop();
+  }
+
+  /** What the process's clients and queues export as metrics (rest_client_*, workqueue_*). */
+  figures(): ProcessFigures {
+    return { restClient: this.meter.figures(), workQueues: this.queues.map((queue) => queue.figures()) };
   }
 
   get informers(): InformerFactory {
@@ -55,15 +83,19 @@ export class Process implements ProcessContext, InformerFactory {
       const { simulation, connections, host, preferredServer, randomness, name } = this.options;
       const stream = randomness.stream(`${name}/informer/${resource}`);
       const cost = this.profile.client.eventCpu;
-      informer = new SharedInformer(simulation, connections, name === 'kubectl' ? 'kubernetes-admin' : `system:${name}`, resource, host, preferredServer, cost, stream);
+      const { features, resyncPeriod, meter } = this;
+      const options = { features, resyncPeriod, meter };
+      const user = name === 'kubectl' ? 'kubernetes-admin' : `system:${name}`;
+      informer = new SharedInformer(simulation, connections, user, resource, host, preferredServer, cost, stream, options);
       this.byResource.set(resource, informer);
+      if (this.started) informer.start();
     }
     return informer as unknown as Informer<T>;
   }
 
   client(name: string, qps: number, burst: number): ApiClient {
     const { simulation, connections, host, preferredServer } = this.options;
-    const client = new RestClient(simulation, connections, this.userOf(name), host, preferredServer, qps, burst);
+    const client = new RestClient(simulation, connections, this.userOf(name), host, preferredServer, qps, burst, this.meter);
     this.clients.push(client);
     return client;
   }
@@ -92,6 +124,7 @@ export class Process implements ProcessContext, InformerFactory {
 
   /** Starts all informers that were asked for. */
   start(): void {
+    this.started = true;
     for (const informer of this.byResource.values()) informer.start();
   }
 

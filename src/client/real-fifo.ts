@@ -1,21 +1,21 @@
 import type { KubernetesObject } from '../api/meta.js';
 import { Fifo } from '../kernel/fifo.js';
+import type { Delta, DeltaQueue, DeltaType, KnownObjects, Relist } from './delta.js';
 
-/** Kinds of deltas (client-go tools/cache DeltaType). */
-export type DeltaType = 'Added' | 'Updated' | 'Deleted' | 'Replaced' | 'Sync';
-
-export interface Delta {
-  readonly type: DeltaType;
-  readonly key: string;
-  readonly object: KubernetesObject;
-}
+const NOTHING: readonly Delta[] = [];
 
 /**
  * client-go's RealFIFO (tools/cache/the_real_fifo.go, the default since 1.33): deltas leave in the order in which they came,
- * nothing is merged. A relist puts in Replaced for each listed object and Deleted for each known one that is missing.
+ * nothing is merged. A relist puts in Deleted for each known object that is missing, then Replaced for each listed one; with
+ * `atomicRelist` it is one item.
  */
-export class RealFifo {
-  private readonly items = new Fifo<Delta>();
+export class RealFifo implements DeltaQueue {
+  private readonly items = new Fifo<Delta | Relist>();
+  private readonly atomicRelist: boolean;
+
+  constructor(atomicRelist = false) {
+    this.atomicRelist = atomicRelist;
+  }
 
   get length(): number {
     return this.items.length;
@@ -25,23 +25,49 @@ export class RealFifo {
     this.items.push({ type, key, object });
   }
 
-  /** Takes a relist in, given what the informer's store knows now. */
-  replace(listed: ReadonlyMap<string, KubernetesObject>, known: ReadonlyMap<string, KubernetesObject>): void {
-    const missing = new Map(known);
-    // Deltas still queued decide what the store will know when the new ones are popped.
-    const queued: Delta[] = [];
-    for (let delta = this.items.shift(); delta !== undefined; delta = this.items.shift()) queued.push(delta);
-    for (const delta of queued) {
-      this.items.push(delta);
-      if (delta.type === 'Deleted') missing.delete(delta.key);
-      else missing.set(delta.key, delta.object);
+  replace(listed: ReadonlyMap<string, KubernetesObject>, known: KnownObjects): void {
+    if (this.atomicRelist) {
+      this.items.push({ type: 'Relist', listed });
+      return;
     }
-    for (const key of listed.keys()) missing.delete(key);
-    for (const [key, object] of missing) this.add('Deleted', key, object);
-    for (const [key, object] of listed) this.add('Replaced', key, object);
+    // What is queued decides what the store will hold when the new deltas are popped: the last delta of a key counts.
+    const last = this.lastByKey();
+    for (const [key, { type, object }] of last) {
+      if (type !== 'Deleted' && !listed.has(key)) this.items.push({ type: 'Deleted', key, object, finalStateUnknown: true });
+    }
+    for (const [key, object] of known) {
+      if (!last.has(key) && !listed.has(key)) this.items.push({ type: 'Deleted', key, object, finalStateUnknown: true });
+    }
+    for (const [key, object] of listed) this.items.push({ type: 'Replaced', key, object });
   }
 
-  pop(): Delta | undefined {
-    return this.items.shift();
+  resync(known: KnownObjects): void {
+    const queued = this.lastByKey();
+    for (const [key, object] of known) if (!queued.has(key)) this.items.push({ type: 'Sync', key, object });
+  }
+
+  private lastByKey(): Map<string, Delta> {
+    const last = new Map<string, Delta>();
+    for (const item of this.items.toArray()) {
+      if (item.type !== 'Relist') last.set(item.key, item);
+      else for (const [key, object] of item.listed) last.set(key, { type: 'Replaced', key, object });
+    }
+    return last;
+  }
+
+  pop(most: number): readonly (Delta | Relist)[] {
+    const first = this.items.shift();
+    if (first === undefined) return NOTHING;
+    const popped = [first];
+    if (most === 1 || first.type === 'Relist') return popped;
+    const keys = new Set([first.key]);
+    while (popped.length < most) {
+      const next = this.items.peek();
+      if (next === undefined || next.type === 'Relist' || keys.has(next.key)) break;
+      keys.add(next.key);
+      popped.push(next);
+      this.items.shift();
+    }
+    return popped;
   }
 }

@@ -3,6 +3,7 @@ import type { Connections } from '../apiserver/connections.js';
 import type { ApiRequest, ResponseReceiver } from '../apiserver/request.js';
 import type { Simulation } from '../kernel/simulation.js';
 import type { Duration } from '../kernel/time.js';
+import type { ClientMeter } from './metrics.js';
 import { TokenBucket } from './token-bucket.js';
 import type { ApiClient } from './types.js';
 
@@ -14,6 +15,9 @@ export class RestClient implements ApiClient {
   limiterWait: Duration = 0;
   /** Whether the token bucket holds (a warm start brings the cluster up without it). */
   limited = true;
+  /** The process has ended: nothing is sent any more. */
+  stopped = false;
+  private readonly meter: ClientMeter | null;
   private readonly simulation: Simulation;
   private readonly connections: Connections;
   private readonly host: number;
@@ -28,7 +32,9 @@ export class RestClient implements ApiClient {
     preferredServer: number,
     qps: number,
     burst: number,
+    meter: ClientMeter | null = null,
   ) {
+    this.meter = meter;
     this.simulation = simulation;
     this.connections = connections;
     this.user = user;
@@ -38,9 +44,12 @@ export class RestClient implements ApiClient {
   }
 
   request(request: ApiRequest, receiver: ResponseReceiver, tag: number): void {
+    if (this.stopped) return;
     const wait = this.limited ? this.bucket.reserve(this.simulation.now) : 0;
     this.requests++;
     this.limiterWait += wait;
-    this.connections.submit(new Call(request, this.user, this.host, receiver, tag), this.preferredServer, wait);
+    const call = new Call(request, this.user, this.host, receiver, tag);
+    call.meter = this.meter;
+    this.connections.submit(call, this.preferredServer, wait);
   }
 }

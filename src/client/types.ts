@@ -13,7 +13,8 @@ export interface ApiClient {
 export interface ResourceEventHandler<T extends KubernetesObject> {
   onAdd(object: T): void;
   onUpdate(old: T, object: T): void;
-  onDelete(object: T): void;
+  /** `finalStateUnknown`: the deletion itself was missed; `object` may be older than the last state (DeletedFinalStateUnknown). */
+  onDelete(object: T, finalStateUnknown?: boolean): void;
 }
 
 /** Names a value under which an index groups objects (client-go IndexFunc); a class with data only, so that it can be saved. */

@@ -2,6 +2,8 @@ import { Fifo } from '../kernel/fifo.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
 import { Slots } from '../kernel/slots.js';
 import type { Duration, Time } from '../kernel/time.js';
+import { LogHistogram } from '../stats/index.js';
+import type { WorkQueueFigures } from './metrics.js';
 import { TokenBucket } from './token-bucket.js';
 import type { WorkQueue, WorkQueueConsumer } from './types.js';
 
@@ -33,8 +35,12 @@ export class RateLimitingQueue implements WorkQueue, Component {
   private readonly baseDelay: Duration;
   private readonly maximumDelay: Duration;
   private readonly queue = new Fifo<string>();
-  private readonly dirty = new Set<string>();
-  private readonly processing = new Set<string>();
+  /** Keys that wait (or are in work and will wait again), with the time at which they were added; keys in work, with their start. */
+  private readonly dirty = new Map<string, Time>();
+  private readonly processing = new Map<string, Time>();
+  private readonly queueDuration = new LogHistogram();
+  private readonly workDuration = new LogHistogram();
+  private stopped = false;
   private readonly failures = new Map<string, number>();
   private readonly waiting = new Map<string, Time>();
   private readonly delayed = new Slots<Delayed>();
@@ -60,9 +66,9 @@ export class RateLimitingQueue implements WorkQueue, Component {
   }
 
   add(key: string): void {
-    if (this.dirty.has(key)) return;
+    if (this.dirty.has(key) || this.stopped) return;
     this.adds++;
-    this.dirty.add(key);
+    this.dirty.set(key, this.simulation.now);
     if (this.processing.has(key)) return;
     this.queue.push(key);
     this.consumer.workAvailable();
@@ -109,14 +115,45 @@ export class RateLimitingQueue implements WorkQueue, Component {
   }
 
   get(): string | undefined {
+    if (this.stopped) return undefined;
     const key = this.queue.shift();
     if (key === undefined) return undefined;
+    const { now } = this.simulation;
+    this.queueDuration.observe(now - this.dirty.get(key)!);
     this.dirty.delete(key);
-    this.processing.add(key);
+    this.processing.set(key, now);
     return key;
   }
 
+  /** The process ends: keys are neither taken in nor handed out any more. */
+  stop(): void {
+    this.stopped = true;
+  }
+
+  /** What the queue exports now. */
+  figures(): WorkQueueFigures {
+    const { now } = this.simulation;
+    let unfinished = 0;
+    let longest = 0;
+    for (const started of this.processing.values()) {
+      unfinished += now - started;
+      longest = Math.max(longest, now - started);
+    }
+    return {
+      name: this.name.slice(this.name.lastIndexOf('/') + 1),
+      workqueue_depth: this.queue.length,
+      workqueue_adds_total: this.adds,
+      workqueue_retries_total: this.retriesTotal,
+      workqueue_queue_duration_seconds: this.queueDuration,
+      workqueue_work_duration_seconds: this.workDuration,
+      workqueue_unfinished_work_seconds: unfinished,
+      workqueue_longest_running_processor_seconds: longest,
+    };
+  }
+
   done(key: string): void {
+    const started = this.processing.get(key);
+    if (started !== undefined) this.workDuration.observe(this.simulation.now - started);
     this.processing.delete(key);
     if (!this.dirty.has(key)) return;
     this.queue.push(key);

@@ -35,8 +35,8 @@ test('twice the fsync time: commits and API writes take longer', () => {
   assert.ok(after.apiWriteLatency.p99! > 1.2 * before.apiWriteLatency.p99!);
 });
 
-test('controllers with 5 requests a second: the rollout takes longer', () => {
-  const controllerManager = { ...base.cluster.controllerManager, qps: 5 };
+test('controllers with 3 requests a second: the rollout takes longer', () => {
+  const controllerManager = { ...base.cluster.controllerManager, qps: 3 };
   const after = run({ ...base, cluster: { ...base.cluster, controllerManager } }, 'ramped').summary.metrics;
   assert.ok(after.rolloutDuration! > before.rolloutDuration! + 1, `${after.rolloutDuration} against ${before.rolloutDuration}`);
 });

@@ -1,0 +1,67 @@
+import type { KubernetesObject } from '../api/meta.js';
+import type { Indexer } from './types.js';
+
+const EMPTY: ReadonlyMap<string, KubernetesObject> = new Map();
+
+/** The cache of an informer with its indices (client-go tools/cache ThreadSafeStore). */
+export class IndexedStore<T extends KubernetesObject> {
+  /** Objects by key, in order of first arrival. */
+  readonly objects = new Map<string, T>();
+  private readonly indexers: Indexer<T>[] = [];
+  private readonly indexes: Map<string, Map<string, T>>[] = [];
+
+  addIndexer(indexer: Indexer<T>): void {
+    if (this.indexers.some((other) => other.name === indexer.name)) return;
+    this.indexers.push(indexer);
+    this.indexes.push(new Map());
+    for (const [key, object] of this.objects) this.addToIndex(this.indexers.length - 1, key, object);
+  }
+
+  /** Objects of an index value in order of first arrival; undefined: there is no such index. */
+  byIndex(name: string, value: string): Iterable<T> | undefined {
+    const i = this.indexers.findIndex((indexer) => indexer.name === name);
+    return i < 0 ? undefined : (this.indexes[i]!.get(value) ?? (EMPTY as ReadonlyMap<string, T>)).values();
+  }
+
+  /** Puts an object in; `old` is what the store holds under the key. */
+  set(key: string, old: T | undefined, object: T): void {
+    this.objects.set(key, object);
+    for (let i = 0; i < this.indexers.length; i++) {
+      const indexer = this.indexers[i]!;
+      const after = indexer.valueOf(object);
+      const before = old === undefined ? undefined : indexer.valueOf(old);
+      if (before === after) {
+        if (after !== undefined) this.indexes[i]!.get(after)!.set(key, object);
+      } else {
+        this.removeFromIndex(i, key, before);
+        this.addToIndex(i, key, object);
+      }
+    }
+  }
+
+  /** Takes an object out; `old` is what the store holds under the key. */
+  delete(key: string, old: T): void {
+    this.objects.delete(key);
+    for (let i = 0; i < this.indexers.length; i++) this.removeFromIndex(i, key, this.indexers[i]!.valueOf(old));
+  }
+
+  private addToIndex(i: number, key: string, object: T): void {
+    const value = this.indexers[i]!.valueOf(object);
+    if (value === undefined) return;
+    const index = this.indexes[i]!;
+    let group = index.get(value);
+    if (group === undefined) {
+      group = new Map();
+      index.set(value, group);
+    }
+    group.set(key, object);
+  }
+
+  private removeFromIndex(i: number, key: string, value: string | undefined): void {
+    if (value === undefined) return;
+    const index = this.indexes[i]!;
+    const group = index.get(value);
+    group?.delete(key);
+    if (group?.size === 0) index.delete(value);
+  }
+}

@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import type { KubernetesObject } from '../../src/api/meta.js';
+import { type ClientFeatures, clientFeatures } from '../../src/client/features.js';
+import { SharedInformer } from '../../src/client/informer.js';
+import { Answers, answered, create, setUp, SetLabel, Told } from './harness.js';
+
+const MODES: readonly ClientFeatures[] = [
+  clientFeatures('1.34', 'kube-scheduler'),
+  clientFeatures('1.34', 'kube-controller-manager'),
+  clientFeatures('1.35', 'kube-scheduler'),
+  clientFeatures('1.36', 'kube-scheduler'),
+  clientFeatures('1.34', 'kube-scheduler', 'DeltaFIFO'),
+  clientFeatures('1.35', 'kube-scheduler', 'DeltaFIFO'),
+];
+
+function informerOf(world: ReturnType<typeof setUp>, features: ClientFeatures, eventCost: number, resyncPeriod = 0) {
+  const { simulation, connections, randomness, clientHost } = world;
+  const stream = randomness.stream('informer');
+  const options = { features, resyncPeriod };
+  const informer = new SharedInformer<KubernetesObject>(simulation, connections, 'test', 'configmaps', clientHost, 0, eventCost, stream, options);
+  const told = new Told();
+  informer.addEventHandler(told);
+  return { informer, told };
+}
+
+const step = fc.record({
+  name: fc.integer({ min: 0, max: 4 }),
+  kind: fc.constantFrom('create', 'patch', 'delete', 'fail', 'heal'),
+  wait: fc.integer({ min: 0, max: 4_000_000 }),
+});
+
+for (const features of MODES) {
+  const name = Object.entries(features).flatMap(([key, value]) => (value === true ? [key] : value === false ? [] : [value])).join(', ');
+  test(`${name}: caches converge, handlers never go back, and nothing is missed without a relist, over random restarts of API servers`, () => {
+    let complete = 0;
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), fc.constantFrom(1000, 3e6), (steps, eventCost) => {
+        const world = setUp(2);
+        const { simulation, client, connections, etcd } = world;
+        const { informer, told } = informerOf(world, features, eventCost);
+        const answers = new Answers();
+        informer.start();
+        steps.forEach(({ name, kind, wait }, i) => {
+          const key = { resource: 'configmaps', namespace: 'n', name: `c${name}` };
+          if (kind === 'create') client.request(create(key.name), answers, i);
+          else if (kind === 'patch') client.request({ verb: 'patch', ...key, patch: new SetLabel(String(i)) }, answers, i);
+          else if (kind === 'delete') client.request({ verb: 'delete', ...key }, answers, i);
+          else if (kind === 'fail') connections.servers[name % 2]!.fail();
+          else connections.servers[name % 2]!.heal();
+          simulation.run(simulation.now + wait);
+        });
+        for (const server of connections.servers) server.heal();
+        simulation.run(simulation.now + 120e9);
+        assert.ok(informer.synced);
+        const stored = [...etcd.kvs.values()].map(({ value }) => (value as KubernetesObject).metadata);
+        const cached = [...informer.list()].map((object) => object.metadata);
+        const text = (items: readonly KubernetesObject['metadata'][]) => items.map((item) => `${item.name}@${item.resourceVersion}`).sort();
+        assert.deepEqual(text(cached), text(stored));
+        const last = new Map<string, number>();
+        let newest = 0;
+        for (const { name, version, unknown } of told.list) {
+          assert.ok(version >= (last.get(name) ?? 0), `${name} went back to ${version}`);
+          last.set(name, version);
+          // RealFIFO keeps the order over all objects too, as long as no relist comes between.
+          if (informer.lists === 1 && features.queue === 'RealFIFO' && newest > firstList(etcd, told)) assert.ok(version > newest || unknown);
+          newest = Math.max(newest, version);
+        }
+        if (informer.lists > 1) return;
+        complete++;
+        const from = firstList(etcd, told);
+        for (let i = 0; i < 5; i++) {
+          const wanted = etcd.history.filter(({ key }) => key.endsWith(`/c${i}`)).map(({ event }) => event.kv.modRevision);
+          const seen = told.list.filter(({ name }) => name === `c${i}`).map(({ version }) => version);
+          assert.deepEqual(seen.filter((version) => version > from), wanted.filter((version) => version > from));
+        }
+      }),
+      { numRuns: 150, seed: 7 },
+    );
+    assert.ok(complete > 20, `only ${complete} runs without a relist`);
+  });
+}
+
+/** No history precedes the first list of these runs, except what it holds itself: the first told version of the list. */
+function firstList(etcd: { readonly history: readonly unknown[] }, told: Told): number {
+  return etcd.history.length === 0 ? 0 : (told.list[0]?.version ?? 0);
+}
+
+test('a LIST and a WATCH against one streaming WATCH', () => {
+  for (const [features, wanted] of [
+    [MODES[0]!, { 'create configmaps 201': 1, 'list configmaps 200': 1, 'watch configmaps 200': 1 }],
+    [MODES[1]!, { 'create configmaps 201': 1, 'watch configmaps 200': 1 }],
+  ] as const) {
+    const world = setUp(1);
+    world.client.request(create('a'), new Answers(), 0);
+    world.simulation.run();
+    const { informer } = informerOf(world, features, 1000);
+    informer.start();
+    world.simulation.run(world.simulation.now + 10e9);
+    assert.ok(informer.synced);
+    assert.equal(informer.size, 1);
+    assert.deepEqual(answered(world.connections), wanted);
+  }
+});
+
+test('watches are opened again every 5 to 10 minutes, resyncs tell handlers again without a request', () => {
+  const world = setUp(1);
+  world.client.request(create('a'), new Answers(), 0);
+  world.simulation.run();
+  const { informer, told } = informerOf(world, MODES[0]!, 1000, 600e9);
+  informer.start();
+  world.simulation.run(world.simulation.now + 3600e9);
+  assert.ok(informer.watches >= 6 && informer.watches <= 12, `${informer.watches}`);
+  assert.equal(informer.lists, 1);
+  assert.equal(told.list.length, 6, 'the first list, and five resyncs in an hour less a moment');
+});
+
+test('a batch is in the cache before its first handler is called; without batches the cache follows the handlers', () => {
+  for (const [features, sizes] of [
+    [MODES[2]!, [3, 3, 3]],
+    [MODES[0]!, [1, 2, 3]],
+  ] as const) {
+    const world = setUp(1);
+    for (const name of ['a', 'b', 'c']) world.client.request(create(name), new Answers(), 0);
+    world.simulation.run();
+    const { informer } = informerOf(world, features, 1000);
+    const seen: number[] = [];
+    informer.addEventHandler({ onAdd: () => seen.push(informer.size), onUpdate: () => {}, onDelete: () => {} });
+    informer.start();
+    world.simulation.run(world.simulation.now + 1e9);
+    assert.deepEqual(seen, sizes);
+  }
+});
