@@ -7,7 +7,7 @@ export interface ResourceInfo {
   readonly group: string;
   readonly version: string;
   readonly namespaced: boolean;
-  /** Bytes of a typical stored object without managedFields, protobuf (facts/object-sizes-measured.txt and FACTS-REALCP §4). */
+  /** Bytes of a typical stored object without managedFields, protobuf: encoded k8s.io/api objects and sizes in the etcd of a real control plane. */
   readonly typicalBytes: number;
 }
 

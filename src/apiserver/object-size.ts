@@ -2,7 +2,7 @@ import type { KubernetesObject } from '../api/meta.js';
 import { resourceInfo } from '../api/resources.js';
 import type { EndpointSlice } from '../api/workloads.js';
 
-/** Protobuf bytes of an EndpointSlice without endpoints, and of one endpoint (facts/FACTS-LATENCY §3, measured). */
+/** Protobuf bytes of an EndpointSlice without endpoints, and of one endpoint: measured by encoding k8s.io/api objects. */
 const SLICE_BASE_BYTES = 350;
 const ENDPOINT_BYTES = 164;
 

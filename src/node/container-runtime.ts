@@ -18,7 +18,7 @@ import type { ContainerRecord, PodRecord } from './records.js';
 import { EXITED, RUNNING, WORK_TERMINATING } from './records.js';
 import { EXIT_CODE_SIGKILL, hookDuration, remainingGraceSeconds, stopDuration } from './termination-policy.js';
 
-/** Pods starting at once on a node before the runtime's steps slow down, and by how much each more (FACTS-LATENCY §6, assumption). */
+/** Pods starting at once on a node before the runtime's steps slow down, and by how much each more: an assumption (lock contention of disk and netlink). */
 const UNCONTENDED_STARTS = 10;
 const CONTENTION = 0.04;
 

@@ -46,7 +46,7 @@ export const OP_DEADLINE = 23; // pod: activeDeadlineSeconds are over
 export const OP_TURN = 24; // container: a sidecar has waited for its turn until the end of the grace period
 export const OP_POST_STARTED = 21; // container: postStart ended
 
-/** What differs between Kubernetes versions (FACTS-VERSIONS §1.4). */
+/** What differs between Kubernetes versions (pkg/kubelet of 1.34, 1.35 and 1.36). */
 export interface KubeletFeatures {
   readonly crashLoopRequeue: CrashLoopRequeue;
   /** PLEGOnDemandRelist (1.36): a sync that changed something is followed by a relist of its pod. */

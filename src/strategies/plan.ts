@@ -23,7 +23,7 @@ export interface PlanInput {
   readonly image: string;
 }
 
-/** The steps of a strategy (FACTS-STRATEGIES §1). Pure: the same input gives the same steps. */
+/** The steps of a strategy as practised with plain Kubernetes objects. Pure: the same input gives the same steps. */
 export function planRollout(strategy: StrategySpec, input: PlanInput): readonly Step[] {
   switch (strategy.kind) {
     case 'recreate':

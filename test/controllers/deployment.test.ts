@@ -74,7 +74,7 @@ test('a Deployment is created and reports what the real one does', () => {
   assert.deepEqual(cluster.events.filter((event) => event.reason === 'SuccessfulCreate').length, 3);
 });
 
-test('API calls of one pod through a Deployment are those of the audit log (FACTS-REALCP §4)', () => {
+test('API calls of one pod through a Deployment are those of the audit log of a real control plane', () => {
   const cluster = start(web(1, '25%', '25%'), { readyAfter: () => 3 * SECOND });
   cluster.run(5 * SECOND);
   const count = (user: string, verb: string, resource: string, code: number): number =>

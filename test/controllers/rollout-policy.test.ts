@@ -64,7 +64,7 @@ test('zero and zero after rounding means one unavailable; rounding to something 
   assert.deepEqual(resolveFenceposts('25%', '25%', 10), { surge: 3, unavailable: 2 });
 });
 
-test('the worked pairs of FACTS-DEPLOYMENT §1.5, waves of readiness', () => {
+test('worked pairs of new and old replicas, in waves of readiness', () => {
   /** Runs a rollout in which all pods of the new set become available whenever nothing else can be done. */
   const pairs = (replicas: number, surge: IntOrString, unavailable: IntOrString): string[] => {
     const deployment = web(replicas, surge, unavailable);
@@ -96,7 +96,7 @@ test('the worked pairs of FACTS-DEPLOYMENT §1.5, waves of readiness', () => {
   assert.deepEqual(pairs(1, 1, 0), ['1,1', 'ready', '1,0']);
 });
 
-test('proportional scaling as computed in FACTS-DEPLOYMENT §1.6', () => {
+test('proportional scaling as computed by hand from the rule', () => {
   const annotations = (max: number): Record<string, string> => ({ 'deployment.kubernetes.io/max-replicas': String(max), 'deployment.kubernetes.io/desired-replicas': '10' });
   const sizes = (deployment: Deployment, fresh: ReplicaSet, old: ReplicaSet): Record<string, number> =>
     Object.fromEntries(scaleProportionally(deployment, fresh, [old]).map(({ replicaSet, replicas }) => [replicaSet.metadata.name, replicas]));
