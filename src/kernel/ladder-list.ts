@@ -8,13 +8,13 @@ const THRESHOLD = 48;
 /** The bottom is dealt into a rung when pushes make it longer than this. */
 const SPILL = 128;
 /** Buckets are sorted into the bottom until it holds so many events. */
-const BATCH = 8;
+const BATCH = 10;
 /** How many events a bucket of the first rung is meant to hold, at the rate at which events came lately. */
 const PER_BUCKET = 2;
 /** How far the events that are dealt from the top reach at least and at most, in units of their mean distance from the first. */
 const LEAST_REACH = 0.5;
-const MOST_REACH = 8;
-/** Up to so many events, the top is dealt into three times as many buckets; above, memory and cache count for more. */
+const MOST_REACH = 10;
+/** Up to so many events, the top is dealt into five times as many buckets; above, memory and cache count for more. */
 const SPARSE = 1 << 17;
 /** Cancelled records are swept out when there are more of them than this and than of the others. */
 const SWEEP = 1024;
@@ -40,6 +40,9 @@ export class LadderEventList implements EventList {
   private topStart: number = Number.NEGATIVE_INFINITY;
 
   private readonly rungs: Rungs;
+  /** The arrays of the rungs, one step nearer. */
+  private readonly shape: Float64Array;
+  private readonly heads: Int32Array[];
 
   /** The next events in order, from `bottomAt` to before `bottomEnd`. */
   private bottomTimes = new Float64Array(2 * SPILL);
@@ -56,6 +59,8 @@ export class LadderEventList implements EventList {
     this.records = records;
     this.top = new FarEvents(records);
     this.rungs = new Rungs(records);
+    this.shape = this.rungs.shape;
+    this.heads = this.rungs.heads;
   }
 
   get bytes(): number {
@@ -69,11 +74,12 @@ export class LadderEventList implements EventList {
       this.top.push(record, time);
       return;
     }
-    const { shape, count } = this.rungs;
+    const { shape } = this;
+    const { count } = this.rungs;
     for (let rung = 0, at = 0; rung < count; rung++, at += 4) {
       const position = (time - shape[at]!) * shape[at + 1]!;
       if (position >= shape[at + 2]!) {
-        const heads = this.rungs.heads[rung]!;
+        const heads = this.heads[rung]!;
         const buckets = shape[at + 3]!;
         const bucket = position < buckets ? position | 0 : buckets - 1;
         if (bucket < shape[at + 2]!) continue;
@@ -204,10 +210,10 @@ export class LadderEventList implements EventList {
    */
   private gather(rung: number): number {
     const { f64, i32 } = this.records;
-    const { shape } = this.rungs;
+    const { shape } = this;
     const times = this.bottomTimes;
     const order = this.bottomRecords;
-    const heads = this.rungs.heads[rung]!;
+    const heads = this.heads[rung]!;
     const at = rung << 2;
     const buckets = shape[at + 3]! | 0;
     let bucket = shape[at + 2]! | 0;
@@ -262,7 +268,7 @@ export class LadderEventList implements EventList {
   private openTop(): boolean {
     const { f64, i32 } = this.records;
     const { count, minimum, maximum } = this.top;
-    const buckets = count < SPARSE ? 3 * count : count;
+    const buckets = count < SPARSE ? 5 * count : count;
     const distance = this.top.sum / count - minimum;
     const wanted = (PER_BUCKET * buckets * (minimum - this.lastOpening)) / (this.served + 1);
     const reach = minimum + Math.min(MOST_REACH * distance, Math.max(LEAST_REACH * distance, wanted));
