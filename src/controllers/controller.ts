@@ -135,6 +135,10 @@ export class ControllerWorkers implements Component, ResponseReceiver, WorkQueue
     }
   }
 
+  describe(opcode: number): string {
+    return opcode === OP_POLL ? 'looks whether its caches are filled' : 'a worker has computed a sync';
+  }
+
   handle(opcode: number, worker: number): void {
     if (opcode === OP_POLL) {
       this.started = this.informers.every((informer) => informer.synced);

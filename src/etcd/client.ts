@@ -17,6 +17,18 @@ const RECONNECT = 5;
 const KEEPALIVE = 6;
 const KEEPALIVE_FAILED = 7;
 const WATCH_RETRANSMIT = 8;
+/** What the events of a client mean, for traces: by opcode. */
+const CLIENT_EVENTS: readonly string[] = [
+  'an answer arrives',
+  'a watch message arrives',
+  'a connection is reset',
+  'a lost message is sent again',
+  'a failed request is tried again',
+  'a lost connection is opened again',
+  'a keepalive is due',
+  'a keepalive was not answered',
+  'a lost watch request is sent again',
+];
 
 const FRAME_BYTES = 64;
 /** First retransmission timeout of TCP, doubled each time. */
@@ -69,6 +81,10 @@ export class Client implements EtcdClient, Component {
 
   watch(prefix: string, startRevision: number, receiver: EtcdWatchReceiver, tag: number): void {
     this.openWatch(new WatchCall(prefix, startRevision, receiver, tag));
+  }
+
+  describe(opcode: number): string {
+    return CLIENT_EVENTS[opcode] ?? `opcode ${opcode}`;
   }
 
   handle(opcode: number, argument: number): void {

@@ -11,7 +11,7 @@ import { ElectionDraws } from './election-draws.js';
 import { LeaseClock } from './lease-clock.js';
 import { MemberMetrics, MemberSample } from './metrics.js';
 import { Store } from './mvcc.js';
-import { MEMBER_OPCODE } from './opcodes.js';
+import { MEMBER_EVENTS, MEMBER_OPCODE } from './opcodes.js';
 import type { Peers } from './peers.js';
 import type { Processor } from './processor.js';
 import { Proposals } from './proposals.js';
@@ -227,6 +227,10 @@ export class Member implements Component {
     for (let i = 0; i < deferred.length; i += 2)
       this.simulation.schedule(0, this.target, deferred[i]!, deferred[i + 1]!);
     deferred.length = 0;
+  }
+
+  describe(opcode: number): string {
+    return MEMBER_EVENTS[opcode] ?? `opcode ${opcode}`;
   }
 
   handle(opcode: number, argument: number): void {

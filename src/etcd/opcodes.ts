@@ -22,3 +22,28 @@ export const MEMBER_OPCODE = {
   PeerProbe: 19,
   AdvanceTicks: 20,
 } as const;
+
+/** What the events of a member mean, for traces: by opcode. */
+export const MEMBER_EVENTS: readonly string[] = [
+  'raft ticks',
+  'a message of a peer arrives',
+  'a core has read a message of a peer',
+  'a request arrives',
+  'a core has read a request',
+  'a core has prepared a Ready',
+  'the write-ahead log is synced',
+  'an entry is applied',
+  'the backend batch is due',
+  'the backend is committed',
+  'the oldest proposal may have timed out',
+  'a read index is asked for again',
+  'a range has been read',
+  'a watch is opened',
+  'unsynced watchers catch up',
+  'slow watchers are tried again',
+  'leases are scanned',
+  'a batch of compaction is due',
+  'defragmentation ends',
+  'round trips to peers are measured',
+  'a joining member advances its election clock',
+];

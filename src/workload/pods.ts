@@ -163,6 +163,10 @@ export class PodServers implements Component, PodLifecycleListener {
     return Math.max(1, last - this.simulation.now);
   }
 
+  describe(opcode: number): string {
+    return opcode === OP_DONE ? 'a request is answered' : 'a request reaches a pod';
+  }
+
   handle(opcode: number, request: number): void {
     if (opcode === OP_DONE) this.done(request);
     else this.arrive(request);

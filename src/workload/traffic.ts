@@ -102,6 +102,10 @@ export class Traffic implements Component {
     if (at < this.end) this.simulation.scheduleAt(at, this.target, OP_ENTER);
   }
 
+  describe(): string {
+    return 'a request of a user enters';
+  }
+
   handle(_opcode: number, _argument: number): void {
     const { simulation, draws, network, pods } = this;
     const now = simulation.now;
