@@ -6,6 +6,7 @@ import { type Duration, SECOND, type Time } from '../kernel/time.js';
 import type { PodInfo } from './cache/pod-info.js';
 import type { Framework } from './framework/framework.js';
 import type { PostFilterResult } from './framework/plugin.js';
+import { NominationPatch } from './patches.js';
 import type { QueuedPod } from './queue/queued-pod.js';
 import type { ScheduleResult } from './schedule-pod.js';
 
@@ -83,6 +84,12 @@ export class BindingCycles implements ResponseReceiver {
   start(cycle: CycleInProgress): void {
     const requests: ApiRequest[] = [];
     for (const plugin of cycle.framework.plugins.preBind) requests.push(...plugin.preBind!(cycle.assumed!, cycle.node));
+    if (requests.length > 0 && cycle.framework.handle.features.nominatedNodeNameForExpectation) {
+      // From 1.35 on others are told where the pod is expected, before the work that may take long.
+      const { namespace, name } = cycle.assumed!.pod.metadata;
+      const patch = new NominationPatch(cycle.node);
+      requests.unshift({ verb: 'patch', resource: 'pods', subresource: 'status', namespace, name, patch });
+    }
     const slot = this.bindings.put(new Binding(cycle, requests, this.simulation.now + POLL_TIMEOUT));
     this.advance(slot);
   }

@@ -160,3 +160,18 @@ test('a pod takes a volume that is there, announces it and waits for the binding
   cluster.simulation.run(5 * SECOND);
   assert.equal(cluster.pod('default/p')!.spec.nodeName, 'n');
 });
+
+test('from 1.35 on the expected node is written before the volumes are waited for', () => {
+  const requestsIn = (kubernetesVersion: '1.34' | '1.35') => {
+    const cluster = new FakeCluster({ kubernetesVersion });
+    cluster.setNode(node('n', { zone: 'a' }));
+    cluster.scheduler.core.objects.storageClasses.set(late);
+    cluster.set('persistentvolumes', volume('v', '10Gi', inZone('a')));
+    cluster.scheduler.core.objects.claims.set(claim('c', '5Gi'));
+    cluster.create(user('p', 'c'));
+    cluster.simulation.run(20 * 1e6);
+    return cluster.requests.map(({ request }) => `${request.verb} ${request.resource}`);
+  };
+  assert.deepEqual(requestsIn('1.34'), ['patch persistentvolumes']);
+  assert.deepEqual(requestsIn('1.35'), ['patch pods', 'patch persistentvolumes']);
+});
