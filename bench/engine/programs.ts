@@ -54,7 +54,7 @@ export class Hold implements Component, Program {
   handle(opcode: number, argument: number): void {
     const k = this.k;
     this.k = (k + 1) & MASK;
-    this.simulation.schedule(this.increments[k]!, this.target, opcode, argument);
+    this.simulation.post(this.increments[k]!, this.target, opcode, argument);
     if (--this.left === 0) this.simulation.stop();
   }
 
@@ -132,7 +132,7 @@ class Actor implements Component {
     this.state = (Math.imul(this.state, 1664525) + 1013904223) | 0;
     const { world } = this;
     const delay = world.base + world.increments[(this.number * MESSAGES + this.sent++) & MASK]!;
-    world.simulation.schedule(delay, (this.state >>> 8) % ACTORS, 1);
+    world.simulation.post(delay, (this.state >>> 8) % ACTORS, 1);
     if (--world.left === 0) world.simulation.stop();
   }
 }

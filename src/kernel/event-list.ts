@@ -80,7 +80,8 @@ export class EventRecords {
  * marks the record with `NO_TARGET` and tells the list, which releases the record when it meets it.
  */
 export interface EventList {
-  push(record: number): void;
+  /** @param time the record's time, which the caller has at hand */
+  push(record: number, time: number): void;
   /** The earliest record whose time is at most `limit`, removed but not released; 0 when there is none. */
   pop(limit: number): number;
   /** Time of the earliest event; Infinity when empty. */

@@ -67,9 +67,8 @@ export class LadderEventList implements EventList {
     return this.rungs.bytes + this.bottomTimes.byteLength + this.bottomRecords.byteLength;
   }
 
-  push(record: number): void {
+  push(record: number, time: number): void {
     const { i32 } = this.records;
-    const time = this.records.f64[record << 2]!;
     if (time > this.topStart) {
       this.top.push(record, time);
       return;

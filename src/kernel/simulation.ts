@@ -72,6 +72,7 @@ export class Simulation {
   /** Scheduling count: `epoch + serial`, in two parts so that the hot path counts in small integers. */
   private epoch = 0;
   private serial = 0;
+  private lastTie = 0;
   private cancellations = 0;
   private attention = 0;
   private running = false;
@@ -104,6 +105,20 @@ export class Simulation {
 
   /** Schedules an event at an instant not before the clock. `opcode` and `argument` are unsigned 32-bit numbers. */
   scheduleAt(time: Time, target: number, opcode: number, argument = 0, phase: number = PHASE_DEFAULT): EventHandle {
+    const record = this.insert(time, target, opcode, argument, phase);
+    return this.lastTie * HANDLE_UNIT + record;
+  }
+
+  /**
+   * Schedules an event after a delay that will never be cancelled: as `schedule`, but makes no handle, which saves a few nanoseconds where
+   * events are everything.
+   */
+  post(delay: Duration, target: number, opcode: number, argument = 0): void {
+    this.insert(this.now + Math.round(delay), target, opcode, argument, PHASE_DEFAULT);
+  }
+
+  /** Makes the record of an event and lists it; its part of the handle is in `lastTie`. */
+  private insert(time: Time, target: number, opcode: number, argument: number, phase: number): number {
     if (!(time >= this.now && time < Number.POSITIVE_INFINITY)) this.refuse(time);
     const { records } = this;
     const record = records.take();
@@ -120,8 +135,9 @@ export class Simulation {
     i32[word + 6] = opcode;
     i32[word + 7] = argument;
     if (records.causes !== null) records.causes[record] = this.events;
-    this.list.push(record);
-    return tie * HANDLE_UNIT + record;
+    this.lastTie = tie;
+    this.list.push(record, time);
+    return record;
   }
 
   /** Cancels a pending event, in constant time; false when it has run or was cancelled already. Handle 0 is no event. */

@@ -25,7 +25,7 @@ test('events run in order of time, then of scheduling; the clock stands where th
   const recorder = new Recorder(simulation);
   simulation.schedule(20, recorder.target, 1, 1);
   simulation.schedule(10, recorder.target, 2, 4294967295);
-  simulation.schedule(20, recorder.target, 3, 3);
+  simulation.post(20, recorder.target, 3, 3);
   simulation.schedule(10.4, recorder.target, 4, 4);
   simulation.run();
   assert.deepEqual(recorder.seen, [
