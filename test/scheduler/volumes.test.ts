@@ -175,3 +175,15 @@ test('from 1.35 on the expected node is written before the volumes are waited fo
   assert.deepEqual(requestsIn('1.34'), ['patch persistentvolumes']);
   assert.deepEqual(requestsIn('1.35'), ['patch pods', 'patch persistentvolumes']);
 });
+
+test('a claim of someone else does not bring a waiting pod back, its own does', () => {
+  const cluster = new FakeCluster();
+  cluster.setNode(node('n'));
+  cluster.create(user('p', 'c'));
+  cluster.simulation.run(5 * SECOND);
+  assert.equal(cluster.scheduler.queueLengths().unschedulable, 1);
+  cluster.set('persistentvolumeclaims', claim('other', '1Gi'));
+  assert.equal(cluster.scheduler.queueLengths().unschedulable, 1);
+  cluster.set('persistentvolumeclaims', claim('c', '1Gi'));
+  assert.equal(cluster.scheduler.queueLengths().unschedulable, 0);
+});

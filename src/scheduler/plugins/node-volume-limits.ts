@@ -1,10 +1,11 @@
 import type { Pod } from '../../api/core.js';
 import type { CsiNode, PersistentVolumeClaim } from '../cache/cluster-objects.js';
+import type { PodInfo } from '../cache/pod-info.js';
 import type { Cycle } from '../framework/cycle.js';
-import { type EventInterest, EventKind } from '../framework/events.js';
+import { type ClusterEvent, type EventInterest, EventKind } from '../framework/events.js';
 import type { Handle, Plugin } from '../framework/plugin.js';
 import { type Status, skip, unresolvable, unschedulable } from '../framework/status.js';
-import { claimNotFound, claimReferences, classOf } from './volume-common.js';
+import { claimEventHelps, claimNotFound, claimReferences, classOf } from './volume-common.js';
 
 /** No more volumes of a CSI driver on a node than it can attach (plugins/nodevolumelimits/csi.go). */
 export class NodeVolumeLimits implements Plugin {
@@ -49,6 +50,12 @@ export class NodeVolumeLimits implements Plugin {
   eventsToRegister(): readonly EventInterest[] {
     const { CsiNodeAdd, CsiNodeUpdate, PodDelete, ClaimAdd, VolumeAttachmentDelete } = EventKind;
     return [{ kinds: CsiNodeAdd | CsiNodeUpdate | PodDelete | ClaimAdd | VolumeAttachmentDelete }];
+  }
+
+  /** A deleted pod helps when it held volumes on a node; claims when they are the pod's. */
+  hint(pod: PodInfo, event: ClusterEvent): boolean {
+    if ((event.kinds & EventKind.PodDelete) === 0) return claimEventHelps(pod, event);
+    return event.assigned === true && event.pod !== undefined && claimReferences(event.pod.pod).length > 0;
   }
 
   /** Adds the driver of each attachable volume of a pod, by the volume's unique name; returns a claim that is missing. */

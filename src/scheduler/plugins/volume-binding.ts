@@ -4,13 +4,14 @@ import type { ApiRequest } from '../../apiserver/request.js';
 import type { PersistentVolume, PersistentVolumeClaim, TopologySelectorTerm } from '../cache/cluster-objects.js';
 import type { PodInfo } from '../cache/pod-info.js';
 import type { Cycle } from '../framework/cycle.js';
-import { type EventInterest, EventKind } from '../framework/events.js';
+import { type ClusterEvent, type EventInterest, EventKind } from '../framework/events.js';
 import type { Handle, Plugin } from '../framework/plugin.js';
 import { Code, Status, skip, unresolvable } from '../framework/status.js';
 import { ClaimRefPatch, SelectedNodePatch } from '../volumes/patches.js';
 import {
   ANNOTATION_SELECTED_NODE,
   bytesOf,
+  claimEventHelps,
   claimNotFound,
   claimReferences,
   classOf,
@@ -110,6 +111,10 @@ export class VolumeBinding implements Plugin {
       EventKind.CsiNodeUpdate |
       EventKind.CsiDriverUpdate;
     return [{ kinds }];
+  }
+
+  hint(pod: PodInfo, event: ClusterEvent): boolean {
+    return claimEventHelps(pod, event);
   }
 
   /** Claims and volumes of the plan count as taken at once (AssumePodVolumes). */

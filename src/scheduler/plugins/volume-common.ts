@@ -3,6 +3,8 @@ import { matchesSelector } from '../../api/labels.js';
 import { resourceAmount } from '../../api/quantity.js';
 import type { ClusterObjects, PersistentVolume, PersistentVolumeClaim, RawQuantity } from '../cache/cluster-objects.js';
 import { nodeMatchesSelector } from '../cache/node-selector.js';
+import type { PodInfo } from '../cache/pod-info.js';
+import { type ClusterEvent, EventKind } from '../framework/events.js';
 import { ANNOTATION_BIND_COMPLETED } from '../volumes/patches.js';
 
 /** Provisioner of classes whose volumes are made by hand. */
@@ -100,4 +102,12 @@ export function findMatchingVolume(
     }
   }
   return best;
+}
+
+/** Whether a claim event concerns a claim of the pod; other events are left to the caller's judgement. */
+export function claimEventHelps(pod: PodInfo, event: ClusterEvent): boolean {
+  const { object } = event;
+  if ((event.kinds & (EventKind.ClaimAdd | EventKind.ClaimUpdate)) === 0 || object === undefined) return true;
+  if (object.metadata.namespace !== pod.shape.namespace) return false;
+  return claimReferences(pod.pod).some(({ claimName }) => claimName === object.metadata.name);
 }

@@ -1,9 +1,10 @@
-import type { PersistentVolumeClaim } from '../cache/cluster-objects.js';
+import type { PersistentVolumeClaim, StorageClass } from '../cache/cluster-objects.js';
+import type { PodInfo } from '../cache/pod-info.js';
 import type { Cycle } from '../framework/cycle.js';
-import { type EventInterest, EventKind } from '../framework/events.js';
+import { type ClusterEvent, type EventInterest, EventKind } from '../framework/events.js';
 import type { Handle, Plugin } from '../framework/plugin.js';
 import { type Status, skip, unresolvable } from '../framework/status.js';
-import { claimNotFound, classOf } from './volume-common.js';
+import { claimEventHelps, claimNotFound, classOf } from './volume-common.js';
 
 /** Labels that place a volume; a volume may be in several zones, joined by two underscores. */
 const topologyKeys = [
@@ -59,6 +60,13 @@ export class VolumeZone implements Plugin {
   eventsToRegister(): readonly EventInterest[] {
     const { StorageClassAdd, ClaimAdd, ClaimUpdate, VolumeAdd, VolumeUpdate, NodeAdd, NodeLabel } = EventKind;
     return [{ kinds: StorageClassAdd | ClaimAdd | ClaimUpdate | VolumeAdd | VolumeUpdate | NodeAdd | NodeLabel }];
+  }
+
+  hint(pod: PodInfo, event: ClusterEvent): boolean {
+    if ((event.kinds & EventKind.StorageClassAdd) !== 0) {
+      return (event.object as StorageClass | undefined)?.volumeBindingMode === 'WaitForFirstConsumer';
+    }
+    return claimEventHelps(pod, event);
   }
 
   private addTopologies(claim: PersistentVolumeClaim): Status | null {
