@@ -192,6 +192,8 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
     if (node === '' && message === '') message = result.diagnosis.fitError(cache.nodes.size);
     if (node !== '') {
       cache.assume(pod, node);
+      // What was reserved for the pod now counts as taken by it (schedule_one.go assume).
+      core.nominator.delete(pod.key);
       const rejected = framework.reserve(decision.cycle, result.chosen);
       if (rejected !== null) {
         cache.forget(pod.key);

@@ -151,3 +151,31 @@ test('attempts become rows of the recorder', () => {
   assert.equal(table!.length, 1);
   assert.deepEqual(table!.column('node'), ['n']);
 });
+
+test('a pod that takes its nominated node is counted there once', () => {
+  const cluster = new FakeCluster();
+  cluster.setNode(node('n', {}, { allocatable: { cpu: 1000, memory: 2 ** 40, pods: 110 } }));
+  const first = pod('first', { priority: 5, requests: { cpu: 500 } });
+  cluster.create({ ...first, status: { phase: 'Pending', nominatedNodeName: 'n' } });
+  cluster.create(pod('second', { priority: 5, requests: { cpu: 500 } }));
+  cluster.simulation.run(SECOND);
+  assert.deepEqual(
+    cluster.scheduler.attempts.map(({ pod: name, result }) => [name, result]),
+    [
+      ['default/first', 'scheduled'],
+      ['default/second', 'scheduled'],
+    ],
+  );
+});
+
+test('room that is nominated to a more important pod is not given away', () => {
+  const cluster = new FakeCluster();
+  cluster.setNode(node('n', {}, { allocatable: { cpu: 1000, memory: 2 ** 40, pods: 110 } }));
+  const gated = pod('important', { priority: 5, requests: { cpu: 800 }, schedulingGates: [{ name: 'g' }] });
+  cluster.create({ ...gated, status: { phase: 'Pending', nominatedNodeName: 'n' } });
+  cluster.create(pod('modest', { requests: { cpu: 500 } }));
+  cluster.create(pod('tiny', { requests: { cpu: 200 } }));
+  cluster.simulation.run(SECOND);
+  assert.equal(cluster.pod('default/modest')!.spec.nodeName, undefined);
+  assert.equal(cluster.pod('default/tiny')!.spec.nodeName, 'n');
+});
