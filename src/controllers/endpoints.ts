@@ -24,38 +24,92 @@ export function endpointState(service: Service, pod: Pod): 'ready' | 'notReady' 
   return service.spec.publishNotReadyAddresses === true || isPodReady(pod) ? 'ready' : 'notReady';
 }
 
+/** Addresses of a Service's pods with the same ports, each list in order of address. */
+interface AddressGroup {
+  readonly ports: readonly EndpointPort[];
+  readonly ready: EndpointAddress[];
+  readonly notReady: EndpointAddress[];
+}
+
+/** Where a pod stands in its group. */
+interface Place {
+  readonly group: AddressGroup;
+  readonly state: 'ready' | 'notReady';
+  readonly address: EndpointAddress;
+}
+
 /**
- * The subsets of a Service, truncated at the capacity, ready addresses first: pure (pkg/controller/endpoint,
- * endpoints.RepackSubsets). Looks at no more pods than fit.
+ * The pods of one Service as its Endpoints object will name them, kept in order at each change, so that a change costs what moves and
+ * unchanged addresses stay the same objects (pkg/controller/endpoint, endpoints.RepackSubsets).
  */
-export function endpointSubsets(
-  service: Service,
-  ready: ReadonlyMap<string, Pod>,
-  notReady: ReadonlyMap<string, Pod>,
-): { readonly subsets: readonly EndpointSubset[]; readonly truncated: boolean } {
-  const groups = new Map<string, { ports: readonly EndpointPort[]; ready: EndpointAddress[]; notReady: EndpointAddress[] }>();
-  let room = MAX_ADDRESSES;
-  for (const [pods, list] of [[ready, 'ready'], [notReady, 'notReady']] as const) {
-    for (const pod of pods.values()) {
-      if (room-- <= 0) break;
-      const ports = endpointPorts(service, pod);
-      const key = portsKey(ports);
-      let group = groups.get(key);
-      if (group === undefined) {
-        group = { ports, ready: [], notReady: [] };
-        groups.set(key, group);
-      }
-      group[list].push(addressOf(pod));
+export class ServiceAddresses {
+  private readonly groups = new Map<string, AddressGroup>();
+  private readonly places = new Map<string, Place>();
+  private count = 0;
+
+  /** Keeps a pod as what it is now; without a state it is taken out. */
+  put(service: Service, uid: string, pod: Pod | undefined, state: 'ready' | 'notReady' | undefined): void {
+    const place = this.places.get(uid);
+    if (place !== undefined) {
+      const list = place.group[place.state];
+      list.splice(positionOf(list, place.address), 1);
+      this.places.delete(uid);
+      this.count--;
     }
+    if (pod === undefined || state === undefined) return;
+    const ports = endpointPorts(service, pod);
+    const key = portsKey(ports);
+    let group = this.groups.get(key);
+    if (group === undefined) {
+      group = { ports, ready: [], notReady: [] };
+      this.groups.set(key, group);
+    }
+    const address = addressOf(pod);
+    const known = place !== undefined && equal(place.address, address) ? place.address : address;
+    group[state].splice(positionOf(group[state], known), 0, known);
+    this.places.set(uid, { group, state, address: known });
+    this.count++;
   }
-  const subsets = [...groups.values()].map((group): EndpointSubset => {
-    return {
-      ...(group.ready.length === 0 ? {} : { addresses: sorted(group.ready) }),
-      ...(group.notReady.length === 0 ? {} : { notReadyAddresses: sorted(group.notReady) }),
-      ports: group.ports,
-    };
-  });
-  return { subsets, truncated: ready.size + notReady.size > MAX_ADDRESSES };
+
+  /** The subsets, truncated at the capacity, ready addresses first. */
+  subsets(): { readonly subsets: readonly EndpointSubset[]; readonly truncated: boolean } {
+    let room = MAX_ADDRESSES;
+    const taken = new Map<AddressGroup, { ready: readonly EndpointAddress[]; notReady: readonly EndpointAddress[] }>();
+    for (const group of this.groups.values()) {
+      const ready = group.ready.slice(0, room);
+      room -= ready.length;
+      taken.set(group, { ready, notReady: [] });
+    }
+    const subsets: EndpointSubset[] = [];
+    for (const [group, { ready }] of taken) {
+      const notReady = group.notReady.slice(0, room);
+      room -= notReady.length;
+      if (ready.length === 0 && notReady.length === 0) continue;
+      subsets.push({
+        ...(ready.length === 0 ? {} : { addresses: ready }),
+        ...(notReady.length === 0 ? {} : { notReadyAddresses: notReady }),
+        ports: group.ports,
+      });
+    }
+    return { subsets, truncated: this.count > MAX_ADDRESSES };
+  }
+}
+
+/** Where an address is, or belongs, in a list in order of address and uid. */
+function positionOf(list: readonly EndpointAddress[], address: EndpointAddress): number {
+  let low = 0;
+  let high = list.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (comesBefore(list[middle]!, address)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function comesBefore(a: EndpointAddress, b: EndpointAddress): boolean {
+  if (a.ip !== b.ip) return a.ip < b.ip;
+  return (a.targetRef?.uid ?? '') < (b.targetRef?.uid ?? '');
 }
 
 function addressOf(pod: Pod): EndpointAddress {
@@ -67,23 +121,6 @@ function addressOf(pod: Pod): EndpointAddress {
   };
 }
 
-function sorted(addresses: readonly EndpointAddress[]): readonly EndpointAddress[] {
-  return [...addresses].sort((a, b) => (a.ip < b.ip ? -1 : a.ip > b.ip ? 1 : 0));
-}
-
-/** Pods of one Service by uid. */
-class ServicePods {
-  readonly ready = new Map<string, Pod>();
-  readonly notReady = new Map<string, Pod>();
-
-  /** Keeps a pod as what it is now; undefined takes it out. */
-  put(uid: string, pod: Pod | undefined, state: 'ready' | 'notReady' | undefined): void {
-    if (state !== 'ready') this.ready.delete(uid);
-    if (state !== 'notReady') this.notReady.delete(uid);
-    if (pod !== undefined && state !== undefined) this[state].set(uid, pod);
-  }
-}
-
 /** The legacy Endpoints controller: one object a Service, written whole at every change. */
 export class EndpointsController implements Reconciler {
   readonly workers: ControllerWorkers;
@@ -91,7 +128,7 @@ export class EndpointsController implements Reconciler {
   private readonly services: Informer<Service>;
   private readonly pods: Informer<Pod>;
   private readonly endpoints: Informer<Endpoints>;
-  private readonly members = new Map<string, ServicePods>();
+  private readonly members = new Map<string, ServiceAddresses>();
 
   constructor(context: ProcessContext, client: ApiClient) {
     this.recorder = context.eventRecorder('endpoint-controller');
@@ -113,19 +150,18 @@ export class EndpointsController implements Reconciler {
     if (service === undefined) return current === undefined ? null : new WriteEndpoints('delete', current);
     const { selector, type } = service.spec;
     if (selector === undefined || type === 'ExternalName') return null;
-    const pods = this.podsOf(key);
-    const { subsets, truncated } = endpointSubsets(service, pods.ready, pods.notReady);
+    const { subsets, truncated } = this.addressesOf(key).subsets();
     if (current !== undefined && equal(current.subsets ?? [], subsets) && equal(current.metadata.labels, endpointsLabels(service))) return null;
     return new WriteEndpoints(current === undefined ? 'create' : 'update', endpointsObject(service, current, subsets, truncated));
   }
 
-  private podsOf(key: string): ServicePods {
-    let pods = this.members.get(key);
-    if (pods === undefined) {
-      pods = new ServicePods();
-      this.members.set(key, pods);
+  private addressesOf(key: string): ServiceAddresses {
+    let addresses = this.members.get(key);
+    if (addresses === undefined) {
+      addresses = new ServiceAddresses();
+      this.members.set(key, addresses);
     }
-    return pods;
+    return addresses;
   }
 
   /** A Service came, or has another selector: its pods are found anew. */
@@ -134,9 +170,9 @@ export class EndpointsController implements Reconciler {
     this.members.delete(key);
     const { selector } = service.spec;
     if (selector === undefined) return;
-    const members = this.podsOf(key);
+    const members = this.addressesOf(key);
     for (const pod of this.pods.byIndex('namespace', service.metadata.namespace)) {
-      if (matchesMap(selector, pod.metadata.labels)) members.put(pod.metadata.uid, pod, endpointState(service, pod));
+      if (matchesMap(selector, pod.metadata.labels)) members.put(service, pod.metadata.uid, pod, endpointState(service, pod));
     }
   }
 
@@ -153,8 +189,8 @@ export class EndpointsController implements Reconciler {
       const before = old !== undefined && matchesMap(selector, old.metadata.labels);
       if (!now && !before) continue;
       const key = keyOf(service);
-      this.podsOf(key).put(uid, pod, now ? endpointState(service, pod) : undefined);
       if (now && before && !endpointChanged(old, pod)) continue;
+      this.addressesOf(key).put(service, uid, now ? pod : undefined, now ? endpointState(service, pod!) : undefined);
       this.workers.queue.add(key);
     }
   }

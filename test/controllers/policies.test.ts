@@ -6,7 +6,7 @@ import type { HorizontalPodAutoscaler, PodDisruptionBudget, ResourceQuota } from
 import type { Deployment, ReplicaSet } from '../../src/api/workloads.js';
 import type { PodMetric } from '../../src/controllers/horizontal-policy.js';
 import type { MetricsSource } from '../../src/controllers/horizontal-pod-autoscaler.js';
-import { endpointSubsets } from '../../src/controllers/endpoints.js';
+import { ServiceAddresses } from '../../src/controllers/endpoints.js';
 import { startControllers } from '../../src/controllers/registry.js';
 import { MILLISECOND, SECOND } from '../../src/kernel/time.js';
 import { FakeCluster, meta, template } from './fake-cluster.js';
@@ -163,7 +163,20 @@ test('an Endpoints object holds 1,000 addresses, ready ones first, and says that
         { ...({} as Pod), metadata: { ...meta(`p${from + i}`), uid: `u${from + i}` }, spec: template('a').spec, status: { phase: 'Running', podIP: `10.0.${(from + i) >> 8}.${(from + i) & 255}` } } as Pod,
       ]),
     );
-  const { subsets, truncated } = endpointSubsets(service, pods(0, 700), pods(1000, 400));
+  const held = new ServiceAddresses();
+  for (const [uid, pod] of pods(0, 700)) held.put(service, uid, pod, 'ready');
+  for (const [uid, pod] of pods(1000, 400)) held.put(service, uid, pod, 'notReady');
+  const { subsets, truncated } = held.subsets();
   assert.equal(truncated, true);
   assert.deepEqual(subsets.map(({ addresses, notReadyAddresses }) => [addresses!.length, notReadyAddresses!.length]), [[700, 300]]);
+  // What is taken out makes room, a pod that turns ready moves to the ready ones, and the rest stay the same objects in order.
+  held.put(service, 'u5', undefined, undefined);
+  held.put(service, 'u1000', pods(1000, 1).get('u1000'), 'ready');
+  const [after] = held.subsets().subsets;
+  assert.equal(after!.addresses!.length, 700);
+  assert.equal(after!.notReadyAddresses!.length, 300);
+  assert.equal(after!.addresses![0], subsets[0]!.addresses![0]);
+  const ips = after!.addresses!.map(({ ip }) => ip);
+  assert.deepEqual(ips, [...ips].sort());
+  assert.ok(ips.includes('10.0.3.232') && !ips.includes('10.0.0.5'));
 });
