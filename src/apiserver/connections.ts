@@ -40,6 +40,8 @@ const POD_BYTES = resourceInfo('pods').typicalBytes;
 /** The far end of a watch: an informer's reflector, connected to one API server. */
 export interface Watcher {
   readonly resource: string;
+  /** `namespace/name` of the only object it asked for (field selector metadata.name); absent: all. */
+  readonly key?: string | undefined;
   readonly host: number;
   /** Number of the API server it is connected to; −1 when none. */
   server: number;
@@ -265,7 +267,9 @@ export class Connections implements Component {
     if (missed === undefined) return false;
     watcher.server = index;
     this.watchers[index]!.push(watcher);
-    for (const record of missed) this.sendEvent(server, watcher, record, server.recordBytes(record));
+    for (const record of missed) {
+      if (watcher.key === undefined || watcher.key === record.key) this.sendEvent(server, watcher, record, server.recordBytes(record));
+    }
     return true;
   }
 
@@ -301,7 +305,7 @@ export class Connections implements Component {
     }
     let receivers = 0;
     for (const watcher of this.watchers[server.index]!) {
-      if (watcher.resource !== record.resource) continue;
+      if (watcher.resource !== record.resource || (watcher.key !== undefined && watcher.key !== record.key)) continue;
       receivers++;
       this.sendEvent(server, watcher, record, bytes);
     }

@@ -65,3 +65,10 @@ export function succeeded(response: ApiResponse): boolean {
 export interface ResponseReceiver {
   receive(tag: number, response: ApiResponse, request: ApiRequest): void;
 }
+
+/** Whether the server has pods/eviction; kubectl asks discovery and deletes pods when it has not. */
+export function servesEviction(): boolean {
+  return SERVED_SUBRESOURCES.has('eviction');
+}
+
+const SERVED_SUBRESOURCES: ReadonlySet<Subresource> = new Set(['status', 'binding', 'scale']);

@@ -43,7 +43,8 @@ export class Process implements ProcessContext, InformerFactory {
   readonly features: ClientFeatures;
   private readonly meter = new ClientMeter();
   private readonly resyncPeriod: number;
-  private started = false;
+  /** Its informers have been started. */
+  running = false;
   /** The process has ended, or lost its lease: it sends nothing, hears nothing and works no more. */
   stopped = false;
 
@@ -88,7 +89,7 @@ export class Process implements ProcessContext, InformerFactory {
       const user = name === 'kubectl' ? 'kubernetes-admin' : `system:${name}`;
       informer = new SharedInformer(simulation, connections, user, resource, host, preferredServer, cost, stream, options);
       this.byResource.set(resource, informer);
-      if (this.started) informer.start();
+      if (this.running) informer.start();
     }
     return informer as unknown as Informer<T>;
   }
@@ -124,7 +125,7 @@ export class Process implements ProcessContext, InformerFactory {
 
   /** Starts all informers that were asked for. */
   start(): void {
-    this.started = true;
+    this.running = true;
     for (const informer of this.byResource.values()) informer.start();
   }
 

@@ -81,7 +81,7 @@ export class ScenarioRun implements Component {
     kubectl.informer('deployments');
     kubectl.informer('services');
     const actions = scenario.timeline.filter((action) => !isStartAction(action));
-    this.timeline = new Timeline(simulation, this.client, this.cluster, actions);
+    this.timeline = new Timeline(simulation, this.client, this.cluster, actions, this.cluster.newKubectl(this.client));
     this.sampler = new Sampler(this.cluster, this.recorder, this.observer);
     this.cluster.setLimited(false);
     this.cluster.start();

@@ -3,8 +3,10 @@ import { Allocators } from '../apiserver/allocators.js';
 import { ApiServer } from '../apiserver/api-server.js';
 import { createCallTable } from '../apiserver/call.js';
 import { Connections } from '../apiserver/connections.js';
+import { Kubectl } from '../client/kubectl/kubectl.js';
 import { Process } from '../client/process.js';
 import { RestClient } from '../client/rest-client.js';
+import type { ApiClient } from '../client/types.js';
 import { startControllers } from '../controllers/registry.js';
 import { Client as EtcdConnectionClient } from '../etcd/client.js';
 import { EtcdCluster } from '../etcd/cluster.js';
@@ -19,6 +21,7 @@ import { type DrawObserver, Randomness } from '../random/stream.js';
 import type { Scenario } from '../scenario/types.js';
 import { KubeScheduler } from '../scheduler/scheduler.js';
 import { Workload } from '../workload/workload.js';
+import { type LeaderFactory, ReplicatedProcess } from './control-plane.js';
 import { KubeletEvents } from './kubelet-events.js';
 import { Fleet } from './node-fleet.js';
 import { startObjects } from './start-objects.js';
@@ -39,7 +42,7 @@ export interface ClusterOptions {
 }
 
 /** A whole Kubernetes cluster on one kernel: machines, network, etcd, API servers, control plane, nodes and their workload. */
-export class SimulatedCluster implements FaultDomain {
+export class SimulatedCluster implements FaultDomain, LeaderFactory {
   readonly scenario: Scenario;
   readonly simulation: Simulation;
   readonly randomness: Randomness;
@@ -47,11 +50,14 @@ export class SimulatedCluster implements FaultDomain {
   readonly etcd: EtcdCluster;
   readonly servers: ApiServer[] = [];
   readonly connections: Connections;
-  readonly controllerManager: Process;
-  readonly schedulerProcess: Process;
+  /** The processes that lead (or did last). */
+  controllerManager: Process;
+  schedulerProcess: Process;
+  /** kube-controller-manager and kube-scheduler with their standbys. */
+  readonly controlPlane: readonly ReplicatedProcess[];
   /** A user's kubectl (and pipeline), outside the control plane's machines. */
   readonly kubectl: Process;
-  readonly scheduler: KubeScheduler;
+  scheduler: KubeScheduler;
   readonly kubelets: Kubelets;
   readonly proxies: KubeProxies;
   readonly workload: Workload;
@@ -92,6 +98,7 @@ export class SimulatedCluster implements FaultDomain {
     this.kubectl = this.process('kubectl', KUBECTL_QPS, KUBECTL_BURST);
     startControllers(this.controllerManager);
     this.scheduler = new KubeScheduler(this.schedulerProcess);
+    this.controlPlane = [this.replicated(this.controllerManager), this.replicated(this.schedulerProcess)];
     this.workload = new Workload({ simulation: this.simulation, randomness: this.randomness, network: this.network, scenario });
     this.kubeletEvents = new KubeletEvents(this.simulation, this.connections, this.nodeIndexes, this.nodeHosts, this.servers.length);
     this.kubelets = this.createKubelets(cluster.nodes);
@@ -110,7 +117,7 @@ export class SimulatedCluster implements FaultDomain {
 
   private addHosts(): void {
     const { cluster } = this.scenario;
-    const machines = Math.max(cluster.etcd.members, cluster.apiServers, 1);
+    const machines = Math.max(cluster.etcd.members, cluster.apiServers, cluster.controlPlaneReplicas ?? 1);
     for (let i = 0; i < machines; i++) {
       const zone = cluster.etcd.zones[i % Math.max(1, cluster.etcd.zones.length)] ?? 'control-plane';
       this.controlPlaneHosts.push(this.network.addHost(`control-plane-${i}`, zone));
@@ -133,10 +140,52 @@ export class SimulatedCluster implements FaultDomain {
     }
   }
 
-  private process(name: string, qps: number, burst: number): Process {
+  private process(name: string, qps: number, burst: number, replica = 0): Process {
     const { simulation, randomness, scenario, connections } = this;
-    const host = this.controlPlaneHosts[0]!;
-    return new Process({ simulation, randomness, scenario, connections, name, host, preferredServer: 0, qps, burst });
+    const host = this.controlPlaneHosts[replica]!;
+    const preferredServer = replica % this.servers.length;
+    return new Process({ simulation, randomness, scenario, connections, name, host, preferredServer, qps, burst });
+  }
+
+  /** The replicas of a process, each with a client of its own for its lease. */
+  private replicated({ name }: Process): ReplicatedProcess {
+    const { simulation, randomness, connections, scenario } = this;
+    const { cluster } = scenario;
+    const { qps, burst } = name === 'kube-scheduler' ? cluster.scheduler : cluster.controllerManager;
+    const clients: RestClient[] = [];
+    for (let replica = 0; replica < (cluster.controlPlaneReplicas ?? 1); replica++) {
+      const server = replica % this.servers.length;
+      clients.push(new RestClient(simulation, connections, `system:${name}`, this.controlPlaneHosts[replica]!, server, qps, burst));
+    }
+    return new ReplicatedProcess(simulation, randomness, name, clients, this);
+  }
+
+  /** A replica has become leader: the first one works with what was assembled at the start, all later ones begin anew. */
+  newLeader(name: string, replica: number): Process {
+    const { cluster } = this.scenario;
+    const scheduling = name === 'kube-scheduler';
+    const waiting = scheduling ? this.schedulerProcess : this.controllerManager;
+    if (replica === 0 && !waiting.stopped && !waiting.running) return waiting;
+    waiting.stop();
+    const { qps, burst } = scheduling ? cluster.scheduler : cluster.controllerManager;
+    const process = this.process(name, qps, burst, replica);
+    if (scheduling) {
+      const { attempts } = this.scheduler;
+      this.schedulerProcess = process;
+      this.scheduler = new KubeScheduler(process);
+      for (const attempt of attempts) this.scheduler.attempts.push(attempt);
+    } else {
+      this.controllerManager = process;
+      startControllers(process);
+    }
+    return process;
+  }
+
+  /** A user's kubectl on the control plane's first machine. */
+  newKubectl(client: ApiClient): Kubectl {
+    const { simulation, connections, scenario } = this;
+    const { kubernetesVersion } = scenario;
+    return new Kubectl({ simulation, connections, client, host: this.controlPlaneHosts[0]!, preferredServer: 0, kubernetesVersion });
   }
 
   private createKubelets(nodes: readonly Node[]): Kubelets {
@@ -178,8 +227,7 @@ export class SimulatedCluster implements FaultDomain {
   /** Starts all processes: informers list and watch, kubelets report, controllers work. */
   start(): void {
     for (const server of this.servers) server.start();
-    this.controllerManager.start();
-    this.schedulerProcess.start();
+    for (const replicas of this.controlPlane) replicas.start();
     this.kubectl.start();
     this.kubelets.start();
   }

@@ -2,6 +2,8 @@ import type { KubernetesObject } from '../api/meta.js';
 import { infoOfKind } from '../api/resources.js';
 import { typicalBytes } from '../apiserver/object-size.js';
 import { type ApiRequest, type ApiResponse, type ResponseReceiver, succeeded } from '../apiserver/request.js';
+import type { Kubectl } from '../client/kubectl/kubectl.js';
+import type { KubectlOutput } from '../client/kubectl/run.js';
 import type { ApiClient } from '../client/types.js';
 import { type FaultDomain, setFault } from '../faults/faults.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
@@ -19,7 +21,7 @@ export interface TimelineEntry {
 }
 
 /** A user at the keyboard: carries out the actions of a scenario's timeline through the API, or on the machines themselves. */
-export class Timeline implements Component, ResponseReceiver {
+export class Timeline implements Component, ResponseReceiver, KubectlOutput {
   readonly name = 'timeline';
   readonly log: TimelineEntry[] = [];
   private readonly simulation: Simulation;
@@ -27,8 +29,10 @@ export class Timeline implements Component, ResponseReceiver {
   private readonly client: ApiClient;
   private readonly faults: FaultDomain;
   private readonly actions: readonly TimelineAction[];
+  private readonly kubectl: Kubectl;
 
-  constructor(simulation: Simulation, client: ApiClient, faults: FaultDomain, actions: readonly TimelineAction[]) {
+  constructor(simulation: Simulation, client: ApiClient, faults: FaultDomain, actions: readonly TimelineAction[], kubectl: Kubectl) {
+    this.kubectl = kubectl;
     this.simulation = simulation;
     this.client = client;
     this.faults = faults;
@@ -53,6 +57,11 @@ export class Timeline implements Component, ResponseReceiver {
       this.note(action.action, setFault(this.faults, action.target, action.action === 'heal'));
       return;
     }
+    if (action.action === 'kubectl') {
+      this.note(action.action, `$ kubectl ${action.command.text}`);
+      this.kubectl.run(action.command, this);
+      return;
+    }
     for (const request of requestsOf(action)) {
       this.note(action.action, `${request.verb} ${request.resource} "${request.name}"`);
       this.client.request(request, this, argument);
@@ -71,7 +80,7 @@ export class Timeline implements Component, ResponseReceiver {
     this.note('error', `${request.verb} ${request.resource} "${request.name}": ${response.message ?? `code ${response.code}`}`);
   }
 
-  private note(phase: string, message: string): void {
+  note(phase: string, message: string): void {
     this.log.push({ time: this.simulation.now, phase, message });
   }
 }
@@ -94,6 +103,7 @@ function requestsOf(action: TimelineAction): readonly ApiRequest[] {
       return [{ verb: 'delete', resource: action.resource, namespace: action.object.namespace, name: action.object.name }];
     case 'fail':
     case 'heal':
+    case 'kubectl':
       return [];
   }
 }

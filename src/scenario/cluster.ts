@@ -75,6 +75,8 @@ export function toCluster(
       zones: etcd.zones ?? Array.from({ length: members }, (_, i) => zones[i % Math.max(1, zones.length)] ?? 'zone-a'),
     },
     apiServers: raw.apiServers ?? 1,
+    ...(raw.controlPlaneReplicas === undefined ? {} : { controlPlaneReplicas: raw.controlPlaneReplicas }),
+    ...(raw.informerQueue === undefined ? {} : { informerQueue: raw.informerQueue }),
     controllerManager: {
       qps: controllerManager.qps ?? CONTROLLER_MANAGER.qps,
       burst: controllerManager.burst ?? CONTROLLER_MANAGER.burst,

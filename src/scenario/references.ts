@@ -1,6 +1,6 @@
 import { keyOf } from '../api/meta.js';
 import { nearestName } from '../api/nearest.js';
-import { resources } from '../api/resources.js';
+import { type ResourceInfo, resources } from '../api/resources.js';
 import type { Deployment } from '../api/workloads.js';
 import type { InputError } from './input-error.js';
 import type { LoadedObject } from './manifests.js';
@@ -19,6 +19,11 @@ const shortNames: Readonly<Record<string, string>> = {
   cm: 'configmaps',
   deploy: 'deployments',
   rs: 'replicasets',
+  ds: 'daemonsets',
+  sts: 'statefulsets',
+  rc: 'replicationcontrollers',
+  pdb: 'poddisruptionbudgets',
+  hpa: 'horizontalpodautoscalers',
 };
 
 /** Finds what a scenario names; a name that matches nothing is an error that says the nearest right one. */
@@ -88,6 +93,20 @@ export class References {
     return { deployment: { namespace: object.metadata.namespace, name: object.metadata.name }, container, object };
   }
 
+  /** Namespace of names that give none. */
+  get defaultNamespace(): string {
+    return this.namespace;
+  }
+
+  /** A kind by its name, plural or short name; undefined after an error. */
+  kind(kind: string, path: Path): ResourceInfo | undefined {
+    const wanted = shortNames[kind.toLowerCase()] ?? kind.toLowerCase();
+    const info = resources().find((each) => each.resource === wanted || each.kind.toLowerCase() === wanted);
+    if (info !== undefined) return info;
+    const names = resources().map((each) => each.kind.toLowerCase());
+    return this.complain(path, `no kind is named "${kind}"${alternatives(kind, names)}`, nearestName(kind, names));
+  }
+
   /** `KIND/NAME` as kubectl takes it. */
   target(
     reference: string,
@@ -99,12 +118,8 @@ export class References {
     if (match === null)
       return this.complain(path, `expected KIND/NAME such as deployment/frontend, found "${reference}"`);
     const [, kind, name] = match as unknown as [string, string, string];
-    const wanted = shortNames[kind.toLowerCase()] ?? kind.toLowerCase();
-    const info = resources().find((each) => each.resource === wanted || each.kind.toLowerCase() === wanted);
-    if (info === undefined) {
-      const names = resources().map((each) => each.kind.toLowerCase());
-      return this.complain(path, `no kind is named "${kind}"${alternatives(kind, names)}`, nearestName(kind, names));
-    }
+    const info = this.kind(kind, path);
+    if (info === undefined) return undefined;
     const object = { namespace: info.namespaced ? (namespace ?? this.namespace) : '', name };
     // Pods and ReplicaSets are named by their controllers during the run, so their names cannot be known here.
     const made = info.kind === 'Pod' || info.kind === 'ReplicaSet' || info.kind === 'Namespace' || info.kind === 'Node';

@@ -57,6 +57,15 @@ const cluster = z.strictObject({
   nodes: z.array(nodeGroup).min(1, { error: 'expected at least one group of nodes' }).describe('Groups of nodes.'),
   etcd: etcd.optional().describe('The etcd cluster.'),
   apiServers: wholeNumber('Number of kube-apiserver processes. Default 1.', 1, 99).optional(),
+  controlPlaneReplicas: wholeNumber(
+    'Processes of kube-controller-manager and of kube-scheduler; one of each leads, the others stand by. Default 1.',
+    1,
+    9,
+  ).optional(),
+  informerQueue: z
+    .enum(['RealFIFO', 'DeltaFIFO'], { error: 'expected RealFIFO or DeltaFIFO' })
+    .optional()
+    .describe('Queue of the informers: RealFIFO (the default since 1.33) or the classic DeltaFIFO.'),
   controllerManager: z
     .strictObject(clientLimits)
     .optional()
@@ -165,6 +174,9 @@ const timelineEntry = z.strictObject({
     .strictObject({ object: text('`KIND/NAME` such as deployment/frontend or node/node-3.'), namespace })
     .optional()
     .describe('As `kubectl delete`.'),
+  kubectl: text(
+    'A kubectl command line: create, apply, get, rollout status, rollout undo, scale, set image, delete, cordon, uncordon, drain.',
+  ).optional(),
   fail: faultTarget.optional().describe('Breaks one thing.'),
   heal: faultTarget.optional().describe('Repairs what `fail` broke.'),
 });

@@ -1,15 +1,17 @@
 import { join } from 'node:path';
+import type { KubernetesObject } from '../api/meta.js';
 import type { ImageUse } from './behaviours.js';
 import type { InputError } from './input-error.js';
+import { KubectlProblem, splitKubectl, toKubectl } from './kubectl.js';
 import { ManifestSet } from './manifests.js';
 import type { References } from './references.js';
 import type { RawScenario, RawStrategy, RawTimelineEntry } from './schema.js';
 import type { Path } from './source.js';
-import type { ClusterSpec, RolloutSpec, StrategySpec, TimelineAction } from './types.js';
+import type { ClusterSpec, KubectlCommand, RolloutSpec, StrategySpec, TimelineAction } from './types.js';
 import { duration } from './units.js';
 
 /** Actions of a timeline entry. */
-const ACTIONS = ['apply', 'setImage', 'scale', 'delete', 'fail', 'heal'] as const;
+const ACTIONS = ['apply', 'setImage', 'scale', 'delete', 'fail', 'heal', 'kubectl'] as const;
 
 /** Default time that the old version is kept after a blue-green switch. */
 const DEFAULT_HOLD = '30s';
@@ -30,18 +32,23 @@ export interface TimelineContext {
   readonly files: string[];
 }
 
-/** Manifest sets of the timeline's `apply` actions by entry; their objects can be named by later actions. */
+/** Manifest sets of the timeline's `apply` actions and of `kubectl apply -f` by entry; their objects can be named by later actions. */
 export function readApplied(
   raw: readonly RawTimelineEntry[],
   context: TimelineContext,
 ): ReadonlyMap<number, ManifestSet> {
   const applied = new Map<number, ManifestSet>();
   raw.forEach((entry, i) => {
-    if (entry.apply === undefined) return;
-    const set = new ManifestSet(context.namespace, context.startTime, true);
-    const files = typeof entry.apply === 'string' ? [entry.apply] : entry.apply;
+    const { apply } = entry;
+    const line = entry.kubectl === undefined ? undefined : splitKubectl(entry.kubectl);
+    const named = line === undefined || line instanceof KubectlProblem ? [] : line.files;
+    if (apply === undefined && named.length === 0) return;
+    const namespace = line instanceof KubectlProblem ? undefined : line?.flags.get('namespace');
+    const set = new ManifestSet(namespace ?? context.namespace, context.startTime, true);
+    const files = apply === undefined ? named : typeof apply === 'string' ? [apply] : apply;
     files.forEach((file, k) => {
-      const path: Path = typeof entry.apply === 'string' ? ['timeline', i, 'apply'] : ['timeline', i, 'apply', k];
+      const path: Path =
+        apply === undefined ? ['timeline', i, 'kubectl'] : typeof apply === 'string' ? ['timeline', i, 'apply'] : ['timeline', i, 'apply', k];
       set.read(join(context.folder, file), (message) => context.complain(path, message));
     });
     context.errors.push(...set.errors);
@@ -108,9 +115,31 @@ function toAction(
     const found = references.target(entry.delete.object, entry.delete.namespace, [...path, 'delete', 'object'], nodes);
     return found && { action: 'delete', resource: found.resource, object: found.object };
   }
+  if (entry.kubectl !== undefined) {
+    const command = toCommand(entry.kubectl, i, applied.get(i)?.loaded.map(({ object }) => object) ?? [], context);
+    return command && { action: 'kubectl', command };
+  }
   const action = entry.fail === undefined ? 'heal' : 'fail';
   const target = references.fault((entry.fail ?? entry.heal)!, [...path, action], cluster);
   return target && { action, target };
+}
+
+function toCommand(
+  text: string,
+  i: number,
+  objects: readonly KubernetesObject[],
+  context: TimelineContext,
+): KubectlCommand | undefined {
+  const path: Path = ['timeline', i, 'kubectl'];
+  const { references } = context;
+  const complain = (message: string, suggestion?: string): undefined => references.complain(path, message, suggestion);
+  const line = splitKubectl(text);
+  if (line instanceof KubectlProblem) return complain(line.message, line.suggestion);
+  const nodes = new Set(context.cluster.nodes.map((node) => node.metadata.name));
+  const image = (name: string): void => {
+    context.images.push(context.imageAt(name, path));
+  };
+  return toKubectl(text, line, path, { references, nodes, complain, objects, image });
 }
 
 /** The rollout in question, with its strategies. */

@@ -208,7 +208,44 @@ export type TimelineAction = { readonly at: Time; readonly position: string } & 
   | { readonly action: 'delete'; readonly resource: string; readonly object: ObjectName }
   | { readonly action: 'fail'; readonly target: FaultTarget }
   | { readonly action: 'heal'; readonly target: FaultTarget }
+  | { readonly action: 'kubectl'; readonly command: KubectlCommand }
+  /** `etcdctl move-leader`. */
 );
+
+/** An object as kubectl's arguments name it. */
+export interface KubectlTarget {
+  /** Plural name: `deployments`. */
+  readonly resource: string;
+  readonly object: ObjectName;
+}
+
+/** A kubectl command line, checked. */
+export type KubectlCommand = { readonly text: string } & (
+  | { readonly verb: 'create' | 'apply'; readonly objects: readonly KubernetesObject[] }
+  /** `name` empty: all of the namespace; the namespace empty too: all of all namespaces. */
+  | { readonly verb: 'get'; readonly target: KubectlTarget; readonly watch: boolean }
+  /** `timeout` 0: waits for ever. */
+  | { readonly verb: 'rollout status'; readonly target: KubectlTarget; readonly timeout: Duration }
+  /** `toRevision` 0: the one before. */
+  | { readonly verb: 'rollout undo'; readonly target: KubectlTarget; readonly toRevision: number }
+  | { readonly verb: 'scale'; readonly target: KubectlTarget; readonly replicas: number }
+  | { readonly verb: 'set image'; readonly target: KubectlTarget; readonly images: Readonly<Record<string, string>> }
+  | { readonly verb: 'delete'; readonly target: KubectlTarget }
+  | { readonly verb: 'cordon' | 'uncordon'; readonly node: string }
+  | { readonly verb: 'drain'; readonly node: string; readonly options: DrainOptions }
+);
+
+/** Flags of `kubectl drain`. */
+export interface DrainOptions {
+  readonly force: boolean;
+  readonly ignoreDaemonSets: boolean;
+  readonly deleteEmptyDirData: boolean;
+  readonly disableEviction: boolean;
+  /** Absent: the pods' own. */
+  readonly gracePeriodSeconds?: number;
+  /** 0: waits for ever. */
+  readonly timeout: Duration;
+}
 
 export interface ObjectName {
   readonly namespace: string;

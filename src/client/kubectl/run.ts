@@ -1,0 +1,84 @@
+import { resourceInfo } from '../../api/resources.js';
+import type { Connections } from '../../apiserver/connections.js';
+import type { ApiRequest, ApiResponse, ResponseReceiver } from '../../apiserver/request.js';
+import type { Duration, Time } from '../../kernel/time.js';
+import type { KubectlTarget, Scenario } from '../../scenario/types.js';
+import type { ApiClient } from '../types.js';
+
+/** Where kubectl prints to. */
+export interface KubectlOutput {
+  /** `phase`: `kubectl` for what it prints, `error` for what makes it exit 1. */
+  note(phase: string, message: string): void;
+}
+
+/** What the commands of one kubectl share. */
+export interface KubectlHost {
+  readonly now: Time;
+  readonly client: ApiClient;
+  readonly connections: Connections;
+  readonly host: number;
+  readonly preferredServer: number;
+  readonly kubernetesVersion: Scenario['kubernetesVersion'];
+  /** Calls the run's `wake` with the argument after a while. */
+  later(run: KubectlRun, delay: Duration, argument: number): void;
+}
+
+/** One kubectl command at work. */
+export abstract class KubectlRun implements ResponseReceiver {
+  /** Exit code; −1 while it runs. */
+  exitCode = -1;
+  protected readonly kubectl: KubectlHost;
+  protected readonly output: KubectlOutput;
+
+  constructor(kubectl: KubectlHost, output: KubectlOutput) {
+    this.kubectl = kubectl;
+    this.output = output;
+  }
+
+  abstract start(): void;
+  abstract receive(tag: number, response: ApiResponse, request: ApiRequest): void;
+
+  /** A time that was asked for with `later` has come. */
+  wake(_argument: number): void {}
+
+  protected send(request: ApiRequest, tag = 0): void {
+    this.kubectl.client.request(request, this, tag);
+  }
+
+  protected get(target: KubectlTarget, tag = 0): void {
+    this.send(objectRequest('get', target), tag);
+  }
+
+  protected print(message: string): void {
+    this.output.note('kubectl', message);
+  }
+
+  /** Ends with success, saying something last. */
+  protected finish(message = ''): void {
+    if (message !== '') this.print(message);
+    if (this.exitCode < 0) this.exitCode = 0;
+  }
+
+  /** Ends with exit code 1. */
+  protected fail(message: string): void {
+    this.output.note('error', message);
+    this.exitCode = 1;
+  }
+
+  /** Ends with what the server answered, in kubectl's words. */
+  protected refuse(response: ApiResponse): void {
+    if (response.code === 0) this.fail('The connection to the server was refused - did you specify the right host or port?');
+    else this.fail(`Error from server (${response.reason ?? 'Unknown'}): ${response.message ?? `code ${response.code}`}`);
+  }
+}
+
+/** A request for a target. */
+export function objectRequest(verb: ApiRequest['verb'], { resource, object }: KubectlTarget, extra: Partial<ApiRequest> = {}): ApiRequest {
+  return { verb, resource, namespace: object.namespace, name: object.name, ...extra };
+}
+
+/** `deployment.apps/frontend`: how kubectl names an object that it has acted on. */
+export function printedName({ resource, object }: KubectlTarget): string {
+  const { kind, group } = resourceInfo(resource);
+  return `${kind.toLowerCase()}${group === '' ? '' : `.${group}`}/${object.name}`;
+}
