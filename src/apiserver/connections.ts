@@ -233,6 +233,9 @@ export class Connections implements Component {
     if (after === undefined || call.attempts >= MAXIMUM_RETRIES) return false;
     call.attempts++;
     call.response = null;
+    // For its meter the next try begins when it is sent.
+    call.submittedAt = this.simulation.now + after * 1e9;
+    call.limiterWait = 0;
     this.simulation.schedule(after * 1e9, this.target, OP_SEND, this.calls.put(call));
     return true;
   }

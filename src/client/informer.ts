@@ -131,6 +131,8 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
   /** The process ends: nothing is sent, received or told to handlers any more. */
   stop(): void {
     this.stopped = true;
+    // Whoever polls for the caches of a dead process finds them filled, and has nothing to do.
+    this.synced = true;
     this.connections.unwatch(this);
   }
 
