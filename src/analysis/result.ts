@@ -78,6 +78,8 @@ export interface RunMetrics {
   /** Time integral of the available pods missing to the wanted number. */
   readonly deficitPodSeconds: number | null;
   readonly apiRequests: number;
+  /** Requests that the API servers could not serve: answered with 429 or a 5xx code. */
+  readonly apiErrors: number;
   /** Requests that write (create, update, patch, delete), without the heartbeats of nodes (leases and node status). */
   readonly apiWrites: number;
   readonly apiWriteLatency: LatencySummary;

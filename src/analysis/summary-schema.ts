@@ -37,6 +37,7 @@ const metrics = z.strictObject({
   surgePodSeconds: z.number().nullable().describe('Time integral of the pods above the wanted number.'),
   deficitPodSeconds: z.number().nullable().describe('Time integral of the available pods missing.'),
   apiRequests: count,
+  apiErrors: count.describe('API requests answered with 429 or a 5xx code.'),
   apiWrites: count.describe('Create, update, patch and delete requests.'),
   apiWriteLatency: latency,
   etcdCommitLatency: latency,

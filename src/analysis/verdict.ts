@@ -3,25 +3,46 @@ import type { LatencySummary, PodStartup, RunMetrics, Verdict } from './result.j
 
 const NANOSECONDS = 1_000_000_000;
 
-/** Looks up a quantile of the users' latency over the whole run in seconds; null without requests. */
+/** Looks up a quantile of a latency over the whole run in seconds; null without observations. */
 export type LatencyQuantile = (p: number) => number | null;
+
+/** Latencies of the control plane over the whole run. */
+export interface ControlPlaneQuantiles {
+  /** Requests to the API that write. */
+  readonly apiWrite: LatencyQuantile;
+  /** Write transactions of etcd, as the API servers see them. */
+  readonly etcdCommit: LatencyQuantile;
+}
 
 /**
  * Judges a run by its objectives. `errors` is the share over the whole run, `latency` a quantile over the whole run,
- * `availability` the lowest share of available replicas, `surge` pod-seconds. A quantity that the run does not give (a
- * rollout that never completed, no request at all) misses its objective.
+ * `availability` the lowest share of available replicas, `surge` pod-seconds; `api write` and `etcd commit` are quantiles,
+ * `api errors` a share of the API's requests. A quantity that the run does not give (a rollout that never completed, no
+ * request at all) misses its objective.
  */
-export function judge(objectives: readonly Objective[], metrics: RunMetrics, latency: LatencyQuantile): Verdict[] {
-  return objectives.map((objective) => verdict(objective, metrics, latency));
+export function judge(
+  objectives: readonly Objective[],
+  metrics: RunMetrics,
+  latency: LatencyQuantile,
+  controlPlane: ControlPlaneQuantiles = NO_CONTROL_PLANE,
+): Verdict[] {
+  return objectives.map((objective) => verdict(objective, metrics, latency, controlPlane));
 }
+
+const NO_CONTROL_PLANE: ControlPlaneQuantiles = { apiWrite: () => null, etcdCommit: () => null };
 
 /** Whether every verdict is met; true without verdicts. */
 export function allMet(verdicts: readonly Verdict[]): boolean {
   return verdicts.every((entry) => entry.met);
 }
 
-function verdict(objective: Objective, metrics: RunMetrics, latency: LatencyQuantile): Verdict {
-  const [value, unit] = measured(objective, metrics, latency);
+function verdict(
+  objective: Objective,
+  metrics: RunMetrics,
+  latency: LatencyQuantile,
+  controlPlane: ControlPlaneQuantiles,
+): Verdict {
+  const [value, unit] = measured(objective, metrics, latency, controlPlane);
   const limit = unit === 'seconds' ? objective.limit / NANOSECONDS : objective.limit;
   return {
     objective: objective.text,
@@ -34,7 +55,12 @@ function verdict(objective: Objective, metrics: RunMetrics, latency: LatencyQuan
   };
 }
 
-function measured(objective: Objective, metrics: RunMetrics, latency: LatencyQuantile): [number | null, string] {
+function measured(
+  objective: Objective,
+  metrics: RunMetrics,
+  latency: LatencyQuantile,
+  controlPlane: ControlPlaneQuantiles,
+): [number | null, string] {
   switch (objective.metric) {
     case 'errors':
       return [metrics.errorShare, 'share'];
@@ -46,6 +72,12 @@ function measured(objective: Objective, metrics: RunMetrics, latency: LatencyQua
       return [metrics.lowestAvailableShare, 'share'];
     case 'surge':
       return [metrics.surgePodSeconds, 'pod-seconds'];
+    case 'apiWrite':
+      return [controlPlane.apiWrite(objective.quantile ?? 0.99), 'seconds'];
+    case 'etcdCommit':
+      return [controlPlane.etcdCommit(objective.quantile ?? 0.99), 'seconds'];
+    case 'apiErrors':
+      return [metrics.apiRequests === 0 ? null : metrics.apiErrors / metrics.apiRequests, 'share'];
   }
 }
 

@@ -18,6 +18,7 @@ export interface RunFlags {
   readonly quiet?: boolean;
   readonly eventList?: string;
   readonly strategy?: string;
+  readonly variant?: string;
   readonly shuffleTies?: number;
   readonly explain?: string;
   readonly checkDeterminism?: boolean;
@@ -106,13 +107,17 @@ Exit codes: 0 fine, 1 an objective was missed or the run failed, 2 bad input, 13
   withRunFlags(program.command('run').argument('<scenario>', 'scenario file (YAML)'))
     .description('Simulate one scenario and judge it by its objectives.')
     .option('--strategy <name>', 'which strategy of the scenario to roll out with (default: the first)')
+    .option('--variant <name>', 'which variant of the scenario to run (default: the scenario without any)')
     .option('--explain <what>', 'walk back from an effect to its causes: a pod (namespace/name) or the number of an event')
     .option('--check-determinism', 'run twice in lockstep and stop at the first differing event or random draw')
     .addHelpText('after', '\nExample:\n  towtank run scenarios/strategies.yaml --strategy canary --seed 2 --out /tmp/canary')
     .action(async (file: string, flags: RunFlags) => exit(await runOne(file, flags, terminal)));
-  withRunFlags(program.command('compare').argument('<scenario>', 'scenario file with a rollout and its strategies'))
-    .description('Roll the same change out with every strategy of the scenario, same seed and random streams, and compare.')
-    .addHelpText('after', '\nExample:\n  towtank compare scenarios/strategies.yaml --json | jq .met')
+  withRunFlags(program.command('compare').argument('<scenario>', 'scenario file with strategies of a rollout, or with variants'))
+    .description('Run every strategy of the rollout, or every variant of the scenario, with the same seed and random streams, and compare.')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  towtank compare scenarios/strategies.yaml --json | jq .met\n  towtank compare scenarios/etcd/disk.yaml             what do faster disks do for API writes?',
+    )
     .action(async (file: string, flags: RunFlags) => exit(await compare(file, flags, terminal)));
   program
     .command('validate')

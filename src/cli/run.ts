@@ -3,7 +3,7 @@ import { Tracer } from '../kernel/tracer.js';
 import { renderRun } from '../report/terminal.js';
 import { checkOutput } from '../export/output-directory.js';
 import { loadScenario } from '../scenario/index.js';
-import type { StrategySpec } from '../scenario/types.js';
+import type { Scenario, StrategySpec } from '../scenario/types.js';
 import { nearestName } from '../api/nearest.js';
 import { checkDeterminism, EXPLAIN_EVENTS, printExplanation } from './explain.js';
 import { finish, outputDirectory } from './finish.js';
@@ -14,12 +14,13 @@ import { EXIT_FAILED, EXIT_OK, type Terminal, UsageError } from './terminal.js';
 
 /** `towtank run SCENARIO`: one simulation, judged by the scenario's objectives. */
 export async function runOne(file: string, flags: RunFlags, terminal: Terminal): Promise<number> {
-  const scenario = loadScenario(file, flags.seed === undefined ? {} : { seed: flags.seed });
+  const { variants, ...base } = loadScenario(file, flags.seed === undefined ? {} : { seed: flags.seed });
+  const scenario = flags.variant === undefined ? base : chooseVariant(variants ?? [], flags.variant, file);
   const strategy = chooseStrategy(scenario.rollout?.strategies ?? [], flags.strategy, file);
   checkOutput(outputDirectory(scenario, flags));
   const progress = new Progress(terminal, flags, 1);
   try {
-    progress.begin(strategy?.name ?? scenario.name);
+    progress.begin(scenario.variant ?? strategy?.name ?? scenario.name);
     if (flags.checkDeterminism === true) return checkDeterminism(scenario, strategy, runOptions(flags), progress, terminal);
     const run = new ScenarioRun(scenario, runOptions(flags));
     const { simulation } = run.cluster;
@@ -39,14 +40,24 @@ export async function runOne(file: string, flags: RunFlags, terminal: Terminal):
   }
 }
 
+function chooseVariant(variants: readonly Scenario[], wanted: string, file: string): Scenario {
+  const found = variants.find((each) => each.variant === wanted);
+  if (found !== undefined) return found;
+  if (variants.length === 0) throw new UsageError(`${file}: the scenario has no variants, so there is no variant "${wanted}"`);
+  throw new UsageError(`${file}: there is no variant "${wanted}"${choices(wanted, variants.map((each) => each.variant!))}`);
+}
+
+/** What else a name could have been. */
+function choices(wanted: string, names: readonly string[]): string {
+  const nearest = nearestName(wanted, names);
+  return `${nearest === undefined ? '' : `; did you mean "${nearest}"?`} (the scenario has: ${names.join(', ')})`;
+}
+
 function chooseStrategy(strategies: readonly StrategySpec[], wanted: string | undefined, file: string): StrategySpec | undefined {
   if (wanted === undefined) return strategies[0];
   const found = strategies.find((strategy) => strategy.name === wanted);
   if (found !== undefined) return found;
   const names = strategies.map((strategy) => strategy.name);
   if (names.length === 0) throw new UsageError(`${file}: the scenario has no rollout, so there is no strategy "${wanted}"`);
-  const nearest = nearestName(wanted, names);
-  throw new UsageError(
-    `${file}: there is no strategy "${wanted}"${nearest === undefined ? '' : `; did you mean "${nearest}"?`} (the scenario has: ${names.join(', ')})`,
-  );
+  throw new UsageError(`${file}: there is no strategy "${wanted}"${choices(wanted, names)}`);
 }

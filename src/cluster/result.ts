@@ -17,8 +17,11 @@ const SECOND = 1e9;
 /** The summary of a finished run. */
 export function summarize(run: ScenarioRun, scenario: Scenario, strategy: StrategySpec | undefined): RunSummary {
   const { simulation } = run.cluster;
-  const { metrics, overall } = runMetrics(run, simulation.now);
-  const verdicts: Verdict[] = judge(scenario.objectives, metrics, (p) => (overall.count === 0 ? null : overall.quantile(p)));
+  const { metrics, overall, apiWrite, etcdCommit } = runMetrics(run, simulation.now);
+  const verdicts: Verdict[] = judge(scenario.objectives, metrics, quantileOf(overall, 1), {
+    apiWrite: quantileOf(apiWrite, SECOND),
+    etcdCommit: quantileOf(etcdCommit, SECOND),
+  });
   const { single, list } = apiLatencies(run);
   return {
     scenario: scenario.name,
@@ -39,7 +42,25 @@ export function summarize(run: ScenarioRun, scenario: Scenario, strategy: Strate
   };
 }
 
-function runMetrics(run: ScenarioRun, end: Time): { metrics: RunMetrics; overall: LogHistogram } {
+/** Quantiles of a histogram in seconds, of which `unit` of its own units are one. */
+function quantileOf(histogram: LogHistogram, unit: number): (p: number) => number | null {
+  return (p) => (histogram.count === 0 ? null : histogram.quantile(p) / unit);
+}
+
+interface Measured {
+  readonly metrics: RunMetrics;
+  /** Latency of users over the whole run, seconds. */
+  readonly overall: LogHistogram;
+  /** Latencies of the control plane, nanoseconds. */
+  readonly apiWrite: LogHistogram;
+  readonly etcdCommit: LogHistogram;
+}
+
+/** Codes of requests that a server could not serve: 429 Too Many Requests, and 500 upwards. */
+const TOO_MANY_REQUESTS = 429;
+const SERVER_ERROR = 500;
+
+function runMetrics(run: ScenarioRun, end: Time): Measured {
   const { cluster, pipeline, tracker, origin } = run;
   const started = pipeline !== null && pipeline.startedAt >= 0 ? pipeline.startedAt : null;
   const finished = pipeline !== null && pipeline.finishedAt >= 0 ? pipeline.finishedAt : null;
@@ -49,12 +70,13 @@ function runMetrics(run: ScenarioRun, end: Time): { metrics: RunMetrics; overall
   const after = finished === null ? null : workload.totals(finished, end);
   const overall = workload.totals(origin, end);
   const share = started === null ? {} : takeover(run, started);
-  const api = { writes: 0, requests: 0, writeLatency: new LogHistogram(), commit: new LogHistogram() };
+  const api = { writes: 0, requests: 0, errors: 0, writeLatency: new LogHistogram(), commit: new LogHistogram() };
   for (const server of cluster.servers) {
     api.writes += server.metrics.writes;
     api.commit.merge(server.metrics.etcdWrites);
     for (const figures of server.metrics.totals.values()) {
       api.requests += figures.count;
+      for (const [code, count] of figures.codes) if (code === TOO_MANY_REQUESTS || code >= SERVER_ERROR) api.errors += count;
       if (figures.verb !== 'get' && figures.verb !== 'list' && figures.verb !== 'watch') api.writeLatency.merge(figures.latency);
     }
   }
@@ -79,6 +101,7 @@ function runMetrics(run: ScenarioRun, end: Time): { metrics: RunMetrics; overall
     surgePodSeconds: wanted > 0 ? tracker.surgePodSeconds : null,
     deficitPodSeconds: wanted > 0 ? tracker.deficitPodSeconds : null,
     apiRequests: api.requests,
+    apiErrors: api.errors,
     apiWrites: api.writes,
     apiWriteLatency: latencySummary(api.writeLatency),
     etcdCommitLatency: latencySummary(api.commit),
@@ -86,7 +109,7 @@ function runMetrics(run: ScenarioRun, end: Time): { metrics: RunMetrics; overall
     podsCreated: run.observer.lives().filter((life) => life.created >= origin).length,
     podStartup: podStartup(run.observer.lives(), origin),
   };
-  return { metrics, overall: overall.latency };
+  return { metrics, overall: overall.latency, apiWrite: api.writeLatency, etcdCommit: api.commit };
 }
 
 /** When the new version took over the traffic of the first Service with traffic, since the start of the rollout. */

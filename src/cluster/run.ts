@@ -202,7 +202,7 @@ export class ScenarioRun implements Component {
     this.observer.writePods();
     this.writeLog();
     this.sampler.end();
-    const name = this.strategy?.name ?? this.scenario.name;
+    const name = this.scenario.variant ?? this.strategy?.name ?? this.scenario.name;
     return { name, summary: summarize(this, this.scenario, this.strategy ?? undefined), tables: this.recorder.tables };
   }
 }

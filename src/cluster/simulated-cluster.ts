@@ -14,6 +14,7 @@ import type { KeyValue } from '../etcd/types.js';
 import type { FaultDomain } from '../faults/faults.js';
 import type { EventListName } from '../kernel/event-list.js';
 import { Simulation } from '../kernel/simulation.js';
+import type { Duration } from '../kernel/time.js';
 import { Network } from '../network/network.js';
 import { Kubelets } from '../node/kubelets.js';
 import { KubeProxies } from '../node/kube-proxy.js';
@@ -274,6 +275,18 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
   setEtcdMember(index: number, up: boolean): void {
     if (up) this.etcd.heal(index);
     else this.etcd.fail(index);
+  }
+
+  setEtcdDisk(index: number, factor: number): void {
+    this.etcd.setDiskFactor(index, factor);
+  }
+
+  defragmentEtcd(index: number, duration?: Duration): void {
+    this.etcd.defragment(index, duration);
+  }
+
+  moveEtcdLeader(index: number): void {
+    this.etcd.moveLeader(index);
   }
 
   get apiServers(): number {

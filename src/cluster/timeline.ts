@@ -62,6 +62,16 @@ export class Timeline implements Component, ResponseReceiver, KubectlOutput {
       this.kubectl.run(action.command, this);
       return;
     }
+    if (action.action === 'defragment') {
+      this.faults.defragmentEtcd(action.member, action.duration);
+      this.note(action.action, `etcd-${action.member} is defragmented`);
+      return;
+    }
+    if (action.action === 'moveLeader') {
+      this.faults.moveEtcdLeader(action.member);
+      this.note(action.action, `etcd-${action.member} is to lead`);
+      return;
+    }
     for (const request of requestsOf(action)) {
       this.note(action.action, `${request.verb} ${request.resource} "${request.name}"`);
       this.client.request(request, this, argument);
@@ -103,6 +113,8 @@ function requestsOf(action: TimelineAction): readonly ApiRequest[] {
       return [{ verb: 'delete', resource: action.resource, namespace: action.object.namespace, name: action.object.name }];
     case 'fail':
     case 'heal':
+    case 'defragment':
+    case 'moveLeader':
     case 'kubectl':
       return [];
   }

@@ -1,3 +1,4 @@
+import type { Duration } from '../kernel/time.js';
 import type { FaultTarget } from '../scenario/types.js';
 
 /** The parts of a cluster that can break, as far as faults need them. */
@@ -10,6 +11,12 @@ export interface FaultDomain {
   readonly etcdMembers: number;
   etcdZone(index: number): string;
   setEtcdMember(index: number, up: boolean): void;
+  /** Makes every operation of a member's disk take `factor` times as long (1: as usual). */
+  setEtcdDisk(index: number, factor: number): void;
+  /** Defragments a member's database, which blocks it; absent `duration`: by the size of its data. */
+  defragmentEtcd(index: number, duration?: Duration): void;
+  /** Asks the leader to hand over to a member. */
+  moveEtcdLeader(index: number): void;
   readonly apiServers: number;
   apiServerZone(index: number): string;
   setApiServer(index: number, up: boolean): void;
@@ -38,6 +45,11 @@ export function setFault(domain: FaultDomain, target: FaultTarget, up: boolean):
     case 'etcd':
       domain.setEtcdMember(target.index, up);
       return `etcd-${target.index} is ${verb}`;
+    case 'disk':
+      domain.setEtcdDisk(target.index, up ? 1 : target.factor);
+      return up
+        ? `the disk of etcd-${target.index} is as fast as before`
+        : `the disk of etcd-${target.index} is ${target.factor} times slower`;
   }
 }
 

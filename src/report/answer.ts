@@ -35,7 +35,8 @@ function headline(met: readonly string[], missed: readonly string[], judged: rea
     const met0 = judged[0]!.summary.verdicts.filter((verdict) => verdict.met).length;
     return met.length === 1 ? `${met[0]} meets ${objectives}.` : `${missed[0]} meets ${met0} of ${count} objectives.`;
   }
-  if (met.length === 0) return `No strategy meets ${objectives}.`;
+  if (met.length === 0)
+    return `No ${judged[0]!.summary.strategy === null ? 'variant' : 'strategy'} meets ${objectives}.`;
   const first = `${capitalize(list(met))} ${met.length === 1 ? 'meets' : 'meet'} ${objectives}`;
   return missed.length === 0 ? `${first}.` : `${first}; ${list(missed)} ${missed.length === 1 ? 'does' : 'do'} not.`;
 }

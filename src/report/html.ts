@@ -38,7 +38,7 @@ export function renderReport(results: readonly RunResult[], meta: ReportMeta, st
 ${banner(results)}
 <section aria-labelledby="comparison-title">
 <h2 id="comparison-title">${results.length > 1 ? 'Side by side' : 'Measures'}</h2>
-<p class="lead">${results.length > 1 ? 'Same cluster, same users, same random numbers; only the strategy differs. The best value of a row is bold.' : 'What the run measured.'}</p>
+<p class="lead">${lead(results)}</p>
 ${comparison(results)}
 </section>
 <section id="study" hidden></section>
@@ -52,6 +52,16 @@ ${footer(results, meta)}
 </body>
 </html>
 `;
+}
+
+/** What the comparison compares, in a sentence. */
+function lead(results: readonly RunResult[]): string {
+  if (results.length === 1) return 'What the run measured.';
+  const best = 'The best value of a row is bold.';
+  if (results.some(({ summary }) => summary.strategy === null)) {
+    return `Same scenario, same random numbers; only what the variant changes differs. ${best}`;
+  }
+  return `Same cluster, same users, same random numbers; only the strategy differs. ${best}`;
 }
 
 /** JSON that can stand inside a script element: no `<` remains. */
@@ -161,8 +171,26 @@ const GROUPS: readonly (readonly [string, readonly Measure[]])[] = [
       { name: 'API requests', value: ({ summary }) => summary.metrics.apiRequests, text: formatCount, better: 'low' },
       { name: 'API writes', value: ({ summary }) => summary.metrics.apiWrites, text: formatCount, better: 'low' },
       {
+        name: 'API errors (429 and 5xx)',
+        value: ({ summary }) => summary.metrics.apiErrors,
+        text: formatCount,
+        better: 'low',
+      },
+      {
+        name: 'API write p50',
+        value: ({ summary }) => summary.metrics.apiWriteLatency.p50,
+        text: formatSeconds,
+        better: 'low',
+      },
+      {
         name: 'API write p99',
         value: ({ summary }) => summary.metrics.apiWriteLatency.p99,
+        text: formatSeconds,
+        better: 'low',
+      },
+      {
+        name: 'etcd commit p50',
+        value: ({ summary }) => summary.metrics.etcdCommitLatency.p50,
         text: formatSeconds,
         better: 'low',
       },

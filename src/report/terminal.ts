@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import type { LatencySummary, RunResult } from '../analysis/result.js';
+import type { LatencySummary, RunMetrics, RunResult } from '../analysis/result.js';
 import type { Study } from '../analysis/study.js';
 import { type Answer, answer } from './answer.js';
 import { describeVerdict, formatCount, formatInUnit, formatSeconds, formatShare, NONE } from './format.js';
@@ -14,41 +14,58 @@ export interface TerminalOptions {
 
 const RULES = { unicode: '─', ascii: '-' };
 
-/** The answer of a comparison, then one table with a row a strategy. Ends with a line feed. */
+/** A column of a comparison: its head and its cell for a run. */
+type Column = readonly [head: string, cell: (metrics: RunMetrics) => string];
+
+const ROLLOUT_COLUMNS: readonly Column[] = [
+  ['duration', (metrics) => formatSeconds(metrics.rolloutDuration)],
+  ['errors', (metrics) => formatCount(metrics.errors)],
+  ['error\nshare', (metrics) => formatShare(metrics.errorShare)],
+  ['p50/p99 ms\nbefore', (metrics) => latencyPair(metrics.latency.before)],
+  ['p50/p99 ms\nduring', (metrics) => latencyPair(metrics.latency.during)],
+  ['p50/p99 ms\nafter', (metrics) => latencyPair(metrics.latency.after)],
+  ['lowest\navailable', (metrics) => formatShare(metrics.lowestAvailableShare)],
+  ['surge\npod-seconds', (metrics) => formatCount(metrics.surgePodSeconds)],
+  ['API\nwrites', (metrics) => formatCount(metrics.apiWrites)],
+];
+
+/** Users' requests stand in the table only when there are users. */
+const USER_COLUMNS: readonly Column[] = [
+  ['user\nerrors', (metrics) => formatCount(metrics.errors)],
+  ['user p50/p99\nms', (metrics) => latencyPair(metrics.latency.before)],
+];
+
+const CONTROL_PLANE_COLUMNS: readonly Column[] = [
+  ['API\nrequests', (metrics) => formatCount(metrics.apiRequests)],
+  ['API\nwrites', (metrics) => formatCount(metrics.apiWrites)],
+  ['API write\np50 ms', (metrics) => latencyCell(metrics.apiWriteLatency.p50)],
+  ['API write\np99 ms', (metrics) => latencyCell(metrics.apiWriteLatency.p99)],
+  ['etcd commit\np50 ms', (metrics) => latencyCell(metrics.etcdCommitLatency.p50)],
+  ['etcd commit\np99 ms', (metrics) => latencyCell(metrics.etcdCommitLatency.p99)],
+  ['API\nerrors', (metrics) => formatCount(metrics.apiErrors)],
+];
+
+/**
+ * The answer of a comparison, then one table with a row a strategy or variant: what the rollout did to its users, or without a
+ * rollout how the control plane fared. Ends with a line feed.
+ */
 export function renderComparison(results: readonly RunResult[], options: TerminalOptions = {}): string {
   const pen = new Pen(options);
+  const rollout = results.some(({ summary }) => summary.metrics.rolloutStart !== null);
+  const users = results.some(({ summary }) => summary.metrics.requests > 0);
+  const columns = rollout ? ROLLOUT_COLUMNS : [...CONTROL_PLANE_COLUMNS, ...(users ? USER_COLUMNS : [])];
+  const first = results.some(({ summary }) => summary.strategy === null) ? 'variant' : 'strategy';
   const table = new Table({
     ...plainStyle(pen),
-    head: [
-      'strategy',
-      'duration',
-      'errors',
-      'error\nshare',
-      'p50/p99 ms\nbefore',
-      'p50/p99 ms\nduring',
-      'p50/p99 ms\nafter',
-      'lowest\navailable',
-      'surge\npod-seconds',
-      'API\nwrites',
-      'verdict',
-    ].map((content) => ({ content, vAlign: 'bottom' })) as unknown as string[],
-    colAligns: ['left', 'right', 'right', 'right', 'right', 'right', 'right', 'right', 'right', 'right', 'left'],
+    head: [first, ...columns.map(([head]) => head), 'verdict'].map((content) => ({
+      content,
+      vAlign: 'bottom',
+    })) as unknown as string[],
+    colAligns: ['left', ...columns.map(() => 'right' as const), 'left'],
   });
   for (const result of results) {
-    const { metrics } = result.summary;
-    table.push([
-      pen.bold(result.name),
-      formatSeconds(metrics.rolloutDuration),
-      formatCount(metrics.errors),
-      formatShare(metrics.errorShare),
-      latencyPair(metrics.latency.before),
-      latencyPair(metrics.latency.during),
-      latencyPair(metrics.latency.after),
-      formatShare(metrics.lowestAvailableShare),
-      formatCount(metrics.surgePodSeconds),
-      formatCount(metrics.apiWrites),
-      verdictCell(result, pen),
-    ]);
+    const cells = columns.map(([, cell]) => cell(result.summary.metrics));
+    table.push([pen.bold(result.name), ...cells, verdictCell(result, pen)]);
   }
   return pen.finish([...head(results, answer(results), pen), table.toString()]);
 }
@@ -99,6 +116,7 @@ export function renderRun(result: RunResult, options: TerminalOptions = {}): str
     ['pods created', formatCount(metrics.podsCreated)],
     ['pod startup p50/p99', latencyWords(metrics.podStartup.pod_startup)],
     ['API requests', `${formatCount(metrics.apiRequests)} (${formatCount(metrics.apiWrites)} writes)`],
+    ['API errors (429 and 5xx)', metrics.apiErrors === 0 ? NONE : formatCount(metrics.apiErrors)],
     ['API write latency p50/p99', latencyWords(metrics.apiWriteLatency)],
     ['etcd commit latency p50/p99', latencyWords(metrics.etcdCommitLatency)],
     ['simulated time', formatSeconds(summary.simulatedSeconds)],
@@ -146,6 +164,10 @@ function verdictCell(result: RunResult, pen: Pen): string {
 function latencyPair(latency: LatencySummary): string {
   if (latency.p50 === null || latency.p99 === null) return NONE;
   return `${milliseconds(latency.p50)}/${milliseconds(latency.p99)}`;
+}
+
+function latencyCell(seconds: number | null): string {
+  return seconds === null ? NONE : milliseconds(seconds);
 }
 
 function milliseconds(seconds: number): string {

@@ -20,6 +20,7 @@ import { parseSingle } from './split.js';
 import { readApplied, type TimelineContext, toRollout, toTimeline } from './timeline.js';
 import type { CostProfile, Finding, Objective, Scenario, TrafficSpec } from './types.js';
 import { duration, rate } from './units.js';
+import { mergeVariant, type RawVariant, VariantItem, variantErrors } from './variants.js';
 
 export interface LoadOptions {
   /** Replaces the scenario's seed. */
@@ -39,7 +40,38 @@ export function loadScenario(path: string, options: LoadOptions = {}): Scenario 
     throw new InputError({ file: path, message: 'the file holds nothing but white space and comments' });
   const checked = checkValue(scenarioSchema, value, item);
   throwInputErrors(checked.errors);
-  return new ScenarioLoader(path, item, checked.value as RawScenario, options).load();
+  const raw = checked.value as RawScenario;
+  throwInputErrors(variantErrors(raw, item));
+  const base = new ScenarioLoader(path, item, raw, options).load();
+  return raw.variants === undefined
+    ? base
+    : { ...base, variants: loadVariants(path, item, value, raw.variants, options) };
+}
+
+/** The scenario with each variant laid over it; the errors of all variants are shown together. */
+function loadVariants(
+  path: string,
+  item: SourceItem,
+  base: unknown,
+  variants: readonly RawVariant[],
+  options: LoadOptions,
+): readonly Scenario[] {
+  const errors: InputError[] = [];
+  const loaded: Scenario[] = [];
+  variants.forEach((variant, i) => {
+    const own = new VariantItem(item, base, variant, i);
+    const checked = checkValue(scenarioSchema, mergeVariant(base, variant), own);
+    errors.push(...checked.errors);
+    if (checked.value === undefined) return;
+    try {
+      const raw = checked.value as RawScenario;
+      loaded.push({ ...new ScenarioLoader(path, own, raw, options).load(), variant: variant.name });
+    } catch (error) {
+      errors.push(...inputErrorsOf(error));
+    }
+  });
+  throwInputErrors(errors);
+  return loaded;
 }
 
 /** Puts a scenario together; errors are collected so that one run of the command shows all of them. */
@@ -105,6 +137,7 @@ class ScenarioLoader {
       ...unused,
     ];
     for (const set of applied.values()) findings.push(...manifestFindings(set, this.place).filter(notAboutServices));
+    this.oneComparison();
     const end = this.duration(rollout?.at);
     throwInputErrors(errors);
     const checkedProfile = profile as CostProfile;
@@ -256,6 +289,17 @@ class ScenarioLoader {
     return objectives;
   }
 
+  /** Variants times strategies would be a table of two dimensions; a scenario compares one or the other. */
+  private oneComparison(): void {
+    const { raw, item } = this;
+    if (raw.variants === undefined && !(item instanceof VariantItem)) return;
+    if ((raw.rollout?.strategies ?? []).length < 2) return;
+    this.complain(
+      ['rollout', 'strategies'],
+      'strategies and variants cannot be compared at once: keep one strategy, or leave out "variants"',
+    );
+  }
+
   private duration(rollout: number | undefined): number {
     const text = this.raw.duration ?? DEFAULT_DURATION;
     const end = duration(text);
@@ -310,5 +354,11 @@ export function isScenarioFile(path: string): boolean {
 
 /** Checks a scenario, manifest, List or dump; returns what is worth knowing. Throws InputError or InputErrors. */
 export function validateFile(path: string): readonly Finding[] {
-  return isScenarioFile(path) ? loadScenario(path).findings : loadManifests(path).findings;
+  if (!isScenarioFile(path)) return loadManifests(path).findings;
+  const scenario = loadScenario(path);
+  const findings = new Map<string, Finding>();
+  for (const each of [scenario, ...(scenario.variants ?? [])]) {
+    for (const finding of each.findings) findings.set(`${finding.position ?? ''} ${finding.message}`, finding);
+  }
+  return [...findings.values()];
 }

@@ -5,7 +5,7 @@ import { parseDuration } from './units.js';
 /** Objectives as people write them. */
 
 const grammar =
-  /^(errors|error rate|latency|rollout duration|duration|availability|surge)(?:\s+p(\d+(?:\.\d+)?))?\s*(<=|>=|<|>)\s*(\S+)$/i;
+  /^(errors|error rate|latency|rollout duration|duration|availability|surge|api write|api errors|etcd commit)(?:\s+p(\d+(?:\.\d+)?))?\s*(<=|>=|<|>)\s*(\S+)$/i;
 
 const metrics: Readonly<Record<string, Objective['metric']>> = {
   errors: 'errors',
@@ -15,11 +15,21 @@ const metrics: Readonly<Record<string, Objective['metric']>> = {
   duration: 'rolloutDuration',
   availability: 'availability',
   surge: 'surge',
+  'api write': 'apiWrite',
+  'api errors': 'apiErrors',
+  'etcd commit': 'etcdCommit',
 };
+
+/** Metrics that are latencies, of which a quantile is judged, with an example. */
+const quantiles: ReadonlyMap<Objective['metric'], string> = new Map([
+  ['latency', 'latency p99 < 250ms'],
+  ['apiWrite', 'api write p99 < 50ms'],
+  ['etcdCommit', 'etcd commit p99 < 25ms'],
+]);
 
 /** How to write an objective; shown when one cannot be read. */
 export const OBJECTIVE_EXAMPLES =
-  '`errors < 0.1%`, `latency p99 < 250ms`, `rollout duration < 8m`, `availability > 80%` or `surge < 5000` (pod-seconds)';
+  '`errors < 0.1%`, `latency p99 < 250ms`, `rollout duration < 8m`, `availability > 80%`, `surge < 5000` (pod-seconds), `api write p99 < 50ms`, `api errors < 0.1%` or `etcd commit p99 < 25ms`';
 
 /** Reads an objective; a text says what is wrong with it. */
 export function parseObjective(text: string, position: string): Objective | string {
@@ -41,8 +51,9 @@ export function parseObjective(text: string, position: string): Objective | stri
     string,
   ];
   const metric = metrics[name.toLowerCase()]!;
-  if (quantile !== undefined && metric !== 'latency') return `a quantile (p${quantile}) belongs to latency only`;
-  if (metric === 'latency' && quantile === undefined) return 'expected a quantile, as in `latency p99 < 250ms`';
+  const example = quantiles.get(metric);
+  if (quantile !== undefined && example === undefined) return `a quantile (p${quantile}) belongs to latencies only`;
+  if (example !== undefined && quantile === undefined) return `expected a quantile, as in \`${example}\``;
   if (quantile !== undefined && !(Number(quantile) > 0 && Number(quantile) < 100))
     return `expected a quantile between p0 and p100, found p${quantile}`;
   const limit = parseLimit(metric, value);
@@ -60,12 +71,15 @@ export function parseObjective(text: string, position: string): Objective | stri
 function parseLimit(metric: Objective['metric'], value: string): number | string {
   switch (metric) {
     case 'errors':
+    case 'apiErrors':
     case 'availability': {
       if (/^\d+(\.\d+)?%$/.test(value)) return Number(value.slice(0, -1)) / 100;
       if (/^(0(\.\d+)?|1(\.0+)?)$/.test(value)) return Number(value);
       return `expected a percentage such as 0.1%, found "${value}"`;
     }
     case 'latency':
+    case 'apiWrite':
+    case 'etcdCommit':
     case 'rolloutDuration':
       return parseDuration(value) ?? `expected a duration such as 250ms or 8m, found "${value}"`;
     case 'surge':

@@ -132,13 +132,16 @@ export class References {
 
   /** A target of `fail` or `heal`. */
   fault(raw: RawFaultTarget, path: Path, cluster: ClusterSpec): FaultTarget | undefined {
-    const given = Object.keys(raw).filter((key) => raw[key as keyof RawFaultTarget] !== undefined);
+    const given = Object.keys(raw).filter((key) => key !== 'factor' && raw[key as keyof RawFaultTarget] !== undefined);
     if (given.length !== 1) {
       return this.complain(
         path,
-        `expected one of node, zone, link, apiServer, etcd, found ${given.join(' and ') || 'none of them'}`,
+        `expected one of node, zone, link, apiServer, etcd, disk, found ${given.join(' and ') || 'none of them'}`,
       );
     }
+    if (raw.disk !== undefined) return this.disk(raw.disk, raw.factor, path, cluster.etcd.members);
+    if (raw.factor !== undefined)
+      return this.complain([...path, 'factor'], '"factor" belongs to "disk": it says how slow the disk is');
     const nodes = cluster.nodes.map((node) => node.metadata.name);
     if (raw.node !== undefined)
       return this.named('node', raw.node, nodes, [...path, 'node']) && { kind: 'node', name: raw.node };
@@ -159,6 +162,19 @@ export class References {
       this.named('host', from, hosts, [...path, 'link', 'from']) &&
       this.named('host', to, hosts, [...path, 'link', 'to']);
     return both && { kind: 'link', from, to };
+  }
+
+  /** The number of an etcd member. */
+  member(index: number, cluster: ClusterSpec, path: Path): number | undefined {
+    return this.numbered('etcd', index, cluster.etcd.members, path) === undefined ? undefined : index;
+  }
+
+  private disk(name: string, factor: number | undefined, path: Path, members: number): FaultTarget | undefined {
+    const names = Array.from({ length: members }, (_, i) => `etcd-${i}`);
+    if (this.named('etcd member', name, names, [...path, 'disk']) === undefined) return undefined;
+    if (path.at(-1) === 'fail' && factor === undefined)
+      return this.complain(path, 'missing key "factor": expected a number above 1');
+    return { kind: 'disk', index: names.indexOf(name), factor: factor ?? 1 };
   }
 
   private named(what: string, name: string, names: readonly string[], path: Path): true | undefined {

@@ -145,6 +145,12 @@ const faultTarget = z.strictObject({
     .describe('The link between two machines is cut, both ways.'),
   apiServer: wholeNumber('Number of a kube-apiserver process, from 0.', 0).optional(),
   etcd: wholeNumber('Number of an etcd member, from 0.', 0).optional(),
+  disk: text('Disk of an etcd member by the name of the member, such as etcd-1: it becomes slow.').optional(),
+  factor: z
+    .number({ error: 'expected a number above 1' })
+    .gt(1, { error: 'expected a number above 1' })
+    .optional()
+    .describe('How many times longer each operation of the disk takes.'),
 });
 
 const timelineEntry = z.strictObject({
@@ -179,7 +185,24 @@ const timelineEntry = z.strictObject({
   ).optional(),
   fail: faultTarget.optional().describe('Breaks one thing.'),
   heal: faultTarget.optional().describe('Repairs what `fail` broke.'),
+  defragment: z
+    .strictObject({
+      etcd: wholeNumber('Number of an etcd member, from 0.', 0),
+      duration: durationText(
+        'How long it blocks the member. Default: by the size of its data, 15 s for 4.1 GB.',
+      ).optional(),
+    })
+    .optional()
+    .describe('As `etcdctl defrag` of one member: its reads, writes and applies wait until it is over.'),
+  moveLeader: z
+    .strictObject({ etcd: wholeNumber('Number of the etcd member that is to lead, from 0.', 0) })
+    .optional()
+    .describe('As `etcdctl move-leader`.'),
 });
+
+const variant = z
+  .looseObject({ name: text('Name in the results, and for `towtank run --variant`.') })
+  .describe('Keys of a scenario; maps are merged with those of the base scenario, everything else replaces it.');
 
 const intOrPercent = z
   .union([z.int().min(0), z.string().regex(/^\d+%$/)], { error: 'expected a whole number or a percentage such as 25%' })
@@ -268,10 +291,17 @@ export const scenarioSchema = z
     rollout: rollout.optional().describe('The rollout in question.'),
     objectives: z
       .array(
-        text('`errors < 0.1%`, `latency p99 < 250ms`, `rollout duration < 8m`, `availability > 80%`, `surge < 5000`.'),
+        text(
+          '`errors < 0.1%`, `latency p99 < 250ms`, `rollout duration < 8m`, `availability > 80%`, `surge < 5000`, `api write p99 < 50ms`, `api errors < 0.1%`, `etcd commit p99 < 25ms`.',
+        ),
       )
       .optional()
       .describe('Service levels; the run succeeds when all are met.'),
+    variants: z
+      .array(variant)
+      .min(1, { error: 'expected at least one variant' })
+      .optional()
+      .describe('Changes to this scenario that `towtank compare` tries one after the other, each by itself.'),
   })
   .describe('A towtank scenario: a Kubernetes cluster, an application, its users and what happens to them.');
 

@@ -11,7 +11,7 @@ import type { ClusterSpec, KubectlCommand, RolloutSpec, StrategySpec, TimelineAc
 import { duration } from './units.js';
 
 /** Actions of a timeline entry. */
-const ACTIONS = ['apply', 'setImage', 'scale', 'delete', 'fail', 'heal', 'kubectl'] as const;
+const ACTIONS = ['apply', 'setImage', 'scale', 'delete', 'fail', 'heal', 'defragment', 'moveLeader', 'kubectl'] as const;
 
 /** Default time that the old version is kept after a blue-green switch. */
 const DEFAULT_HOLD = '30s';
@@ -114,6 +114,16 @@ function toAction(
     const nodes = new Set(cluster.nodes.map((node) => node.metadata.name));
     const found = references.target(entry.delete.object, entry.delete.namespace, [...path, 'delete', 'object'], nodes);
     return found && { action: 'delete', resource: found.resource, object: found.object };
+  }
+  if (entry.defragment !== undefined) {
+    const member = references.member(entry.defragment.etcd, cluster, [...path, 'defragment']);
+    const time = entry.defragment.duration;
+    if (member === undefined) return undefined;
+    return { action: 'defragment', member, ...(time === undefined ? {} : { duration: duration(time) }) };
+  }
+  if (entry.moveLeader !== undefined) {
+    const member = references.member(entry.moveLeader.etcd, cluster, [...path, 'moveLeader']);
+    return member === undefined ? undefined : { action: 'moveLeader', member };
   }
   if (entry.kubectl !== undefined) {
     const command = toCommand(entry.kubectl, i, applied.get(i)?.loaded.map(({ object }) => object) ?? [], context);

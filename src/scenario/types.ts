@@ -27,6 +27,10 @@ export interface Scenario {
   readonly objectives: readonly Objective[];
   /** Things a reader should know that are no errors: a Service that selects nothing, a kind that is not modelled. */
   readonly findings: readonly Finding[];
+  /** Name of the variant that this scenario is; absent: the base. */
+  readonly variant?: string;
+  /** The scenario with each of its variants laid over it, for `compare` and `run --variant`. */
+  readonly variants?: readonly Scenario[];
 }
 
 export interface Finding {
@@ -199,7 +203,9 @@ export type FaultTarget =
   | { readonly kind: 'zone'; readonly name: string }
   | { readonly kind: 'link'; readonly from: string; readonly to: string }
   | { readonly kind: 'apiServer'; readonly index: number }
-  | { readonly kind: 'etcd'; readonly index: number };
+  | { readonly kind: 'etcd'; readonly index: number }
+  /** The disk of an etcd member is slower by a factor. */
+  | { readonly kind: 'disk'; readonly index: number; readonly factor: number };
 
 export type TimelineAction = { readonly at: Time; readonly position: string } & (
   | { readonly action: 'apply'; readonly objects: readonly KubernetesObject[] }
@@ -209,7 +215,10 @@ export type TimelineAction = { readonly at: Time; readonly position: string } & 
   | { readonly action: 'fail'; readonly target: FaultTarget }
   | { readonly action: 'heal'; readonly target: FaultTarget }
   | { readonly action: 'kubectl'; readonly command: KubectlCommand }
+  /** `etcdctl defrag` of a member; absent `duration`: by the size of its data. */
+  | { readonly action: 'defragment'; readonly member: number; readonly duration?: Duration }
   /** `etcdctl move-leader`. */
+  | { readonly action: 'moveLeader'; readonly member: number }
 );
 
 /** An object as kubectl's arguments name it. */
@@ -272,11 +281,19 @@ export type StrategySpec = { readonly name: string } & (
 /** `errors < 0.1%`, `latency p99 < 250ms`, `rollout duration < 8m`, … as metric, comparison and limit in base units. */
 export interface Objective {
   readonly text: string;
-  readonly metric: 'errors' | 'latency' | 'rolloutDuration' | 'availability' | 'surge';
-  /** Quantile in 0..1 for latency. */
+  readonly metric:
+    | 'errors'
+    | 'latency'
+    | 'rolloutDuration'
+    | 'availability'
+    | 'surge'
+    | 'apiWrite'
+    | 'apiErrors'
+    | 'etcdCommit';
+  /** Quantile in 0..1 for latency, API writes and commits. */
   readonly quantile?: number;
   readonly comparison: '<' | '<=' | '>' | '>=';
-  /** Share for errors and availability, nanoseconds for latency and duration, pod-seconds for surge. */
+  /** Share for errors and availability, nanoseconds for latencies and durations, pod-seconds for surge. */
   readonly limit: number;
   readonly position: string;
 }

@@ -40,6 +40,27 @@ test('objectives are judged in their own unit', () => {
   assert.equal(allMet(verdicts), false);
 });
 
+test('the control plane: quantiles of its latencies, errors as a share of its requests', () => {
+  const verdicts = judge(
+    [
+      objective('api write p99 < 50ms', { metric: 'apiWrite', quantile: 0.99, comparison: '<', limit: 50e6 }),
+      objective('etcd commit p50 < 5ms', { metric: 'etcdCommit', quantile: 0.5, comparison: '<', limit: 5e6 }),
+      objective('api errors < 1%', { metric: 'apiErrors', comparison: '<', limit: 0.01 }),
+    ],
+    metrics({ apiRequests: 200, apiErrors: 4 }),
+    () => null,
+    { apiWrite: (p) => (p === 0.99 ? 0.04 : null), etcdCommit: (p) => (p === 0.5 ? 0.006 : null) },
+  );
+  assert.deepEqual(
+    verdicts.map((verdict) => [verdict.met, verdict.value, verdict.limit, verdict.unit]),
+    [
+      [true, 0.04, 0.05, 'seconds'],
+      [false, 0.006, 0.005, 'seconds'],
+      [false, 0.02, 0.01, 'share'],
+    ],
+  );
+});
+
 test('a quantity the run does not give misses its objective', () => {
   const verdicts = judge(
     [objective('rollout duration > 1s', { metric: 'rolloutDuration', comparison: '>', limit: 1e9 })],

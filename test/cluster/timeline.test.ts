@@ -167,6 +167,31 @@ test('the etcd leader down: a new one is elected, writes go on; without a quorum
   assert.equal(deployment(two, 'frontend')!.status.availableReplicas, 23, 'after healing');
 });
 
+test('a slow disk, until it is healed; a leader that hands over; a defragmented member', () => {
+  const actions: Action[] = [
+    { at: 2e9, action: 'fail', target: { kind: 'disk', index: 1, factor: 20 } },
+    { at: 4e9, action: 'moveLeader', member: 2 },
+    { at: 6e9, action: 'defragment', member: 1, duration: 3e9 },
+  ];
+  const run = play(actions, 8);
+  const { members, leader } = run.cluster.etcd;
+  assert.deepEqual(
+    members.map(({ diskFactor }) => diskFactor),
+    [1, 20, 1],
+  );
+  assert.equal(leader?.index, 2);
+  assert.deepEqual(
+    run.timeline.log.map(({ phase, message }) => [phase, message]),
+    [
+      ['fail', 'the disk of etcd-1 is 20 times slower'],
+      ['moveLeader', 'etcd-2 is to lead'],
+      ['defragment', 'etcd-1 is defragmented'],
+    ],
+  );
+  const healed = play([...actions, { at: 7e9, action: 'heal', target: { kind: 'disk', index: 1, factor: 1 } }], 12);
+  assert.equal(healed.cluster.etcd.members[1]!.diskFactor, 1);
+});
+
 test('a cut link between a node and the API server: the node goes on serving, its status does not come through', () => {
   const name = mainScenario().cluster.nodes[0]!.metadata.name;
   const run = play([{ at: 5e9, action: 'fail', target: { kind: 'link', from: name, to: 'kube-apiserver-0' } }], 30, { apiServers: 1 });

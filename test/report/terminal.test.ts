@@ -53,6 +53,41 @@ test('colours and marks only where the terminal has them', () => {
   assert.ok(!renderComparison(sampleResults(), { unicode: true }).includes('\u001b'));
 });
 
+test('without a rollout the columns are those of the control plane', () => {
+  const latency = (p50: number, p99: number) => ({ count: 9, mean: p50, p50, p90: p99, p99, max: p99 });
+  const result = (name: string, p99: number, requests: number) => ({
+    name,
+    tables: [],
+    summary: {
+      ...summary(
+        name,
+        metrics({
+          requests,
+          apiRequests: 12_345,
+          apiWrites: 1_234,
+          apiErrors: 7,
+          apiWriteLatency: latency(0.0041, p99),
+          etcdCommitLatency: latency(0.00312, 0.0078),
+        }),
+        [],
+      ),
+      strategy: null,
+      question: '',
+    },
+  });
+  assert.deepEqual(renderComparison([result('nvme', 0.03, 0), result('hdd', 1.1, 0)]).split('\n'), [
+    'All 2 runs finished; the scenario states no objectives.',
+    '',
+    '              API     API  API write  API write  etcd commit  etcd commit     API',
+    'variant  requests  writes     p50 ms     p99 ms       p50 ms       p99 ms  errors  verdict',
+    '------------------------------------------------------------------------------------------',
+    'nvme       12,345   1,234        4.1         30          3.1          7.8       7  -',
+    'hdd        12,345   1,234        4.1      1,100          3.1          7.8       7  -',
+    '',
+  ]);
+  assert.match(renderComparison([result('nvme', 0.03, 5)]), /user\n|user p50\/p99/);
+});
+
 test('a run line by line', () => {
   const text = renderRun(sampleResults()[0]!, { unicode: true });
   assert.match(text, /^Which strategy .*\n✗ recreate meets 1 of 3 objectives\.\n/);
