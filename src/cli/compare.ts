@@ -28,11 +28,16 @@ export async function compare(file: string, flags: RunFlags, terminal: Terminal)
     const results =
       variants.length > 0 ? await runVariants(variants, flags, progress) : await runStrategies(scenario, strategies, flags, progress);
     progress.stop();
-    finish(scenario, results, flags, terminal, (options) => renderComparison(results, options));
+    finish(scenario, results, flags, terminal, (options) => `${renderComparison(results, options)}${traceHashes(results)}`);
     return results.some((result) => result.summary.met) ? EXIT_OK : EXIT_FAILED;
   } finally {
     progress.stop();
   }
+}
+
+/** One line: equal hashes mean equal runs, event for event. */
+function traceHashes(results: readonly RunResult[]): string {
+  return `trace hashes: ${results.map(({ name, summary }) => `${name} ${summary.traceHash}`).join(', ')}\n`;
 }
 
 async function runStrategies(

@@ -6,6 +6,7 @@ import { compare } from './compare.js';
 import { addConformance } from './conformance.js';
 import { runOne } from './run.js';
 import { report as rebuild } from './report.js';
+import { type ScheduleFlags, schedule } from './schedule.js';
 import { schema } from './schema.js';
 import { EXIT_FAILED, EXIT_INPUT, EXIT_INTERRUPTED, EXIT_OK, Interrupted, type Terminal, UsageError } from './terminal.js';
 import { validate } from './validate.js';
@@ -129,6 +130,21 @@ Exit codes: 0 fine, 1 an objective was missed or the run failed, 2 bad input, 13
     .command('schema')
     .description('Print the JSON Schema of scenario files, for editors.')
     .action(() => exit(schema(terminal)));
+  program
+    .command('schedule')
+    .requiredOption('--nodes <file>', 'nodes: manifests, a List or a dump (bound pods belong to --pods)')
+    .requiredOption('--pods <file>', 'pods: those with a node are there already, the others are placed')
+    .option('--config <file...>', 'KubeSchedulerConfiguration files (v1), to compare; none: the defaults')
+    .option('--allow-missing-plugins', 'leave out plugins that are known but not modelled')
+    .option('--explain <pod>', 'why a pod went where it went: filters, scores, ties')
+    .addOption(
+      new Option('--kubernetes-version <version>', 'whose scheduler').choices(['1.34', '1.35', '1.36']).default('1.34'),
+    )
+    .option('--seed <seed>', 'seed of the tie breaks', seedArgument)
+    .option('--json', 'print placements and explanations as JSON')
+    .description('Place pods on a snapshot of nodes as kube-scheduler would; several configurations side by side.')
+    .addHelpText('after', '\nExample:\n  towtank schedule --nodes nodes.yaml --pods pods.yaml --config default.yaml packed.yaml --explain web-0')
+    .action((flags: ScheduleFlags) => exit(schedule(flags, terminal)));
   program
     .command('report')
     .argument('<directory...>', 'results of one run, or of several to lay side by side')
