@@ -17,9 +17,12 @@ const chromium = '/usr/bin/chromium';
 if (existsSync(chromium)) {
   const { chromium: browserType } = await import('playwright-core');
   const browser = await browserType.launch({ executablePath: chromium, args: ['--no-sandbox'] });
-  const page = await browser.newPage({ viewport: { width: 1180, height: 2080 } });
+  const page = await browser.newPage({ viewport: { width: 1180, height: 1000 } });
   await page.goto(pathToFileURL(resolve('reports/strategies/report.html')).href);
   await page.waitForTimeout(1500);
-  await page.screenshot({ path: 'docs/images/report.png' });
+  await page.screenshot({ path: 'docs/images/report.png', clip: { x: 0, y: 0, width: 1180, height: 960 } });
+  const figures = await page.getByRole('heading', { name: 'All strategies over time' }).boundingBox();
+  const clip = { x: 0, y: figures.y - 20, width: 1180, height: 1030 };
+  await page.screenshot({ path: 'docs/images/report-over-time.png', clip, fullPage: true });
   await browser.close();
 }
