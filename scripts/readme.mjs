@@ -22,7 +22,7 @@ if (existsSync(chromium)) {
   await page.waitForTimeout(1500);
   await page.screenshot({ path: 'docs/images/report.png', clip: { x: 0, y: 0, width: 1180, height: 960 } });
   const figures = await page.getByRole('heading', { name: 'All strategies over time' }).boundingBox();
-  const clip = { x: 0, y: figures.y - 20, width: 1180, height: 1030 };
+  const clip = { x: 0, y: figures.y - 20, width: 1180, height: 800 };
   await page.screenshot({ path: 'docs/images/report-over-time.png', clip, fullPage: true });
   await browser.close();
 }
