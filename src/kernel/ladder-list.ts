@@ -8,7 +8,7 @@ const THRESHOLD = 48;
 /** The bottom is dealt into a rung when pushes make it longer than this. */
 const SPILL = 128;
 /** Buckets are sorted into the bottom until it holds so many events. */
-const BATCH = 5;
+const BATCH = 3;
 /** How many events a bucket of the first rung is meant to hold, at the rate at which events came lately. */
 const PER_BUCKET = 2;
 /** How far the events that are dealt from the top reach at least and at most, in units of their mean distance from the first. */
