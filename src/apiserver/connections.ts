@@ -9,6 +9,9 @@ import type { Network } from '../network/network.js';
 import { ApiServer } from './api-server.js';
 import { CONNECTION_REFUSED, type Call, type CallTable } from './call.js';
 import type { WatchRecord } from './watch-cache.js';
+import type { ChangeObserver, NodeFleet, Watcher } from './watchers.js';
+
+export type { ChangeObserver, NodeFleet, Watcher } from './watchers.js';
 
 const OP_SEND = 1;
 const OP_RESPONSE = 2;
@@ -36,41 +39,6 @@ const DEAD_CONNECTION: Duration = 45e9;
 const MAXIMUM_RETRIES = 10;
 const HEADER_BYTES = 300;
 const POD_BYTES = resourceInfo('pods').typicalBytes;
-
-/** The far end of a watch: an informer's reflector, connected to one API server. */
-export interface Watcher {
-  readonly resource: string;
-  /** `namespace/name` of the only object it asked for (field selector metadata.name); absent: all. */
-  readonly key?: string | undefined;
-  readonly host: number;
-  /** Number of the API server it is connected to; −1 when none. */
-  server: number;
-  /** A change has arrived. */
-  watchEvent(record: WatchRecord): void;
-  /** The connection broke. */
-  watchLost(): void;
-}
-
-/** The kubelets and kube-proxies of all nodes: thousands of watchers that are served together. */
-export interface NodeFleet {
-  readonly size: number;
-  /** Index of a node by name; undefined for a node without a kubelet in this simulation. */
-  indexOf(nodeName: string): number | undefined;
-  hostOf(node: number): number;
-  /** A change of a pod bound to the node has reached its kubelet. */
-  podChanged(node: number, pod: Pod): void;
-  podRemoved(node: number, pod: Pod): void;
-  /** A new list has reached the kubelet: these are all pods of its node. */
-  podsListed(node: number, pods: readonly Pod[]): void;
-  /** A change has reached the kube-proxies (each adds its own delay). */
-  endpointSliceChanged(slice: EndpointSlice, removed: boolean): void;
-  serviceChanged(service: Service, removed: boolean): void;
-}
-
-/** Sees every change once, when the first API server learns it: an observer outside the model, which costs nothing. */
-export interface ChangeObserver {
-  changed(record: WatchRecord): void;
-}
 
 interface Delivery {
   readonly watcher: Watcher;
