@@ -55,6 +55,11 @@ const controllers = {
     .record(z.string(), dist('Processor time of one sync.'))
     .describe('Processor time of one sync by controller (`deployment`), or `default`.'),
 };
+const overhead = (what: string) =>
+  z
+    .number({ error: 'expected a number of at least 1' })
+    .min(1, { error: 'expected a number of at least 1' })
+    .describe(`Processor time ${what} split over several cores, relative to one core. Default 1.`);
 const scheduler = {
   cycleFixed: time('Fixed part of a scheduling cycle.'),
   cyclePerEvaluatedNode: time('Filtering and scoring one node.'),
@@ -63,6 +68,13 @@ const scheduler = {
   antiAffinityPerPod: time('Required pod anti-affinity, each matching pod.'),
   affinityPerPod: time('Required pod affinity, each existing pod.'),
   preferredAffinityPerPod: time('Preferred pod affinity, each existing pod.'),
+  evaluatedNodesToDouble: wholeNumber('Evaluated nodes that add once more the cost of each (processor caches). Default: none do.', 1),
+  cores: wholeNumber('Cores of the machine: work on nodes and pods uses as many, up to the parallelism. Default 1.', 1),
+  evaluatedOverhead: overhead('of evaluated nodes'),
+  scanOverhead: overhead('of the scans for spreading and affinity'),
+  failureOverhead: overhead('of the nodes of a cycle that finds none, and of dry runs of preemption'),
+  garbagePerEvaluatedNode: time('Garbage collection that one evaluated node causes, on average. Default 0.'),
+  garbageSlice: time('Garbage collection is paid in slices of this length, by single cycles. Default 0: by each cycle.'),
 };
 const kubelet = {
   prepare: dist('From the receipt of a pod to its sandbox: admission, cgroups, volumes.'),
@@ -95,6 +107,13 @@ const optionalFields: ReadonlySet<unknown> = new Set<unknown>([
   etcd.fsyncPerEntry,
   etcd.linearizableCpu,
   etcd.leaderWaitsForFsync,
+  scheduler.evaluatedNodesToDouble,
+  scheduler.cores,
+  scheduler.evaluatedOverhead,
+  scheduler.scanOverhead,
+  scheduler.failureOverhead,
+  scheduler.garbagePerEvaluatedNode,
+  scheduler.garbageSlice,
 ]);
 
 const groupDescriptions: Readonly<Record<keyof typeof groups, string>> = {

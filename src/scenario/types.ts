@@ -136,6 +136,20 @@ export interface CostProfile {
     readonly antiAffinityPerPod: Duration;
     readonly affinityPerPod: Duration;
     readonly preferredAffinityPerPod: Duration;
+    /** Evaluated nodes that add once more the cost of each (their data leave the processor's caches). Absent: none do. */
+    readonly evaluatedNodesToDouble?: number;
+    /** Cores of the scheduler's machine: filters, scores, scans and dry runs use as many, up to its parallelism. Absent: 1. */
+    readonly cores?: number;
+    /**
+     * Processor time of work that is split over several cores, relative to one core: of evaluated nodes, of full scans, and of
+     * nodes of a failing cycle. Absent: 1.
+     */
+    readonly evaluatedOverhead?: number;
+    readonly scanOverhead?: number;
+    readonly failureOverhead?: number;
+    /** Garbage collection caused by one evaluated node, on average, and the slice in which it is paid. Absent: 0. */
+    readonly garbagePerEvaluatedNode?: Duration;
+    readonly garbageSlice?: Duration;
   };
   readonly kubelet: {
     readonly prepare: DistributionSpec;

@@ -3,21 +3,33 @@ import type { CostProfile } from '../scenario/types.js';
 import type { NodeTable } from './cache/node-table.js';
 import type { Decision } from './scheduler-core.js';
 
+type Costs = CostProfile['scheduler'];
+
 /**
- * Simulated time of a scheduling cycle (facts of the measured scheduler): a fixed part, a part for each node evaluated, for
- * pods that spread or have affinity terms the scans over all nodes or pods that the real scheduler makes, and the steps of a
- * preemption dry run, each about a node's filters. The simulation itself keeps the counts incrementally.
+ * Simulated time of a scheduling cycle without garbage collection, its median in the measured scheduler: a fixed part, a part
+ * for each node evaluated, for pods that spread or have affinity terms the scans over all nodes or pods that the real scheduler
+ * makes, and the steps of a preemption dry run, each about a node's filters. The simulation itself keeps the counts
+ * incrementally. `parallelism`: workers of the scheduler (KubeSchedulerConfiguration), of which as many run as there are cores.
  */
-export function cycleCost(
-  costs: CostProfile['scheduler'],
-  nodes: NodeTable,
-  { result, cycle, dryRunSteps }: Decision,
-): Duration {
+export function cycleCost(costs: Costs, nodes: NodeTable, decision: Decision, parallelism = 1): Duration {
+  const { result, cycle, dryRunSteps } = decision;
+  const workers = Math.min(costs.cores ?? 1, parallelism);
+  const failed = result.chosen < 0 ? result.diagnosis.count : 0;
+  const evaluated = result.chosen < 0 ? 0 : result.evaluated;
+  const larger = costs.evaluatedNodesToDouble === undefined ? 1 : 1 + evaluated / costs.evaluatedNodesToDouble;
+  return Math.round(
+    costs.cycleFixed +
+      shared(evaluated * costs.cyclePerEvaluatedNode * larger, costs.evaluatedOverhead, workers) +
+      shared((failed + dryRunSteps) * costs.failurePerNode, costs.failureOverhead, workers) +
+      shared(scanCost(costs, nodes, cycle), costs.scanOverhead, workers),
+  );
+}
+
+/** Full scans of PreFilter and PreScore on one core. */
+function scanCost(costs: Costs, nodes: NodeTable, cycle: Decision['cycle']): number {
   const { shape } = cycle.pod;
   const { affinity } = shape;
-  let cost = costs.cycleFixed + dryRunSteps * costs.failurePerNode;
-  if (result.chosen < 0) cost += result.diagnosis.count * costs.failurePerNode;
-  else cost += result.evaluated * costs.cyclePerEvaluatedNode;
+  let cost = 0;
   if (shape.spread.length > 0) cost += nodes.size * costs.spreadPerNode;
   if (affinity.requiredAffinity.length > 0) cost += nodes.podsWithAffinity * costs.affinityPerPod;
   else if (affinity.preferredAffinity.length + affinity.preferredAntiAffinity.length > 0) {
@@ -25,5 +37,35 @@ export function cycleCost(
   }
   if (!cycle.skippedFilters.includes('InterPodAffinity'))
     cost += nodes.podsWithRequiredAntiAffinity * costs.antiAffinityPerPod;
-  return Math.round(cost);
+  return cost;
+}
+
+/** Work that several workers share: their processor time together is longer by `overhead`. */
+function shared(work: number, overhead: number | undefined, workers: number): number {
+  return workers === 1 ? work : (work * (overhead ?? 1)) / workers;
+}
+
+/**
+ * Time of one cycle after the other: `cycleCost`, and the garbage collection that evaluated nodes cause, paid in slices by single
+ * cycles. So medians and means are both those of the measured scheduler, whose means lie 20 to 60 % above the medians.
+ */
+export class CycleClock {
+  private readonly costs: Costs;
+  private readonly parallelism: number;
+  private garbage: Duration = 0;
+
+  constructor(costs: Costs, parallelism: number) {
+    this.costs = costs;
+    this.parallelism = parallelism;
+  }
+
+  next(nodes: NodeTable, decision: Decision): Duration {
+    const { costs } = this;
+    const cost = cycleCost(costs, nodes, decision, this.parallelism);
+    this.garbage += decision.result.evaluated * (costs.garbagePerEvaluatedNode ?? 0);
+    if (this.garbage === 0 || this.garbage < (costs.garbageSlice ?? 0)) return cost;
+    const collection = Math.round(this.garbage);
+    this.garbage = 0;
+    return cost + collection;
+  }
 }

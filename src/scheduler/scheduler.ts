@@ -12,7 +12,7 @@ import { type Attempt, writeAttempts } from './attempts.js';
 import { BindingCycles, type BindingListener, type CycleInProgress } from './binding-cycles.js';
 import type { PodInfo } from './cache/pod-info.js';
 import type { SchedulerConfiguration } from './config/configuration.js';
-import { cycleCost } from './cycle-cost.js';
+import { CycleClock } from './cycle-cost.js';
 import { type Explanation, explainDecision } from './explain.js';
 import { Diagnosis } from './framework/diagnosis.js';
 import { type ClusterEvent, EventKind } from './framework/events.js';
@@ -63,7 +63,6 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
   /** Attempts of the pod that was to be explained. */
   readonly explanations: Explanation[] = [];
   private readonly explainPod: string;
-  private readonly context: ProcessContext;
   private readonly simulation: Simulation;
   private readonly target: number;
   private readonly client: ApiClient;
@@ -72,6 +71,7 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
   private readonly informers: readonly Informer<KubernetesObject>[];
   private readonly bindings: BindingCycles;
   private readonly preemptions: PreemptionRuns;
+  private readonly clock: CycleClock;
   private current: CycleInProgress | null = null;
   private synced = false;
   private nextPending = false;
@@ -81,7 +81,6 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
   constructor(context: ProcessContext, options: KubeSchedulerOptions = {}) {
     const { simulation, scenario, randomness } = context;
     const { qps, burst, percentageOfNodesToScore } = scenario.cluster.scheduler;
-    this.context = context;
     this.simulation = simulation;
     this.target = simulation.add(this);
     this.client = context.client('kube-scheduler', qps, burst);
@@ -91,6 +90,10 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
     this.draws = randomness.stream('kube-scheduler/ties');
     const { configuration, plugins, explainPod = '' } = options;
     this.explainPod = explainPod;
+    this.clock = new CycleClock(
+      context.profile.scheduler,
+      configuration?.parallelism ?? scenario.cluster.scheduler.parallelism,
+    );
     this.core = new SchedulerCore(
       scenario.kubernetesVersion,
       randomness.stream('kube-scheduler/preemption'),
@@ -204,8 +207,7 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
     }
     const assumed = node === '' ? null : pod;
     this.current = { queued, framework, result, postFilter, message, started: simulation.now, node, assumed };
-    const cost = cycleCost(this.context.profile.scheduler, cache.nodes, decision);
-    simulation.schedule(cost, this.target, OP_DECIDED);
+    simulation.schedule(this.clock.next(cache.nodes, decision), this.target, OP_DECIDED);
   }
 
   private decide(framework: Framework, pod: PodInfo): Decision {

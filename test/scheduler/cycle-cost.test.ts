@@ -5,13 +5,14 @@ import { test } from 'node:test';
 import { parse } from 'yaml';
 import type { Pod, PodSpec } from '../../src/api/core.js';
 import { parseDuration } from '../../src/scenario/units.js';
-import { cycleCost } from '../../src/scheduler/cycle-cost.js';
+import { CycleClock, cycleCost } from '../../src/scheduler/cycle-cost.js';
 import { SchedulerCore } from '../../src/scheduler/scheduler-core.js';
 import { node, pod } from './objects.js';
 
 /**
- * Median time of a scheduling cycle in simulation against the real scheduler's (v1.34.4 in process, one core), for the shapes of
- * scheduler_perf. Every workload must be within 30 % at both sizes.
+ * Time of a scheduling cycle in simulation against the real scheduler's (v1.34.4 in process), for the shapes of scheduler_perf.
+ * Medians must be within 30 % on one core and within 50 % on two, at both sizes; throughput, which garbage collection lowers
+ * below what the median says, within 45 %.
  */
 interface Workload {
   readonly name: string;
@@ -21,8 +22,6 @@ interface Workload {
   readonly initialPod: Partial<PodSpec> & { readonly requests?: Record<string, number> };
   readonly pod: Workload['initialPod'];
   readonly color: string;
-  /** Microseconds. */
-  readonly real: number;
 }
 
 const MEBIBYTE = 2 ** 20;
@@ -43,30 +42,33 @@ const fond = of(100, {
 const low = of(900);
 const high = of(3000, { priority: 10 });
 
-const table: readonly (readonly [string, number, number, number, Workload['pod'], Workload['pod'], string, number])[] =
-  [
-    ['basic', 500, 500, 500, plain, plain, 'blue', 312],
-    ['basic', 5000, 1000, 500, plain, plain, 'blue', 668],
-    ['hard spread', 500, 500, 500, plain, spread('DoNotSchedule'), 'blue', 477],
-    ['hard spread', 5000, 5000, 500, plain, spread('DoNotSchedule'), 'blue', 1785],
-    ['soft spread', 500, 500, 500, plain, spread('ScheduleAnyway'), 'blue', 479],
-    ['soft spread', 5000, 5000, 500, plain, spread('ScheduleAnyway'), 'blue', 1691],
-    // Measured until the recorded mean of evaluated nodes was reached (392.6 and 796.1).
-    ['required anti-affinity', 500, 100, 210, apart, apart, 'green', 686],
-    ['required anti-affinity', 5000, 1000, 1700, apart, apart, 'green', 3587],
-    ['required affinity', 500, 500, 500, near, near, 'blue', 1154],
-    ['required affinity', 5000, 5000, 640, near, near, 'blue', 10455],
-    ['preferred affinity', 500, 500, 500, fond, fond, 'blue', 937],
-    ['preferred affinity', 5000, 5000, 640, fond, fond, 'blue', 7341],
-    ['preemption', 500, 2000, 20, low, high, 'blue', 1459],
-    ['preemption', 5000, 20000, 20, low, high, 'blue', 16211],
-  ];
+/** Name, nodes, pods before and measured, shapes, colour; median on one core and on two (µs), pods a second on one core. */
+type Row = readonly [string, number, number, number, Workload['pod'], Workload['pod'], string, number, number, number];
+const hard = spread('DoNotSchedule');
+const soft = spread('ScheduleAnyway');
+const table: readonly Row[] = [
+  ['basic', 500, 500, 500, plain, plain, 'blue', 312, 329, 2010],
+  ['basic', 5000, 1000, 500, plain, plain, 'blue', 668, 894, 900],
+  ['hard spread', 500, 500, 500, plain, hard, 'blue', 477, 466, 1602],
+  ['hard spread', 5000, 5000, 500, plain, hard, 'blue', 1785, 2287, 420],
+  ['soft spread', 500, 500, 500, plain, soft, 'blue', 479, 444, 1488],
+  ['soft spread', 5000, 5000, 500, plain, soft, 'blue', 1691, 1299, 499],
+  // Measured until the recorded mean of evaluated nodes was reached (392.6 and 796.1).
+  ['required anti-affinity', 500, 100, 210, apart, apart, 'green', 686, 578, 1120],
+  ['required anti-affinity', 5000, 1000, 1700, apart, apart, 'green', 3587, 2663, 227],
+  ['required affinity', 500, 500, 500, near, near, 'blue', 1154, 840, 676],
+  ['required affinity', 5000, 5000, 640, near, near, 'blue', 10455, 8637, 91],
+  ['preferred affinity', 500, 500, 500, fond, fond, 'blue', 937, 856, 811],
+  ['preferred affinity', 5000, 5000, 640, fond, fond, 'blue', 7341, 7922, 105],
+  ['preemption', 500, 2000, 20, low, high, 'blue', 1459, 1424, 0],
+  ['preemption', 5000, 20000, 20, low, high, 'blue', 16211, 8301, 0],
+];
 
 const profile = parse(readFileSync(join(import.meta.dirname, '../../../profiles/default.yaml'), 'utf8')) as {
-  scheduler: Record<string, string>;
+  scheduler: Record<string, string | number>;
 };
 const costs = Object.fromEntries(
-  Object.entries(profile.scheduler).map(([key, text]) => [key, parseDuration(text)]),
+  Object.entries(profile.scheduler).map(([key, value]) => [key, typeof value === 'string' ? parseDuration(value) : value]),
 ) as unknown as Parameters<typeof cycleCost>[0];
 
 /** Uniform numbers good enough to spread choices. */
@@ -79,7 +81,8 @@ class Draws {
   }
 }
 
-function medianMicroseconds({ nodes, initial, measured, initialPod, pod: shape, color }: Workload): number {
+/** Medians on one core and on two, and the mean on one with garbage collection, microseconds. */
+function microseconds({ nodes, initial, measured, initialPod, pod: shape, color }: Workload): readonly [number, number, number] {
   const core = new SchedulerCore('1.34', new Draws());
   const draws = new Draws();
   for (let i = 0; i < nodes; i++) {
@@ -87,11 +90,18 @@ function medianMicroseconds({ nodes, initial, measured, initialPod, pod: shape, 
     core.cache.nodes.setNode(node(`n${i}`, { zone: `z${i % 3}`, region: 'r' }, { allocatable }));
   }
   const framework = core.frameworks.get('default-scheduler')!;
-  const times: number[] = [];
+  const one: number[] = [];
+  const two: number[] = [];
+  const clock = new CycleClock(costs, 16);
+  let sum = 0;
   const schedule = (subject: Pod, counted: boolean) => {
     const info = core.cache.podInfo(subject);
     const decision = core.decide(framework, info, draws);
-    if (counted) times.push(cycleCost(costs, core.cache.nodes, decision) / 1000);
+    if (counted) {
+      one.push(cycleCost(costs, core.cache.nodes, decision, 16) / 1000);
+      two.push(cycleCost({ ...costs, cores: 2 }, core.cache.nodes, decision, 16) / 1000);
+      sum += clock.next(core.cache.nodes, decision) / 1000;
+    }
     if (decision.result.chosen >= 0) core.cache.assume(info, core.cache.nodes.names[decision.result.chosen]!);
   };
   // Bound pods of a full cluster are laid down as they would lie, without deciding 20,000 times.
@@ -101,12 +111,22 @@ function medianMicroseconds({ nodes, initial, measured, initialPod, pod: shape, 
     else schedule(made, false);
   }
   for (let i = 0; i < measured; i++) schedule(pod(`m${i}`, shape, { color }), true);
-  return times.sort((a, b) => a - b)[times.length >> 1]!;
+  return [median(one), median(two), sum / one.length];
 }
 
-for (const [name, nodes, initial, measured, initialPod, shape, color, real] of table) {
-  test(`${name} at ${nodes} nodes takes as long as in the real scheduler, within 30 %`, () => {
-    const simulated = medianMicroseconds({ name, nodes, initial, measured, initialPod, pod: shape, color, real });
-    assert.ok(Math.abs(simulated / real - 1) <= 0.3, `${simulated.toFixed(0)} µs simulated, ${real} µs measured`);
+function median(values: number[]): number {
+  return values.sort((a, b) => a - b)[values.length >> 1]!;
+}
+
+const within = (simulated: number, real: number, share: number): void =>
+  assert.ok(Math.abs(simulated / real - 1) <= share, `${simulated.toFixed(0)} simulated, ${real} measured`);
+
+for (const [name, nodes, initial, measured, initialPod, shape, color, one, two, perSecond] of table) {
+  const row = { name, nodes, initial, measured, initialPod, pod: shape, color };
+  test(`${name} at ${nodes} nodes takes as long as in the real scheduler: one core within 30 %, two within 50 %`, () => {
+    const [median1, median2, mean] = microseconds(row);
+    within(median1, one, 0.3);
+    within(median2, two, 0.5);
+    if (perSecond > 0) within(1e6 / mean, perSecond, 0.45);
   });
 }
