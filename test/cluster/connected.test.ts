@@ -58,5 +58,6 @@ test('half the nodes: scheduling cycles are shorter', () => {
   const nodes = base.cluster.nodes.slice(0, base.cluster.nodes.length / 2);
   const after = run({ ...base, cluster: { ...base.cluster, nodes } }, 'ramped').summary.metrics;
   assert.ok(before.schedulingDuration.count > 0);
-  assert.ok(after.schedulingDuration.mean! < 0.9 * before.schedulingDuration.mean!);
+  // The mean of these few cycles depends on how many slices of garbage collection fall into them.
+  assert.ok(after.schedulingDuration.p50! < 0.9 * before.schedulingDuration.p50!);
 });
