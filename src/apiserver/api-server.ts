@@ -1,20 +1,23 @@
 import type { KubernetesObject } from '../api/meta.js';
 import { resourceInfo } from '../api/resources.js';
-import type { EtcdClient, EtcdReceiver, EtcdResponse, KeyValue } from '../etcd/types.js';
+import type { EtcdClient, KeyValue } from '../etcd/types.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
+import type { Duration } from '../kernel/time.js';
 import { type DistributionSpec, sample } from '../random/distribution.js';
 import type { Randomness, Stream } from '../random/stream.js';
 import type { CostProfile } from '../scenario/types.js';
-import { CacheFeeder, type FeederOwner, objectOf, REGISTRY, stamp } from './cache-feeder.js';
+import { CacheFeeder, type FeederOwner } from './cache-feeder.js';
 import { type Call, type CallTable, failure } from './call.js';
 import type { Connections } from './connections.js';
 import { CpuPool } from './cpu-pool.js';
 import { RequestMetrics } from './metrics.js';
 import { typicalBytes } from './object-size.js';
-import { alreadyExists, decide, qualifiedName, type RegistryContext } from './registry.js';
+import { NamespaceIndex } from './namespace-index.js';
+import type { RegistryContext } from './registry.js';
 import type { ApiRequest, ApiResponse } from './request.js';
 import { SeatControl } from './seat-control.js';
 import type { WatchCache, WatchRecord } from './watch-cache.js';
+import { type WriteOwner, WritePath } from './write-path.js';
 
 const OP_ARRIVE = 1;
 const OP_CPU_DONE = 2;
@@ -23,6 +26,7 @@ const OP_RETRY_FILL = 4;
 const OP_WAIT_OVER = 5;
 const OP_SEATS_FREE = 6;
 const OP_BORROW = 7;
+const OP_RESUME = 8;
 
 const EVENT_NAMES: Readonly<Record<number, string>> = {
   [OP_ARRIVE]: 'a request arrives',
@@ -32,6 +36,7 @@ const EVENT_NAMES: Readonly<Record<number, string>> = {
   [OP_WAIT_OVER]: 'a request has waited long enough for a seat',
   [OP_SEATS_FREE]: 'a write has been sent to its watchers',
   [OP_BORROW]: 'seats are divided anew among the priority levels',
+  [OP_RESUME]: 'a request goes on after a pause',
 };
 
 /** Bytes of HTTP/2 headers and framing of a request or response. */
@@ -52,6 +57,8 @@ export interface ApiServerOptions {
   readonly etcd: EtcdClient;
   readonly registry: RegistryContext;
   readonly connections: Connections;
+  /** Absent: 1.34. */
+  readonly kubernetesVersion?: string;
 }
 
 /**
@@ -59,7 +66,7 @@ export interface ApiServerOptions {
  * registry, stored through etcd and answered; changes come back through etcd watches into watch caches, and from there to the
  * watchers connected to this server.
  */
-export class ApiServer implements Component, EtcdReceiver, FeederOwner {
+export class ApiServer implements Component, FeederOwner, WriteOwner {
   readonly name: string;
   readonly host: number;
   readonly index: number;
@@ -70,21 +77,19 @@ export class ApiServer implements Component, EtcdReceiver, FeederOwner {
   private readonly simulation: Simulation;
   private readonly profile: CostProfile;
   private readonly calls: CallTable;
-  private readonly etcd: EtcdClient;
-  private readonly registry: RegistryContext;
   private readonly connections: Connections;
   private readonly cpu: CpuPool;
   private readonly stream: Stream;
   private readonly feeder: CacheFeeder;
   private readonly seats: SeatControl;
+  private readonly writes: WritePath;
+  private readonly lister = new NamespaceIndex(['poddisruptionbudgets']);
   /** Cost of a request by `verb resource`, looked up once. */
   private readonly costs = new Map<string, DistributionSpec>();
   /** Calls in flight here, in order of arrival, for the case that this server dies. */
   private readonly inFlight = new Set<number>();
   /** Calls that may start: filled by seat control, emptied at once. */
   private readonly startable: number[] = [];
-  /** Raised at each restart, so that answers of etcd to an earlier life are ignored. */
-  private life = 0;
 
   constructor(options: ApiServerOptions) {
     this.index = options.index;
@@ -93,8 +98,6 @@ export class ApiServer implements Component, EtcdReceiver, FeederOwner {
     this.simulation = options.simulation;
     this.profile = options.profile;
     this.calls = options.calls;
-    this.etcd = options.etcd;
-    this.registry = options.registry;
     this.connections = options.connections;
     this.stream = options.randomness.stream(`${this.name}/cpu`);
     this.target = this.simulation.add(this);
@@ -103,7 +106,20 @@ export class ApiServer implements Component, EtcdReceiver, FeederOwner {
     const { maxRequestsInFlight, maxMutatingRequestsInFlight } = options.profile.apiServer;
     const seatLimit = maxRequestsInFlight + maxMutatingRequestsInFlight;
     this.feeder = new CacheFeeder(simulation, target, { watch: OP_RETRY_WATCH, list: OP_RETRY_FILL }, options.etcd, this);
+    const { etcd, registry, calls, randomness, kubernetesVersion = '1.34' } = options;
+    const jitter = randomness.stream(`${this.name}/retry`);
+    this.writes = new WritePath({ simulation, target, resumeOpcode: OP_RESUME, calls, etcd, registry, owner: this, jitter, kubernetesVersion });
     this.seats = new SeatControl(simulation, target, { waitOver: OP_WAIT_OVER, seatsFree: OP_SEATS_FREE, borrow: OP_BORROW }, seatLimit);
+  }
+
+  /** PodDisruptionBudgets of a namespace, as the watch cache has them. */
+  budgetsIn(namespace: string): Iterable<KubernetesObject> {
+    return this.lister.in('poddisruptionbudgets', namespace);
+  }
+
+  /** Counts one write transaction of etcd. */
+  observeEtcdWrite(latency: Duration): void {
+    this.metrics.observeEtcdWrite(latency);
   }
 
   /** The watch cache of a resource. */
@@ -114,6 +130,7 @@ export class ApiServer implements Component, EtcdReceiver, FeederOwner {
   /** Fills the caches with the content that etcd started with. */
   warmStart(kvs: readonly KeyValue[], revision: number): void {
     this.feeder.warmStart(kvs, revision);
+    this.lister.rebuild((resource) => this.cache(resource));
   }
 
   /** Opens the etcd watches that feed the watch caches, from the revision the caches were filled at. */
@@ -156,6 +173,9 @@ export class ApiServer implements Component, EtcdReceiver, FeederOwner {
       case OP_BORROW:
         this.seats.borrow(this.startable);
         this.startCalls();
+        return;
+      case OP_RESUME:
+        this.writes.resume(argument);
         return;
       default:
         throw new Error(`${this.name}: unknown opcode ${opcode}`);
@@ -234,95 +254,11 @@ export class ApiServer implements Component, EtcdReceiver, FeederOwner {
       this.respond(slot, { code: 200, resourceVersion: cache.revision, ...items });
       return;
     }
-    const key = request.namespace === '' ? request.name : `${request.namespace}/${request.name}`;
-    if (request.verb === 'get') {
-      this.readLive(slot, request.resource, key);
-      return;
-    }
-    if (request.verb === 'create' && request.subresource === undefined) {
-      this.mutate(slot, call, undefined, true);
-      return;
-    }
-    const cached = cache.objects.get(key);
-    // GuaranteedUpdate starts from the cached object; one that the cache does not have is looked up.
-    if (cached === undefined) this.readLive(slot, request.resource, key);
-    else this.mutate(slot, call, cached, false);
+    this.writes.begin(slot);
   }
 
-  private readLive(slot: number, resource: string, key: string): void {
-    const call = this.calls.get(slot);
-    call.fresh = true;
-    call.proposed = undefined;
-    call.deleting = false;
-    this.etcd.request({ op: 'range', key: `${REGISTRY}${resource}/${key}`, prefix: false }, this, slot * 64 + (this.life & 63));
-  }
-
-  private mutate(slot: number, call: Call, current: KubernetesObject | undefined, fresh: boolean): void {
-    const { request } = call;
-    const decision = decide(request, current, this.registry);
-    if (decision.kind === 'fail' || decision.kind === 'unchanged') {
-      // A refusal or no-op that came from a cached object is checked against the store once.
-      if (!fresh) {
-        this.readLive(slot, request.resource, request.namespace === '' ? request.name : `${request.namespace}/${request.name}`);
-        return;
-      }
-      this.respond(slot, decision.kind === 'fail' ? decision.response : { code: 200, object: decision.object });
-      return;
-    }
-    call.base = current;
-    call.fresh = fresh;
-    call.proposed = decision.object;
-    call.etcdSentAt = this.simulation.now;
-    call.deleting = decision.kind === 'delete';
-    const { namespace, name } = decision.object.metadata;
-    const key = `${REGISTRY}${request.resource}/${namespace === '' ? name : `${namespace}/${name}`}`;
-    const tag = slot * 64 + (this.life & 63);
-    if (decision.kind === 'delete') {
-      this.etcd.request({ op: 'txn', key, expectedModRevision: decision.expectedRevision, then: 'delete', bytes: 0 }, this, tag);
-      return;
-    }
-    const bytes = typicalBytes(request.resource, decision.object);
-    this.etcd.request(
-      { op: 'txn', key, expectedModRevision: decision.expectedRevision, then: 'put', value: decision.object, bytes },
-      this,
-      tag,
-    );
-  }
-
-  etcdResponse(tag: number, response: EtcdResponse): void {
-    const slot = Math.floor(tag / 64);
-    if (!this.up || tag % 64 !== (this.life & 63) || !this.inFlight.has(slot)) return;
-    const call = this.calls.get(slot);
-    if (response.error !== undefined) {
-      const timeout = response.error.includes('timed out');
-      this.respond(slot, failure(timeout ? 504 : 500, response.error));
-      return;
-    }
-    const { request } = call;
-    if (call.proposed === undefined) {
-      const current = objectOf(response.kvs?.[0]);
-      if (request.verb !== 'get') this.mutate(slot, call, current, true);
-      else if (current === undefined) this.respond(slot, failure(404, `${qualifiedName(request)} not found`));
-      else this.respond(slot, { code: 200, object: current });
-      return;
-    }
-    this.metrics.observeEtcdWrite(this.simulation.now - call.etcdSentAt);
-    if (response.succeeded) {
-      const object = call.proposed;
-      if (!call.deleting) stamp(object, response.revision);
-      this.respond(slot, { code: request.verb === 'create' ? 201 : 200, object });
-      return;
-    }
-    // The compare failed: somebody wrote in between.
-    call.conflicts++;
-    if (request.verb === 'create' && request.subresource === undefined) {
-      this.respond(slot, alreadyExists(request));
-      return;
-    }
-    this.mutate(slot, call, objectOf(response.kvs?.[0]), true);
-  }
-
-  private respond(slot: number, response: ApiResponse): void {
+  /** Answers a call: to its client, to the metrics, and to those who wait for its seats. */
+  respond(slot: number, response: ApiResponse): void {
     const call = this.calls.get(slot);
     call.response = response;
     this.inFlight.delete(slot);
@@ -346,6 +282,7 @@ export class ApiServer implements Component, EtcdReceiver, FeederOwner {
 
   /** A change went into a watch cache: it is sent to all who watch. */
   cacheChanged(record: WatchRecord): void {
+    this.lister.changed(record);
     const bytes = this.recordBytes(record);
     const receivers = this.connections.dispatch(this, record, bytes);
     if (receivers === 0) return;
@@ -357,7 +294,7 @@ export class ApiServer implements Component, EtcdReceiver, FeederOwner {
   fail(): void {
     if (!this.up) return;
     this.up = false;
-    this.life++;
+    this.writes.reset();
     for (const slot of this.inFlight) this.connections.connectionLost(this, this.calls.get(slot), slot);
     this.inFlight.clear();
     this.seats.reset();
@@ -372,6 +309,7 @@ export class ApiServer implements Component, EtcdReceiver, FeederOwner {
   }
 
   cachesFilled(): void {
+    this.lister.rebuild((resource) => this.cache(resource));
     this.up = true;
     this.connections.serverBack();
   }

@@ -1,4 +1,5 @@
 import type { KubernetesObject } from '../api/meta.js';
+import type { EtcdResponse } from '../etcd/types.js';
 import { Slots } from '../kernel/slots.js';
 import type { Duration, Time } from '../kernel/time.js';
 import type { ApiRequest, ApiResponse, ResponseReceiver } from './request.js';
@@ -6,6 +7,12 @@ import type { ApiRequest, ApiResponse, ResponseReceiver } from './request.js';
 /** Told of each answer when it reaches its client, before the receiver is (rest_client metrics). */
 export interface CallMeter {
   answered(call: Call, now: Time): void;
+}
+
+/** A request that takes several transactions of etcd: told of each answer, and when a pause is over. */
+export interface Operation {
+  etcdAnswered(response: EtcdResponse): void;
+  resumed(): void;
 }
 
 /** One request on its way: from a client through an API server (and etcd) and back. */
@@ -34,6 +41,8 @@ export class Call {
   /** Whether `base` was read from etcd for this call (true) or from the watch cache. */
   fresh = false;
   deleting = false;
+  /** A request of several steps (an eviction); null: one transaction. */
+  operation: Operation | null = null;
   /** Times it was sent again because the server asked for it (Retry-After). */
   attempts = 0;
   /** Times the transaction was tried again because the object had changed meanwhile. */

@@ -67,7 +67,8 @@ function notFound(request: ApiRequest): ApiResponse {
   return failure(404, `${qualifiedName(request)} not found`);
 }
 
-function conflict(request: ApiRequest): ApiResponse {
+/** 409 Conflict in the server's words. */
+export function conflict(request: ApiRequest): ApiResponse {
   return failure(
     409,
     `Operation cannot be fulfilled on ${qualifiedName(request)}: the object has been modified; please apply your changes to the latest version and try again`,

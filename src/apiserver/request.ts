@@ -48,6 +48,8 @@ export interface ApiResponse {
   /** `Status.reason` of a failure: Conflict, NotFound, AlreadyExists, Invalid, Forbidden, Timeout, TooManyRequests, … */
   readonly reason?: string;
   readonly message?: string;
+  /** Text of the cause that an eviction names when a budget refuses it (`details.causes`). */
+  readonly cause?: string;
   /** The object after the request (create, get, update, patch, delete). */
   readonly object?: KubernetesObject;
   readonly items?: readonly KubernetesObject[];
@@ -71,4 +73,4 @@ export function servesEviction(): boolean {
   return SERVED_SUBRESOURCES.has('eviction');
 }
 
-const SERVED_SUBRESOURCES: ReadonlySet<Subresource> = new Set(['status', 'binding', 'scale']);
+const SERVED_SUBRESOURCES: ReadonlySet<Subresource> = new Set(['status', 'binding', 'scale', 'eviction']);

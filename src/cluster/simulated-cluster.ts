@@ -134,8 +134,9 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
     for (let index = 0; index < scenario.cluster.apiServers; index++) {
       const host = this.controlPlaneHosts[index]!;
       const etcd = new EtcdConnectionClient(simulation, network, host, this.etcd.members, index % this.etcd.members.length);
-      const { profile } = scenario;
-      const server = new ApiServer({ simulation, randomness, profile, host, index, calls: connections.calls, etcd, registry, connections });
+      const { profile, kubernetesVersion } = scenario;
+      const { calls } = connections;
+      const server = new ApiServer({ simulation, randomness, profile, host, index, calls, etcd, registry, connections, kubernetesVersion });
       this.servers.push(server);
       connections.addServer(server);
     }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { isPodReady, type Pod } from '../../src/api/core.js';
 import type { Deployment } from '../../src/api/workloads.js';
 import { ScenarioRun } from '../../src/cluster/run.js';
 import { loadScenario } from '../../src/scenario/index.js';
@@ -51,6 +52,33 @@ test('a timeline of kubectl commands: image, status, undo and drain against a wh
   for (const pod of run.cluster.connections.current('pods')) {
     assert.notEqual((pod as unknown as { spec: { nodeName?: string } }).spec.nodeName, 'node-0');
   }
+});
+
+test('drains of two nodes at once wait for a disruption budget and never break it', () => {
+  writeFileSync(
+    join(folder, 'budget.yaml'),
+    'apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: { name: hello }\nspec: { minAvailable: 5, selector: { matchLabels: { app: hello } } }\n',
+  );
+  const scenario = load(
+    '{ at: 0s, scale: { deployment: hello, replicas: 6 } }',
+    '{ at: 1s, kubectl: "apply -f budget.yaml" }',
+    '{ at: 5s, kubectl: "drain node-0" }',
+    '{ at: 5s, kubectl: "drain node-1" }',
+  );
+  const run = new ScenarioRun({ ...scenario, duration: 240e9 });
+  let least = Number.POSITIVE_INFINITY;
+  while (run.advance()) {
+    if (run.origin < 0 || run.cluster.simulation.now < run.origin + 2e9) continue;
+    const healthy = [...run.cluster.connections.current('pods')].filter((object) => {
+      const pod = object as Pod;
+      return pod.metadata.labels?.['app'] === 'hello' && pod.metadata.deletionTimestamp === undefined && isPodReady(pod);
+    });
+    least = Math.min(least, healthy.length);
+  }
+  const lines = run.timeline.log.map(({ message }) => message);
+  assert.equal(least, 5, 'one at a time, and one does go');
+  assert.ok(lines.some((line) => line.includes("Cannot evict pod as it would violate the pod's disruption budget.")), lines.join('\n'));
+  assert.ok(lines.includes('node/node-0 drained') && lines.includes('node/node-1 drained'), lines.join('\n'));
 });
 
 /** Errors that loading gives. */

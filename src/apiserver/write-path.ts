@@ -1,0 +1,215 @@
+import type { KubernetesObject } from '../api/meta.js';
+import type { EtcdClient, EtcdReceiver, EtcdResponse } from '../etcd/types.js';
+import type { Simulation } from '../kernel/simulation.js';
+import { Slots } from '../kernel/slots.js';
+import type { Duration } from '../kernel/time.js';
+import type { Stream } from '../random/stream.js';
+import { objectOf, REGISTRY, stamp } from './cache-feeder.js';
+import { type Call, type CallTable, failure, type Operation } from './call.js';
+import { EvictionRun } from './eviction-run.js';
+import { typicalBytes } from './object-size.js';
+import { alreadyExists, decide, qualifiedName, type RegistryContext } from './registry.js';
+import type { ApiRequest, ApiResponse } from './request.js';
+import type { WatchCache } from './watch-cache.js';
+
+/** Tags of etcd requests: slot of the call and life of the process. */
+const LIVES = 64;
+
+/** The server that a write path belongs to. */
+export interface WriteOwner {
+  cache(resource: string): WatchCache;
+  /** PodDisruptionBudgets of a namespace. */
+  budgetsIn(namespace: string): Iterable<KubernetesObject>;
+  /** Answers a call. */
+  respond(slot: number, response: ApiResponse): void;
+  /** A write transaction took so long. */
+  observeEtcdWrite(latency: Duration): void;
+}
+
+export interface WritePathOptions {
+  readonly simulation: Simulation;
+  readonly target: number;
+  /** Opcode of the server under which pauses end. */
+  readonly resumeOpcode: number;
+  readonly calls: CallTable;
+  readonly etcd: EtcdClient;
+  readonly registry: RegistryContext;
+  readonly owner: WriteOwner;
+  /** For pauses with jitter. */
+  readonly jitter: Stream;
+  readonly kubernetesVersion: string;
+}
+
+interface Pause {
+  readonly slot: number;
+  readonly life: number;
+}
+
+/**
+ * From a request that has had its CPU time to its answer, for all that goes to etcd: reads of single objects, and writes with
+ * optimistic concurrency (k8s.io/apiserver pkg/storage/etcd3 store.go, GuaranteedUpdate).
+ */
+export class WritePath implements EtcdReceiver {
+  readonly registry: RegistryContext;
+  readonly owner: WriteOwner;
+  readonly jitter: Stream;
+  readonly kubernetesVersion: string;
+  private readonly simulation: Simulation;
+  private readonly target: number;
+  private readonly resumeOpcode: number;
+  private readonly calls: CallTable;
+  private readonly etcd: EtcdClient;
+  private readonly pauses = new Slots<Pause>();
+  /** Raised when the process dies, so that answers to an earlier life are ignored. */
+  private life = 0;
+
+  constructor(options: WritePathOptions) {
+    this.simulation = options.simulation;
+    this.target = options.target;
+    this.resumeOpcode = options.resumeOpcode;
+    this.calls = options.calls;
+    this.etcd = options.etcd;
+    this.registry = options.registry;
+    this.owner = options.owner;
+    this.jitter = options.jitter;
+    this.kubernetesVersion = options.kubernetesVersion;
+  }
+
+  /** The process died: nothing that is under way goes on. */
+  reset(): void {
+    this.life++;
+  }
+
+  /** A call has had its CPU time: it is a get, create, update, patch or delete. */
+  begin(slot: number): void {
+    const call = this.calls.get(slot);
+    const { request } = call;
+    if (request.verb === 'create') {
+      if (request.subresource === undefined) {
+        this.mutate(slot, call, undefined, true);
+        return;
+      }
+      if (request.subresource === 'eviction') {
+        this.operate(call, new EvictionRun(this, slot, request)).start();
+        return;
+      }
+    }
+    const key = keyOfRequest(request);
+    const cached = request.verb === 'get' ? undefined : this.owner.cache(request.resource).objects.get(key);
+    // GuaranteedUpdate starts from the cached object; one that the cache does not have is looked up.
+    if (cached === undefined) this.readLive(slot, request.resource, key);
+    else this.mutate(slot, call, cached, false);
+  }
+
+  private operate<O extends Operation>(call: Call, operation: O): O {
+    call.operation = operation;
+    return operation;
+  }
+
+  private readLive(slot: number, resource: string, key: string): void {
+    const call = this.calls.get(slot);
+    call.fresh = true;
+    call.proposed = undefined;
+    call.deleting = false;
+    this.read(slot, resource, key);
+  }
+
+  /** Asks etcd for an object, with a quorum. */
+  read(slot: number, resource: string, key: string): void {
+    this.etcd.request({ op: 'range', key: `${REGISTRY}${resource}/${key}`, prefix: false }, this, this.tag(slot));
+  }
+
+  /** Writes an object if its revision is still the expected one (0: if there is none). */
+  put(slot: number, resource: string, object: KubernetesObject, expectedModRevision: number): void {
+    const bytes = typicalBytes(resource, object);
+    const key = keyIn(resource, object);
+    this.calls.get(slot).etcdSentAt = this.simulation.now;
+    this.etcd.request({ op: 'txn', key, expectedModRevision, then: 'put', value: object, bytes }, this, this.tag(slot));
+  }
+
+  /** Deletes an object if its revision is still the expected one. */
+  remove(slot: number, resource: string, object: KubernetesObject, expectedModRevision: number): void {
+    this.calls.get(slot).etcdSentAt = this.simulation.now;
+    const key = keyIn(resource, object);
+    this.etcd.request({ op: 'txn', key, expectedModRevision, then: 'delete', bytes: 0 }, this, this.tag(slot));
+  }
+
+  /** The call's operation is told after a while. */
+  pause(slot: number, delay: Duration): void {
+    this.simulation.schedule(delay, this.target, this.resumeOpcode, this.pauses.put({ slot, life: this.life }));
+  }
+
+  /** A pause is over. */
+  resume(argument: number): void {
+    const { slot, life } = this.pauses.take(argument);
+    if (life === this.life) this.calls.get(slot).operation!.resumed();
+  }
+
+  private tag(slot: number): number {
+    return slot * LIVES + (this.life % LIVES);
+  }
+
+  private mutate(slot: number, call: Call, current: KubernetesObject | undefined, fresh: boolean): void {
+    const { request } = call;
+    const decision = decide(request, current, this.registry);
+    if (decision.kind === 'fail' || decision.kind === 'unchanged') {
+      // A refusal or no-op that came from a cached object is checked against the store once.
+      if (!fresh) this.readLive(slot, request.resource, keyOfRequest(request));
+      else this.owner.respond(slot, decision.kind === 'fail' ? decision.response : { code: 200, object: decision.object });
+      return;
+    }
+    call.base = current;
+    call.fresh = fresh;
+    call.proposed = decision.object;
+    call.deleting = decision.kind === 'delete';
+    if (call.deleting) this.remove(slot, request.resource, decision.object, decision.expectedRevision);
+    else this.put(slot, request.resource, decision.object, decision.expectedRevision);
+  }
+
+  etcdResponse(tag: number, response: EtcdResponse): void {
+    if (tag % LIVES !== this.life % LIVES) return;
+    const slot = Math.floor(tag / LIVES);
+    const call = this.calls.get(slot);
+    if (response.error !== undefined) {
+      const timeout = response.error.includes('timed out');
+      this.owner.respond(slot, failure(timeout ? 504 : 500, response.error));
+      return;
+    }
+    if (call.operation !== null) {
+      call.operation.etcdAnswered(response);
+      return;
+    }
+    if (call.proposed === undefined) this.readAnswered(slot, call, objectOf(response.kvs?.[0]));
+    else this.written(slot, call, response);
+  }
+
+  private readAnswered(slot: number, call: Call, current: KubernetesObject | undefined): void {
+    const { request } = call;
+    if (request.verb !== 'get') this.mutate(slot, call, current, true);
+    else if (current === undefined) this.owner.respond(slot, failure(404, `${qualifiedName(request)} not found`));
+    else this.owner.respond(slot, { code: 200, object: current });
+  }
+
+  private written(slot: number, call: Call, response: EtcdResponse): void {
+    const { request } = call;
+    this.owner.observeEtcdWrite(this.simulation.now - call.etcdSentAt);
+    if (response.succeeded) {
+      const object = call.proposed!;
+      if (!call.deleting) stamp(object, response.revision);
+      this.owner.respond(slot, { code: request.verb === 'create' ? 201 : 200, object });
+      return;
+    }
+    // The compare failed: somebody wrote in between.
+    call.conflicts++;
+    if (request.verb === 'create' && request.subresource === undefined) this.owner.respond(slot, alreadyExists(request));
+    else this.mutate(slot, call, objectOf(response.kvs?.[0]), true);
+  }
+}
+
+function keyOfRequest({ namespace, name }: ApiRequest): string {
+  return namespace === '' ? name : `${namespace}/${name}`;
+}
+
+function keyIn(resource: string, { metadata: { namespace, name } }: KubernetesObject): string {
+  return namespace === '' ? `${REGISTRY}${resource}/${name}` : `${REGISTRY}${resource}/${namespace}/${name}`;
+}
