@@ -3,8 +3,16 @@ import { nearestName } from '../../api/nearest.js';
 import { FieldReader, fieldPath, type RawMap } from '../../api/reader.js';
 import { type Duration, SECOND } from '../../kernel/time.js';
 import type { KubernetesVersion } from '../framework/features.js';
-import { defaultEntries, outOfTreePlugins, type PluginEntry } from './default-order.js';
+import { defaultEntries, outOfTreePlugins, type PluginEntry, removedPlugins } from './default-order.js';
 import { defaultArgs, type PluginArgs, readPluginArgs } from './plugin-args.js';
+import {
+  type ClientConnection,
+  defaultClientConnection,
+  defaultLeaderElection,
+  type LeaderElection,
+  readClientConnection,
+  readLeaderElection,
+} from './process-settings.js';
 
 /** Extension points as KubeSchedulerConfiguration names them. */
 export const extensionPoints = [
@@ -45,6 +53,8 @@ export interface SchedulerConfiguration {
   readonly initialBackoff: Duration;
   readonly maximumBackoff: Duration;
   readonly parallelism: number;
+  readonly client: ClientConnection;
+  readonly leaderElection: LeaderElection;
 }
 
 export interface ConfigurationResult {
@@ -77,11 +87,11 @@ const topLevel: ReadonlySet<string> = new Set([
   'podMaxBackoffSeconds',
   'parallelism',
   'extenders',
+  'leaderElection',
+  'clientConnection',
 ]);
 /** Fields about the process, which a simulation has no use for. */
 const processFields: ReadonlySet<string> = new Set([
-  'leaderElection',
-  'clientConnection',
   'enableProfiling',
   'enableContentionProfiling',
   'delayCacheUntilActive',
@@ -119,9 +129,10 @@ export function readSchedulerConfiguration(raw: RawMap, options: ConfigurationOp
     configuration: {
       profiles: used,
       percentageOfNodesToScore: percentage(read, raw, '') ?? 0,
-      initialBackoff: (read.integer(raw, 'podInitialBackoffSeconds', '') ?? DEFAULT_INITIAL_BACKOFF_SECONDS) * SECOND,
-      maximumBackoff: (read.integer(raw, 'podMaxBackoffSeconds', '') ?? DEFAULT_MAXIMUM_BACKOFF_SECONDS) * SECOND,
-      parallelism: read.integer(raw, 'parallelism', '') ?? DEFAULT_PARALLELISM,
+      ...readBackoff(read, raw),
+      parallelism: readParallelism(read, raw),
+      client: readClientConnection(read, raw),
+      leaderElection: readLeaderElection(read, raw),
     },
     errors: read.errors,
     warnings,
@@ -145,7 +156,26 @@ export function defaultConfiguration(version: KubernetesVersion): SchedulerConfi
     initialBackoff: DEFAULT_INITIAL_BACKOFF_SECONDS * SECOND,
     maximumBackoff: DEFAULT_MAXIMUM_BACKOFF_SECONDS * SECOND,
     parallelism: DEFAULT_PARALLELISM,
+    client: defaultClientConnection,
+    leaderElection: defaultLeaderElection,
   };
+}
+
+/** Backoff bounds (apis/config/validation: the initial one above zero, the maximum not below it). */
+function readBackoff(read: FieldReader, raw: RawMap): Pick<SchedulerConfiguration, 'initialBackoff' | 'maximumBackoff'> {
+  const initial = read.integer(raw, 'podInitialBackoffSeconds', '') ?? DEFAULT_INITIAL_BACKOFF_SECONDS;
+  const maximum = read.integer(raw, 'podMaxBackoffSeconds', '') ?? DEFAULT_MAXIMUM_BACKOFF_SECONDS;
+  if (initial <= 0) read.errors.push(invalid('podInitialBackoffSeconds', initial, 'must be greater than 0'));
+  if (maximum < initial) {
+    read.errors.push(invalid('podMaxBackoffSeconds', maximum, 'must be greater than or equal to PodInitialBackoffSeconds'));
+  }
+  return { initialBackoff: initial * SECOND, maximumBackoff: maximum * SECOND };
+}
+
+function readParallelism(read: FieldReader, raw: RawMap): number {
+  const parallelism = read.integer(raw, 'parallelism', '') ?? DEFAULT_PARALLELISM;
+  if (parallelism <= 0) read.errors.push(invalid('parallelism', parallelism, 'should be an integer value greater than zero'));
+  return parallelism;
 }
 
 function checkVersion(read: FieldReader, raw: RawMap): void {
@@ -185,6 +215,7 @@ class ProfileReader {
   private readonly names: ReadonlySet<string>;
   /** Extension points at which a plugin was left out. */
   private readonly leftOut = new Set<string>();
+  private readonly reported = new Set<string>();
 
   constructor(read: FieldReader, options: ConfigurationOptions, warnings: string[]) {
     this.read = read;
@@ -215,7 +246,7 @@ class ProfileReader {
         this.set(plugins, 'multiPoint', at) ?? { enabled: [], disabled: [] },
       ),
       points,
-      args: readPluginArgs(read, raw, path),
+      args: readPluginArgs(read, raw, path, (name, field) => this.configured(name, field)),
       percentageOfNodesToScore: percentage(read, raw, path),
     };
   }
@@ -246,7 +277,9 @@ class ProfileReader {
     });
     const disabled = read.listOf(set, 'disabled', at, (item, entry) => {
       read.rest(item, entry, new Set(['name', 'weight']), none);
-      return read.text(item, 'name', entry) ?? '';
+      const name = read.text(item, 'name', entry) ?? '';
+      if (name !== '*') this.configured(name, fieldPath(entry, 'name'));
+      return name;
     });
     return { enabled, disabled: disabled ?? [] };
   }
@@ -254,18 +287,31 @@ class ProfileReader {
   /** Whether a plugin is there; what is not is an error, or a warning when it may be missing. */
   private known(name: string, field: string): boolean {
     if (this.names.has(name)) return true;
-    if (outOfTreePlugins.includes(name)) {
-      const text = `plugin ${name} is not part of Kubernetes and is not modelled`;
-      if (this.options.allowMissingPlugins !== true) {
-        this.read.errors.push(invalid(field, name, `${text}; --allow-missing-plugins leaves it out`));
-      } else if (!this.warnings.includes(`${text}: left out`)) this.warnings.push(`${text}: left out`);
+    if (!outOfTreePlugins.includes(name)) {
+      this.unknown(name, field);
       return false;
     }
-    const nearest = nearestName(name, this.names);
-    this.read.errors.push(
-      invalid(field, name, `no such plugin${nearest === undefined ? '' : `; did you mean "${nearest}"?`}`),
-    );
+    const text = `plugin ${name} is not part of Kubernetes and is not modelled`;
+    if (this.options.allowMissingPlugins === true) {
+      if (!this.warnings.includes(`${text}: left out`)) this.warnings.push(`${text}: left out`);
+    } else if (!this.reported.has(name)) {
+      // Once is enough for a plugin that is named at several extension points.
+      this.reported.add(name);
+      this.read.errors.push(invalid(field, name, `${text}; --allow-missing-plugins leaves it out`));
+    }
     return false;
+  }
+
+  /** A name in `disabled` or `pluginConfig`: of a plugin that exists, or once did; what is not there need not be modelled. */
+  private configured(name: string, field: string): void {
+    if (name === '' || this.names.has(name) || outOfTreePlugins.includes(name)) return;
+    if (removedPlugins.includes(name)) this.warnings.push(`plugin ${name} was removed from Kubernetes: nothing to do`);
+    else this.unknown(name, field);
+  }
+
+  private unknown(name: string, field: string): void {
+    const nearest = nearestName(name, [...this.names, ...outOfTreePlugins]);
+    this.read.errors.push(invalid(field, name, `no such plugin${nearest === undefined ? '' : `; did you mean "${nearest}"?`}`));
   }
 }
 

@@ -61,3 +61,18 @@ export const outOfTreePlugins: readonly string[] = [
   'TargetLoadPacking',
   'TopologicalSort',
 ];
+
+/** Plugins of earlier releases (apis/config/validation removedPluginsByVersion and the changelogs): gone without a trace. */
+export const removedPlugins: readonly string[] = [
+  'AzureDiskLimits',
+  'CinderLimits',
+  'EBSLimits',
+  'GCEPDLimits',
+  'NodeLabel',
+  'NodePreferAvoidPods',
+  'NodeResourcesLeastAllocated',
+  'NodeResourcesMostAllocated',
+  'RequestedToCapacityRatio',
+  'SelectorSpread',
+  'ServiceAffinity',
+];

@@ -2,6 +2,7 @@ import type { NodeAffinity as NodeAffinityRules, NodeSelectorTerm, TopologySprea
 import { invalid } from '../../api/fields.js';
 import { readNodeSelector, readNodeSelectorTerm } from '../../api/manifest-selector.js';
 import { type FieldReader, fieldPath, type RawMap } from '../../api/reader.js';
+import { type Duration, SECOND } from '../../kernel/time.js';
 import { defaultBalancedResources } from '../plugins/balanced-allocation.js';
 import { type DefaultPreemptionArgs, defaultPreemptionArgs } from '../plugins/default-preemption.js';
 import { defaultInterPodAffinityArgs, type InterPodAffinityArgs } from '../plugins/inter-pod-affinity.js';
@@ -17,6 +18,10 @@ export interface PluginArgs {
   readonly addedAffinity: NodeAffinityRules | undefined;
   readonly spread: PodTopologySpreadArgs;
   readonly preemption: DefaultPreemptionArgs;
+  /** How long PreBind waits for volumes (VolumeBindingArgs.bindTimeoutSeconds). */
+  readonly volumeBindTimeout: Duration;
+  /** Arguments of plugins that a user adds, as the file has them, by name. */
+  readonly others: Readonly<Record<string, RawMap>>;
 }
 
 export const defaultArgs: PluginArgs = {
@@ -26,6 +31,8 @@ export const defaultArgs: PluginArgs = {
   addedAffinity: undefined,
   spread: { defaultingType: 'System', defaultConstraints: [] },
   preemption: defaultPreemptionArgs,
+  volumeBindTimeout: 600 * SECOND,
+  others: {},
 };
 
 const header = ['apiVersion', 'kind'];
@@ -174,14 +181,24 @@ function readPreemption(read: FieldReader, raw: RawMap, path: string): DefaultPr
   return { minCandidateNodesPercentage: percentage, minCandidateNodesAbsolute: absolute };
 }
 
-/** Arguments that are accepted and have no effect on decisions. */
-const ignoredArguments: Readonly<Record<string, readonly string[]>> = {
-  VolumeBinding: ['bindTimeoutSeconds', 'shape'],
-  DynamicResources: ['filterTimeout', 'bindingTimeout'],
-};
+function readVolumeBinding(read: FieldReader, raw: RawMap, path: string): Duration {
+  read.rest(raw, path, known('bindTimeoutSeconds', 'shape'), none);
+  const seconds = read.integer(raw, 'bindTimeoutSeconds', path) ?? defaultArgs.volumeBindTimeout / SECOND;
+  if (seconds < 0)
+    read.errors.push(invalid(fieldPath(path, 'bindTimeoutSeconds'), seconds, 'invalid BindTimeoutSeconds, should not be a negative value'));
+  // The feature StorageCapacityScoring is alpha and off: a shape is refused as the real scheduler refuses it.
+  if (raw.shape !== undefined && raw.shape !== null)
+    read.errors.push(invalid(fieldPath(path, 'shape'), 'set', 'unexpected field `shape`, feature gate StorageCapacityScoring is off'));
+  return seconds * SECOND;
+}
 
-/** Reads `profiles[].pluginConfig`. Arguments of plugins that are not modelled are left alone. */
-export function readPluginArgs(read: FieldReader, profile: RawMap, path: string): PluginArgs {
+/** Reads `profiles[].pluginConfig`. `check` looks at each name; arguments of plugins that are not modelled are kept as they are. */
+export function readPluginArgs(
+  read: FieldReader,
+  profile: RawMap,
+  path: string,
+  check: (name: string, field: string) => void,
+): PluginArgs {
   let args = defaultArgs;
   const seen = new Set<string>();
   read.listOf(profile, 'pluginConfig', path, (item, at) => {
@@ -190,31 +207,34 @@ export function readPluginArgs(read: FieldReader, profile: RawMap, path: string)
     if (name === '') read.missing(at, 'name');
     if (seen.has(name)) read.errors.push(invalid(fieldPath(at, 'name'), name, 'repeated config for plugin'));
     seen.add(name);
-    const raw = read.map(item, 'args', at) ?? {};
-    const argsPath = fieldPath(at, 'args');
-    switch (name) {
-      case 'NodeResourcesFit':
-        args = { ...args, fit: readFit(read, raw, argsPath) };
-        break;
-      case 'NodeResourcesBalancedAllocation':
-        read.rest(raw, argsPath, known('resources'), none);
-        args = { ...args, balanced: readResources(read, raw, argsPath) ?? defaultBalancedResources };
-        break;
-      case 'InterPodAffinity':
-        args = { ...args, interPodAffinity: readInterPodAffinity(read, raw, argsPath) };
-        break;
-      case 'NodeAffinity':
-        args = { ...args, addedAffinity: readAddedAffinity(read, raw, argsPath) };
-        break;
-      case 'PodTopologySpread':
-        args = { ...args, spread: readSpread(read, raw, argsPath) };
-        break;
-      case 'DefaultPreemption':
-        args = { ...args, preemption: readPreemption(read, raw, argsPath) };
-        break;
-      default:
-        if (ignoredArguments[name] !== undefined) read.rest(raw, argsPath, known(...ignoredArguments[name]), none);
-    }
+    check(name, fieldPath(at, 'name'));
+    args = readArgs(read, name, read.map(item, 'args', at) ?? {}, fieldPath(at, 'args'), args);
   });
   return args;
+}
+
+function readArgs(read: FieldReader, name: string, raw: RawMap, path: string, args: PluginArgs): PluginArgs {
+  switch (name) {
+    case 'NodeResourcesFit':
+      return { ...args, fit: readFit(read, raw, path) };
+    case 'NodeResourcesBalancedAllocation':
+      read.rest(raw, path, known('resources'), none);
+      return { ...args, balanced: readResources(read, raw, path) ?? defaultBalancedResources };
+    case 'InterPodAffinity':
+      return { ...args, interPodAffinity: readInterPodAffinity(read, raw, path) };
+    case 'NodeAffinity':
+      return { ...args, addedAffinity: readAddedAffinity(read, raw, path) };
+    case 'PodTopologySpread':
+      return { ...args, spread: readSpread(read, raw, path) };
+    case 'DefaultPreemption':
+      return { ...args, preemption: readPreemption(read, raw, path) };
+    case 'VolumeBinding':
+      return { ...args, volumeBindTimeout: readVolumeBinding(read, raw, path) };
+    case 'DynamicResources':
+      // Time limits of work that pods without claims do not cause.
+      read.rest(raw, path, known('filterTimeout', 'bindingTimeout'), none);
+      return args;
+    default:
+      return { ...args, others: { ...args.others, [name]: raw } };
+  }
 }
