@@ -6,7 +6,7 @@ import { checkOutput } from '../export/output-directory.js';
 import { loadScenario } from '../scenario/index.js';
 import type { Scenario, StrategySpec } from '../scenario/types.js';
 import { finish, outputDirectory } from './finish.js';
-import type { RunFlags } from './program.js';
+import { loadOptions, type RunFlags } from './program.js';
 import { Progress } from './progress.js';
 import { runOptions, simulate, warmUp } from './simulate.js';
 import { EXIT_FAILED, EXIT_OK, type Terminal, UsageError } from './terminal.js';
@@ -16,7 +16,7 @@ import { EXIT_FAILED, EXIT_OK, type Terminal, UsageError } from './terminal.js';
  * least one meets the objectives.
  */
 export async function compare(file: string, flags: RunFlags, terminal: Terminal): Promise<number> {
-  const scenario = loadScenario(file, flags.seed === undefined ? {} : { seed: flags.seed });
+  const scenario = loadScenario(file, loadOptions(flags));
   const { variants = [] } = scenario;
   const strategies = scenario.rollout?.strategies ?? [];
   if (variants.length === 0 && strategies.length === 0) {

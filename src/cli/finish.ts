@@ -36,8 +36,11 @@ export function outputDirectory(scenario: Scenario, flags: RunFlags): string {
   return flags.out ?? join('reports', fileName(scenario.name));
 }
 
+/** Where in which file things stand, and what is to know about it, is not what the scenario says. */
+const HIDDEN: ReadonlySet<string> = new Set(['position', 'findings', 'sourceFiles']);
+
 /** Hash of a scenario with all that it names, apart from where in which file it stands. */
 function scenarioHash(scenario: Scenario): string {
-  const text = JSON.stringify(scenario, (key, value: unknown) => (key === 'position' || key === 'findings' ? undefined : value));
+  const text = JSON.stringify(scenario, (key, value: unknown) => (HIDDEN.has(key) ? undefined : value));
   return createHash('sha256').update(text).digest('hex');
 }

@@ -1,5 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { OutputError } from '../export/output-directory.js';
+import type { LoadOptions } from '../scenario/index.js';
 import { isInputError } from '../scenario/input-error.js';
 import { VERSION } from '../version.js';
 import { compare } from './compare.js';
@@ -9,7 +10,7 @@ import { report as rebuild } from './report.js';
 import { type ScheduleFlags, schedule } from './schedule.js';
 import { schema } from './schema.js';
 import { EXIT_FAILED, EXIT_INPUT, EXIT_INTERRUPTED, EXIT_OK, Interrupted, type Terminal, UsageError } from './terminal.js';
-import { validate } from './validate.js';
+import { type ValidateFlags, validate } from './validate.js';
 
 /** Options that all commands which simulate share. */
 export interface RunFlags {
@@ -23,7 +24,18 @@ export interface RunFlags {
   readonly shuffleTies?: number;
   readonly explain?: string;
   readonly checkDeterminism?: boolean;
+  readonly allowMissingPlugins?: boolean;
 }
+
+/** What commands that read scenarios make of their flags. */
+export function loadOptions(flags: Pick<RunFlags, 'seed' | 'allowMissingPlugins'>): LoadOptions {
+  return {
+    ...(flags.seed === undefined ? {} : { seed: flags.seed }),
+    ...(flags.allowMissingPlugins === true ? { allowMissingPlugins: true } : {}),
+  };
+}
+
+const ALLOW_MISSING = 'leave out scheduler plugins that are known but not modelled';
 
 /** Parses arguments, runs the command, turns every failure into a message and an exit code. */
 export async function runCommandLine(args: readonly string[], terminal: Terminal): Promise<number> {
@@ -74,6 +86,7 @@ function withRunFlags(command: Command): Command {
     .option('--out <directory>', 'where to write the results (default: reports/<name of the scenario>)')
     .option('--json', 'print summary.json instead of the table')
     .option('--quiet', 'no progress bar, no messages')
+    .option('--allow-missing-plugins', ALLOW_MISSING)
     .addOption(
       new Option('--shuffle-ties <seed>', 'permute events of one instant and phase: finds accidental order').argParser(shuffleArgument),
     )
@@ -122,10 +135,11 @@ Exit codes: 0 fine, 1 an objective was missed or the run failed, 2 bad input, 13
     .action(async (file: string, flags: RunFlags) => exit(await compare(file, flags, terminal)));
   program
     .command('validate')
-    .argument('<file...>', 'scenario files, or Kubernetes manifests, Lists and dumps')
+    .argument('<file...>', 'scenario files, scheduler configurations, or Kubernetes manifests, Lists and dumps')
+    .option('--allow-missing-plugins', ALLOW_MISSING)
     .description('Check files without simulating anything.')
     .addHelpText('after', '\nExample:\n  kubectl get deploy,svc -o yaml > dump.yaml && towtank validate dump.yaml')
-    .action((files: string[]) => exit(validate(files, terminal)));
+    .action((files: string[], flags: ValidateFlags) => exit(validate(files, flags, terminal)));
   program
     .command('schema')
     .description('Print the JSON Schema of scenario files, for editors.')
@@ -135,7 +149,7 @@ Exit codes: 0 fine, 1 an objective was missed or the run failed, 2 bad input, 13
     .requiredOption('--nodes <file>', 'nodes: manifests, a List or a dump (bound pods belong to --pods)')
     .requiredOption('--pods <file>', 'pods: those with a node are there already, the others are placed')
     .option('--config <file...>', 'KubeSchedulerConfiguration files (v1), to compare; none: the defaults')
-    .option('--allow-missing-plugins', 'leave out plugins that are known but not modelled')
+    .option('--allow-missing-plugins', ALLOW_MISSING)
     .option('--explain <pod>', 'why a pod went where it went: filters, scores, ties')
     .addOption(
       new Option('--kubernetes-version <version>', 'whose scheduler').choices(['1.34', '1.35', '1.36']).default('1.34'),

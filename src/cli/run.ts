@@ -7,14 +7,14 @@ import type { Scenario, StrategySpec } from '../scenario/types.js';
 import { nearestName } from '../api/nearest.js';
 import { checkDeterminism, EXPLAIN_EVENTS, printExplanation } from './explain.js';
 import { finish, outputDirectory } from './finish.js';
-import type { RunFlags } from './program.js';
+import { loadOptions, type RunFlags } from './program.js';
 import { Progress } from './progress.js';
 import { runOptions, simulate } from './simulate.js';
 import { EXIT_FAILED, EXIT_OK, type Terminal, UsageError } from './terminal.js';
 
 /** `towtank run SCENARIO`: one simulation, judged by the scenario's objectives. */
 export async function runOne(file: string, flags: RunFlags, terminal: Terminal): Promise<number> {
-  const { variants, ...base } = loadScenario(file, flags.seed === undefined ? {} : { seed: flags.seed });
+  const { variants, ...base } = loadScenario(file, loadOptions(flags));
   const scenario = flags.variant === undefined ? base : chooseVariant(variants ?? [], flags.variant, file);
   const strategy = chooseStrategy(scenario.rollout?.strategies ?? [], flags.strategy, file);
   checkOutput(outputDirectory(scenario, flags));

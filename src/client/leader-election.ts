@@ -12,6 +12,19 @@ export const RETRY_PERIOD: Duration = 2e9;
 export const JITTER_FACTOR = 1.2;
 const NAMESPACE = 'kube-system';
 
+/** Times of an election, as component configurations state them. */
+export interface ElectionTimes {
+  readonly leaseDuration: Duration;
+  readonly renewDeadline: Duration;
+  readonly retryPeriod: Duration;
+}
+
+const DEFAULT_TIMES: ElectionTimes = {
+  leaseDuration: LEASE_DURATION_SECONDS * 1e9,
+  renewDeadline: RENEW_DEADLINE,
+  retryPeriod: RETRY_PERIOD,
+};
+
 const OP_ATTEMPT = 1;
 const OP_DEADLINE = 2;
 
@@ -36,17 +49,24 @@ export function mayAcquire(lease: Lease, identity: string, observedAt: Time, now
 }
 
 /** The record that a candidate writes over what it has read (undefined: there is none yet). */
-export function leaseRecord(name: string, identity: string, old: Lease | undefined, now: Time): Lease {
+export function leaseRecord(
+  name: string,
+  identity: string,
+  old: Lease | undefined,
+  now: Time,
+  namespace = NAMESPACE,
+  leaseDurationSeconds = LEASE_DURATION_SECONDS,
+): Lease {
   const mine = old?.spec.holderIdentity === identity;
   const transitions = (old?.spec.leaseTransitions ?? 0) + (old === undefined || mine ? 0 : 1);
-  const metadata = { name, namespace: NAMESPACE, uid: '', resourceVersion: 0, generation: 1, creationTimestamp: now };
+  const metadata = { name, namespace, uid: '', resourceVersion: 0, generation: 1, creationTimestamp: now };
   return {
     apiVersion: 'coordination.k8s.io/v1',
     kind: 'Lease',
     metadata: old?.metadata ?? metadata,
     spec: {
       holderIdentity: identity,
-      leaseDurationSeconds: LEASE_DURATION_SECONDS,
+      leaseDurationSeconds,
       acquireTime: mine ? (old.spec.acquireTime ?? now) : now,
       renewTime: now,
       leaseTransitions: transitions,
@@ -58,8 +78,13 @@ export interface LeaderElectorOptions {
   readonly simulation: Simulation;
   readonly client: ApiClient;
   readonly stream: Stream;
-  /** Name of the lease in kube-system. */
   readonly lease: string;
+  /** Namespace of the lease; absent: kube-system. */
+  readonly namespace?: string;
+  /** Absent: the defaults of all components. */
+  readonly times?: ElectionTimes;
+  /** Name of the process; absent: that of the lease. */
+  readonly process?: string;
   readonly replica: number;
   readonly owner: LeaderOwner;
   /** Whether it gives the lease back when it ends (kube-scheduler does, kube-controller-manager does not). */
@@ -81,6 +106,8 @@ export class LeaderElector implements Component, ResponseReceiver {
   private readonly client: ApiClient;
   private readonly stream: Stream;
   private readonly lease: string;
+  private readonly namespace: string;
+  private readonly times: ElectionTimes;
   private readonly replica: number;
   private readonly owner: LeaderOwner;
   private readonly releaseOnCancel: boolean;
@@ -96,10 +123,12 @@ export class LeaderElector implements Component, ResponseReceiver {
     this.client = options.client;
     this.stream = options.stream;
     this.lease = options.lease;
+    this.namespace = options.namespace ?? NAMESPACE;
+    this.times = options.times ?? DEFAULT_TIMES;
     this.replica = options.replica;
     this.owner = options.owner;
     this.releaseOnCancel = options.releaseOnCancel;
-    this.name = `${options.lease}-${options.replica}/leader-election`;
+    this.name = `${options.process ?? options.lease}-${options.replica}/leader-election`;
     this.target = this.simulation.add(this);
   }
 
@@ -139,26 +168,31 @@ export class LeaderElector implements Component, ResponseReceiver {
   }
 
   private attempt(): void {
-    const valid = this.observedAt + LEASE_DURATION_SECONDS * 1e9 > this.simulation.now;
+    const valid = this.observedAt + this.times.leaseDuration > this.simulation.now;
     if (this.leading && valid) this.write(RENEW);
     else this.read();
   }
 
   private read(): void {
-    this.client.request({ verb: 'get', resource: 'leases', namespace: NAMESPACE, name: this.lease }, this, this.life * TAGS + GET);
+    this.client.request({ verb: 'get', resource: 'leases', namespace: this.namespace, name: this.lease }, this, this.life * TAGS + GET);
   }
 
   private write(kind: number): void {
-    const body = leaseRecord(this.lease, this.identity, this.observed, this.simulation.now);
+    const body = leaseRecord(this.lease, this.identity, this.observed, this.simulation.now, this.namespace, this.leaseSeconds);
     const verb = kind === CREATE ? 'create' : 'update';
-    this.client.request({ verb, resource: 'leases', namespace: NAMESPACE, name: this.lease, body }, this, this.life * TAGS + kind);
+    this.client.request({ verb, resource: 'leases', namespace: this.namespace, name: this.lease, body }, this, this.life * TAGS + kind);
+  }
+
+  /** LeaseDuration in whole seconds, as the record holds it (leaderelection.go: integer division). */
+  private get leaseSeconds(): number {
+    return Math.max(1, Math.trunc(this.times.leaseDuration / 1e9));
   }
 
   private release(): void {
     const old = this.observed!;
     const spec = { ...old.spec, holderIdentity: '', leaseDurationSeconds: 1, renewTime: this.simulation.now };
     const body: Lease = { ...old, spec };
-    this.client.request({ verb: 'update', resource: 'leases', namespace: NAMESPACE, name: this.lease, body }, this, this.life * TAGS + RELEASE);
+    this.client.request({ verb: 'update', resource: 'leases', namespace: this.namespace, name: this.lease, body }, this, this.life * TAGS + RELEASE);
   }
 
   receive(tag: number, response: ApiResponse): void {
@@ -198,8 +232,9 @@ export class LeaderElector implements Component, ResponseReceiver {
     this.simulation.cancel(this.deadline);
     // The next renewal begins in 2 s (at once after acquiring) and has 10 s to succeed.
     const first = !this.leading;
-    this.schedule(OP_ATTEMPT, first ? 0 : RETRY_PERIOD);
-    this.deadline = this.schedule(OP_DEADLINE, (first ? 0 : RETRY_PERIOD) + RENEW_DEADLINE);
+    const { retryPeriod, renewDeadline } = this.times;
+    this.schedule(OP_ATTEMPT, first ? 0 : retryPeriod);
+    this.deadline = this.schedule(OP_DEADLINE, (first ? 0 : retryPeriod) + renewDeadline);
     if (first) {
       this.leading = true;
       this.acquired++;
@@ -208,7 +243,8 @@ export class LeaderElector implements Component, ResponseReceiver {
   }
 
   private tryAgain(): void {
-    this.schedule(OP_ATTEMPT, this.leading ? RETRY_PERIOD : RETRY_PERIOD * (1 + this.stream.next() * JITTER_FACTOR));
+    const { retryPeriod } = this.times;
+    this.schedule(OP_ATTEMPT, this.leading ? retryPeriod : Math.round(retryPeriod * (1 + this.stream.next() * JITTER_FACTOR)));
   }
 
   private schedule(opcode: number, delay: Duration): number {

@@ -1,5 +1,5 @@
 import type { RestClient } from '../client/rest-client.js';
-import { LeaderElector, type LeaderOwner, RETRY_PERIOD } from '../client/leader-election.js';
+import { type ElectionTimes, LeaderElector, type LeaderOwner, RETRY_PERIOD } from '../client/leader-election.js';
 import type { Process } from '../client/process.js';
 import type { Simulation } from '../kernel/simulation.js';
 import type { Randomness } from '../random/stream.js';
@@ -10,6 +10,14 @@ export interface LeaderFactory {
   newLeader(name: string, replica: number): Process;
 }
 
+/** The election of a process: its lease, and its times. */
+export interface ElectionSpec extends ElectionTimes {
+  /** false: the process works at once, without a lease. */
+  readonly leaderElect: boolean;
+  readonly resourceName: string;
+  readonly resourceNamespace: string;
+}
+
 /** The replicas of one process of the control plane, of which one leads and works while the others stand by. */
 export class ReplicatedProcess implements LeaderOwner {
   readonly name: string;
@@ -18,20 +26,35 @@ export class ReplicatedProcess implements LeaderOwner {
   leader: Process | null = null;
   private readonly factory: LeaderFactory;
 
-  constructor(simulation: Simulation, randomness: Randomness, name: string, clients: readonly RestClient[], factory: LeaderFactory) {
+  private readonly retryPeriod: number;
+
+  /** @param election absent: the defaults, with a lease named like the process */
+  constructor(
+    simulation: Simulation,
+    randomness: Randomness,
+    name: string,
+    clients: readonly RestClient[],
+    factory: LeaderFactory,
+    election?: ElectionSpec,
+  ) {
     this.name = name;
     this.factory = factory;
+    this.retryPeriod = election?.retryPeriod ?? RETRY_PERIOD;
+    if (election?.leaderElect === false) return;
+    const lease = election?.resourceName ?? name;
+    const own = election === undefined ? {} : { namespace: election.resourceNamespace, times: election };
     clients.forEach((client, replica) => {
       const stream = randomness.stream(`${name}-${replica}/leader-election`);
       const releaseOnCancel = name === 'kube-scheduler';
-      this.electors.push(new LeaderElector({ simulation, client, stream, lease: name, replica, owner: this, releaseOnCancel }));
+      this.electors.push(new LeaderElector({ simulation, client, stream, lease, replica, owner: this, releaseOnCancel, process: name, ...own }));
     });
   }
 
-  /** All replicas start, one after the other, so that the first one leads. */
+  /** All replicas start, one after the other, so that the first one leads; without an election it works at once. */
   start(): void {
+    if (this.electors.length === 0) this.startedLeading(0);
     this.electors.forEach((elector, replica) => {
-      elector.start(replica * RETRY_PERIOD);
+      elector.start(replica * this.retryPeriod);
     });
   }
 

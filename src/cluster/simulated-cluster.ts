@@ -159,7 +159,8 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
       const server = replica % this.servers.length;
       clients.push(new RestClient(simulation, connections, `system:${name}`, this.controlPlaneHosts[replica]!, server, qps, burst));
     }
-    return new ReplicatedProcess(simulation, randomness, name, clients, this);
+    const election = name === 'kube-scheduler' ? cluster.scheduler.configuration?.leaderElection : undefined;
+    return new ReplicatedProcess(simulation, randomness, name, clients, this, election);
   }
 
   /** A replica has become leader: the first one works with what was assembled at the start, all later ones begin anew. */

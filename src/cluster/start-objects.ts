@@ -26,6 +26,8 @@ const LEASE_DURATION_SECONDS = 40;
 export function startObjects(scenario: Scenario, registry: RegistryContext): StartObject[] {
   const objects: StartObject[] = [];
   const namespaces = new Set(SYSTEM_NAMESPACES);
+  const election = scenario.cluster.scheduler.configuration?.leaderElection;
+  if (election?.leaderElect === true) namespaces.add(election.resourceNamespace);
   for (const object of scenario.objects) if (object.metadata.namespace !== '') namespaces.add(object.metadata.namespace);
   for (const object of scenario.objects) if (object.kind === 'Namespace') namespaces.delete(object.metadata.name);
   for (const name of namespaces) store(objects, namespaceObject(name), registry);

@@ -3,6 +3,7 @@ import type { InputError } from './input-error.js';
 import { NodeBuilder } from './nodes.js';
 import { zonesOf } from './references.js';
 import type { RawScenario } from './schema.js';
+import { type SchedulerOptions, toScheduler } from './scheduler.js';
 import type { SourceItem } from './source.js';
 import type { ClusterSpec } from './types.js';
 import { bytes, duration } from './units.js';
@@ -16,7 +17,6 @@ const ETCD = {
   snapshotCount: 10000,
 } as const;
 const CONTROLLER_MANAGER = { qps: 20, burst: 30 } as const;
-const SCHEDULER = { qps: 50, burst: 100, percentageOfNodesToScore: 0, parallelism: 16 } as const;
 const KUBE_PROXY_MIN_SYNC_PERIOD = SECOND;
 /** etcd embed/config.go: the election timeout is at least five heartbeats and at most 50 s. */
 const ELECTION_HEARTBEATS = 5;
@@ -29,6 +29,7 @@ export function toCluster(
   folder: string,
   errors: InputError[],
   files: string[],
+  options: SchedulerOptions,
 ): ClusterSpec {
   const builder = new NodeBuilder(item, folder, errors);
   raw.nodes.forEach((group, i) => {
@@ -36,7 +37,7 @@ export function toCluster(
   });
   files.push(...builder.files);
   const { nodes } = builder;
-  const { etcd = {}, controllerManager = {}, scheduler = {}, kubeProxy = {} } = raw;
+  const { etcd = {}, controllerManager = {}, kubeProxy = {} } = raw;
   const members = etcd.members ?? ETCD.members;
   const zones = zonesOf({ nodes });
   if (etcd.zones !== undefined && etcd.zones.length !== members) {
@@ -81,12 +82,7 @@ export function toCluster(
       qps: controllerManager.qps ?? CONTROLLER_MANAGER.qps,
       burst: controllerManager.burst ?? CONTROLLER_MANAGER.burst,
     },
-    scheduler: {
-      qps: scheduler.qps ?? SCHEDULER.qps,
-      burst: scheduler.burst ?? SCHEDULER.burst,
-      percentageOfNodesToScore: scheduler.percentageOfNodesToScore ?? SCHEDULER.percentageOfNodesToScore,
-      parallelism: scheduler.parallelism ?? SCHEDULER.parallelism,
-    },
+    scheduler: toScheduler(raw, { item, folder, errors, files }, options),
     kubeProxy: {
       minSyncPeriod:
         kubeProxy.minSyncPeriod === undefined ? KUBE_PROXY_MIN_SYNC_PERIOD : duration(kubeProxy.minSyncPeriod),

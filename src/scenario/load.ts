@@ -1,5 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
-import { basename, dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { DEFAULT_START_TIME } from '../api/manifest.js';
 import type { KubernetesObject } from '../api/meta.js';
 import { parseTimestamp } from '../api/timestamps.js';
@@ -10,13 +10,14 @@ import { manifestFindings } from './findings.js';
 import { InputError, inputErrorsOf, throwInputErrors } from './input-error.js';
 import { ManifestSet } from './manifests.js';
 import { parseObjective } from './objectives.js';
-import { extendProfile, finishProfile, type ProfileStack, readProfile } from './profile.js';
+import { extendProfile, finishProfile, isPackagedProfile, type ProfileStack, readProfile } from './profile.js';
 import { References } from './references.js';
 import type { RawScenario, RawTraffic } from './schema.js';
 import { scenarioSchema } from './schema.js';
 import type { Path, SourceItem } from './source.js';
 import { readSource } from './source.js';
 import { parseSingle } from './split.js';
+import { isSchedulerConfigurationFile, readSchedulerConfigurationFile } from './scheduler-configuration.js';
 import { readApplied, type TimelineContext, toRollout, toTimeline } from './timeline.js';
 import type { CostProfile, Finding, Objective, Scenario, TrafficSpec } from './types.js';
 import { duration, rate } from './units.js';
@@ -27,6 +28,8 @@ export interface LoadOptions {
   readonly seed?: string;
   /** Replaces the scenario's Kubernetes version. */
   readonly kubernetesVersion?: Scenario['kubernetesVersion'];
+  /** Scheduler plugins that are known but not modelled are left out, with a finding, instead of being refused. */
+  readonly allowMissingPlugins?: boolean;
 }
 
 const DEFAULT_DURATION = '10m';
@@ -102,7 +105,15 @@ class ScenarioLoader {
     const startTime = this.startTime();
     const manifests = this.manifests(namespace, startTime);
     const profile = this.profile();
-    const cluster = toCluster(raw.cluster, this.item, this.folder, errors, this.files);
+    const kubernetesVersion =
+      this.options.kubernetesVersion ?? (String(raw.kubernetesVersion ?? '1.34') as Scenario['kubernetesVersion']);
+    const schedulerFindings: Finding[] = [];
+    const cluster = toCluster(raw.cluster, this.item, this.folder, errors, this.files, {
+      version: kubernetesVersion,
+      allowMissingPlugins: this.options.allowMissingPlugins === true,
+      warn: (message, path) =>
+        schedulerFindings.push({ severity: 'warning', message, position: this.place(this.item, path) }),
+    });
     const references = new References(this.item, namespace, errors);
     references.add(manifests.loaded);
     const images = imagesOf(manifests.loaded);
@@ -131,6 +142,7 @@ class ScenarioLoader {
       position: this.place(this.item, ['behaviour', i, 'image']),
     }));
     const findings = [
+      ...schedulerFindings,
       ...this.memberFindings(cluster.etcd.members),
       ...this.nodeFindings(manifests),
       ...manifestFindings(manifests, this.place),
@@ -144,8 +156,7 @@ class ScenarioLoader {
     return {
       name: raw.name ?? basename(this.path).replace(/\.(ya?ml|json)$/, ''),
       question: raw.question ?? '',
-      kubernetesVersion:
-        this.options.kubernetesVersion ?? (String(raw.kubernetesVersion ?? '1.34') as Scenario['kubernetesVersion']),
+      kubernetesVersion,
       seed: this.options.seed ?? String(raw.seed ?? DEFAULT_SEED),
       startTime,
       duration: end,
@@ -158,7 +169,15 @@ class ScenarioLoader {
       ...(rollout === undefined ? {} : { rollout }),
       objectives,
       findings,
+      sourceFiles: this.sourceFiles(),
     };
+  }
+
+  /** Everything that was read, once each; a packaged profile belongs to the version of towtank. */
+  private sourceFiles(): readonly string[] {
+    const folder = resolve(this.folder);
+    const own = [this.path, ...this.files].map((file) => resolve(file)).filter((file) => !isPackagedProfile(file));
+    return [...new Set(own)].map((file) => relative(folder, file).replaceAll('\\', '/'));
   }
 
   private complain(path: Path, message: string, suggestion?: string): undefined {
@@ -352,10 +371,20 @@ export function isScenarioFile(path: string): boolean {
   return keys.some((key) => scenarioKeys.includes(key));
 }
 
-/** Checks a scenario, manifest, List or dump; returns what is worth knowing. Throws InputError or InputErrors. */
-export function validateFile(path: string): readonly Finding[] {
+/** What is worth knowing about a KubeSchedulerConfiguration. Throws InputError or InputErrors. */
+function configurationFindings(path: string, options: LoadOptions): readonly Finding[] {
+  const { warnings } = readSchedulerConfigurationFile(path, {
+    version: options.kubernetesVersion ?? '1.34',
+    allowMissingPlugins: options.allowMissingPlugins === true,
+  });
+  return warnings.map((message): Finding => ({ severity: 'warning', message, position: path }));
+}
+
+/** Checks a scenario, scheduler configuration, manifest, List or dump; returns what is worth knowing. Throws InputError or InputErrors. */
+export function validateFile(path: string, options: LoadOptions = {}): readonly Finding[] {
+  if (isSchedulerConfigurationFile(path)) return configurationFindings(path, options);
   if (!isScenarioFile(path)) return loadManifests(path).findings;
-  const scenario = loadScenario(path);
+  const scenario = loadScenario(path, options);
   const findings = new Map<string, Finding>();
   for (const each of [scenario, ...(scenario.variants ?? [])]) {
     for (const finding of each.findings) findings.set(`${finding.position ?? ''} ${finding.message}`, finding);

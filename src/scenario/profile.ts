@@ -107,3 +107,8 @@ export function finishProfile(stack: ProfileStack, disk: string | undefined, com
 function nearestDisk(disk: string, names: readonly string[]): string | undefined {
   return names.find((name) => name.endsWith(`-${disk}`)) ?? nearestName(disk, names);
 }
+
+/** Whether a file is a profile that comes with towtank. */
+export function isPackagedProfile(path: string): boolean {
+  return dirname(path) === dirname(join(PACKAGED, 'default.yaml'));
+}

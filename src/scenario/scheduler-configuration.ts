@@ -1,3 +1,4 @@
+import { existsSync, statSync } from 'node:fs';
 import { fieldErrorText } from '../api/fields.js';
 import { isMap, type RawMap } from '../api/reader.js';
 import { defaultConfiguration, type SchedulerConfiguration } from '../scheduler/config/configuration.js';
@@ -95,4 +96,13 @@ function configurationsOfMap(map: RawMap, item: SourceItem, errors: InputError[]
     });
   }
   return found.length === 0 && errors.length === 0 ? undefined : found;
+}
+
+/** How much of a file is looked at to tell what it is. */
+const PEEK_BYTES = 65536;
+
+/** Whether a file is a KubeSchedulerConfiguration (not a ConfigMap with one, which is a manifest too). */
+export function isSchedulerConfigurationFile(path: string): boolean {
+  if (!existsSync(path) || statSync(path).isDirectory()) return false;
+  return /^(?:\{?\s*")?kind"?\s*:\s*"?KubeSchedulerConfiguration\b/m.test(readSource(path).text(0, PEEK_BYTES));
 }

@@ -75,6 +75,15 @@ const cluster = z.strictObject({
       ...clientLimits,
       percentageOfNodesToScore: wholeNumber('0: adaptive (the default).', 0, 100).optional(),
       parallelism: wholeNumber('Workers of the filter and score phases. Default 16.', 1).optional(),
+      configuration: text(
+        'KubeSchedulerConfiguration file (v1), relative to the scenario. What the scenario itself states beside it holds over the file.',
+      ).optional(),
+      plugins: z
+        .record(z.string(), text('File with the plugin: TypeScript or JavaScript, relative to the scenario.'))
+        .optional()
+        .describe(
+          'Plugins of your own by name: `{ OnlySsd: only-ssd.ts }`. Profiles enable them by that name; without a configuration file the default profile does.',
+        ),
     })
     .optional()
     .describe('kube-scheduler. Client limits default 50 and 100.'),

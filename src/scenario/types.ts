@@ -2,6 +2,7 @@ import type { Node } from '../api/core.js';
 import type { KubernetesObject, LabelSelector } from '../api/meta.js';
 import type { Duration, Time } from '../kernel/time.js';
 import type { DistributionSpec } from '../random/distribution.js';
+import type { SchedulerConfiguration } from '../scheduler/config/configuration.js';
 
 /**
  * A checked scenario: what `scenario/` makes of a scenario file and the manifests it names, and what `cluster/` builds a
@@ -27,6 +28,8 @@ export interface Scenario {
   readonly objectives: readonly Objective[];
   /** Things a reader should know that are no errors: a Service that selects nothing, a kind that is not modelled. */
   readonly findings: readonly Finding[];
+  /** Files that the scenario was read from, itself first, relative to its folder; those that come with towtank are not among them. */
+  readonly sourceFiles?: readonly string[];
   /** Name of the variant that this scenario is; absent: the base. */
   readonly variant?: string;
   /** The scenario with each of its variants laid over it, for `compare` and `run --variant`. */
@@ -57,8 +60,20 @@ export interface ClusterSpec {
     readonly burst: number;
     readonly percentageOfNodesToScore: number;
     readonly parallelism: number;
+    /** What its KubeSchedulerConfiguration file says; absent: the defaults. */
+    readonly configuration?: SchedulerConfiguration;
+    /** Plugins that the user adds. */
+    readonly plugins?: readonly UserPluginSpec[];
   };
   readonly kubeProxy: { readonly minSyncPeriod: Duration; readonly extraDelay: Duration };
+}
+
+/** A scheduler plugin of the user's own. */
+export interface UserPluginSpec {
+  /** Name in profiles. */
+  readonly name: string;
+  /** Which code: the file as the scenario names it, and a hash of its text. */
+  readonly source: string;
 }
 
 export interface EtcdSpec {

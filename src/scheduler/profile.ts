@@ -1,3 +1,4 @@
+import type { RawMap } from '../api/reader.js';
 import type { Uniform } from '../random/stream.js';
 import { type ExtensionPoint, extensionPoints, type ProfileConfiguration } from './config/configuration.js';
 import { Framework, type PluginSets } from './framework/framework.js';
@@ -6,11 +7,13 @@ import { createPlugin } from './plugins/registry.js';
 
 /** Makes a plugin that a user adds; undefined for names that are not theirs. */
 export interface PluginFactory {
-  create(name: string, handle: Handle): Plugin | undefined;
+  create(name: string, handle: Handle, args: RawMap): Plugin | undefined;
 }
 
-/** What a module with a user's plugin exports as default: a class to be made with the handle. */
-export type PluginConstructor = new (handle: Handle) => Plugin;
+/** What a module with a user's plugin exports as default: a class to be made with the handle and its arguments (`pluginConfig`). */
+export type PluginConstructor = new (handle: Handle, args: RawMap) => Plugin;
+
+const noArguments: RawMap = {};
 
 /** Plugins of a user, by the name that profiles enable them by. */
 export class UserPlugins implements PluginFactory {
@@ -24,9 +27,9 @@ export class UserPlugins implements PluginFactory {
     return [...this.constructors.keys()];
   }
 
-  create(name: string, handle: Handle): Plugin | undefined {
+  create(name: string, handle: Handle, args: RawMap): Plugin | undefined {
     const Constructor = this.constructors.get(name);
-    return Constructor === undefined ? undefined : new Constructor(handle);
+    return Constructor === undefined ? undefined : new Constructor(handle, args);
   }
 }
 
@@ -61,7 +64,8 @@ export function createFramework(
   const make = (name: string): Plugin => {
     let plugin = plugins.get(name);
     if (plugin === undefined) {
-      plugin = createPlugin(name, handle, profile.args, draws) ?? additional?.create(name, handle);
+      plugin = createPlugin(name, handle, profile.args, draws) ??
+        additional?.create(name, handle, profile.args.others[name] ?? noArguments);
       if (plugin === undefined) throw new Error(`profile ${profile.schedulerName}: no plugin named ${name}`);
       plugins.set(name, plugin);
     }

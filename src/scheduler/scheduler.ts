@@ -11,7 +11,6 @@ import type { Stream } from '../random/stream.js';
 import { type Attempt, writeAttempts } from './attempts.js';
 import { BindingCycles, type BindingListener, type CycleInProgress } from './binding-cycles.js';
 import type { PodInfo } from './cache/pod-info.js';
-import type { SchedulerConfiguration } from './config/configuration.js';
 import { CycleClock } from './cycle-cost.js';
 import { type Explanation, explainDecision } from './explain.js';
 import { Diagnosis } from './framework/diagnosis.js';
@@ -21,10 +20,10 @@ import type { PostFilterResult } from './framework/plugin.js';
 import { pendingPodChanges, type SchedulerInputs } from './informer-handlers.js';
 import { NominationPatch, SchedulingFailurePatch } from './patches.js';
 import { PreemptionRuns } from './preemption-runs.js';
-import type { PluginFactory } from './profile.js';
 import { BACKOFF_WINDOW, type QueueLengths, UNSCHEDULABLE_FLUSH_PERIOD } from './queue/scheduling-queue.js';
 import { NO_NODES } from './schedule-pod.js';
 import { type Decision, preemptionOf, SchedulerCore } from './scheduler-core.js';
+import { ScenarioPlugins } from './user-plugins.js';
 import { watchObjects } from './watch-objects.js';
 
 const OP_POLL = 1;
@@ -43,10 +42,6 @@ const NOTE_LIMIT = 1024;
 const TAG_IGNORE = 0;
 
 export interface KubeSchedulerOptions {
-  /** What a KubeSchedulerConfiguration file says (`loadSchedulerConfiguration`); absent: the defaults. */
-  readonly configuration?: SchedulerConfiguration;
-  /** Makes the plugins that a user adds. */
-  readonly plugins?: PluginFactory;
   /** `namespace/name` of a pod whose attempts are kept in `explanations`. */
   readonly explainPod?: string;
 }
@@ -80,7 +75,7 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
 
   constructor(context: ProcessContext, options: KubeSchedulerOptions = {}) {
     const { simulation, scenario, randomness } = context;
-    const { qps, burst, percentageOfNodesToScore } = scenario.cluster.scheduler;
+    const { qps, burst, percentageOfNodesToScore, configuration, plugins } = scenario.cluster.scheduler;
     this.simulation = simulation;
     this.target = simulation.add(this);
     this.client = context.client('kube-scheduler', qps, burst);
@@ -88,7 +83,7 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
     this.preemptions = new PreemptionRuns(simulation, this.client, this.recorder);
     this.bindings = new BindingCycles(simulation, this.client, this, this.target, OP_POLL_BINDING);
     this.draws = randomness.stream('kube-scheduler/ties');
-    const { configuration, plugins, explainPod = '' } = options;
+    const { explainPod = '' } = options;
     this.explainPod = explainPod;
     this.clock = new CycleClock(
       context.profile.scheduler,
@@ -98,9 +93,9 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
       scenario.kubernetesVersion,
       randomness.stream('kube-scheduler/preemption'),
       configuration,
-      plugins,
+      plugins === undefined ? undefined : new ScenarioPlugins(plugins),
     );
-    if (configuration === undefined) this.core.algorithm.percentageOfNodesToScore = percentageOfNodesToScore;
+    this.core.algorithm.percentageOfNodesToScore = percentageOfNodesToScore;
     this.informers = watchObjects(context.informers, this.core.objects, this);
     simulation.schedule(0, this.target, OP_POLL);
   }
