@@ -1,12 +1,13 @@
 import type { EventHandle } from '../kernel/simulation.js';
 import { type Duration, MILLISECOND, type Time } from '../kernel/time.js';
-import { type ConfChange, type Entry, EntryType } from '../raft/index.js';
+import { type ConfChange, type ConfState, type Entry, EntryType } from '../raft/index.js';
 import { sample } from '../random/distribution.js';
 import type { Command } from './command.js';
 import type { Call } from './connection.js';
 import { Fifo } from './fifo.js';
 import type { Member } from './member.js';
 import { MEMBER_OPCODE } from './opcodes.js';
+import type { StoreMark } from './rollback.js';
 import type { EtcdResponse, WatchEvent } from './types.js';
 import type { Watcher } from './watch.js';
 
@@ -20,6 +21,15 @@ const APPLY_CHUNK = 32;
 /** mvcc/kvstore_compaction.go: versions removed per batch, and the pause between batches. */
 const COMPACTION_BATCH = 1000;
 const COMPACTION_PAUSE = 10 * MILLISECOND;
+
+/** What the backend has on disk: its consistent index and the state of the store there. */
+interface BackendMark {
+  readonly index: number;
+  readonly confState: ConfState;
+  readonly store: StoreMark;
+  /** Versions that scheduled compaction has still to delete. */
+  readonly compactionLeft: number;
+}
 
 /**
  * The apply side of a member: committed entries in log order, one at a time, each into the store and its bbolt transaction,
@@ -44,9 +54,17 @@ export class Applier {
   /** Versions that scheduled compaction has still to delete. */
   private compactionLeft = 0;
   private readonly matched: Watcher[] = [];
+  /** The last commit of the backend: where a restart begins. */
+  private onDisk: BackendMark;
 
   constructor(member: Member) {
     this.member = member;
+    this.onDisk = this.mark();
+  }
+
+  /** Index up to which the log's effects are in the backend's file. */
+  get consistentIndex(): number {
+    return this.onDisk.index;
   }
 
   /** Entries that are committed and wait. */
@@ -74,6 +92,7 @@ export class Applier {
       if (!member.running) return;
     }
     if (member.reads.busy) member.reads.applied(this.appliedIndex);
+    if (this.appliedIndex - member.wal.snapshotIndex > member.spec.snapshotCount) this.mustCommit = true;
     if (this.pending >= BACKEND_BATCH_LIMIT || this.mustCommit) this.commit();
     else if (this.pending > 0 && this.timer === 0) this.armTimer();
     this.kick(true);
@@ -89,9 +108,19 @@ export class Applier {
 
   /** The bbolt commit is on disk. */
   commitDone(): void {
+    const { member } = this;
     this.committing = false;
-    this.lastCommit = this.member.simulation.now;
+    this.lastCommit = member.simulation.now;
+    this.committed();
+    // A snapshot file goes with a commit, so that the backend is never behind the log's beginning.
+    if (this.appliedIndex - member.wal.snapshotIndex > member.spec.snapshotCount)
+      member.wal.cut(this.appliedIndex, member.confState);
     this.kick();
+  }
+
+  /** Everything applied so far is on disk. */
+  committed(): void {
+    this.onDisk = this.mark();
   }
 
   /** One batch of a scheduled compaction: the deletions are written and committed, then the next after a pause. */
@@ -113,8 +142,12 @@ export class Applier {
     }
   }
 
-  /** Forgets everything in memory, as a crash does. */
+  /** Forgets everything in memory, as a crash does: the store is what the last commit of the backend left. */
   clear(): void {
+    const { member, onDisk } = this;
+    member.store.rollback(onDisk.store);
+    member.confState = onDisk.confState;
+    this.appliedIndex = onDisk.index;
     this.queue.clear();
     this.applying = 0;
     this.since = -1;
@@ -122,9 +155,19 @@ export class Applier {
     this.mustCommit = false;
     this.committing = false;
     this.locked = false;
-    this.compactionLeft = 0;
-    this.member.simulation.cancel(this.timer);
+    this.compactionLeft = onDisk.compactionLeft;
+    member.simulation.cancel(this.timer);
     this.timer = 0;
+  }
+
+  /** A new process begins: a compaction that was interrupted goes on (kvstore.go, restore). */
+  restart(): void {
+    if (this.compactionLeft > 0) this.scheduleCompaction();
+  }
+
+  private mark(): BackendMark {
+    const { member, appliedIndex, compactionLeft } = this;
+    return { index: appliedIndex, confState: member.confState, store: member.store.mark(), compactionLeft };
   }
 
   /** Starts the next apply; `running`: the apply thread comes from the one before. */
@@ -189,7 +232,10 @@ export class Applier {
         member.metrics.mvccDeleteTotal++;
         break;
       case 'compact':
-        if (store.error === '' && store.compacted > 0) {
+        if (store.error !== '') break;
+        // The wanted revision is committed at once (kvstore.go, updateCompactRev), the versions before it go in batches.
+        this.mustCommit = true;
+        if (store.compacted > 0) {
           this.compactionLeft += store.compacted;
           this.scheduleCompaction();
         }
@@ -205,6 +251,9 @@ export class Applier {
       case 'alarm':
         member.noSpaceRaised = request.active;
         this.mustCommit ||= !request.active;
+        break;
+      case 'publish':
+        if (command.origin === member.index && command.incarnation === member.incarnation) member.serving = true;
         break;
       default:
         break;

@@ -236,7 +236,7 @@ export class Client implements EtcdClient, Component {
 
   private connect(index: number): Connection | null {
     const member = this.members[index]!;
-    if (!member.running || !this.reachable(member)) return null;
+    if (!member.serving || !this.reachable(member)) return null;
     const stream = this.network.openStream(member.host, this.host);
     const connection = new Connection(this, member, this.answers, this.deliveries, stream);
     this.connections[index] = connection;

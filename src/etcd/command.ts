@@ -5,18 +5,18 @@ import type { EtcdRequest, WatchEvent } from './types.js';
 /** Bytes of an InternalRaftRequest around key and value: header, field tags and lengths. */
 const COMMAND_OVERHEAD = 32;
 
-/** A member-internal request that goes through the log like a client's: the NOSPACE alarm. */
-export interface AlarmRequest {
-  readonly op: 'alarm';
-  readonly active: boolean;
-}
+/**
+ * A request of a member's own that goes through the log like a client's: the NOSPACE alarm, or what a started member tells of
+ * itself, after which it serves clients.
+ */
+export type MemberRequest = { readonly op: 'alarm'; readonly active: boolean } | { readonly op: 'publish' };
 
 /**
  * One proposal: the payload of a log entry. All members apply the same object; the first one to apply it leaves the events
  * that it made here, so that the others share them instead of making equal ones.
  */
 export class Command {
-  readonly request: EtcdRequest | AlarmRequest;
+  readonly request: EtcdRequest | MemberRequest;
   /** The key, as the same text object that the stores hold once one of them has found it; empty when there is none. */
   key: string;
   /** Index and incarnation of the member that proposed it and will answer. */
@@ -32,7 +32,7 @@ export class Command {
   events: readonly WatchEvent[] | null = null;
 
   constructor(
-    request: EtcdRequest | AlarmRequest,
+    request: EtcdRequest | MemberRequest,
     origin: number,
     incarnation: number,
     start: Time,
@@ -48,7 +48,7 @@ export class Command {
 }
 
 /** Encoded size of a request, as `max-request-bytes`, the log and the network count it. */
-export function requestBytes(request: EtcdRequest | AlarmRequest): number {
+export function requestBytes(request: EtcdRequest | MemberRequest): number {
   switch (request.op) {
     case 'put':
     case 'txn':

@@ -1,5 +1,5 @@
 /** One lease: its keys die with it. */
-interface Lease {
+export interface Lease {
   readonly id: number;
   readonly ttlSeconds: number;
   readonly keys: Set<string>;
@@ -35,12 +35,17 @@ export class Lessor {
     return true;
   }
 
-  /** Removes a lease; returns its keys, null when there is no such lease. */
-  revoke(id: number): string[] | null {
+  /** Removes a lease; null when there is no such lease. */
+  revoke(id: number): Lease | null {
     const lease = this.leases.get(id);
     if (lease === undefined) return null;
     this.leases.delete(id);
-    return [...lease.keys];
+    return lease;
+  }
+
+  /** Takes `revoke` back. */
+  restore(lease: Lease): void {
+    this.leases.set(lease.id, lease);
   }
 
   attach(id: number, key: string): void {

@@ -34,6 +34,8 @@ const REQUEST_TIMEOUT_BASE = 5 * SECOND;
 /** server.go, adjustTicks: a joining member looks for its peers this often, this many times. */
 const ADVANCE_TICKS_INTERVAL = 50 * MILLISECOND;
 const ADVANCE_TICKS_ATTEMPTS = 100;
+/** embed/config.go, DefaultWaitClusterReadyTimeout: a member without its cluster serves clients after this long. */
+const SERVE_WITHOUT_CLUSTER = 5 * SECOND;
 /** rafthttp: period of the prober that measures round trips to peers. */
 const PEER_PROBE_INTERVAL = 4 * SECOND;
 /** raft.go: a heartbeat that comes later than twice its interval counts as failed. */
@@ -90,6 +92,10 @@ export class Member implements Component {
   /** Grows with every start of the process: what was meant for an earlier life is dropped. */
   incarnation = 0;
   running = false;
+  /** Started and reading its log back: it takes part in nothing yet. */
+  booting = false;
+  /** Clients may connect: the member has joined its cluster, or given up waiting for it. */
+  serving = false;
   paused = false;
   /** Left the cluster by a configuration change: it never starts again. */
   removed = false;
@@ -153,17 +159,35 @@ export class Member implements Component {
     this.storage = new MemoryStorage();
     this.storage.applySnapshot(snapshot);
     this.storage.setHardState({ term: snapshot.term, vote: NONE, commit: snapshot.index });
+    this.wal.restore(snapshot);
+    this.wal.buffer(this.storage.initialHardState());
+    this.wal.sync([]);
     this.store = store;
     this.noSpaceRaised = store.noSpace;
     this.confState = snapshot.confState;
     this.applier.appliedIndex = snapshot.index;
+    this.applier.committed();
   }
 
-  /** Starts the process from what is on disk. `warm`: as if it had been running for long. */
+  /** Starts the process: it reads its log back, then takes part. `warm`: as if it had been running for long. */
   start(warm = false): void {
-    if (this.removed) return;
+    if (this.removed || this.running || this.booting) return;
     this.incarnation++;
+    const replay = warm ? 0 : (this.costs.walReplayCpu ?? 0) * this.wal.length;
+    if (replay === 0) {
+      this.boot(warm);
+      return;
+    }
+    this.booting = true;
+    this.simulation.schedule(replay, this.target, MEMBER_OPCODE.Booted, this.incarnation);
+  }
+
+  /** The log is read: raft begins from what is on disk. */
+  private boot(warm: boolean): void {
+    this.booting = false;
     this.running = true;
+    this.serving = warm;
+    if (!warm) this.storage = this.wal.recover();
     this.metrics = new MemberMetrics();
     this.storage.setConfState(this.confState);
     this.node = new RawNode({
@@ -192,6 +216,9 @@ export class Member implements Component {
     simulation.schedule(this.electionDraws.phase(this.spec.heartbeatInterval), target, MEMBER_OPCODE.Tick, incarnation);
     simulation.schedule(PEER_PROBE_INTERVAL, target, MEMBER_OPCODE.PeerProbe, incarnation);
     if (warm) return;
+    this.applier.restart();
+    simulation.schedule(SERVE_WITHOUT_CLUSTER, target, MEMBER_OPCODE.Serve, incarnation);
+    this.proposals.submitOwn({ op: 'publish' });
     this.advanceAttempts = 0;
     if (this.confState.voters.length === 1) this.node.advanceElectionClock(this.electionTicks - 1);
     else simulation.schedule(ADVANCE_TICKS_INTERVAL, target, MEMBER_OPCODE.AdvanceTicks, incarnation);
@@ -199,8 +226,10 @@ export class Member implements Component {
 
   /** Kills the process: everything in memory is lost, the log and the store are as the disk has them. */
   crash(): void {
-    if (!this.running) return;
+    if (!this.running && !this.booting) return;
     this.running = false;
+    this.booting = false;
+    this.serving = false;
     this.paused = false;
     this.incarnation++;
     this.deferred.length = 0;
@@ -209,6 +238,7 @@ export class Member implements Component {
     this.reads.clear();
     this.leases.demote();
     this.applier.clear();
+    this.noSpaceRaised = this.store.noSpace;
     this.watches = new WatchHub();
     this.watchServer.clear();
     this.requests.clear();
@@ -312,6 +342,12 @@ export class Member implements Component {
       case MEMBER_OPCODE.AdvanceTicks:
         this.advanceTicks();
         return;
+      case MEMBER_OPCODE.Booted:
+        this.boot(false);
+        break;
+      case MEMBER_OPCODE.Serve:
+        this.serving = true;
+        return;
     }
     if (this.running) this.loop.pump();
   }
@@ -373,10 +409,12 @@ export class Member implements Component {
   /** Replaces log and store by the leader's snapshot. */
   restoreFrom(snapshot: Snapshot): void {
     this.storage.applySnapshot(snapshot);
+    this.wal.restore(snapshot);
     this.store = Store.restore(snapshot.data as StoreSnapshot, this.spec.quotaBackendBytes);
     this.noSpaceRaised = this.store.noSpace;
     this.confState = snapshot.confState;
     this.applier.appliedIndex = snapshot.index;
+    this.applier.committed();
     this.loop.committedIndex = Math.max(this.loop.committedIndex, snapshot.index);
     this.watchServer.storeReplaced();
   }

@@ -1,8 +1,10 @@
 import type { Command } from './command.js';
 import { EtcdError } from './errors.js';
+import { History, NO_EVENTS } from './history.js';
+import { KeyIndex } from './key-index.js';
 import { Lessor } from './lease.js';
-import { OrderedKeys } from './ordered-keys.js';
 import { type KeyRecord, quotaCost, RECORD_OVERHEAD, recordBytes, type StoreSnapshot, tombstone } from './records.js';
+import type { StoreMark, Undo } from './rollback.js';
 import type { EtcdRequest, KeyValue, WatchEvent } from './types.js';
 
 /**
@@ -30,14 +32,10 @@ export class Store {
   /** Found by a transaction whose compare failed. */
   found: KeyValue | null = null;
 
-  private readonly records = new Map<string, KeyRecord>();
-  private readonly live = new OrderedKeys<KeyRecord>();
-  private readonly dead = new OrderedKeys<KeyRecord>();
-  /** Revisions at which a key was deleted, ascending, since the last compaction. */
-  private readonly deletions = new Map<string, number[]>();
-  /** Events of revision `historyBase + i`. */
-  private history: (readonly WatchEvent[])[] = [];
-  private historyBase = 2;
+  private readonly index = new KeyIndex();
+  private readonly history = new History();
+  /** What took place beside the events of the history since the last mark. */
+  private journal: Undo[] = [];
 
   constructor(quota: number) {
     this.quota = quota;
@@ -45,7 +43,7 @@ export class Store {
 
   /** Newest version of a key. */
   get(key: string): KeyValue | null {
-    return this.records.get(key)?.current ?? null;
+    return this.index.get(key)?.current ?? null;
   }
 
   /** Whether the quota still has room for a request (checked before it is proposed and again when it is applied). */
@@ -89,12 +87,15 @@ export class Store {
       case 'leaseGrant':
         if (this.noSpace) this.error = EtcdError.NoSpace;
         else if (!this.lessor.grant(request.id, request.ttlSeconds)) this.error = EtcdError.LeaseExists;
+        else this.journal.push({ kind: 'grant', at: this.revision, id: request.id });
         break;
       case 'leaseRevoke':
         this.revoke(command, request.id);
         break;
       case 'alarm':
         this.noSpace = request.active;
+        break;
+      case 'publish':
         break;
       case 'range':
         throw new Error('ranges do not go through the log');
@@ -111,54 +112,46 @@ export class Store {
     if (revision > 0 && revision < this.compactRevision) return this.fail(EtcdError.Compacted);
     const out: KeyValue[] = [];
     if (!prefix) {
-      const record = this.records.get(key);
-      const version = record === undefined ? null : this.versionAt(record, revision);
+      const record = this.index.get(key);
+      const version = record === undefined ? null : this.index.versionAt(record, revision, this.history);
       if (version !== null) out.push(version);
       return out;
     }
     const most = limit > 0 ? limit : Number.POSITIVE_INFINITY;
-    if (revision === 0 || revision === this.revision) {
-      const records: KeyRecord[] = [];
-      this.live.scan(key, most, records);
-      for (const record of records) out.push(record.current!);
-      return out;
-    }
-    this.rangeBefore(key, most, revision, out);
+    if (revision === 0 || revision === this.revision) this.index.scan(key, most, out);
+    else this.index.scanAt(key, most, revision, this.history, out);
     return out;
   }
 
   /** How many live keys have a prefix (all of a range's, however many it returned). */
   count(prefix: string): number {
-    return this.live.count(prefix);
+    return this.index.count(prefix);
   }
 
   /** Events of one revision that is not compacted. */
   eventsAt(revision: number): readonly WatchEvent[] {
-    return this.history[revision - this.historyBase] ?? NO_EVENTS;
+    return this.history.at(revision);
   }
 
   /** Fills an empty store without history: the start state of a warm start, of which `kvs` hold their revisions. */
   load(kvs: readonly KeyValue[], revision: number): void {
     for (const kv of kvs) {
-      const record: KeyRecord = { key: kv.key, current: kv };
-      this.records.set(kv.key, record);
-      this.live.insert(record);
+      this.index.put(undefined, kv);
       this.addBytes(recordBytes(kv));
       if (kv.lease !== 0) this.lessor.attach(kv.lease, kv.key);
     }
     this.revision = revision;
-    this.historyBase = revision + 1;
+    this.history.reset(revision + 1);
     this.compactRevision = revision;
   }
 
   /** A copy that shares all values. */
   snapshot(): StoreSnapshot {
-    const kvs = this.live.all().map((record) => record.current!);
     return {
       revision: this.revision,
       compactRevision: this.compactRevision,
-      kvs,
-      history: this.history.slice(),
+      kvs: this.index.all(),
+      history: this.history.copy(),
       leases: this.lessor.list(),
       sizeInUse: this.sizeInUse,
       size: this.size,
@@ -172,14 +165,11 @@ export class Store {
     for (const lease of snapshot.leases) store.lessor.grant(lease.id, lease.ttlSeconds);
     store.load(snapshot.kvs, snapshot.revision);
     store.compactRevision = snapshot.compactRevision;
-    store.history = snapshot.history.slice();
-    store.historyBase = snapshot.revision - snapshot.history.length + 1;
-    for (
-      let revision = Math.max(store.historyBase, store.compactRevision + 1);
-      revision <= store.revision;
-      revision++
-    ) {
-      for (const { type, kv } of store.eventsAt(revision)) if (type === 'DELETE') store.noteDeletion(kv.key, revision);
+    const first = snapshot.revision - snapshot.history.length + 1;
+    store.history.reset(first, snapshot.history);
+    for (let revision = Math.max(first, store.compactRevision + 1); revision <= store.revision; revision++) {
+      for (const { type, kv } of store.eventsAt(revision))
+        if (type === 'DELETE') store.index.noteDeletion(kv.key, revision);
     }
     store.sizeInUse = snapshot.sizeInUse;
     store.size = snapshot.size;
@@ -194,7 +184,7 @@ export class Store {
 
   /** The record of a command's key. The command then holds the stored text, which the next member finds faster. */
   private find(command: Command): KeyRecord | undefined {
-    const record = this.records.get(command.key);
+    const record = this.index.get(command.key);
     if (record !== undefined) command.key = record.key;
     return record;
   }
@@ -209,8 +199,7 @@ export class Store {
       return;
     }
     const { key } = command;
-    let record = found;
-    const previous = record === undefined ? null : record.current;
+    const previous = found === undefined ? null : found.current;
     const revision = ++this.revision;
     // Members that apply the same command at the same revision share the event that the first one made.
     let events = command.events;
@@ -228,17 +217,7 @@ export class Store {
       command.events = events;
     }
     const kv = events[0]!.kv;
-    if (record === undefined) {
-      record = { key: kv.key, current: kv };
-      this.records.set(kv.key, record);
-      this.live.insert(record);
-    } else {
-      if (previous === null) {
-        this.dead.remove(key);
-        this.live.insert(record);
-      }
-      record.current = kv;
-    }
+    this.index.put(found, kv);
     if (previous !== null && previous.lease !== 0 && previous.lease !== lease) this.lessor.detach(previous.lease, key);
     if (lease !== 0) this.lessor.attach(lease, key);
     this.addBytes(recordBytes(kv));
@@ -256,14 +235,15 @@ export class Store {
   }
 
   private revoke(command: Command, id: number): void {
-    const keys = this.lessor.revoke(id);
-    if (keys === null) {
+    const lease = this.lessor.revoke(id);
+    if (lease === null) {
       this.error = EtcdError.LeaseNotFound;
       return;
     }
-    if (keys.length === 0) return;
+    this.journal.push({ kind: 'revoke', at: this.revision, lease });
+    if (lease.keys.size === 0) return;
     // One write transaction deletes all keys of the lease, in key order.
-    keys.sort();
+    const keys = [...lease.keys].sort();
     const revision = ++this.revision;
     const events = keys.map((key) => tombstone(this.get(key)!, revision));
     for (const event of events) this.bury(event.previous!, revision);
@@ -274,24 +254,9 @@ export class Store {
 
   /** Takes a deleted key out of the current view. */
   private bury(current: KeyValue, revision: number): void {
-    const record = this.records.get(current.key)!;
-    record.current = null;
-    this.live.remove(current.key);
-    this.dead.insert(record);
-    this.noteDeletion(current.key, revision);
+    this.index.bury(current.key, revision);
     if (current.lease !== 0) this.lessor.detach(current.lease, current.key);
     this.addBytes(RECORD_OVERHEAD + current.key.length);
-  }
-
-  private noteDeletion(key: string, revision: number): void {
-    const deletions = this.deletions.get(key);
-    if (deletions === undefined) this.deletions.set(key, [revision]);
-    else deletions.push(revision);
-    if (!this.records.has(key)) {
-      const record: KeyRecord = { key, current: null };
-      this.records.set(key, record);
-      this.dead.insert(record);
-    }
   }
 
   /** Versions that `compact` removed; the member pays for them in batches. */
@@ -306,82 +271,76 @@ export class Store {
       this.error = EtcdError.FutureRevision;
       return;
     }
-    const gone = revision - this.historyBase;
+    const { first } = this.history;
+    const forgotten: { readonly key: string; readonly revision: number }[] = [];
     this.compacted = 0;
     // The last compaction has accounted for the revisions up to its own.
-    for (let i = Math.max(0, this.compactRevision + 1 - this.historyBase); i <= gone; i++) {
-      for (const event of this.history[i]!) {
-        if (event.previous !== undefined) {
-          this.sizeInUse -= recordBytes(event.previous);
+    for (let at = Math.max(first, this.compactRevision + 1); at <= revision; at++) {
+      for (const { type, kv, previous } of this.history.at(at)) {
+        if (previous !== undefined) {
+          this.sizeInUse -= recordBytes(previous);
           this.compacted++;
         }
-        if (event.type === 'DELETE') this.forgetDeletion(event.kv.key, this.historyBase + i);
+        if (type === 'PUT' || !this.index.forgetDeletion(kv.key, at)) continue;
+        this.sizeInUse -= RECORD_OVERHEAD + kv.key.length;
+        this.compacted++;
+        forgotten.push({ key: kv.key, revision: at });
       }
     }
     // The events of the compacted revision itself stay readable for watches that start there.
-    if (gone > 0) {
-      this.history = this.history.slice(gone);
-      this.historyBase += gone;
-    }
+    const revisions = this.history.cut(revision);
+    this.journal.push({ kind: 'compact', at: this.revision, first, revisions, forgotten });
     this.compactRevision = revision;
   }
 
-  private forgetDeletion(key: string, revision: number): void {
-    const deletions = this.deletions.get(key);
-    if (deletions === undefined || deletions[0] !== revision) return;
-    this.sizeInUse -= RECORD_OVERHEAD + key.length;
-    this.compacted++;
-    deletions.shift();
-    if (deletions.length > 0) return;
-    this.deletions.delete(key);
-    const record = this.records.get(key)!;
-    if (record.current === null) {
-      this.records.delete(key);
-      this.dead.remove(key);
-    }
+  /** What a commit of the backend makes durable: the present state, to which `rollback` returns. */
+  mark(): StoreMark {
+    this.journal = [];
+    const { revision, compactRevision, sizeInUse, size, noSpace } = this;
+    return { revision, compactRevision, sizeInUse, size, noSpace };
   }
 
-  /** Version of a key as of a revision (0: now); null when it did not exist then. */
-  private versionAt(record: KeyRecord, revision: number): KeyValue | null {
-    let version = record.current;
-    if (revision === 0) return version;
-    let deletions: readonly number[] | undefined;
-    let next = -1;
+  /** Takes back everything since the newest mark, newest first. */
+  rollback(mark: StoreMark): void {
+    const { journal } = this;
     for (;;) {
-      if (version !== null && version.modRevision <= revision) return version;
-      if (version !== null && version.version > 1) {
-        version = this.previousOf(version.key, version.modRevision);
-        continue;
+      const last = journal[journal.length - 1];
+      if (last !== undefined && last.at >= this.revision) {
+        journal.pop();
+        this.undo(last);
+      } else if (this.revision > mark.revision) {
+        this.undoRevision();
+      } else {
+        break;
       }
-      // Before its creation the key may have lived and been deleted, at the last deletion below that revision.
-      const before = version === null ? Number.POSITIVE_INFINITY : version.modRevision;
-      if (deletions === undefined) {
-        deletions = this.deletions.get(record.key) ?? NO_DELETIONS;
-        next = deletions.length - 1;
-      }
-      while (next >= 0 && deletions[next]! >= before) next--;
-      if (next < 0 || deletions[next]! <= revision) return null;
-      version = this.previousOf(record.key, deletions[next]!);
+    }
+    this.compactRevision = mark.compactRevision;
+    this.sizeInUse = mark.sizeInUse;
+    this.size = mark.size;
+    this.noSpace = mark.noSpace;
+  }
+
+  private undo(undo: Undo): void {
+    if (undo.kind === 'grant') this.lessor.revoke(undo.id);
+    else if (undo.kind === 'revoke') this.lessor.restore(undo.lease);
+    else {
+      this.history.uncut(undo.first, undo.revisions);
+      for (const { key, revision } of undo.forgotten.toReversed()) this.index.rememberDeletion(key, revision);
     }
   }
 
-  private previousOf(key: string, revision: number): KeyValue | null {
-    for (const event of this.eventsAt(revision)) if (event.kv.key === key) return event.previous ?? null;
-    throw new Error(`no event for ${key} at revision ${revision}`);
-  }
-
-  private rangeBefore(prefix: string, limit: number, revision: number, out: KeyValue[]): void {
-    const live: KeyRecord[] = [];
-    const dead: KeyRecord[] = [];
-    this.live.scan(prefix, Number.POSITIVE_INFINITY, live);
-    this.dead.scan(prefix, Number.POSITIVE_INFINITY, dead);
-    let i = 0;
-    let j = 0;
-    while (out.length < limit && (i < live.length || j < dead.length)) {
-      const takeLive = j === dead.length || (i < live.length && live[i]!.key < dead[j]!.key);
-      const version = this.versionAt(takeLive ? live[i++]! : dead[j++]!, revision);
-      if (version !== null) out.push(version);
+  /** Takes the newest revision back. */
+  private undoRevision(): void {
+    for (const { type, kv, previous } of this.history.pop().toReversed()) {
+      if (type === 'PUT') {
+        if (kv.lease !== 0) this.lessor.detach(kv.lease, kv.key);
+        this.index.unput(kv.key, previous ?? null);
+      } else {
+        this.index.unbury(previous!);
+      }
+      if (previous !== undefined && previous.lease !== 0) this.lessor.attach(previous.lease, kv.key);
     }
+    this.revision--;
   }
 
   private addBytes(bytes: number): void {
@@ -394,6 +353,3 @@ export class Store {
     return null;
   }
 }
-
-const NO_EVENTS: readonly WatchEvent[] = [];
-const NO_DELETIONS: readonly number[] = [];

@@ -21,6 +21,8 @@ export const MEMBER_OPCODE = {
   DefragmentDone: 18,
   PeerProbe: 19,
   AdvanceTicks: 20,
+  Booted: 21,
+  Serve: 22,
 } as const;
 
 /** What the events of a member mean, for traces: by opcode. */
@@ -46,4 +48,6 @@ export const MEMBER_EVENTS: readonly string[] = [
   'defragmentation ends',
   'round trips to peers are measured',
   'a joining member advances its election clock',
+  'the log is read back',
+  'a member without its cluster serves clients',
 ];

@@ -1,7 +1,7 @@
 import type { EventHandle } from '../kernel/simulation.js';
 import type { Time } from '../kernel/time.js';
 import { NONE, StepError } from '../raft/index.js';
-import { type AlarmRequest, Command, requestBytes } from './command.js';
+import { Command, type MemberRequest, requestBytes } from './command.js';
 import type { Call } from './connection.js';
 import { EtcdError } from './errors.js';
 import { Fifo } from './fifo.js';
@@ -44,13 +44,16 @@ export class Proposals {
   }
 
   /** Proposes a request of the member itself. */
-  submitOwn(request: EtcdRequest | AlarmRequest): void {
+  submitOwn(request: EtcdRequest | MemberRequest): void {
     this.enter(request, null);
   }
 
-  /** A leader is known: what waited for one is proposed. */
+  /** A leader is known: what waited for one, and still does, is proposed. */
   leaderKnown(): void {
-    while (this.leaderless.length > 0) this.propose(this.leaderless.shift());
+    for (let left = this.leaderless.length; left > 0; left--) {
+      const command = this.leaderless.shift();
+      if (!command.done) this.propose(command);
+    }
   }
 
   /** The call that waits for a command of this member's present life; null when it is answered or was the member's own. */
@@ -92,7 +95,7 @@ export class Proposals {
     this.timer = 0;
   }
 
-  private enter(request: EtcdRequest | AlarmRequest, call: Call | null): void {
+  private enter(request: EtcdRequest | MemberRequest, call: Call | null): void {
     const { member } = this;
     const command = new Command(request, member.index, member.incarnation, member.simulation.now, call);
     member.metrics.serverProposalsPending++;
@@ -108,9 +111,14 @@ export class Proposals {
       return;
     }
     if (member.node.propose(command, requestBytes(command.request)) === StepError.None) return;
+    if (command.request.op === 'publish') {
+      this.leaderless.push(command);
+      return;
+    }
     const call = this.finish(command);
     member.metrics.serverProposalsFailedTotal++;
     if (call !== null) member.requests.refuse(call, EtcdError.ProposalDropped);
+    else if (command.request.op === 'leaseRevoke') member.leases.revokeFailed();
   }
 
   private finish(command: Command): Call | null {

@@ -84,7 +84,11 @@ export class ReadyLoop {
     const { member } = this;
     const ready = this.ready!;
     if (ready.snapshot !== null) member.restoreFrom(ready.snapshot);
-    if (ready.hardState !== null) member.storage.setHardState(ready.hardState);
+    if (ready.hardState !== null) {
+      member.storage.setHardState(ready.hardState);
+      member.wal.buffer(ready.hardState);
+    }
+    if (ready.mustSync || ready.snapshot !== null) member.wal.sync(ready.entries);
     if (ready.entries.length > 0) member.storage.append(ready.entries);
     if (this.leading) {
       if (member.costs.leaderWaitsForFsync === true) member.peers.sendAll(member, ready.messages);
@@ -111,8 +115,12 @@ export class ReadyLoop {
     while (member.node.hasReady()) {
       const ready = member.node.ready();
       if (ready.softState !== null) this.softStateChanged(ready.softState.lead, ready.softState.role === Role.Leader);
-      if (ready.hardState !== null) member.storage.setHardState(ready.hardState);
+      if (ready.hardState !== null) {
+        member.storage.setHardState(ready.hardState);
+        member.wal.buffer(ready.hardState);
+      }
       member.storage.append(ready.entries);
+      member.wal.sync(ready.entries);
       for (const entry of ready.committedEntries) {
         member.applier.appliedIndex = entry.index;
         this.committedIndex = entry.index;

@@ -32,6 +32,7 @@ const etcd = {
     .boolean({ error: 'expected true or false' })
     .describe('The leader sends entries only after its own fsync, as etcd before 2.3. Default false.'),
   watchEventCpu: time('Cost of a watch event sent.'),
+  walReplayCpu: time('Reading back one entry of the write-ahead log when a member restarts. Default 0.'),
 };
 const apiServer = {
   cores: wholeNumber('Processor cores of a kube-apiserver.', 1),
@@ -114,6 +115,7 @@ const optionalFields: ReadonlySet<unknown> = new Set<unknown>([
   scheduler.failureOverhead,
   scheduler.garbagePerEvaluatedNode,
   scheduler.garbageSlice,
+  etcd.walReplayCpu,
 ]);
 
 const groupDescriptions: Readonly<Record<keyof typeof groups, string>> = {

@@ -124,6 +124,8 @@ export interface CostProfile {
     /** etcd before 2.3: the leader sends entries only after its own fsync. Absent: false. */
     readonly leaderWaitsForFsync?: boolean;
     readonly watchEventCpu: Duration;
+    /** Reading back one entry of the write-ahead log (record, checksum, decoding) when a member restarts; absent: 0. */
+    readonly walReplayCpu?: Duration;
   };
   readonly apiServer: {
     readonly cores: number;

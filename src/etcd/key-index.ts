@@ -1,0 +1,171 @@
+import type { History } from './history.js';
+import { OrderedKeys } from './ordered-keys.js';
+import type { KeyRecord } from './records.js';
+import type { KeyValue } from './types.js';
+
+/**
+ * The keys of a store in order (etcd's treeIndex): the newest version of each, and when keys were deleted since the last
+ * compaction. Older versions hang on the events of the history.
+ */
+export class KeyIndex {
+  private readonly records = new Map<string, KeyRecord>();
+  private readonly live = new OrderedKeys<KeyRecord>();
+  private readonly dead = new OrderedKeys<KeyRecord>();
+  /** Revisions at which a key was deleted, ascending, since the last compaction. */
+  private readonly deletions = new Map<string, number[]>();
+
+  /** The record of a key that has a version or, until compaction, had one. */
+  get(key: string): KeyRecord | undefined {
+    return this.records.get(key);
+  }
+
+  /** Makes a version the newest of its key. `record`: what `get` gave. */
+  put(record: KeyRecord | undefined, kv: KeyValue): void {
+    if (record === undefined) {
+      this.add({ key: kv.key, current: kv });
+      return;
+    }
+    if (record.current === null) {
+      this.dead.remove(record.key);
+      this.live.insert(record);
+    }
+    record.current = kv;
+  }
+
+  /** Takes a put back: `previous` is the newest version again, null: the key was not there. */
+  unput(key: string, previous: KeyValue | null): void {
+    const record = this.records.get(key)!;
+    record.current = previous;
+    if (previous !== null) return;
+    this.live.remove(key);
+    if (this.deletions.has(key)) this.dead.insert(record);
+    else this.records.delete(key);
+  }
+
+  /** Takes a deleted key out of the current view. */
+  bury(key: string, revision: number): void {
+    const record = this.records.get(key)!;
+    record.current = null;
+    this.live.remove(key);
+    this.dead.insert(record);
+    this.noteDeletion(key, revision);
+  }
+
+  /** Takes a deletion back. */
+  unbury(previous: KeyValue): void {
+    const record = this.records.get(previous.key)!;
+    record.current = previous;
+    this.dead.remove(previous.key);
+    this.live.insert(record);
+    const deletions = this.deletions.get(previous.key)!;
+    deletions.pop();
+    if (deletions.length === 0) this.deletions.delete(previous.key);
+  }
+
+  /** A key was deleted at a revision that is not compacted. */
+  noteDeletion(key: string, revision: number): void {
+    const deletions = this.deletions.get(key);
+    if (deletions === undefined) this.deletions.set(key, [revision]);
+    else deletions.push(revision);
+    this.keepDead(key);
+  }
+
+  /** A deletion is compacted; false when it is not the oldest one known of the key. */
+  forgetDeletion(key: string, revision: number): boolean {
+    const deletions = this.deletions.get(key);
+    if (deletions === undefined || deletions[0] !== revision) return false;
+    deletions.shift();
+    if (deletions.length > 0) return true;
+    this.deletions.delete(key);
+    const record = this.records.get(key)!;
+    if (record.current === null) {
+      this.records.delete(key);
+      this.dead.remove(key);
+    }
+    return true;
+  }
+
+  /** Takes `forgetDeletion` back. */
+  rememberDeletion(key: string, revision: number): void {
+    const deletions = this.deletions.get(key);
+    if (deletions === undefined) this.deletions.set(key, [revision]);
+    else deletions.unshift(revision);
+    this.keepDead(key);
+  }
+
+  /** Appends the newest versions of the first `limit` keys with a prefix. */
+  scan(prefix: string, limit: number, out: KeyValue[]): void {
+    const records: KeyRecord[] = [];
+    this.live.scan(prefix, limit, records);
+    for (const record of records) out.push(record.current!);
+  }
+
+  /** How many live keys have a prefix. */
+  count(prefix: string): number {
+    return this.live.count(prefix);
+  }
+
+  /** Newest versions of all live keys, in key order. */
+  all(): KeyValue[] {
+    return this.live.all().map((record) => record.current!);
+  }
+
+  /** Appends the versions that the first `limit` keys with a prefix had at a revision. */
+  scanAt(prefix: string, limit: number, revision: number, history: History, out: KeyValue[]): void {
+    const live: KeyRecord[] = [];
+    const dead: KeyRecord[] = [];
+    this.live.scan(prefix, Number.POSITIVE_INFINITY, live);
+    this.dead.scan(prefix, Number.POSITIVE_INFINITY, dead);
+    let i = 0;
+    let j = 0;
+    while (out.length < limit && (i < live.length || j < dead.length)) {
+      const takeLive = j === dead.length || (i < live.length && live[i]!.key < dead[j]!.key);
+      const version = this.versionAt(takeLive ? live[i++]! : dead[j++]!, revision, history);
+      if (version !== null) out.push(version);
+    }
+  }
+
+  /** Version of a key as of a revision (0: now); null when it did not exist then. */
+  versionAt(record: KeyRecord, revision: number, history: History): KeyValue | null {
+    let version = record.current;
+    if (revision === 0) return version;
+    let deletions: readonly number[] | undefined;
+    let next = -1;
+    for (;;) {
+      if (version !== null && version.modRevision <= revision) return version;
+      if (version !== null && version.version > 1) {
+        version = previousOf(history, version.key, version.modRevision);
+        continue;
+      }
+      // Before its creation the key may have lived and been deleted, at the last deletion below that revision.
+      const before = version === null ? Number.POSITIVE_INFINITY : version.modRevision;
+      if (deletions === undefined) {
+        deletions = this.deletions.get(record.key) ?? NO_DELETIONS;
+        next = deletions.length - 1;
+      }
+      while (next >= 0 && deletions[next]! >= before) next--;
+      if (next < 0 || deletions[next]! <= revision) return null;
+      version = previousOf(history, record.key, deletions[next]!);
+    }
+  }
+
+  private add(record: KeyRecord): void {
+    this.records.set(record.key, record);
+    this.live.insert(record);
+  }
+
+  /** A key with a deletion has a record, even if it has no version. */
+  private keepDead(key: string): void {
+    if (this.records.has(key)) return;
+    const record: KeyRecord = { key, current: null };
+    this.records.set(key, record);
+    this.dead.insert(record);
+  }
+}
+
+function previousOf(history: History, key: string, revision: number): KeyValue | null {
+  for (const event of history.at(revision)) if (event.kv.key === key) return event.previous ?? null;
+  throw new Error(`no event for ${key} at revision ${revision}`);
+}
+
+const NO_DELETIONS: readonly number[] = [];

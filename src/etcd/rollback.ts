@@ -1,0 +1,24 @@
+import type { Lease } from './lease.js';
+import type { WatchEvent } from './types.js';
+
+/** State of a store at a commit of the backend, beside what the events of its history tell. */
+export interface StoreMark {
+  readonly revision: number;
+  readonly compactRevision: number;
+  readonly sizeInUse: number;
+  readonly size: number;
+  readonly noSpace: boolean;
+}
+
+/** How to take back what leaves no event, or more than its events; `at`: the store's revision before it. */
+export type Undo =
+  | { readonly kind: 'grant'; readonly at: number; readonly id: number }
+  | { readonly kind: 'revoke'; readonly at: number; readonly lease: Lease }
+  | {
+      readonly kind: 'compact';
+      readonly at: number;
+      /** First revision of the history before, and its revisions then. */
+      readonly first: number;
+      readonly revisions: readonly (readonly WatchEvent[])[];
+      readonly forgotten: readonly { readonly key: string; readonly revision: number }[];
+    };
