@@ -6,8 +6,10 @@ import type { Duration } from '../kernel/time.js';
 import { type DistributionSpec, sample } from '../random/distribution.js';
 import type { Randomness, Stream } from '../random/stream.js';
 import type { CostProfile } from '../scenario/types.js';
+import { isMutating, responseBytes, selectItems } from './answers.js';
 import { CacheFeeder, type FeederOwner } from './cache-feeder.js';
 import { type Call, type CallTable, failure } from './call.js';
+import { Compactor } from './compactor.js';
 import type { Connections } from './connections.js';
 import { CpuPool } from './cpu-pool.js';
 import { RequestMetrics } from './metrics.js';
@@ -27,6 +29,7 @@ const OP_WAIT_OVER = 5;
 const OP_SEATS_FREE = 6;
 const OP_BORROW = 7;
 const OP_RESUME = 8;
+const OP_COMPACT = 9;
 
 const EVENT_NAMES: Readonly<Record<number, string>> = {
   [OP_ARRIVE]: 'a request arrives',
@@ -37,6 +40,7 @@ const EVENT_NAMES: Readonly<Record<number, string>> = {
   [OP_SEATS_FREE]: 'a write has been sent to its watchers',
   [OP_BORROW]: 'seats are divided anew among the priority levels',
   [OP_RESUME]: 'a request goes on after a pause',
+  [OP_COMPACT]: 'etcd is to be compacted',
 };
 
 /** Bytes of HTTP/2 headers and framing of a request or response. */
@@ -59,6 +63,8 @@ export interface ApiServerOptions {
   readonly connections: Connections;
   /** Absent: 1.34. */
   readonly kubernetesVersion?: string;
+  /** --etcd-compaction-interval; absent or 0: never. */
+  readonly compactionInterval?: Duration;
 }
 
 /**
@@ -72,6 +78,8 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
   readonly index: number;
   readonly target: number;
   readonly metrics = new RequestMetrics();
+  /** Opcode of a request's arrival, for clients. */
+  static readonly ARRIVE = OP_ARRIVE;
   up = true;
 
   private readonly simulation: Simulation;
@@ -84,6 +92,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
   private readonly seats: SeatControl;
   private readonly writes: WritePath;
   private readonly lister = new NamespaceIndex(['poddisruptionbudgets']);
+  private readonly compactor: Compactor;
   /** Cost of a request by `verb resource`, looked up once. */
   private readonly costs = new Map<string, DistributionSpec>();
   /** Calls in flight here, in order of arrival, for the case that this server dies. */
@@ -101,15 +110,16 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     this.connections = options.connections;
     this.stream = options.randomness.stream(`${this.name}/cpu`);
     this.target = this.simulation.add(this);
-    this.cpu = new CpuPool(this.simulation, this.target, OP_CPU_DONE, options.profile.apiServer.cores);
     const { simulation, target } = this;
-    const { maxRequestsInFlight, maxMutatingRequestsInFlight } = options.profile.apiServer;
-    const seatLimit = maxRequestsInFlight + maxMutatingRequestsInFlight;
+    const { cores, maxRequestsInFlight, maxMutatingRequestsInFlight } = options.profile.apiServer;
+    this.cpu = new CpuPool(simulation, target, OP_CPU_DONE, cores);
     this.feeder = new CacheFeeder(simulation, target, { watch: OP_RETRY_WATCH, list: OP_RETRY_FILL }, options.etcd, this);
     const { etcd, registry, calls, randomness, kubernetesVersion = '1.34' } = options;
     const jitter = randomness.stream(`${this.name}/retry`);
     this.writes = new WritePath({ simulation, target, resumeOpcode: OP_RESUME, calls, etcd, registry, owner: this, jitter, kubernetesVersion });
-    this.seats = new SeatControl(simulation, target, { waitOver: OP_WAIT_OVER, seatsFree: OP_SEATS_FREE, borrow: OP_BORROW }, seatLimit);
+    const opcodes = { waitOver: OP_WAIT_OVER, seatsFree: OP_SEATS_FREE, borrow: OP_BORROW };
+    this.seats = new SeatControl(simulation, target, opcodes, maxRequestsInFlight + maxMutatingRequestsInFlight);
+    this.compactor = new Compactor(simulation, target, OP_COMPACT, etcd, options.compactionInterval ?? 0);
   }
 
   /** PodDisruptionBudgets of a namespace, as the watch cache has them. */
@@ -136,6 +146,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
   /** Opens the etcd watches that feed the watch caches, from the revision the caches were filled at. */
   start(): void {
     this.feeder.start();
+    this.compactor.start();
   }
 
   /** Seats and queues of priority and fairness by level. */
@@ -170,6 +181,9 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
         this.seats.seatsFree(argument, this.startable);
         this.startCalls();
         return;
+      case OP_COMPACT:
+        this.compactor.due(argument);
+        return;
       case OP_BORROW:
         this.seats.borrow(this.startable);
         this.startCalls();
@@ -181,9 +195,6 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
         throw new Error(`${this.name}: unknown opcode ${opcode}`);
     }
   }
-
-  /** Opcode of a request's arrival, for clients. */
-  static readonly ARRIVE = OP_ARRIVE;
 
   private arrive(slot: number): void {
     const call = this.calls.get(slot);
@@ -300,6 +311,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     this.seats.reset();
     this.cpu.reset();
     this.feeder.stop();
+    this.compactor.stop();
     this.connections.serverLost(this);
   }
 
@@ -311,28 +323,17 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
   cachesFilled(): void {
     this.lister.rebuild((resource) => this.cache(resource));
     this.up = true;
+    this.compactor.start();
     this.connections.serverBack();
+  }
+
+  cacheRefilled(resource: string): void {
+    this.lister.rebuild((name) => this.cache(name));
+    this.connections.resourceRelisted(this, resource);
   }
 
   /** Bytes of a watch event on the wire. */
   recordBytes(record: WatchRecord): number {
     return HEADER_BYTES + typicalBytes(record.resource, record.object);
   }
-}
-
-function isMutating(request: ApiRequest): boolean {
-  return request.verb !== 'get' && request.verb !== 'list' && request.verb !== 'watch';
-}
-
-function selectItems(cache: WatchCache, namespace: string): readonly KubernetesObject[] {
-  const items: KubernetesObject[] = [];
-  for (const object of cache.objects.values()) {
-    if (namespace === '' || object.metadata.namespace === namespace) items.push(object);
-  }
-  return items;
-}
-
-function responseBytes(request: ApiRequest, response: ApiResponse): number {
-  if (response.items !== undefined) return response.items.length * resourceInfo(request.resource).typicalBytes;
-  return response.object === undefined ? 0 : typicalBytes(request.resource, response.object);
 }

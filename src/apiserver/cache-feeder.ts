@@ -19,6 +19,8 @@ export interface FeederOwner {
   cacheChanged(record: WatchRecord): void;
   /** All caches are filled: the server can serve. */
   cachesFilled(): void;
+  /** A cache was filled anew while the server runs, because its watch had fallen behind: its watchers must list again. */
+  cacheRefilled(resource: string): void;
 }
 
 /**
@@ -102,23 +104,31 @@ export class CacheFeeder implements EtcdReceiver, EtcdWatchReceiver {
   }
 
   private list(index: number): void {
-    this.etcd.request({ op: 'range', key: `${REGISTRY}${this.caches[index]!.resource}/`, prefix: true }, this, index);
+    this.etcd.request({ op: 'range', key: `${REGISTRY}${this.caches[index]!.resource}/`, prefix: true }, this, this.life * LIFE_UNIT + index);
   }
 
   /** The pause after a failure is over. */
   retry(opcode: number, argument: number): void {
-    if (opcode === this.opcodes.list) this.list(argument);
-    else if (this.running && Math.floor(argument / LIFE_UNIT) === this.life) this.openWatch(argument % LIFE_UNIT);
+    if (Math.floor(argument / LIFE_UNIT) !== this.life) return;
+    if (opcode === this.opcodes.list) this.list(argument % LIFE_UNIT);
+    else if (this.running) this.openWatch(argument % LIFE_UNIT);
   }
 
-  etcdResponse(index: number, response: EtcdResponse): void {
+  etcdResponse(tag: number, response: EtcdResponse): void {
+    if (Math.floor(tag / LIFE_UNIT) !== this.life) return;
     if (response.error !== undefined) {
-      this.simulation.schedule(RETRY, this.target, this.opcodes.list, index);
+      this.simulation.schedule(RETRY, this.target, this.opcodes.list, tag);
       return;
     }
+    const index = tag % LIFE_UNIT;
     const cache = this.caches[index]!;
     const skip = REGISTRY.length + cache.resource.length + 1;
     cache.replace((response.kvs ?? []).map((kv) => [kv.key.slice(skip), objectOf(kv)!] as const), response.revision);
+    if (this.running) {
+      this.openWatch(index);
+      this.owner.cacheRefilled(cache.resource);
+      return;
+    }
     if (--this.missing > 0) return;
     this.running = true;
     this.start();
@@ -139,11 +149,9 @@ export class CacheFeeder implements EtcdReceiver, EtcdWatchReceiver {
 
   watchCancelled(tag: number, compactRevision: number): void {
     if (!this.running || Math.floor(tag / LIFE_UNIT) !== this.life) return;
-    if (compactRevision > 0) {
-      const { resource } = this.caches[tag % LIFE_UNIT]!;
-      throw new Error(`${this.owner.name}: watch of ${resource} fell behind compaction at ${compactRevision}`);
-    }
-    this.simulation.schedule(RETRY, this.target, this.opcodes.watch, tag);
+    // What the watch missed is compacted: the resource is listed again, as at the start (cacher.go, reflector of the watch cache).
+    if (compactRevision > 0) this.list(tag % LIFE_UNIT);
+    else this.simulation.schedule(RETRY, this.target, this.opcodes.watch, tag);
   }
 }
 

@@ -325,12 +325,25 @@ export class Connections implements Component {
   serverLost(server: ApiServer): void {
     const lost = this.watchers[server.index]!;
     this.watchers[server.index] = [];
-    for (const watcher of lost) {
-      watcher.server = -1;
-      const slot = this.lostWatchers.put(watcher);
-      this.simulation.schedule(this.network.delay(server.host, watcher.host, 0), this.target, OP_WATCH_LOST, slot);
-    }
+    for (const watcher of lost) this.loseWatch(server, watcher);
     this.simulation.schedule(this.network.delay(server.host, server.host, 0), this.target, OP_MOVE_NODES, 0);
+  }
+
+  /** A server has listed a resource anew: the watches of it end, and their clients open them again or list. */
+  resourceRelisted(server: ApiServer, resource: string): void {
+    const kept: Watcher[] = [];
+    for (const watcher of this.watchers[server.index]!) {
+      if (watcher.resource === resource) this.loseWatch(server, watcher);
+      else kept.push(watcher);
+    }
+    this.watchers[server.index] = kept;
+    if (resource !== 'pods' || this.fleet === null) return;
+    this.listPods(new Set([...this.nodeServer.keys()].filter((node) => this.nodeServer[node] === server.index)));
+  }
+
+  private loseWatch(server: ApiServer, watcher: Watcher): void {
+    watcher.server = -1;
+    this.simulation.schedule(this.network.delay(server.host, watcher.host, 0), this.target, OP_WATCH_LOST, this.lostWatchers.put(watcher));
   }
 
   /** A server is back: nodes without a server connect to it. */

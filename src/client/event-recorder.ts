@@ -16,8 +16,10 @@ const CACHE_SIZE = 4096;
 /** Broadcaster queue: events beyond it are dropped. */
 const QUEUE_LENGTH = 1000;
 
+/** Different messages of one kind: mostly there is one, so that the set is made when a second one comes. */
 interface AggregateRecord {
-  readonly messages: Set<string>;
+  readonly first: string;
+  messages: Set<string> | null;
   lastTimestamp: Time;
 }
 
@@ -61,8 +63,7 @@ export class ClientEventRecorder implements EventRecorder, ResponseReceiver {
   dropped = 0;
   private readonly simulation: Simulation;
   private readonly client: ApiClient;
-  private readonly component: string;
-  private readonly host: string;
+  private readonly source: Event['source'];
   private readonly buckets = new Map<string, TokenBucket>();
   private readonly aggregates = new Map<string, AggregateRecord>();
   private readonly logged = new Map<string, LoggedEvent>();
@@ -72,8 +73,7 @@ export class ClientEventRecorder implements EventRecorder, ResponseReceiver {
   constructor(simulation: Simulation, client: ApiClient, component: string, host = '') {
     this.simulation = simulation;
     this.client = client;
-    this.component = component;
-    this.host = host;
+    this.source = { component, ...(host === '' ? {} : { host }) };
   }
 
   event(object: KubernetesObject, type: 'Normal' | 'Warning', reason: string, message: string): void {
@@ -111,7 +111,7 @@ export class ClientEventRecorder implements EventRecorder, ResponseReceiver {
       reason,
       message: text,
       type,
-      source: { component: this.component, ...(this.host === '' ? {} : { host: this.host }) },
+      source: this.source,
       firstTimestamp: logged.firstTimestamp,
       lastTimestamp: now,
       count: logged.count,
@@ -124,14 +124,19 @@ export class ClientEventRecorder implements EventRecorder, ResponseReceiver {
   private aggregate(key: string, message: string, now: Time): string {
     let record = this.aggregates.get(key);
     if (record === undefined || now - record.lastTimestamp > AGGREGATE_INTERVAL) {
-      record = { messages: new Set(), lastTimestamp: now };
+      record = { first: message, messages: null, lastTimestamp: now };
       remember(this.aggregates, key, record);
     }
-    record.messages.add(message);
     record.lastTimestamp = now;
-    if (record.messages.size < AGGREGATE_MAXIMUM) return message;
-    for (const oldest of record.messages) {
-      record.messages.delete(oldest);
+    if (record.messages === null) {
+      if (record.first === message) return message;
+      record.messages = new Set([record.first]);
+    }
+    const { messages } = record;
+    messages.add(message);
+    if (messages.size < AGGREGATE_MAXIMUM) return message;
+    for (const oldest of messages) {
+      messages.delete(oldest);
       break;
     }
     return `(combined from similar events): ${message}`;

@@ -2,6 +2,7 @@ import type { Node, Service } from '../api/core.js';
 import { Allocators } from '../apiserver/allocators.js';
 import { ApiServer } from '../apiserver/api-server.js';
 import { createCallTable } from '../apiserver/call.js';
+import { COMPACTION_INTERVAL } from '../apiserver/compactor.js';
 import { Connections } from '../apiserver/connections.js';
 import { Kubectl } from '../client/kubectl/kubectl.js';
 import { Process } from '../client/process.js';
@@ -136,7 +137,8 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
       const etcd = new EtcdConnectionClient(simulation, network, host, this.etcd.members, index % this.etcd.members.length);
       const { profile, kubernetesVersion } = scenario;
       const { calls } = connections;
-      const server = new ApiServer({ simulation, randomness, profile, host, index, calls, etcd, registry, connections, kubernetesVersion });
+      const compactionInterval = COMPACTION_INTERVAL;
+      const server = new ApiServer({ simulation, randomness, profile, host, index, calls, etcd, registry, connections, kubernetesVersion, compactionInterval });
       this.servers.push(server);
       connections.addServer(server);
     }

@@ -1,7 +1,7 @@
 import { isPodReady, type Node, type Pod, type Service } from '../api/core.js';
 import { matchesMap } from '../api/labels.js';
 import { keyOf, type KubernetesObject } from '../api/meta.js';
-import type { EndpointSlice } from '../api/workloads.js';
+import type { Endpoint, EndpointSlice } from '../api/workloads.js';
 import { type ApiRequest, type ApiResponse, succeeded } from '../apiserver/request.js';
 import type { ProcessContext } from '../client/context.js';
 import type { ApiClient, EventRecorder, Indexer, Informer, ResourceEventHandler, WorkQueue } from '../client/types.js';
@@ -145,14 +145,9 @@ export class EndpointSliceController implements Reconciler {
     const state = this.state(key);
     const { name, resourceVersion } = slice.metadata;
     const known = state.slices.get(name);
-    for (const endpoint of known?.endpoints ?? []) {
-      const uid = endpoint.targetRef?.uid ?? '';
-      if (state.location.get(uid) === name) state.location.delete(uid);
-    }
-    if (present) {
-      state.slices.set(name, slice);
-      for (const endpoint of slice.endpoints) state.location.set(endpoint.targetRef?.uid ?? '', name);
-    } else state.slices.delete(name);
+    relocate(state.location, name, known?.endpoints ?? NOBODY, present ? slice.endpoints : NOBODY);
+    if (present) state.slices.set(name, slice);
+    else state.slices.delete(name);
     const expected = state.expected.get(name);
     const own = expected !== undefined && (present ? resourceVersion <= expected : expected < 0);
     if (!present) state.expected.delete(name);
@@ -161,6 +156,32 @@ export class EndpointSliceController implements Reconciler {
     for (const endpoint of slice.endpoints) state.dirty.add(endpoint.targetRef?.uid ?? '');
     this.queue.addAfter(key, FOREIGN_CHANGE_DELAY);
   }
+}
+
+const NOBODY: EndpointSlice['endpoints'] = [];
+
+/** Notes where the endpoints of a slice are, given what it held before: unchanged ones, which most are, cost nothing. */
+function relocate(location: Map<string, string>, name: string, before: EndpointSlice['endpoints'], now: EndpointSlice['endpoints']): void {
+  let i = 0;
+  let j = 0;
+  while (i < before.length && j < now.length) {
+    if (before[i] === now[j] || uidOf(before[i]!) === uidOf(now[j]!)) {
+      i++;
+      j++;
+    } else if (before[i + 1] === now[j]) leave(location, name, before[i++]!);
+    else break;
+  }
+  while (i < before.length) leave(location, name, before[i++]!);
+  while (j < now.length) location.set(uidOf(now[j++]!), name);
+}
+
+function leave(location: Map<string, string>, name: string, endpoint: Endpoint): void {
+  const uid = uidOf(endpoint);
+  if (location.get(uid) === name) location.delete(uid);
+}
+
+function uidOf(endpoint: Endpoint): string {
+  return endpoint.targetRef?.uid ?? '';
 }
 
 /** Whether something changed that endpoints show (podEndpointsChanged). */

@@ -7,15 +7,28 @@ const CHUNK = 512;
 
 /**
  * A set of records ordered by key: sorted chunks of at most 512 records under one sorted directory (a B-tree of two levels).
- * Finding costs O(log n), inserting and removing O(log n) comparisons and the move of part of a chunk, a scan its result.
+ * Records are put in order when the order is first asked for: most of what an API server writes is never scanned before it is
+ * gone. Then inserting costs O(log n) comparisons and the move of part of a chunk, as removing does, and a scan its result.
  */
 export class OrderedKeys<T extends Keyed> {
   private chunks: T[][] = [];
+  /** Records that are not in order yet, by key. */
+  private readonly fresh = new Map<string, T>();
   size = 0;
 
   /** Adds a record whose key is not in the set. */
   insert(record: T): void {
     this.size++;
+    this.fresh.set(record.key, record);
+  }
+
+  private sort(): void {
+    if (this.fresh.size === 0) return;
+    for (const record of this.fresh.values()) this.place(record);
+    this.fresh.clear();
+  }
+
+  private place(record: T): void {
     if (this.chunks.length === 0) {
       this.chunks.push([record]);
       return;
@@ -34,7 +47,11 @@ export class OrderedKeys<T extends Keyed> {
 
   /** Removes the record with a key; false when there is none. */
   remove(key: string): boolean {
-    if (this.size === 0) return false;
+    if (this.fresh.delete(key)) {
+      this.size--;
+      return true;
+    }
+    if (this.chunks.length === 0) return false;
     const at = this.chunkOf(key);
     const chunk = this.chunks[at]!;
     const position = lowerBound(chunk, key);
@@ -48,6 +65,7 @@ export class OrderedKeys<T extends Keyed> {
   /** Appends the first `limit` records whose keys start with `prefix` to `out`, in key order. */
   scan(prefix: string, limit: number, out: T[]): void {
     if (this.size === 0) return;
+    this.sort();
     let at = this.chunkOf(prefix);
     let position = lowerBound(this.chunks[at]!, prefix);
     let left = limit;
@@ -63,11 +81,13 @@ export class OrderedKeys<T extends Keyed> {
 
   /** How many keys start with `prefix`. */
   count(prefix: string): number {
+    this.sort();
     return this.rank(successor(prefix)) - this.rank(prefix);
   }
 
   /** All records in key order. */
   all(): T[] {
+    this.sort();
     return this.chunks.flat();
   }
 

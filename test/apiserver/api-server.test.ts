@@ -62,7 +62,7 @@ function configMap(name: string): KubernetesObject {
   };
 }
 
-function setUp(servers: number) {
+function setUp(servers: number, compactionInterval = 0) {
   const simulation = new Simulation();
   const randomness = new Randomness('1');
   const network = new Network(simulation, randomness, {
@@ -79,7 +79,7 @@ function setUp(servers: number) {
   const registry = new Allocators(simulation, randomness);
   for (let index = 0; index < servers; index++) {
     const host = network.addHost(`control-plane-${index}`, 'a');
-    const server = new ApiServer({ simulation, randomness, profile, host, index, calls, etcd, registry, connections });
+    const server = new ApiServer({ simulation, randomness, profile, host, index, calls, etcd, registry, connections, compactionInterval });
     connections.addServer(server);
     server.start();
   }
@@ -201,4 +201,17 @@ test('informers converge to the store and never go back, over random writes and 
     }),
     { numRuns: 200 },
   );
+});
+
+test('of several servers one compacts etcd at each interval, at the revision it saw an interval before', () => {
+  const { simulation, client, collector, etcd } = setUp(3, 300e9);
+  const seen: number[] = [];
+  for (let interval = 0; interval < 4; interval++) {
+    client.request(create(`c${interval}`), collector, interval);
+    simulation.run(simulation.now + 300e9 + 1e9);
+    seen.push(etcd.revision);
+  }
+  // Each interval has one write of the client and one of the server that won the key; the first winner has nothing to compact yet.
+  assert.deepEqual(seen, [2, 4, 6, 8]);
+  assert.deepEqual(etcd.compactions, [2, 4, 6]);
 });

@@ -27,6 +27,8 @@ export class FakeEtcd implements EtcdClient, Component {
   readonly name = 'fake-etcd';
   revision = 0;
   readonly kvs = new Map<string, KeyValue>();
+  /** Revisions at which it was asked to compact; the history stays. */
+  readonly compactions: number[] = [];
   readonly history: { readonly key: string; readonly event: WatchEvent }[] = [];
   private readonly simulation: Simulation;
   private readonly latency: number;
@@ -65,6 +67,10 @@ export class FakeEtcd implements EtcdClient, Component {
       }
       const kv = this.kvs.get(request.key);
       return { succeeded: true, revision: this.revision, kvs: kv === undefined ? [] : [kv] };
+    }
+    if (request.op === 'compact') {
+      this.compactions.push(request.revision);
+      return { succeeded: true, revision: this.revision };
     }
     if (request.op !== 'txn') throw new Error(`fake etcd: ${request.op} is not needed`);
     const current = this.kvs.get(request.key);
