@@ -79,8 +79,29 @@ export class Client implements EtcdClient, Component {
     this.dispatch(new Call(request, receiver, tag));
   }
 
-  watch(prefix: string, startRevision: number, receiver: EtcdWatchReceiver, tag: number): void {
-    this.openWatch(new WatchCall(prefix, startRevision, receiver, tag));
+  watch(
+    prefix: string,
+    startRevision: number,
+    receiver: EtcdWatchReceiver,
+    tag: number,
+    progressNotify = false,
+  ): void {
+    this.openWatch(new WatchCall(prefix, startRevision, receiver, tag, progressNotify));
+  }
+
+  /**
+   * Asks for the progress of all watches (clientv3's RequestProgress): a member answers when all watches that it has of this
+   * client are in step with its store, otherwise not at all.
+   */
+  requestProgress(): void {
+    for (const connection of this.connections) {
+      if (!connection?.open || connection.watches.size === 0) continue;
+      const member = this.members[connection.member]!;
+      const slot = member.progressInbox.put(connection);
+      const { network, host } = this;
+      if (!network.send(host, member.host, FRAME_BYTES, member.target, MEMBER_OPCODE.ProgressRequest, slot))
+        member.progressInbox.take(slot);
+    }
   }
 
   describe(opcode: number): string {
@@ -276,7 +297,7 @@ export class Client implements EtcdClient, Component {
     const connection = this.pick();
     if (connection === null) {
       // Told by an event, like every end of a watch: the receiver decides when to ask again.
-      const end = this.deliveries.put(new WatchDelivery(call, null, 0));
+      const end = this.deliveries.put(new WatchDelivery([call], null, 0));
       this.simulation.schedule(RECONNECT_BACKOFF, this.target, CLIENT_WATCH, end);
       return;
     }
@@ -301,14 +322,17 @@ export class Client implements EtcdClient, Component {
   }
 
   private delivered(delivery: WatchDelivery): void {
-    const { call, events, revision } = delivery;
-    if (events !== null) {
-      if (call.connection!.open) call.receiver.watchEvents(call.tag, events, revision);
-      return;
+    const { calls, events, revision } = delivery;
+    for (let i = 0; i < calls.length; i++) {
+      const call = calls[i]!;
+      const connection = call.connection as Connection | null;
+      if (events === null) {
+        if (connection === null || connection.watches.delete(call)) call.receiver.watchCancelled(call.tag, revision);
+      } else if (connection!.open) {
+        if (events.length > 0) call.receiver.watchEvents(call.tag, events, revision);
+        else call.receiver.watchProgress?.(call.tag, revision);
+      }
     }
-    const connection = call.connection as Connection | null;
-    if (connection !== null && !connection.watches.delete(call)) return;
-    call.receiver.watchCancelled(call.tag, revision);
   }
 
   private armKeepalive(index: number): void {

@@ -56,25 +56,37 @@ export class WatchCall {
   readonly startRevision: number;
   readonly receiver: EtcdWatchReceiver;
   readonly tag: number;
+  readonly progressNotify: boolean;
   connection: EtcdConnection | null = null;
 
-  constructor(prefix: string, startRevision: number, receiver: EtcdWatchReceiver, tag: number) {
+  constructor(
+    prefix: string,
+    startRevision: number,
+    receiver: EtcdWatchReceiver,
+    tag: number,
+    progressNotify: boolean,
+  ) {
     this.prefix = prefix;
     this.startRevision = startRevision;
     this.receiver = receiver;
     this.tag = tag;
+    this.progressNotify = progressNotify;
   }
 }
 
-/** Events, or the end of a watch, on their way to a client. */
+/** Events, progress, or the end of a watch, on their way to a client. */
 export class WatchDelivery {
-  readonly call: WatchCall;
-  /** Null: the watch is over; `revision` is the compacted one, or 0 when there was no connection. */
+  /** The watches it is for: one, except for the progress of a whole stream. */
+  readonly calls: readonly WatchCall[];
+  /**
+   * Empty: progress up to `revision`. Null: the watch is over; `revision` is the compacted one, or 0 when there was no
+   * connection.
+   */
   readonly events: readonly WatchEvent[] | null;
   readonly revision: number;
 
-  constructor(call: WatchCall, events: readonly WatchEvent[] | null, revision: number) {
-    this.call = call;
+  constructor(calls: readonly WatchCall[], events: readonly WatchEvent[] | null, revision: number) {
+    this.calls = calls;
     this.events = events;
     this.revision = revision;
   }

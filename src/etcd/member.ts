@@ -1,24 +1,25 @@
 import type { Component, Simulation } from '../kernel/simulation.js';
 import { Slots } from '../kernel/slots.js';
-import { type Duration, MILLISECOND, SECOND, type Time } from '../kernel/time.js';
+import { type Duration, SECOND, type Time } from '../kernel/time.js';
 import type { Network } from '../network/network.js';
-import { type ConfChange, type ConfState, MemoryStorage, NONE, RawNode, Role, type Snapshot } from '../raft/index.js';
+import { type ConfChange, type ConfState, MemoryStorage, NONE, type RawNode, Role, type Snapshot } from '../raft/index.js';
 import type { Randomness, Stream } from '../random/stream.js';
 import type { CostProfile, EtcdSpec } from '../scenario/types.js';
 import { Applier } from './applier.js';
-import type { WatchCall } from './connection.js';
+import type { EtcdConnection, WatchCall } from './connection.js';
 import { ElectionDraws } from './election-draws.js';
 import { LeaseClock } from './lease-clock.js';
 import { MemberMetrics, MemberSample } from './metrics.js';
 import { Store } from './mvcc.js';
 import { MEMBER_EVENTS, MEMBER_OPCODE } from './opcodes.js';
-import type { Peers } from './peers.js';
+import { PEER_PROBE_INTERVAL, type Peers } from './peers.js';
 import type { Processor } from './processor.js';
 import { Proposals } from './proposals.js';
 import { ReadLoop } from './reads.js';
 import { ReadyLoop } from './ready-loop.js';
 import type { StoreSnapshot } from './records.js';
 import { Requests } from './requests.js';
+import { Startup } from './startup.js';
 import { Wal } from './wal.js';
 import { WatchHub } from './watch.js';
 import { WatchServer } from './watch-server.js';
@@ -26,18 +27,8 @@ import { WatchServer } from './watch-server.js';
 /** server.go: entries kept behind the applied index for slow followers; and how often the log is compacted in memory. */
 const CATCH_UP_ENTRIES = 5000;
 const MEMORY_SNAPSHOT_COUNT = 100;
-/** server.go: raft limits of etcd (bootstrap.go raftConfig). */
-const MAX_SIZE_PER_MESSAGE = 1024 * 1024;
-const MAX_INFLIGHT_MESSAGES = 512;
 /** config.go, ReqTimeout: 5 s for the queue, the rest for an election. */
 const REQUEST_TIMEOUT_BASE = 5 * SECOND;
-/** server.go, adjustTicks: a joining member looks for its peers this often, this many times. */
-const ADVANCE_TICKS_INTERVAL = 50 * MILLISECOND;
-const ADVANCE_TICKS_ATTEMPTS = 100;
-/** embed/config.go, DefaultWaitClusterReadyTimeout: a member without its cluster serves clients after this long. */
-const SERVE_WITHOUT_CLUSTER = 5 * SECOND;
-/** rafthttp: period of the prober that measures round trips to peers. */
-const PEER_PROBE_INTERVAL = 4 * SECOND;
 /** raft.go: a heartbeat that comes later than twice its interval counts as failed. */
 const LATE_HEARTBEAT = 2;
 
@@ -71,6 +62,7 @@ export class Member implements Component {
   readonly electionTimeout: Duration;
   readonly requestTimeout: Duration;
   readonly diskStream: Stream;
+  readonly watchStream: Stream;
   /** Multiplies every disk operation: a slow disk. */
   diskFactor = 1;
   metrics = new MemberMetrics();
@@ -102,11 +94,13 @@ export class Member implements Component {
   noSpaceRaised = false;
   /** Watch requests on their way in. */
   readonly watchInbox = new Slots<WatchCall>();
+  /** Requests for the progress of a connection's watches on their way in. */
+  readonly progressInbox = new Slots<EtcdConnection>();
 
-  private readonly electionDraws: ElectionDraws;
+  readonly electionDraws: ElectionDraws;
+  lastTick: Time = 0;
+  private readonly startup: Startup;
   private readonly deferred: number[] = [];
-  private lastTick: Time = 0;
-  private advanceAttempts = 0;
 
   constructor(options: MemberOptions) {
     this.simulation = options.simulation;
@@ -122,6 +116,7 @@ export class Member implements Component {
     this.electionTimeout = options.spec.electionTimeout;
     this.requestTimeout = REQUEST_TIMEOUT_BASE + 2 * options.spec.electionTimeout;
     this.diskStream = options.randomness.stream(`${this.name}/disk`);
+    this.watchStream = options.randomness.stream(`${this.name}/watch`);
     this.electionDraws = new ElectionDraws(options.randomness.stream(`${this.name}/election`));
     this.confState = this.storage.initialConfState();
     this.store = new Store(options.spec.quotaBackendBytes);
@@ -132,6 +127,7 @@ export class Member implements Component {
     this.reads = new ReadLoop(this);
     this.watchServer = new WatchServer(this);
     this.leases = new LeaseClock(this);
+    this.startup = new Startup(this);
   }
 
   /** Raft's id of this member. */
@@ -171,57 +167,7 @@ export class Member implements Component {
 
   /** Starts the process: it reads its log back, then takes part. `warm`: as if it had been running for long. */
   start(warm = false): void {
-    if (this.removed || this.running || this.booting) return;
-    this.incarnation++;
-    const replay = warm ? 0 : (this.costs.walReplayCpu ?? 0) * this.wal.length;
-    if (replay === 0) {
-      this.boot(warm);
-      return;
-    }
-    this.booting = true;
-    this.simulation.schedule(replay, this.target, MEMBER_OPCODE.Booted, this.incarnation);
-  }
-
-  /** The log is read: raft begins from what is on disk. */
-  private boot(warm: boolean): void {
-    this.booting = false;
-    this.running = true;
-    this.serving = warm;
-    if (!warm) this.storage = this.wal.recover();
-    this.metrics = new MemberMetrics();
-    this.storage.setConfState(this.confState);
-    this.node = new RawNode({
-      id: this.id,
-      electionTick: this.electionTicks,
-      heartbeatTick: 1,
-      storage: this.storage,
-      random: this.electionDraws,
-      applied: Math.min(this.applier.appliedIndex, this.storage.initialHardState().commit),
-      asyncStorageWrites: false,
-      maxSizePerMsg: MAX_SIZE_PER_MESSAGE,
-      maxCommittedSizePerReady: MAX_SIZE_PER_MESSAGE,
-      maxUncommittedEntriesSize: 0,
-      maxInflightMsgs: MAX_INFLIGHT_MESSAGES,
-      maxInflightBytes: 0,
-      checkQuorum: true,
-      preVote: true,
-      readOnlyLeaseBased: false,
-      disableProposalForwarding: false,
-      disableConfChangeValidation: false,
-      stepDownOnRemoval: false,
-    });
-    this.loop.restart();
-    const { simulation, target, incarnation } = this;
-    this.lastTick = simulation.now;
-    simulation.schedule(this.electionDraws.phase(this.spec.heartbeatInterval), target, MEMBER_OPCODE.Tick, incarnation);
-    simulation.schedule(PEER_PROBE_INTERVAL, target, MEMBER_OPCODE.PeerProbe, incarnation);
-    if (warm) return;
-    this.applier.restart();
-    simulation.schedule(SERVE_WITHOUT_CLUSTER, target, MEMBER_OPCODE.Serve, incarnation);
-    this.proposals.submitOwn({ op: 'publish' });
-    this.advanceAttempts = 0;
-    if (this.confState.voters.length === 1) this.node.advanceElectionClock(this.electionTicks - 1);
-    else simulation.schedule(ADVANCE_TICKS_INTERVAL, target, MEMBER_OPCODE.AdvanceTicks, incarnation);
+    this.startup.start(warm);
   }
 
   /** Kills the process: everything in memory is lost, the log and the store are as the disk has them. */
@@ -290,6 +236,12 @@ export class Member implements Component {
       case MEMBER_OPCODE.WatchRetry:
         this.watchServer.retry(argument);
         return;
+      case MEMBER_OPCODE.ProgressRequest:
+        this.watchServer.progress.requested(this.progressInbox.take(argument));
+        return;
+      case MEMBER_OPCODE.WatchProgress:
+        this.watchServer.progress.tick(argument);
+        return;
     }
     if (argument === this.incarnation) this.handleTimer(opcode);
   }
@@ -327,6 +279,9 @@ export class Member implements Component {
       case MEMBER_OPCODE.WatchSync:
         this.watchServer.sync();
         return;
+      case MEMBER_OPCODE.Victims:
+        this.watchServer.retryVictims();
+        return;
       case MEMBER_OPCODE.LeaseScan:
         this.leases.scan();
         break;
@@ -340,10 +295,10 @@ export class Member implements Component {
         this.simulation.schedule(PEER_PROBE_INTERVAL, this.target, MEMBER_OPCODE.PeerProbe, this.incarnation);
         return;
       case MEMBER_OPCODE.AdvanceTicks:
-        this.advanceTicks();
+        this.startup.advanceTicks();
         return;
       case MEMBER_OPCODE.Booted:
-        this.boot(false);
+        this.startup.boot(false);
         break;
       case MEMBER_OPCODE.Serve:
         this.serving = true;
@@ -362,15 +317,8 @@ export class Member implements Component {
     this.node.tick();
   }
 
-  /** A (re)joining member that sees its peers need not wait a full election timeout for a leader that may be gone. */
-  private advanceTicks(): void {
-    if (this.peers.active(this) > 1) this.node.advanceElectionClock(this.electionTicks - 2);
-    else if (++this.advanceAttempts < ADVANCE_TICKS_ATTEMPTS) {
-      this.simulation.schedule(ADVANCE_TICKS_INTERVAL, this.target, MEMBER_OPCODE.AdvanceTicks, this.incarnation);
-    }
-  }
-
-  private get electionTicks(): number {
+  /** An election timeout in ticks. */
+  get electionTicks(): number {
     return Math.round(this.spec.electionTimeout / this.spec.heartbeatInterval);
   }
 

@@ -23,6 +23,9 @@ export const MEMBER_OPCODE = {
   AdvanceTicks: 20,
   Booted: 21,
   Serve: 22,
+  ProgressRequest: 23,
+  WatchProgress: 24,
+  Victims: 25,
 } as const;
 
 /** What the events of a member mean, for traces: by opcode. */
@@ -50,4 +53,7 @@ export const MEMBER_EVENTS: readonly string[] = [
   'a joining member advances its election clock',
   'the log is read back',
   'a member without its cluster serves clients',
+  'the progress of watches is asked for',
+  'silent watches are told their progress',
+  'watchers whose buffer was full are tried again',
 ];

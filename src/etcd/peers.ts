@@ -1,5 +1,5 @@
 import { Slots } from '../kernel/slots.js';
-import type { Time } from '../kernel/time.js';
+import { SECOND, type Time } from '../kernel/time.js';
 import type { Network } from '../network/network.js';
 import { type Message, MessageType } from '../raft/index.js';
 import type { Member } from './member.js';
@@ -8,6 +8,8 @@ import { MEMBER_OPCODE } from './opcodes.js';
 /** Encoded bytes of a raft message without entries, and of an entry without payload. */
 const MESSAGE_BYTES = 48;
 const ENTRY_BYTES = 16;
+/** rafthttp: period of the prober that measures round trips to peers. */
+export const PEER_PROBE_INTERVAL = 4 * SECOND;
 /** Members that a cluster ever has, replaced ones included. */
 const MAX_MEMBERS = 64;
 

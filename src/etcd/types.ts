@@ -72,8 +72,10 @@ export interface EtcdReceiver {
 }
 
 export interface EtcdWatchReceiver {
-  /** Events in revision order, those of one revision never split; `revision` is the store's at sending. */
+  /** Events in revision order, those of one revision never split; with them everything up to `revision` has been sent. */
   watchEvents(tag: number, events: readonly WatchEvent[], revision: number): void;
+  /** Progress notification: everything up to `revision` has been sent, so a watch from `revision + 1` on misses nothing. */
+  watchProgress?(tag: number, revision: number): void;
   /** The watch ended: `compactRevision` > 0 when the wanted start was compacted, else the connection to the member is lost. */
   watchCancelled(tag: number, compactRevision: number): void;
 }
@@ -81,6 +83,12 @@ export interface EtcdWatchReceiver {
 /** A connection of one client process to the cluster (clientv3): picks a member, moves to another when that one goes away. */
 export interface EtcdClient {
   request(request: EtcdRequest, receiver: EtcdReceiver, tag: number): void;
-  /** Watches a prefix from a revision on (0: from now). */
-  watch(prefix: string, startRevision: number, receiver: EtcdWatchReceiver, tag: number): void;
+  /** Watches a prefix from a revision on (0: from now); with `progressNotify`, a silent watch is told its progress. */
+  watch(
+    prefix: string,
+    startRevision: number,
+    receiver: EtcdWatchReceiver,
+    tag: number,
+    progressNotify?: boolean,
+  ): void;
 }

@@ -4,10 +4,13 @@ import { CLIENT_WATCH, type EtcdConnection, type WatchCall, WatchDelivery } from
 import type { Member } from './member.js';
 import { MEMBER_OPCODE } from './opcodes.js';
 import type { WatchEvent } from './types.js';
-import { eventsBetween, MAX_WATCHERS_PER_SYNC, Watcher } from './watch.js';
+import { eventsFrom, MAX_WATCHERS_PER_SYNC, Watcher } from './watch.js';
+import { WatchProgress } from './watch-progress.js';
 
 /** mvcc/watchable_store.go: the loop that brings unsynced watchers up to date. */
 const SYNC_INTERVAL = 100 * MILLISECOND;
+/** mvcc/watchable_store.go, syncVictimsLoop: how often victims are tried again. */
+const VICTIM_INTERVAL = 10 * MILLISECOND;
 /** How long lost watch messages wait before TCP's next attempt. */
 const RETRANSMIT_INTERVAL = SECOND;
 const FRAME_BYTES = 64;
@@ -30,13 +33,16 @@ interface Waiting {
 
 /** The watch side of a member: creates watches, catches them up, sends events in order. */
 export class WatchServer {
+  readonly progress: WatchProgress;
   private readonly member: Member;
   private readonly stalled = new Slots<Stalled>();
   private readonly stalledBy = new Map<EtcdConnection, Stalled>();
   private syncing = false;
+  private rescuing = false;
 
   constructor(member: Member) {
     this.member = member;
+    this.progress = new WatchProgress(member);
   }
 
   create(call: WatchCall): void {
@@ -46,6 +52,7 @@ export class WatchServer {
     const next = member.store.revision + 1;
     const start = call.startRevision;
     const watcher = new Watcher(call, start === 0 ? next : start);
+    this.progress.opened(watcher);
     if (start === 0 || start >= next) {
       member.watches.addSynced(watcher);
       return;
@@ -54,32 +61,23 @@ export class WatchServer {
     if (!this.syncing) this.arm();
   }
 
-  /** Sends the events of one or more whole revisions. */
+  /** Sends a synced watcher the events of one revision. */
   send(watcher: Watcher, events: readonly WatchEvent[], revision: number): void {
-    if (events[events.length - 1]!.kv.modRevision < watcher.nextRevision) return;
+    if (revision < watcher.nextRevision) return;
+    const { watches, metrics } = this.member;
     if (!watcher.connection.open) {
-      this.member.watches.remove(watcher);
+      this.end(watcher);
       return;
     }
-    if (this.buffer(watcher)) return;
     watcher.nextRevision = revision + 1;
-    this.deliver(watcher, new WatchDelivery(watcher.call, events, revision));
-  }
-
-  /** Whether a watcher's buffer is full: then it is a victim, and reads these events from history when it can send again. */
-  private buffer(watcher: Watcher): boolean {
-    const stalled = this.stalledBy.get(watcher.connection);
-    if (stalled === undefined || (stalled.waiting.get(watcher) ?? 0) < WATCHER_BUFFER) return false;
-    const { watches, metrics } = this.member;
-    if (watcher.synced) {
-      metrics.debuggingMvccSlowWatcherTotal++;
+    if (this.full(watcher)) {
       watches.remove(watcher);
-      watcher.cancelled = false;
-      watcher.synced = false;
-      watches.addUnsynced(watcher);
-      if (!this.syncing) this.arm();
+      watches.addVictim(watcher, events);
+      metrics.debuggingMvccSlowWatcherTotal++;
+      this.rescue();
+      return;
     }
-    return true;
+    this.sendNow(watcher, events);
   }
 
   /** One pass of the catch-up loop. */
@@ -88,24 +86,54 @@ export class WatchServer {
     const { store, watches } = member;
     this.syncing = false;
     for (const watcher of watches.unsynced.slice(0, MAX_WATCHERS_PER_SYNC)) {
-      watches.remove(watcher);
-      if (!watcher.connection.open) continue;
-      watcher.cancelled = false;
+      if (!watcher.connection.open) {
+        this.end(watcher);
+        continue;
+      }
       if (watcher.nextRevision < store.compactRevision) {
-        watcher.cancelled = true;
-        this.deliver(watcher, new WatchDelivery(watcher.call, null, store.compactRevision));
+        this.end(watcher);
+        this.deliver(watcher, new WatchDelivery([watcher.call], null, store.compactRevision));
         continue;
       }
-      const events = eventsBetween(store, watcher.prefix, watcher.nextRevision, store.revision);
-      if (events.length > 0 && this.buffer(watcher)) {
-        watches.addUnsynced(watcher);
+      const { events, through } = eventsFrom(store, watcher.prefix, watcher.nextRevision);
+      // A watcher may wait for a revision to come, when a snapshot replaced the store under it.
+      watcher.nextRevision = Math.max(watcher.nextRevision, through + 1);
+      watches.remove(watcher);
+      if (events.length > 0 && this.full(watcher)) {
+        watches.addVictim(watcher, events);
+        this.rescue();
         continue;
       }
-      if (events.length > 0) this.send(watcher, events, store.revision);
-      watcher.nextRevision = Math.max(watcher.nextRevision, store.revision + 1);
-      watches.addSynced(watcher);
+      if (events.length > 0) this.sendNow(watcher, events);
+      if (through < store.revision) watches.addUnsynced(watcher);
+      else watches.addSynced(watcher);
     }
+    member.metrics.debuggingMvccSlowWatcherTotal = watches.unsynced.length + watches.victims.length;
     if (watches.unsynced.length > 0) this.arm();
+  }
+
+  /** Victims whose buffer has room again get what they waited with, and go on from there. */
+  retryVictims(): void {
+    const { member } = this;
+    const { watches } = member;
+    this.rescuing = false;
+    for (const watcher of watches.victims.slice()) {
+      if (!watcher.connection.open) {
+        this.end(watcher);
+        continue;
+      }
+      if (this.full(watcher)) continue;
+      const events = watcher.victim!;
+      watches.remove(watcher);
+      this.sendNow(watcher, events);
+      if (watcher.nextRevision <= member.store.revision) {
+        watches.addUnsynced(watcher);
+        if (!this.syncing) this.arm();
+      } else {
+        watches.addSynced(watcher);
+        member.metrics.debuggingMvccSlowWatcherTotal--;
+      }
+    }
   }
 
   /** Tries again to send what the network did not take. */
@@ -113,8 +141,10 @@ export class WatchServer {
     const stalled = this.stalled.take(slot);
     if (this.stalledBy.get(stalled.connection) !== stalled) return;
     this.stalledBy.delete(stalled.connection);
-    if (!stalled.connection.open || stalled.connection.incarnation !== this.member.incarnation) return;
-    for (const { watcher, delivery } of stalled.deliveries) this.deliver(watcher, delivery);
+    if (stalled.connection.incarnation !== this.member.incarnation) return;
+    if (stalled.connection.open)
+      for (const { watcher, delivery } of stalled.deliveries) this.deliver(watcher, delivery);
+    this.rescue();
   }
 
   /** The store was replaced by a snapshot of the leader's. */
@@ -125,7 +155,36 @@ export class WatchServer {
 
   clear(): void {
     this.stalledBy.clear();
+    this.progress.clear();
     this.syncing = false;
+    this.rescuing = false;
+  }
+
+  private sendNow(watcher: Watcher, events: readonly WatchEvent[]): void {
+    watcher.silent = false;
+    this.deliver(watcher, new WatchDelivery([watcher.call], events, watcher.nextRevision - 1));
+  }
+
+  /** Whether a watcher's buffer has no room. */
+  private full(watcher: Watcher): boolean {
+    const stalled = this.stalledBy.get(watcher.connection);
+    return stalled !== undefined && (stalled.waiting.get(watcher) ?? 0) >= WATCHER_BUFFER;
+  }
+
+  private end(watcher: Watcher): void {
+    this.member.watches.remove(watcher);
+    watcher.cancelled = true;
+    this.progress.closed(watcher);
+  }
+
+  /** Schedules the next try of the victims. While their streams stall it would find every buffer full, and is left out. */
+  private rescue(): void {
+    const { member } = this;
+    if (this.rescuing || !member.watches.victims.some((watcher) => !this.full(watcher) || !watcher.connection.open)) return;
+    this.rescuing = true;
+    const { now } = member.simulation;
+    const at = (Math.floor(now / VICTIM_INTERVAL) + 1) * VICTIM_INTERVAL;
+    member.simulation.scheduleAt(at, member.target, MEMBER_OPCODE.Victims, member.incarnation);
   }
 
   private arm(): void {
@@ -136,9 +195,10 @@ export class WatchServer {
     member.simulation.scheduleAt(at, member.target, MEMBER_OPCODE.WatchSync, member.incarnation);
   }
 
-  private deliver(watcher: Watcher, delivery: WatchDelivery): void {
+  /** Sends a message on the stream of a watcher's connection, behind those that wait there. */
+  deliver(watcher: Watcher, delivery: WatchDelivery): void {
     const { member } = this;
-    const connection = delivery.call.connection!;
+    const { connection } = watcher;
     const waiting = this.stalledBy.get(connection);
     if (waiting !== undefined) {
       wait(waiting, watcher, delivery);

@@ -4,6 +4,8 @@ import type { WatchEvent } from './types.js';
 
 /** Watchers that one pass of the catch-up loop serves (mvcc/watchable_store.go, maxWatchersPerSync). */
 export const MAX_WATCHERS_PER_SYNC = 512;
+/** Revisions with events for a watcher that one message carries when it catches up (watcher_group.go, watchBatchMaxRevs). */
+export const WATCH_BATCH_MAX_REVISIONS = 1000;
 
 /** One watch of a client on a member. */
 export class Watcher {
@@ -13,7 +15,11 @@ export class Watcher {
   /** First revision whose events it has not been sent. */
   nextRevision: number;
   synced = false;
+  /** Its buffer was full: it waits with these events, and is in no group until they are sent. */
+  victim: readonly WatchEvent[] | null = null;
   cancelled = false;
+  /** Nothing was sent since its stream's last round of progress notifications. */
+  silent = true;
 
   constructor(call: WatchCall, nextRevision: number) {
     this.call = call;
@@ -32,13 +38,14 @@ interface PrefixGroup {
 }
 
 /**
- * The watchers of one member: those in step with the store (synced), found by key through the sorted watched prefixes, and
- * those that catch up from history (unsynced).
+ * The watchers of one member: those in step with the store (synced), found by key through the sorted watched prefixes, those
+ * that catch up from history (unsynced), and those whose buffer was full (victims).
  */
 export class WatchHub {
   /** Groups sorted by prefix. */
   private groups: PrefixGroup[] = [];
   readonly unsynced: Watcher[] = [];
+  readonly victims: Watcher[] = [];
   /** All watchers. */
   size = 0;
 
@@ -59,15 +66,24 @@ export class WatchHub {
     this.unsynced.push(watcher);
   }
 
-  /** Removes a watcher from whichever group it is in. */
+  /** Adds a watcher whose buffer had no room for these events. */
+  addVictim(watcher: Watcher, events: readonly WatchEvent[]): void {
+    this.size++;
+    watcher.victim = events;
+    this.victims.push(watcher);
+  }
+
+  /** Takes a watcher out of whichever group it is in, for good or for another one. */
   remove(watcher: Watcher): void {
     if (watcher.cancelled) return;
-    watcher.cancelled = true;
     this.size--;
     if (!watcher.synced) {
-      this.unsynced.splice(this.unsynced.indexOf(watcher), 1);
+      const group = watcher.victim === null ? this.unsynced : this.victims;
+      group.splice(group.indexOf(watcher), 1);
+      watcher.victim = null;
       return;
     }
+    watcher.synced = false;
     const position = this.position(watcher.prefix);
     const group = this.groups[position]!;
     group.watchers.splice(group.watchers.indexOf(watcher), 1);
@@ -122,11 +138,21 @@ export class WatchHub {
   }
 }
 
-/** Events of a prefix in a run of revisions, each revision's kept together. */
-export function eventsBetween(store: Store, prefix: string, from: number, through: number): WatchEvent[] {
-  const out: WatchEvent[] = [];
-  for (let revision = from; revision <= through; revision++) {
-    for (const event of store.eventsAt(revision)) if (event.kv.key.startsWith(prefix)) out.push(event);
+/**
+ * Events of a prefix from a revision on, each revision's kept together, in at most as many revisions as one message carries;
+ * `through`: all events up to this revision are among them.
+ */
+export function eventsFrom(
+  store: Store,
+  prefix: string,
+  from: number,
+): { readonly events: WatchEvent[]; readonly through: number } {
+  const events: WatchEvent[] = [];
+  let revisions = 0;
+  for (let revision = from; revision <= store.revision; revision++) {
+    const before = events.length;
+    for (const event of store.eventsAt(revision)) if (event.kv.key.startsWith(prefix)) events.push(event);
+    if (events.length > before && ++revisions === WATCH_BATCH_MAX_REVISIONS) return { events, through: revision };
   }
-  return out;
+  return { events, through: store.revision };
 }

@@ -198,24 +198,6 @@ test('a machine that goes down tells nobody: its clients notice by keepalive and
   assert.equal(harness.put('/b').response.error, undefined);
 });
 
-test('a watcher behind a cut link is a victim first and misses nothing when the link heals', () => {
-  const harness = new Harness();
-  harness.client.watch('', 0, harness, 1);
-  harness.run(SECOND);
-  const member = harness.cluster.members[0]!;
-  const writer = harness.connect(1);
-  harness.network.setLink(member.host, harness.clientHost, false);
-  for (let i = 0; i < 300; i++) harness.call({ op: 'put', key: `/k/${i}`, value: i, bytes: 10 }, writer);
-  assert.equal(harness.events.length, 0);
-  assert.equal(member.metrics.debuggingMvccSlowWatcherTotal, 1);
-  harness.network.setLink(member.host, harness.clientHost, true);
-  harness.run(5 * SECOND);
-  assert.deepEqual(
-    harness.events.map((event) => event.kv.modRevision),
-    Array.from({ length: 300 }, (_, i) => i + 2),
-  );
-});
-
 test('the log is cut into segments of 64 MB; a cut costs another sync', () => {
   const wal = new Wal();
   const entry = { term: 1, index: 1, type: 0, data: null, dataLength: 1_000_000 };
