@@ -59,6 +59,8 @@ function imports(): readonly Import[] {
 function allowed({ room, to, toFile }: Import): boolean {
   if (toFile === 'scenario/types.js') return OUTPUT_ROOMS.has(room) || room === 'scenario' || (stepOf.get(room) ?? 0) > stepOf.get('api')!;
   if (to === 'scenario') return MAY_LOAD.has(room);
+  // Stage files are read by those who play them.
+  if (room === 'scenario' && /^node\/kwok\/(?:stage|read-stage)\.js$/.test(toFile)) return true;
   if (room === 'scenario') return OUTPUT_MAY_IMPORT.has(to) || (stepOf.get(to) ?? 99) <= stepOf.get('api')! || to === 'scheduler';
   if (OUTPUT_ROOMS.has(room)) return OUTPUT_MAY_IMPORT.has(to);
   if (OUTPUT_ROOMS.has(to)) return (stepOf.get(room) ?? 0) >= stepOf.get('cluster')!;

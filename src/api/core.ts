@@ -251,6 +251,8 @@ export interface ContainerImage {
 }
 
 export interface NodeStatus {
+  /** Set by KWOK for its nodes; nothing of Kubernetes reads it any more. */
+  readonly phase?: string;
   readonly capacity: ResourceList;
   readonly allocatable: ResourceList;
   readonly conditions?: readonly Condition[];

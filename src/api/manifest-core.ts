@@ -132,6 +132,7 @@ export function readNode(read: FieldReader, raw: RawMap, metadata: ObjectMeta, t
       extra: read.rest(spec, 'spec', known.nodeSpec.modelled, known.nodeSpec.others),
     }),
     status: present<NodeStatus>({
+      phase: read.text(status, 'phase', 'status'),
       capacity,
       // As the kubelet reports it when nothing is reserved.
       allocatable: read.resources(status, 'allocatable', 'status') ?? capacity,

@@ -4,7 +4,7 @@ import { DEFAULT_START_TIME } from './manifest.js';
 import type { Condition, KubernetesObject, ObjectMeta } from './meta.js';
 import { type ControllerKind, controllerSpec, controllerStatus, STATUS_TIMES } from './serialize-controllers.js';
 import { podSpec, podTemplate, resourceTexts, withoutUndefined } from './serialize-pod.js';
-import { formatTimestamp } from './timestamps.js';
+import { formatTimestamp, parseTimestamp } from './timestamps.js';
 import type { Deployment, Lease, ReplicaSet } from './workloads.js';
 
 /** Typed objects as the JSON that the real API server would send: quantities and timestamps as text, handlers in their place. */
@@ -41,6 +41,12 @@ export class Serializer {
   /** RFC 3339 text of a simulated time. */
   time(time: number, digits = 0): string {
     return formatTimestamp(this.startTime + time / 1e6, digits);
+  }
+
+  /** Simulated time of an RFC 3339 text; undefined when it is none. */
+  parse(text: string): number | undefined {
+    const milliseconds = parseTimestamp(text);
+    return milliseconds === undefined ? undefined : Math.round((milliseconds - this.startTime) * 1e6);
   }
 
   private rest(object: KubernetesObject, rest: Json): Json {

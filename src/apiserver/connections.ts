@@ -104,7 +104,7 @@ export class Connections implements Component {
     this.nodeServer = new Int32Array(fleet.size);
     for (let node = 0; node < fleet.size; node++) {
       this.nodeServer[node] = node % this.servers.length;
-      this.nodesOnServer[this.nodeServer[node]!]!++;
+      if (fleet.watches?.(node) !== false) this.nodesOnServer[this.nodeServer[node]!]!++;
     }
   }
 
@@ -359,8 +359,10 @@ export class Connections implements Component {
       if (this.servers[this.nodeServer[node]!]!.up) continue;
       const next = this.pickServer(node % this.servers.length);
       if (next < 0) return;
-      this.nodesOnServer[this.nodeServer[node]!]!--;
+      const watches = this.fleet.watches?.(node) !== false;
+      if (watches) this.nodesOnServer[this.nodeServer[node]!]!--;
       this.nodeServer[node] = next;
+      if (!watches) continue;
       this.nodesOnServer[next]!++;
       moved.add(node);
     }

@@ -21,6 +21,8 @@ export interface NodeFleet {
   readonly size: number;
   /** Index of a node by name; undefined for a node without a kubelet in this simulation. */
   indexOf(nodeName: string): number | undefined;
+  /** Whether a node has a kubelet and a kube-proxy that watch; absent: all have. */
+  watches?(node: number): boolean;
   hostOf(node: number): number;
   /** A change of a pod bound to the node has reached its kubelet. */
   podChanged(node: number, pod: Pod): void;

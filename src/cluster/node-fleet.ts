@@ -3,6 +3,7 @@ import type { EndpointSlice } from '../api/workloads.js';
 import type { NodeFleet } from '../apiserver/connections.js';
 import type { Simulation } from '../kernel/simulation.js';
 import type { Kubelets } from '../node/kubelets.js';
+import { isKwokNode } from '../node/kwok/stage.js';
 import type { KubeProxies } from '../node/kube-proxy.js';
 
 /** The nodes as the API servers see them: hands watch events on to kubelets and kube-proxies. */
@@ -11,6 +12,7 @@ export class Fleet implements NodeFleet {
   private readonly simulation: Simulation;
   private readonly indexes = new Map<string, number>();
   private readonly hosts: readonly number[];
+  private readonly watching: readonly boolean[];
   private readonly kubelets: Kubelets;
   private readonly proxies: KubeProxies;
   /** Pods each kubelet has been told of, by uid: what a new list is compared with. */
@@ -26,16 +28,22 @@ export class Fleet implements NodeFleet {
     this.simulation = simulation;
     this.size = nodes.length;
     this.hosts = hosts;
+    this.watching = nodes.map((node) => !isKwokNode(node));
     this.kubelets = kubelets;
     this.proxies = proxies;
     this.known = new Array(nodes.length).fill(undefined);
+    // KWOK's nodes have neither a kubelet nor a kube-proxy that watches.
     nodes.forEach((node, i) => {
-      this.indexes.set(node.metadata.name, i);
+      if (!isKwokNode(node)) this.indexes.set(node.metadata.name, i);
     });
   }
 
   indexOf(nodeName: string): number | undefined {
     return this.indexes.get(nodeName);
+  }
+
+  watches(node: number): boolean {
+    return this.watching[node]!;
   }
 
   hostOf(node: number): number {

@@ -18,6 +18,8 @@ import { Simulation } from '../kernel/simulation.js';
 import type { Duration } from '../kernel/time.js';
 import { Network } from '../network/network.js';
 import { Kubelets } from '../node/kubelets.js';
+import { KwokController } from '../node/kwok/kwok-controller.js';
+import { isKwokNode } from '../node/kwok/stage.js';
 import { KubeProxies } from '../node/kube-proxy.js';
 import { type DrawObserver, Randomness } from '../random/stream.js';
 import type { Scenario } from '../scenario/types.js';
@@ -61,6 +63,9 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
   readonly kubectl: Process;
   scheduler: KubeScheduler;
   readonly kubelets: Kubelets;
+  /** The process that plays the stages of KWOK's nodes; null: there are none. */
+  readonly kwok: KwokController | null;
+  private readonly kwokProcess: Process | null;
   readonly proxies: KubeProxies;
   readonly workload: Workload;
   readonly nodeNames: readonly string[];
@@ -104,6 +109,8 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
     this.workload = new Workload({ simulation: this.simulation, randomness: this.randomness, network: this.network, scenario });
     this.kubeletEvents = new KubeletEvents(this.simulation, this.connections, this.nodeIndexes, this.nodeHosts, this.servers.length);
     this.kubelets = this.createKubelets(cluster.nodes);
+    this.kwokProcess = cluster.kwok === undefined ? null : this.process('kwok-controller', cluster.kwok.qps, cluster.kwok.burst);
+    this.kwok = cluster.kwok === undefined ? null : new KwokController(this.kwokProcess!, cluster.kwok);
     this.proxies = new KubeProxies({
       simulation: this.simulation,
       randomness: this.randomness,
@@ -234,6 +241,7 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
     for (const server of this.servers) server.start();
     for (const replicas of this.controlPlane) replicas.start();
     this.kubectl.start();
+    this.kwokProcess?.start();
     this.kubelets.start();
   }
 
@@ -242,6 +250,7 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
     this.controllerManager.setLimited(limited);
     this.schedulerProcess.setLimited(limited);
     this.kubectl.setLimited(limited);
+    this.kwokProcess?.setLimited(limited);
     this.kubeletEvents.setLimited(limited);
     for (const client of this.kubeletClients) client.limited = limited;
   }
@@ -260,7 +269,8 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
 
   setNode(index: number, up: boolean): void {
     this.network.setUp(this.nodeHosts[index]!, up);
-    if (up) {
+    if (isKwokNode(this.scenario.cluster.nodes[index]!)) this.kwok!.setNode(this.nodeNames[index]!, up);
+    else if (up) {
       this.kubelets.heal(index);
       this.connections.relistNode(index);
     } else this.kubelets.fail(index);

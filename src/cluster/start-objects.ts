@@ -4,6 +4,8 @@ import { infoOfKind } from '../api/resources.js';
 import type { Deployment, Lease } from '../api/workloads.js';
 import { typicalBytes } from '../apiserver/object-size.js';
 import { decide, type RegistryContext } from '../apiserver/registry.js';
+import { KWOK_IDENTITY } from '../node/kwok/node-leases.js';
+import { isKwokNode } from '../node/kwok/stage.js';
 import type { ObjectName, Scenario } from '../scenario/types.js';
 
 /** One stored object of the start state. */
@@ -33,7 +35,7 @@ export function startObjects(scenario: Scenario, registry: RegistryContext): Sta
   for (const name of namespaces) store(objects, namespaceObject(name), registry);
   for (const node of scenario.cluster.nodes) {
     store(objects, readyNode(node), registry);
-    store(objects, nodeLease(node.metadata.name), registry);
+    store(objects, nodeLease(node.metadata.name, isKwokNode(node)), registry);
   }
   const replicas = startReplicas(scenario);
   for (const object of scenario.objects) {
@@ -95,14 +97,14 @@ function readyNode(node: Node): Node {
       ? []
       : [{ type: 'Ready', status: 'True' as const, reason: 'KubeletReady', lastHeartbeatTime: 0, lastTransitionTime: 0 }]),
   ];
-  return { ...node, status: { ...node.status, conditions } };
+  return { ...node, status: { ...node.status, ...(isKwokNode(node) ? { phase: 'Running' } : {}), conditions } };
 }
 
-function nodeLease(name: string): Lease {
+function nodeLease(name: string, kwok: boolean): Lease {
   return {
     apiVersion: 'coordination.k8s.io/v1',
     kind: 'Lease',
     metadata: metadata(name, 'kube-node-lease'),
-    spec: { holderIdentity: name, leaseDurationSeconds: LEASE_DURATION_SECONDS, renewTime: 0 },
+    spec: { holderIdentity: kwok ? KWOK_IDENTITY : name, leaseDurationSeconds: LEASE_DURATION_SECONDS, renewTime: 0 },
   };
 }

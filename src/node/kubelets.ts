@@ -15,6 +15,7 @@ import * as op from './fleet.js';
 import { Fleet, featuresOf, nodeKey } from './fleet.js';
 import { Heartbeats } from './heartbeats.js';
 import { describeEvent } from './describe.js';
+import { isKwokNode } from './kwok/stage.js';
 import { PodOrdinals, podDrawKey } from './ordinals.js';
 import { Pleg } from './pleg.js';
 import { PodWorkers } from './pod-workers.js';
@@ -108,9 +109,10 @@ export class Kubelets implements Component, ResponseReceiver {
     return record;
   }
 
-  /** Starts leases and status reports. Cold: both at once; else (default) in the middle of their periods. */
+  /** Starts leases and status reports, except of nodes that KWOK manages. Cold: both at once; else (default) in the middle of their periods. */
   start(cold = false): void {
     for (const node of this.fleet.nodes) {
+      if (isKwokNode(node.node)) continue;
       if (cold) this.fleet.heartbeats.startCold(node);
       else this.fleet.heartbeats.startWarm(node);
     }

@@ -1,5 +1,7 @@
 import { MILLISECOND, SECOND } from '../kernel/time.js';
 import type { InputError } from './input-error.js';
+import { isKwokNode } from '../node/kwok/stage.js';
+import { toKwok } from './kwok.js';
 import { NodeBuilder } from './nodes.js';
 import { zonesOf } from './references.js';
 import type { RawScenario } from './schema.js';
@@ -65,6 +67,7 @@ export function toCluster(
       item.error(['cluster', 'etcd', 'electionTimeout'], { message: 'the election timeout must be at most 50s' }),
     );
   }
+  const kwok = toKwok(raw.kwok, nodes.some(isKwokNode), item, folder, errors, files);
   return {
     nodes,
     etcd: {
@@ -88,5 +91,6 @@ export function toCluster(
         kubeProxy.minSyncPeriod === undefined ? KUBE_PROXY_MIN_SYNC_PERIOD : duration(kubeProxy.minSyncPeriod),
       extraDelay: kubeProxy.extraDelay === undefined ? 0 : duration(kubeProxy.extraDelay),
     },
+    ...(kwok === undefined ? {} : { kwok }),
   };
 }

@@ -3,6 +3,7 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import { DEFAULT_START_TIME } from '../api/manifest.js';
 import type { KubernetesObject } from '../api/meta.js';
 import { parseTimestamp } from '../api/timestamps.js';
+import { isKwokNode } from '../node/kwok/stage.js';
 import { imagesOf, matchImages, toBehaviour } from './behaviours.js';
 import { checkValue } from './check.js';
 import { toCluster } from './cluster.js';
@@ -136,7 +137,9 @@ class ScenarioLoader {
     const rollout = raw.rollout === undefined ? undefined : toRollout(raw.rollout, context);
     const traffic = (raw.traffic ?? []).map((each, i) => this.traffic(each, i, references));
     const objectives = this.objectives();
-    const unused = matchImages(images, raw.behaviour ?? [], errors, (i, message) => ({
+    // KWOK's nodes run no containers: where there are only such, an image needs no behaviour.
+    const started = cluster.nodes.every(isKwokNode) ? [] : images;
+    const unused = matchImages(started, raw.behaviour ?? [], errors, (i, message) => ({
       severity: 'warning',
       message,
       position: this.place(this.item, ['behaviour', i, 'image']),

@@ -3,7 +3,9 @@ import type { Node } from '../api/core.js';
 import { fieldErrorText } from '../api/fields.js';
 import { readManifest } from '../api/manifest.js';
 import { isMap } from '../api/reader.js';
+import type { ObjectMeta } from '../api/meta.js';
 import { validateObject } from '../api/validation.js';
+import { KWOK_NODE_ANNOTATION, KWOK_NODE_VALUE } from '../node/kwok/stage.js';
 import type { InputError } from './input-error.js';
 import { ManifestSet } from './manifests.js';
 import type { RawNodeGroup } from './schema.js';
@@ -45,7 +47,7 @@ export class NodeBuilder {
       if (raw.count !== undefined || raw.template !== undefined) {
         this.complain([...path, 'dump'], 'expected either dump, or count and template, found both');
       }
-      this.dump(raw.dump, [...path, 'dump']);
+      this.dump(raw.dump, [...path, 'dump'], raw.kind);
       return;
     }
     const template = raw.template === undefined ? undefined : this.template(raw.template, [...path, 'template']);
@@ -64,7 +66,7 @@ export class NodeBuilder {
     const region = raw.region ?? template.metadata.labels?.[REGION_LABEL] ?? DEFAULT_REGION;
     let number = this.next.get(prefix) ?? 0;
     for (let i = 0; i < raw.count; i++)
-      this.add(template, `${prefix}-${number++}`, zones[i % zones.length]!, region, path);
+      this.add(template, `${prefix}-${number++}`, zones[i % zones.length]!, region, path, raw.kind);
     this.next.set(prefix, number);
   }
 
@@ -72,7 +74,7 @@ export class NodeBuilder {
     this.errors.push(this.item.error(path, { message }));
   }
 
-  private add(template: Node, name: string, zone: string, region: string, path: Path): void {
+  private add(template: Node, name: string, zone: string, region: string, path: Path, kind: RawNodeGroup['kind']): void {
     if (this.names.has(name)) {
       this.complain(path, `two nodes are named ${name}; give the group a name of its own`);
       return;
@@ -87,7 +89,7 @@ export class NodeBuilder {
     };
     this.nodes.push({
       ...template,
-      metadata: { ...template.metadata, name, uid: '', labels },
+      metadata: { ...ofKind(template.metadata, kind), name, uid: '', labels },
       spec: { ...template.spec, podCIDR: podCIDR(index) },
       status: {
         ...template.status,
@@ -148,7 +150,7 @@ export class NodeBuilder {
     };
   }
 
-  private dump(reference: string, path: Path): void {
+  private dump(reference: string, path: Path, kind: RawNodeGroup['kind']): void {
     const file = join(this.folder, reference);
     const set = new ManifestSet();
     set.read(file, (message) => this.item.error(path, { message }));
@@ -175,7 +177,7 @@ export class NodeBuilder {
       const addresses = node.status.addresses ?? [{ type: 'InternalIP', address: nodeAddress(index) }];
       this.nodes.push({
         ...node,
-        metadata: { ...node.metadata, labels },
+        metadata: { ...ofKind(node.metadata, kind), labels },
         spec: { ...node.spec, podCIDR: node.spec.podCIDR ?? podCIDR(index) },
         status: { ...node.status, addresses },
       });
@@ -187,6 +189,13 @@ export class NodeBuilder {
 function named(raw: object): object {
   const metadata = (raw as { metadata?: unknown }).metadata;
   return isMap(metadata) ? { metadata: { name: 'template', ...metadata } } : { metadata: { name: 'template' } };
+}
+
+/** KWOK manages nodes by an annotation; a group that says its kind overrides the one of its template or dump. */
+function ofKind(metadata: ObjectMeta, kind: RawNodeGroup['kind']): ObjectMeta {
+  if (kind === undefined) return metadata;
+  const { [KWOK_NODE_ANNOTATION]: _mark, ...annotations } = metadata.annotations ?? {};
+  return { ...metadata, annotations: kind === 'kwok' ? { ...annotations, [KWOK_NODE_ANNOTATION]: KWOK_NODE_VALUE } : annotations };
 }
 
 /** One /24 a node out of 10.0.0.0/8 (node IPAM with its default mask). */

@@ -96,12 +96,17 @@ const kubelet = {
   statusSyncCpu: time('Work of the status manager for a pod.'),
 };
 const kubeProxy = { sync: dist('One sync of the rules of a node.') };
+const kwok = {
+  preprocessCpu: time('Choosing the next stage of a changed Pod or Node.'),
+  playCpu: time('Rendering the template of a stage and checking what its patch changes.'),
+  leaseCpu: time('Renewing the lease of one node.'),
+};
 const requests = {
   imageBytes: quantity('Compressed size of an image whose behaviour states none.'),
   connectTimeout: time('Until a client gives up connecting to a dead machine.'),
 };
 
-const groups = { network, etcd, apiServer, client, controllers, scheduler, kubelet, kubeProxy, requests };
+const groups = { network, etcd, apiServer, client, controllers, scheduler, kubelet, kubeProxy, kwok, requests };
 
 /** Fields that a complete profile may lack. */
 const optionalFields: ReadonlySet<unknown> = new Set<unknown>([
@@ -127,6 +132,7 @@ const groupDescriptions: Readonly<Record<keyof typeof groups, string>> = {
   scheduler: 'Processor of a scheduling cycle.',
   kubelet: 'Durations of the container runtime and the kubelet.',
   kubeProxy: 'Durations of kube-proxy.',
+  kwok: "Processor of KWOK's controllers.",
   requests: 'Defaults of requests and images.',
 };
 
@@ -143,6 +149,7 @@ const overrides = {
   scheduler: z.strictObject(scheduler).partial().describe(groupDescriptions.scheduler),
   kubelet: z.strictObject(kubelet).partial().describe(groupDescriptions.kubelet),
   kubeProxy: z.strictObject(kubeProxy).partial().describe(groupDescriptions.kubeProxy),
+  kwok: z.strictObject(kwok).partial().describe(groupDescriptions.kwok),
   requests: z.strictObject(requests).partial().describe(groupDescriptions.requests),
   disks: z.record(z.string(), disk).describe('Classes of disk by name, for cluster.etcd.disk.'),
 };

@@ -8,6 +8,12 @@ const namespace = text('Namespace of the object; default `default`.').optional()
 const image = text('Image reference with tag, as a manifest would name it.');
 
 const nodeGroup = z.strictObject({
+  kind: z
+    .enum(['kubelet', 'kwok'], { error: 'expected kubelet or kwok' })
+    .optional()
+    .describe(
+      'kubelet: machines with a kubelet and a container runtime (the default). kwok: nodes of KWOK, whose pods go through Stages (annotation kwok.x-k8s.io/node: fake).',
+    ),
   count: count('How many nodes of this kind.').optional(),
   zones: z
     .array(text('Name of an availability zone.'))
@@ -94,6 +100,27 @@ const cluster = z.strictObject({
     })
     .optional()
     .describe('kube-proxy.'),
+  kwok: z
+    .strictObject({
+      stages: z
+        .union([text('`fast`, `general`, or a file or folder with Stages.'), z.array(text('`fast`, `general`, or a file or folder with Stages.'))])
+        .optional()
+        .describe(
+          'Stages of Pods and Nodes (kwok.x-k8s.io/v1alpha1): names of sets that come with towtank, files or folders. Default fast: pods are ready as soon as they are scheduled.',
+        ),
+      qps: z
+        .number({ error: 'expected a number of requests a second' })
+        .min(0, { error: 'expected a number of at least 0' })
+        .optional()
+        .describe('Requests a second; 0: no limit (the default, as kwok has none).'),
+      burst: wholeNumber('Requests that may be sent at once before the limit holds. Default 100.', 1).optional(),
+      podPlayStageParallelism: wholeNumber('Workers that play stages of Pods. Default 4.', 1).optional(),
+      nodePlayStageParallelism: wholeNumber('Workers that play stages of Nodes. Default 4.', 1).optional(),
+      nodeLeaseParallelism: wholeNumber('Workers that renew leases. Default 4.', 1).optional(),
+      nodeLeaseDurationSeconds: wholeNumber('Duration of the leases; 0: none. Default 40.', 0).optional(),
+    })
+    .optional()
+    .describe("KWOK's controller, for the nodes of kind kwok."),
 });
 
 const behaviour = z.strictObject({

@@ -1,6 +1,7 @@
 import type { Node } from '../api/core.js';
 import type { KubernetesObject, LabelSelector } from '../api/meta.js';
 import type { Duration, Time } from '../kernel/time.js';
+import type { Stage } from '../node/kwok/stage.js';
 import type { DistributionSpec } from '../random/distribution.js';
 import type { SchedulerConfiguration } from '../scheduler/config/configuration.js';
 
@@ -66,6 +67,21 @@ export interface ClusterSpec {
     readonly plugins?: readonly UserPluginSpec[];
   };
   readonly kubeProxy: { readonly minSyncPeriod: Duration; readonly extraDelay: Duration };
+  /** KWOK's controller, which manages the nodes annotated `kwok.x-k8s.io/node: fake`. Absent: there are none. */
+  readonly kwok?: KwokSpec;
+}
+
+/** One kwok process (KwokConfigurationOptions). */
+export interface KwokSpec {
+  readonly stages: readonly Stage[];
+  /** Client limits; 0: none, as kwok sets them. */
+  readonly qps: number;
+  readonly burst: number;
+  readonly podPlayStageParallelism: number;
+  readonly nodePlayStageParallelism: number;
+  readonly nodeLeaseParallelism: number;
+  /** 0: no leases. */
+  readonly nodeLeaseDurationSeconds: number;
 }
 
 /** A scheduler plugin of the user's own. */
@@ -184,6 +200,15 @@ export interface CostProfile {
     readonly statusSyncCpu: Duration;
   };
   readonly kubeProxy: { readonly sync: DistributionSpec };
+  /** Processor time of kwok's controllers. */
+  readonly kwok: {
+    /** Choosing the next stage for a changed object. */
+    readonly preprocessCpu: Duration;
+    /** Rendering the template of a stage and checking what its patch changes. */
+    readonly playCpu: Duration;
+    /** Renewing one lease. */
+    readonly leaseCpu: Duration;
+  };
   readonly requests: {
     /** Default image size when a behaviour does not state one. */
     readonly imageBytes: number;

@@ -40,6 +40,7 @@ export function constantProfile(): CostProfile {
       statusSyncCpu: 0,
     },
     kubeProxy: { sync: constant(100 * MILLISECOND) },
+    kwok: { preprocessCpu: 0, playCpu: 0, leaseCpu: 0 },
     requests: { imageBytes: 100e6, connectTimeout: 2 * SECOND },
   } as unknown as CostProfile;
 }
