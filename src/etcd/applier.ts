@@ -46,6 +46,9 @@ export class Applier {
   private pending = 0;
   private mustCommit = false;
   private committing = false;
+  /** The commit in work: since when, and what its second sync takes. */
+  private commitStart: Time = 0;
+  private metaWork: Duration = 0;
   /** Anchor of the batch interval's grid. */
   private lastCommit: Time = 0;
   private timer: EventHandle = 0;
@@ -106,11 +109,20 @@ export class Applier {
     else this.commit();
   }
 
+  /** bbolt has synced the pages of the transaction; the page that makes them valid is written and synced next. */
+  pagesSynced(): void {
+    const { member } = this;
+    const end = member.dataDisk.operate(member.simulation.now, this.metaWork);
+    member.simulation.scheduleAt(end, member.target, MEMBER_OPCODE.BackendCommitted, member.incarnation);
+  }
+
   /** The bbolt commit is on disk. */
   commitDone(): void {
     const { member } = this;
+    const { now } = member.simulation;
+    member.metrics.diskBackendCommitDurationSeconds.observe(now - this.commitStart);
     this.committing = false;
-    this.lastCommit = member.simulation.now;
+    this.lastCommit = now;
     this.committed();
     // A snapshot file goes with a commit, so that the backend is never behind the log's beginning.
     if (this.appliedIndex - member.wal.snapshotIndex > member.spec.snapshotCount)
@@ -307,9 +319,12 @@ export class Applier {
     this.committing = true;
     member.simulation.cancel(this.timer);
     this.timer = 0;
-    const duration = Math.round(sample(member.costs.backendCommit, member.diskStream) * member.diskFactor);
-    member.metrics.diskBackendCommitDurationSeconds.observe(duration);
-    member.simulation.schedule(duration, member.target, MEMBER_OPCODE.BackendCommitted, member.incarnation);
+    const { now } = member.simulation;
+    const work = sample(member.costs.backendCommit, member.diskStream);
+    this.commitStart = now;
+    this.metaWork = work / 2;
+    const end = member.dataDisk.operate(now, work / 2);
+    member.simulation.scheduleAt(end, member.target, MEMBER_OPCODE.BackendPagesSynced, member.incarnation);
   }
 
   private armTimer(): void {

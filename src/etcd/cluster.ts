@@ -11,6 +11,7 @@ import {
 } from '../raft/index.js';
 import type { Randomness } from '../random/stream.js';
 import type { CostProfile, EtcdSpec } from '../scenario/types.js';
+import { Disk } from './disk.js';
 import { EtcdError } from './errors.js';
 import { Member } from './member.js';
 import { Store } from './mvcc.js';
@@ -39,6 +40,10 @@ export interface EtcdClusterOptions {
   readonly hosts: readonly number[];
   /** Cores of each member's machine, when they are shared with others; absent: `costs.cores` of its own for each. */
   readonly processors?: readonly Processor[];
+  /** Disk of each member, when it is shared with others; absent: one of its own for each. */
+  readonly disks?: readonly Disk[];
+  /** What members are called, with their number after a hyphen. Default `etcd`. */
+  readonly name?: string;
 }
 
 /** An etcd cluster: members on hosts of the network, the faults they may suffer, and how they start. */
@@ -57,7 +62,7 @@ export class EtcdCluster {
     this.quota = spec.quotaBackendBytes;
     this.options = options;
     this.peers = new Peers(options.network);
-    this.members = hosts.map((host, index) => this.create(host, index, options.processors?.[index]));
+    this.members = hosts.map((host, index) => this.create(host, index));
   }
 
   /**
@@ -105,9 +110,11 @@ export class EtcdCluster {
     this.members[index]!.resume();
   }
 
-  /** Makes a member's disk slower (or faster again: 1) by a factor. */
+  /** Makes a member's disks slower (or faster again: 1) by a factor. */
   setDiskFactor(index: number, factor: number): void {
-    this.members[index]!.diskFactor = factor;
+    const { logDisk, dataDisk } = this.members[index]!;
+    logDisk.factor = factor;
+    dataDisk.factor = factor;
   }
 
   /**
@@ -197,9 +204,10 @@ export class EtcdCluster {
     leader.loop.pump();
   }
 
-  private create(host: number, index: number, processor?: Processor): Member {
+  private create(host: number, index: number): Member {
     const { simulation, network, randomness, costs, spec } = this.options;
-    const own = processor ?? new Processor(costs.cores);
+    const { processors, disks, name = 'etcd' } = this.options;
+    const dataDisk = disks?.[index] ?? new Disk();
     const member = new Member({
       simulation,
       network,
@@ -208,7 +216,10 @@ export class EtcdCluster {
       index,
       spec,
       costs,
-      processor: own,
+      processor: processors?.[index] ?? new Processor(costs.cores),
+      logDisk: spec.dedicatedWalDisk === true ? new Disk() : dataDisk,
+      dataDisk,
+      name: `${name}-${index}`,
       peers: this.peers,
     });
     this.peers.add(member);

@@ -5,6 +5,7 @@ export { EtcdError, isUnavailable } from './errors.js';
 export { Member } from './member.js';
 export { MemberMetrics, PrometheusHistogram } from './metrics.js';
 export { Store } from './mvcc.js';
+export { Disk } from './disk.js';
 export { Processor } from './processor.js';
 export type { StoreSnapshot } from './records.js';
 export type * from './types.js';

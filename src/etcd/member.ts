@@ -7,6 +7,7 @@ import type { Randomness, Stream } from '../random/stream.js';
 import type { CostProfile, EtcdSpec } from '../scenario/types.js';
 import { Applier } from './applier.js';
 import type { EtcdConnection, WatchCall } from './connection.js';
+import type { Disk } from './disk.js';
 import { ElectionDraws } from './election-draws.js';
 import { LeaseClock } from './lease-clock.js';
 import { MemberMetrics, MemberSample } from './metrics.js';
@@ -33,6 +34,7 @@ const REQUEST_TIMEOUT_BASE = 5 * SECOND;
 const LATE_HEARTBEAT = 2;
 
 export interface MemberOptions {
+  readonly name: string;
   readonly simulation: Simulation;
   readonly network: Network;
   readonly randomness: Randomness;
@@ -41,6 +43,9 @@ export interface MemberOptions {
   readonly spec: EtcdSpec;
   readonly costs: CostProfile['etcd'];
   readonly processor: Processor;
+  /** Where the log is written, and where the backend is: often one and the same. */
+  readonly logDisk: Disk;
+  readonly dataDisk: Disk;
   readonly peers: Peers;
 }
 
@@ -63,8 +68,8 @@ export class Member implements Component {
   readonly requestTimeout: Duration;
   readonly diskStream: Stream;
   readonly watchStream: Stream;
-  /** Multiplies every disk operation: a slow disk. */
-  diskFactor = 1;
+  readonly logDisk: Disk;
+  readonly dataDisk: Disk;
   metrics = new MemberMetrics();
   /** Figures since the last `takeSample`. */
   sample = new MemberSample();
@@ -110,8 +115,10 @@ export class Member implements Component {
     this.spec = options.spec;
     this.costs = options.costs;
     this.processor = options.processor;
+    this.logDisk = options.logDisk;
+    this.dataDisk = options.dataDisk;
     this.peers = options.peers;
-    this.name = `etcd-${options.index}`;
+    this.name = options.name;
     this.target = options.simulation.add(this);
     this.electionTimeout = options.spec.electionTimeout;
     this.requestTimeout = REQUEST_TIMEOUT_BASE + 2 * options.spec.electionTimeout;
@@ -263,6 +270,9 @@ export class Member implements Component {
         break;
       case MEMBER_OPCODE.BatchTimer:
         this.applier.batchTimer();
+        return;
+      case MEMBER_OPCODE.BackendPagesSynced:
+        this.applier.pagesSynced();
         return;
       case MEMBER_OPCODE.BackendCommitted:
         this.applier.commitDone();

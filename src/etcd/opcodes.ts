@@ -26,6 +26,7 @@ export const MEMBER_OPCODE = {
   ProgressRequest: 23,
   WatchProgress: 24,
   Victims: 25,
+  BackendPagesSynced: 26,
 } as const;
 
 /** What the events of a member mean, for traces: by opcode. */
@@ -56,4 +57,5 @@ export const MEMBER_EVENTS: readonly string[] = [
   'the progress of watches is asked for',
   'silent watches are told their progress',
   'watchers whose buffer was full are tried again',
+  'the pages of a backend commit are synced',
 ];

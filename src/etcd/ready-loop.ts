@@ -71,12 +71,14 @@ export class ReadyLoop {
     }
     const { bytes, syncs } = member.wal.save(ready.entries, ready.hardState !== null);
     member.metrics.diskWalWriteBytesTotal += bytes;
-    let duration = Math.max(0, ready.entries.length - 1) * (member.costs.fsyncPerEntry ?? 0) * member.diskFactor;
-    for (let i = 0; i < syncs; i++) duration += sample(member.costs.fsync, member.diskStream) * member.diskFactor;
-    duration = Math.round(duration);
+    let work = Math.max(0, ready.entries.length - 1) * (member.costs.fsyncPerEntry ?? 0);
+    for (let i = 0; i < syncs; i++) work += sample(member.costs.fsync, member.diskStream);
+    const { now } = member.simulation;
+    const end = member.logDisk.operate(now, work);
+    const duration = end - now;
     member.metrics.diskWalFsyncDurationSeconds.observe(duration);
     member.sample.fsync.observe(duration);
-    member.simulation.schedule(duration, member.target, MEMBER_OPCODE.ReadySynced, member.incarnation);
+    member.simulation.scheduleAt(end, member.target, MEMBER_OPCODE.ReadySynced, member.incarnation);
   }
 
   /** Second half: the log is durable; followers answer only now. */

@@ -20,6 +20,8 @@ interface Host {
   up: boolean;
   /** Delays of what this host sends; made when it first sends. */
   stream: Stream | null;
+  /** When the link out of this host has sent what was given to it so far. */
+  linkFreeAt: Time;
 }
 
 /** One direction of a connection. */
@@ -34,7 +36,9 @@ export const EXTERNAL_ZONE = '';
 
 /**
  * Hosts, zones and the links between them: latency by distance, transmission time by bytes, failures of hosts, zones and
- * links. Messages between the same two hosts on a stream keep their order (TCP); independent requests need not.
+ * links. All that a machine sends to others shares the bandwidth of its one link, first come first served; the users outside
+ * are many machines, and a machine's messages to itself take no link. Messages between the same two hosts on a stream keep
+ * their order (TCP); independent requests need not.
  */
 export class Network {
   private readonly hosts: Host[] = [];
@@ -56,7 +60,7 @@ export class Network {
 
   /** Adds a host; returns its number. */
   addHost(name: string, zone: string): number {
-    const host = this.hosts.push({ name, zone, up: true, stream: null }) - 1;
+    const host = this.hosts.push({ name, zone, up: true, stream: null, linkFreeAt: 0 }) - 1;
     this.byName.set(name, host);
     return host;
   }
@@ -91,8 +95,32 @@ export class Network {
     return this.cut.size === 0 || !this.cut.has(`${from}>${to}`);
   }
 
-  /** One-way delay of a message now, nanoseconds: half a round trip plus transmission. */
-  delay(from: number, to: number, bytes: number): number {
+  /** One-way delay of a message on an idle link, nanoseconds: half a round trip plus transmission. */
+  delay(from: number, to: number, bytes: number): Duration {
+    return Math.round(this.latency(from, to) + this.transmission(bytes));
+  }
+
+  private transmission(bytes: number): Duration {
+    return (bytes / this.costs.bytesPerSecond) * 1e9;
+  }
+
+  /**
+   * Puts a message that is ready `after` nanoseconds from now on the link of its sender; returns the delay from now to its
+   * arrival. It takes its place in the queue now: what becomes ready earlier does not wait for one that is still being made.
+   */
+  private carry(from: number, to: number, bytes: number, after: Duration): Duration {
+    const sender = this.hosts[from]!;
+    const transmission = this.transmission(bytes);
+    const latency = this.latency(from, to);
+    if (from === to || sender.zone === EXTERNAL_ZONE) return Math.round(after + transmission + latency);
+    const { now } = this.simulation;
+    const queued = sender.linkFreeAt > now ? sender.linkFreeAt - now : 0;
+    sender.linkFreeAt = now + queued + transmission;
+    return Math.round((queued > after ? queued : after) + transmission + latency);
+  }
+
+  /** Half of a round trip between two hosts. */
+  private latency(from: number, to: number): number {
     const a = this.hosts[from]!;
     const b = this.hosts[to]!;
     const spec =
@@ -104,7 +132,7 @@ export class Network {
             ? this.costs.sameZone
             : this.costs.crossZone;
     a.stream ??= this.randomness.stream(`network/${a.name}`);
-    return Math.round(sample(spec, a.stream) / 2 + (bytes / this.costs.bytesPerSecond) * 1e9);
+    return sample(spec, a.stream) / 2;
   }
 
   /**
@@ -121,7 +149,7 @@ export class Network {
     after: Duration = 0,
   ): boolean {
     if (!this.reachable(from, to)) return false;
-    this.simulation.schedule(after + this.delay(from, to, bytes), target, opcode, argument);
+    this.simulation.schedule(this.carry(from, to, bytes, after), target, opcode, argument);
     return true;
   }
 
@@ -141,7 +169,7 @@ export class Network {
   ): boolean {
     const ordered = this.streams[stream]!;
     if (!this.reachable(ordered.from, ordered.to)) return false;
-    let arrival = this.simulation.now + after + this.delay(ordered.from, ordered.to, bytes);
+    let arrival = this.simulation.now + this.carry(ordered.from, ordered.to, bytes, after);
     // A nanosecond later, so that the order does not hang on how ties are broken.
     if (ordered.lastDelivery >= arrival) arrival = ordered.lastDelivery + 1;
     ordered.lastDelivery = arrival;

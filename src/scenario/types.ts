@@ -100,6 +100,8 @@ export interface EtcdSpec {
   readonly snapshotCount: number;
   /** Log entries kept behind the applied one for slow followers (--snapshot-catchup-entries); absent: etcd's 5,000. */
   readonly snapshotCatchUpEntries?: number;
+  /** The log has a disk of its own, of the same class (--wal-dir). Absent: it shares the backend's. */
+  readonly dedicatedWalDisk?: boolean;
   /** Zone of each member, in order. */
   readonly zones: readonly string[];
 }

@@ -176,7 +176,7 @@ test('a slow disk, until it is healed; a leader that hands over; a defragmented 
   const run = play(actions, 8);
   const { members, leader } = run.cluster.etcd;
   assert.deepEqual(
-    members.map(({ diskFactor }) => diskFactor),
+    members.map(({ logDisk }) => logDisk.factor),
     [1, 20, 1],
   );
   assert.equal(leader?.index, 2);
@@ -189,7 +189,7 @@ test('a slow disk, until it is healed; a leader that hands over; a defragmented 
     ],
   );
   const healed = play([...actions, { at: 7e9, action: 'heal', target: { kind: 'disk', index: 1, factor: 1 } }], 12);
-  assert.equal(healed.cluster.etcd.members[1]!.diskFactor, 1);
+  assert.equal(healed.cluster.etcd.members[1]!.logDisk.factor, 1);
 });
 
 test('a cut link between a node and the API server: the node goes on serving, its status does not come through', () => {

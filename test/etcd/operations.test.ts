@@ -208,7 +208,7 @@ test('the log is cut into segments of 64 MB; a cut costs another sync', () => {
 });
 
 test('metrics have the numbers that Prometheus would read', () => {
-  const harness = new Harness();
+  const harness = new Harness({ spec: { dedicatedWalDisk: true } });
   for (let i = 0; i < 100; i++) harness.put(`/k/${i}`);
   harness.run(10 * SECOND);
   const { metrics } = harness.cluster.members[0]!;

@@ -46,8 +46,8 @@ test('one way takes half the round trip of the distance, plus transmission', () 
   const [a1, a2, b1, user] = hosts as [number, number, number, number];
   network.send(a1, a1, 0, target, 0, 1);
   network.send(a1, a2, 0, target, 0, 2);
-  network.send(a1, a2, 50_000, target, 0, 3);
   network.send(a1, b1, 0, target, 0, 4);
+  network.send(a1, a2, 50_000, target, 0, 3);
   network.send(user, a1, 0, target, 0, 5);
   network.send(a1, a1, 0, target, 0, 6, MICROSECOND);
   simulation.run();
@@ -59,6 +59,28 @@ test('one way takes half the round trip of the distance, plus transmission', () 
     [500_000, 4],
     [15_000_000, 5],
   ]);
+});
+
+test('what a machine sends to others shares its link: a burst leaves at the bandwidth, whoever it is for', () => {
+  const { simulation, network, sink, target, hosts } = build();
+  const [a1, a2, b1, user] = hosts as [number, number, number, number];
+  // 100 kB take 100 us at 1 GB/s. A message still being made holds its place and delays only what is behind it in the queue.
+  network.send(a1, a2, 100_000, target, 0, 1);
+  network.send(a1, b1, 100_000, target, 0, 2);
+  network.send(a1, a2, 100_000, target, 0, 3, 150 * MICROSECOND);
+  network.send(a1, a2, 100_000, target, 0, 4, 900 * MICROSECOND);
+  network.send(a1, a2, 100_000, target, 0, 5);
+  // Other links, the machine itself and the many users outside do not wait for it.
+  network.send(a2, a1, 100_000, target, 0, 6);
+  network.send(a1, a1, 100_000, target, 0, 7);
+  network.send(user, a1, 100_000, target, 0, 8);
+  network.send(user, a1, 100_000, target, 0, 9);
+  simulation.run();
+  const at = new Map(sink.arrivals.map(([time, argument]) => [argument, time / MICROSECOND]));
+  assert.deepEqual(
+    [1, 2, 3, 4, 5, 6, 7, 8, 9].map((message) => at.get(message)),
+    [200, 700, 400, 1100, 600, 200, 110, 15_100, 15_100],
+  );
 });
 
 test('a stream keeps its order whatever the delays; two streams are independent', () => {
