@@ -12,7 +12,9 @@ const page = readFileSync('docs/etcd.md', 'utf8').replace(
     const args = [`${build}/src/cli/main.js`, 'compare', file, '--quiet', '--out', join(out, file.replaceAll('/', '-'))];
     const run = spawnSync(process.execPath, args, { encoding: 'utf8' });
     if (run.status === null || run.status > 1) throw new Error(run.stderr);
-    return `\`\`\`console\n$ towtank compare ${file}\n${run.stdout.trimEnd()}\n\`\`\``;
+    // Hashes name the exact version of the model; the page is about its answers.
+    const answer = run.stdout.replace(/^trace hashes:.*\n/m, '').trimEnd();
+    return `\`\`\`console\n$ towtank compare ${file}\n${answer}\n\`\`\``;
   },
 );
 rmSync(out, { recursive: true });

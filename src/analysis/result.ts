@@ -83,11 +83,27 @@ export interface RunMetrics {
   /** Requests that write (create, update, patch, delete), without the heartbeats of nodes (leases and node status). */
   readonly apiWrites: number;
   readonly apiWriteLatency: LatencySummary;
+  /** Write transactions of etcd as the API servers see them, whichever cluster they went to. */
   readonly etcdCommitLatency: LatencySummary;
+  /** The main etcd cluster, then those that keep some resources alone. */
+  readonly etcdClusters: readonly EtcdClusterMetrics[];
   /** Scheduling algorithm (scheduler_scheduling_algorithm_duration_seconds): from the pop of a pod to the decision. */
   readonly schedulingDuration: LatencySummary;
   readonly podsCreated: number;
   readonly podStartup: PodStartup;
+}
+
+/** One etcd cluster of the control plane. */
+export interface EtcdClusterMetrics {
+  /** `etcd`, or `etcd-events` and the like. */
+  readonly name: string;
+  /** Resources it alone keeps; empty: the main cluster. */
+  readonly resources: readonly string[];
+  readonly members: number;
+  /** Write transactions from proposal to apply at the member that was asked; `count` is how many. */
+  readonly commitLatency: LatencySummary;
+  /** Size of the largest member's database at the end. */
+  readonly databaseBytes: number;
 }
 
 /** Quantiles in seconds; null without observations. */

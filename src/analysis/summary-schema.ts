@@ -40,7 +40,18 @@ const metrics = z.strictObject({
   apiErrors: count.describe('API requests answered with 429 or a 5xx code.'),
   apiWrites: count.describe('Create, update, patch and delete requests.'),
   apiWriteLatency: latency,
-  etcdCommitLatency: latency,
+  etcdCommitLatency: latency.describe('Write transactions of etcd as the API servers see them.'),
+  etcdClusters: z
+    .array(
+      z.strictObject({
+        name: z.string(),
+        resources: z.array(z.string()).describe('Resources it alone keeps; empty: the main cluster.'),
+        members: count,
+        commitLatency: latency.describe('Write transactions from proposal to apply; count is how many.'),
+        databaseBytes: count.describe("Size of the largest member's database at the end."),
+      }),
+    )
+    .describe('The main etcd cluster, then those that keep some resources alone (--etcd-servers-overrides).'),
   schedulingDuration: latency.describe('Duration of the cycles of kube-scheduler.'),
   podsCreated: count,
   podStartup: z

@@ -9,7 +9,7 @@ import type { CostProfile } from '../scenario/types.js';
 import { isMutating, responseBytes, selectItems } from './answers.js';
 import { CacheFeeder, type FeederOwner } from './cache-feeder.js';
 import { type Call, type CallTable, failure } from './call.js';
-import { Compactor } from './compactor.js';
+import { Compactors } from './compactor.js';
 import type { Connections } from './connections.js';
 import { CpuPool } from './cpu-pool.js';
 import { RequestMetrics } from './metrics.js';
@@ -92,7 +92,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
   private readonly seats: SeatControl;
   private readonly writes: WritePath;
   private readonly lister = new NamespaceIndex(['poddisruptionbudgets']);
-  private readonly compactor: Compactor;
+  private readonly compactors: Compactors;
   /** Cost of a request by `verb resource`, looked up once. */
   private readonly costs = new Map<string, DistributionSpec>();
   /** Calls in flight here, in order of arrival, for the case that this server dies. */
@@ -119,7 +119,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     this.writes = new WritePath({ simulation, target, resumeOpcode: OP_RESUME, calls, etcd, registry, owner: this, jitter, kubernetesVersion });
     const opcodes = { waitOver: OP_WAIT_OVER, seatsFree: OP_SEATS_FREE, borrow: OP_BORROW };
     this.seats = new SeatControl(simulation, target, opcodes, maxRequestsInFlight + maxMutatingRequestsInFlight);
-    this.compactor = new Compactor(simulation, target, OP_COMPACT, etcd, options.compactionInterval ?? 0);
+    this.compactors = new Compactors(simulation, target, OP_COMPACT, etcd, options.compactionInterval ?? 0);
   }
 
   /** PodDisruptionBudgets of a namespace, as the watch cache has them. */
@@ -146,7 +146,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
   /** Opens the etcd watches that feed the watch caches, from the revision the caches were filled at. */
   start(): void {
     this.feeder.start();
-    this.compactor.start();
+    this.compactors.start();
   }
 
   /** Seats and queues of priority and fairness by level. */
@@ -182,7 +182,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
         this.startCalls();
         return;
       case OP_COMPACT:
-        this.compactor.due(argument);
+        this.compactors.due(argument);
         return;
       case OP_BORROW:
         this.seats.borrow(this.startable);
@@ -311,7 +311,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     this.seats.reset();
     this.cpu.reset();
     this.feeder.stop();
-    this.compactor.stop();
+    this.compactors.stop();
     this.connections.serverLost(this);
   }
 
@@ -323,7 +323,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
   cachesFilled(): void {
     this.lister.rebuild((resource) => this.cache(resource));
     this.up = true;
-    this.compactor.start();
+    this.compactors.start();
     this.connections.serverBack();
   }
 

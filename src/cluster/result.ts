@@ -1,4 +1,4 @@
-import type { LatencySummary, PodStartup, RunMetrics, RunSummary, Verdict } from '../analysis/result.js';
+import type { EtcdClusterMetrics, LatencySummary, PodStartup, RunMetrics, RunSummary, Verdict } from '../analysis/result.js';
 import { NO_LATENCY, summarizeLatency } from '../analysis/latency.js';
 import { judge, serviceLevels } from '../analysis/verdict.js';
 import { podCondition, type Pod } from '../api/core.js';
@@ -105,6 +105,7 @@ function runMetrics(run: ScenarioRun, end: Time): Measured {
     apiWrites: api.writes,
     apiWriteLatency: latencySummary(api.writeLatency),
     etcdCommitLatency: latencySummary(api.commit),
+    etcdClusters: etcdClusters(run),
     schedulingDuration: schedulingDuration(run),
     podsCreated: run.observer.lives().filter((life) => life.created >= origin).length,
     podStartup: podStartup(run.observer.lives(), origin),
@@ -115,6 +116,16 @@ function runMetrics(run: ScenarioRun, end: Time): Measured {
 /** When the new version took over the traffic of the first Service with traffic, since the start of the rollout. */
 function takeover(run: ScenarioRun, started: Time): { first?: number; half?: number; all?: number } {
   return run.cluster.workload.statistics()[0]?.takeover(run.rolloutVersion, started) ?? {};
+}
+
+function etcdClusters(run: ScenarioRun): EtcdClusterMetrics[] {
+  return run.cluster.etcdClusters.all.map(({ name, resources, cluster }) => ({
+    name,
+    resources,
+    members: cluster.members.length,
+    commitLatency: latencySummary(run.sampler.commits.get(name) ?? new LogHistogram()),
+    databaseBytes: Math.max(...cluster.members.map((member) => member.store.size)),
+  }));
 }
 
 function apiLatencies(run: ScenarioRun): { single: LogHistogram; list: LogHistogram } {

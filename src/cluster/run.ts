@@ -58,7 +58,7 @@ export class ScenarioRun implements Component {
   origin: Time = -1;
   private readonly scenario: Scenario;
   private readonly client: ApiClient;
-  private readonly sampler: Sampler;
+  readonly sampler: Sampler;
   private strategy: StrategySpec | null = null;
   private settledAt: Time = -1;
   /** The scenario's duration is over. */

@@ -1,5 +1,6 @@
+import type { Member } from '../etcd/member.js';
 import type { Time } from '../kernel/time.js';
-import type { Recorder } from '../metrics/recorder.js';
+import type { Recorder, TableRecorder } from '../metrics/recorder.js';
 import {
   API_REQUEST_DURATION,
   ETCD_FSYNC_DURATION,
@@ -8,6 +9,7 @@ import {
   ScrapedHistogram,
 } from '../metrics/histograms.js';
 import { API_REQUESTS_BY_SECOND, ETCD_BY_SECOND, NODES, SCHEDULER_BY_SECOND } from '../metrics/tables.js';
+import { LogHistogram } from '../stats/index.js';
 import type { Observer } from './observer.js';
 import type { SimulatedCluster } from './simulated-cluster.js';
 
@@ -36,6 +38,8 @@ export class Sampler {
   private attemptsSeen = 0;
   /** Histograms under their real names, by name and labels. */
   private readonly histograms = new Map<string, ScrapedHistogram>();
+  /** Write transactions by etcd cluster, from proposal to apply: nanoseconds. */
+  readonly commits = new Map<string, LogHistogram>();
 
   constructor(cluster: SimulatedCluster, recorder: Recorder, observer: Observer) {
     this.cluster = cluster;
@@ -47,7 +51,8 @@ export class Sampler {
   begin(origin: Time): void {
     this.origin = origin;
     for (const server of this.cluster.servers) server.metrics.reset();
-    for (const member of this.cluster.etcd.members) member.takeSample();
+    for (const member of this.cluster.etcdClusters.members) member.takeSample();
+    for (const { name } of this.cluster.etcdClusters.all) this.commits.set(name, new LogHistogram());
     this.attemptsSeen = this.cluster.scheduler.attempts.length;
     const table = this.recorder.table(NODES);
     for (const node of this.cluster.scenario.cluster.nodes) {
@@ -110,23 +115,28 @@ export class Sampler {
 
   private sampleEtcd(second: number): void {
     const table = this.recorder.table(ETCD_BY_SECOND);
-    for (const member of this.cluster.etcd.members) {
-      const { puts, commit, fsync } = member.takeSample();
-      this.histogram(ETCD_FSYNC_DURATION, { instance: member.name }).add(fsync);
-      this.histogram(ETCD_REQUEST_DURATION, { operation: 'txn', instance: member.name }).add(commit);
-      table.append([
-        second,
-        member.name,
-        member.isLeader ? 1 : 0,
-        member.node.term,
-        puts,
-        commit.quantile(0.5) * PER_SECOND,
-        commit.quantile(0.99) * PER_SECOND,
-        fsync.quantile(0.5) * PER_SECOND,
-        fsync.quantile(0.99) * PER_SECOND,
-        member.store.size,
-      ]);
+    for (const { name, cluster } of this.cluster.etcdClusters.all) {
+      for (const member of cluster.members) this.sampleMember(table, second, member, this.commits.get(name)!);
     }
+  }
+
+  private sampleMember(table: TableRecorder, second: number, member: Member, commits: LogHistogram): void {
+    const { puts, commit, fsync } = member.takeSample();
+    commits.merge(commit);
+    this.histogram(ETCD_FSYNC_DURATION, { instance: member.name }).add(fsync);
+    this.histogram(ETCD_REQUEST_DURATION, { operation: 'txn', instance: member.name }).add(commit);
+    table.append([
+      second,
+      member.name,
+      member.isLeader ? 1 : 0,
+      member.node.term,
+      puts,
+      commit.quantile(0.5) * PER_SECOND,
+      commit.quantile(0.99) * PER_SECOND,
+      fsync.quantile(0.5) * PER_SECOND,
+      fsync.quantile(0.99) * PER_SECOND,
+      member.store.size,
+    ]);
   }
 
   /** Writes what is only complete at the end. */

@@ -9,8 +9,7 @@ import { Process } from '../client/process.js';
 import { RestClient } from '../client/rest-client.js';
 import type { ApiClient } from '../client/types.js';
 import { startControllers } from '../controllers/registry.js';
-import { Client as EtcdConnectionClient } from '../etcd/client.js';
-import { EtcdCluster } from '../etcd/cluster.js';
+import type { EtcdCluster } from '../etcd/cluster.js';
 import type { KeyValue } from '../etcd/types.js';
 import type { FaultDomain } from '../faults/faults.js';
 import type { EventListName } from '../kernel/event-list.js';
@@ -26,6 +25,7 @@ import type { Scenario } from '../scenario/types.js';
 import { KubeScheduler } from '../scheduler/scheduler.js';
 import { Workload } from '../workload/workload.js';
 import { type LeaderFactory, ReplicatedProcess } from './control-plane.js';
+import { EtcdClusters } from './etcd-clusters.js';
 import { KubeletEvents } from './kubelet-events.js';
 import { Fleet } from './node-fleet.js';
 import { startObjects } from './start-objects.js';
@@ -51,7 +51,9 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
   readonly simulation: Simulation;
   readonly randomness: Randomness;
   readonly network: Network;
+  /** The main etcd cluster, and all of them. */
   readonly etcd: EtcdCluster;
+  readonly etcdClusters: EtcdClusters;
   readonly servers: ApiServer[] = [];
   readonly connections: Connections;
   /** The processes that lead (or did last). */
@@ -89,14 +91,8 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
     this.nodeNames = cluster.nodes.map((node) => node.metadata.name);
     this.nodeZones = cluster.nodes.map(zoneOf);
     this.addHosts();
-    this.etcd = new EtcdCluster({
-      simulation: this.simulation,
-      network: this.network,
-      randomness: this.randomness,
-      spec: cluster.etcd,
-      costs: profile.etcd,
-      hosts: this.controlPlaneHosts.slice(0, cluster.etcd.members),
-    });
+    this.etcdClusters = new EtcdClusters(scenario, this.simulation, this.network, this.randomness, this.controlPlaneHosts);
+    this.etcd = this.etcdClusters.all[0]!.cluster;
     this.connections = new Connections(this.simulation, this.network, createCallTable());
     const registry = new Allocators(this.simulation, this.randomness);
     this.addApiServers(registry);
@@ -126,7 +122,7 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
 
   private addHosts(): void {
     const { cluster } = this.scenario;
-    const machines = Math.max(cluster.etcd.members, cluster.apiServers, cluster.controlPlaneReplicas ?? 1);
+    const machines = Math.max(EtcdClusters.machines(this.scenario), cluster.apiServers, cluster.controlPlaneReplicas ?? 1);
     for (let i = 0; i < machines; i++) {
       const zone = cluster.etcd.zones[i % Math.max(1, cluster.etcd.zones.length)] ?? 'control-plane';
       this.controlPlaneHosts.push(this.network.addHost(`control-plane-${i}`, zone));
@@ -138,10 +134,10 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
   }
 
   private addApiServers(registry: Allocators): void {
-    const { simulation, randomness, connections, network, scenario } = this;
+    const { simulation, randomness, connections, scenario } = this;
     for (let index = 0; index < scenario.cluster.apiServers; index++) {
       const host = this.controlPlaneHosts[index]!;
-      const etcd = new EtcdConnectionClient(simulation, network, host, this.etcd.members, index % this.etcd.members.length);
+      const etcd = this.etcdClusters.clientFor(index, host);
       const { profile, kubernetesVersion } = scenario;
       const { calls } = connections;
       const compactionInterval = COMPACTION_INTERVAL;
@@ -229,7 +225,7 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
       const modRevision = i + 2;
       return { key: `/registry/${resource}/${key}`, value: object, bytes, createRevision: modRevision, modRevision, version: 1, lease: 0 };
     });
-    this.etcd.warmStart(kvs, objects.length + 1);
+    this.etcdClusters.warmStart(kvs, objects.length + 1);
     for (const server of this.servers) server.warmStart(kvs, objects.length + 1);
     for (const { object } of objects) {
       if (object.kind === 'Service') this.proxies.serviceChanged(object as Service, false, this.simulation.now);
@@ -279,28 +275,36 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
   }
 
   get etcdMembers(): number {
-    return this.etcd.members.length;
+    return this.etcdClusters.members.length;
+  }
+
+  etcdName(index: number): string {
+    return this.etcdClusters.members[index]!.name;
   }
 
   etcdZone(index: number): string {
-    return this.network.zoneOf(this.controlPlaneHosts[index]!);
+    return this.network.zoneOf(this.etcdClusters.members[index]!.host);
   }
 
   setEtcdMember(index: number, up: boolean): void {
-    if (up) this.etcd.heal(index);
-    else this.etcd.fail(index);
+    const { cluster, member } = this.etcdClusters.locate(index);
+    if (up) cluster.heal(member);
+    else cluster.fail(member);
   }
 
   setEtcdDisk(index: number, factor: number): void {
-    this.etcd.setDiskFactor(index, factor);
+    const { cluster, member } = this.etcdClusters.locate(index);
+    cluster.setDiskFactor(member, factor);
   }
 
   defragmentEtcd(index: number, duration?: Duration): void {
-    this.etcd.defragment(index, duration);
+    const { cluster, member } = this.etcdClusters.locate(index);
+    cluster.defragment(member, duration);
   }
 
   moveEtcdLeader(index: number): void {
-    this.etcd.moveLeader(index);
+    const { cluster, member } = this.etcdClusters.locate(index);
+    cluster.moveLeader(member);
   }
 
   get apiServers(): number {
@@ -324,8 +328,9 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
   }
 
   private hostNamed(name: string): number {
-    const match = /^(?:etcd|kube-apiserver)-(\d+)$/.exec(name);
-    const host = match === null ? this.network.hostNamed(name) : this.controlPlaneHosts[Number(match[1])];
+    const match = /^kube-apiserver-(\d+)$/.exec(name);
+    const member = this.etcdClusters.members.find((each) => each.name === name);
+    const host = member?.host ?? (match === null ? this.network.hostNamed(name) : this.controlPlaneHosts[Number(match[1])]);
     if (host === undefined) throw new Error(`fault: there is no host ${name}`);
     return host;
   }

@@ -64,12 +64,12 @@ export class Timeline implements Component, ResponseReceiver, KubectlOutput {
     }
     if (action.action === 'defragment') {
       this.faults.defragmentEtcd(action.member, action.duration);
-      this.note(action.action, `etcd-${action.member} is defragmented`);
+      this.note(action.action, `${this.faults.etcdName(action.member)} is defragmented`);
       return;
     }
     if (action.action === 'moveLeader') {
       this.faults.moveEtcdLeader(action.member);
-      this.note(action.action, `etcd-${action.member} is to lead`);
+      this.note(action.action, `${this.faults.etcdName(action.member)} is to lead`);
       return;
     }
     for (const request of requestsOf(action)) {

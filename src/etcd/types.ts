@@ -82,6 +82,8 @@ export interface EtcdWatchReceiver {
 
 /** A connection of one client process to the cluster (clientv3): picks a member, moves to another when that one goes away. */
 export interface EtcdClient {
+  /** Clients of the clusters behind it, when there are several: each has its own revisions and is compacted for itself. */
+  readonly clusters?: readonly EtcdClient[];
   request(request: EtcdRequest, receiver: EtcdReceiver, tag: number): void;
   /** Watches a prefix from a revision on (0: from now); with `progressNotify`, a silent watch is told its progress. */
   watch(

@@ -9,6 +9,8 @@ export interface FaultDomain {
   nodeZone(index: number): string;
   setNode(index: number, up: boolean): void;
   readonly etcdMembers: number;
+  /** Members of all etcd clusters are numbered through, the main cluster's first. */
+  etcdName(index: number): string;
   etcdZone(index: number): string;
   setEtcdMember(index: number, up: boolean): void;
   /** Makes every operation of a member's disk take `factor` times as long (1: as usual). */
@@ -44,12 +46,12 @@ export function setFault(domain: FaultDomain, target: FaultTarget, up: boolean):
       return `kube-apiserver-${target.index} is ${verb}`;
     case 'etcd':
       domain.setEtcdMember(target.index, up);
-      return `etcd-${target.index} is ${verb}`;
+      return `${domain.etcdName(target.index)} is ${verb}`;
     case 'disk':
       domain.setEtcdDisk(target.index, up ? 1 : target.factor);
       return up
-        ? `the disk of etcd-${target.index} is as fast as before`
-        : `the disk of etcd-${target.index} is ${target.factor} times slower`;
+        ? `the disk of ${domain.etcdName(target.index)} is as fast as before`
+        : `the disk of ${domain.etcdName(target.index)} is ${target.factor} times slower`;
   }
 }
 

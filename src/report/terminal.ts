@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import { NO_LATENCY } from '../analysis/latency.js';
 import type { LatencySummary, RunMetrics, RunResult } from '../analysis/result.js';
 import type { Study } from '../analysis/study.js';
 import { type Answer, answer } from './answer.js';
@@ -40,10 +41,33 @@ const CONTROL_PLANE_COLUMNS: readonly Column[] = [
   ['API\nwrites', (metrics) => formatCount(metrics.apiWrites)],
   ['API write\np50 ms', (metrics) => latencyCell(metrics.apiWriteLatency.p50)],
   ['API write\np99 ms', (metrics) => latencyCell(metrics.apiWriteLatency.p99)],
+];
+
+const COMMIT_COLUMNS: readonly Column[] = [
   ['etcd commit\np50 ms', (metrics) => latencyCell(metrics.etcdCommitLatency.p50)],
   ['etcd commit\np99 ms', (metrics) => latencyCell(metrics.etcdCommitLatency.p99)],
-  ['API\nerrors', (metrics) => formatCount(metrics.apiErrors)],
 ];
+
+const ERROR_COLUMN: Column = ['API\nerrors', (metrics) => formatCount(metrics.apiErrors)];
+
+/** Columns of the control plane; with several etcd clusters each has its own. */
+function controlPlaneColumns(results: readonly RunResult[]): readonly Column[] {
+  const names = new Set(results.flatMap(({ summary }) => summary.metrics.etcdClusters.map(({ name }) => name)));
+  if (names.size < 2) return [...CONTROL_PLANE_COLUMNS, ...COMMIT_COLUMNS, ERROR_COLUMN];
+  const columns = [...names].flatMap((name): Column[] => {
+    const find = (metrics: RunMetrics) => metrics.etcdClusters.find((each) => each.name === name);
+    return [
+      [`${name}\nwrites`, (metrics) => formatCount(find(metrics)?.commitLatency.count ?? null)],
+      [`${name}\np50/p99 ms`, (metrics) => latencyPair(find(metrics)?.commitLatency ?? NO_LATENCY)],
+      [`${name}\nMiB`, (metrics) => megabytes(find(metrics)?.databaseBytes)],
+    ];
+  });
+  return [...CONTROL_PLANE_COLUMNS, ...columns, ERROR_COLUMN];
+}
+
+function megabytes(bytes: number | undefined): string {
+  return bytes === undefined ? NONE : (bytes / 1048576).toFixed(1);
+}
 
 /**
  * The answer of a comparison, then one table with a row a strategy or variant: what the rollout did to its users, or without a
@@ -53,7 +77,7 @@ export function renderComparison(results: readonly RunResult[], options: Termina
   const pen = new Pen(options);
   const rollout = results.some(({ summary }) => summary.metrics.rolloutStart !== null);
   const users = results.some(({ summary }) => summary.metrics.requests > 0);
-  const columns = rollout ? ROLLOUT_COLUMNS : [...CONTROL_PLANE_COLUMNS, ...(users ? USER_COLUMNS : [])];
+  const columns = rollout ? ROLLOUT_COLUMNS : [...controlPlaneColumns(results), ...(users ? USER_COLUMNS : [])];
   const first = results.some(({ summary }) => summary.strategy === null) ? 'variant' : 'strategy';
   const table = new Table({
     ...plainStyle(pen),
@@ -119,6 +143,10 @@ export function renderRun(result: RunResult, options: TerminalOptions = {}): str
     ['API errors (429 and 5xx)', metrics.apiErrors === 0 ? NONE : formatCount(metrics.apiErrors)],
     ['API write latency p50/p99', latencyWords(metrics.apiWriteLatency)],
     ['etcd commit latency p50/p99', latencyWords(metrics.etcdCommitLatency)],
+    ...(metrics.etcdClusters.length < 2 ? [] : metrics.etcdClusters).map(
+      ({ name, commitLatency }) =>
+        [`  ${name}, ${formatCount(commitLatency.count)} writes`, latencyWords(commitLatency)] as const,
+    ),
     ['simulated time', formatSeconds(summary.simulatedSeconds)],
     ['events', formatCount(summary.events)],
     ['trace hash', summary.traceHash],

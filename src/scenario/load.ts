@@ -7,12 +7,14 @@ import { isKwokNode } from '../node/kwok/stage.js';
 import { imagesOf, matchImages, toBehaviour } from './behaviours.js';
 import { checkValue } from './check.js';
 import { toCluster } from './cluster.js';
+import { checkQuotas, startCounts } from './etcd.js';
 import { manifestFindings } from './findings.js';
 import { InputError, inputErrorsOf, throwInputErrors } from './input-error.js';
 import { ManifestSet } from './manifests.js';
 import { parseObjective } from './objectives.js';
-import { extendProfile, finishProfile, isPackagedProfile, type ProfileStack, readProfile } from './profile.js';
+import { isPackagedProfile } from './profile.js';
 import { References } from './references.js';
+import { ScenarioProfile } from './scenario-profile.js';
 import type { RawScenario, RawTraffic } from './schema.js';
 import { scenarioSchema } from './schema.js';
 import type { Path, SourceItem } from './source.js';
@@ -20,7 +22,7 @@ import { readSource } from './source.js';
 import { parseSingle } from './split.js';
 import { isSchedulerConfigurationFile, readSchedulerConfigurationFile } from './scheduler-configuration.js';
 import { readApplied, type TimelineContext, toRollout, toTimeline } from './timeline.js';
-import type { CostProfile, Finding, Objective, Scenario, TrafficSpec } from './types.js';
+import type { ClusterSpec, CostProfile, Finding, Objective, Scenario, TrafficSpec } from './types.js';
 import { duration, rate } from './units.js';
 import { mergeVariant, type RawVariant, VariantItem, variantErrors } from './variants.js';
 
@@ -105,16 +107,24 @@ class ScenarioLoader {
     const namespace = raw.namespace ?? 'default';
     const startTime = this.startTime();
     const manifests = this.manifests(namespace, startTime);
-    const profile = this.profile();
+    const costs = new ScenarioProfile(raw, this.item, this.folder, errors, this.files);
+    const { profile } = costs;
     const kubernetesVersion =
       this.options.kubernetesVersion ?? (String(raw.kubernetesVersion ?? '1.34') as Scenario['kubernetesVersion']);
     const schedulerFindings: Finding[] = [];
-    const cluster = toCluster(raw.cluster, this.item, this.folder, errors, this.files, {
+    const options = {
       version: kubernetesVersion,
       allowMissingPlugins: this.options.allowMissingPlugins === true,
-      warn: (message, path) =>
+      warn: (message: string, path: Path) =>
         schedulerFindings.push({ severity: 'warning', message, position: this.place(this.item, path) }),
-    });
+    };
+    const cluster = toCluster(raw.cluster, this.item, this.folder, errors, this.files, options, (disk, at) =>
+      costs.etcd(disk, at),
+    );
+    if (raw.cluster.etcd !== undefined) {
+      const counts = startCounts(cluster, manifests.loaded);
+      checkQuotas(raw.cluster.etcd, cluster, counts, (at, message) => this.complain(at, message));
+    }
     const references = new References(this.item, namespace, errors);
     references.add(manifests.loaded);
     const images = imagesOf(manifests.loaded);
@@ -146,7 +156,7 @@ class ScenarioLoader {
     }));
     const findings = [
       ...schedulerFindings,
-      ...this.memberFindings(cluster.etcd.members),
+      ...this.memberFindings(cluster),
       ...this.nodeFindings(manifests),
       ...manifestFindings(manifests, this.place),
       ...unused,
@@ -213,29 +223,6 @@ class ScenarioLoader {
     return set;
   }
 
-  private profile(): CostProfile | undefined {
-    const { profile = 'default' } = this.raw;
-    const complain = (message: string, suggestion?: string): InputError =>
-      this.item.error(['profile'], { message, ...(suggestion === undefined ? {} : { suggestion }) });
-    const disk = this.raw.cluster.etcd?.disk;
-    const complainOfDisk = (message: string, suggestion?: string): InputError =>
-      this.item.error(disk === undefined ? ['profile'] : ['cluster', 'etcd', 'disk'], {
-        message,
-        ...(suggestion === undefined ? {} : { suggestion }),
-      });
-    try {
-      const stack: ProfileStack =
-        typeof profile === 'string'
-          ? readProfile(profile, this.folder, complain)
-          : extendProfile({ extends: 'default', ...profile }, profile.extends ?? 'default', this.folder, complain);
-      this.files.push(...stack.files);
-      return this.withOwnDisk(finishProfile(stack, disk, complainOfDisk), profile);
-    } catch (error) {
-      this.errors.push(...inputErrorsOf(error));
-      return undefined;
-    }
-  }
-
   /** Machines are part of the cluster's shape; a Node among the manifests would have no kubelet. */
   private nodeFindings(manifests: ManifestSet): Finding[] {
     const nodes = manifests.loaded.filter(({ object }) => object.kind === 'Node');
@@ -245,27 +232,19 @@ class ScenarioLoader {
   }
 
   /** An even number of members needs a larger quorum and survives no more failures. */
-  private memberFindings(members: number): Finding[] {
-    if (members % 2 === 1) return [];
-    const message = `etcd has ${members} members: an even number survives no more failures than ${members - 1}`;
-    return [{ severity: 'warning', message, position: this.place(this.item, ['cluster', 'etcd', 'members']) }];
-  }
-
-  /** Costs that the scenario itself states hold over those of a disk class. */
-  private withOwnDisk(profile: CostProfile, own: NonNullable<RawScenario['profile']>): CostProfile {
-    if (typeof own === 'string' || own.etcd === undefined) return profile;
-    const stack = extendProfile({ extends: 'default', ...own }, profile.name, this.folder, (message) =>
-      this.item.error(['profile'], { message }),
-    );
-    const plain = finishProfile(stack, undefined, (message) => this.item.error(['profile'], { message }));
-    return {
-      ...profile,
-      etcd: {
-        ...profile.etcd,
-        ...(own.etcd.fsync === undefined ? {} : { fsync: plain.etcd.fsync }),
-        ...(own.etcd.backendCommit === undefined ? {} : { backendCommit: plain.etcd.backendCommit }),
-      },
+  private memberFindings({ etcd, etcdOverrides = [] }: ClusterSpec): Finding[] {
+    const findings: Finding[] = [];
+    const look = (name: string, members: number, path: Path): void => {
+      if (members % 2 === 1) return;
+      const message = `${name} has ${members} members: an even number survives no more failures than ${members - 1}`;
+      findings.push({ severity: 'warning', message, position: this.place(this.item, path) });
     };
+    look('etcd', etcd.members, ['cluster', 'etcd', 'members']);
+    etcdOverrides.forEach(({ name, spec }, i) => {
+      if (this.raw.cluster.etcd?.serversOverrides?.[i]?.members !== undefined)
+        look(name, spec.members, ['cluster', 'etcd', 'serversOverrides', i, 'members']);
+    });
+    return findings;
   }
 
   private traffic(raw: RawTraffic, i: number, references: References): TrafficSpec | undefined {

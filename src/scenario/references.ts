@@ -139,7 +139,7 @@ export class References {
         `expected one of node, zone, link, apiServer, etcd, disk, found ${given.join(' and ') || 'none of them'}`,
       );
     }
-    if (raw.disk !== undefined) return this.disk(raw.disk, raw.factor, path, cluster.etcd.members);
+    if (raw.disk !== undefined) return this.disk(raw.disk, raw.factor, path, cluster);
     if (raw.factor !== undefined)
       return this.complain([...path, 'factor'], '"factor" belongs to "disk": it says how slow the disk is');
     const nodes = cluster.nodes.map((node) => node.metadata.name);
@@ -150,27 +150,28 @@ export class References {
       return this.named('zone', raw.zone, zones, [...path, 'zone']) && { kind: 'zone', name: raw.zone };
     }
     if (raw.apiServer !== undefined) return this.numbered('apiServer', raw.apiServer, cluster.apiServers, path);
-    if (raw.etcd !== undefined) return this.numbered('etcd', raw.etcd, cluster.etcd.members, path);
+    if (raw.etcd !== undefined) {
+      const index = this.member(raw.etcd, cluster, path);
+      return index === undefined ? undefined : { kind: 'etcd', index };
+    }
     const { from, to } = raw.link as { from: string; to: string };
-    // Machine i of the control plane carries etcd member i and kube-apiserver i.
-    const hosts = Array.from(
-      { length: Math.max(cluster.etcd.members, cluster.apiServers) },
-      (_, i) => `control-plane-${i}`,
-    );
-    hosts.push(...nodes);
+    const hosts = [...controlPlaneHosts(cluster), ...nodes];
     const both =
       this.named('host', from, hosts, [...path, 'link', 'from']) &&
       this.named('host', to, hosts, [...path, 'link', 'to']);
     return both && { kind: 'link', from, to };
   }
 
-  /** The number of an etcd member. */
-  member(index: number, cluster: ClusterSpec, path: Path): number | undefined {
-    return this.numbered('etcd', index, cluster.etcd.members, path) === undefined ? undefined : index;
+  /** The number of an etcd member, by its number or name; those of further clusters follow on those of the main one. */
+  member(member: number | string, cluster: ClusterSpec, path: Path): number | undefined {
+    if (typeof member === 'number')
+      return this.numbered('etcd', member, cluster.etcd.members, path) === undefined ? undefined : member;
+    const names = etcdMemberNames(cluster);
+    return this.named('etcd member', member, names, [...path, 'etcd']) && names.indexOf(member);
   }
 
-  private disk(name: string, factor: number | undefined, path: Path, members: number): FaultTarget | undefined {
-    const names = Array.from({ length: members }, (_, i) => `etcd-${i}`);
+  private disk(name: string, factor: number | undefined, path: Path, cluster: ClusterSpec): FaultTarget | undefined {
+    const names = etcdMemberNames(cluster);
     if (this.named('etcd member', name, names, [...path, 'disk']) === undefined) return undefined;
     if (path.at(-1) === 'fail' && factor === undefined)
       return this.complain(path, 'missing key "factor": expected a number above 1');
@@ -189,6 +190,25 @@ export class References {
       `expected a number from 0 to ${count - 1}, found ${index}: there are ${count}`,
     );
   }
+}
+
+/** Names of all etcd members: those of the main cluster, then those of the others. */
+export function etcdMemberNames(cluster: ClusterSpec): string[] {
+  const clusters = [{ name: 'etcd', spec: cluster.etcd }, ...(cluster.etcdOverrides ?? [])];
+  return clusters.flatMap(({ name, spec }) => Array.from({ length: spec.members }, (_, i) => `${name}-${i}`));
+}
+
+/** Machines of the control plane: machine i carries kube-apiserver i, and etcd member i unless etcd has machines of its own. */
+function controlPlaneHosts(cluster: ClusterSpec): string[] {
+  const external = cluster.etcdTopology === 'external';
+  const members = external ? [] : [cluster.etcd, ...(cluster.etcdOverrides ?? []).map(({ spec }) => spec)];
+  const machines = Math.max(
+    cluster.apiServers,
+    cluster.controlPlaneReplicas ?? 1,
+    ...members.map((spec) => spec.members),
+  );
+  const names = Array.from({ length: machines }, (_, i) => `control-plane-${i}`);
+  return external ? [...names, ...etcdMemberNames(cluster)] : names;
 }
 
 /** Zones of the nodes, in order of first appearance. */

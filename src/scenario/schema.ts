@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { etcdSchema } from './etcd-schema.js';
 import { profileOverrides } from './profile-schema.js';
 import { count, distribution, durationText, percent, quantity, rateText, text, wholeNumber } from './schema-values.js';
 
@@ -35,21 +36,6 @@ const nodeGroup = z.strictObject({
   ).optional(),
 });
 
-const etcd = z.strictObject({
-  members: wholeNumber('Number of etcd members, 1 to 9. Default 3.', 1, 9).optional(),
-  disk: text(
-    'Disk class of the members: a name under `disks` of the cost profile, such as gce-pd-ssd or nvme.',
-  ).optional(),
-  zones: z
-    .array(text('Zone of a member.'))
-    .optional()
-    .describe('Zone of each member in order; default: dealt over the zones of the nodes.'),
-  heartbeatInterval: durationText('--heartbeat-interval. Default 100ms.').optional(),
-  electionTimeout: durationText('--election-timeout. Default 1s.').optional(),
-  quota: quantity('--quota-backend-bytes. Default 2Gi.').optional(),
-  snapshotCount: wholeNumber('--snapshot-count. Default 10000.', 1).optional(),
-});
-
 const clientLimits = {
   qps: z
     .number({ error: 'expected a number of requests a second' })
@@ -61,7 +47,7 @@ const clientLimits = {
 
 const cluster = z.strictObject({
   nodes: z.array(nodeGroup).min(1, { error: 'expected at least one group of nodes' }).describe('Groups of nodes.'),
-  etcd: etcd.optional().describe('The etcd cluster.'),
+  etcd: etcdSchema.optional().describe('The etcd cluster.'),
   apiServers: wholeNumber('Number of kube-apiserver processes. Default 1.', 1, 99).optional(),
   controlPlaneReplicas: wholeNumber(
     'Processes of kube-controller-manager and of kube-scheduler; one of each leads, the others stand by. Default 1.',
@@ -169,18 +155,26 @@ const traffic = z.strictObject({
   timeout: durationText('Users give up after this long. Default 1s.').optional(),
 });
 
+function etcdMember(description: string) {
+  return z
+    .union([z.int().min(0), z.string().min(1)], { error: 'expected the number of an etcd member, or its name' })
+    .describe(description);
+}
+
 const faultTarget = z.strictObject({
   node: text('Name of a node: the machine stops.').optional(),
   zone: text('Name of a zone: all its nodes, etcd members and kube-apiservers stop.').optional(),
   link: z
     .strictObject({
-      from: text('Name of a machine: a node, or control-plane-0, which carries etcd member 0 and kube-apiserver 0.'),
+      from: text(
+        'Name of a machine: a node, or control-plane-0, which carries kube-apiserver 0 and, unless etcd is external, etcd member 0.',
+      ),
       to: text('Name of the other machine.'),
     })
     .optional()
     .describe('The link between two machines is cut, both ways.'),
   apiServer: wholeNumber('Number of a kube-apiserver process, from 0.', 0).optional(),
-  etcd: wholeNumber('Number of an etcd member, from 0.', 0).optional(),
+  etcd: etcdMember('An etcd member: its number from 0, or its name such as etcd-events-0: the process dies.').optional(),
   disk: text('Disk of an etcd member by the name of the member, such as etcd-1: it becomes slow.').optional(),
   factor: z
     .number({ error: 'expected a number above 1' })
@@ -223,7 +217,7 @@ const timelineEntry = z.strictObject({
   heal: faultTarget.optional().describe('Repairs what `fail` broke.'),
   defragment: z
     .strictObject({
-      etcd: wholeNumber('Number of an etcd member, from 0.', 0),
+      etcd: etcdMember('An etcd member: its number from 0, or its name.'),
       duration: durationText(
         'How long it blocks the member. Default: by the size of its data, 15 s for 4.1 GB.',
       ).optional(),
@@ -231,7 +225,7 @@ const timelineEntry = z.strictObject({
     .optional()
     .describe('As `etcdctl defrag` of one member: its reads, writes and applies wait until it is over.'),
   moveLeader: z
-    .strictObject({ etcd: wholeNumber('Number of the etcd member that is to lead, from 0.', 0) })
+    .strictObject({ etcd: etcdMember('The etcd member that is to lead: its number from 0, or its name.') })
     .optional()
     .describe('As `etcdctl move-leader`.'),
 });

@@ -48,6 +48,10 @@ export interface ClusterSpec {
   /** Node objects in registration order, with zone labels set. */
   readonly nodes: readonly Node[];
   readonly etcd: EtcdSpec;
+  /** stacked: member i on control-plane machine i; external: on machines of their own. Absent: stacked. */
+  readonly etcdTopology?: 'stacked' | 'external';
+  /** --etcd-servers-overrides of kube-apiserver. Absent: none. */
+  readonly etcdOverrides?: readonly EtcdOverride[];
   readonly apiServers: number;
   /** Processes of kube-controller-manager and of kube-scheduler, of which one each leads. Absent: 1. */
   readonly controlPlaneReplicas?: number;
@@ -104,6 +108,18 @@ export interface EtcdSpec {
   readonly dedicatedWalDisk?: boolean;
   /** Zone of each member, in order. */
   readonly zones: readonly string[];
+}
+
+/** An etcd cluster of its own for some resources. */
+export interface EtcdOverride {
+  /** What its members are called, with their number after a hyphen: `etcd-events`. */
+  readonly name: string;
+  /** Plural names. */
+  readonly resources: readonly string[];
+  readonly spec: EtcdSpec;
+  readonly costs: CostProfile['etcd'];
+  /** Its members use the disks of the main members on the same machines. */
+  readonly sharedDisk: boolean;
 }
 
 /**

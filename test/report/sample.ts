@@ -27,6 +27,7 @@ export function metrics(overrides: Partial<RunMetrics>): RunMetrics {
     apiWrites: 0,
     apiWriteLatency: NO_LATENCY,
     etcdCommitLatency: NO_LATENCY,
+    etcdClusters: [],
     schedulingDuration: NO_LATENCY,
     podsCreated: 0,
     podStartup: {

@@ -27,6 +27,16 @@ function scenario(...more: string[]): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** Mistakes in an entry of etcd's serversOverrides: name, entry, column in it, message. */
+function overrides(mistakes: readonly (readonly [string, string, number, string])[]) {
+  return mistakes.map(([name, entry, column, message]): [string, string, string[]] => {
+    const line = `  etcd: { serversOverrides: [${entry}] }`;
+    const at = line.indexOf(entry) + column;
+    const text = [base[0], base[1], line, ...base.slice(2)].join('\n');
+    return [name, `${text}\n`, [`bad.yaml:3:${at}: ${message}`, `  3 | ${line}`, `    | ${' '.repeat(at - 1)}^`]];
+  });
+}
+
 /** Name, scenario, and exactly what the command prints. */
 const cases: readonly (readonly [string, string, readonly string[]])[] = [
   [
@@ -264,6 +274,34 @@ const cases: readonly (readonly [string, string, readonly string[]])[] = [
       '    |                                                                                            ^',
     ],
   ],
+  [
+    'quota below the data',
+    scenario('cluster: { nodes: [{ count: 3, template: nodes/4cpu-16gi.yaml }], etcd: { quota: 4Ki } }').replace(
+      /^ {2}nodes.*\n/m,
+      '',
+    ),
+    [
+      'bad.yaml:1:82: the quota of 4096 bytes is below the data at the start: 11150 bytes in 8 objects',
+      '  1 | cluster: { nodes: [{ count: 3, template: nodes/4cpu-16gi.yaml }], etcd: { quota: 4Ki } }',
+      '    |                                                                                  ^',
+    ],
+  ],
+  [
+    'etcd member by a name that is not there',
+    scenario('timeline: [{ at: 1m, fail: { etcd: etcd-event-0 } }]'),
+    [
+      'bad.yaml:5:36: no etcd member is named etcd-event-0; there are etcd-0, etcd-1, etcd-2',
+      '  5 | timeline: [{ at: 1m, fail: { etcd: etcd-event-0 } }]',
+      '    |                                    ^',
+    ],
+  ],
+  ...overrides([
+    ['resource that no API server keeps', '{ resources: [/event] }', 15, 'the API servers keep no resource "/event"; did you mean /events?'],
+    ['resource in two clusters', '{ resources: [/events, events] }', 24, '/events has an etcd cluster already'],
+    ['too many members of a further cluster', '{ resources: [/events], members: 10 }', 34, 'expected a whole number from 1 to 9, found the number 10'],
+    ['shared disk of another class', '{ resources: [/events], disk: nvme, sharedDisk: true }', 49, 'a shared disk is of the class of the main cluster: leave "disk" out'],
+    ['quota of a further cluster below its data', '{ resources: [/nodes], quota: 1Ki }', 31, 'the quota of 1024 bytes is below the data at the start: 6600 bytes in 3 objects'],
+  ]),
   ['empty file', '', ['bad.yaml: the file is empty']],
   ['comments alone', '# nothing\n', ['bad.yaml: the file holds no Kubernetes object']],
   [
