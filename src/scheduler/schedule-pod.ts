@@ -48,6 +48,8 @@ export class SchedulingAlgorithm {
   private slots = new Int32Array(128);
   private totals = new Float64Array(128);
   private readonly diagnosis = new Diagnosis();
+  /** Error of a filter in the current search. */
+  private failed: Status | null = null;
 
   /** Finds a node for the pod of a cycle (schedulePod). */
   schedulePod(framework: Framework, cycle: Cycle, draws: Uniform): ScheduleResult {
@@ -73,6 +75,10 @@ export class SchedulingAlgorithm {
       return this.result(diagnosis, 0, -1, '', false);
     }
     const count = this.findFeasible(framework, cycle, diagnosis);
+    if (this.failed !== null) {
+      const { plugin, message } = this.failed;
+      return this.result(diagnosis, count, -1, `running "${plugin}" filter plugin: ${message}`, false);
+    }
     if (count === 0) return this.result(diagnosis, 0, -1, '', false);
     if (count === 1) return this.result(diagnosis, 1, this.slots[0]!, '', false);
     const slots = this.slots.subarray(0, count);
@@ -107,6 +113,7 @@ export class SchedulingAlgorithm {
 
   /** Fills `slots` with feasible nodes; returns how many. */
   private findFeasible(framework: Framework, cycle: Cycle, diagnosis: Diagnosis): number {
+    this.failed = null;
     const { nodes } = framework.handle;
     const nominated = cycle.pod.pod.status.nominatedNodeName;
     if (nominated !== undefined && nominated !== '') {
@@ -161,8 +168,13 @@ export class SchedulingAlgorithm {
           : plain
             ? framework.filter(cycle, slot)
             : framework.filterWithNominated(cycle, slot);
-      if (status !== null) diagnosis.set(slot, status);
-      else if (count === wanted) break;
+      if (status !== null) {
+        if (status.code === Code.Error) {
+          this.failed = status;
+          break;
+        }
+        diagnosis.set(slot, status);
+      } else if (count === wanted) break;
       else slots[count++] = slot;
     }
     return count;

@@ -2,6 +2,8 @@ import type { Affinity, PodAffinityTerm, WeightedPodAffinityTerm } from '../../a
 import { CompiledSelector } from '../../api/labels.js';
 import type { Labels } from '../../api/meta.js';
 
+const noLabels: Labels = {};
+
 /** Labels of namespaces, as a term's namespaceSelector reads them. */
 export interface NamespaceLabels {
   /** Labels of a namespace; empty when it is not known. */
@@ -28,15 +30,22 @@ export class AffinityTerm {
       term.namespaceSelector === undefined ? undefined : new CompiledSelector(term.namespaceSelector);
   }
 
-  /** The term of a pod being scheduled: namespaces are those that exist now. */
+  /**
+   * The term of a pod being scheduled: namespaces are those that exist now. The real plugin means to put the namespaces that
+   * the selector finds in the place of the selector, but keeps the selector too (mergeAffinityTermNamespacesIfNotEmpty changes
+   * a copy), and then asks it about no labels at all: one that only excludes labels selects every namespace.
+   */
   matchesAsOwn(namespace: string, labels: Labels, world: NamespaceLabels): boolean {
-    if (!this.selector.matches(labels)) return false;
-    if (this.namespaces.has(namespace)) return true;
+    if (this.matchesWithoutLabels(namespace, labels)) return true;
     const selector = this.namespaceSelector;
-    if (selector === undefined) return false;
-    return (
-      selector.isEverything || (world.hasNamespace(namespace) && selector.matches(world.namespaceLabels(namespace)))
-    );
+    if (selector === undefined || !this.selector.matches(labels)) return false;
+    return world.hasNamespace(namespace) && selector.matches(world.namespaceLabels(namespace));
+  }
+
+  /** As queueing hints ask: without looking up any namespace. */
+  matchesWithoutLabels(namespace: string, labels: Labels): boolean {
+    if (!this.selector.matches(labels)) return false;
+    return this.namespaces.has(namespace) || (this.namespaceSelector?.matches(noLabels) ?? false);
   }
 
   /** The term of a pod that is there already, against the pod being scheduled. */

@@ -38,3 +38,13 @@ export function portsConflict(wanted: readonly HostPort[], used: readonly HostPo
   for (const want of wanted) for (const use of used) if (conflicts(want, use)) return true;
   return false;
 }
+
+/**
+ * Used ports with some more (1) or fewer (−1). They are a set, as HostPortInfo is: when one of two pods that hold the same port
+ * goes, the port counts as free.
+ */
+export function changedPorts(used: readonly HostPort[], ports: readonly HostPort[], sign: 1 | -1): HostPort[] {
+  const same = (a: HostPort) => (b: HostPort) => a.port === b.port && a.protocol === b.protocol && a.ip === b.ip;
+  const rest = used.filter((use) => !ports.some(same(use)));
+  return sign > 0 ? [...rest, ...ports] : rest;
+}

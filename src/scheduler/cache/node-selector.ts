@@ -6,6 +6,13 @@ import type { Labels } from '../../api/meta.js';
 
 const integerText = /^[+-]?\d+$/;
 
+/** A text as strconv.ParseInt reads it, with 64 bits; undefined: it is no such number. */
+function int64(text: string): bigint | undefined {
+  if (!integerText.test(text)) return undefined;
+  const value = BigInt(text);
+  return BigInt.asIntN(64, value) === value ? value : undefined;
+}
+
 function requirementMatches(requirement: NodeSelectorRequirement, present: boolean, value: string): boolean {
   const values = requirement.values ?? [];
   switch (requirement.operator) {
@@ -20,9 +27,11 @@ function requirementMatches(requirement: NodeSelectorRequirement, present: boole
     case 'Gt':
     case 'Lt': {
       const bound = values[0];
-      if (!present || bound === undefined || !integerText.test(value) || !integerText.test(bound)) return false;
-      const difference = BigInt(value) - BigInt(bound);
-      return requirement.operator === 'Gt' ? difference > 0n : difference < 0n;
+      if (!present || bound === undefined) return false;
+      const actual = int64(value);
+      const limit = int64(bound);
+      if (actual === undefined || limit === undefined) return false;
+      return requirement.operator === 'Gt' ? actual > limit : actual < limit;
     }
   }
 }
@@ -40,7 +49,9 @@ export function nodeMatchesTerm(node: Node, term: NodeSelectorTerm): boolean {
     if (!requirementMatches(requirement, present, present ? labels[requirement.key]! : '')) return false;
   }
   for (const requirement of fields) {
-    // The only field that nodes can be selected by is metadata.name, with In and NotIn.
+    // The only field that nodes can be selected by is metadata.name, with In and NotIn of one value; a term with more is invalid
+    // and selects nothing (nodeSelectorRequirementsAsFieldSelector).
+    if (requirement.values?.length !== 1) return false;
     if (requirement.key !== 'metadata.name' || !requirementMatches(requirement, true, node.metadata.name)) return false;
   }
   return true;

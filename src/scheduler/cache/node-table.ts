@@ -1,5 +1,5 @@
 import type { Node, Taint } from '../../api/core.js';
-import type { HostPort } from './host-ports.js';
+import { changedPorts, type HostPort } from './host-ports.js';
 import { Journal, JournalKind } from './journal.js';
 import { NodeTree } from './node-tree.js';
 import type { PodInfo } from './pod-info.js';
@@ -207,7 +207,7 @@ export class NodeTable {
       const last = pods.pop()!;
       if (last !== info) pods[pods.indexOf(info)] = last;
     }
-    if (shape.hostPorts.length > 0) this.ports[slot] = pods.flatMap((pod) => [...pod.shape.hostPorts]);
+    if (shape.hostPorts.length > 0) this.ports[slot] = changedPorts(this.ports[slot]!, shape.hostPorts, sign);
   }
 
   /** Pods of a node that is not known are in no derived count, and its coming and going makes these start over. */

@@ -45,6 +45,8 @@ export class PodShape {
   readonly spread: readonly TopologySpreadConstraint[];
   /** Normalised names of the images of all containers, init containers first. */
   readonly images: readonly string[];
+  /** Normalised names of the images that are mounted as volumes. */
+  readonly imageVolumes: readonly string[];
   /** Keys `namespace/claim` of the persistent volume claims, ephemeral volumes excluded. */
   readonly claims: readonly string[];
 
@@ -76,6 +78,10 @@ export class PodShape {
     this.images = [...(spec.initContainers ?? []), ...spec.containers].map((container) =>
       normalizedImageName(container.image),
     );
+    this.imageVolumes = (spec.volumes ?? []).flatMap(({ image }) => {
+      const reference = (image as { readonly reference?: string } | undefined)?.reference;
+      return reference === undefined ? [] : [normalizedImageName(reference)];
+    });
     this.claims = (spec.volumes ?? []).flatMap((volume) =>
       volume.persistentVolumeClaim === undefined
         ? []

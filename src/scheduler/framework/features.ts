@@ -8,6 +8,10 @@ export interface Features {
   readonly dynamicResourcesScore: boolean;
   /** Nominated node is written before binding when Permit or PreBind have work (1.35 on). */
   readonly nominatedNodeNameForExpectation: boolean;
+  /** ImageLocality counts the images of image volumes (1.36). */
+  readonly imageVolumes: boolean;
+  /** Hints of InterPodAffinity and PodTopologySpread know of nominated pods, own labels, and pods that hated the waiting one (1.36). */
+  readonly completeAffinityHints: boolean;
   /** The plugin NodeDeclaredFeatures is in the default profile (1.36). */
   readonly nodeDeclaredFeatures: boolean;
 }
@@ -21,6 +25,8 @@ export function featuresOf(version: KubernetesVersion): Features {
     balancedAllocationDifference: version === '1.36',
     dynamicResourcesScore: version === '1.36',
     nominatedNodeNameForExpectation: version !== '1.34',
+    imageVolumes: version === '1.36',
+    completeAffinityHints: version === '1.36',
     nodeDeclaredFeatures: version === '1.36',
   };
 }

@@ -87,12 +87,16 @@ export class Framework {
 
   /** Runs PreFilter; a rejection or an error is returned, Skip and node sets go into the cycle. */
   preFilter(cycle: Cycle): Status | null {
+    let rejection: Status | null = null;
     for (const plugin of this.plugins.preFilter) {
       this.running = plugin;
       const status = plugin.preFilter!(cycle);
       if (status !== null) {
+        // Preemption may follow a rejection that it can resolve, so that the other plugins must have prepared too.
         if (status.code === Code.Skip) cycle.skippedFilters.push(plugin.name);
+        else if (status.code === Code.Unschedulable) rejection = status;
         else return status;
+        continue;
       }
       if (cycle.nodeNames !== null && cycle.nodeNames.size === 0) return nothingLeft(cycle);
     }
@@ -106,7 +110,7 @@ export class Framework {
     this.followers = this.plugins.preFilter.filter(
       (plugin) => plugin.addPod !== undefined && !cycle.skippedFilters.includes(plugin.name),
     );
-    return null;
+    return rejection;
   }
 
   /** The only filter that the current pod needs, so that a search can call it directly; undefined: there are more, or none. */
@@ -144,9 +148,11 @@ export class Framework {
       .podsOn(nodes.names[slot]!)
       .filter((other) => other.priority >= pod.priority && other.key !== pod.key);
     if (nominated.length > 0) {
+      const ports = nodes.ports[slot]!;
       for (const other of nominated) this.addPod(cycle, other, slot);
       const status = this.filter(cycle, slot);
       for (let i = nominated.length - 1; i >= 0; i--) this.removePod(cycle, nominated[i]!, slot);
+      nodes.ports[slot] = ports;
       if (status !== null) return status;
     }
     return this.filter(cycle, slot);
@@ -210,7 +216,9 @@ export class Framework {
       this.running = plugin;
       const status = plugin.preScore!(cycle, slots);
       if (status === null) continue;
-      if (status.code !== Code.Skip) return status;
+      if (status.code !== Code.Skip) {
+        return new Status(Code.Error, plugin.name, [`running PreScore plugin "${plugin.name}": ${status.message}`]);
+      }
       cycle.skippedScores.push(plugin.name);
     }
     const count = slots.length;
@@ -232,10 +240,10 @@ export class Framework {
 }
 
 function nothingLeft(cycle: Cycle): Status {
-  const plugins = cycle.restrictedBy;
+  const plugins = [...new Set(cycle.restrictedBy)].sort();
   const reason =
     plugins.length === 1
       ? `node(s) didn't satisfy plugin ${plugins[0]}`
       : `node(s) didn't satisfy plugin(s) [${plugins.join(' ')}] simultaneously`;
-  return new Status(Code.UnschedulableAndUnresolvable, plugins.at(-1) ?? '', [reason]);
+  return new Status(Code.UnschedulableAndUnresolvable, '', [reason]);
 }

@@ -171,6 +171,7 @@ export class DefaultPreemption implements Plugin {
   ): Candidate | Status {
     const { nodes } = this.handle;
     const before = nodes.pods[slot]!.slice();
+    const ports = nodes.ports[slot]!;
     const { priority } = cycle.pod;
     const potential: PodInfo[] = [];
     for (let i = 0; i < before.length; i++) if (before[i]!.priority < priority) potential.push(before[i]!);
@@ -197,6 +198,7 @@ export class DefaultPreemption implements Plugin {
       if (violating.length > 0 && harmless.length > 0) goSort(victims, importance);
     } else for (const victim of potential) framework.addPod(cycle, victim, slot);
     nodes.pods[slot] = before;
+    nodes.ports[slot] = ports;
     if (status !== null) return status;
     if (victims.length === 0) {
       return new Status(Code.Error, '', [`expected at least one victim pod on node "${nodes.names[slot]}"`]);

@@ -19,10 +19,10 @@ export class ImageLocality implements Plugin {
   scoreNodes(cycle: Cycle, slots: Int32Array, scores: Float64Array): void {
     const { nodes } = this.handle;
     if (nodes.images.size === 0) return;
-    const { images } = cycle.pod.shape;
+    const { images, imageVolumes } = cycle.pod.shape;
     const present: ImageState[] = [];
     const worth: number[] = [];
-    for (const image of images) {
+    for (const image of this.handle.features.imageVolumes ? [...images, ...imageVolumes] : images) {
       const state = nodes.images.get(image);
       if (state === undefined) continue;
       present.push(state);

@@ -63,9 +63,9 @@ export class NodeAffinity implements Plugin {
   preScore(cycle: Cycle): Status | null {
     const affinity: Affinity | undefined = cycle.pod.shape.spec.affinity;
     const own = affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
-    const added = this.added?.preferredDuringSchedulingIgnoredDuringExecution;
-    if (own.length === 0 && added === undefined) return this.skipped;
-    this.preferred = added === undefined ? own : [...added, ...own];
+    const added = this.added?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
+    if (own.length === 0 && added.length === 0) return this.skipped;
+    this.preferred = added.length === 0 ? own : [...added, ...own];
     return null;
   }
 
@@ -86,7 +86,8 @@ export class NodeAffinity implements Plugin {
     const node = event.object as Node | undefined;
     if (node === undefined) return true;
     const old = event.old as Node | undefined;
-    return (old === undefined || this.judge(pod, old) !== 1) && this.judge(pod, node) === 1;
+    if (this.judge(pod, node) !== 1) return false;
+    return old === undefined || !pod.shape.nodeAffinity.matches(old);
   }
 
   private judge(pod: PodInfo, node: Node): number {

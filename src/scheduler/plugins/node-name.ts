@@ -1,7 +1,5 @@
-import type { Node } from '../../api/core.js';
-import type { PodInfo } from '../cache/pod-info.js';
 import type { Cycle } from '../framework/cycle.js';
-import { type ClusterEvent, type EventInterest, EventKind } from '../framework/events.js';
+import { type EventInterest, EventKind } from '../framework/events.js';
 import type { Handle, Plugin } from '../framework/plugin.js';
 import { type Status, unresolvable } from '../framework/status.js';
 
@@ -26,9 +24,5 @@ export class NodeName implements Plugin {
 
   eventsToRegister(): readonly EventInterest[] {
     return [{ kinds: EventKind.NodeAdd }];
-  }
-
-  hint(pod: PodInfo, event: ClusterEvent): boolean {
-    return pod.pod.spec.nodeName === (event.object as Node | undefined)?.metadata.name;
   }
 }

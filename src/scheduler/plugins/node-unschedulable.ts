@@ -32,9 +32,9 @@ export class NodeUnschedulable implements Plugin {
   }
 
   hint(pod: PodInfo, event: ClusterEvent): boolean {
-    if ((event.kinds & EventKind.OwnTolerations) !== 0) return true;
-    const node = event.object as Node | undefined;
-    if (node === undefined || node.spec.unschedulable !== true) return true;
-    return tolerates(pod.shape.tolerations, taint);
+    if ((event.kinds & EventKind.OwnTolerations) !== 0) return tolerates(pod.shape.tolerations, taint);
+    const node = event.object as Node;
+    const old = event.old as Node | undefined;
+    return node.spec.unschedulable !== true && (old === undefined || old.spec.unschedulable === true);
   }
 }

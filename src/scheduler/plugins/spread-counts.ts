@@ -37,6 +37,8 @@ export class DomainCounts {
   /** How many of these domains have so many matching pods. */
   private histogram = new Int32Array(16);
   private minimum = 0;
+  /** Counts below zero, which only what-ifs bring about. */
+  private readonly negative: number[] = [];
 
   constructor(constraint: SpreadConstraint, column: TopologyColumn) {
     this.constraint = constraint;
@@ -46,6 +48,7 @@ export class DomainCounts {
   /** Smallest number of matching pods in a domain; 0 when there are fewer domains than minDomains. */
   get least(): number {
     if (this.domains === 0 || this.domains < this.constraint.minDomains) return 0;
+    if (this.negative.length > 0) return Math.min(...this.negative);
     while (this.histogram[this.minimum] === 0) this.minimum++;
     return this.minimum;
   }
@@ -93,6 +96,11 @@ export class DomainCounts {
   }
 
   private bump(count: number, change: number): void {
+    if (count < 0) {
+      if (change > 0) this.negative.push(count);
+      else this.negative.splice(this.negative.indexOf(count), 1);
+      return;
+    }
     if (count >= this.histogram.length) {
       const histogram = new Int32Array(count * 2);
       histogram.set(this.histogram);
@@ -169,9 +177,16 @@ export class SpreadCounts {
     this.taintEpoch = nodes.taintEpoch;
   }
 
-  /** Counts a pod in or out for a what-if; terminating pods do not count. */
+  /**
+   * Counts a pod in or out for a what-if. The real plugin then counts pods that are being deleted, and those of an empty
+   * selector, although its sums do not hold them (updateWithPod); a sum may fall below zero.
+   */
   change(pod: PodInfo, slot: number, change: 1 | -1): void {
-    if (!pod.terminating) this.count(pod.shape.id, slot, change);
+    const { namespace, labels } = pod.shape;
+    if (namespace !== this.namespace) return;
+    for (const counts of this.constraints) {
+      if (counts.eligible[slot] === 1 && counts.constraint.selector.matches(labels)) counts.addPods(slot, change);
+    }
   }
 
   private rebuild(): void {
