@@ -4,6 +4,7 @@ import { equal } from '../api/equal.js';
 import type { KubernetesObject } from '../api/meta.js';
 import type { ResourceEventHandler } from '../client/types.js';
 import type { ObjectStore } from './cache/cluster-objects.js';
+import { podRequestsWith } from './cache/requests.js';
 import { type ClusterEvent, EventKind } from './framework/events.js';
 
 /** What the handlers tell: the part of the scheduler that owns cache and queue. */
@@ -81,7 +82,7 @@ export function nodeChanges(old: Node, node: Node): number {
   if (old.metadata.labels !== node.metadata.labels && !equal(old.metadata.labels, node.metadata.labels))
     kinds |= EventKind.NodeLabel;
   if (
-    (old.spec.unschedulable === true) !== (node.spec.unschedulable === true) ||
+    (old.spec.unschedulable === true && node.spec.unschedulable !== true) ||
     (old.spec.taints !== node.spec.taints && !equal(old.spec.taints ?? [], node.spec.taints ?? []))
   ) {
     kinds |= EventKind.NodeTaint;
@@ -89,16 +90,22 @@ export function nodeChanges(old: Node, node: Node): number {
   return kinds;
 }
 
-/** Which sorts of change an update of a pending pod is, as far as plugins care. */
-export function pendingPodChanges(old: Pod, pod: Pod): number {
+/** Which sorts of change an update of a pod is, as far as plugins care (framework PodSchedulingPropertiesChange). */
+export function podChanges(old: Pod, pod: Pod): number {
   let kinds = 0;
-  if (old.spec.tolerations !== pod.spec.tolerations && !equal(old.spec.tolerations, pod.spec.tolerations))
-    kinds |= EventKind.OwnTolerations;
+  if ((old.spec.tolerations?.length ?? 0) !== (pod.spec.tolerations?.length ?? 0)) kinds |= EventKind.OwnTolerations;
   if ((old.spec.schedulingGates?.length ?? 0) > 0 && (pod.spec.schedulingGates?.length ?? 0) === 0)
     kinds |= EventKind.OwnGatesGone;
   if (old.metadata.labels !== pod.metadata.labels && !equal(old.metadata.labels, pod.metadata.labels))
     kinds |= EventKind.PodLabel;
+  if (old.spec !== pod.spec && asksForLess(old, pod)) kinds |= EventKind.PodScaleDown;
   return kinds;
+}
+
+function asksForLess(old: Pod, pod: Pod): boolean {
+  const before = podRequestsWith(old.spec, undefined);
+  const after = podRequestsWith(pod.spec, undefined);
+  return Object.keys(before).some((name) => before[name]! > (after[name] ?? Number.NEGATIVE_INFINITY));
 }
 
 /** Any other kind: kept for the plugins, and waiting pods are told. */

@@ -17,7 +17,7 @@ import { Diagnosis } from './framework/diagnosis.js';
 import { type ClusterEvent, EventKind } from './framework/events.js';
 import type { Framework } from './framework/framework.js';
 import type { PostFilterResult } from './framework/plugin.js';
-import { pendingPodChanges, type SchedulerInputs } from './informer-handlers.js';
+import { podChanges, type SchedulerInputs } from './informer-handlers.js';
 import { NominationPatch, SchedulingFailurePatch } from './patches.js';
 import { PreemptionRuns } from './preemption-runs.js';
 import { BACKOFF_WINDOW, type QueueLengths, UNSCHEDULABLE_FLUSH_PERIOD } from './queue/scheduling-queue.js';
@@ -327,7 +327,7 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
     const wasBound = old !== null && (old.spec.nodeName ?? '') !== '';
     if (!wasBound) queue.delete(key);
     const info = cache.set(pod);
-    const kinds = wasBound ? pendingPodChanges(old, pod) & EventKind.PodLabel : EventKind.PodAdd;
+    const kinds = wasBound ? podChanges(old, pod) & (EventKind.PodLabel | EventKind.PodScaleDown) : EventKind.PodAdd;
     if (kinds !== 0) this.event({ kinds, object: pod, pod: info, assigned: true, ...(old === null ? {} : { old }) });
   }
 
@@ -336,7 +336,11 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
     if (cache.isAssumed(keyOf(pod))) return;
     const info = cache.podInfo(pod);
     if (old === null) queue.add(info, this.simulation.now);
-    else queue.update(info, pendingPodChanges(old, pod), this.simulation.now);
+    else {
+      queue.update(info, podChanges(old, pod), this.simulation.now);
+      const { nominatedNodeName = '' } = old.status;
+      if (nominatedNodeName !== '' && nominatedNodeName !== pod.status.nominatedNodeName) this.leftNomination(old);
+    }
     this.wake();
   }
 
@@ -349,9 +353,13 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
     }
     if (!queue.has(key)) return;
     queue.delete(key);
-    if ((pod.status.nominatedNodeName ?? '') !== '') {
-      this.event({ kinds: EventKind.PodDelete, object: pod, pod: cache.podInfo(pod), assigned: true });
-    }
+    if ((pod.status.nominatedNodeName ?? '') !== '') this.leftNomination(pod);
+  }
+
+  /** A pod no longer counts on the node it was nominated to, for pods that are no more important than it. */
+  private leftNomination(pod: Pod): void {
+    const info = this.core.cache.podInfo(pod);
+    this.event({ kinds: EventKind.PodDelete, object: pod, pod: info, assigned: true, maximumPriority: info.priority });
   }
 
   setNode(node: Node): void {

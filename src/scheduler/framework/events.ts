@@ -1,3 +1,4 @@
+import type { Pod } from '../../api/core.js';
 import type { KubernetesObject } from '../../api/meta.js';
 import type { PodInfo } from '../cache/pod-info.js';
 
@@ -43,9 +44,16 @@ export interface ClusterEvent {
   readonly pod?: PodInfo;
   /** For pod events: whether the pod was bound or nominated to a node. */
   readonly assigned?: boolean;
+  /** Concerns waiting pods up to this priority only: those that had to leave room for a nominated pod. */
+  readonly maximumPriority?: number;
 }
 
 /** Events that may help pods that a plugin rejected. */
 export interface EventInterest {
   readonly kinds: number;
+}
+
+/** Whether a pod has a node, or (if `nominated` counts) one that preemption has promised it. */
+export function holdsNode(pod: Pod, nominated: boolean): boolean {
+  return (pod.spec.nodeName ?? '') !== '' || (nominated && (pod.status.nominatedNodeName ?? '') !== '');
 }

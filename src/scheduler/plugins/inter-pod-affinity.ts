@@ -1,6 +1,9 @@
+import type { Pod } from '../../api/core.js';
+import type { Labels } from '../../api/meta.js';
+import type { AffinityTerm } from '../cache/affinity-term.js';
 import type { PodInfo } from '../cache/pod-info.js';
 import type { Cycle } from '../framework/cycle.js';
-import { type ClusterEvent, type EventInterest, EventKind } from '../framework/events.js';
+import { type ClusterEvent, type EventInterest, EventKind, holdsNode } from '../framework/events.js';
 import type { Handle, Plugin } from '../framework/plugin.js';
 import { type Status, skip, unresolvable, unschedulable } from '../framework/status.js';
 import { AffinityCounts, matchesItself } from './affinity-counts.js';
@@ -127,29 +130,18 @@ export class InterPodAffinity implements Plugin {
     ];
   }
 
-  /** A pod helps when one of the terms in play concerns it; a node when it brings a topology value for a term. */
+  /** A pod helps when all required terms (no longer) concern it; a node when it brings or leaves a topology value of a term. */
   hint(pod: PodInfo, event: ClusterEvent): boolean {
-    const { objects } = this.handle;
-    const { affinity, namespace, labels } = pod.shape;
-    const { pod: other } = event;
-    if (other !== undefined) {
-      const { shape } = other;
-      const matched = (terms: readonly import('../cache/affinity-term.js').AffinityTerm[]) =>
-        terms.some((term) => term.matchesAsOwn(shape.namespace, shape.labels, objects));
-      if ((event.kinds & EventKind.PodDelete) === 0)
-        return matched(affinity.requiredAffinity) || (event.kinds & EventKind.PodLabel) !== 0;
-      return (
-        matched(affinity.requiredAntiAffinity) ||
-        shape.affinity.requiredAntiAffinity.some((term) => term.matchesAsExisting(namespace, labels, objects))
-      );
+    if (event.pod !== undefined) return podHelps(pod, event, this.handle.features.completeAffinityHints);
+    const { requiredAffinity, requiredAntiAffinity } = pod.shape.affinity;
+    const labels = event.object!.metadata.labels ?? {};
+    const old = event.old === undefined ? undefined : (event.old.metadata.labels ?? {});
+    for (const { topologyKey } of requiredAffinity) {
+      if (Object.hasOwn(labels, topologyKey) && old?.[topologyKey] !== labels[topologyKey]) return true;
     }
-    const node = event.object?.metadata.labels ?? {};
-    const { requiredAffinity, requiredAntiAffinity } = affinity;
-    if (requiredAffinity.length > 0) return requiredAffinity.every((term) => Object.hasOwn(node, term.topologyKey));
-    return (
-      requiredAntiAffinity.length === 0 ||
-      event.old === undefined ||
-      requiredAntiAffinity.some((term) => event.old?.metadata.labels?.[term.topologyKey] !== node[term.topologyKey])
+    if (old === undefined) return requiredAntiAffinity.length > 0;
+    return requiredAntiAffinity.some(
+      ({ topologyKey }) => Object.hasOwn(old, topologyKey) && old[topologyKey] !== labels[topologyKey],
     );
   }
 
@@ -169,4 +161,29 @@ export class InterPodAffinity implements Plugin {
     counts.refresh();
     return counts;
   }
+}
+
+/** Whether labels match all terms, as hints ask (podMatchesAllAffinityTerms); no terms match nothing. */
+function matchesAll(terms: readonly AffinityTerm[], namespace: string, labels: Labels): boolean {
+  return terms.length > 0 && terms.every((term) => term.matchesWithoutLabels(namespace, labels));
+}
+
+/**
+ * isSchedulableAfterPodChange. Up to 1.35 the end of a pod whose own anti-affinity kept others away brings nobody back: they
+ * wait for the next flush.
+ */
+function podHelps(pod: PodInfo, event: ClusterEvent, complete: boolean): boolean {
+  const { namespace, labels } = event.pod!.shape;
+  const { requiredAffinity, requiredAntiAffinity } = pod.shape.affinity;
+  const old = event.old as Pod | undefined;
+  if (complete && old !== undefined && event.pod!.key === pod.key) return true;
+  if (!holdsNode(event.object as Pod, complete)) return false;
+  if (old !== undefined) {
+    const before = old.metadata.labels ?? {};
+    if (!matchesAll(requiredAffinity, namespace, before) && matchesAll(requiredAffinity, namespace, labels)) return true;
+    return matchesAll(requiredAntiAffinity, namespace, before) && !matchesAll(requiredAntiAffinity, namespace, labels);
+  }
+  if ((event.kinds & EventKind.PodDelete) === 0) return matchesAll(requiredAffinity, namespace, labels);
+  if (matchesAll(requiredAntiAffinity, namespace, labels)) return true;
+  return complete && matchesAll(event.pod!.shape.affinity.requiredAntiAffinity, pod.shape.namespace, pod.shape.labels);
 }

@@ -31,6 +31,6 @@ export class NodePorts implements Plugin {
   /** A deleted pod helps when it held one of the wanted ports. */
   hint(pod: PodInfo, event: ClusterEvent): boolean {
     if ((event.kinds & EventKind.PodDelete) === 0 || event.pod === undefined) return true;
-    return portsConflict(pod.shape.hostPorts, event.pod.shape.hostPorts);
+    return event.assigned === true && portsConflict(pod.shape.hostPorts, event.pod.shape.hostPorts);
   }
 }

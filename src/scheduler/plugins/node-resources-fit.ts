@@ -1,7 +1,7 @@
-import type { Node } from '../../api/core.js';
+import type { Node, Pod } from '../../api/core.js';
 import { CPU, EPHEMERAL_STORAGE, MEMORY } from '../cache/node-table.js';
 import type { PodInfo } from '../cache/pod-info.js';
-import { isExtendedResource } from '../cache/requests.js';
+import { isExtendedResource, podRequestsWith } from '../cache/requests.js';
 import type { Cycle } from '../framework/cycle.js';
 import { ANY_NODE_UPDATE, type ClusterEvent, type EventInterest, EventKind } from '../framework/events.js';
 import type { Handle, Plugin } from '../framework/plugin.js';
@@ -101,12 +101,25 @@ export class NodeResourcesFit implements Plugin {
   /** A deleted pod helps if it held a node; a node helps if the pod fits what it has, or grew where the pod needs it. */
   hint(pod: PodInfo, event: ClusterEvent): boolean {
     if ((event.kinds & EventKind.PodDelete) !== 0) return event.assigned === true;
+    if ((event.kinds & EventKind.PodScaleDown) !== 0) return this.shrankUsefully(pod, event);
     if ((event.kinds & (EventKind.NodeAdd | ANY_NODE_UPDATE)) === 0) return true;
     const node = event.object as Node | undefined;
     if (node === undefined) return true;
     if (!this.fitsEmpty(pod, node)) return false;
     const old = event.old as Node | undefined;
     return old === undefined || this.grewUsefully(pod, old, node);
+  }
+
+  /** The pod itself asks for less, or one on a node does of what the pod needs (isSchedulableAfterPodScaleDown). */
+  private shrankUsefully(pod: PodInfo, event: ClusterEvent): boolean {
+    if (event.pod?.key === pod.key) return true;
+    const changed = event.object as Pod;
+    if ((changed.spec.nodeName ?? '') === '') return false;
+    const before = podRequestsWith((event.old as Pod).spec, undefined);
+    const after = podRequestsWith(changed.spec, undefined);
+    return Object.keys(pod.shape.requests).some(
+      (name) => pod.shape.requests[name]! > 0 && (before[name] ?? 0) > (after[name] ?? 0),
+    );
   }
 
   private fitsEmpty(pod: PodInfo, node: Node): boolean {

@@ -1,11 +1,12 @@
-import type { TopologySpreadConstraint } from '../../api/core.js';
+import type { Node, Pod, TopologySpreadConstraint } from '../../api/core.js';
+import { equal } from '../../api/equal.js';
 import { CompiledSelector } from '../../api/labels.js';
 import type { LabelSelector, Labels } from '../../api/meta.js';
 import { log } from '../../random/portable.js';
 import type { PodInfo } from '../cache/pod-info.js';
 import type { PodShape } from '../cache/pod-shape.js';
 import type { Cycle } from '../framework/cycle.js';
-import { type ClusterEvent, type EventInterest, EventKind } from '../framework/events.js';
+import { type ClusterEvent, type EventInterest, EventKind, holdsNode } from '../framework/events.js';
 import type { Handle, Plugin } from '../framework/plugin.js';
 import { type Status, skip, unresolvable, unschedulable } from '../framework/status.js';
 import { defaultSelector } from './default-selector.js';
@@ -160,18 +161,12 @@ export class PodTopologySpread implements Plugin {
     return [{ kinds: PodAdd | PodLabel | PodDelete | NodeAdd | NodeDelete | NodeLabel | NodeTaint | OwnTolerations }];
   }
 
-  /** Pods help when a hard constraint counts them, nodes when they have all its keys. */
+  /** Pods help when a hard constraint counts them (no longer), nodes when they have, or had, all its keys. */
   hint(pod: PodInfo, event: ClusterEvent): boolean {
     const constraints = this.constraintsOf(pod, 'DoNotSchedule');
-    const { pod: other } = event;
-    if (other !== undefined) {
-      if (other.key === pod.key) return true;
-      if (other.shape.namespace !== pod.shape.namespace) return false;
-      return constraints.some(({ selector }) => selector.matches(other.shape.labels));
-    }
-    const hasKeys = (labels: Labels | undefined) =>
-      constraints.every(({ topologyKey }) => labels !== undefined && topologyKey in labels);
-    return hasKeys(event.object?.metadata.labels) || hasKeys(event.old?.metadata.labels);
+    return event.pod === undefined
+      ? nodeHelps(constraints, event)
+      : podHelps(constraints, pod, event, this.handle.features.completeAffinityHints);
   }
 
   /** Constraints of a pod with one action, own or by default. */
@@ -239,4 +234,36 @@ function withLabelKeys(constraint: TopologySpreadConstraint, labels: Labels): La
     .filter((key) => Object.hasOwn(labels, key))
     .map((key) => ({ key, operator: 'In' as const, values: [labels[key]!] }));
   return { ...labelSelector, matchExpressions: [...(labelSelector.matchExpressions ?? []), ...added] };
+}
+
+/** isSchedulableAfterPodChange. */
+function podHelps(
+  constraints: readonly SpreadConstraint[],
+  pod: PodInfo,
+  event: ClusterEvent,
+  nominatedCount: boolean,
+): boolean {
+  const other = event.pod!;
+  const itself = other.key === pod.key;
+  if (!itself && (other.shape.namespace !== pod.shape.namespace || !holdsNode(event.object as Pod, nominatedCount)))
+    return false;
+  const old = event.old as Pod | undefined;
+  if (old === undefined) return constraints.some(({ selector }) => selector.matches(other.shape.labels));
+  const tolerates = itself && (event.kinds & EventKind.OwnTolerations) !== 0;
+  if (tolerates && constraints.some(({ honorTaints }) => honorTaints)) return true;
+  return constraints.some(({ selector }) => selector.matches(old.metadata.labels) !== selector.matches(other.shape.labels));
+}
+
+/** isSchedulableAfterNodeChange. */
+function nodeHelps(constraints: readonly SpreadConstraint[], event: ClusterEvent): boolean {
+  const hasKeys = (labels: Labels) => constraints.every(({ topologyKey }) => Object.hasOwn(labels, topologyKey));
+  const node = event.object as Node;
+  const old = event.old as Node | undefined;
+  const labels = node.metadata.labels ?? {};
+  if (old === undefined) return hasKeys(labels);
+  const before = old.metadata.labels ?? {};
+  if (hasKeys(before) !== hasKeys(labels)) return true;
+  if (!hasKeys(labels)) return false;
+  const moved = constraints.some(({ topologyKey }) => before[topologyKey] !== labels[topologyKey]);
+  return moved || !equal(old.spec.taints ?? [], node.spec.taints ?? []);
 }

@@ -133,9 +133,10 @@ export class SchedulingQueue {
     const nominated = (other: PodInfo) => other.pod.status.nominatedNodeName ?? '';
     if (nominated(pod) !== '' || nominated(queued.pod) !== '') this.nominate(pod);
     else this.nominator.replace(pod);
+    const old = queued.pod.pod;
     if (queued.place === 'inFlight' || queued.place === 'binding') {
       queued.pod = pod;
-      if (kinds !== 0 && queued.place === 'inFlight') this.log({ kinds, object: pod.pod, pod });
+      if (kinds !== 0 && queued.place === 'inFlight') this.log({ kinds, object: pod.pod, pod, old });
       return;
     }
     const { place } = queued;
@@ -147,7 +148,7 @@ export class SchedulingQueue {
       if ((kinds & (this.interests.get(queued.gatingPlugin) ?? -1)) !== 0) this.toActive(queued, now);
       else this.put(queued, 'gated');
     } else {
-      const answer = kinds === 0 ? NO : this.worth(queued, { kinds, object: pod.pod, pod });
+      const answer = kinds === 0 ? NO : this.worth(queued, { kinds, object: pod.pod, pod, old });
       this.requeue(queued, answer, now);
     }
   }
@@ -237,6 +238,7 @@ export class SchedulingQueue {
     }
     for (const group of this.groups.values()) {
       const [first] = group;
+      if (event.maximumPriority !== undefined && first!.pod.priority > event.maximumPriority) continue;
       const answer = this.worth(first!, event);
       if (answer === NO) continue;
       for (const queued of group) {
