@@ -1,7 +1,8 @@
 // Replays recordings of the real components and writes what came out to docs/validation.md.
 //   node scripts/validation.mjs DIRECTORY    with raft/, scheduler/, scheduler-1.36/, controllers/, etcd/, deployment-arithmetic.json
 import { spawnSync } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const [directory] = process.argv.slice(2);
@@ -40,6 +41,9 @@ const COMPARISONS = [
   },
 ];
 
+/** Scenarios of scheduler_perf whose tables are shown. */
+const WORKLOADS = ['basic', 'spreading', 'affinity', 'namespaces', 'preemption', 'churn', 'volumes'];
+
 let text = `# Validation
 What is compared with what, and what came out. Written by \`node scripts/validation.mjs DIRECTORY\`, which runs the commands shown; the
 project's tests replay compressed excerpts of the same recordings (\`test/data/\`).
@@ -55,5 +59,16 @@ for (const { title, what, args, full } of COMPARISONS) {
   const verdict = run.status === 0 ? 'holds' : 'does not hold yet';
   text += `\n## ${title}\n${what}\n\n\`towtank conformance ${[command, path, ...flags].join(' ')}\` — ${verdict}:\n\`\`\`\n${shown.join('\n')}\n\`\`\`\n`;
   console.log(`${title}: ${verdict}`);
+}
+text += `\n## Throughput of scheduler_perf\nWorkloads of Kubernetes' scheduler benchmark, simulated with the default cost profile; beside them pods a second of the real scheduler
+v1.34.4 in process on one core (without API server and etcd), and the floors of CI of Kubernetes. Median cycle times of the same shapes are
+asserted by \`test/scheduler/cycle-cost.test.ts\`.\n`;
+for (const name of WORKLOADS) {
+  const file = `scenarios/scheduler-perf/${name}.yaml`;
+  const out = mkdtempSync(join(tmpdir(), 'validation-'));
+  const run = spawnSync(process.execPath, ['dist/src/cli/main.js', 'run', file, '--quiet', '--out', join(out, name)], { encoding: 'utf8' });
+  rmSync(out, { recursive: true });
+  text += `\n\`towtank run ${file}\` — ${run.status === 0 ? 'above all thresholds' : 'not above all thresholds'}:\n\`\`\`\n${run.stdout.trimEnd()}\n\`\`\`\n`;
+  console.log(`${file}: ${run.status}`);
 }
 writeFileSync('docs/validation.md', text);

@@ -284,7 +284,7 @@ export class Connections implements Component {
     if (record.resource === 'pods') return receivers + this.dispatchPod(server, record, bytes);
     if (record.resource === 'endpointslices' || record.resource === 'services') {
       receivers += this.nodesOnServer[server.index]!;
-      if (first) {
+      if (first && this.fleet.size > 0) {
         const slot = this.fleetDeliveries.put(record);
         this.simulation.schedule(this.network.delay(server.host, this.fleet.hostOf(0), bytes), this.target, OP_FLEET_EVENT, slot);
       }

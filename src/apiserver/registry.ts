@@ -107,7 +107,9 @@ function prepareForCreate(object: KubernetesObject, context: RegistryContext): K
   switch (object.kind) {
     case 'Pod': {
       const pod = object as Pod;
-      return { ...pod, status: { phase: 'Pending', qosClass: pod.status?.qosClass ?? 'BestEffort' } } as Pod;
+      const status = { phase: 'Pending', qosClass: pod.status?.qosClass ?? 'BestEffort' };
+      if ((pod.spec.schedulingGates?.length ?? 0) === 0) return { ...pod, status } as Pod;
+      return { ...pod, status: { ...status, conditions: [gated(context.now)] } } as Pod;
     }
     case 'Deployment':
       return { ...object, status: {} } as Deployment;
@@ -133,6 +135,12 @@ function prepareForCreate(object: KubernetesObject, context: RegistryContext): K
     default:
       return object;
   }
+}
+
+/** Condition of a pod that is made with scheduling gates (registry/core/pod/strategy.go applySchedulingGatedCondition). */
+function gated(now: Time): Condition {
+  const message = 'Scheduling is blocked due to non-empty scheduling gates';
+  return { type: 'PodScheduled', status: 'False', reason: 'SchedulingGated', message, lastTransitionTime: now };
 }
 
 interface WithSpecAndStatus extends KubernetesObject {

@@ -19,6 +19,9 @@ export async function compare(file: string, flags: RunFlags, terminal: Terminal)
   const scenario = loadScenario(file, loadOptions(flags));
   const { variants = [] } = scenario;
   const strategies = scenario.rollout?.strategies ?? [];
+  if (scenario.schedulerPerf !== undefined) {
+    throw new UsageError(`${file}: workloads of schedulerPerf are run, not compared: towtank run ${file} [--variant NAME]`);
+  }
   if (variants.length === 0 && strategies.length === 0) {
     throw new UsageError(`${file}: nothing to compare: the scenario has neither "variants" nor a "rollout" with "strategies"`);
   }

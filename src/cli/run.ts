@@ -9,6 +9,7 @@ import { checkDeterminism, EXPLAIN_EVENTS, printExplanation } from './explain.js
 import { finish, outputDirectory } from './finish.js';
 import { loadOptions, type RunFlags } from './program.js';
 import { Progress } from './progress.js';
+import { runSchedulerPerf } from './scheduler-perf.js';
 import { runOptions, simulate } from './simulate.js';
 import { EXIT_FAILED, EXIT_OK, type Terminal, UsageError } from './terminal.js';
 
@@ -16,6 +17,7 @@ import { EXIT_FAILED, EXIT_OK, type Terminal, UsageError } from './terminal.js';
 export async function runOne(file: string, flags: RunFlags, terminal: Terminal): Promise<number> {
   const { variants, ...base } = loadScenario(file, loadOptions(flags));
   const scenario = flags.variant === undefined ? base : chooseVariant(variants ?? [], flags.variant, file);
+  if (scenario.schedulerPerf !== undefined) return runSchedulerPerf(scenario, flags, terminal);
   const strategy = chooseStrategy(scenario.rollout?.strategies ?? [], flags.strategy, file);
   checkOutput(outputDirectory(scenario, flags));
   const progress = new Progress(terminal, flags, 1);

@@ -8,7 +8,7 @@ import { Kubectl } from '../client/kubectl/kubectl.js';
 import { Process } from '../client/process.js';
 import { RestClient } from '../client/rest-client.js';
 import type { ApiClient } from '../client/types.js';
-import { startControllers } from '../controllers/registry.js';
+import { CONTROLLER_NAMES, type ControllerName, startControllers } from '../controllers/registry.js';
 import type { EtcdCluster } from '../etcd/cluster.js';
 import type { KeyValue } from '../etcd/types.js';
 import type { FaultDomain } from '../faults/faults.js';
@@ -43,6 +43,8 @@ export interface ClusterOptions {
   readonly shuffleTies?: number;
   /** Receives every random draw. */
   readonly draws?: DrawObserver;
+  /** Controllers that run (--controllers); absent: all. */
+  readonly controllers?: readonly ControllerName[];
 }
 
 /** A whole Kubernetes cluster on one kernel: machines, network, etcd, API servers, control plane, nodes and their workload. */
@@ -71,6 +73,7 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
   readonly proxies: KubeProxies;
   readonly workload: Workload;
   readonly nodeNames: readonly string[];
+  private readonly controllers: readonly ControllerName[];
   private readonly nodeHosts: number[] = [];
   private readonly nodeZones: readonly string[];
   private readonly controlPlaneHosts: number[] = [];
@@ -99,7 +102,8 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
     this.controllerManager = this.process('kube-controller-manager', cluster.controllerManager.qps, cluster.controllerManager.burst);
     this.schedulerProcess = this.process('kube-scheduler', cluster.scheduler.qps, cluster.scheduler.burst);
     this.kubectl = this.process('kubectl', KUBECTL_QPS, KUBECTL_BURST);
-    startControllers(this.controllerManager);
+    this.controllers = options.controllers ?? CONTROLLER_NAMES;
+    startControllers(this.controllerManager, this.controllers);
     this.scheduler = new KubeScheduler(this.schedulerProcess);
     this.controlPlane = [this.replicated(this.controllerManager), this.replicated(this.schedulerProcess)];
     this.workload = new Workload({ simulation: this.simulation, randomness: this.randomness, network: this.network, scenario });
@@ -184,7 +188,7 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
       for (const attempt of attempts) this.scheduler.attempts.push(attempt);
     } else {
       this.controllerManager = process;
-      startControllers(process);
+      startControllers(process, this.controllers);
     }
     return process;
   }

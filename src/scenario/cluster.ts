@@ -17,7 +17,7 @@ const KUBE_PROXY_MIN_SYNC_PERIOD = SECOND;
 
 /** The cluster of a scenario file; what is wrong goes to `errors`. */
 export function toCluster(
-  raw: RawScenario['cluster'],
+  raw: NonNullable<RawScenario['cluster']>,
   item: SourceItem,
   folder: string,
   errors: InputError[],
@@ -26,7 +26,7 @@ export function toCluster(
   costs: EtcdContext['costs'],
 ): ClusterSpec {
   const builder = new NodeBuilder(item, folder, errors);
-  raw.nodes.forEach((group, i) => {
+  raw.nodes?.forEach((group, i) => {
     builder.group(group, ['cluster', 'nodes', i]);
   });
   files.push(...builder.files);

@@ -8,7 +8,7 @@ import type { Path, SourceItem } from './source.js';
 import type { ClusterSpec, CostProfile, EtcdOverride, EtcdSpec } from './types.js';
 import { bytes, duration } from './units.js';
 
-type RawEtcd = NonNullable<RawScenario['cluster']['etcd']>;
+type RawEtcd = NonNullable<NonNullable<RawScenario['cluster']>['etcd']>;
 type RawOverride = NonNullable<RawEtcd['serversOverrides']>[number];
 
 /** Defaults of etcd's own flags. */

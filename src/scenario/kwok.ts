@@ -21,7 +21,7 @@ const DEFAULTS = { qps: 0, burst: 100, parallelism: 4, leaseSeconds: 40 } as con
 
 /** KWOK's controller of a scenario; undefined when no node is KWOK's. */
 export function toKwok(
-  raw: RawScenario['cluster']['kwok'],
+  raw: NonNullable<RawScenario['cluster']>['kwok'],
   used: boolean,
   item: SourceItem,
   folder: string,

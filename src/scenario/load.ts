@@ -23,6 +23,7 @@ import { parseSingle } from './split.js';
 import { isSchedulerConfigurationFile, readSchedulerConfigurationFile } from './scheduler-configuration.js';
 import { readApplied, type TimelineContext, toRollout, toTimeline } from './timeline.js';
 import type { ClusterSpec, CostProfile, Finding, Objective, Scenario, TrafficSpec } from './types.js';
+import { harnessCluster, readSchedulerPerf } from './scheduler-perf/load.js';
 import { duration, rate } from './units.js';
 import { mergeVariant, type RawVariant, VariantItem, variantErrors } from './variants.js';
 
@@ -36,6 +37,8 @@ export interface LoadOptions {
 }
 
 const DEFAULT_DURATION = '10m';
+/** Timeout of a workload (scheduler_perf.go setupTestCase). */
+const WORKLOAD_TIMEOUT = '30m';
 const DEFAULT_SEED = '1';
 const DEFAULT_TIMEOUT = '1s';
 
@@ -111,6 +114,8 @@ class ScenarioLoader {
     const { profile } = costs;
     const kubernetesVersion =
       this.options.kubernetesVersion ?? (String(raw.kubernetesVersion ?? '1.34') as Scenario['kubernetesVersion']);
+    const perf = readSchedulerPerf(raw, this.item, this.folder, errors, this.files);
+    const rawCluster = perf === undefined ? raw.cluster! : harnessCluster(raw.cluster ?? {});
     const schedulerFindings: Finding[] = [];
     const options = {
       version: kubernetesVersion,
@@ -118,10 +123,10 @@ class ScenarioLoader {
       warn: (message: string, path: Path) =>
         schedulerFindings.push({ severity: 'warning', message, position: this.place(this.item, path) }),
     };
-    const cluster = toCluster(raw.cluster, this.item, this.folder, errors, this.files, options, (disk, at) =>
+    const cluster = toCluster(rawCluster, this.item, this.folder, errors, this.files, options, (disk, at) =>
       costs.etcd(disk, at),
     );
-    if (raw.cluster.etcd !== undefined) {
+    if (raw.cluster?.etcd !== undefined) {
       const counts = startCounts(cluster, manifests.loaded);
       checkQuotas(raw.cluster.etcd, cluster, counts, (at, message) => this.complain(at, message));
     }
@@ -180,6 +185,7 @@ class ScenarioLoader {
       traffic: traffic.filter((each) => each !== undefined),
       timeline,
       ...(rollout === undefined ? {} : { rollout }),
+      ...(perf === undefined ? {} : { schedulerPerf: perf }),
       objectives,
       findings,
       sourceFiles: this.sourceFiles(),
@@ -241,7 +247,7 @@ class ScenarioLoader {
     };
     look('etcd', etcd.members, ['cluster', 'etcd', 'members']);
     etcdOverrides.forEach(({ name, spec }, i) => {
-      if (this.raw.cluster.etcd?.serversOverrides?.[i]?.members !== undefined)
+      if (this.raw.cluster?.etcd?.serversOverrides?.[i]?.members !== undefined)
         look(name, spec.members, ['cluster', 'etcd', 'serversOverrides', i, 'members']);
     });
     return findings;
@@ -302,7 +308,7 @@ class ScenarioLoader {
   }
 
   private duration(rollout: number | undefined): number {
-    const text = this.raw.duration ?? DEFAULT_DURATION;
+    const text = this.raw.duration ?? (this.raw.schedulerPerf === undefined ? DEFAULT_DURATION : WORKLOAD_TIMEOUT);
     const end = duration(text);
     const message = `the run ends at ${text}, before this; give the scenario a longer "duration"`;
     if (rollout !== undefined && rollout > end) this.complain(['rollout', 'at'], message);
@@ -342,6 +348,7 @@ const scenarioKeys: readonly string[] = [
   'rollout',
   'objectives',
   'question',
+  'schedulerPerf',
 ];
 
 /** Whether a file is meant to be a scenario: it has keys of one and none of a Kubernetes object at the left margin. */

@@ -49,7 +49,7 @@ export class ScenarioProfile {
   }
 
   private withDefaultDisk(stack: ProfileStack): CostProfile | undefined {
-    const disk = this.raw.cluster.etcd?.disk;
+    const disk = this.raw.cluster?.etcd?.disk;
     const profile = this.withDisk(stack, disk, disk === undefined ? ['profile'] : ['cluster', 'etcd', 'disk']);
     return profile && this.withOwnDisk(profile, this.raw.profile ?? 'default');
   }

@@ -13,7 +13,7 @@ import type { RawScenario } from './schema.js';
 import type { Path, SourceItem } from './source.js';
 import type { ClusterSpec, UserPluginSpec } from './types.js';
 
-type RawCluster = RawScenario['cluster'];
+type RawCluster = NonNullable<RawScenario['cluster']>;
 
 /** Where the scenario stands, and where what goes wrong is kept. */
 export interface SchedulerSource {

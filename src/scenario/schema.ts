@@ -46,7 +46,11 @@ const clientLimits = {
 };
 
 const cluster = z.strictObject({
-  nodes: z.array(nodeGroup).min(1, { error: 'expected at least one group of nodes' }).describe('Groups of nodes.'),
+  nodes: z
+    .array(nodeGroup)
+    .min(1, { error: 'expected at least one group of nodes' })
+    .optional()
+    .describe('Groups of nodes; required, but not with schedulerPerf, whose workloads create their own.'),
   etcd: etcdSchema.optional().describe('The etcd cluster.'),
   apiServers: wholeNumber('Number of kube-apiserver processes. Default 1.', 1, 99).optional(),
   controlPlaneReplicas: wholeNumber(
@@ -107,6 +111,21 @@ const cluster = z.strictObject({
     })
     .optional()
     .describe("KWOK's controller, for the nodes of kind kwok."),
+});
+
+const schedulerPerf = z.strictObject({
+  config: z
+    .union([text('File performance-config.yaml.'), z.array(text('File performance-config.yaml.')).min(1)])
+    .describe('Files of test cases as they are in test/integration/scheduler_perf, relative to this file.'),
+  workloads: z
+    .array(text('`SchedulingBasic/5000Nodes`; `*` stands for any characters.'))
+    .min(1, { error: 'expected at least one name' })
+    .optional()
+    .describe('Which workloads, by test case and name. Default: those with the label `performance`.'),
+  measured: z
+    .record(z.string(), z.number({ error: 'expected a number of pods a second' }).positive())
+    .optional()
+    .describe('Pods a second that the real scheduler was measured to place, by workload: printed beside.'),
 });
 
 const behaviour = z.strictObject({
@@ -309,7 +328,8 @@ export const scenarioSchema = z
       .union([text('Name of a profile that comes with towtank, or file of one.'), profileOverrides])
       .optional()
       .describe('Cost profile: a name, a file, or a map of changes to one (`extends`). Default `default`.'),
-    cluster: cluster.describe('Shape of the cluster.'),
+    cluster: cluster.optional().describe('Shape of the cluster; required, but not with schedulerPerf.'),
+    schedulerPerf: schedulerPerf.optional().describe("Workloads of Kubernetes' scheduler_perf, instead of manifests and a timeline."),
     namespace: text('Namespace of objects whose manifest names none. Default `default`.').optional(),
     manifests: z
       .union([text('File or folder with manifests.'), z.array(text('File or folder with manifests.'))])

@@ -4,6 +4,7 @@ import type { Duration, Time } from '../kernel/time.js';
 import type { Stage } from '../node/kwok/stage.js';
 import type { DistributionSpec } from '../random/distribution.js';
 import type { SchedulerConfiguration } from '../scheduler/config/configuration.js';
+import type { SchedulerPerfSpec } from './scheduler-perf/types.js';
 
 /**
  * A checked scenario: what `scenario/` makes of a scenario file and the manifests it names, and what `cluster/` builds a
@@ -31,6 +32,8 @@ export interface Scenario {
   readonly findings: readonly Finding[];
   /** Files that the scenario was read from, itself first, relative to its folder; those that come with towtank are not among them. */
   readonly sourceFiles?: readonly string[];
+  /** Workloads of scheduler_perf, to be run one after the other instead of everything else. */
+  readonly schedulerPerf?: SchedulerPerfSpec;
   /** Name of the variant that this scenario is; absent: the base. */
   readonly variant?: string;
   /** The scenario with each of its variants laid over it, for `compare` and `run --variant`. */
@@ -185,6 +188,8 @@ export interface CostProfile {
     readonly failurePerNode: Duration;
     readonly spreadPerNode: Duration;
     readonly antiAffinityPerPod: Duration;
+    /** What existing pods with required anti-affinity cost a pod without: theirs may keep it away. Absent: 0. */
+    readonly existingAntiAffinityPerPod?: Duration;
     readonly affinityPerPod: Duration;
     readonly preferredAffinityPerPod: Duration;
     /** Evaluated nodes that add once more the cost of each (their data leave the processor's caches). Absent: none do. */
@@ -374,3 +379,5 @@ export interface Objective {
 
 /** Re-exported for readers of scenarios that select objects. */
 export type { LabelSelector };
+
+export type * from './scheduler-perf/types.js';

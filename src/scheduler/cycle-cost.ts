@@ -35,9 +35,8 @@ function scanCost(costs: Costs, nodes: NodeTable, cycle: Decision['cycle']): num
   else if (affinity.preferredAffinity.length + affinity.preferredAntiAffinity.length > 0) {
     cost += nodes.podsWithAffinity * costs.preferredAffinityPerPod;
   }
-  if (!cycle.skippedFilters.includes('InterPodAffinity'))
-    cost += nodes.podsWithRequiredAntiAffinity * costs.antiAffinityPerPod;
-  return cost;
+  const own = affinity.requiredAntiAffinity.length > 0 ? costs.antiAffinityPerPod : 0;
+  return cost + nodes.podsWithRequiredAntiAffinity * (own + (costs.existingAntiAffinityPerPod ?? 0));
 }
 
 /** Work that several workers share: their processor time together is longer by `overhead`. */

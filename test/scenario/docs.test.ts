@@ -37,7 +37,7 @@ describe('documentation of scenarios', () => {
     for (const slip of [
       { trafic: [] },
       { duration: '5' },
-      { cluster: {} },
+      { cluster: { nodes: [] } },
       { traffic: [{ to: 'x', rate: 5 }] },
       { seed: 1.5 },
     ]) {
