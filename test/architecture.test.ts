@@ -23,7 +23,8 @@ const STEPS: readonly (readonly string[])[] = [
   ['strategies'],
   ['cluster'],
   ['conformance', 'capacity'],
-  ['sweep', 'serve', 'cli'],
+  ['sweep'],
+  ['serve', 'cli'],
 ];
 
 /** Rooms that know recorded figures and never the model. */

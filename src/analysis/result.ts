@@ -1,4 +1,5 @@
 import type { Table } from '../metrics/recorder.js';
+import type { Study } from './study.js';
 
 /** Version of the shape of `summary.json`; raised when a field changes its meaning or goes. */
 export const SUMMARY_VERSION = 1;
@@ -136,6 +137,8 @@ export interface SummaryDocument {
   readonly seed: string;
   /** Names of the runs that met all objectives. */
   readonly met: readonly string[];
+  /** What all replications together say; only when there were several. The runs below are those of the first. */
+  readonly study?: Study | undefined;
   readonly runs: Readonly<Record<string, RunSummary>>;
 }
 

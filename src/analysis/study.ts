@@ -7,6 +7,8 @@ export interface Study {
   readonly seeds: number;
   /** Confidence level of the intervals. */
   readonly level: number;
+  /** How many of the seeds met all objectives, by name of the strategy; empty when the scenario states none. */
+  readonly met: Readonly<Record<string, number>>;
   readonly measures: readonly StudyMeasure[];
 }
 
@@ -23,6 +25,8 @@ export interface StudyRow {
   readonly estimate: number;
   readonly low: number;
   readonly high: number;
+  /** Paired difference to the best strategy with its interval; null for the best. */
+  readonly difference: { readonly estimate: number; readonly low: number; readonly high: number } | null;
   /** Against the best strategy, adjusted for the number of comparisons; null for the best. */
   readonly pValue: number | null;
   readonly tied: boolean;
@@ -33,22 +37,35 @@ interface Measure {
   readonly unit: string;
   readonly better: 'low' | 'high';
   readonly value: (metrics: RunMetrics) => number | null;
+  /** Takes part in sequential stopping: its mean is far from 0, so that a relative precision means something. */
+  readonly sequential?: boolean;
 }
 
 const MEASURES: readonly Measure[] = [
-  { name: 'Rollout duration', unit: 'seconds', better: 'low', value: (metrics) => metrics.rolloutDuration },
+  { name: 'Rollout duration', unit: 'seconds', better: 'low', value: (metrics) => metrics.rolloutDuration, sequential: true },
   { name: 'Error share', unit: 'share', better: 'low', value: (metrics) => metrics.errorShare },
-  { name: 'Latency p99 during', unit: 'seconds', better: 'low', value: (metrics) => metrics.latency.during.p99 },
+  { name: 'Latency p99 during', unit: 'seconds', better: 'low', value: (metrics) => metrics.latency.during.p99, sequential: true },
+  { name: 'Latency p99', unit: 'seconds', better: 'low', value: withoutRollout((metrics) => metrics.latency.before.p99), sequential: true },
   { name: 'Lowest available share', unit: 'share', better: 'high', value: (metrics) => metrics.lowestAvailableShare },
   { name: 'Surge', unit: 'pod-seconds', better: 'low', value: (metrics) => metrics.surgePodSeconds },
   { name: 'API writes', unit: '', better: 'low', value: (metrics) => metrics.apiWrites },
+  { name: 'API write p99', unit: 'seconds', better: 'low', value: withoutRollout((metrics) => metrics.apiWriteLatency.p99), sequential: true },
+  { name: 'etcd commit p99', unit: 'seconds', better: 'low', value: withoutRollout((metrics) => metrics.etcdCommitLatency.p99) },
 ];
+
+/** Measures that sequential stopping looks at. */
+export const PRECISION_MEASURES = MEASURES.filter((measure) => measure.sequential === true);
+
+/** Measures of a run that rolls nothing out. */
+function withoutRollout(value: (metrics: RunMetrics) => number | null): (metrics: RunMetrics) => number | null {
+  return (metrics) => (metrics.rolloutStart === null ? value(metrics) : null);
+}
 
 /**
  * Compares strategies over seeds: `runs` gives, by name of the strategy, the metrics of each seed, in the same order of seeds. A measure
  * that some run does not give (a rollout that never completed) is left out: a mean over the rest would flatter.
  */
-export function study(runs: ReadonlyMap<string, readonly RunMetrics[]>, level = 0.95): Study {
+export function study(runs: ReadonlyMap<string, readonly RunMetrics[]>, level = 0.95, met: Study['met'] = {}): Study {
   const names = [...runs.keys()];
   const seeds = runs.get(names[0] ?? '')?.length ?? 0;
   const measures = MEASURES.flatMap((measure) => {
@@ -57,9 +74,11 @@ export function study(runs: ReadonlyMap<string, readonly RunMetrics[]>, level = 
     const ranked = rank(strategies as { name: string; values: number[] }[], measure.better, level);
     return [{ name: measure.name, unit: measure.unit, rows: ranked.map(toRow) }];
   });
-  return { seeds, level, measures };
+  return { seeds, level, met, measures };
 }
 
-function toRow({ name, interval, pValue, tied }: Ranked): StudyRow {
-  return { name, estimate: interval.estimate, low: interval.low, high: interval.high, pValue, tied };
+function toRow({ name, interval, difference, pValue, tied }: Ranked): StudyRow {
+  const { estimate, low, high } = interval;
+  const apart = difference === null ? null : { estimate: difference.estimate, low: difference.low, high: difference.high };
+  return { name, estimate, low, high, difference: apart, pValue, tied };
 }

@@ -87,6 +87,31 @@ const run = z.strictObject({
   findings: z.array(z.string()).describe('What a reader should know.'),
 });
 
+const interval = z.strictObject({ estimate: z.number(), low: z.number(), high: z.number() });
+
+const study = z.strictObject({
+  seeds: count.describe('Replications each strategy was run with.'),
+  level: z.number().describe('Confidence level of the intervals.'),
+  met: z.record(z.string(), count).describe('How many replications met all objectives, by name of the run.'),
+  measures: z.array(
+    z.strictObject({
+      name: z.string(),
+      unit: z.string().describe('seconds, share or pod-seconds; empty for counts.'),
+      rows: z
+        .array(
+          z.strictObject({
+            name: z.string(),
+            ...interval.shape,
+            difference: interval.nullable().describe('Paired difference to the best; null for the best.'),
+            pValue: z.number().nullable().describe('Adjusted for the number of comparisons (Holm).'),
+            tied: z.boolean().describe('Not significantly worse than the best.'),
+          }),
+        )
+        .describe('Runs, best first.'),
+    }),
+  ),
+});
+
 /** Schema of `summary.json`. */
 export const SUMMARY_SCHEMA = z.strictObject({
   schemaVersion: z.literal(SUMMARY_VERSION),
@@ -96,6 +121,7 @@ export const SUMMARY_SCHEMA = z.strictObject({
   scenarioHash: z.string().describe('SHA-256 of the scenario with all it names.'),
   seed: z.string(),
   met: z.array(z.string()).describe('Names of the runs that met all objectives.'),
+  study: study.optional().describe('What all replications say together; the runs below are those of the first.'),
   runs: z.record(z.string(), run).describe('Summaries by name of the run, in the order they were run.'),
 }) satisfies z.ZodType<SummaryDocument>;
 

@@ -1,13 +1,14 @@
 import type { RunResult } from '../analysis/result.js';
 import { ScenarioRun } from '../cluster/run.js';
 import { CheckpointTypes, restoreCheckpoint, saveCheckpoint } from '../kernel/checkpoint.js';
-import { renderComparison } from '../report/terminal.js';
+import { renderComparison, renderStudy } from '../report/terminal.js';
 import { checkOutput } from '../export/output-directory.js';
 import { loadScenario } from '../scenario/index.js';
 import type { Scenario, StrategySpec } from '../scenario/types.js';
 import { finish, outputDirectory } from './finish.js';
 import { loadOptions, type RunFlags } from './program.js';
 import { Progress } from './progress.js';
+import { replicateRuns, replicationCount } from './replicate.js';
 import { runOptions, simulate, warmUp } from './simulate.js';
 import { EXIT_FAILED, EXIT_OK, type Terminal, UsageError } from './terminal.js';
 
@@ -26,16 +27,40 @@ export async function compare(file: string, flags: RunFlags, terminal: Terminal)
     throw new UsageError(`${file}: nothing to compare: the scenario has neither "variants" nor a "rollout" with "strategies"`);
   }
   checkOutput(outputDirectory(scenario, flags));
-  const progress = new Progress(terminal, flags, variants.length || strategies.length);
+  const count = replicationCount(flags);
+  const progress = new Progress(terminal, flags, count > 1 ? count : variants.length || strategies.length);
+  const simulateAll = (shown: Progress): Promise<RunResult[]> =>
+    variants.length > 0 ? runVariants(variants, flags, shown) : runStrategies(scenario, strategies, flags, shown);
   try {
-    const results =
-      variants.length > 0 ? await runVariants(variants, flags, progress) : await runStrategies(scenario, strategies, flags, progress);
+    if (count > 1) return await compareReplicated(file, scenario, flags, terminal, progress, simulateAll);
+    const results = await simulateAll(progress);
     progress.stop();
     finish(scenario, results, flags, terminal, (options) => `${renderComparison(results, options)}${traceHashes(results)}`);
     return results.some((result) => result.summary.met) ? EXIT_OK : EXIT_FAILED;
   } finally {
     progress.stop();
   }
+}
+
+/** The comparison over several seeds: exit 0 when at least one run met the objectives with every seed. */
+async function compareReplicated(
+  file: string,
+  scenario: Scenario,
+  flags: RunFlags,
+  terminal: Terminal,
+  progress: Progress,
+  first: (shown: Progress) => Promise<RunResult[]>,
+): Promise<number> {
+  const { seed: _, ...load } = loadOptions(flags);
+  const plan = { file, load, options: runOptions(flags) };
+  const hidden = new Progress(terminal, { quiet: true }, 1);
+  progress.begin('replications');
+  const { results, study, table, done } = await replicateRuns(scenario, plan, flags, progress, () => first(hidden));
+  progress.stop();
+  finish(scenario, results, flags, terminal, (options) => renderStudy(study, { ...options, question: scenario.question }), { study, table });
+  done();
+  const counts = Object.values(study.met);
+  return counts.length === 0 || counts.includes(study.seeds) ? EXIT_OK : EXIT_FAILED;
 }
 
 /** One line: equal hashes mean equal runs, event for event. */

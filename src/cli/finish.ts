@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { RunResult } from '../analysis/result.js';
+import type { Study } from '../analysis/study.js';
 import { type SummaryHeader, summaryDocument, toJson } from '../export/summary.js';
-import { fileName, writeOutputs } from '../export/files.js';
+import { fileName, tableFiles, writeOutputs } from '../export/files.js';
+import type { Table } from '../metrics/recorder.js';
 import { renderReport } from '../report/html.js';
 import type { TerminalOptions } from '../report/terminal.js';
 import type { Scenario } from '../scenario/types.js';
@@ -17,11 +19,14 @@ export function finish(
   flags: RunFlags,
   terminal: Terminal,
   table: (options: TerminalOptions) => string,
+  replications?: { readonly study: Study; readonly table: Table },
 ): void {
-  const header: SummaryHeader = { toolVersion: VERSION, scenarioHash: scenarioHash(scenario) };
+  const study = replications?.study;
+  const header: SummaryHeader = { toolVersion: VERSION, scenarioHash: scenarioHash(scenario), ...(study === undefined ? {} : { study }) };
   const directory = outputDirectory(scenario, flags);
-  const report = renderReport(results, { ...header, title: scenario.question === '' ? scenario.name : scenario.question });
-  writeOutputs(directory, results, header, { csv: true, parquet: true, openMetrics: true, trace: true }, [{ name: 'report.html', content: report }]);
+  const report = renderReport(results, { ...header, title: scenario.question === '' ? scenario.name : scenario.question }, study);
+  const extra = [{ name: 'report.html', content: report }, ...(replications === undefined ? [] : tableFiles(replications.table))];
+  writeOutputs(directory, results, header, { csv: true, parquet: true, openMetrics: true, trace: true }, extra);
   if (flags.json === true) terminal.stdout.write(toJson(summaryDocument(results, header)));
   else {
     const { stdout } = terminal;
@@ -40,7 +45,7 @@ export function outputDirectory(scenario: Scenario, flags: RunFlags): string {
 const HIDDEN: ReadonlySet<string> = new Set(['position', 'findings', 'sourceFiles']);
 
 /** Hash of a scenario with all that it names, apart from where in which file it stands. */
-function scenarioHash(scenario: Scenario): string {
+export function scenarioHash(scenario: Scenario): string {
   const text = JSON.stringify(scenario, (key, value: unknown) => (HIDDEN.has(key) ? undefined : value));
   return createHash('sha256').update(text).digest('hex');
 }

@@ -21,6 +21,12 @@ export interface RunFlags {
   readonly eventList?: string;
   readonly strategy?: string;
   readonly variant?: string;
+  /** How often a comparison is repeated with other seeds. */
+  readonly replications?: number;
+  /** Relative precision at which replications end. */
+  readonly precision?: number;
+  /** Worker threads of replications. */
+  readonly workers?: number;
   readonly shuffleTies?: number;
   readonly explain?: string;
   readonly checkDeterminism?: boolean;
@@ -80,6 +86,23 @@ function shuffleArgument(value: string): number {
   return Number(value);
 }
 
+function countArgument(least: number, most: number): (value: string) => number {
+  return (value) => {
+    const count = Number(value);
+    if (!/^[0-9]+$/.test(value) || count < least || count > most) {
+      throw new InvalidArgumentError(`expected a whole number from ${least} to ${most}`);
+    }
+    return count;
+  };
+}
+
+function precisionArgument(value: string): number {
+  const match = /^([0-9]+(?:\.[0-9]+)?)(%?)$/.exec(value);
+  const share = match === null ? Number.NaN : Number(match[1]) / (match[2] === '%' ? 100 : 1);
+  if (!(share > 0 && share < 1)) throw new InvalidArgumentError('expected a share such as 5% or 0.05');
+  return share;
+}
+
 function withRunFlags(command: Command): Command {
   return command
     .option('--seed <seed>', 'seed of all random streams; the same seed gives the same bytes', seedArgument)
@@ -128,9 +151,12 @@ Exit codes: 0 fine, 1 an objective was missed or the run failed, 2 bad input, 13
     .action(async (file: string, flags: RunFlags) => exit(await runOne(file, flags, terminal)));
   withRunFlags(program.command('compare').argument('<scenario>', 'scenario file with strategies of a rollout, or with variants'))
     .description('Run every strategy of the rollout, or every variant of the scenario, with the same seed and random streams, and compare.')
+    .option('--replications <n>', 'repeat with n seeds and give intervals; with --precision the most that are made', countArgument(2, 100_000))
+    .option('--precision <share>', 'replicate until means are known to this relative precision with 95 % confidence (5%)', precisionArgument)
+    .option('--workers <n>', 'worker threads of replications (default: one per core); changes no byte of the results', countArgument(1, 1024))
     .addHelpText(
       'after',
-      '\nExamples:\n  towtank compare scenarios/strategies.yaml --json | jq .met\n  towtank compare scenarios/etcd/disk.yaml             what do faster disks do for API writes?',
+      '\nExamples:\n  towtank compare scenarios/strategies.yaml --json | jq .met\n  towtank compare scenarios/strategies.yaml --replications 30   is the difference more than luck?\n  towtank compare scenarios/etcd/disk.yaml             what do faster disks do for API writes?',
     )
     .action(async (file: string, flags: RunFlags) => exit(await compare(file, flags, terminal)));
   program

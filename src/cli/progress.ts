@@ -38,6 +38,12 @@ export class Progress {
     this.update(0);
   }
 
+  /** So many runs are over. */
+  at(done: number): void {
+    this.done = done;
+    this.update(0);
+  }
+
   /** Takes the bar away. */
   stop(): void {
     this.bar?.stop();

@@ -1,4 +1,5 @@
 import type { RunResult } from '../analysis/result.js';
+import type { Table } from '../metrics/recorder.js';
 import { toChromeTrace } from './chrome-trace.js';
 import { tableToCsv } from './csv.js';
 import { toOpenMetrics } from './openmetrics.js';
@@ -50,6 +51,15 @@ export function writeOutputs(
   } finally {
     directory.discard();
   }
+}
+
+/** A table as its files, for tables that belong to no single run. */
+export function tableFiles(table: Table): ExtraFile[] {
+  const { name } = table.spec;
+  return [
+    { name: `${name}.csv`, content: tableToCsv(table) },
+    { name: `${name}.parquet`, content: parquetParts(table) },
+  ];
 }
 
 /** A name as a part of a file name: letters, digits, dot, dash and underscore. */

@@ -1,9 +1,12 @@
+import type { Study } from '../analysis/study.js';
 import { type RunResult, SUMMARY_VERSION, type SummaryDocument } from '../analysis/result.js';
 
 /** What identifies the runs of a document. */
 export interface SummaryHeader {
   readonly toolVersion: string;
   readonly scenarioHash: string;
+  /** What several replications say together. */
+  readonly study?: Study;
 }
 
 /** The document behind `summary.json`: the runs by name, in the order they were run. */
@@ -17,6 +20,7 @@ export function summaryDocument(results: readonly RunResult[], header: SummaryHe
     scenarioHash: header.scenarioHash,
     seed: first?.summary.seed ?? '',
     met: results.filter((result) => result.summary.met).map((result) => result.name),
+    ...(header.study === undefined ? {} : { study: header.study }),
     runs: Object.fromEntries(results.map((result) => [result.name, result.summary])),
   };
 }

@@ -49,6 +49,19 @@ export const ERRORS_BY_SECOND: TableSpec = {
   ],
 };
 
+/** Every measure of every replication; written when a command makes several. */
+export const REPLICATIONS: TableSpec = {
+  name: 'replications',
+  description: 'The measures of every replication of every strategy or variant (`compare --replications`), one row a measure.',
+  columns: [
+    integer('replication', '', 'Number of the replication, from 0.'),
+    text('seed', 'Seed of its random streams.'),
+    text('run', 'Strategy or variant.'),
+    text('metric', 'Name of the measure: its path in `metrics` of summary.json.'),
+    double('value', '', 'Value, in the unit it has in summary.json; empty when the run gives none.'),
+  ],
+};
+
 /** Sizes of ReplicaSets over time. */
 export const REPLICAS_BY_SECOND: TableSpec = {
   name: 'replicas_by_second',
@@ -218,6 +231,7 @@ export const TABLES: readonly TableSpec[] = [
   SCHEDULER_ATTEMPTS,
   SCHEDULER_BY_SECOND,
   EVENTS,
+  REPLICATIONS,
   HISTOGRAMS,
   EVENT_TRACE,
 ];

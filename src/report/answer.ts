@@ -1,5 +1,6 @@
 import type { RunResult } from '../analysis/result.js';
-import { describeVerdict, list } from './format.js';
+import type { Study, StudyMeasure } from '../analysis/study.js';
+import { describeVerdict, formatInUnit, list } from './format.js';
 
 /** The answer to the question of a scenario, for the terminal and the head of the report. */
 export interface Answer {
@@ -26,6 +27,44 @@ export function answer(results: readonly RunResult[]): Answer {
   });
   const outcome = missed.length === 0 ? 'all' : met.length === 0 ? 'none' : 'some';
   return { outcome, headline: headline(met.map(nameOf), missed.map(nameOf), judged), misses };
+}
+
+/** What a comparison over several seeds says. */
+export interface StudyAnswer {
+  readonly headline: string;
+  /** One line a measure that has a best strategy beyond doubt: by how much it is better than the next. */
+  readonly findings: readonly string[];
+}
+
+/**
+ * Says how often the objectives were met and which strategy is the best in a measure, the latter only where every other is
+ * significantly worse; never more than the intervals allow.
+ */
+export function studyAnswer(study: Study): StudyAnswer {
+  const met = Object.entries(study.met);
+  const always = met.filter(([, seeds]) => seeds === study.seeds).map(([name]) => name);
+  const others = met.filter(([, seeds]) => seeds < study.seeds).map(([name, seeds]) => `${name} with ${seeds}`);
+  return { headline: studyHeadline(study, always, others), findings: study.measures.flatMap(finding) };
+}
+
+function studyHeadline(study: Study, always: readonly string[], others: readonly string[]): string {
+  const seeds = `${study.seeds} seeds`;
+  if (always.length + others.length === 0) return `Compared over ${seeds}; the scenario states no objectives.`;
+  const rest = others.length === 0 ? '' : `; ${list(others)}`;
+  if (always.length === 0) return `None meets all objectives with each of ${seeds}${rest}.`;
+  return `${capitalize(list(always))} ${always.length === 1 ? 'meets' : 'meet'} all objectives with each of ${seeds}${rest}.`;
+}
+
+function finding(measure: StudyMeasure): string[] {
+  const [best, next] = measure.rows;
+  if (best === undefined || next === undefined || measure.rows.some((row) => row !== best && row.tied)) return [];
+  const { difference } = next;
+  if (difference === null) return [];
+  const [low, high] = [Math.abs(difference.low), Math.abs(difference.high)].sort((a, b) => a - b) as [number, number];
+  const unit = measure.unit === 'pod-seconds' ? '' : measure.unit;
+  const amount = (value: number): string => formatInUnit(value, unit).trim();
+  const range = `${amount(low)} to ${amount(high)}`;
+  return [`${measure.name}: ${best.name} is best, ${amount(Math.abs(difference.estimate))} (${range}) before ${next.name}`];
 }
 
 function headline(met: readonly string[], missed: readonly string[], judged: readonly RunResult[]): string {

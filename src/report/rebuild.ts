@@ -12,11 +12,12 @@ export async function rebuildReport(paths: readonly string[], toolVersion: strin
   for (const path of paths) outputs.push({ path, ...(await readOutputs(path)) });
   const hashes = new Set(outputs.map((output) => output.document.scenarioHash));
   const { document } = outputs[0]!;
-  return renderReport(joinResults(outputs), {
+  const meta = {
     title: document.question === '' ? document.scenario : document.question,
     toolVersion,
     ...(hashes.size === 1 ? { scenarioHash: document.scenarioHash } : {}),
-  });
+  };
+  return renderReport(joinResults(outputs), meta, outputs.length === 1 ? document.study : undefined);
 }
 
 /** Writes the report of one directory into it, or of several to `out`; returns the file's path. */

@@ -2,7 +2,7 @@ import Table from 'cli-table3';
 import { NO_LATENCY } from '../analysis/latency.js';
 import type { LatencySummary, RunMetrics, RunResult } from '../analysis/result.js';
 import type { Study } from '../analysis/study.js';
-import { type Answer, answer } from './answer.js';
+import { type Answer, answer, studyAnswer } from './answer.js';
 import { describeVerdict, formatCount, formatInUnit, formatSeconds, formatShare, NONE } from './format.js';
 
 /** What the terminal can show. The default suits a pipe or a file: ASCII, no colour. */
@@ -98,10 +98,11 @@ export function renderComparison(results: readonly RunResult[], options: Termina
  * Strategies over several seeds: a table a row a measure, a column a strategy, each cell the mean with half its interval. `=` marks the
  * best and those that are not significantly worse.
  */
-export function renderStudy(study: Study, options: TerminalOptions = {}): string {
+export function renderStudy(study: Study, options: TerminalOptions & { readonly question?: string } = {}): string {
   const pen = new Pen(options);
   const names = study.measures[0]?.rows.map((row) => row.name) ?? [];
-  const order = [...names].sort((a, b) => (a < b ? -1 : 1));
+  const judged = Object.keys(study.met);
+  const order = judged.length > 0 ? judged : [...names].sort((a, b) => (a < b ? -1 : 1));
   const table = new Table({
     ...plainStyle(pen),
     head: ['', ...order],
@@ -117,8 +118,11 @@ export function renderStudy(study: Study, options: TerminalOptions = {}): string
     table.push([unit === 'pod-seconds' ? `${name}, ${unit}` : name, ...cells]);
   }
   const percent = Math.round(study.level * 100);
+  const said = studyAnswer(study);
   const legend = `mean ${pen.plusMinus} half of the ${percent}% interval over ${study.seeds} seeds; = not significantly worse than the best (Holm)`;
-  return pen.finish([table.toString(), '', pen.dim(legend)]);
+  const lines = said.findings.map((line) => `  ${line}.`);
+  const question = options.question === undefined || options.question === '' ? [] : [pen.dim(options.question)];
+  return pen.finish([...question, pen.bold(said.headline), ...lines, '', table.toString(), '', pen.dim(legend)]);
 }
 
 /** The answer of one run, then its measures line by line. Ends with a line feed. */
