@@ -238,6 +238,13 @@ function admitSpec(spec: PodSpec, context: AdmissionContext): PodSpec {
   };
 }
 
+/** Plugin DefaultTolerationSeconds: a pod stays for five minutes on a node that is not ready or cannot be reached. */
+export function addDefaultTolerations(spec: PodSpec): PodSpec {
+  const given = spec.tolerations ?? [];
+  const tolerations = admitTolerations(given);
+  return tolerations === given ? spec : { ...spec, tolerations };
+}
+
 function admitTolerations(tolerations: readonly Toleration[]): readonly Toleration[] {
   const added: Toleration[] = [];
   for (const key of [TAINT_NOT_READY, TAINT_UNREACHABLE]) {

@@ -10,6 +10,7 @@ import type {
   MetricSpec,
   PodDisruptionBudget,
   ResourceQuota,
+  ScopeRequirement,
   ScalingPolicy,
   ScalingRules,
 } from './policy.js';
@@ -360,5 +361,22 @@ function readRules(read: FieldReader, raw: RawMap, key: string): ScalingRules | 
 export function readResourceQuota(read: FieldReader, raw: RawMap, metadata: ObjectMeta): ResourceQuota {
   const spec = specOf(read, raw);
   const hard = isMap(spec.hard) ? read.resources(spec, 'hard', 'spec') : undefined;
-  return { apiVersion: 'v1', kind: 'ResourceQuota', metadata, spec: hard === undefined ? {} : { hard } };
+  const selector = read.map(spec, 'scopeSelector', 'spec');
+  const matchExpressions =
+    selector === undefined
+      ? undefined
+      : read.listOf(selector, 'matchExpressions', 'spec.scopeSelector', (item, at) =>
+          present<ScopeRequirement>({
+            scopeName: read.text(item, 'scopeName', at) ?? '',
+            operator: read.choice(item, 'operator', at, ['In', 'NotIn', 'Exists', 'DoesNotExist']) ?? 'In',
+            values: read.texts(item, 'values', at),
+          }),
+        );
+  const scopes = read.texts(spec, 'scopes', 'spec');
+  return {
+    apiVersion: 'v1',
+    kind: 'ResourceQuota',
+    metadata,
+    spec: present<ResourceQuota['spec']>({ hard, scopes, scopeSelector: matchExpressions === undefined ? undefined : { matchExpressions } }),
+  };
 }

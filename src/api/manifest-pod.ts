@@ -234,6 +234,11 @@ function sleepSeconds(command: readonly string[] | undefined): number | undefine
   return match === null ? undefined : Number(match[1]);
 }
 
+/** Tolerations under `tolerations`; undefined when there are none. */
+export function readTolerations(read: FieldReader, raw: RawMap, path: string): readonly Toleration[] | undefined {
+  return read.listOf(raw, 'tolerations', path, (item, at) => readToleration(read, item, at));
+}
+
 function readToleration(read: FieldReader, raw: RawMap, path: string): Toleration {
   read.rest(raw, path, known.toleration.modelled, known.toleration.others);
   return present<Toleration>({

@@ -1,7 +1,9 @@
 import type { Time } from '../kernel/time.js';
+import type { Role, RoleBinding, WebhookConfiguration } from './admission-kinds.js';
 import { defaultNamespaceLabels } from './defaults.js';
 import type { FieldError } from './fields.js';
 import * as known from './known-fields.js';
+import * as admission from './manifest-admission.js';
 import * as more from './manifest-controllers.js';
 import { readNode, readPod, readService } from './manifest-core.js';
 import { present } from './manifest-pod.js';
@@ -89,6 +91,21 @@ function readTyped(
       return strict(read, raw, more.readResourceQuota(read, raw, metadata));
     case 'v1 PersistentVolumeClaim':
       return strict(read, raw, more.readPersistentVolumeClaim(read, raw, metadata));
+    case 'v1 LimitRange':
+      return strict(read, raw, admission.readLimitRange(read, raw, metadata));
+    case 'scheduling.k8s.io/v1 PriorityClass':
+      return admission.readPriorityClass(read, raw, metadata);
+    case 'node.k8s.io/v1 RuntimeClass':
+      return admission.readRuntimeClass(read, raw, metadata);
+    case 'admissionregistration.k8s.io/v1 MutatingWebhookConfiguration':
+    case 'admissionregistration.k8s.io/v1 ValidatingWebhookConfiguration':
+      return admission.readWebhookConfiguration(read, raw, metadata, kind as WebhookConfiguration['kind']);
+    case 'rbac.authorization.k8s.io/v1 Role':
+    case 'rbac.authorization.k8s.io/v1 ClusterRole':
+      return admission.readRole(read, raw, metadata, kind as Role['kind']);
+    case 'rbac.authorization.k8s.io/v1 RoleBinding':
+    case 'rbac.authorization.k8s.io/v1 ClusterRoleBinding':
+      return admission.readRoleBinding(read, raw, metadata, kind as RoleBinding['kind']);
     case 'v1 Namespace':
       return {
         ...raw,

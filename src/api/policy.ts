@@ -70,9 +70,19 @@ export interface HorizontalPodAutoscaler extends KubernetesObject {
   };
 }
 
+export interface ScopeRequirement {
+  readonly scopeName: string;
+  readonly operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+  readonly values?: readonly string[];
+}
+
 export interface ResourceQuota extends KubernetesObject {
   readonly kind: 'ResourceQuota';
-  readonly spec: { readonly hard?: Readonly<Record<string, number>> };
+  readonly spec: {
+    readonly hard?: Readonly<Record<string, number>>;
+    readonly scopes?: readonly string[];
+    readonly scopeSelector?: { readonly matchExpressions?: readonly ScopeRequirement[] };
+  };
   readonly status?: {
     readonly hard?: Readonly<Record<string, number>>;
     readonly used?: Readonly<Record<string, number>>;

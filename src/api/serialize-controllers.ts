@@ -60,8 +60,10 @@ export function controllerSpec(object: ControllerKind, metadata: (claim: Persist
     }
     case 'HorizontalPodAutoscaler':
       return { ...object.spec, metrics: object.spec.metrics.map(metric) };
-    case 'ResourceQuota':
-      return object.spec.hard === undefined ? {} : { hard: resourceTexts(object.spec.hard) };
+    case 'ResourceQuota': {
+      const { hard, ...scopes } = object.spec;
+      return { ...(hard === undefined ? {} : { hard: resourceTexts(hard) }), ...scopes };
+    }
     case 'PersistentVolumeClaim':
       return claimSpec(object);
     case 'PodDisruptionBudget':

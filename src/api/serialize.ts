@@ -1,8 +1,10 @@
+import type { LimitRange, RuntimeClass } from './admission-kinds.js';
 import type { ControllerRevision } from './apps.js';
 import type { ContainerState, Node, Pod, PodStatus, Service } from './core.js';
 import { DEFAULT_START_TIME } from './manifest.js';
 import type { Condition, KubernetesObject, ObjectMeta } from './meta.js';
 import { type ControllerKind, controllerSpec, controllerStatus, STATUS_TIMES } from './serialize-controllers.js';
+import { resourceText } from './quantity.js';
 import { podSpec, podTemplate, resourceTexts, withoutUndefined } from './serialize-pod.js';
 import { formatTimestamp, parseTimestamp } from './timestamps.js';
 import type { Deployment, Lease, ReplicaSet } from './workloads.js';
@@ -76,6 +78,12 @@ export class Serializer {
       case 'apps/v1 ControllerRevision': {
         const { data, revision } = object as ControllerRevision;
         return { data: { spec: { template: { ...podTemplate(data), $patch: 'replace' } } }, revision };
+      }
+      case 'v1 LimitRange':
+        return limitRange(object as LimitRange);
+      case 'node.k8s.io/v1 RuntimeClass': {
+        const { podFixed } = (object as RuntimeClass).overhead ?? {};
+        return podFixed === undefined ? rest : { ...rest, overhead: { podFixed: resourceTexts(podFixed) } };
       }
       case 'v1 Event':
         return this.times(rest, ['firstTimestamp', 'lastTimestamp']);
@@ -195,4 +203,17 @@ function withTemplate(spec: Deployment['spec'] | ReplicaSet['spec']): Json {
 function sorted(fields: Json): Json {
   const keys = Object.keys(fields).sort();
   return Object.fromEntries(keys.map((key) => [key, fields[key]]));
+}
+
+/** Amounts of a LimitRange as quantities. */
+function limitRange({ spec }: LimitRange): Json {
+  const limits = spec.limits.map(({ type, maxLimitRequestRatio, ...lists }) => {
+    const item: Json = { type };
+    for (const [name, amounts] of Object.entries(lists)) item[name] = resourceTexts(amounts);
+    if (maxLimitRequestRatio !== undefined) {
+      item.maxLimitRequestRatio = Object.fromEntries(Object.entries(maxLimitRequestRatio).map(([name, ratio]) => [name, resourceText('cpu', ratio)]));
+    }
+    return item;
+  });
+  return { spec: { limits } };
 }

@@ -4,6 +4,7 @@ import { duplicate, invalid, required } from './fields.js';
 import type { KubernetesObject } from './meta.js';
 import { dns1035Label, dns1123Label, dns1123Subdomain, portName, qualifiedName } from './names.js';
 import { infoOfKind } from './resources.js';
+import { validateAdmissionObject } from './validation-admission.js';
 import { validateLabels, validatePodSpec } from './validation-pod.js';
 import { validateWorkloadObject } from './validation-workloads.js';
 
@@ -21,7 +22,7 @@ export function validateObject(object: KubernetesObject): FieldError[] {
     case 'v1 Node':
       return [...errors, ...validateNode(object as Node)];
     default:
-      return [...errors, ...validateWorkloadObject(object)];
+      return [...errors, ...validateWorkloadObject(object), ...validateAdmissionObject(object)];
   }
 }
 
@@ -61,7 +62,7 @@ function validateMeta(object: KubernetesObject): FieldError[] {
 
 /** Kinds of other API groups may allow any path segment (RBAC names such as `system:node`). */
 function nameProblems(object: KubernetesObject, name: string): string[] {
-  if (infoOfKind(object.apiVersion, object.kind) !== undefined) return dns1123Subdomain(name);
+  if (infoOfKind(object.apiVersion, object.kind) !== undefined && !object.apiVersion.startsWith('rbac.')) return dns1123Subdomain(name);
   if (name === '.' || name === '..') return [`may not be '${name}'`];
   const bad = ['/', '%'].find((character) => name.includes(character));
   return bad === undefined ? [] : [`may not contain '${bad}'`];

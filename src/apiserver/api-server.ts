@@ -7,6 +7,9 @@ import { type DistributionSpec, sample } from '../random/distribution.js';
 import type { Randomness, Stream } from '../random/stream.js';
 import type { CostProfile } from '../scenario/types.js';
 import { isMutating, responseBytes, selectItems } from './answers.js';
+import { INDEXED_CONFIGURATIONS } from './admission/admission.js';
+import { INDEXED_FOR_ADMISSION } from './admission/plugins.js';
+import type { WebhookServers } from './admission/webhook-calls.js';
 import { CacheFeeder, type FeederOwner } from './cache-feeder.js';
 import { type Call, type CallTable, failure } from './call.js';
 import { Compactors } from './compactor.js';
@@ -51,6 +54,9 @@ const TOO_MANY_REQUESTS: ApiResponse = {
   retryAfterSeconds: 1,
 };
 
+/** Resources that are looked up by namespace, or as a whole. */
+const INDEXED = ['poddisruptionbudgets', ...INDEXED_FOR_ADMISSION, ...INDEXED_CONFIGURATIONS];
+
 export interface ApiServerOptions {
   readonly simulation: Simulation;
   readonly randomness: Randomness;
@@ -65,6 +71,8 @@ export interface ApiServerOptions {
   readonly kubernetesVersion?: string;
   /** --etcd-compaction-interval; absent or 0: never. */
   readonly compactionInterval?: Duration;
+  /** The cluster's webhooks; absent: admission is off, plugins and quotas included. */
+  readonly webhooks?: WebhookServers;
 }
 
 /**
@@ -91,7 +99,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
   private readonly feeder: CacheFeeder;
   private readonly seats: SeatControl;
   private readonly writes: WritePath;
-  private readonly lister = new NamespaceIndex(['poddisruptionbudgets']);
+  private readonly lister: NamespaceIndex;
   private readonly compactors: Compactors;
   /** Cost of a request by `verb resource`, looked up once. */
   private readonly costs = new Map<string, DistributionSpec>();
@@ -115,8 +123,10 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     this.cpu = new CpuPool(simulation, target, OP_CPU_DONE, cores);
     this.feeder = new CacheFeeder(simulation, target, { watch: OP_RETRY_WATCH, list: OP_RETRY_FILL }, options.etcd, this);
     const { etcd, registry, calls, randomness, kubernetesVersion = '1.34' } = options;
+    this.lister = new NamespaceIndex(this.feeder, INDEXED);
+    const admission = options.webhooks === undefined ? null : { view: this.lister, webhooks: options.webhooks };
     const jitter = randomness.stream(`${this.name}/retry`);
-    this.writes = new WritePath({ simulation, target, resumeOpcode: OP_RESUME, calls, etcd, registry, owner: this, jitter, kubernetesVersion });
+    this.writes = new WritePath({ simulation, target, resumeOpcode: OP_RESUME, calls, etcd, registry, owner: this, jitter, kubernetesVersion, admission });
     const opcodes = { waitOver: OP_WAIT_OVER, seatsFree: OP_SEATS_FREE, borrow: OP_BORROW };
     this.seats = new SeatControl(simulation, target, opcodes, maxRequestsInFlight + maxMutatingRequestsInFlight);
     this.compactors = new Compactors(simulation, target, OP_COMPACT, etcd, options.compactionInterval ?? 0);
@@ -140,7 +150,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
   /** Fills the caches with the content that etcd started with. */
   warmStart(kvs: readonly KeyValue[], revision: number): void {
     this.feeder.warmStart(kvs, revision);
-    this.lister.rebuild((resource) => this.cache(resource));
+    this.lister.rebuild();
   }
 
   /** Opens the etcd watches that feed the watch caches, from the revision the caches were filled at. */
@@ -321,14 +331,14 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
   }
 
   cachesFilled(): void {
-    this.lister.rebuild((resource) => this.cache(resource));
+    this.lister.rebuild();
     this.up = true;
     this.compactors.start();
     this.connections.serverBack();
   }
 
   cacheRefilled(resource: string): void {
-    this.lister.rebuild((name) => this.cache(name));
+    this.lister.rebuild();
     this.connections.resourceRelisted(this, resource);
   }
 

@@ -41,6 +41,12 @@ export class Call {
   /** Whether `base` was read from etcd for this call (true) or from the watch cache. */
   fresh = false;
   deleting = false;
+  /** Revision that the pending transaction expects. */
+  expectedRevision = 0;
+  /** The object that admission works on. */
+  candidate: KubernetesObject | undefined = undefined;
+  /** Times that an admission plugin has let it wait. */
+  waits = 0;
   /** A request of several steps (an eviction); null: one transaction. */
   operation: Operation | null = null;
   /** Times it was sent again because the server asked for it (Retry-After). */

@@ -1,24 +1,32 @@
 import type { KubernetesObject } from '../api/meta.js';
+import type { AdmissionView } from './admission/attributes.js';
 import type { WatchCache, WatchRecord } from './watch-cache.js';
+
+/** Where the watch caches are. */
+export interface WatchCaches {
+  cache(resource: string): WatchCache;
+}
 
 /**
  * Objects of the watch caches by namespace, for the few kinds that requests look up by it: the listers of admission and of
  * evictions. A change costs one look-up.
  */
-export class NamespaceIndex {
+export class NamespaceIndex implements AdmissionView {
+  private readonly caches: WatchCaches;
   private readonly byResource = new Map<string, Map<string, Map<string, KubernetesObject>>>();
   /** Raised at each change of a resource that is indexed. */
   private readonly versions = new Map<string, number>();
 
-  constructor(resources: readonly string[]) {
+  constructor(caches: WatchCaches, resources: readonly string[]) {
+    this.caches = caches;
     for (const resource of resources) this.byResource.set(resource, new Map());
   }
 
   /** Fills the index from the watch caches. */
-  rebuild(cacheOf: (resource: string) => WatchCache): void {
+  rebuild(): void {
     for (const [resource, namespaces] of this.byResource) {
       namespaces.clear();
-      for (const object of cacheOf(resource).objects.values()) this.put(resource, object);
+      for (const object of this.caches.cache(resource).objects.values()) this.put(resource, object);
       this.touch(resource);
     }
   }
@@ -38,14 +46,13 @@ export class NamespaceIndex {
     if (names?.size === 0) namespaces.delete(namespace);
   }
 
+  get(resource: string, key: string): KubernetesObject | undefined {
+    return this.caches.cache(resource).objects.get(key);
+  }
+
   /** Objects of a resource in a namespace (empty: of a resource without namespaces), in order of first arrival. */
   in(resource: string, namespace: string): Iterable<KubernetesObject> {
     return this.byResource.get(resource)!.get(namespace)?.values() ?? [];
-  }
-
-  /** Whether there is any object of a resource in a namespace. */
-  has(resource: string, namespace: string): boolean {
-    return this.byResource.get(resource)!.has(namespace);
   }
 
   /** A number that grows with each change of a resource: what was derived from it holds while it stays. */

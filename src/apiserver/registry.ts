@@ -32,25 +32,57 @@ export interface RegistryContext {
   newNodePort(): number;
 }
 
-/** Decides a create, update, patch or delete, given the current object (undefined: there is none). */
+/** What a request asks for, before admission: the object to be stored (undefined: a delete, or a subresource without one), or a refusal. */
+export type Proposal =
+  | { readonly kind: 'object'; readonly object: KubernetesObject | undefined }
+  | { readonly kind: 'fail'; readonly response: ApiResponse };
+
+/** Decides a create, update, patch or delete without admission plugins, given the current object (undefined: there is none). */
 export function decide(request: ApiRequest, current: KubernetesObject | undefined, context: RegistryContext): Decision {
-  if (request.verb === 'create' && request.subresource === undefined) return decideCreate(request, current, context);
-  if (current === undefined) return fail(notFound(request));
+  const proposal = propose(request, current, context);
+  if (proposal.kind === 'fail') return proposal;
+  return settle(request, current, admitPlainly(request, proposal.object), context);
+}
+
+/** What Priority, ServiceAccount and DefaultTolerationSeconds make of a new pod in a cluster without classes. */
+export function admitPlainly(request: ApiRequest, object: KubernetesObject | undefined): KubernetesObject | undefined {
+  const created = request.verb === 'create' && request.subresource === undefined;
+  return created && object?.kind === 'Pod' ? admit(object as Pod) : object;
+}
+
+/** The first half of a decision: what admission is asked about. */
+export function propose(request: ApiRequest, current: KubernetesObject | undefined, context: RegistryContext): Proposal {
+  if (request.verb === 'create' && request.subresource === undefined) {
+    if (current !== undefined) return { kind: 'fail', response: alreadyExists(request) };
+    return { kind: 'object', object: newObject(request.body!, context) };
+  }
+  if (current === undefined) return { kind: 'fail', response: notFound(request) };
   const { preconditions } = request;
   if (preconditions?.uid !== undefined && preconditions.uid !== current.metadata.uid) {
-    return fail(
-      failure(409, `Precondition failed: UID in precondition: ${preconditions.uid}, UID in object meta: ${current.metadata.uid}`),
-    );
+    const message = `Precondition failed: UID in precondition: ${preconditions.uid}, UID in object meta: ${current.metadata.uid}`;
+    return { kind: 'fail', response: failure(409, message) };
   }
   if (
     preconditions?.resourceVersion !== undefined &&
     preconditions.resourceVersion !== current.metadata.resourceVersion
   ) {
-    return fail(conflict(request));
+    return { kind: 'fail', response: conflict(request) };
   }
+  if (request.verb === 'delete' || request.subresource === 'binding') return { kind: 'object', object: undefined };
+  return proposeUpdate(request, current);
+}
+
+/** The second half: validation of the admitted object, and what is to be written. */
+export function settle(
+  request: ApiRequest,
+  current: KubernetesObject | undefined,
+  object: KubernetesObject | undefined,
+  context: RegistryContext,
+): Decision {
+  if (current === undefined) return settleCreate(object!, context);
   if (request.verb === 'delete') return decideDelete(request, current, context);
   if (request.subresource === 'binding') return decideBinding(request, current as Pod, context);
-  return decideUpdate(request, current, context);
+  return settleUpdate(request, current, object!, context);
 }
 
 function fail(response: ApiResponse): Decision {
@@ -75,9 +107,8 @@ export function conflict(request: ApiRequest): ApiResponse {
   );
 }
 
-function decideCreate(request: ApiRequest, current: KubernetesObject | undefined, context: RegistryContext): Decision {
-  if (current !== undefined) return fail(alreadyExists(request));
-  const body = request.body!;
+/** A body with what the server fills in before admission. */
+function newObject(body: KubernetesObject, context: RegistryContext): KubernetesObject {
   const metadata: ObjectMeta = {
     ...body.metadata,
     name: body.metadata.name !== '' ? body.metadata.name : `${body.metadata.generateName ?? ''}${context.newNameSuffix()}`,
@@ -86,7 +117,10 @@ function decideCreate(request: ApiRequest, current: KubernetesObject | undefined
     generation: 1,
     creationTimestamp: context.now,
   };
-  const admitted = body.kind === 'Pod' ? admit({ ...(body as Pod), metadata }) : { ...body, metadata };
+  return { ...body, metadata };
+}
+
+function settleCreate(admitted: KubernetesObject, context: RegistryContext): Decision {
   const errors = validateObject(admitted);
   if (errors.length > 0) return fail(invalid(admitted, errors));
   return { kind: 'put', object: prepareForCreate(admitted, context), expectedRevision: 0 };
@@ -148,19 +182,20 @@ interface WithSpecAndStatus extends KubernetesObject {
   readonly status?: unknown;
 }
 
-function decideUpdate(request: ApiRequest, current: WithSpecAndStatus, context: RegistryContext): Decision {
-  let wanted: WithSpecAndStatus;
-  if (request.verb === 'patch') {
-    wanted = request.patch!.apply(current);
-    if (wanted === current) return { kind: 'unchanged', object: current };
-  } else if (request.subresource === 'scale') {
+function proposeUpdate(request: ApiRequest, current: WithSpecAndStatus): Proposal {
+  if (request.verb === 'patch') return { kind: 'object', object: request.patch!.apply(current) };
+  if (request.subresource === 'scale') {
     const spec = current.spec as { readonly replicas: number };
-    wanted = { ...current, spec: { ...spec, replicas: request.replicas! } } as WithSpecAndStatus;
-  } else {
-    wanted = request.body!;
-    const version = wanted.metadata.resourceVersion;
-    if (version !== 0 && version !== current.metadata.resourceVersion) return fail(conflict(request));
+    return { kind: 'object', object: { ...current, spec: { ...spec, replicas: request.replicas! } } as WithSpecAndStatus };
   }
+  const wanted = request.body!;
+  const version = wanted.metadata.resourceVersion;
+  if (version !== 0 && version !== current.metadata.resourceVersion) return { kind: 'fail', response: conflict(request) };
+  return { kind: 'object', object: wanted };
+}
+
+function settleUpdate(request: ApiRequest, current: WithSpecAndStatus, wanted: WithSpecAndStatus, context: RegistryContext): Decision {
+  if (wanted === current) return { kind: 'unchanged', object: current };
   const statusOnly = request.subresource === 'status';
   if (!statusOnly && wanted.spec !== current.spec) {
     const errors = [...validateObject(wanted), ...validateUpdate(current, wanted)];

@@ -1,14 +1,21 @@
+import type { Webhook } from '../api/admission-kinds.js';
 import type { KubernetesObject } from '../api/meta.js';
 import type { EtcdClient, EtcdReceiver, EtcdResponse } from '../etcd/types.js';
 import type { Simulation } from '../kernel/simulation.js';
 import { Slots } from '../kernel/slots.js';
 import type { Duration } from '../kernel/time.js';
 import type { Stream } from '../random/stream.js';
+import { Admission } from './admission/admission.js';
+import type { Attributes } from './admission/attributes.js';
+import type { QuotaOwner } from './admission/quota-control.js';
+import type { WebhookServers } from './admission/webhook-calls.js';
+import { ValidatingRun, type WebhookOwner } from './admission/webhook-run.js';
 import { objectOf, REGISTRY, stamp } from './cache-feeder.js';
 import { type Call, type CallTable, failure, type Operation } from './call.js';
 import { EvictionRun } from './eviction-run.js';
 import { typicalBytes } from './object-size.js';
-import { alreadyExists, decide, qualifiedName, type RegistryContext } from './registry.js';
+import type { NamespaceIndex } from './namespace-index.js';
+import { admitPlainly, alreadyExists, type Proposal, propose, qualifiedName, type RegistryContext, settle } from './registry.js';
 import type { ApiRequest, ApiResponse } from './request.js';
 import type { WatchCache } from './watch-cache.js';
 
@@ -38,6 +45,8 @@ export interface WritePathOptions {
   /** For pauses with jitter. */
   readonly jitter: Stream;
   readonly kubernetesVersion: string;
+  /** null: no plugins, no webhooks, no quotas. */
+  readonly admission: { readonly view: NamespaceIndex; readonly webhooks: WebhookServers } | null;
 }
 
 interface Pause {
@@ -49,7 +58,7 @@ interface Pause {
  * From a request that has had its CPU time to its answer, for all that goes to etcd: reads of single objects, and writes with
  * optimistic concurrency (k8s.io/apiserver pkg/storage/etcd3 store.go, GuaranteedUpdate).
  */
-export class WritePath implements EtcdReceiver {
+export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner {
   readonly registry: RegistryContext;
   readonly owner: WriteOwner;
   readonly jitter: Stream;
@@ -59,6 +68,7 @@ export class WritePath implements EtcdReceiver {
   private readonly resumeOpcode: number;
   private readonly calls: CallTable;
   private readonly etcd: EtcdClient;
+  private readonly admission: Admission | null;
   private readonly pauses = new Slots<Pause>();
   /** Raised when the process dies, so that answers to an earlier life are ignored. */
   private life = 0;
@@ -73,26 +83,23 @@ export class WritePath implements EtcdReceiver {
     this.owner = options.owner;
     this.jitter = options.jitter;
     this.kubernetesVersion = options.kubernetesVersion;
+    const { admission, jitter } = options;
+    this.admission = admission === null ? null : new Admission(admission.view, options.etcd, this, admission.webhooks, jitter);
   }
 
   /** The process died: nothing that is under way goes on. */
   reset(): void {
     this.life++;
+    this.admission?.quota.reset();
   }
 
   /** A call has had its CPU time: it is a get, create, update, patch or delete. */
   begin(slot: number): void {
     const call = this.calls.get(slot);
     const { request } = call;
-    if (request.verb === 'create') {
-      if (request.subresource === undefined) {
-        this.mutate(slot, call, undefined, true);
-        return;
-      }
-      if (request.subresource === 'eviction') {
-        this.operate(call, new EvictionRun(this, slot, request)).start();
-        return;
-      }
+    if (request.verb === 'create' && request.subresource !== 'binding') {
+      this.mutate(slot, call, undefined, true);
+      return;
     }
     const key = keyOfRequest(request);
     const cached = request.verb === 'get' ? undefined : this.owner.cache(request.resource).objects.get(key);
@@ -150,20 +157,117 @@ export class WritePath implements EtcdReceiver {
   }
 
   private mutate(slot: number, call: Call, current: KubernetesObject | undefined, fresh: boolean): void {
-    const { request } = call;
-    const decision = decide(request, current, this.registry);
-    if (decision.kind === 'fail' || decision.kind === 'unchanged') {
-      // A refusal or no-op that came from a cached object is checked against the store once.
-      if (!fresh) this.readLive(slot, request.resource, keyOfRequest(request));
-      else this.owner.respond(slot, decision.kind === 'fail' ? decision.response : { code: 200, object: decision.object });
-      return;
-    }
     call.base = current;
     call.fresh = fresh;
-    call.proposed = decision.object;
-    call.deleting = decision.kind === 'delete';
-    if (call.deleting) this.remove(slot, request.resource, decision.object, decision.expectedRevision);
-    else this.put(slot, request.resource, decision.object, decision.expectedRevision);
+    const evicting = call.request.subresource === 'eviction';
+    const proposal: Proposal = evicting ? { kind: 'object', object: undefined } : propose(call.request, current, this.registry);
+    if (proposal.kind === 'fail') {
+      this.refuse(slot, call, proposal.response);
+      return;
+    }
+    call.candidate = proposal.object;
+    call.waits = 0;
+    if (this.admission !== null) this.admit(slot, call, this.admission);
+    else this.settle(slot, call, admitPlainly(call.request, call.candidate));
+  }
+
+  /** A refusal that came from a cached object is checked against the store once. */
+  private refuse(slot: number, call: Call, response: ApiResponse): void {
+    if (call.fresh) this.owner.respond(slot, response);
+    else this.readLive(slot, call.request.resource, keyOfRequest(call.request));
+  }
+
+  /** Mutating admission: the plugins, then the webhooks. */
+  private admit(slot: number, call: Call, admission: Admission): void {
+    const attributes = attributesOf(call, call.candidate);
+    const verdict = admission.mutate(attributes, call.waits);
+    if (verdict.kind === 'wait') {
+      call.waits++;
+      call.operation = new PluginWait(this, slot);
+      this.pause(slot, verdict.delay);
+      return;
+    }
+    if (verdict.kind === 'refuse') {
+      this.refuse(slot, call, verdict.response);
+      return;
+    }
+    const admitted: Attributes = { ...attributes, object: verdict.object };
+    const webhooks = admission.mutatingWebhooks(admitted);
+    if (webhooks.length === 0) this.settle(slot, call, verdict.object ?? call.candidate);
+    else this.operate(call, admission.mutatingRun(this, slot, admitted, webhooks)).start();
+  }
+
+  /** A plugin looks again. */
+  admitAgain(slot: number): void {
+    const call = this.calls.get(slot);
+    call.operation = null;
+    this.admit(slot, call, this.admission!);
+  }
+
+  mutatingWebhooks(attributes: Attributes): readonly Webhook[] {
+    return this.admission!.mutatingWebhooks(attributes);
+  }
+
+  webhooksAnswered(slot: number, object: KubernetesObject | undefined, refusal: ApiResponse | undefined): void {
+    const call = this.calls.get(slot);
+    const validated = call.operation instanceof ValidatingRun;
+    call.operation = null;
+    if (refusal !== undefined) this.refuse(slot, call, refusal);
+    else if (validated) this.askQuotas(slot, call);
+    else this.settle(slot, call, object ?? call.candidate);
+  }
+
+  /** Validation, and validating admission. */
+  private settle(slot: number, call: Call, object: KubernetesObject | undefined): void {
+    const { request, base } = call;
+    if (request.subresource !== 'eviction') {
+      const decision = settle(request, base, object, this.registry);
+      if (decision.kind === 'fail') {
+        this.refuse(slot, call, decision.response);
+        return;
+      }
+      if (decision.kind === 'unchanged') {
+        if (call.fresh) this.owner.respond(slot, { code: 200, object: decision.object });
+        else this.readLive(slot, request.resource, keyOfRequest(request));
+        return;
+      }
+      call.proposed = decision.object;
+      call.deleting = decision.kind === 'delete';
+      call.expectedRevision = decision.expectedRevision;
+    }
+    const { admission } = this;
+    if (admission === null) {
+      this.write(slot, call);
+      return;
+    }
+    const attributes = attributesOf(call, call.proposed);
+    const refusal = admission.validate(attributes);
+    if (refusal !== undefined) {
+      this.refuse(slot, call, refusal);
+      return;
+    }
+    const webhooks = admission.validatingWebhooks(attributes);
+    if (webhooks.length === 0) this.askQuotas(slot, call);
+    else this.operate(call, admission.validatingRun(this, slot, attributes, webhooks));
+  }
+
+  private askQuotas(slot: number, call: Call): void {
+    const attributes = attributesOf(call, call.proposed);
+    if (this.admission?.quota.concerns(attributes) === true) this.admission.quota.decide(slot, attributes);
+    else this.write(slot, call);
+  }
+
+  quotaDecided(slot: number, refusal: ApiResponse | undefined): void {
+    const call = this.calls.get(slot);
+    if (refusal !== undefined) this.refuse(slot, call, refusal);
+    else this.write(slot, call);
+  }
+
+  private write(slot: number, call: Call): void {
+    const { request, proposed } = call;
+    if (request.subresource === 'eviction') this.operate(call, new EvictionRun(this, slot, request)).start();
+    else if (call.deleting) this.remove(slot, request.resource, proposed!, call.expectedRevision);
+    else this.put(slot, request.resource, proposed!, call.expectedRevision);
   }
 
   etcdResponse(tag: number, response: EtcdResponse): void {
@@ -212,4 +316,31 @@ function keyOfRequest({ namespace, name }: ApiRequest): string {
 
 function keyIn(resource: string, { metadata: { namespace, name } }: KubernetesObject): string {
   return namespace === '' ? `${REGISTRY}${resource}/${name}` : `${REGISTRY}${resource}/${namespace}/${name}`;
+}
+
+/** What admission is asked about; subresources without an object of their own have none. */
+function attributesOf({ request, base }: Call, object: KubernetesObject | undefined): Attributes {
+  const { verb, subresource } = request;
+  if (verb === 'delete') return { request, operation: 'DELETE', object: undefined, old: base };
+  if (verb === 'create') return { request, operation: 'CREATE', object: subresource === undefined ? object : undefined, old: undefined };
+  return { request, operation: 'UPDATE', object: subresource === 'scale' ? undefined : object, old: base };
+}
+
+/** A request that an admission plugin lets wait. */
+class PluginWait implements Operation {
+  private readonly path: WritePath;
+  private readonly slot: number;
+
+  constructor(path: WritePath, slot: number) {
+    this.path = path;
+    this.slot = slot;
+  }
+
+  resumed(): void {
+    this.path.admitAgain(this.slot);
+  }
+
+  etcdAnswered(): void {
+    throw new Error('a request that waits for admission asks etcd nothing');
+  }
 }

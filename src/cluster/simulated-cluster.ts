@@ -1,5 +1,6 @@
 import type { Node, Service } from '../api/core.js';
 import { Allocators } from '../apiserver/allocators.js';
+import { WebhookServers } from '../apiserver/admission/webhook-calls.js';
 import { ApiServer } from '../apiserver/api-server.js';
 import { createCallTable } from '../apiserver/call.js';
 import { COMPACTION_INTERVAL } from '../apiserver/compactor.js';
@@ -20,6 +21,7 @@ import { Kubelets } from '../node/kubelets.js';
 import { KwokController } from '../node/kwok/kwok-controller.js';
 import { isKwokNode } from '../node/kwok/stage.js';
 import { KubeProxies } from '../node/kube-proxy.js';
+import type { DistributionSpec } from '../random/distribution.js';
 import { type DrawObserver, Randomness } from '../random/stream.js';
 import type { Scenario } from '../scenario/types.js';
 import { KubeScheduler } from '../scheduler/scheduler.js';
@@ -35,6 +37,7 @@ const KUBELET_QPS = 50;
 const KUBELET_BURST = 100;
 const KUBECTL_QPS = 50;
 const KUBECTL_BURST = 300;
+const NO_TIME: DistributionSpec = { kind: 'constant', value: 0 };
 const ZONE_LABEL = 'topology.kubernetes.io/zone';
 
 export interface ClusterOptions {
@@ -57,6 +60,7 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
   readonly etcd: EtcdCluster;
   readonly etcdClusters: EtcdClusters;
   readonly servers: ApiServer[] = [];
+  readonly webhooks: WebhookServers;
   readonly connections: Connections;
   /** The processes that lead (or did last). */
   controllerManager: Process;
@@ -97,6 +101,7 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
     this.etcdClusters = new EtcdClusters(scenario, this.simulation, this.network, this.randomness, this.controlPlaneHosts);
     this.etcd = this.etcdClusters.all[0]!.cluster;
     this.connections = new Connections(this.simulation, this.network, createCallTable());
+    this.webhooks = new WebhookServers(cluster.webhooks ?? [], profile.apiServer.webhook ?? NO_TIME);
     const registry = new Allocators(this.simulation, this.randomness);
     this.addApiServers(registry);
     this.controllerManager = this.process('kube-controller-manager', cluster.controllerManager.qps, cluster.controllerManager.burst);
@@ -145,7 +150,9 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
       const { profile, kubernetesVersion } = scenario;
       const { calls } = connections;
       const compactionInterval = COMPACTION_INTERVAL;
-      const server = new ApiServer({ simulation, randomness, profile, host, index, calls, etcd, registry, connections, kubernetesVersion, compactionInterval });
+      const { webhooks } = this;
+      const options = { simulation, randomness, profile, host, index, calls, etcd, registry, connections };
+      const server = new ApiServer({ ...options, kubernetesVersion, compactionInterval, webhooks });
       this.servers.push(server);
       connections.addServer(server);
     }

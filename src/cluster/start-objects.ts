@@ -1,3 +1,4 @@
+import type { ConfigMap, ServiceAccount } from '../api/cluster-kinds.js';
 import type { Node } from '../api/core.js';
 import { keyOf, type KubernetesObject, type ObjectMeta } from '../api/meta.js';
 import { infoOfKind } from '../api/resources.js';
@@ -36,6 +37,11 @@ export function startObjects(scenario: Scenario, registry: RegistryContext): Sta
   for (const node of scenario.cluster.nodes) {
     store(objects, readyNode(node), registry);
     store(objects, nodeLease(node.metadata.name, isKwokNode(node)), registry);
+  }
+  const given = new Set(scenario.objects.map((object) => `${object.kind} ${keyOf(object)}`));
+  const all = [...namespaces, ...scenario.objects.filter(({ kind }) => kind === 'Namespace').map(({ metadata: { name } }) => name)];
+  for (const namespace of all) {
+    for (const object of namespaceDefaults(namespace)) if (!given.has(`${object.kind} ${keyOf(object)}`)) store(objects, object, registry);
   }
   const replicas = startReplicas(scenario);
   for (const object of scenario.objects) {
@@ -82,6 +88,13 @@ function metadata(name: string, namespace = ''): ObjectMeta {
 
 function namespaceObject(name: string): KubernetesObject {
   return { apiVersion: 'v1', kind: 'Namespace', metadata: metadata(name) };
+}
+
+/** What the controller manager has put into every namespace long ago. */
+function namespaceDefaults(namespace: string): readonly KubernetesObject[] {
+  const account: ServiceAccount = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: metadata('default', namespace) };
+  const certificate: ConfigMap = { apiVersion: 'v1', kind: 'ConfigMap', metadata: metadata('kube-root-ca.crt', namespace), data: { 'ca.crt': 'kube-root-ca' } };
+  return [account, certificate];
 }
 
 /** A node that has been up for a while: Ready, without pressure. */

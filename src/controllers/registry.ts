@@ -20,6 +20,7 @@ import { ResourceQuotaController } from './resource-quota.js';
 import { StatefulSetController } from './statefulset.js';
 import { TaintEvictionController } from './taint-eviction.js';
 import { TtlAfterFinishedController } from './ttl-after-finished.js';
+import { ClaimProtectionController, VolumeProtectionController } from './volume-protection.js';
 
 /**
  * Every controller, by its name on kube-controller-manager's command line, with the name of its client (service account), and
@@ -47,6 +48,8 @@ const TABLE = {
   ttl: { client: 'ttl-controller', qps: 1, burst: 1 },
   'pod-garbage-collector': { client: 'pod-garbage-collector', qps: 1, burst: 1 },
   resourcequota: { client: 'resourcequota-controller', qps: 1, burst: 1 },
+  'persistentvolumeclaim-protection': { client: 'pvc-protection-controller', qps: 1, burst: 1 },
+  'persistentvolume-protection': { client: 'pv-protection-controller', qps: 1, burst: 1 },
 } as const;
 
 export type ControllerName = keyof typeof TABLE;
@@ -101,6 +104,10 @@ function start(name: ControllerName, context: ProcessContext, client: ApiClient,
       return new PodGarbageCollector(context, client);
     case 'resourcequota':
       return new ResourceQuotaController(context, client);
+    case 'persistentvolumeclaim-protection':
+      return new ClaimProtectionController(context, client);
+    case 'persistentvolume-protection':
+      return new VolumeProtectionController(context, client);
   }
 }
 

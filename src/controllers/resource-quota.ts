@@ -1,8 +1,8 @@
 import { isPodTerminal, type Pod } from '../api/core.js';
 import { equal } from '../api/equal.js';
 import { keyOf, type KubernetesObject } from '../api/meta.js';
-import { podLimits, podRequests } from '../api/pod-resources.js';
 import type { ResourceQuota } from '../api/policy.js';
+import { countName, inScope, podUsage, usageOf } from '../apiserver/admission/quota.js';
 import { type ApiRequest, type ApiResponse, succeeded } from '../apiserver/request.js';
 import type { ProcessContext } from '../client/context.js';
 import type { ApiClient, Informer, ResourceEventHandler } from '../client/types.js';
@@ -11,22 +11,20 @@ import { NamespaceIndexer } from './endpointslice.js';
 import { KeyHandler } from './handlers.js';
 
 const WORKERS = 5;
-/** Resources counted by `count/<resource>`-like names that a quota may hold, besides pods and their requests. */
-const COUNTED = ['services', 'configmaps', 'secrets', 'replicationcontrollers', 'persistentvolumeclaims', 'resourcequotas'] as const;
-
-/** What a pod uses of a quota: itself, its requests and its limits; nothing when it has finished (quota evaluator/core/pods.go). */
-export function podUsage(pod: Pod): Readonly<Record<string, number>> {
-  if (isPodTerminal(pod)) return {};
-  const usage: Record<string, number> = { pods: 1, 'count/pods': 1 };
-  const requests = podRequests(pod.spec);
-  for (const name of Object.keys(requests)) {
-    usage[`requests.${name}`] = requests[name]!;
-    if (name === 'cpu' || name === 'memory') usage[name] = requests[name]!;
-  }
-  const limits = podLimits(pod.spec);
-  for (const name of Object.keys(limits)) usage[`limits.${name}`] = limits[name]!;
-  return usage;
-}
+/** Resources that a quota may count besides pods. */
+const COUNTED = [
+  'services',
+  'configmaps',
+  'secrets',
+  'replicationcontrollers',
+  'persistentvolumeclaims',
+  'resourcequotas',
+  'deployments',
+  'replicasets',
+  'statefulsets',
+  'jobs',
+  'cronjobs',
+] as const;
 
 /** Use of what a quota limits, from the sum over its namespace. */
 export function quotaUsage(hard: Readonly<Record<string, number>>, totals: ReadonlyMap<string, number>): Readonly<Record<string, number>> {
@@ -39,24 +37,26 @@ export function quotaUsage(hard: Readonly<Record<string, number>>, totals: Reado
 export class ResourceQuotaController implements Reconciler {
   readonly workers: ControllerWorkers;
   private readonly quotas: Informer<ResourceQuota>;
+  private readonly pods: Informer<Pod>;
   /** Sums of pods' use by namespace and name of the resource. */
   private readonly podTotals = new Map<string, Map<string, number>>();
   private readonly counted = new Map<string, Informer<KubernetesObject>>();
 
   constructor(context: ProcessContext, client: ApiClient) {
     this.quotas = context.informers.informer<ResourceQuota>('resourcequotas');
-    const pods = context.informers.informer<Pod>('pods');
+    this.pods = context.informers.informer<Pod>('pods');
+    this.pods.addIndexer(new NamespaceIndexer());
     this.quotas.addIndexer(new NamespaceIndexer());
     this.workers = new ControllerWorkers(context, { name: 'resourcequota', workers: WORKERS, client });
     this.quotas.addEventHandler(new KeyHandler<ResourceQuota>(this.workers.queue));
-    pods.addEventHandler(new PodHandler(this));
+    this.pods.addEventHandler(new PodHandler(this));
     for (const resource of COUNTED) {
       const informer = context.informers.informer(resource);
       informer.addIndexer(new NamespaceIndexer());
       informer.addEventHandler(new CountHandler(this));
       this.counted.set(resource, informer);
     }
-    this.workers.start(this, [this.quotas, pods, ...this.counted.values()]);
+    this.workers.start(this, [this.quotas, this.pods, ...this.counted.values()]);
   }
 
   reconcile(key: string): Reconciliation | null {
@@ -64,13 +64,10 @@ export class ResourceQuotaController implements Reconciler {
     if (quota === undefined) return null;
     const { namespace } = quota.metadata;
     const hard = quota.spec.hard ?? {};
-    const totals = new Map(this.podTotals.get(namespace) ?? []);
+    const totals = new Map(this.scoped(quota) ?? this.podTotals.get(namespace) ?? []);
     for (const [resource, informer] of this.counted) {
-      if (hard[resource] === undefined && hard[`count/${resource}`] === undefined) continue;
-      let count = 0;
-      for (const _ of informer.byIndex('namespace', namespace)) count++;
-      totals.set(resource, count);
-      totals.set(`count/${resource}`, count);
+      if (!counts(hard, resource)) continue;
+      for (const object of informer.byIndex('namespace', namespace)) addUsage(totals, usageOf(resource, object), 1);
     }
     const status = { hard, used: quotaUsage(hard, totals) };
     return equal(quota.status, status) ? null : new WriteQuota(quota, status);
@@ -83,14 +80,39 @@ export class ResourceQuotaController implements Reconciler {
       totals = new Map();
       this.podTotals.set(namespace, totals);
     }
-    const usage = podUsage(pod);
-    for (const name of Object.keys(usage)) totals.set(name, (totals.get(name) ?? 0) + sign * usage[name]!);
+    addUsage(totals, podUsage(pod), sign);
+  }
+
+  /** What the pods use that a quota with scopes is about; undefined: it has none. */
+  private scoped(quota: ResourceQuota): Map<string, number> | undefined {
+    if (quota.spec.scopes === undefined && quota.spec.scopeSelector === undefined) return undefined;
+    const totals = new Map<string, number>();
+    for (const pod of this.pods.byIndex('namespace', quota.metadata.namespace)) {
+      if (inScope(quota, 'pods', pod)) addUsage(totals, podUsage(pod), 1);
+    }
+    return totals;
   }
 
   /** Queues the quotas of a namespace. */
   enqueue(namespace: string): void {
     for (const quota of this.quotas.byIndex('namespace', namespace)) this.workers.queue.add(keyOf(quota));
   }
+}
+
+/** Whether a quota limits anything that objects of a resource use. */
+function counts(hard: Readonly<Record<string, number>>, resource: string): boolean {
+  const own = countName(resource);
+  return Object.keys(hard).some(
+    (name) =>
+      name === own ||
+      name === resource ||
+      (resource === 'services' && name.startsWith('services.')) ||
+      (resource === 'persistentvolumeclaims' && (name === 'requests.storage' || name.includes('.storageclass.storage.k8s.io/'))),
+  );
+}
+
+function addUsage(totals: Map<string, number>, usage: Readonly<Record<string, number>>, sign: number): void {
+  for (const name of Object.keys(usage)) totals.set(name, (totals.get(name) ?? 0) + sign * usage[name]!);
 }
 
 class WriteQuota extends Reconciliation {

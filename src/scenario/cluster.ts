@@ -8,8 +8,9 @@ import { zonesOf } from './references.js';
 import type { RawScenario } from './schema.js';
 import { type SchedulerOptions, toScheduler } from './scheduler.js';
 import type { SourceItem } from './source.js';
-import type { ClusterSpec } from './types.js';
-import { duration } from './units.js';
+import { toDistribution } from './schema-values.js';
+import type { ClusterSpec, WebhookBehaviour } from './types.js';
+import { duration, share } from './units.js';
 
 /** Defaults of the components' own flags. */
 const CONTROLLER_MANAGER = { qps: 20, burst: 30 } as const;
@@ -54,5 +55,19 @@ export function toCluster(
       extraDelay: kubeProxy.extraDelay === undefined ? 0 : duration(kubeProxy.extraDelay),
     },
     ...(kwok === undefined ? {} : { kwok }),
+    ...(raw.webhooks === undefined ? {} : { webhooks: raw.webhooks.map(toWebhook) }),
+  };
+}
+
+function toWebhook(raw: NonNullable<RawScenario['cluster']['webhooks']>[number]): WebhookBehaviour {
+  const { name, latency, failures, denials, message, labels, annotations } = raw;
+  return {
+    name,
+    ...(latency === undefined ? {} : { latency: toDistribution(latency) }),
+    failures: failures === undefined ? 0 : share(failures),
+    denials: denials === undefined ? 0 : share(denials),
+    message: message ?? '',
+    ...(labels === undefined ? {} : { labels }),
+    ...(annotations === undefined ? {} : { annotations }),
   };
 }

@@ -4,6 +4,7 @@ import { DEFAULT_START_TIME } from '../api/manifest.js';
 import type { KubernetesObject } from '../api/meta.js';
 import { parseTimestamp } from '../api/timestamps.js';
 import { isKwokNode } from '../node/kwok/stage.js';
+import { accountFindings, checkWebhooks } from './admission-references.js';
 import { imagesOf, matchImages, toBehaviour } from './behaviours.js';
 import { checkValue } from './check.js';
 import { toCluster } from './cluster.js';
@@ -164,9 +165,12 @@ class ScenarioLoader {
       ...this.memberFindings(cluster),
       ...this.nodeFindings(manifests),
       ...manifestFindings(manifests, this.place),
+      ...accountFindings(manifests.loaded, this.place),
       ...unused,
     ];
     for (const set of applied.values()) findings.push(...manifestFindings(set, this.place).filter(notAboutServices));
+    const everything = [...manifests.loaded, ...[...applied.values()].flatMap((set) => set.loaded)];
+    errors.push(...checkWebhooks(cluster.webhooks ?? [], everything, (at, message, suggestion) => this.item.error(at, { message, ...(suggestion === undefined ? {} : { suggestion }) })));
     this.oneComparison();
     const end = this.duration(rollout?.at);
     throwInputErrors(errors);

@@ -24,6 +24,18 @@ const acted: ReadonlySet<string> = new Set([
   'autoscaling/v2 HorizontalPodAutoscaler',
   'discovery.k8s.io/v1 EndpointSlice',
   'coordination.k8s.io/v1 Lease',
+  'v1 ResourceQuota',
+  // Admission and authorization read these.
+  'v1 LimitRange',
+  'scheduling.k8s.io/v1 PriorityClass',
+  'node.k8s.io/v1 RuntimeClass',
+  'networking.k8s.io/v1 IngressClass',
+  'admissionregistration.k8s.io/v1 MutatingWebhookConfiguration',
+  'admissionregistration.k8s.io/v1 ValidatingWebhookConfiguration',
+  'rbac.authorization.k8s.io/v1 Role',
+  'rbac.authorization.k8s.io/v1 ClusterRole',
+  'rbac.authorization.k8s.io/v1 RoleBinding',
+  'rbac.authorization.k8s.io/v1 ClusterRoleBinding',
 ]);
 
 /** Whether some component acts on objects of a kind. */

@@ -47,6 +47,7 @@ const apiServer = {
     .number({ error: 'expected a number of nanoseconds' })
     .min(0)
     .describe('Encoding of an object, nanoseconds a byte.'),
+  webhook: distribution('A call of an admission webhook, there and back.').optional(),
 };
 const client = {
   eventCpu: time('Decoding one watch event and running the handlers of an informer for it.'),
@@ -111,6 +112,7 @@ const groups = { network, etcd, apiServer, client, controllers, scheduler, kubel
 
 /** Fields that a complete profile may lack. */
 const optionalFields: ReadonlySet<unknown> = new Set<unknown>([
+  apiServer.webhook,
   etcd.fsyncPerEntry,
   etcd.linearizableCpu,
   etcd.leaderWaitsForFsync,
@@ -223,7 +225,7 @@ export function toCostProfile(name: string, raw: RawProfile): CostProfile {
 const distributions: ReadonlySet<unknown> = new Set<unknown>([
   ...[network.sameHost, network.sameZone, network.crossZone, network.external, etcd.fsync, etcd.backendCommit],
   ...[kubelet.prepare, kubelet.sandbox, kubelet.createContainer, kubelet.startContainer, kubelet.stopSandbox],
-  ...[kubelet.plegRelist, kubelet.probe, kubelet.pullOverhead, kubeProxy.sync],
+  ...[kubelet.plegRelist, kubelet.probe, kubelet.pullOverhead, kubeProxy.sync, apiServer.webhook],
 ]);
 const maps: ReadonlySet<unknown> = new Set<unknown>([apiServer.requestCpu, controllers.syncCpu]);
 const sizes: ReadonlySet<unknown> = new Set<unknown>([

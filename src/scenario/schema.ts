@@ -45,6 +45,16 @@ const clientLimits = {
   burst: wholeNumber('--kube-api-burst.', 1).optional(),
 };
 
+const webhook = z.strictObject({
+  name: text('Name of the webhook, as a MutatingWebhookConfiguration or ValidatingWebhookConfiguration has it.'),
+  latency: distribution('From the call to its answer. Default: `apiServer.webhook` of the cost profile.').optional(),
+  failures: percent('Share of calls that get no answer (connection refused). Default 0.').optional(),
+  denials: percent('Share of requests that it denies. Default 0.').optional(),
+  message: text('Why it denies them.').optional(),
+  labels: z.record(z.string(), z.string()).optional().describe('Labels that a mutating webhook adds to objects.'),
+  annotations: z.record(z.string(), z.string()).optional().describe('Annotations that a mutating webhook adds to objects.'),
+});
+
 const cluster = z.strictObject({
   nodes: z
     .array(nodeGroup)
@@ -111,6 +121,7 @@ const cluster = z.strictObject({
     })
     .optional()
     .describe("KWOK's controller, for the nodes of kind kwok."),
+  webhooks: z.array(webhook).optional().describe('How the admission webhooks of the manifests behave.'),
 });
 
 const schedulerPerf = z.strictObject({

@@ -76,6 +76,8 @@ export interface ClusterSpec {
   readonly kubeProxy: { readonly minSyncPeriod: Duration; readonly extraDelay: Duration };
   /** KWOK's controller, which manages the nodes annotated `kwok.x-k8s.io/node: fake`. Absent: there are none. */
   readonly kwok?: KwokSpec;
+  /** What webhooks of the manifests do, by name; those that are not named take the profile's time and allow everything. */
+  readonly webhooks?: readonly WebhookBehaviour[];
 }
 
 /** One kwok process (KwokConfigurationOptions). */
@@ -89,6 +91,22 @@ export interface KwokSpec {
   readonly nodeLeaseParallelism: number;
   /** 0: no leases. */
   readonly nodeLeaseDurationSeconds: number;
+}
+
+/** How an admission webhook behaves. */
+export interface WebhookBehaviour {
+  /** Name of the webhook, as its configuration has it. */
+  readonly name: string;
+  /** Absent: the profile's. */
+  readonly latency?: DistributionSpec;
+  /** Share of calls that get no answer (connection refused). */
+  readonly failures: number;
+  /** Share of calls that it denies, and its explanation. */
+  readonly denials: number;
+  readonly message: string;
+  /** What a mutating webhook adds to objects. */
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /** A scheduler plugin of the user's own. */
@@ -173,6 +191,8 @@ export interface CostProfile {
     readonly listObjectCpu: Duration;
     readonly watchEventCpu: Duration;
     readonly encodeNanosecondsPerByte: number;
+    /** A call of an admission webhook, there and back; absent: 0. */
+    readonly webhook?: DistributionSpec;
   };
   readonly client: {
     /** Decoding one watch event and running the handlers of an informer for it. */

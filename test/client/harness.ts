@@ -1,5 +1,6 @@
 import type { KubernetesObject } from '../../src/api/meta.js';
 import { Allocators } from '../../src/apiserver/allocators.js';
+import type { WebhookServers } from '../../src/apiserver/admission/webhook-calls.js';
 import { ApiServer } from '../../src/apiserver/api-server.js';
 import { createCallTable } from '../../src/apiserver/call.js';
 import { Connections } from '../../src/apiserver/connections.js';
@@ -27,7 +28,7 @@ const profile = {
 } as unknown as CostProfile;
 
 /** API servers before a store without consensus, and a client without limits. */
-export function setUp(servers: number) {
+export function setUp(servers: number, webhooks?: WebhookServers) {
   const simulation = new Simulation();
   const randomness = new Randomness('1');
   const network = new Network(simulation, randomness, {
@@ -44,7 +45,7 @@ export function setUp(servers: number) {
   const registry = new Allocators(simulation, randomness);
   for (let index = 0; index < servers; index++) {
     const host = network.addHost(`control-plane-${index}`, 'a');
-    const server = new ApiServer({ simulation, randomness, profile, host, index, calls, etcd, registry, connections });
+    const server = new ApiServer({ simulation, randomness, profile, host, index, calls, etcd, registry, connections, ...(webhooks === undefined ? {} : { webhooks }) });
     connections.addServer(server);
     server.start();
   }

@@ -1,0 +1,137 @@
+import type { LimitRange, PriorityClass, RuntimeClass } from '../../api/admission-kinds.js';
+import type { PersistentVolumeClaim } from '../../api/apps.js';
+import type { Node, Pod } from '../../api/core.js';
+import { qosClass } from '../../api/qos.js';
+import type { KubernetesObject } from '../../api/meta.js';
+import { MILLISECOND } from '../../kernel/time.js';
+import type { ApiResponse } from '../request.js';
+import { aggregate, type AdmissionView, type Attributes, forbiddenBy, refuse, type Verdict } from './attributes.js';
+import { secondDefault, taintNewNode, withIngressClass, withProtection, withStorageClass } from './class-plugins.js';
+import { claimProblems, LIMIT_RANGER_ANNOTATION, podProblems } from './limit-ranger.js';
+import { namespaceLifecycle } from './namespace-lifecycle.js';
+import { podSecurityProblem } from './pod-security.js';
+import { type AccountOfPods, admitPodSpec, defaultPriorityClass, type PodPolicy } from './pod-policy.js';
+
+/** Resources of which plugins look at all objects of a namespace (or at all). */
+export const INDEXED_FOR_ADMISSION = ['limitranges', 'priorityclasses', 'runtimeclasses', 'storageclasses', 'ingressclasses', 'resourcequotas'] as const;
+
+/** serviceaccount/admission.go getServiceAccount: looks of a pod of the account `default`, which a controller creates; others: one. */
+const DEFAULT_ACCOUNT_ATTEMPTS = 10;
+const ACCOUNT_RETRY = 100 * MILLISECOND;
+const MIRROR = 'kubernetes.io/config.mirror';
+
+/** Uniform draws in 0..1. */
+export interface Draws {
+  next(): number;
+}
+
+interface KnownPolicy {
+  readonly stamp: number;
+  readonly policy: PodPolicy;
+}
+
+/**
+ * The admission plugins that are on by default in 1.34 and decide by themselves, in the server's order: first all that change
+ * objects, later all that only look (pkg/kubeapiserver/options/plugins.go AllOrderedPlugins). Webhooks and quotas come after each.
+ */
+export class AdmissionPlugins {
+  private readonly view: AdmissionView;
+  /** By namespace, as long as the classes and ranges it was read from stay. */
+  private readonly policies = new Map<string, KnownPolicy>();
+
+  constructor(view: AdmissionView) {
+    this.view = view;
+  }
+
+  /**
+   * NamespaceLifecycle, LimitRanger, ServiceAccount, TaintNodesByCondition, Priority, DefaultTolerationSeconds, DefaultStorageClass,
+   * StorageObjectInUseProtection, RuntimeClass, DefaultIngressClass. `attempt` counts how often it has been asked to wait.
+   */
+  mutate(attributes: Attributes, attempt: number, draws: Draws): Verdict {
+    const verdict = namespaceLifecycle(attributes, this.view, attempt);
+    if (verdict.kind !== 'allow') return verdict;
+    const { object, operation, request } = attributes;
+    if (object === undefined || operation !== 'CREATE' || request.subresource !== undefined) return verdict;
+    switch (request.resource) {
+      case 'pods':
+        return this.admitPod(attributes, object as Pod, attempt, draws);
+      case 'nodes':
+        return allow(taintNewNode(object as Node));
+      case 'persistentvolumeclaims':
+        return allow(withProtection(withStorageClass(object as PersistentVolumeClaim, this.view), 'kubernetes.io/pvc-protection'));
+      case 'persistentvolumes':
+        return allow(withProtection(object, 'kubernetes.io/pv-protection'));
+      case 'ingresses':
+        return allow(withIngressClass(object, this.view));
+      default:
+        return verdict;
+    }
+  }
+
+  private admitPod(attributes: Attributes, pod: Pod, attempt: number, draws: Draws): Verdict {
+    const { namespace } = attributes.request;
+    // Mirror pods of kubelets use no account.
+    if (pod.metadata.annotations?.[MIRROR] !== undefined) return allow(pod);
+    const name = pod.spec.serviceAccountName || 'default';
+    const account = this.view.get('serviceaccounts', `${namespace}/${name}`) as AccountOfPods | undefined;
+    if (account === undefined) {
+      if (name === 'default' && attempt < DEFAULT_ACCOUNT_ATTEMPTS) return { kind: 'wait', delay: Math.floor(ACCOUNT_RETRY * (1 + draws.next())) };
+      return refuse(forbiddenBy(attributes, `error looking up service account ${namespace}/${name}: serviceaccount "${name}" not found`));
+    }
+    const admitted = admitPodSpec(pod.spec, this.policyOf(namespace), account);
+    if ('why' in admitted) return refuse(forbiddenBy(attributes, admitted.why));
+    const { spec, annotation } = admitted;
+    const metadata =
+      annotation === '' ? pod.metadata : { ...pod.metadata, annotations: { ...pod.metadata.annotations, [LIMIT_RANGER_ANNOTATION]: annotation } };
+    const result: Pod = { ...pod, metadata, spec, status: { ...pod.status, qosClass: qosClass(spec) } };
+    return allow(result);
+  }
+
+  /** LimitRanger, PodSecurity and Priority again, on the object as it is to be stored; undefined: it may be. */
+  validate(attributes: Attributes): ApiResponse | undefined {
+    const { object, operation, request } = attributes;
+    if (object === undefined || operation === 'DELETE' || request.subresource !== undefined) return undefined;
+    if (request.resource === 'priorityclasses') {
+      const why = secondDefault(object as PriorityClass, this.view);
+      return why === undefined ? undefined : forbiddenBy(attributes, why);
+    }
+    if (request.resource === 'pods' && operation === 'CREATE') {
+      const { spec } = object as Pod;
+      const problems = podProblems(spec, this.policyOf(request.namespace).ranges);
+      if (problems.length > 0) return forbiddenBy(attributes, aggregate(problems));
+      const why = podSecurityProblem(spec, this.view.get('namespaces', request.namespace)?.metadata.labels);
+      return why === undefined ? undefined : forbiddenBy(attributes, why);
+    }
+    if (request.resource === 'persistentvolumeclaims') {
+      const problems = claimProblems(object as PersistentVolumeClaim, this.policyOf(request.namespace).ranges);
+      return problems.length === 0 ? undefined : forbiddenBy(attributes, aggregate(problems));
+    }
+    return undefined;
+  }
+
+  private policyOf(namespace: string): PodPolicy {
+    const { view } = this;
+    const stamp = view.version('limitranges') + view.version('priorityclasses') + view.version('runtimeclasses');
+    const known = this.policies.get(namespace);
+    if (known?.stamp === stamp) return known.policy;
+    const classes = byName(view.in('priorityclasses', '') as Iterable<PriorityClass>);
+    const policy: PodPolicy = {
+      ranges: [...view.in('limitranges', namespace)] as LimitRange[],
+      classes,
+      defaultClass: defaultPriorityClass(classes.values()),
+      runtimeClasses: byName(view.in('runtimeclasses', '') as Iterable<RuntimeClass>),
+    };
+    this.policies.set(namespace, { stamp, policy });
+    return policy;
+  }
+}
+
+function allow(object: KubernetesObject): Verdict {
+  return { kind: 'allow', object };
+}
+
+function byName<T extends KubernetesObject>(objects: Iterable<T>): Map<string, T> {
+  const map = new Map<string, T>();
+  for (const object of objects) map.set(object.metadata.name, object);
+  return map;
+}

@@ -1,0 +1,122 @@
+import type { Webhook } from '../../api/admission-kinds.js';
+import type { KubernetesObject } from '../../api/meta.js';
+import type { Duration } from '../../kernel/time.js';
+import type { Stream } from '../../random/stream.js';
+import type { Operation } from '../call.js';
+import type { ApiResponse } from '../request.js';
+import type { Attributes } from './attributes.js';
+import type { WebhookServers } from './webhook-calls.js';
+import { refusalOf } from './webhooks.js';
+
+/** Told when all webhooks of a request have answered. */
+export interface WebhookOwner {
+  pause(slot: number, delay: Duration): void;
+  /** `object`: after the changes of mutating webhooks. */
+  webhooksAnswered(slot: number, object: KubernetesObject | undefined, refusal: ApiResponse | undefined): void;
+  /** Mutating webhooks that a request goes to, given what others have made of it. */
+  mutatingWebhooks(attributes: Attributes): readonly Webhook[];
+}
+
+/** Mutating webhooks one after the other; those with reinvocationPolicy IfNeeded once more if a later one changed the object. */
+export class MutatingRun implements Operation {
+  private readonly owner: WebhookOwner;
+  private readonly slot: number;
+  private attributes: Attributes;
+  private readonly servers: WebhookServers;
+  private readonly stream: Stream;
+  private webhooks: readonly Webhook[];
+  private next = 0;
+  private again = false;
+  /** Position of the last webhook that changed the object in the first round; −1: none. */
+  private lastChange = -1;
+  private refusal: ApiResponse | undefined = undefined;
+
+  constructor(owner: WebhookOwner, slot: number, attributes: Attributes, webhooks: readonly Webhook[], servers: WebhookServers, stream: Stream) {
+    this.owner = owner;
+    this.slot = slot;
+    this.attributes = attributes;
+    this.webhooks = webhooks;
+    this.servers = servers;
+    this.stream = stream;
+  }
+
+  /** Calls the next webhook, or reports the end. */
+  start(): void {
+    const webhook = this.webhooks[this.next];
+    if (this.refusal !== undefined || webhook === undefined) {
+      this.end();
+      return;
+    }
+    const { duration, answer } = this.servers.call(webhook, this.stream);
+    this.refusal = refusalOf(webhook, answer);
+    const { object } = this.attributes;
+    if (answer.kind === 'allowed' && object !== undefined) {
+      const changed = this.servers.mutate(webhook, object);
+      if (changed !== object) {
+        this.attributes = { ...this.attributes, object: changed };
+        if (!this.again) this.lastChange = this.next;
+      }
+    }
+    this.next++;
+    this.owner.pause(this.slot, duration);
+  }
+
+  private end(): void {
+    if (this.refusal === undefined && !this.again && this.lastChange > 0) {
+      // What came before the last change has not seen it.
+      const earlier = this.webhooks.slice(0, this.lastChange);
+      this.again = true;
+      this.next = 0;
+      this.webhooks = this.owner.mutatingWebhooks(this.attributes).filter((each) => each.reinvocationPolicy === 'IfNeeded' && earlier.includes(each));
+      this.start();
+      return;
+    }
+    this.owner.webhooksAnswered(this.slot, this.attributes.object, this.refusal);
+  }
+
+  resumed(): void {
+    this.start();
+  }
+
+  etcdAnswered(): void {
+    throw new Error('a request that waits for webhooks asks etcd nothing');
+  }
+}
+
+/** Validating webhooks, all at once; the request waits for the last one, and the first refusal counts. */
+export class ValidatingRun implements Operation {
+  private readonly owner: WebhookOwner;
+  private readonly slot: number;
+  private readonly object: KubernetesObject | undefined;
+  private refusal: ApiResponse | undefined = undefined;
+
+  constructor(owner: WebhookOwner, slot: number, object: KubernetesObject | undefined) {
+    this.owner = owner;
+    this.slot = slot;
+    this.object = object;
+  }
+
+  /** Calls the webhooks. */
+  call(webhooks: readonly Webhook[], servers: WebhookServers, stream: Stream): void {
+    let longest = 0;
+    let first = Number.POSITIVE_INFINITY;
+    for (const webhook of webhooks) {
+      const { duration, answer } = servers.call(webhook, stream);
+      const refusal = refusalOf(webhook, answer);
+      if (refusal !== undefined && duration < first) {
+        first = duration;
+        this.refusal = refusal;
+      }
+      if (duration > longest) longest = duration;
+    }
+    this.owner.pause(this.slot, longest);
+  }
+
+  resumed(): void {
+    this.owner.webhooksAnswered(this.slot, this.object, this.refusal);
+  }
+
+  etcdAnswered(): void {
+    throw new Error('a request that waits for webhooks asks etcd nothing');
+  }
+}
