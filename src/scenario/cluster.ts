@@ -59,7 +59,7 @@ export function toCluster(
   };
 }
 
-function toWebhook(raw: NonNullable<RawScenario['cluster']['webhooks']>[number]): WebhookBehaviour {
+function toWebhook(raw: NonNullable<NonNullable<RawScenario['cluster']>['webhooks']>[number]): WebhookBehaviour {
   const { name, latency, failures, denials, message, labels, annotations } = raw;
   return {
     name,
