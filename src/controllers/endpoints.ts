@@ -6,6 +6,7 @@ import { keyOf, type Labels } from '../api/meta.js';
 import { type ApiRequest, type ApiResponse, succeeded } from '../apiserver/request.js';
 import type { ProcessContext } from '../client/context.js';
 import type { ApiClient, EventRecorder, Informer, ResourceEventHandler } from '../client/types.js';
+import { AddressList } from './address-list.js';
 import { ControllerWorkers, objectRequest, Reconciliation, type Reconciler } from './controller.js';
 import { endpointPorts, portsKey, type EndpointPort } from './endpoint-slice-policy.js';
 import { NamespaceIndexer } from './endpointslice.js';
@@ -27,8 +28,8 @@ export function endpointState(service: Service, pod: Pod): 'ready' | 'notReady' 
 /** Addresses of a Service's pods with the same ports, each list in order of address. */
 interface AddressGroup {
   readonly ports: readonly EndpointPort[];
-  readonly ready: EndpointAddress[];
-  readonly notReady: EndpointAddress[];
+  readonly ready: AddressList;
+  readonly notReady: AddressList;
 }
 
 /** Where a pod stands in its group. */
@@ -46,13 +47,15 @@ export class ServiceAddresses {
   private readonly groups = new Map<string, AddressGroup>();
   private readonly places = new Map<string, Place>();
   private count = 0;
+  /** The subsets of the last call, as long as nothing within the capacity has changed. */
+  private known: readonly EndpointSubset[] | null = null;
 
   /** Keeps a pod as what it is now; without a state it is taken out. */
   put(service: Service, uid: string, pod: Pod | undefined, state: 'ready' | 'notReady' | undefined): void {
     const place = this.places.get(uid);
     if (place !== undefined) {
-      const list = place.group[place.state];
-      list.splice(positionOf(list, place.address), 1);
+      const rank = place.group[place.state].remove(place.address);
+      this.changed(place.group, place.state, rank);
       this.places.delete(uid);
       this.count--;
     }
@@ -61,28 +64,45 @@ export class ServiceAddresses {
     const key = portsKey(ports);
     let group = this.groups.get(key);
     if (group === undefined) {
-      group = { ports, ready: [], notReady: [] };
+      group = { ports, ready: new AddressList(), notReady: new AddressList() };
       this.groups.set(key, group);
     }
     const address = addressOf(pod);
     const known = place !== undefined && equal(place.address, address) ? place.address : address;
-    group[state].splice(positionOf(group[state], known), 0, known);
+    this.changed(group, state, group[state].insert(known));
     this.places.set(uid, { group, state, address: known });
     this.count++;
   }
 
-  /** The subsets, truncated at the capacity, ready addresses first. */
+  /** An address came or went at a rank of a list: what lies beyond the capacity does not show. */
+  private changed(group: AddressGroup, state: 'ready' | 'notReady', rank: number): void {
+    if (this.known === null) return;
+    let before = rank;
+    if (state === 'notReady') for (const each of this.groups.values()) before += each.ready.length;
+    for (const each of this.groups.values()) {
+      if (each === group) break;
+      before += each[state].length;
+    }
+    if (before < MAX_ADDRESSES) this.known = null;
+  }
+
+  /** The subsets, truncated at the capacity, ready addresses first. The same array until they change. */
   subsets(): { readonly subsets: readonly EndpointSubset[]; readonly truncated: boolean } {
+    this.known ??= this.repack();
+    return { subsets: this.known, truncated: this.count > MAX_ADDRESSES };
+  }
+
+  private repack(): readonly EndpointSubset[] {
     let room = MAX_ADDRESSES;
-    const taken = new Map<AddressGroup, { ready: readonly EndpointAddress[]; notReady: readonly EndpointAddress[] }>();
+    const taken = new Map<AddressGroup, readonly EndpointAddress[]>();
     for (const group of this.groups.values()) {
-      const ready = group.ready.slice(0, room);
+      const ready = group.ready.first(room);
       room -= ready.length;
-      taken.set(group, { ready, notReady: [] });
+      taken.set(group, ready);
     }
     const subsets: EndpointSubset[] = [];
-    for (const [group, { ready }] of taken) {
-      const notReady = group.notReady.slice(0, room);
+    for (const [group, ready] of taken) {
+      const notReady = group.notReady.first(room);
       room -= notReady.length;
       if (ready.length === 0 && notReady.length === 0) continue;
       subsets.push({
@@ -91,25 +111,8 @@ export class ServiceAddresses {
         ports: group.ports,
       });
     }
-    return { subsets, truncated: this.count > MAX_ADDRESSES };
+    return subsets;
   }
-}
-
-/** Where an address is, or belongs, in a list in order of address and uid. */
-function positionOf(list: readonly EndpointAddress[], address: EndpointAddress): number {
-  let low = 0;
-  let high = list.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (comesBefore(list[middle]!, address)) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-function comesBefore(a: EndpointAddress, b: EndpointAddress): boolean {
-  if (a.ip !== b.ip) return a.ip < b.ip;
-  return (a.targetRef?.uid ?? '') < (b.targetRef?.uid ?? '');
 }
 
 function addressOf(pod: Pod): EndpointAddress {
