@@ -225,7 +225,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
   /** The calls that have got their seats queue for a core. */
   private startCalls(): void {
     for (let i = 0; i < this.startable.length; i++) this.admit(this.startable[i]!);
-    this.startable.length = 0;
+    while (this.startable.length > 0) this.startable.pop();
   }
 
   /** Priority and fairness has no place for the call. */

@@ -125,7 +125,7 @@ export class Connections implements Component {
     call.submittedAt = this.simulation.now;
     const slot = this.calls.put(call);
     if (delay <= 0) this.send(slot);
-    else this.simulation.schedule(delay, this.target, OP_SEND, slot);
+    else this.simulation.post(delay, this.target, OP_SEND, slot);
   }
 
   describe(opcode: number): string {
@@ -204,14 +204,14 @@ export class Connections implements Component {
     // For its meter the next try begins when it is sent.
     call.submittedAt = this.simulation.now + after * 1e9;
     call.limiterWait = 0;
-    this.simulation.schedule(after * 1e9, this.target, OP_SEND, this.calls.put(call));
+    this.simulation.post(after * 1e9, this.target, OP_SEND, this.calls.put(call));
     return true;
   }
 
   /** The client learns by itself that there will be no answer. */
   private answerLocally(slot: number, delay: Duration): void {
     this.calls.get(slot).response = CONNECTION_REFUSED;
-    this.simulation.schedule(delay, this.target, OP_RESPONSE, slot);
+    this.simulation.post(delay, this.target, OP_RESPONSE, slot);
   }
 
   /** Carries an answer back to its client. */
@@ -286,7 +286,7 @@ export class Connections implements Component {
       receivers += this.nodesOnServer[server.index]!;
       if (first && this.fleet.size > 0) {
         const slot = this.fleetDeliveries.put(record);
-        this.simulation.schedule(this.network.delay(server.host, this.fleet.hostOf(0), bytes), this.target, OP_FLEET_EVENT, slot);
+        this.simulation.post(this.network.delay(server.host, this.fleet.hostOf(0), bytes), this.target, OP_FLEET_EVENT, slot);
       }
     }
     return receivers;
@@ -326,7 +326,7 @@ export class Connections implements Component {
     const lost = this.watchers[server.index]!;
     this.watchers[server.index] = [];
     for (const watcher of lost) this.loseWatch(server, watcher);
-    this.simulation.schedule(this.network.delay(server.host, server.host, 0), this.target, OP_MOVE_NODES, 0);
+    this.simulation.post(this.network.delay(server.host, server.host, 0), this.target, OP_MOVE_NODES, 0);
   }
 
   /** A server has listed a resource anew: the watches of it end, and their clients open them again or list. */
@@ -343,12 +343,12 @@ export class Connections implements Component {
 
   private loseWatch(server: ApiServer, watcher: Watcher): void {
     watcher.server = -1;
-    this.simulation.schedule(this.network.delay(server.host, watcher.host, 0), this.target, OP_WATCH_LOST, this.lostWatchers.put(watcher));
+    this.simulation.post(this.network.delay(server.host, watcher.host, 0), this.target, OP_WATCH_LOST, this.lostWatchers.put(watcher));
   }
 
   /** A server is back: nodes without a server connect to it. */
   serverBack(): void {
-    this.simulation.schedule(0, this.target, OP_MOVE_NODES, 0);
+    this.simulation.post(0, this.target, OP_MOVE_NODES, 0);
   }
 
   /** Nodes whose server is down connect to another one and list what they watch. */

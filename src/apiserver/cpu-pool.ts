@@ -69,7 +69,7 @@ export class CpuPool {
     const argument = this.free.pop() ?? this.numbers.length;
     this.numbers[argument] = number;
     this.lives[argument] = this.life;
-    this.simulation.schedule(duration, this.target, this.opcode, argument);
+    this.simulation.post(duration, this.target, this.opcode, argument);
   }
 }
 

@@ -125,7 +125,7 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
   /** Lists, then watches. */
   start(): void {
     this.relist();
-    if (this.resyncPeriod > 0) this.simulation.schedule(this.resyncPeriod, this.target, OP_RESYNC);
+    if (this.resyncPeriod > 0) this.simulation.post(this.resyncPeriod, this.target, OP_RESYNC);
   }
 
   /** The process ends: nothing is sent, received or told to handlers any more. */
@@ -204,13 +204,13 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
     let delay = BACKOFF_BASE;
     for (let i = 0; i < this.failures && delay < BACKOFF_MAXIMUM; i++) delay *= 2;
     this.failures++;
-    this.simulation.schedule(Math.min(delay, BACKOFF_MAXIMUM) * (1 + this.stream.next()), this.target, opcode);
+    this.simulation.post(Math.min(delay, BACKOFF_MAXIMUM) * (1 + this.stream.next()), this.target, opcode);
   }
 
   private wake(): void {
     if (this.popping || this.queue.length + this.popped.length + this.notifications.length === 0) return;
     this.popping = true;
-    this.simulation.schedule(this.eventCost, this.target, OP_POP);
+    this.simulation.post(this.eventCost, this.target, OP_POP);
   }
 
   describe(opcode: number): string {
@@ -240,7 +240,7 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
       case OP_RESYNC:
         this.queue.resync(this.store.objects as KnownObjects);
         this.wake();
-        this.simulation.schedule(this.resyncPeriod, this.target, OP_RESYNC);
+        this.simulation.post(this.resyncPeriod, this.target, OP_RESYNC);
         return;
       default:
         throw new Error(`${this.name}: unknown opcode ${opcode}`);

@@ -121,7 +121,7 @@ export class ControllerWorkers implements Component, ResponseReceiver, WorkQueue
   start(reconciler: Reconciler, informers: readonly Informer<KubernetesObject>[]): void {
     this.reconciler = reconciler;
     this.informers = informers;
-    this.simulation.schedule(0, this.target, OP_POLL);
+    this.simulation.post(0, this.target, OP_POLL);
   }
 
   workAvailable(): void {
@@ -131,7 +131,7 @@ export class ControllerWorkers implements Component, ResponseReceiver, WorkQueue
       if (key === undefined) return;
       const worker = this.idle.pop()!;
       this.work[worker]!.key = key;
-      this.simulation.schedule(sample(this.syncCpu, this.draws), this.target, OP_SYNC, worker);
+      this.simulation.post(sample(this.syncCpu, this.draws), this.target, OP_SYNC, worker);
     }
   }
 
@@ -143,7 +143,7 @@ export class ControllerWorkers implements Component, ResponseReceiver, WorkQueue
     if (opcode === OP_POLL) {
       this.started = this.informers.every((informer) => informer.synced);
       if (this.started) this.workAvailable();
-      else this.simulation.schedule(SYNC_POLL, this.target, OP_POLL);
+      else this.simulation.post(SYNC_POLL, this.target, OP_POLL);
       return;
     }
     const work = this.work[worker]!;

@@ -1,10 +1,10 @@
+import { Fifo } from '../kernel/fifo.js';
 import type { EventHandle } from '../kernel/simulation.js';
 import { type Duration, MILLISECOND, type Time } from '../kernel/time.js';
 import { type ConfChange, type ConfState, type Entry, EntryType } from '../raft/index.js';
 import { sample } from '../random/distribution.js';
 import type { Command } from './command.js';
 import type { Call } from './connection.js';
-import { Fifo } from './fifo.js';
 import type { Member } from './member.js';
 import { MEMBER_OPCODE } from './opcodes.js';
 import type { StoreMark } from './rollback.js';
@@ -91,7 +91,7 @@ export class Applier {
     for (let i = 0; i < count; i++) {
       member.metrics.serverApplyDurationSeconds.observe(duration);
       if (duration > SLOW_APPLY) member.metrics.serverSlowApplyTotal++;
-      this.apply(this.queue.shift());
+      this.apply(this.queue.shift()!);
       if (!member.running) return;
     }
     if (member.reads.busy) member.reads.applied(this.appliedIndex);
@@ -193,7 +193,7 @@ export class Applier {
     const { now } = member.simulation;
     const cost = member.costs.applyCpu * count;
     const end = running ? member.processor.proceed(now, cost) : member.processor.reserve(now, cost);
-    member.simulation.scheduleAt(end, member.target, MEMBER_OPCODE.Applied, member.incarnation);
+    member.simulation.postAt(end, member.target, MEMBER_OPCODE.Applied, member.incarnation);
   }
 
   /** How many entries may be applied as one piece of work: more than one only when nobody can tell. */
@@ -324,7 +324,7 @@ export class Applier {
     this.commitStart = now;
     this.metaWork = work / 2;
     const end = member.dataDisk.operate(now, work / 2);
-    member.simulation.scheduleAt(end, member.target, MEMBER_OPCODE.BackendPagesSynced, member.incarnation);
+    member.simulation.postAt(end, member.target, MEMBER_OPCODE.BackendPagesSynced, member.incarnation);
   }
 
   private armTimer(): void {
@@ -337,6 +337,6 @@ export class Applier {
 
   private scheduleCompaction(): void {
     const { member } = this;
-    member.simulation.schedule(COMPACTION_PAUSE, member.target, MEMBER_OPCODE.CompactionBatch, member.incarnation);
+    member.simulation.post(COMPACTION_PAUSE, member.target, MEMBER_OPCODE.CompactionBatch, member.incarnation);
   }
 }

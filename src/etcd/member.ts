@@ -208,7 +208,7 @@ export class Member implements Component {
     this.paused = false;
     const { deferred } = this;
     for (let i = 0; i < deferred.length; i += 2)
-      this.simulation.schedule(0, this.target, deferred[i]!, deferred[i + 1]!);
+      this.simulation.post(0, this.target, deferred[i]!, deferred[i + 1]!);
     deferred.length = 0;
   }
 
@@ -302,7 +302,7 @@ export class Member implements Component {
         return;
       case MEMBER_OPCODE.PeerProbe:
         this.peers.probe(this);
-        this.simulation.schedule(PEER_PROBE_INTERVAL, this.target, MEMBER_OPCODE.PeerProbe, this.incarnation);
+        this.simulation.post(PEER_PROBE_INTERVAL, this.target, MEMBER_OPCODE.PeerProbe, this.incarnation);
         return;
       case MEMBER_OPCODE.AdvanceTicks:
         this.startup.advanceTicks();
@@ -323,7 +323,7 @@ export class Member implements Component {
       this.metrics.serverHeartbeatSendFailuresTotal++;
     }
     this.lastTick = now;
-    this.simulation.schedule(this.spec.heartbeatInterval, this.target, MEMBER_OPCODE.Tick, this.incarnation);
+    this.simulation.post(this.spec.heartbeatInterval, this.target, MEMBER_OPCODE.Tick, this.incarnation);
     this.node.tick();
   }
 
@@ -354,7 +354,7 @@ export class Member implements Component {
   defragment(duration: Duration): void {
     if (!this.running) return;
     this.applier.setLocked(true);
-    this.simulation.schedule(duration, this.target, MEMBER_OPCODE.DefragmentDone, this.incarnation);
+    this.simulation.post(duration, this.target, MEMBER_OPCODE.DefragmentDone, this.incarnation);
   }
 
   /** State for a follower whose log is too far behind. */

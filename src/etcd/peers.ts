@@ -42,6 +42,7 @@ export class Peers {
   /** Envelopes of the Ready being sent, by to × 2 + kind. */
   private readonly open: (PeerEnvelope | null)[] = [];
   private readonly openKeys: number[] = [];
+  private openCount = 0;
 
   constructor(network: Network) {
     this.network = network;
@@ -71,7 +72,7 @@ export class Peers {
     const { now } = member.simulation;
     const end = member.processor.reserve(now, member.costs.messageCpu * envelope.messages.length);
     if (end === now) this.step(member, slot);
-    else member.simulation.scheduleAt(end, member.target, MEMBER_OPCODE.PeerStep, slot);
+    else member.simulation.postAt(end, member.target, MEMBER_OPCODE.PeerStep, slot);
   }
 
   /** The messages of an envelope are read. */
@@ -126,12 +127,12 @@ export class Peers {
       if (message.type === MessageType.AppResp && i !== lastResponse) continue;
       this.collect(message.type === MessageType.Snap ? { ...message, snapshot: from.snapshot() } : message);
     }
-    for (let i = 0; i < this.openKeys.length; i++) {
+    for (let i = 0; i < this.openCount; i++) {
       const key = this.openKeys[i]!;
       this.flush(from, this.members[key >> 1]!, key & 1, this.open[key]!);
       this.open[key] = null;
     }
-    this.openKeys.length = 0;
+    this.openCount = 0;
   }
 
   /** Puts a message into the envelope of its stream. */
@@ -139,14 +140,15 @@ export class Peers {
     const to = this.members[message.to - 1];
     if (to === undefined) return;
     const key = to.index * 2 + (message.type === MessageType.App ? 1 : 0);
-    let envelope = this.open[key];
+    const bytes = messageBytes(message);
+    const envelope = this.open[key];
     if (envelope === undefined || envelope === null) {
-      envelope = { messages: [], incarnation: to.incarnation, bytes: 0 };
-      this.open[key] = envelope;
-      this.openKeys.push(key);
+      this.open[key] = { messages: [message], incarnation: to.incarnation, bytes };
+      this.openKeys[this.openCount++] = key;
+      return;
     }
     envelope.messages.push(message);
-    envelope.bytes += messageBytes(message);
+    envelope.bytes += bytes;
   }
 
   private flush(from: Member, to: Member, kind: number, envelope: PeerEnvelope): void {

@@ -1,10 +1,10 @@
+import { Fifo } from '../kernel/fifo.js';
 import type { EventHandle } from '../kernel/simulation.js';
 import type { Time } from '../kernel/time.js';
 import { NONE, StepError } from '../raft/index.js';
 import { Command, type MemberRequest, requestBytes } from './command.js';
 import type { Call } from './connection.js';
 import { EtcdError } from './errors.js';
-import { Fifo } from './fifo.js';
 import type { Member } from './member.js';
 import { MEMBER_OPCODE } from './opcodes.js';
 import type { EtcdRequest } from './types.js';
@@ -51,7 +51,7 @@ export class Proposals {
   /** A leader is known: what waited for one, and still does, is proposed. */
   leaderKnown(): void {
     for (let left = this.leaderless.length; left > 0; left--) {
-      const command = this.leaderless.shift();
+      const command = this.leaderless.shift()!;
       if (!command.done) this.propose(command);
     }
   }

@@ -49,7 +49,7 @@ export class ReadyLoop {
     const { now } = member.simulation;
     const end = member.processor.reserve(now, member.costs.readyCpu + member.costs.entryCpu * ready.entries.length);
     if (end === now) this.prepared();
-    else member.simulation.scheduleAt(end, member.target, MEMBER_OPCODE.ReadyPrepared, member.incarnation);
+    else member.simulation.postAt(end, member.target, MEMBER_OPCODE.ReadyPrepared, member.incarnation);
   }
 
   /** First half of a Ready: hand over what is committed, send as leader, start the write to the log. */
@@ -78,7 +78,7 @@ export class ReadyLoop {
     const duration = end - now;
     member.metrics.diskWalFsyncDurationSeconds.observe(duration);
     member.sample.fsync.observe(duration);
-    member.simulation.scheduleAt(end, member.target, MEMBER_OPCODE.ReadySynced, member.incarnation);
+    member.simulation.postAt(end, member.target, MEMBER_OPCODE.ReadySynced, member.incarnation);
   }
 
   /** Second half: the log is durable; followers answer only now. */

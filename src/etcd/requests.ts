@@ -37,7 +37,7 @@ export class Requests {
     const { now } = member.simulation;
     const end = member.processor.reserve(now, this.halfCpu);
     if (end === now) this.decoded(slot);
-    else member.simulation.scheduleAt(end, member.target, MEMBER_OPCODE.RequestReady, slot);
+    else member.simulation.postAt(end, member.target, MEMBER_OPCODE.RequestReady, slot);
   }
 
   /** Notes a connection; false, and a reset to the client, when it was made to an earlier life of the process. */
@@ -78,7 +78,7 @@ export class Requests {
     const end = member.processor.reserve(now, cost);
     const slot = this.inbox.put(call);
     if (end === now) this.rangeDone(slot);
-    else member.simulation.scheduleAt(end, member.target, MEMBER_OPCODE.RangeDone, slot);
+    else member.simulation.postAt(end, member.target, MEMBER_OPCODE.RangeDone, slot);
   }
 
   /** The store is read. */

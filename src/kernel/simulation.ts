@@ -117,6 +117,11 @@ export class Simulation {
     this.insert(this.now + Math.round(delay), target, opcode, argument, PHASE_DEFAULT);
   }
 
+  /** As `post`, at an instant. */
+  postAt(time: Time, target: number, opcode: number, argument = 0): void {
+    this.insert(time, target, opcode, argument, PHASE_DEFAULT);
+  }
+
   /** Makes the record of an event and lists it; its part of the handle is in `lastTie`. */
   private insert(time: Time, target: number, opcode: number, argument: number, phase: number): number {
     if (!(time >= this.now && time < Number.POSITIVE_INFINITY)) this.refuse(time);

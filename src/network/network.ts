@@ -149,7 +149,7 @@ export class Network {
     after: Duration = 0,
   ): boolean {
     if (!this.reachable(from, to)) return false;
-    this.simulation.schedule(this.carry(from, to, bytes, after), target, opcode, argument);
+    this.simulation.post(this.carry(from, to, bytes, after), target, opcode, argument);
     return true;
   }
 
@@ -173,7 +173,7 @@ export class Network {
     // A nanosecond later, so that the order does not hang on how ties are broken.
     if (ordered.lastDelivery >= arrival) arrival = ordered.lastDelivery + 1;
     ordered.lastDelivery = arrival;
-    this.simulation.scheduleAt(arrival, target, opcode, argument);
+    this.simulation.postAt(arrival, target, opcode, argument);
     return true;
   }
 

@@ -20,6 +20,19 @@ export function makeMessage(type: number, to: number): Message {
   };
 }
 
+/** A queue with one message more. Most queues hold one or two: they are made as large as they are, where `push` reserves seventeen. */
+export function appended(queue: Message[], message: Message): Message[] {
+  switch (queue.length) {
+    case 0:
+      return [message];
+    case 1:
+      return [queue[0]!, message];
+    default:
+      queue.push(message);
+      return queue;
+  }
+}
+
 /** The same message to another addressee: a received message is shared and never changed. */
 export function readdressed(message: Message, to: number): Message {
   return { ...message, to };

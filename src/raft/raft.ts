@@ -1,5 +1,6 @@
 import { restoreChange } from './confchange.js';
 import { RaftLog } from './log.js';
+import { appended } from './messages.js';
 import { ReadOnly } from './read-only.js';
 import { Tracker } from './tracker.js';
 import {
@@ -140,20 +141,20 @@ export class Raft {
       case MessageType.PreVote:
       case MessageType.Prop:
       case MessageType.ReadIndex:
-        this.messages.push(message);
+        this.messages = appended(this.messages, message);
         return;
       case MessageType.VoteResp:
       case MessageType.PreVoteResp:
         // Nobody may learn of a vote, or of an acknowledged entry, that a crash could still undo.
-        this.messagesAfterAppend.push(message);
+        this.messagesAfterAppend = appended(this.messagesAfterAppend, message);
         return;
       case MessageType.AppResp:
         message.term = this.term;
-        this.messagesAfterAppend.push(message);
+        this.messagesAfterAppend = appended(this.messagesAfterAppend, message);
         return;
       default:
         message.term = this.term;
-        this.messages.push(message);
+        this.messages = appended(this.messages, message);
     }
   }
 

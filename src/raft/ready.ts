@@ -1,4 +1,4 @@
-import { makeMessage } from './messages.js';
+import { appended, makeMessage } from './messages.js';
 import type { Raft } from './raft.js';
 import { entriesSize } from './sizes.js';
 import {
@@ -90,18 +90,17 @@ export function makeReady(raft: Raft, handed: ReadyState): Ready {
   const snapshot = log.unstable.nextSnapshot();
   const mustSync = entries.length > 0 || handed.term !== raft.term || handed.vote !== raft.vote;
   const readStates = raft.readStates.length > 0 ? raft.readStates : NO_READ_STATES;
-  const { messages } = raft;
+  let { messages } = raft;
+  if (!handed.asyncWrites) {
+    const later = raft.messagesAfterAppend;
+    for (let i = 0; i < later.length; i++) if (later[i]!.to !== raft.id) messages = appended(messages, later[i]!);
+  }
   const ready: Ready = { softState, hardState, readStates, entries, snapshot, committedEntries, messages, mustSync };
   if (handed.asyncWrites) {
     if (entries.length > 0 || hardState !== null || snapshot !== null || raft.messagesAfterAppend.length > 0) {
       messages.push(storageAppend(raft, ready));
     }
     if (committedEntries.length > 0) messages.push(storageApply(raft, committedEntries));
-  } else {
-    const later = raft.messagesAfterAppend;
-    for (let i = 0; i < later.length; i++) {
-      if (later[i]!.to !== raft.id) messages.push(later[i]!);
-    }
   }
   return ready;
 }
@@ -131,13 +130,13 @@ export function acceptReady(raft: Raft, handed: ReadyState, ready: Ready): void 
 }
 
 function stepsOnAdvance(raft: Raft, ready: Ready): Message[] {
-  const steps: Message[] = [];
+  let steps: Message[] = [];
   const later = raft.messagesAfterAppend;
   for (let i = 0; i < later.length; i++) {
-    if (later[i]!.to === raft.id) steps.push(later[i]!);
+    if (later[i]!.to === raft.id) steps = appended(steps, later[i]!);
   }
-  if (needsAppendResponse(raft, ready)) steps.push(storageAppendResponse(raft, ready));
-  if (ready.committedEntries.length > 0) steps.push(storageApplyResponse(raft, ready.committedEntries));
+  if (needsAppendResponse(raft, ready)) steps = appended(steps, storageAppendResponse(raft, ready));
+  if (ready.committedEntries.length > 0) steps = appended(steps, storageApplyResponse(raft, ready.committedEntries));
   return steps;
 }
 

@@ -85,7 +85,8 @@ export class Unstable {
   truncateAndAppend(source: readonly Entry[], start: number): void {
     const from = source[start]!.index;
     const end = this.offset + this.entries.length;
-    if (from === end) {
+    if (from === end && this.entries.length === 0) this.entries = source.slice(start);
+    else if (from === end) {
       for (let i = start; i < source.length; i++) this.entries.push(source[i]!);
     } else if (from <= this.offset) {
       this.entries = source.slice(start);
