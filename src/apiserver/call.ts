@@ -47,6 +47,8 @@ export class Call {
   candidate: KubernetesObject | undefined = undefined;
   /** Times that an admission plugin has let it wait. */
   waits = 0;
+  /** The object is deleted once `proposed` is written. */
+  deletes = false;
   /** A request of several steps (an eviction); null: one transaction. */
   operation: Operation | null = null;
   /** Times it was sent again because the server asked for it (Retry-After). */

@@ -16,7 +16,7 @@ const ATTEMPTS = 20;
 const RETRY_PAUSE = 500 * MILLISECOND;
 const RETRY_JITTER = 0.1;
 
-type Step = 'pod' | 'budgets' | 'budget' | 'condition' | 'delete' | 'pod pause' | 'budget pause';
+type Step = 'pod' | 'budgets' | 'budget' | 'condition' | 'mark' | 'delete' | 'pod pause' | 'budget pause';
 
 /**
  * One `pods/eviction`: the pod and its budgets are read, the budget's status gives one disruption away, the pod gets the condition
@@ -71,6 +71,10 @@ export class EvictionRun implements Operation {
       case 'condition':
         if (response.succeeded) this.conditionWritten(response.revision);
         else this.changed(object as Pod | undefined, 'condition');
+        return;
+      case 'mark':
+        if (response.succeeded) this.marked(response.revision);
+        else this.changed(object as Pod | undefined, 'delete');
         return;
       default:
         if (response.succeeded) this.evicted();
@@ -148,8 +152,21 @@ export class EvictionRun implements Operation {
     this.step = 'delete';
     this.pod = pod;
     if (decision.kind === 'delete') this.path.remove(this.slot, 'pods', pod, decision.expectedRevision);
-    else if (decision.kind === 'put') this.path.put(this.slot, 'pods', decision.object, decision.expectedRevision);
-    else this.evicted();
+    else if (decision.kind === 'put') {
+      if (decision.deletes === true) this.step = 'mark';
+      this.proposed = decision.object as Pod;
+      this.path.put(this.slot, 'pods', decision.object, decision.expectedRevision);
+    } else this.evicted();
+  }
+
+  /** A pod without grace is marked: now it goes. */
+  private marked(revision: number): void {
+    const pod = this.proposed as Pod;
+    stamp(pod, revision);
+    if (this.guardRevision >= 0) this.guardRevision = revision;
+    this.step = 'delete';
+    this.pod = pod;
+    this.path.remove(this.slot, 'pods', pod, revision);
   }
 
   /** Somebody else wrote the pod meanwhile. */

@@ -16,7 +16,8 @@ import type { ApiRequest, ApiResponse } from './request.js';
  * in pkg/registry): pure decisions from the request and the current object.
  */
 export type Decision =
-  | { readonly kind: 'put'; readonly object: KubernetesObject; readonly expectedRevision: number }
+  /** `deletes`: once this is written the object is deleted, in a transaction of its own. */
+  | { readonly kind: 'put'; readonly object: KubernetesObject; readonly expectedRevision: number; readonly deletes?: true }
   | { readonly kind: 'delete'; readonly object: KubernetesObject; readonly expectedRevision: number }
   | { readonly kind: 'unchanged'; readonly object: KubernetesObject }
   | { readonly kind: 'fail'; readonly response: ApiResponse };
@@ -261,27 +262,31 @@ function decideBinding(request: ApiRequest, pod: Pod, context: RegistryContext):
 function decideDelete(request: ApiRequest, current: KubernetesObject, context: RegistryContext): Decision {
   const expectedRevision = current.metadata.resourceVersion;
   const finalizers = finalizersFor(request, current);
-  const grace = gracePeriod(request, current);
-  const { deletionTimestamp, deletionGracePeriodSeconds } = current.metadata;
-  if (finalizers.length === 0 && grace === 0) return { kind: 'delete', object: current, expectedRevision };
-  if (deletionTimestamp !== undefined) {
-    // A second graceful delete can only shorten the period.
-    if (deletionGracePeriodSeconds !== undefined && grace >= deletionGracePeriodSeconds) {
-      return { kind: 'unchanged', object: current };
-    }
+  const { deletionTimestamp, deletionGracePeriodSeconds = 0, generation } = current.metadata;
+  const pod = current.kind === 'Pod';
+  // Only pods are deleted with grace; a pod that has none left is deleted as the others are.
+  if (finalizers.length === 0 && (!pod || (deletionTimestamp !== undefined && deletionGracePeriodSeconds === 0))) {
+    return { kind: 'delete', object: current, expectedRevision };
+  }
+  const marked = deletionTimestamp !== undefined;
+  // Of an object that is being deleted the period can only be shortened.
+  const grace = marked ? (request.gracePeriodSeconds ?? deletionGracePeriodSeconds) : gracePeriod(request, current);
+  if (marked && grace >= deletionGracePeriodSeconds && finalizers.length === (current.metadata.finalizers?.length ?? 0)) {
+    return { kind: 'unchanged', object: current };
   }
   const object: KubernetesObject = {
     ...current,
     metadata: {
       ...current.metadata,
       // BeforeDelete bumps the generation of an object that it marks.
-      generation: current.metadata.generation + 1,
-      deletionTimestamp: context.now + grace * 1e9,
+      generation: marked ? generation : generation + 1,
+      deletionTimestamp: marked ? deletionTimestamp - (deletionGracePeriodSeconds - grace) * 1e9 : context.now + grace * 1e9,
       deletionGracePeriodSeconds: grace,
       ...(finalizers.length > 0 ? { finalizers } : {}),
     },
   };
-  return { kind: 'put', object, expectedRevision };
+  // A graceful deletion of no seconds writes the mark first, so that watchers see it, and deletes then (updateForGracefulDeletionAndFinalizers).
+  return { kind: 'put', object, expectedRevision, ...(grace === 0 && finalizers.length === 0 ? { deletes: true } : {}) };
 }
 
 /** Finalizers an object must lose before it goes, with those that the propagation policy asks for. */

@@ -233,6 +233,7 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner {
       }
       call.proposed = decision.object;
       call.deleting = decision.kind === 'delete';
+      call.deletes = decision.kind === 'put' && decision.deletes === true;
       call.expectedRevision = decision.expectedRevision;
     }
     const { admission } = this;
@@ -300,6 +301,12 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner {
     if (response.succeeded) {
       const object = call.proposed!;
       if (!call.deleting) stamp(object, response.revision);
+      if (call.deletes) {
+        call.deletes = false;
+        call.deleting = true;
+        this.remove(slot, request.resource, object, response.revision);
+        return;
+      }
       this.owner.respond(slot, { code: request.verb === 'create' ? 201 : 200, object });
       return;
     }

@@ -132,7 +132,7 @@ test('what changes nothing is not written', () => {
   assert.equal(decide({ ...base, verb: 'patch', patch: new Label() }, pod(), new Context()).kind, 'put');
 });
 
-test('a bound pod is first marked, then removed by the kubelet; an unbound one goes at once', () => {
+test('a bound pod is first marked, then removed by the kubelet; what has no grace left is marked and goes at once', () => {
   const context = new Context();
   const bound = pod({}, { nodeName: 'node-0' });
   const marked = decide({ ...base, verb: 'delete' }, bound, context);
@@ -141,11 +141,18 @@ test('a bound pod is first marked, then removed by the kubelet; an unbound one g
   assert.equal(marked.object.metadata.deletionTimestamp, 35e9);
   assert.equal(marked.object.metadata.deletionGracePeriodSeconds, 30);
   assert.equal(decide({ ...base, verb: 'delete' }, marked.object, context).kind, 'unchanged');
+  // As recorded: the mark with a period of 0 is a revision of its own, with the timestamp moved back and the generation as it was.
   const final = decide({ ...base, verb: 'delete', gracePeriodSeconds: 0, preconditions: { uid: 'u' } }, marked.object, context);
-  assert.equal(final.kind, 'delete');
+  assert.ok(final.kind === 'put' && final.deletes === true);
+  assert.equal(final.object.metadata.deletionTimestamp, 5e9);
+  assert.equal(final.object.metadata.deletionGracePeriodSeconds, 0);
+  assert.equal(final.object.metadata.generation, marked.object.metadata.generation);
+  assert.equal(decide({ ...base, verb: 'delete' }, final.object, context).kind, 'delete');
   const other = decide({ ...base, verb: 'delete', gracePeriodSeconds: 0, preconditions: { uid: 'x' } }, marked.object, context);
   assert.equal(other.kind === 'fail' && other.response.code, 409);
-  assert.equal(decide({ ...base, verb: 'delete' }, pod(), context).kind, 'delete');
+  const unbound = decide({ ...base, verb: 'delete' }, pod(), context);
+  assert.ok(unbound.kind === 'put' && unbound.deletes === true);
+  assert.equal(unbound.object.metadata.deletionGracePeriodSeconds, 0);
 });
 
 test('finalizers keep an object until the last one is taken away', () => {

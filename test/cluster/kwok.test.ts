@@ -79,6 +79,20 @@ test('pods on nodes of KWOK become ready by one PATCH each, with addresses of th
   assert.ok(renewals >= 5 * 11 + 2 * 59 && renewals <= 5 * 12 + 2 * 61, `${renewals} updates of leases`);
 });
 
+test('a pod is deleted twice by kwok: the mark without grace is a change that its stage matches again', () => {
+  const run = finished(scenario('', 'timeline: [{ at: 5s, scale: { deployment: web, replicas: 6 } }]'));
+  assert.equal([...run.cluster.connections.current('pods')].length, 6);
+  const requests = run.result().tables.find((table) => table.spec.name === 'api_requests_by_second')!;
+  const codes = new Map<number, number>();
+  requests.column('verb').forEach((verb: unknown, i: number) => {
+    if (verb !== 'delete' || requests.column('resource')[i] !== 'pods') return;
+    const code = Number(requests.column('code')[i]);
+    codes.set(code, (codes.get(code) ?? 0) + Number(requests.column('requests')[i]));
+  });
+  // Four pods, as many as kwok has workers: one DELETE of the ReplicaSet controller, one of kwok that removes the pod, one too late.
+  assert.deepEqual([...codes], [[200, 8], [404, 4]]);
+});
+
 test('general stages take one to five seconds a step', () => {
   const run = finished(scenario('kwok: { stages: general }', 'timeline: [{ at: 5s, scale: { deployment: web, replicas: 30 } }]'));
   const pods = [...run.cluster.connections.current('pods')] as Pod[];

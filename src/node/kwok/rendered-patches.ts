@@ -36,6 +36,8 @@ interface Skeleton {
   readonly bytes: number;
   /** Lists and maps with a hole somewhere below. */
   readonly holed: ReadonlySet<unknown>;
+  /** The present instant is among the holes. */
+  readonly stamped: boolean;
   /** Number that stands for the present instant. */
   readonly nowMark: number;
 }
@@ -65,7 +67,7 @@ export class RenderedPatches {
       const skeleton = this.skeleton(step, object, subject, environment);
       if (skeleton !== null) {
         const status = filled(skeleton.status, skeleton, object, environment) as Skeleton['status'];
-        return new StatusPatch(status, skeleton.removed, type === 'strategic', skeleton.bytes);
+        return new StatusPatch(status, skeleton.removed, type === 'strategic', skeleton.stamped, skeleton.bytes);
       }
     }
     const data = withRoot(type, step.root, renderTemplate(step, subject.of(object).json(), environment));
@@ -154,7 +156,7 @@ function makeSkeleton(step: StageTemplate, object: KubernetesObject, subject: Ob
   const holed = new Set<unknown>();
   const nowMark = nowMarkOf(environment.startTime);
   findHoles(status, nowMark, holed);
-  return { status, removed, bytes: text.length + '{"status":}'.length, holed, nowMark };
+  return { status, removed, bytes: text.length + '{"status":}'.length, holed, stamped: text.includes(NOW_MARK), nowMark };
 }
 
 /** Whether every hole is a whole value, not a part of a text. */

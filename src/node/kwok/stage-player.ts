@@ -12,7 +12,7 @@ import { CelError } from './cel.js';
 import { nextStage, stageDelay } from './lifecycle.js';
 import { type PlayEnvironment, RenderedPatches } from './rendered-patches.js';
 import type { Stage, StageStep } from './stage.js';
-import { JsonDataPatch } from './status-patch.js';
+import { JsonDataPatch, StatusPatch } from './status-patch.js';
 import { finalizerOperations } from './steps.js';
 import { ObjectSubject } from './subject.js';
 import { Serializer } from '../../api/serialize.js';
@@ -219,8 +219,10 @@ export class StagePlayer implements Component, ResponseReceiver {
 
   /** A patch that would change nothing of the object is not sent (checkNeedPatch). */
   private sendPatch(job: Job, patch: Patch, subresource: string): boolean {
-    const after = patch.apply(job.object);
-    if (after === job.object || equal(after, job.object)) return false;
+    if (!(patch instanceof StatusPatch && patch.stamped)) {
+      const after = patch.apply(job.object);
+      if (after === job.object || equal(after, job.object)) return false;
+    }
     this.send(job, { verb: 'patch', patch, ...(subresource === 'status' ? { subresource } : {}) });
     return true;
   }

@@ -21,11 +21,14 @@ export class StatusPatch implements Patch {
   /** Fields that the patch sets to null. */
   readonly removed: readonly string[];
   readonly strategic: boolean;
+  /** It holds the present instant, so that it always changes something. */
+  readonly stamped: boolean;
 
-  constructor(status: Fields, removed: readonly string[], strategic: boolean, bytes: number) {
+  constructor(status: Fields, removed: readonly string[], strategic: boolean, stamped: boolean, bytes: number) {
     this.status = status;
     this.removed = removed;
     this.strategic = strategic;
+    this.stamped = stamped;
     this.bytes = bytes;
   }
 
