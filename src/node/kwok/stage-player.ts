@@ -34,6 +34,8 @@ class Job {
   readonly object: KubernetesObject;
   readonly stage: Stage;
   slot = 0;
+  /** When its preprocessing is over: before, nobody can cancel it. */
+  addedAt: Time = 0;
   /** Scheduled end of its delay. */
   due = 0;
   cancelled = false;
@@ -128,13 +130,15 @@ export class StagePlayer implements Component, ResponseReceiver {
     }
     if (stage === undefined) return;
     const delay = stageDelay(stage, subject, this.simulation.now, stream);
-    this.add(new Job(key, object, stage), this.preprocessed - this.simulation.now + delay);
+    const job = new Job(key, object, stage);
+    job.addedAt = this.preprocessed;
+    this.add(job, this.preprocessed - this.simulation.now + delay);
   }
 
-  /** An object is gone: its job is not played any more, unless a worker has it already. */
+  /** An object is gone: its job is not played any more, unless it is still being preprocessed or a worker has it already. */
   removed(key: string): void {
     const job = this.waiting.get(key);
-    if (job !== undefined) this.cancel(job);
+    if (job !== undefined && job.addedAt <= this.simulation.now) this.cancel(job);
   }
 
   private cancel(job: Job): void {
