@@ -345,7 +345,8 @@ export class LadderEventList implements EventList {
     let first = this.bottomAt;
     let start = first > 0 ? Math.max(this.runTime, times[first - 1]!) : this.runTime;
     if (this.run !== 0) while (first < end && times[first]! <= this.runTime) first++;
-    if (!(start > Number.NEGATIVE_INFINITY)) start = times[first]!;
+    // A look ahead may have passed cancelled events that lie after those scheduled since.
+    if (!(start > Number.NEGATIVE_INFINITY) || start > times[first]!) start = times[first]!;
     const count = end - first;
     let chain = 0;
     if (count > THRESHOLD && !this.rungs.full && times[end - 1]! > times[first]!) {

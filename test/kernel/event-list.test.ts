@@ -164,6 +164,34 @@ test('all event lists give the same trace hash, at sizes that use rungs, spills 
   }
 });
 
+test('bursts after a pause, and after a look ahead over cancelled events, are handled in order and not lost', () => {
+  const trace = (list: EventListName, looks: boolean, bursts: readonly (readonly number[])[]) => {
+    const simulation = new Simulation({ eventList: list });
+    const handled: number[] = [];
+    const target = simulation.add({ name: 'target', handle: (_opcode, argument) => handled.push(simulation.now, argument) });
+    const handles: number[] = [];
+    bursts.forEach(([count = 0, spread = 0, cancel = 0, pause = 0], burst) => {
+      for (let i = 0; i < count; i++) {
+        const delay = (i * 7919) % (spread + 1);
+        handles.push(simulation.schedule(delay, target, 0, burst * 1000 + i));
+      }
+      for (let i = 0; i < cancel; i++) simulation.cancel(handles[(i * 104_729) % handles.length]!);
+      if (looks) handled.push(simulation.nextTime);
+      simulation.run(simulation.now + pause);
+    });
+    simulation.run();
+    return handled;
+  };
+  const burst = fc.tuple(fc.nat(300), fc.constantFrom(0, 50, 1e6, 1e9), fc.nat(200), fc.constantFrom(0, 1e3, 1e7, 1e8));
+  fc.assert(
+    fc.property(fc.boolean(), fc.array(burst, { minLength: 2, maxLength: 8 }), (looks, bursts) => {
+      const expected = trace('heap', looks, bursts);
+      for (const list of EVENT_LISTS) assert.deepEqual(trace(list, looks, bursts), expected, list);
+    }),
+    { seed: 8, numRuns: 600 },
+  );
+});
+
 test('a million pending events take at most 40 bytes each, and cancelled ones are swept out', () => {
   const simulation = new Simulation();
   const target = simulation.add({ name: 'none', handle: () => undefined });
