@@ -20,6 +20,13 @@ export interface LoadModel {
   readonly sharedMachine: boolean;
   /** Share by which work on an idle core takes longer: waking threads, cold caches. */
   readonly wake: number;
+  /**
+   * Share by which a request's own work (client and server) grows when no other shares its connection: system calls and wake-ups
+   * that ten requests on a connection have together. Absent: 0.
+   */
+  readonly lonely?: number;
+  /** The measured fsyncs contain the waits for the backend's: the log gets a disk of its own. Absent: false. */
+  readonly dedicatedWalDisk?: boolean;
   /** Share of work that nobody waits for: garbage collection, finishing touches after the answer is sent. */
   readonly background: number;
   readonly clientRtt: DistributionSpec;
@@ -98,6 +105,8 @@ const RECEIVED = 1;
 const ARRIVAL = 2;
 /** Load before measuring starts, as a share of the measured requests. */
 const WARM_UP = 0.25;
+/** The benchmark client spreads its clients over this many connections at most. */
+const CONNECTIONS = 100;
 /** The recordings' load: 8-byte keys out of 100,000, 256-byte values. */
 const KEYS = 100_000;
 const VALUE_BYTES = 256;
@@ -192,8 +201,16 @@ class LoadGenerator implements Component, EtcdReceiver {
   }
 }
 
+/** How much more a request's own work is at this many clients than at a thousand. */
+function lonelyFactor(model: LoadModel, clients: number): number {
+  const perConnection = Math.max(1, clients / CONNECTIONS);
+  return 1 + (model.lonely ?? 0) * (1 / perConnection - CONNECTIONS / 1000);
+}
+
 /** Runs one load against a fresh cluster. */
 export function runLoad(model: LoadModel, point: LoadPoint): LoadResult {
+  const lonely = lonelyFactor(model, point.clients);
+  const costs = { ...model.costs, requestCpu: Math.round(model.costs.requestCpu * lonely) };
   const simulation = new Simulation();
   const randomness = new Randomness(point.seed);
   const network = new Network(simulation, randomness, {
@@ -216,9 +233,10 @@ export function runLoad(model: LoadModel, point: LoadPoint): LoadResult {
     electionTimeout: SECOND,
     quotaBackendBytes: 8 * 1024 * 1024 * 1024,
     snapshotCount: 10_000,
+    ...(model.dedicatedWalDisk === true ? { dedicatedWalDisk: true } : {}),
     zones: hosts.map(() => 'members'),
   };
-  const cluster = new EtcdCluster({ simulation, network, randomness, spec, costs: model.costs, hosts, processors });
+  const cluster = new EtcdCluster({ simulation, network, randomness, spec, costs, hosts, processors });
   cluster.warmStart();
   const client = new Client(
     simulation,
@@ -228,7 +246,7 @@ export function runLoad(model: LoadModel, point: LoadPoint): LoadResult {
     model.target === 'all' ? -1 : 0,
   );
   const own = model.sharedMachine ? machine : new Processor(CLIENT_CORES);
-  const load = new LoadGenerator(simulation, client, own, model.clientCpu, point, randomness.stream('load'));
+  const load = new LoadGenerator(simulation, client, own, model.clientCpu * lonely, point, randomness.stream('load'));
   simulation.run(MAX_DURATION);
   const measured = load.latencies.length;
   const span = (load.finished < 0 ? simulation.now : load.finished) - load.started;

@@ -1,39 +1,19 @@
-import { readFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
 import { MICROSECOND } from '../kernel/time.js';
 import type { DistributionSpec } from '../random/distribution.js';
 import type { CostProfile } from '../scenario/types.js';
-import { leaderKillLines, type RecordedKills } from './etcd-elections.js';
+import { leaderKillLines } from './etcd-elections.js';
+import { fsyncDistribution } from './etcd-fsync.js';
 import { type LoadModel, type LoadOperation, type LoadPoint, type LoadResult, runLoad } from './etcd-load.js';
-
-/** The parts of a recording that calibration and comparison read. */
-interface RecordedRun {
-  readonly tag: string;
-  readonly rep: number;
-  readonly op: LoadOperation;
-  readonly clients: number;
-  readonly rate: number;
-  readonly qps: number;
-  readonly members: number;
-  readonly leader: number;
-  readonly latency: { readonly mean: number; readonly p50: number };
-  readonly machine_cpu_busy_frac: number;
-  readonly cpu_us_per_op_client: number;
-  readonly cpu_us_per_op_server: readonly number[];
-  readonly fsync_mean_us: readonly (number | null)[];
-  readonly oneway_ms: number;
-  readonly server: readonly {
-    readonly is_leader: boolean;
-    readonly entries_per_fsync?: number;
-    readonly backend_commit?: { readonly count: number; readonly sum_s: number };
-  }[];
-}
-
-interface Recording {
-  readonly runs?: RecordedRun[];
-  readonly machine?: string;
-  readonly leader_kill?: Readonly<Record<string, RecordedKills>>;
-}
+import {
+  backendCommit,
+  closedRun,
+  fsync,
+  leaderOf,
+  type RecordedRun,
+  readRecording,
+  serverCpu,
+  work,
+} from './etcd-recording.js';
 
 /** One row to predict: the repetitions of one load in one configuration. */
 export interface EtcdRow {
@@ -64,6 +44,8 @@ const WORST_MISS = 0.4;
 /** Closed loops that calibrate; the others are predicted. */
 const FEW = 1;
 const MANY = 1000;
+/** Without a run of 1,000 clients the largest calibrates, if it has this many. */
+const ENOUGH = 50;
 /** A machine at least this busy is the bottleneck. */
 const SATURATED = 0.9;
 const OPERATIONS: readonly LoadOperation[] = ['put', 'get-l', 'get-s'];
@@ -77,8 +59,7 @@ export function compareEtcdRecording(path: string): EtcdConformance {
   let cores: number;
   let kills: readonly string[];
   try {
-    const recording = JSON.parse(readText(path)) as Recording;
-    if (!Array.isArray(recording.runs) || recording.runs.length === 0) throw new Error(`${path}: no runs`);
+    const recording = readRecording(path);
     runs = recording.runs;
     cores = Number(/(\d+) vCPU/.exec(recording.machine ?? '')?.[1] ?? 2);
     kills = Object.entries(recording.leader_kill ?? {}).flatMap(([name, study]) => leaderKillLines(name, study));
@@ -87,21 +68,29 @@ export function compareEtcdRecording(path: string): EtcdConformance {
   }
   const rows: EtcdRow[] = [];
   const open: EtcdRow[] = [];
+  const skipped: string[] = [];
   for (const configuration of new Set(runs.map((run) => run.tag))) {
     const own = runs.filter((run) => run.tag === configuration);
     for (const operation of OPERATIONS) {
-      const model = calibrate(own, operation, cores);
-      if (model === null) continue;
       const loads = new Set(own.filter((run) => run.op === operation).map((run) => `${run.clients} ${run.rate}`));
+      if (loads.size === 0) continue;
+      const most = calibratingClients(own, operation);
+      const model = calibrate(own, operation, cores, most);
+      if (model === null) {
+        skipped.push(
+          `${configuration} ${operation}: no runs of one client and of ${ENOUGH} or more with their CPU, nothing to calibrate from`,
+        );
+        continue;
+      }
       for (const load of loads) {
         const [clients, rate] = load.split(' ').map(Number) as [number, number];
-        if (rate === 0 && (clients === FEW || clients === MANY)) continue;
+        if (rate === 0 && (clients === FEW || clients === most)) continue;
         const repetitions = own.filter((run) => run.op === operation && run.clients === clients && run.rate === rate);
         (rate > 0 ? open : rows).push(predictRow(model, configuration, operation, repetitions));
       }
     }
   }
-  return summarize(rows, open, kills);
+  return summarize(rows, open, [...skipped, ...kills]);
 }
 
 function predictRow(
@@ -138,22 +127,35 @@ function loadPoint(operation: LoadOperation, clients: number, rate: number, seed
   };
 }
 
+/** How many clients the calibrating run of a busy machine has. */
+function calibratingClients(runs: readonly RecordedRun[], operation: LoadOperation): number {
+  const counts = runs.filter((run) => run.op === operation && run.rate === 0).map(({ clients }) => clients);
+  if (counts.includes(MANY)) return MANY;
+  const largest = Math.max(0, ...counts);
+  return largest >= ENOUGH ? largest : MANY;
+}
+
 /** The model of one configuration and operation; null when its calibrating runs are missing. */
-function calibrate(runs: readonly RecordedRun[], operation: LoadOperation, cores: number): LoadModel | null {
+function calibrate(
+  runs: readonly RecordedRun[],
+  operation: LoadOperation,
+  cores: number,
+  most: number,
+): LoadModel | null {
   const few = closedRun(runs, operation, FEW);
-  const many = closedRun(runs, operation, MANY);
-  if (few === undefined || many === undefined) return null;
+  const many = closedRun(runs, operation, most);
+  if (few === undefined || many === undefined || work(few) === 0 || work(many) === 0) return null;
   const busyWork = work(many);
   // What a request costs when everything is busy: where the cores are the bottleneck, their time divided by the throughput.
   const scale = many.machine_cpu_busy_frac >= SATURATED ? (cores * 1e6) / many.qps / busyWork : 1;
-  const wake = Math.max(0, work(few) / (busyWork * scale) - 1);
+  const wake = Math.max(0, work(few) / (busyWork * scale * (1 + LONELY * REQUEST_SHARE)) - 1);
   let model = firstModel(few, many, operation, cores, scale, wake);
   if (clientIsDelayed(runs, few)) model = { ...model, clientRtt: model.peerRtt };
   const slow = 1e9 / few.qps;
   model = fitSingleClient(model, operation, slow);
   if (many.machine_cpu_busy_frac >= SATURATED) {
     for (let round = 0; round < 3; round++) {
-      const ratio = runLoad(model, loadPoint(operation, MANY, 0, 'calibrate')).throughput / many.qps;
+      const ratio = runLoad(model, loadPoint(operation, most, 0, 'calibrate')).throughput / many.qps;
       model = fitSingleClient(scaleCpu(model, ratio), operation, slow);
     }
   }
@@ -165,10 +167,6 @@ function clientIsDelayed(runs: readonly RecordedRun[], few: RecordedRun): boolea
   const read = closedRun(runs, 'get-s', FEW);
   const roundTrip = 2 * few.oneway_ms;
   return read === undefined ? 1e3 / few.qps >= 2 * roundTrip && few.members > 1 : 1e3 / read.qps >= roundTrip;
-}
-
-function closedRun(runs: readonly RecordedRun[], operation: LoadOperation, clients: number): RecordedRun | undefined {
-  return medianRun(runs.filter((run) => run.op === operation && run.rate === 0 && run.clients === clients));
 }
 
 /** Finds the share of work behind the answer (or, when all of it is not slow enough, the delay of hops) that gives a single client's latency. */
@@ -210,7 +208,7 @@ function firstModel(
   const fsyncMany = fsync(many);
   let costs: CostProfile['etcd'];
   const disk = {
-    fsync: { kind: 'lognormal', median: fsyncFew * FSYNC_MEDIAN_SHARE, sigma: FSYNC_SIGMA } as DistributionSpec,
+    fsync: fsyncDistribution(fsyncFew, leaderOf(few).wal_fsync),
     fsyncPerEntry: batch > 1 ? Math.max(0, Math.round((fsyncMany - fsyncFew) / (batch - 1))) : 0,
     backendCommit: { kind: 'constant', value: backendCommit(many) } as DistributionSpec,
     cores,
@@ -252,6 +250,8 @@ function firstModel(
     clientCpu: us(many.cpu_us_per_op_client * scale),
     sharedMachine: true,
     wake,
+    lonely: LONELY,
+    dedicatedWalDisk: true,
     background: 0,
     clientRtt: { kind: 'constant', value: 0 },
     peerRtt: { kind: 'constant', value: Math.round(2e6 * many.oneway_ms) },
@@ -260,10 +260,12 @@ function firstModel(
 }
 
 const READY_SHARE = 0.1;
-/** fdatasync on an idle disk varies by about a third. */
-const FSYNC_SIGMA = 0.3;
-const FSYNC_MEDIAN_SHARE = 0.956;
-
+/**
+ * What a request alone on its connection costs more, and the share of a request's work that this concerns. Recordings of a busy
+ * machine have 1.15 to 1.2 times the CPU per request at 100 clients on 100 connections than at 1,000.
+ */
+const LONELY = 0.2;
+const REQUEST_SHARE = 0.8;
 function scaleCpu(model: LoadModel, factor: number): LoadModel {
   const { costs } = model;
   const times = (value: number) => Math.round(value * factor);
@@ -296,7 +298,10 @@ function summarize(rows: readonly EtcdRow[], open: readonly EtcdRow[], kills: re
   lines.push(`etcd: p50 in range ${p50Inside}/${scored}`);
   lines.push(`etcd: rows in range ${inside}/${scored}, worst ${(worst * 100).toFixed(1)} %`);
   const good =
-    inside >= REQUIRED_SHARE * scored && p50Inside >= REQUIRED_SHARE * scored && worst <= WORST_MISS && scored > 0;
+    inside >= REQUIRED_SHARE * scored &&
+    p50Inside >= REQUIRED_SHARE * scored &&
+    worst <= WORST_MISS &&
+    scored + kills.length > 0;
   return { rows, lines, exitCode: good ? 0 : 1 };
 }
 
@@ -317,42 +322,6 @@ function describe(row: EtcdRow): string {
     ms(row.predicted.p50).padStart(9),
     marks,
   ].join(' ');
-}
-
-function readText(path: string): string {
-  const content = readFileSync(path);
-  return (path.endsWith('.gz') ? gunzipSync(content) : content).toString('utf8');
-}
-
-function leaderOf(run: RecordedRun): RecordedRun['server'][number] {
-  return run.server.find((server) => server.is_leader) ?? run.server[0]!;
-}
-
-/** CPU microseconds per request of the leader, or of all followers together. */
-function serverCpu(run: RecordedRun, leader: boolean): number {
-  let sum = 0;
-  run.cpu_us_per_op_server.forEach((cpu, i) => {
-    if ((i === run.leader) === leader) sum += cpu;
-  });
-  return sum;
-}
-
-function work(run: RecordedRun): number {
-  return run.cpu_us_per_op_client + serverCpu(run, true) + serverCpu(run, false);
-}
-
-function fsync(run: RecordedRun): number {
-  return (run.fsync_mean_us[run.leader] ?? 0) * MICROSECOND;
-}
-
-function backendCommit(run: RecordedRun): number {
-  const commit = leaderOf(run).backend_commit;
-  return commit === undefined || commit.count === 0 ? 0 : Math.round((commit.sum_s / commit.count) * 1e9);
-}
-
-function medianRun(runs: readonly RecordedRun[]): RecordedRun | undefined {
-  const sorted = [...runs].sort((a, b) => a.qps - b.qps);
-  return sorted[sorted.length >> 1];
 }
 
 function range(values: readonly number[]): [number, number] {
