@@ -14,6 +14,8 @@ export interface LeaderKillStudy {
   readonly electionTimeout: Duration;
   readonly kills: number;
   readonly seed: string;
+  /** Without CheckQuorum followers do not stick to a leader they heard from. Absent: as etcd, with it. */
+  readonly checkQuorum?: boolean;
 }
 
 /** A quiet machine: elections are made of ticks, not of work. */
@@ -60,7 +62,8 @@ function oneKill(study: LeaderKillStudy, number: number): Duration {
     snapshotCount: 10_000,
     zones,
   };
-  const cluster = new EtcdCluster({ simulation, network, randomness, spec, costs: COSTS, hosts });
+  const { checkQuorum = true } = study;
+  const cluster = new EtcdCluster({ simulation, network, randomness, spec, costs: COSTS, hosts, checkQuorum });
   cluster.warmStart();
   // Some heartbeats first, then an instant anywhere between two of them.
   simulation.run(Math.round((SETTLING_HEARTBEATS + randomness.stream('kill').next()) * heartbeatInterval));
@@ -137,6 +140,9 @@ export function leaderKillLines(name: string, recorded: RecordedKills): string[]
     seed: name,
   };
   const simulated = leaderKills(study);
+  const free = leaderKills({ ...study, checkQuorum: false });
+  const law = tickLaw(study, VOTE_ROUNDS, false);
+  const sticky = tickLaw(study, VOTE_ROUNDS, true);
   const real = Float64Array.from(recorded.raw, (kill) => kill.leader_ms * MILLISECOND).sort();
   const { d, p } = kolmogorovSmirnov(simulated, real);
   const [low, high] = extremesBand(simulated, real.length);
@@ -145,8 +151,9 @@ export function leaderKillLines(name: string, recorded: RecordedKills): string[]
   return [
     `leader kill ${name}: ms to a new leader   p25 / p50 / mean / p75 / p99`,
     `  simulated, ${KILLS} kills          ${quantileText(simulated)}`,
-    `  tick law                        ${quantileText(tickLaw(study, VOTE_ROUNDS, false))}`,
-    `  tick law with leader stickiness ${quantileText(tickLaw(study, VOTE_ROUNDS, true))}`,
+    `  tick law with leader stickiness ${quantileText(sticky)}   within ${differenceText(simulated, sticky)}`,
+    `  simulated without CheckQuorum   ${quantileText(free)}`,
+    `  tick law                        ${quantileText(law)}   within ${differenceText(free, law)}`,
     `  recorded, ${real.length} kills             ${quantileText(real)}`,
     `  Kolmogorov-Smirnov D ${d.toFixed(3)}, p ${p.toFixed(3)}; recorded extremes ${inside ? 'inside' : 'outside'} the simulated 99 % band`,
   ];
@@ -156,10 +163,24 @@ const KILLS = 10_000;
 /** Pre-vote and vote: a round trip each, and the voter's fsync. */
 const VOTE_ROUNDS = 1.2 * MILLISECOND;
 
-function quantileText(sorted: Float64Array): string {
+/** p25, p50, mean, p75 and p99 of ascending values. */
+export function outageFigures(sorted: Float64Array): number[] {
   const at = (q: number) => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))]!;
   const mean = sorted.reduce((sum, value) => sum + value, 0) / sorted.length;
-  return [at(0.25), at(0.5), mean, at(0.75), at(0.99)].map((value) => Math.round(value / MILLISECOND)).join(' / ');
+  return [at(0.25), at(0.5), mean, at(0.75), at(0.99)];
+}
+
+function quantileText(sorted: Float64Array): string {
+  return outageFigures(sorted)
+    .map((value) => Math.round(value / MILLISECOND))
+    .join(' / ');
+}
+
+/** The largest difference of the five figures, as a share of the law's. */
+function differenceText(simulated: Float64Array, law: Float64Array): string {
+  const expected = outageFigures(law);
+  const worst = Math.max(...outageFigures(simulated).map((value, i) => Math.abs(value / expected[i]! - 1)));
+  return `${(worst * 100).toFixed(1)} %`;
 }
 
 /** Between which values the least and the greatest of `size` kills lie with 99 % each. */

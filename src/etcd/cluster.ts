@@ -42,6 +42,8 @@ export interface EtcdClusterOptions {
   readonly processors?: readonly Processor[];
   /** Disk of each member, when it is shared with others; absent: one of its own for each. */
   readonly disks?: readonly Disk[];
+  /** Raft's CheckQuorum, which etcd always has on; for studies of elections without it. Absent: true. */
+  readonly checkQuorum?: boolean;
   /** What members are called, with their number after a hyphen. Default `etcd`. */
   readonly name?: string;
 }
@@ -206,7 +208,7 @@ export class EtcdCluster {
 
   private create(host: number, index: number): Member {
     const { simulation, network, randomness, costs, spec } = this.options;
-    const { processors, disks, name = 'etcd' } = this.options;
+    const { processors, disks, name = 'etcd', checkQuorum = true } = this.options;
     const dataDisk = disks?.[index] ?? new Disk();
     const member = new Member({
       simulation,
@@ -219,6 +221,7 @@ export class EtcdCluster {
       processor: processors?.[index] ?? new Processor(costs.cores),
       logDisk: spec.dedicatedWalDisk === true ? new Disk() : dataDisk,
       dataDisk,
+      checkQuorum,
       name: `${name}-${index}`,
       peers: this.peers,
     });

@@ -34,6 +34,8 @@ const REQUEST_TIMEOUT_BASE = 5 * SECOND;
 const LATE_HEARTBEAT = 2;
 
 export interface MemberOptions {
+  /** etcd always has it on; studies of elections may switch it off. */
+  readonly checkQuorum: boolean;
   readonly name: string;
   readonly simulation: Simulation;
   readonly network: Network;
@@ -70,6 +72,7 @@ export class Member implements Component {
   readonly watchStream: Stream;
   readonly logDisk: Disk;
   readonly dataDisk: Disk;
+  readonly checkQuorum: boolean;
   metrics = new MemberMetrics();
   /** Figures since the last `takeSample`. */
   sample = new MemberSample();
@@ -119,6 +122,7 @@ export class Member implements Component {
     this.dataDisk = options.dataDisk;
     this.peers = options.peers;
     this.name = options.name;
+    this.checkQuorum = options.checkQuorum;
     this.target = options.simulation.add(this);
     this.electionTimeout = options.spec.electionTimeout;
     this.requestTimeout = REQUEST_TIMEOUT_BASE + 2 * options.spec.electionTimeout;

@@ -94,7 +94,7 @@ export class Startup {
       maxUncommittedEntriesSize: 0,
       maxInflightMsgs: MAX_INFLIGHT_MESSAGES,
       maxInflightBytes: 0,
-      checkQuorum: true,
+      checkQuorum: member.checkQuorum,
       preVote: true,
       readOnlyLeaseBased: false,
       disableProposalForwarding: false,
