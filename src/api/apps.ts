@@ -9,6 +9,8 @@ export interface PersistentVolumeClaim extends KubernetesObject {
     readonly storageClassName?: string;
     readonly volumeName?: string;
     readonly accessModes?: readonly string[];
+    readonly volumeMode?: string;
+    readonly selector?: LabelSelector;
     readonly resources?: { readonly requests?: Readonly<Record<string, number>> };
   };
   readonly status?: { readonly phase?: 'Pending' | 'Bound' | 'Lost' };

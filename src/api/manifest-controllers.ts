@@ -113,6 +113,8 @@ function readClaim(read: FieldReader, raw: RawMap, path: string, namespace: stri
       storageClassName: read.text(spec, 'storageClassName', `${path}.spec`),
       volumeName: read.text(spec, 'volumeName', `${path}.spec`),
       accessModes: read.texts(spec, 'accessModes', `${path}.spec`),
+      volumeMode: read.text(spec, 'volumeMode', `${path}.spec`),
+      selector: readSelector(read, spec, 'selector', `${path}.spec`),
       resources:
         resources === undefined
           ? undefined
@@ -124,7 +126,8 @@ function readClaim(read: FieldReader, raw: RawMap, path: string, namespace: stri
 
 /** A claim of its own. */
 export function readPersistentVolumeClaim(read: FieldReader, raw: RawMap, metadata: ObjectMeta): PersistentVolumeClaim {
-  return { ...readClaim(read, raw, '', metadata.namespace), metadata };
+  const phase = read.choice(read.map(raw, 'status', '') ?? {}, 'phase', 'status', ['Pending', 'Bound', 'Lost']);
+  return { ...readClaim(read, raw, '', metadata.namespace), metadata, status: { phase: phase ?? 'Pending' } };
 }
 
 export function readDaemonSet(read: FieldReader, raw: RawMap, metadata: ObjectMeta): DaemonSet {

@@ -107,6 +107,15 @@ const table: readonly ResourceInfo[] = [
     namespaced: false,
     typicalBytes: 400,
   },
+  { resource: 'csinodes', kind: 'CSINode', group: 'storage.k8s.io', version: 'v1', namespaced: false, typicalBytes: 350 },
+  {
+    resource: 'csidrivers',
+    kind: 'CSIDriver',
+    group: 'storage.k8s.io',
+    version: 'v1',
+    namespaced: false,
+    typicalBytes: 300,
+  },
   {
     resource: 'limitranges',
     kind: 'LimitRange',

@@ -167,6 +167,12 @@ function prepareForCreate(object: KubernetesObject, context: RegistryContext): K
       );
       return { ...service, spec: { ...spec, ports, clusterIP: spec.clusterIP ?? context.newClusterIP() } } as Service;
     }
+    case 'StorageClass':
+      // pkg/apis/storage/v1 SetDefaults_StorageClass.
+      return { volumeBindingMode: 'Immediate', reclaimPolicy: 'Delete', ...object } as KubernetesObject;
+    case 'PersistentVolume':
+    case 'PersistentVolumeClaim':
+      return withVolumeMode(object);
     default:
       return object;
   }
@@ -176,6 +182,11 @@ function prepareForCreate(object: KubernetesObject, context: RegistryContext): K
 function gated(now: Time): Condition {
   const message = 'Scheduling is blocked due to non-empty scheduling gates';
   return { type: 'PodScheduled', status: 'False', reason: 'SchedulingGated', message, lastTransitionTime: now };
+}
+
+/** pkg/apis/core/v1 SetDefaults_PersistentVolumeSpec and _PersistentVolumeClaimSpec. */
+function withVolumeMode(object: WithSpecAndStatus): KubernetesObject {
+  return { ...object, spec: { volumeMode: 'Filesystem', ...(object.spec as object) } } as KubernetesObject;
 }
 
 interface WithSpecAndStatus extends KubernetesObject {

@@ -1,5 +1,6 @@
 import type { RunResult } from '../analysis/result.js';
 import { imageTag } from '../api/image.js';
+import type { StatefulSet } from '../api/apps.js';
 import type { Deployment } from '../api/workloads.js';
 import type { ApiClient } from '../client/types.js';
 import type { Component } from '../kernel/component.js';
@@ -159,6 +160,11 @@ export class ScenarioRun implements Component {
       const { metadata, spec, status } = object as Deployment;
       if ((status.observedGeneration ?? 0) < metadata.generation) return false;
       if ((status.availableReplicas ?? 0) < spec.replicas || (status.updatedReplicas ?? 0) < spec.replicas) return false;
+      wanted += spec.replicas;
+    }
+    for (const object of this.cluster.connections.current('statefulsets')) {
+      const { metadata, spec, status } = object as StatefulSet;
+      if ((status.observedGeneration ?? 0) < metadata.generation || (status.readyReplicas ?? 0) < spec.replicas) return false;
       wanted += spec.replicas;
     }
     return wanted === 0 ? now >= REST : true;

@@ -1,5 +1,6 @@
 import type { ProcessContext } from '../client/context.js';
 import type { ApiClient } from '../client/types.js';
+import { VolumeController } from '../scheduler/volumes/volume-controller.js';
 import { CronJobController } from './cronjob.js';
 import { DaemonSetController } from './daemonset.js';
 import { DeploymentController } from './deployment.js';
@@ -50,6 +51,7 @@ const TABLE = {
   resourcequota: { client: 'resourcequota-controller', qps: 1, burst: 1 },
   'persistentvolumeclaim-protection': { client: 'pvc-protection-controller', qps: 1, burst: 1 },
   'persistentvolume-protection': { client: 'pv-protection-controller', qps: 1, burst: 1 },
+  'persistentvolume-binder': { client: 'persistent-volume-binder', qps: 1, burst: 1 },
 } as const;
 
 export type ControllerName = keyof typeof TABLE;
@@ -108,6 +110,8 @@ function start(name: ControllerName, context: ProcessContext, client: ApiClient,
       return new ClaimProtectionController(context, client);
     case 'persistentvolume-protection':
       return new VolumeProtectionController(context, client);
+    case 'persistentvolume-binder':
+      return new VolumeController(context, client, context.profile.volumes.provision);
   }
 }
 

@@ -36,6 +36,11 @@ const acted: ReadonlySet<string> = new Set([
   'rbac.authorization.k8s.io/v1 ClusterRole',
   'rbac.authorization.k8s.io/v1 RoleBinding',
   'rbac.authorization.k8s.io/v1 ClusterRoleBinding',
+  'v1 PersistentVolumeClaim',
+  'v1 PersistentVolume',
+  'storage.k8s.io/v1 StorageClass',
+  'storage.k8s.io/v1 CSINode',
+  'storage.k8s.io/v1 CSIDriver',
 ]);
 
 /** Whether some component acts on objects of a kind. */

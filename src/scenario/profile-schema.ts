@@ -98,6 +98,9 @@ const kubelet = {
   statusSyncCpu: time('Work of the status manager for a pod.'),
 };
 const kubeProxy = { sync: dist('One sync of the rules of a node.') };
+const volumes = {
+  provision: dist('From the request for a volume until the provisioner (CSI driver and cloud) has made it.'),
+};
 const kwok = {
   preprocessCpu: time('Choosing the next stage of a changed Pod or Node.'),
   playCpu: time('Rendering the template of a stage and checking what its patch changes.'),
@@ -108,7 +111,7 @@ const requests = {
   connectTimeout: time('Until a client gives up connecting to a dead machine.'),
 };
 
-const groups = { network, etcd, apiServer, client, controllers, scheduler, kubelet, kubeProxy, kwok, requests };
+const groups = { network, etcd, apiServer, client, controllers, scheduler, kubelet, kubeProxy, volumes, kwok, requests };
 
 /** Fields that a complete profile may lack. */
 const optionalFields: ReadonlySet<unknown> = new Set<unknown>([
@@ -136,6 +139,7 @@ const groupDescriptions: Readonly<Record<keyof typeof groups, string>> = {
   scheduler: 'Processor of a scheduling cycle.',
   kubelet: 'Durations of the container runtime and the kubelet.',
   kubeProxy: 'Durations of kube-proxy.',
+  volumes: 'Durations of persistent volumes.',
   kwok: "Processor of KWOK's controllers.",
   requests: 'Defaults of requests and images.',
 };
@@ -153,6 +157,7 @@ const overrides = {
   scheduler: z.strictObject(scheduler).partial().describe(groupDescriptions.scheduler),
   kubelet: z.strictObject(kubelet).partial().describe(groupDescriptions.kubelet),
   kubeProxy: z.strictObject(kubeProxy).partial().describe(groupDescriptions.kubeProxy),
+  volumes: z.strictObject(volumes).partial().describe(groupDescriptions.volumes),
   kwok: z.strictObject(kwok).partial().describe(groupDescriptions.kwok),
   requests: z.strictObject(requests).partial().describe(groupDescriptions.requests),
   disks: z.record(z.string(), disk).describe('Classes of disk by name, for cluster.etcd.disk.'),
@@ -225,7 +230,7 @@ export function toCostProfile(name: string, raw: RawProfile): CostProfile {
 const distributions: ReadonlySet<unknown> = new Set<unknown>([
   ...[network.sameHost, network.sameZone, network.crossZone, network.external, etcd.fsync, etcd.backendCommit],
   ...[kubelet.prepare, kubelet.sandbox, kubelet.createContainer, kubelet.startContainer, kubelet.stopSandbox],
-  ...[kubelet.plegRelist, kubelet.probe, kubelet.pullOverhead, kubeProxy.sync, apiServer.webhook],
+  ...[kubelet.plegRelist, kubelet.probe, kubelet.pullOverhead, kubeProxy.sync, apiServer.webhook, volumes.provision],
 ]);
 const maps: ReadonlySet<unknown> = new Set<unknown>([apiServer.requestCpu, controllers.syncCpu]);
 const sizes: ReadonlySet<unknown> = new Set<unknown>([

@@ -243,6 +243,8 @@ export interface CostProfile {
     readonly statusSyncCpu: Duration;
   };
   readonly kubeProxy: { readonly sync: DistributionSpec };
+  /** From the request for a volume until the provisioner has made it. */
+  readonly volumes: { readonly provision: DistributionSpec };
   /** Processor time of kwok's controllers. */
   readonly kwok: {
     /** Choosing the next stage for a changed object. */

@@ -39,6 +39,7 @@ export function watchObjects(
   watch('persistentvolumeclaims', objects.claims, EventKind.ClaimAdd, EventKind.ClaimUpdate);
   watch('persistentvolumes', objects.volumes, EventKind.VolumeAdd, EventKind.VolumeUpdate);
   watch('storageclasses', objects.storageClasses, EventKind.StorageClassAdd, EventKind.StorageClassUpdate);
+  watch('csidrivers', objects.csiDrivers, 0, EventKind.CsiDriverUpdate);
   watch('csinodes', objects.csiNodes, EventKind.CsiNodeAdd, EventKind.CsiNodeUpdate);
   return informers;
 }

@@ -1,7 +1,8 @@
-import type { Node } from '../../api/core.js';
+import type { Node, Pod } from '../../api/core.js';
+import { equal } from '../../api/equal.js';
 import type { KubernetesObject } from '../../api/meta.js';
 import type { ApiRequest } from '../../apiserver/request.js';
-import type { PersistentVolume, PersistentVolumeClaim, TopologySelectorTerm } from '../cache/cluster-objects.js';
+import type { PersistentVolume, PersistentVolumeClaim, StorageClass, TopologySelectorTerm } from '../cache/cluster-objects.js';
 import type { PodInfo } from '../cache/pod-info.js';
 import type { Cycle } from '../framework/cycle.js';
 import { type ClusterEvent, type EventInterest, EventKind } from '../framework/events.js';
@@ -19,6 +20,7 @@ import {
   findMatchingVolume,
   fullyBound,
   NO_PROVISIONER,
+  notOwned,
   reachable,
 } from './volume-common.js';
 
@@ -69,10 +71,16 @@ export class VolumeBinding implements Plugin {
     const { objects } = this.handle;
     for (const { claimName, ephemeral } of references) {
       const claim = objects.claims.get(pod.metadata.namespace, claimName);
-      const problem = claimProblem(claim, claimName, ephemeral);
+      const problem = claimProblem(claim, claimName, ephemeral, pod);
       if (problem !== '') return unresolvable(this.name, problem);
-      if (fullyBound(claim!)) this.bound.push(claim!);
-      else if (delaysBinding(claim!, objects) && (claim!.spec.volumeName ?? '') === '') this.delayed.push(claim!);
+      if (fullyBound(claim!)) {
+        this.bound.push(claim!);
+        continue;
+      }
+      const delays = delaysBinding(claim!, objects);
+      if (delays === null)
+        return new Status(Code.Error, this.name, [`VolumeBindingMode not set for StorageClass "${classOf(claim!)}"`]);
+      if (delays && (claim!.spec.volumeName ?? '') === '') this.delayed.push(claim!);
       else immediate = true;
     }
     return immediate ? unresolvable(this.name, 'pod has unbound immediate PersistentVolumeClaims') : null;
@@ -114,6 +122,11 @@ export class VolumeBinding implements Plugin {
   }
 
   hint(pod: PodInfo, event: ClusterEvent): boolean {
+    const { kinds, object, old } = event;
+    if ((kinds & EventKind.StorageClassUpdate) !== 0)
+      return !equal((object as StorageClass).allowedTopologies, (old as StorageClass).allowedTopologies);
+    if ((kinds & EventKind.CsiNodeUpdate) !== 0) return migratedPlugins(object) !== migratedPlugins(old);
+    if ((kinds & EventKind.CsiDriverUpdate) !== 0) return stopsPublishing(pod, object as CsiDriver, old as CsiDriver);
     return claimEventHelps(pod, event);
   }
 
@@ -254,7 +267,12 @@ export class VolumeBinding implements Plugin {
 }
 
 /** Why a pod cannot be scheduled for the sake of one of its claims; empty: it can (podHasPVCs). */
-function claimProblem(claim: PersistentVolumeClaim | undefined, name: string, ephemeral: boolean): string {
+function claimProblem(
+  claim: PersistentVolumeClaim | undefined,
+  name: string,
+  ephemeral: boolean,
+  pod: Pod,
+): string {
   if (claim === undefined) {
     return ephemeral
       ? `waiting for ephemeral volume controller to create the persistentvolumeclaim "${name}"`
@@ -263,7 +281,19 @@ function claimProblem(claim: PersistentVolumeClaim | undefined, name: string, ep
   if (claim.status?.phase === 'Lost') {
     return `persistentvolumeclaim "${name}" bound to non-existent persistentvolume "${claim.spec.volumeName ?? ''}"`;
   }
-  return claim.metadata.deletionTimestamp === undefined ? '' : `persistentvolumeclaim "${name}" is being deleted`;
+  if (claim.metadata.deletionTimestamp !== undefined) return `persistentvolumeclaim "${name}" is being deleted`;
+  return ephemeral ? notOwned(claim, pod) : '';
+}
+
+function migratedPlugins(node: KubernetesObject | undefined): string | undefined {
+  return node?.metadata.annotations?.['storage.alpha.kubernetes.io/migrated-plugins'];
+}
+
+/** A driver that one of the pod's inline volumes needs no longer publishes its capacity. */
+function stopsPublishing(pod: PodInfo, driver: CsiDriver, old: CsiDriver): boolean {
+  const { volumes = [] } = pod.pod.spec;
+  const uses = volumes.some(({ csi }) => (csi as { readonly driver?: string } | undefined)?.driver === driver.metadata.name);
+  return uses && old.spec?.storageCapacity === true && driver.spec?.storageCapacity !== true;
 }
 
 /** Whether a node is among the topologies that a class allows; none named: all are (MatchTopologySelectorTerms). */

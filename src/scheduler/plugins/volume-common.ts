@@ -1,5 +1,6 @@
 import type { Node, Pod } from '../../api/core.js';
 import { matchesSelector } from '../../api/labels.js';
+import { controllerOf } from '../../api/meta.js';
 import { resourceAmount } from '../../api/quantity.js';
 import type { ClusterObjects, PersistentVolume, PersistentVolumeClaim, RawQuantity } from '../cache/cluster-objects.js';
 import { nodeMatchesSelector } from '../cache/node-selector.js';
@@ -32,6 +33,13 @@ export function claimReferences(pod: Pod): readonly ClaimReference[] {
   return references;
 }
 
+/** Why a claim cannot be the pod's ephemeral volume: it was made for somebody else; empty: it is the pod's (VolumeIsForPod). */
+export function notOwned(claim: PersistentVolumeClaim, pod: Pod): string {
+  const { namespace, name } = claim.metadata;
+  if (controllerOf(claim)?.uid === pod.metadata.uid) return '';
+  return `PVC ${namespace}/${name} was not created for pod ${pod.metadata.namespace}/${pod.metadata.name} (pod is not owner)`;
+}
+
 /** Text of the API's NotFound error for a claim. */
 export function claimNotFound(name: string): string {
   return `persistentvolumeclaim "${name}" not found`;
@@ -47,9 +55,11 @@ export function fullyBound(claim: PersistentVolumeClaim): boolean {
   return (claim.spec.volumeName ?? '') !== '' && claim.metadata.annotations?.[ANNOTATION_BIND_COMPLETED] !== undefined;
 }
 
-/** Whether a claim waits for its first consumer. */
-export function delaysBinding(claim: PersistentVolumeClaim, objects: ClusterObjects): boolean {
-  return objects.storageClasses.get('', classOf(claim))?.volumeBindingMode === 'WaitForFirstConsumer';
+/** Whether a claim waits for its first consumer; null: its class does not say (the API server fills it in). */
+export function delaysBinding(claim: PersistentVolumeClaim, objects: ClusterObjects): boolean | null {
+  const storageClass = objects.storageClasses.get('', classOf(claim));
+  if (storageClass === undefined) return false;
+  return storageClass.volumeBindingMode === undefined ? null : storageClass.volumeBindingMode === 'WaitForFirstConsumer';
 }
 
 /** Bytes of a storage quantity; 0 when absent. */
@@ -68,7 +78,8 @@ export function namesClaim(volume: PersistentVolume, claim: PersistentVolumeClai
 /** Whether a node can reach a volume, by the volume's node affinity. */
 export function reachable(volume: PersistentVolume, node: Node): boolean {
   const required = volume.spec.nodeAffinity?.required;
-  return required === undefined || nodeMatchesSelector(node, required);
+  // Only the node's labels are looked at, not its name (CheckNodeAffinity).
+  return required === undefined || nodeMatchesSelector({ ...node, metadata: { ...node.metadata, name: '' } }, required);
 }
 
 /**

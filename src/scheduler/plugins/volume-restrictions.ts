@@ -53,7 +53,8 @@ export class VolumeRestrictions implements Plugin {
   );
   private readonly skipped = skip(this.name);
   private disks: readonly Volume[] = [];
-  private exclusive: readonly string[] = [];
+  /** Names of the pod's ReadWriteOncePod claims. */
+  private exclusive: ReadonlySet<string> = new Set();
   private conflicts = 0;
 
   constructor(handle: Handle) {
@@ -64,18 +65,21 @@ export class VolumeRestrictions implements Plugin {
     const { pod } = cycle.pod;
     const volumes = pod.spec.volumes ?? [];
     if (volumes.length === 0) return this.skipped;
-    const exclusive: string[] = [];
+    const exclusive = new Set<string>();
     for (const volume of volumes) {
       const name = volume.persistentVolumeClaim?.claimName;
       if (name === undefined) continue;
       const claim = this.handle.objects.claims.get(pod.metadata.namespace, name);
       if (claim === undefined) return unresolvable(this.name, claimNotFound(name));
       if (claim.spec.accessModes?.includes('ReadWriteOncePod') === true)
-        exclusive.push(`${pod.metadata.namespace}/${name}`);
+        exclusive.add(name);
     }
     this.disks = volumes.filter((volume) => diskSources.some((source) => diskOf(volume, source) !== undefined));
     this.exclusive = exclusive;
-    this.conflicts = exclusive.filter((claim) => (this.handle.nodes.claimUsers.get(claim) ?? 0) > 0).length;
+    this.conflicts = 0;
+    for (const name of exclusive) {
+      if ((this.handle.nodes.claimUsers.get(`${pod.metadata.namespace}/${name}`) ?? 0) > 0) this.conflicts++;
+    }
     return this.disks.length === 0 && this.conflicts === 0 ? this.skipped : null;
   }
 
@@ -101,6 +105,7 @@ export class VolumeRestrictions implements Plugin {
   hint(pod: PodInfo, event: ClusterEvent): boolean {
     if (event.pod !== undefined) {
       const { shape } = event.pod;
+      if (shape.namespace !== pod.shape.namespace) return false;
       if (shape.claims.some((claim) => pod.shape.claims.includes(claim))) return true;
       return (pod.pod.spec.volumes ?? []).some((volume) =>
         (event.pod!.pod.spec.volumes ?? []).some((other) => disksConflict(volume, other)),
@@ -111,8 +116,13 @@ export class VolumeRestrictions implements Plugin {
     return pod.shape.claims.includes(`${object.metadata.namespace}/${object.metadata.name}`);
   }
 
+  /** Volumes of a pod that stand for one of these claims; the real plugin does not look at its namespace here. */
   private uses(pod: PodInfo): number {
-    return this.exclusive.filter((claim) => pod.shape.claims.includes(claim)).length;
+    let count = 0;
+    for (const volume of pod.pod.spec.volumes ?? []) {
+      if (volume.persistentVolumeClaim !== undefined && this.exclusive.has(volume.persistentVolumeClaim.claimName)) count++;
+    }
+    return count;
   }
 
   private diskTaken(pod: Pod): boolean {

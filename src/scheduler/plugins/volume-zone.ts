@@ -1,10 +1,12 @@
+import { equal } from '../../api/equal.js';
+import { type KubernetesObject, keyOf } from '../../api/meta.js';
 import type { PersistentVolumeClaim, StorageClass } from '../cache/cluster-objects.js';
 import type { PodInfo } from '../cache/pod-info.js';
 import type { Cycle } from '../framework/cycle.js';
 import { type ClusterEvent, type EventInterest, EventKind } from '../framework/events.js';
 import type { Handle, Plugin } from '../framework/plugin.js';
 import { type Status, skip, unresolvable } from '../framework/status.js';
-import { claimEventHelps, claimNotFound, classOf } from './volume-common.js';
+import { claimNotFound, classOf } from './volume-common.js';
 
 /** Labels that place a volume; a volume may be in several zones, joined by two underscores. */
 const topologyKeys = [
@@ -17,6 +19,14 @@ const successors: Readonly<Record<string, string>> = {
   'failure-domain.beta.kubernetes.io/zone': 'topology.kubernetes.io/zone',
   'failure-domain.beta.kubernetes.io/region': 'topology.kubernetes.io/region',
 };
+
+/** Where labels place a volume. A value that names an empty zone is no good and is left out (LabelZonesToSet). */
+function topologiesOf(volume: KubernetesObject): { readonly key: string; readonly values: readonly string[] }[] {
+  return topologyKeys.flatMap((key) => {
+    const values = volume.metadata.labels?.[key]?.split('__').map((value) => value.trim());
+    return values === undefined || values.includes('') ? [] : [{ key, values }];
+  });
+}
 
 /** A pod goes where its bound volumes are (plugins/volumezone). */
 export class VolumeZone implements Plugin {
@@ -66,7 +76,11 @@ export class VolumeZone implements Plugin {
     if ((event.kinds & EventKind.StorageClassAdd) !== 0) {
       return (event.object as StorageClass | undefined)?.volumeBindingMode === 'WaitForFirstConsumer';
     }
-    return claimEventHelps(pod, event);
+    if ((event.kinds & EventKind.VolumeUpdate) !== 0 && event.old !== undefined) {
+      return !equal(topologiesOf(event.old), topologiesOf(event.object!));
+    }
+    if ((event.kinds & (EventKind.ClaimAdd | EventKind.ClaimUpdate)) === 0) return true;
+    return pod.shape.claims.includes(keyOf(event.object!));
   }
 
   private addTopologies(claim: PersistentVolumeClaim): Status | null {
@@ -79,15 +93,14 @@ export class VolumeZone implements Plugin {
       const storageClass = objects.storageClasses.get('', className);
       if (storageClass === undefined)
         return unresolvable(this.name, `storageclass.storage.k8s.io "${className}" not found`);
+      if (storageClass.volumeBindingMode === undefined)
+        return unresolvable(this.name, `VolumeBindingMode not set for StorageClass "${className}"`);
       if (storageClass.volumeBindingMode === 'WaitForFirstConsumer') return null;
       return unresolvable(this.name, 'PersistentVolume had no name');
     }
     const volume = objects.volumes.get('', name);
     if (volume === undefined) return unresolvable(this.name, `persistentvolume "${name}" not found`);
-    for (const key of topologyKeys) {
-      const value = volume.metadata.labels?.[key];
-      if (value !== undefined) this.topologies.push({ key, values: value.split('__') });
-    }
+    this.topologies.push(...topologiesOf(volume));
     return null;
   }
 }

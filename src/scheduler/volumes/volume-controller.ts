@@ -21,8 +21,8 @@ const ANNOTATION_PROVISIONED_BY = 'pv.kubernetes.io/provisioned-by';
 /**
  * Binds claims to volumes and makes volumes for classes with a provisioner: the persistent volume controller of
  * kube-controller-manager (pkg/controller/volume/persistentvolume) and the external provisioner in one. Claims of a class with
- * WaitForFirstConsumer wait until the scheduler has named a node. Claims of a class that is not known get a volume too, as
- * from a default class.
+ * WaitForFirstConsumer wait until the scheduler has named a node. Claims of a class that is not known get a volume too, as in
+ * clusters whose provider brings a class along.
  */
 export class VolumeController implements Component, ResponseReceiver {
   readonly name = 'persistentvolume-binder';

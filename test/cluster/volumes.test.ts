@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import type { Pod } from '../../src/api/core.js';
+import { ScenarioRun } from '../../src/cluster/run.js';
+import { loadScenario } from '../../src/scenario/index.js';
+import type { PersistentVolume, PersistentVolumeClaim } from '../../src/scheduler/cache/cluster-objects.js';
+import { root } from './scenario.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'towtank-volumes-'));
+cpSync(join(root, 'scenarios', 'nodes', '4cpu-16gi.yaml'), join(folder, 'node.yaml'));
+after(() => rmSync(folder, { recursive: true }));
+
+const ZONE = 'topology.kubernetes.io/zone';
+
+writeFileSync(
+  join(folder, 'db.yaml'),
+  `apiVersion: storage.k8s.io/v1
+kind: StorageClass
+metadata: { name: ssd, annotations: { storageclass.kubernetes.io/is-default-class: "true" } }
+provisioner: pd.csi.storage.gke.io
+volumeBindingMode: WaitForFirstConsumer
+---
+apiVersion: storage.k8s.io/v1
+kind: CSINode
+metadata: { name: node-0 }
+spec: { drivers: [{ name: pd.csi.storage.gke.io, nodeID: node-0, allocatable: { count: 1 } }] }
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: { name: db }
+spec:
+  serviceName: db
+  replicas: 6
+  podManagementPolicy: Parallel
+  selector: { matchLabels: { app: db } }
+  template:
+    metadata: { labels: { app: db } }
+    spec:
+      containers: [{ name: db, image: "db:1", resources: { requests: { cpu: 100m } } }]
+  volumeClaimTemplates:
+    - metadata: { name: data }
+      spec: { accessModes: [ReadWriteOnce], resources: { requests: { storage: 10Gi } } }
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: { name: logs }
+spec: { storageClassName: manual, accessModes: [ReadWriteOnce], selector: { matchLabels: { tier: logs } }, resources: { requests: { storage: 5Gi } } }
+---
+apiVersion: storage.k8s.io/v1
+kind: StorageClass
+metadata: { name: manual }
+provisioner: kubernetes.io/no-provisioner
+volumeBindingMode: WaitForFirstConsumer
+---
+apiVersion: v1
+kind: List
+items:
+  - apiVersion: v1
+    kind: PersistentVolume
+    metadata: { name: small-other-tier }
+    spec: { storageClassName: manual, capacity: { storage: 5Gi }, accessModes: [ReadWriteOnce], local: { path: /a } }
+  - apiVersion: v1
+    kind: PersistentVolume
+    metadata: { name: local-b, labels: { tier: logs } }
+    spec:
+      storageClassName: manual
+      capacity: { storage: 10Gi }
+      accessModes: [ReadWriteOnce]
+      local: { path: /mnt }
+      nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [{ key: ${ZONE}, operator: In, values: [b] }] }] } }
+---
+apiVersion: v1
+kind: Pod
+metadata: { name: logger }
+spec:
+  containers: [{ name: c, image: "logger:1" }]
+  volumes: [{ name: logs, persistentVolumeClaim: { claimName: logs } }]
+---
+apiVersion: v1
+kind: Pod
+metadata: { name: lost }
+spec:
+  containers: [{ name: c, image: "logger:1" }]
+  volumes: [{ name: logs, persistentVolumeClaim: { claimName: nowhere } }]
+`,
+);
+
+function run(provision: string): ScenarioRun {
+  const lines = [
+    'cluster: { nodes: [{ count: 3, name: node, zones: [a, b, c], template: node.yaml }] }',
+    'manifests: db.yaml',
+    'behaviour: [{ image: "*" }]',
+    'duration: 5s',
+    `profile: { volumes: { provision: ${provision} } }`,
+  ];
+  writeFileSync(join(folder, 'case.yaml'), `${lines.join('\n')}\n`);
+  const made = new ScenarioRun(loadScenario(join(folder, 'case.yaml')));
+  made.warmUp();
+  return made;
+}
+
+const list = <T>(made: ScenarioRun, resource: string) => [...made.cluster.connections.current(resource)] as T[];
+
+test('claims of a StatefulSet: the default class, a volume in the zone of the node, no more volumes than a node can attach', () => {
+  const made = run('4s');
+  const pods = list<Pod>(made, 'pods').filter(({ metadata }) => metadata.name.startsWith('db-'));
+  const claims = new Map(list<PersistentVolumeClaim>(made, 'persistentvolumeclaims').map((claim) => [claim.metadata.name, claim]));
+  const volumes = new Map(list<PersistentVolume>(made, 'persistentvolumes').map((volume) => [volume.metadata.name, volume]));
+  assert.equal(pods.length, 6);
+  for (const { metadata, spec } of pods) {
+    const claim = claims.get(`data-${metadata.name}`)!;
+    assert.equal(claim.spec.storageClassName, 'ssd');
+    assert.equal(claim.status!.phase, 'Bound');
+    const volume = volumes.get(claim.spec.volumeName!)!;
+    assert.equal(volume.spec.csi!.driver, 'pd.csi.storage.gke.io');
+    const zone = { 'node-0': 'a', 'node-1': 'b', 'node-2': 'c' }[spec.nodeName!];
+    assert.deepEqual(volume.spec.nodeAffinity!.required!.nodeSelectorTerms[0]!.matchExpressions![0]!.values, [zone]);
+  }
+  assert.ok(pods.filter(({ spec }) => spec.nodeName === 'node-0').length <= 1);
+});
+
+test('a volume made by hand is taken by selector and reach; a pod without its claim waits and says why', () => {
+  const made = run('1s');
+  const pods = new Map(list<Pod>(made, 'pods').map((pod) => [pod.metadata.name, pod]));
+  assert.equal(pods.get('logger')!.spec.nodeName, 'node-1');
+  const logs = list<PersistentVolumeClaim>(made, 'persistentvolumeclaims').find(({ metadata }) => metadata.name === 'logs')!;
+  assert.equal(logs.spec.volumeName, 'local-b');
+  const condition = pods.get('lost')!.status.conditions!.find(({ type }) => type === 'PodScheduled')!;
+  assert.match(condition.message!, /^0\/3 nodes are available: persistentvolumeclaim "nowhere" not found\./);
+});
+
+test('the pod is bound when its volume has been made: later with a slower provisioner', () => {
+  const boundAt = (provision: string) => {
+    const { attempts } = run(provision).cluster.scheduler;
+    return Math.max(...attempts.filter(({ pod }) => pod.startsWith('default/db-')).map(({ time }) => time));
+  };
+  const start = (made: ScenarioRun) =>
+    Math.min(...list<Pod>(made, 'pods').filter(({ metadata }) => metadata.name.startsWith('db-')).map(({ status }) => status.startTime!));
+  assert.ok(boundAt('1s') < 5e9);
+  assert.ok(start(run('20s')) - start(run('1s')) > 15e9);
+});
