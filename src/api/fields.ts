@@ -37,6 +37,11 @@ export function forbidden(field: string, detail: string): FieldError {
   return { field, type: 'Forbidden', detail };
 }
 
+/** A value of more bytes than it may have. */
+export function tooLong(field: string, maximum: number): FieldError {
+  return { field, type: 'Too long', detail: `may not be more than ${maximum} bytes` };
+}
+
 export function unsupported(field: string, value: unknown, supported: readonly string[]): FieldError {
   const names = supported.map((name) => JSON.stringify(name)).join(', ');
   return { field, type: 'Unsupported value', value, detail: `supported values: ${names}` };
@@ -45,7 +50,7 @@ export function unsupported(field: string, value: unknown, supported: readonly s
 /** `spec.replicas: Invalid value: -1: must be greater than or equal to 0`. */
 export function fieldErrorText(error: FieldError): string {
   if (error.type === 'Malformed') return `${error.field}: ${error.detail}`;
-  const found = error.type === 'Required value' || error.type === 'Forbidden' ? '' : `: ${valueText(error.value)}`;
+  const found = error.type === 'Required value' || error.type === 'Forbidden' || error.type === 'Too long' ? '' : `: ${valueText(error.value)}`;
   const detail = error.detail === '' ? '' : `: ${error.detail}`;
   return `${error.field}: ${error.type}${found}${detail}`;
 }

@@ -1,6 +1,7 @@
+import type { ConfigMap } from './cluster-kinds.js';
 import type { Node, Pod, PodSpec, Service } from './core.js';
 import type { FieldError } from './fields.js';
-import { duplicate, invalid, required } from './fields.js';
+import { duplicate, invalid, required, tooLong } from './fields.js';
 import type { KubernetesObject } from './meta.js';
 import { dns1035Label, dns1123Label, dns1123Subdomain, portName, qualifiedName } from './names.js';
 import { infoOfKind } from './resources.js';
@@ -17,6 +18,10 @@ export function validateObject(object: KubernetesObject): FieldError[] {
   switch (`${object.apiVersion} ${object.kind}`) {
     case 'v1 Pod':
       return [...errors, ...validateSharedSpec((object as Pod).spec)];
+    case 'v1 ConfigMap':
+    case 'v1 Secret':
+      if (textBytes((object as ConfigMap).data) > MAXIMUM_DATA) errors.push(tooLong(object.kind === 'Secret' ? 'data' : '[]', MAXIMUM_DATA));
+      return errors;
     case 'v1 Service':
       return [...errors, ...validateService(object as Service)];
     case 'v1 Node':
@@ -24,6 +29,16 @@ export function validateObject(object: KubernetesObject): FieldError[] {
     default:
       return [...errors, ...validateWorkloadObject(object), ...validateAdmissionObject(object)];
   }
+}
+
+/** Largest annotations of an object, and largest data of a ConfigMap or Secret (TotalAnnotationSizeLimitB, MaxSecretSize). */
+const MAXIMUM_ANNOTATIONS = 256 * 1024;
+const MAXIMUM_DATA = 1024 * 1024;
+
+function textBytes(texts: Readonly<Record<string, string>> | undefined): number {
+  let bytes = 0;
+  for (const key in texts) bytes += key.length + (typeof texts[key] === 'string' ? texts[key].length : 0);
+  return bytes;
 }
 
 /** Specs found good before: pods of one template share theirs. */
@@ -57,6 +72,7 @@ function validateMeta(object: KubernetesObject): FieldError[] {
   for (const key in object.metadata.annotations) {
     for (const problem of qualifiedName(key.toLowerCase())) errors.push(invalid('metadata.annotations', key, problem));
   }
+  if (textBytes(object.metadata.annotations) > MAXIMUM_ANNOTATIONS) errors.push(tooLong('metadata.annotations', MAXIMUM_ANNOTATIONS));
   return errors;
 }
 

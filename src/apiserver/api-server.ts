@@ -11,10 +11,13 @@ import { INDEXED_CONFIGURATIONS } from './admission/admission.js';
 import { INDEXED_FOR_ADMISSION } from './admission/plugins.js';
 import type { WebhookServers } from './admission/webhook-calls.js';
 import { CacheFeeder, type FeederOwner } from './cache-feeder.js';
-import { type Call, type CallTable, failure } from './call.js';
+import { Authorizer } from './authorization/authorizer.js';
+import { RBAC_RESOURCES } from './authorization/rbac.js';
+import { type Call, type CallTable, failure, twinOf } from './call.js';
 import { Compactors } from './compactor.js';
 import type { Connections } from './connections.js';
 import { CpuPool } from './cpu-pool.js';
+import { Deadlines, TIMED_OUT } from './deadlines.js';
 import { RequestMetrics } from './metrics.js';
 import { typicalBytes } from './object-size.js';
 import { NamespaceIndex } from './namespace-index.js';
@@ -33,6 +36,7 @@ const OP_SEATS_FREE = 6;
 const OP_BORROW = 7;
 const OP_RESUME = 8;
 const OP_COMPACT = 9;
+const OP_DEADLINE = 10;
 
 const EVENT_NAMES: Readonly<Record<number, string>> = {
   [OP_ARRIVE]: 'a request arrives',
@@ -42,6 +46,7 @@ const EVENT_NAMES: Readonly<Record<number, string>> = {
   [OP_WAIT_OVER]: 'a request has waited long enough for a seat',
   [OP_SEATS_FREE]: 'a write has been sent to its watchers',
   [OP_BORROW]: 'seats are divided anew among the priority levels',
+  [OP_DEADLINE]: 'a request has taken too long',
   [OP_RESUME]: 'a request goes on after a pause',
   [OP_COMPACT]: 'etcd is to be compacted',
 };
@@ -55,7 +60,7 @@ const TOO_MANY_REQUESTS: ApiResponse = {
 };
 
 /** Resources that are looked up by namespace, or as a whole. */
-const INDEXED = ['poddisruptionbudgets', ...INDEXED_FOR_ADMISSION, ...INDEXED_CONFIGURATIONS];
+const INDEXED = ['poddisruptionbudgets', ...RBAC_RESOURCES, ...INDEXED_FOR_ADMISSION, ...INDEXED_CONFIGURATIONS];
 
 export interface ApiServerOptions {
   readonly simulation: Simulation;
@@ -71,7 +76,7 @@ export interface ApiServerOptions {
   readonly kubernetesVersion?: string;
   /** --etcd-compaction-interval; absent or 0: never. */
   readonly compactionInterval?: Duration;
-  /** The cluster's webhooks; absent: admission is off, plugins and quotas included. */
+  /** The cluster's webhooks; absent: authorization and admission are off, plugins and quotas included. */
   readonly webhooks?: WebhookServers;
 }
 
@@ -105,6 +110,10 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
   private readonly costs = new Map<string, DistributionSpec>();
   /** Calls in flight here, in order of arrival, for the case that this server dies. */
   private readonly inFlight = new Set<number>();
+  /** Calls that have been answered 504 and are still worked on. */
+  private readonly abandoned = new Set<number>();
+  private readonly deadlines: Deadlines;
+  private readonly authorizer: Authorizer | null;
   /** Calls that may start: filled by seat control, emptied at once. */
   private readonly startable: number[] = [];
 
@@ -125,6 +134,8 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     const { etcd, registry, calls, randomness, kubernetesVersion = '1.34' } = options;
     this.lister = new NamespaceIndex(this.feeder, INDEXED);
     const admission = options.webhooks === undefined ? null : { view: this.lister, webhooks: options.webhooks };
+    this.authorizer = options.webhooks === undefined ? null : new Authorizer(this.lister, options.profile);
+    this.deadlines = new Deadlines(simulation, target, OP_DEADLINE);
     const jitter = randomness.stream(`${this.name}/retry`);
     this.writes = new WritePath({ simulation, target, resumeOpcode: OP_RESUME, calls, etcd, registry, owner: this, jitter, kubernetesVersion, admission });
     const opcodes = { waitOver: OP_WAIT_OVER, seatsFree: OP_SEATS_FREE, borrow: OP_BORROW };
@@ -198,6 +209,9 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
         this.seats.borrow(this.startable);
         this.startCalls();
         return;
+      case OP_DEADLINE:
+        this.timeOut();
+        return;
       case OP_RESUME:
         this.writes.resume(argument);
         return;
@@ -215,6 +229,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     }
     call.arrivedAt = this.simulation.now;
     this.inFlight.add(slot);
+    this.deadlines.watch();
     const { request } = call;
     const bytes = request.verb === 'list' ? this.cache(request.resource).objects.size * resourceInfo(request.resource).typicalBytes : 0;
     const watchers = isMutating(request) ? this.connections.watcherCount(this, request.resource) : 0;
@@ -242,6 +257,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     const call = this.calls.get(slot);
     let cost = sample(this.costOf(call.request), this.stream);
     if (call.request.verb === 'list' || call.request.sendInitialEvents) cost += this.cache(call.request.resource).objects.size * this.profile.apiServer.listObjectCpu;
+    if (this.authorizer !== null) cost += this.authorizer.cost(call);
     this.cpu.request(cost, slot);
   }
 
@@ -262,7 +278,12 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
   }
 
   private execute(slot: number): void {
+    if (this.dropped(slot)) return;
     const call = this.calls.get(slot);
+    if (call.denied !== null) {
+      this.respond(slot, call.denied);
+      return;
+    }
     const { request } = call;
     const cache = this.cache(request.resource);
     if (request.verb === 'list') {
@@ -280,6 +301,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
 
   /** Answers a call: to its client, to the metrics, and to those who wait for its seats. */
   respond(slot: number, response: ApiResponse): void {
+    if (this.dropped(slot)) return;
     const call = this.calls.get(slot);
     call.response = response;
     this.inFlight.delete(slot);
@@ -287,6 +309,27 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     if (this.simulation.trace !== null && isMutating(call.request)) this.note(call, response);
     this.connections.deliverResponse(this, call, slot, HEADER_BYTES + responseBytes(call.request, response));
     this.seats.answered(slot, this.startable);
+    this.startCalls();
+  }
+
+  /** Whether nobody waits for a call any more, which is then forgotten. */
+  private dropped(slot: number): boolean {
+    if (!this.abandoned.delete(slot)) return false;
+    this.calls.take(slot);
+    return true;
+  }
+
+  /** Requests that have taken too long are answered; what is being done for them comes to nobody's notice. */
+  private timeOut(): void {
+    for (const slot of this.deadlines.due(this.inFlight, this.calls)) {
+      const twin = twinOf(this.calls.get(slot));
+      twin.response = TIMED_OUT;
+      this.inFlight.delete(slot);
+      this.abandoned.add(slot);
+      this.metrics.observe(twin.request, TIMED_OUT.code, this.simulation.now - twin.arrivedAt);
+      this.connections.deliverResponse(this, twin, this.calls.put(twin), HEADER_BYTES);
+      this.seats.answered(slot, this.startable);
+    }
     this.startCalls();
   }
 
@@ -318,6 +361,8 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     this.writes.reset();
     for (const slot of this.inFlight) this.connections.connectionLost(this, this.calls.get(slot), slot);
     this.inFlight.clear();
+    for (const slot of this.abandoned) this.calls.take(slot);
+    this.abandoned.clear();
     this.seats.reset();
     this.cpu.reset();
     this.feeder.stop();

@@ -15,10 +15,16 @@ export interface Operation {
   resumed(): void;
 }
 
+const NO_GROUPS: readonly string[] = [];
+
 /** One request on its way: from a client through an API server (and etcd) and back. */
 export class Call {
   readonly request: ApiRequest;
   readonly user: string;
+  /** Groups of the user beside those that its name brings. */
+  groups: readonly string[] = NO_GROUPS;
+  /** Why authorization refuses it; null: it does not. */
+  denied: ApiResponse | null = null;
   readonly clientHost: number;
   readonly receiver: ResponseReceiver;
   readonly tag: number;
@@ -65,6 +71,14 @@ export class Call {
   }
 }
 
+/** A call like another, to be answered while that one is still worked on. */
+export function twinOf(call: Call): Call {
+  const { request, user, clientHost, receiver, tag } = call;
+  const twin = new Call(request, user, clientHost, receiver, tag);
+  const { server, arrivedAt, limiterWait, submittedAt, meter, attempts, groups } = call;
+  return Object.assign(twin, { server, arrivedAt, limiterWait, submittedAt, meter, attempts, groups });
+}
+
 /** All calls in flight, by slot; shared by clients and API servers because events carry slots. */
 export type CallTable = Slots<Call>;
 
@@ -79,6 +93,7 @@ const FAILURE_REASONS: Readonly<Record<number, string>> = {
   404: 'NotFound',
   409: 'Conflict',
   410: 'Expired',
+  413: 'RequestEntityTooLarge',
   422: 'Invalid',
   429: 'TooManyRequests',
   500: 'InternalError',

@@ -55,6 +55,11 @@ export class NamespaceIndex implements AdmissionView {
     return this.byResource.get(resource)!.get(namespace)?.values() ?? [];
   }
 
+  /** How many there are. */
+  count(resource: string, namespace: string): number {
+    return this.byResource.get(resource)!.get(namespace)?.size ?? 0;
+  }
+
   /** A number that grows with each change of a resource: what was derived from it holds while it stays. */
   version(resource: string): number {
     return this.versions.get(resource) ?? 0;

@@ -1,3 +1,4 @@
+import type { ConfigMap } from '../api/cluster-kinds.js';
 import type { KubernetesObject } from '../api/meta.js';
 import { resourceInfo } from '../api/resources.js';
 import type { EndpointSlice } from '../api/workloads.js';
@@ -6,8 +7,20 @@ import type { EndpointSlice } from '../api/workloads.js';
 const SLICE_BASE_BYTES = 350;
 const ENDPOINT_BYTES = 164;
 
+/** A ConfigMap or Secret without its data. */
+const METADATA_BYTES = 300;
+
+/** Bytes of the data of a ConfigMap or Secret, keys included. */
+export function dataBytes({ data = {} }: Pick<ConfigMap, 'data'>): number {
+  let bytes = 0;
+  for (const key in data) bytes += key.length + (typeof data[key] === 'string' ? data[key].length : 0);
+  return bytes;
+}
+
 /** Size of a stored object in bytes: what etcd, the network and encoding pay for. */
 export function typicalBytes(resource: string, object: KubernetesObject): number {
   if (resource === 'endpointslices') return SLICE_BASE_BYTES + ENDPOINT_BYTES * (object as EndpointSlice).endpoints.length;
-  return resourceInfo(resource).typicalBytes;
+  const typical = resourceInfo(resource).typicalBytes;
+  if (resource !== 'configmaps' && resource !== 'secrets') return typical;
+  return Math.max(typical, METADATA_BYTES + dataBytes(object as ConfigMap));
 }

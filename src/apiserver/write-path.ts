@@ -21,6 +21,8 @@ import type { WatchCache } from './watch-cache.js';
 
 /** Tags of etcd requests: slot of the call and life of the process. */
 const LIVES = 64;
+/** Largest body of a request (server/config.go MaxRequestBodyBytes). */
+const MAXIMUM_BODY = 3 * 1024 * 1024;
 
 /** The server that a write path belongs to. */
 export interface WriteOwner {
@@ -97,6 +99,10 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner {
   begin(slot: number): void {
     const call = this.calls.get(slot);
     const { request } = call;
+    if (bodyBytes(request) > MAXIMUM_BODY) {
+      this.owner.respond(slot, failure(413, `Request entity too large: limit is ${MAXIMUM_BODY}`));
+      return;
+    }
     if (request.verb === 'create' && request.subresource !== 'binding') {
       this.mutate(slot, call, undefined, true);
       return;
@@ -276,8 +282,8 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner {
     const slot = Math.floor(tag / LIVES);
     const call = this.calls.get(slot);
     if (response.error !== undefined) {
-      const timeout = response.error.includes('timed out');
-      this.owner.respond(slot, failure(timeout ? 504 : 500, response.error));
+      // The server has no words of its own for errors of etcd (endpoints/handlers/responsewriters/status.go).
+      this.owner.respond(slot, failure(500, response.error, 'Unknown'));
       return;
     }
     if (call.operation !== null) {
@@ -315,6 +321,10 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner {
     if (request.verb === 'create' && request.subresource === undefined) this.owner.respond(slot, alreadyExists(request));
     else this.mutate(slot, call, objectOf(response.kvs?.[0]), true);
   }
+}
+
+function bodyBytes({ resource, body, patch }: ApiRequest): number {
+  return body === undefined ? (patch?.bytes ?? 0) : typicalBytes(resource, body);
 }
 
 function keyOfRequest({ namespace, name }: ApiRequest): string {

@@ -17,6 +17,8 @@ export class RestClient implements ApiClient {
   limited = true;
   /** The process has ended: nothing is sent any more. */
   stopped = false;
+  /** Groups that its user has beside those of its name. */
+  groups: readonly string[] = [];
   private readonly meter: ClientMeter | null;
   private readonly simulation: Simulation;
   private readonly connections: Connections;
@@ -50,6 +52,7 @@ export class RestClient implements ApiClient {
     this.limiterWait += wait;
     const call = new Call(request, this.user, this.host, receiver, tag);
     call.meter = this.meter;
+    if (this.groups.length > 0) call.groups = this.groups;
     this.connections.submit(call, this.preferredServer, wait);
   }
 }

@@ -9,6 +9,8 @@ import { parseDuration } from './units.js';
 
 /** Flags by verb: whether they take a value, with short names. */
 const NAMESPACE = { namespace: true, n: 'namespace' } as const;
+/** Flags of every command. */
+const EVERYWHERE: Readonly<Record<string, boolean>> = { as: true, 'as-group': true };
 const FILES = { ...NAMESPACE, filename: true, f: 'filename' } as const;
 const FLAGS: Readonly<Record<string, Readonly<Record<string, boolean | string>>>> = {
   create: FILES,
@@ -84,7 +86,7 @@ export function splitKubectl(text: string): KubectlLine | KubectlProblem {
 }
 
 function splitFlags(verb: string, words: readonly string[]): KubectlLine | KubectlProblem {
-  const known = FLAGS[verb]!;
+  const known: Readonly<Record<string, boolean | string>> = { ...FLAGS[verb], ...EVERYWHERE };
   const args: string[] = [];
   const files: string[] = [];
   const flags = new Map<string, string>();
@@ -111,6 +113,7 @@ function splitFlags(verb: string, words: readonly string[]): KubectlLine | Kubec
       return new KubectlProblem(`the flag --${name} is true or false, found "${value}"`);
     }
     if (name === 'filename') files.push(value!);
+    else if (name === 'as-group') flags.set(name, flags.has(name) ? `${flags.get(name)},${value}` : value!);
     else flags.set(name, value ?? 'true');
   }
   return { verb, args, flags, files };
@@ -129,6 +132,14 @@ export interface KubectlContext {
 
 /** Checks a cut line against the scenario; undefined after errors. */
 export function toKubectl(text: string, line: KubectlLine, path: Path, context: KubectlContext): KubectlCommand | undefined {
+  const user = line.flags.get('as');
+  const groups = line.flags.get('as-group')?.split(',') ?? [];
+  if (user === undefined && groups.length > 0) return context.complain('--as-group needs --as');
+  const command = toCommand(text, line, path, context);
+  return user === undefined ? command : command && { ...command, as: { user, groups } };
+}
+
+function toCommand(text: string, line: KubectlLine, path: Path, context: KubectlContext): KubectlCommand | undefined {
   const { verb, flags } = line;
   switch (verb) {
     case 'create':

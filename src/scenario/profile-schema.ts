@@ -48,6 +48,8 @@ const apiServer = {
     .min(0)
     .describe('Encoding of an object, nanoseconds a byte.'),
   webhook: distribution('A call of an admission webhook, there and back.').optional(),
+  rbacBindingCpu: time('Processor time of a role binding that authorization looks at.').optional(),
+  rbacRuleCpu: time('Processor time of a rule that authorization compares.').optional(),
 };
 const client = {
   eventCpu: time('Decoding one watch event and running the handlers of an informer for it.'),
@@ -116,6 +118,8 @@ const groups = { network, etcd, apiServer, client, controllers, scheduler, kubel
 /** Fields that a complete profile may lack. */
 const optionalFields: ReadonlySet<unknown> = new Set<unknown>([
   apiServer.webhook,
+  apiServer.rbacBindingCpu,
+  apiServer.rbacRuleCpu,
   etcd.fsyncPerEntry,
   etcd.linearizableCpu,
   etcd.leaderWaitsForFsync,

@@ -241,7 +241,7 @@ const timelineEntry = z.strictObject({
     .optional()
     .describe('As `kubectl delete`.'),
   kubectl: text(
-    'A kubectl command line: create, apply, get, rollout status, rollout undo, scale, set image, delete, cordon, uncordon, drain.',
+    'A kubectl command line: create, apply, get, rollout status, rollout undo, scale, set image, delete, cordon, uncordon, drain. --as and --as-group name the user whose roles decide.',
   ).optional(),
   fail: faultTarget.optional().describe('Breaks one thing.'),
   heal: faultTarget.optional().describe('Repairs what `fail` broke.'),

@@ -193,6 +193,9 @@ export interface CostProfile {
     readonly encodeNanosecondsPerByte: number;
     /** A call of an admission webhook, there and back; absent: 0. */
     readonly webhook?: DistributionSpec;
+    /** Authorization: a role binding looked at, and a rule compared; absent: 0. */
+    readonly rbacBindingCpu?: Duration;
+    readonly rbacRuleCpu?: Duration;
   };
   readonly client: {
     /** Decoding one watch event and running the handlers of an informer for it. */
@@ -329,8 +332,14 @@ export interface KubectlTarget {
   readonly object: ObjectName;
 }
 
+/** Whom a command acts as (--as, --as-group). */
+export interface Impersonation {
+  readonly user: string;
+  readonly groups: readonly string[];
+}
+
 /** A kubectl command line, checked. */
-export type KubectlCommand = { readonly text: string } & (
+export type KubectlCommand = { readonly text: string; readonly as?: Impersonation } & (
   | { readonly verb: 'create' | 'apply'; readonly objects: readonly KubernetesObject[] }
   /** `name` empty: all of the namespace; the namespace empty too: all of all namespaces. */
   | { readonly verb: 'get'; readonly target: KubectlTarget; readonly watch: boolean }

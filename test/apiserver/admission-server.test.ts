@@ -198,7 +198,7 @@ test('two servers that charge one quota at once never let more through than it a
       const all = world([quota({ pods: String(limit) })], [], 2);
       activate(all);
       const { simulation, connections, clientHost, client } = all;
-      const clients = [client, new RestClient(simulation, connections, 'other', clientHost, 1, 0, 0)];
+      const clients = [client, new RestClient(simulation, connections, 'kubernetes-admin', clientHost, 1, 0, 0)];
       const answers = new Answers(simulation);
       gaps.forEach((gap, i) => {
         const name = `p${i}`;

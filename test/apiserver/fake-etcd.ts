@@ -26,6 +26,9 @@ interface Watch {
 export class FakeEtcd implements EtcdClient, Component {
   readonly name = 'fake-etcd';
   revision = 0;
+  /** Requests get no answer until they are released. */
+  hold = false;
+  private readonly held: { readonly request: EtcdRequest; readonly receiver: EtcdReceiver; readonly tag: number }[] = [];
   readonly kvs = new Map<string, KeyValue>();
   /** Revisions at which it was asked to compact; the history stays. */
   readonly compactions: number[] = [];
@@ -43,8 +46,18 @@ export class FakeEtcd implements EtcdClient, Component {
   }
 
   request(request: EtcdRequest, receiver: EtcdReceiver, tag: number): void {
+    if (this.hold) {
+      this.held.push({ request, receiver, tag });
+      return;
+    }
     const response = this.apply(request);
     this.simulation.schedule(this.latency, this.target, 1, this.waiting.put({ receiver, tag, response }));
+  }
+
+  /** Works off what was held. */
+  release(): void {
+    this.hold = false;
+    for (const { request, receiver, tag } of this.held.splice(0)) this.request(request, receiver, tag);
   }
 
   handle(_opcode: number, argument: number): void {

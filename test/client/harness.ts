@@ -49,7 +49,7 @@ export function setUp(servers: number, webhooks?: WebhookServers) {
     connections.addServer(server);
     server.start();
   }
-  const client = new RestClient(simulation, connections, 'test', clientHost, 0, 0, 0);
+  const client = new RestClient(simulation, connections, 'kubernetes-admin', clientHost, 0, 0, 0);
   return { simulation, randomness, connections, network, etcd, client, clientHost };
 }
 

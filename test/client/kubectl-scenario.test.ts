@@ -81,6 +81,27 @@ test('drains of two nodes at once wait for a disruption budget and never break i
   assert.ok(lines.includes('node/node-0 drained') && lines.includes('node/node-1 drained'), lines.join('\n'));
 });
 
+test('commands of another user are decided by roles', () => {
+  const role = 'apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: { name: dev }\nsubjects: [{ kind: Group, name: devs, apiGroup: rbac.authorization.k8s.io }]\nroleRef: { kind: ClusterRole, name: view, apiGroup: rbac.authorization.k8s.io }\n';
+  writeFileSync(join(folder, 'role.yaml'), role);
+  const scenario = load(
+    '{ at: 1s, kubectl: "get pods --as alice" }',
+    '{ at: 2s, kubectl: "apply -f role.yaml" }',
+    '{ at: 3s, kubectl: "get pods --as alice --as-group devs" }',
+    '{ at: 4s, kubectl: "delete deployment/hello --as=alice --as-group=devs" }',
+  );
+  const run = new ScenarioRun({ ...scenario, duration: 10e9 });
+  while (run.advance());
+  const lines = run.timeline.log.filter(({ message }) => !message.startsWith('$')).map(({ message }) => message);
+  assert.deepEqual(lines, [
+    'Error from server (Forbidden): pods is forbidden: User "alice" cannot list resource "pods" in API group "" in the namespace "default"',
+    'rolebinding.rbac.authorization.k8s.io/dev created',
+    '3 pods',
+    'Error from server (Forbidden): deployments.apps "hello" is forbidden: User "alice" cannot delete resource "deployments" in API group "apps" in the namespace "default"',
+  ]);
+  assert.match(errors('{ at: 1s, kubectl: "get pods --as-group devs" }'), /--as-group needs --as/);
+});
+
 /** Errors that loading gives. */
 function errors(...timeline: string[]): string {
   try {

@@ -161,7 +161,7 @@ export class QuotaControl implements EtcdReceiver {
     const entry = this.namespaces.get(batch.namespace)!;
     const quota = batch.updates[batch.written]!;
     if (response.error !== undefined) {
-      this.fail(batch, entry, failure(response.error.includes('timed out') ? 504 : 500, response.error));
+      this.fail(batch, entry, failure(500, response.error, 'Unknown'));
       return;
     }
     if (response.succeeded) {

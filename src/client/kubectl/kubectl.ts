@@ -2,7 +2,8 @@ import type { Connections } from '../../apiserver/connections.js';
 import type { Component, Simulation } from '../../kernel/simulation.js';
 import { Slots } from '../../kernel/slots.js';
 import type { Duration, Time } from '../../kernel/time.js';
-import type { KubectlCommand, Scenario } from '../../scenario/types.js';
+import type { Impersonation, KubectlCommand, Scenario } from '../../scenario/types.js';
+import { RestClient } from '../rest-client.js';
 import type { ApiClient } from '../types.js';
 import { CordonRun, DrainRun } from './drain.js';
 import { RolloutStatusRun, RolloutUndoRun } from './rollout.js';
@@ -10,6 +11,9 @@ import type { KubectlHost, KubectlOutput, KubectlRun } from './run.js';
 import { ApplyRun, ChangeRun, CreateRun, GetRun } from './simple.js';
 
 const OP_WAKE = 1;
+/** Client limits of a command (pkg/cmd/cmd.go). */
+const QPS = 50;
+const BURST = 300;
 
 interface Wake {
   readonly run: KubectlRun;
@@ -39,6 +43,7 @@ export class Kubectl implements Component, KubectlHost {
   private readonly simulation: Simulation;
   private readonly target: number;
   private readonly wakes = new Slots<Wake>();
+  private readonly others = new Map<string, RestClient>();
 
   constructor(options: KubectlOptions) {
     this.simulation = options.simulation;
@@ -57,8 +62,21 @@ export class Kubectl implements Component, KubectlHost {
   /** Starts a command; what it prints goes to `output`. */
   run(command: KubectlCommand, output: KubectlOutput): KubectlRun {
     const run = this.create(command, output);
+    if (command.as !== undefined) run.client = this.clientOf(command.as);
     run.start();
     return run;
+  }
+
+  /** The client of a user that commands act as: kubectl's credentials, that user's rights. */
+  private clientOf({ user, groups }: Impersonation): ApiClient {
+    const key = JSON.stringify([user, groups]);
+    let client = this.others.get(key);
+    if (client === undefined) {
+      client = new RestClient(this.simulation, this.connections, user, this.host, this.preferredServer, QPS, BURST);
+      client.groups = groups;
+      this.others.set(key, client);
+    }
+    return client;
   }
 
   private create(command: KubectlCommand, output: KubectlOutput): KubectlRun {

@@ -29,10 +29,13 @@ export abstract class KubectlRun implements ResponseReceiver {
   exitCode = -1;
   protected readonly kubectl: KubectlHost;
   protected readonly output: KubectlOutput;
+  /** Its requests go through this client: kubectl's own, or that of the user it acts as. */
+  client: ApiClient;
 
   constructor(kubectl: KubectlHost, output: KubectlOutput) {
     this.kubectl = kubectl;
     this.output = output;
+    this.client = kubectl.client;
   }
 
   abstract start(): void;
@@ -42,7 +45,7 @@ export abstract class KubectlRun implements ResponseReceiver {
   wake(_argument: number): void {}
 
   protected send(request: ApiRequest, tag = 0): void {
-    this.kubectl.client.request(request, this, tag);
+    this.client.request(request, this, tag);
   }
 
   protected get(target: KubectlTarget, tag = 0): void {
@@ -68,7 +71,7 @@ export abstract class KubectlRun implements ResponseReceiver {
   /** Ends with what the server answered, in kubectl's words. */
   protected refuse(response: ApiResponse): void {
     if (response.code === 0) this.fail('The connection to the server was refused - did you specify the right host or port?');
-    else this.fail(`Error from server (${response.reason ?? 'Unknown'}): ${response.message ?? `code ${response.code}`}`);
+    else this.fail(serverError(response));
   }
 }
 
@@ -81,4 +84,10 @@ export function objectRequest(verb: ApiRequest['verb'], { resource, object }: Ku
 export function printedName({ resource, object }: KubectlTarget): string {
   const { kind, group } = resourceInfo(resource);
   return `${kind.toLowerCase()}${group === '' ? '' : `.${group}`}/${object.name}`;
+}
+
+/** `Error from server (Forbidden): …`; a reason that the server does not know is left out. */
+export function serverError({ reason, message, code }: ApiResponse, prefix = ''): string {
+  const named = reason === undefined || reason === 'Unknown' ? '' : ` (${reason})`;
+  return `Error from server${named}: ${prefix}${message ?? `code ${code}`}`;
 }

@@ -5,7 +5,7 @@ import { type ApiResponse, succeeded } from '../../apiserver/request.js';
 import type { WatchRecord } from '../../apiserver/watch-cache.js';
 import type { KubectlCommand, KubectlTarget } from '../../scenario/types.js';
 import { ApplyManifestPatch, ContainerImagesPatch, ReplicasPatch } from './patches.js';
-import { type KubectlHost, type KubectlOutput, KubectlRun, objectRequest, printedName } from './run.js';
+import { type KubectlHost, type KubectlOutput, KubectlRun, objectRequest, printedName, serverError } from './run.js';
 import { withLastApplied } from './three-way.js';
 
 type CommandOf<V extends KubectlCommand['verb']> = Extract<KubectlCommand, { readonly verb: V }>;
@@ -43,7 +43,7 @@ export class CreateRun extends KubectlRun {
     if (succeeded(response)) this.print(`${printedName(targetOf(object))} created`);
     else {
       this.refused = true;
-      this.output.note('error', `Error from server (${response.reason ?? 'Unknown'}): error when creating: ${response.message ?? ''}`);
+      this.output.note('error', serverError(response, 'error when creating: '));
     }
     this.start();
   }
@@ -96,7 +96,7 @@ export class ApplyRun extends KubectlRun {
     if (succeeded(response)) this.print(`${printedName(targetOf(object))} ${what}`);
     else {
       this.refused = true;
-      this.output.note('error', `Error from server (${response.reason ?? 'Unknown'}): ${response.message ?? ''}`);
+      this.output.note('error', serverError(response));
     }
     this.start();
   }

@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import type { KubernetesObject } from '../../src/api/meta.js';
+import type { ApiRequest, ApiResponse, Patch, ResponseReceiver } from '../../src/apiserver/request.js';
+import { RestClient } from '../../src/client/rest-client.js';
+import type { Simulation } from '../../src/kernel/simulation.js';
+import { Answers, configMap, create, setUp } from '../client/harness.js';
+
+const NAMES = ['a', 'b'];
+
+function countOf(object: KubernetesObject): number {
+  return Number(object.metadata.labels?.['count'] ?? 0);
+}
+
+function counted(object: KubernetesObject): KubernetesObject {
+  return { ...object, metadata: { ...object.metadata, labels: { count: String(countOf(object) + 1) } } };
+}
+
+class Increment implements Patch {
+  readonly bytes = 10;
+  apply(current: KubernetesObject): KubernetesObject {
+    return counted(current);
+  }
+}
+
+/** Reads an object, counts one up and writes it, again after each 409, as controllers do. */
+class Writer implements ResponseReceiver {
+  readonly successes: { readonly seen: number; readonly wrote: number }[] = [];
+  conflicts = 0;
+  private readonly client: RestClient;
+  private readonly name: string;
+  private seen = 0;
+
+  constructor(client: RestClient, name: string) {
+    this.client = client;
+    this.name = name;
+  }
+
+  read(): void {
+    this.client.request({ verb: 'get', resource: 'configmaps', namespace: 'n', name: this.name }, this, 0);
+  }
+
+  receive(tag: number, response: ApiResponse): void {
+    if (response.code === 409) {
+      this.conflicts++;
+      this.read();
+    } else if (response.code === 200 && tag === 0) {
+      const { object } = response;
+      this.seen = object!.metadata.resourceVersion;
+      this.client.request({ verb: 'update', resource: 'configmaps', namespace: 'n', name: this.name, body: counted(object!) }, this, 1);
+    } else if (response.code === 200) this.successes.push({ seen: this.seen, wrote: response.object!.metadata.resourceVersion });
+  }
+}
+
+test('no lost update: each successful update saw the version that it replaced, over random writers, servers and failures', () => {
+  let conflicts = 0;
+  let writes = 0;
+  const step = fc.record({ kind: fc.constantFrom('update', 'update', 'patch', 'fail', 'heal'), name: fc.nat(1), server: fc.nat(2), wait: fc.nat(2_500_000) });
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 10, maxLength: 60 }), (steps) => {
+      const { simulation, connections, etcd, clientHost } = setUp(3);
+      const clients = [0, 1, 2].map((server) => new RestClient(simulation, connections, `writer-${server}`, clientHost, server, 0, 0));
+      for (const name of NAMES) clients[0]!.request(create(name), new Answers(), 0);
+      simulation.run(simulation.now + 1e9);
+      const writers: { readonly name: string; readonly writer: Writer }[] = [];
+      const patches = new Answers();
+      for (const { kind, name, server, wait } of steps) {
+        if (kind === 'fail') connections.servers[server]!.fail();
+        else if (kind === 'heal') connections.servers[server]!.heal();
+        else if (kind === 'patch') {
+          const request: ApiRequest = { verb: 'patch', resource: 'configmaps', namespace: 'n', name: NAMES[name]!, patch: new Increment() };
+          clients[server]!.request(request, patches, 0);
+        } else {
+          const writer = new Writer(clients[server]!, NAMES[name]!);
+          writers.push({ name: NAMES[name]!, writer });
+          writer.read();
+        }
+        simulation.run(simulation.now + wait);
+      }
+      for (const server of connections.servers) server.heal();
+      simulation.run(simulation.now + 100e9);
+      for (const name of NAMES) {
+        const versions = etcd.history.filter(({ key }) => key === `/registry/configmaps/n/${name}`).map(({ event }) => event.kv);
+        versions.forEach(({ value, modRevision }, i) => {
+          assert.equal(countOf(value as KubernetesObject), i, `${name}@${modRevision} does not build on the version before it`);
+        });
+        const before = new Map(versions.map(({ modRevision }, i) => [modRevision, versions[i - 1]?.modRevision]));
+        for (const { name: written, writer } of writers) {
+          if (written !== name) continue;
+          conflicts += writer.conflicts;
+          for (const { seen, wrote } of writer.successes) {
+            writes++;
+            assert.equal(before.get(wrote), seen);
+          }
+        }
+      }
+    }),
+    { numRuns: 100 },
+  );
+  assert.ok(conflicts > 100 && writes > 500, `${conflicts} conflicts and ${writes} writes`);
+});
+
+class Timed implements ResponseReceiver {
+  readonly list: { readonly code: number; readonly message: string | undefined; readonly at: number }[] = [];
+  private readonly simulation: Simulation;
+  constructor(simulation: Simulation) {
+    this.simulation = simulation;
+  }
+  receive(_tag: number, { code, message }: ApiResponse): void {
+    this.list.push({ code, message, at: this.simulation.now });
+  }
+}
+
+test('a request that etcd does not answer is answered 504 after 60 s; what etcd says later harms nobody', () => {
+  const { simulation, client, etcd } = setUp(1);
+  const answers = new Timed(simulation);
+  etcd.hold = true;
+  client.request(create('a'), answers, 0);
+  simulation.run(simulation.now + 10e9);
+  client.request(create('b'), answers, 1);
+  simulation.run(65e9);
+  const message = 'Timeout: request did not complete within requested timeout - context deadline exceeded';
+  assert.deepEqual(answers.list.map(({ code, message: text }) => [code, text]), [[504, message]]);
+  assert.ok(answers.list[0]!.at > 60e9 && answers.list[0]!.at < 60.001e9);
+  etcd.release();
+  simulation.run(simulation.now + 1e9);
+  assert.deepEqual(answers.list.map(({ code }) => code), [504, 201]);
+  // The slots of both are used again.
+  for (const name of ['c', 'd', 'e']) client.request(create(name), answers, 2);
+  simulation.run(simulation.now + 1e9);
+  assert.deepEqual(answers.list.map(({ code }) => code), [504, 201, 201, 201, 201]);
+});
+
+test('bodies and objects that are too large are refused in the words of the server', () => {
+  const { simulation, client } = setUp(1);
+  const sized = (bytes: number) => ({ ...configMap('big'), data: { k: 'x'.repeat(bytes) } }) as KubernetesObject;
+  const refusal = (body: KubernetesObject) => {
+    const answers = new Answers();
+    client.request({ verb: 'create', resource: 'configmaps', namespace: 'n', name: 'big', body }, answers, 0);
+    simulation.run(simulation.now + 1e9);
+    const { code, reason, message } = answers.list[0]!;
+    return `${code} ${reason}: ${message}`;
+  };
+  assert.equal(refusal(sized(4_000_000)), '413 RequestEntityTooLarge: Request entity too large: limit is 3145728');
+  assert.equal(refusal(sized(1_048_576)), '422 Invalid: ConfigMap "big" is invalid: []: Too long: may not be more than 1048576 bytes');
+  const annotated = { ...configMap('big'), metadata: { ...configMap('big').metadata, annotations: { a: 'x'.repeat(262144) } } };
+  assert.equal(refusal(annotated), '422 Invalid: ConfigMap "big" is invalid: metadata.annotations: Too long: may not be more than 262144 bytes');
+});
