@@ -3,6 +3,24 @@ import type { KubernetesObject, LabelSelector, Labels } from './meta.js';
 
 /** Kinds that admission reads: LimitRange, PriorityClass, RuntimeClass, classes of storage and ingress, webhooks. */
 
+/** The plugins that can be switched off (--disable-admission-plugins). */
+export const ADMISSION_PLUGINS = [
+  'NamespaceLifecycle',
+  'LimitRanger',
+  'ServiceAccount',
+  'TaintNodesByCondition',
+  'PodSecurity',
+  'Priority',
+  'DefaultTolerationSeconds',
+  'DefaultStorageClass',
+  'StorageObjectInUseProtection',
+  'RuntimeClass',
+  'DefaultIngressClass',
+  'MutatingAdmissionWebhook',
+  'ValidatingAdmissionWebhook',
+  'ResourceQuota',
+] as const;
+
 export interface LimitRangeItem {
   readonly type: 'Container' | 'Pod' | 'PersistentVolumeClaim' | (string & {});
   readonly max?: ResourceList;

@@ -78,6 +78,8 @@ export interface ApiServerOptions {
   readonly compactionInterval?: Duration;
   /** The cluster's webhooks; absent: authorization and admission are off, plugins and quotas included. */
   readonly webhooks?: WebhookServers;
+  /** --disable-admission-plugins. */
+  readonly disabledPlugins?: readonly string[];
 }
 
 /**
@@ -133,7 +135,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     this.feeder = new CacheFeeder(simulation, target, { watch: OP_RETRY_WATCH, list: OP_RETRY_FILL }, options.etcd, this);
     const { etcd, registry, calls, randomness, kubernetesVersion = '1.34' } = options;
     this.lister = new NamespaceIndex(this.feeder, INDEXED);
-    const admission = options.webhooks === undefined ? null : { view: this.lister, webhooks: options.webhooks };
+    const admission = options.webhooks === undefined ? null : { view: this.lister, webhooks: options.webhooks, disabled: new Set(options.disabledPlugins) };
     this.authorizer = options.webhooks === undefined ? null : new Authorizer(this.lister, options.profile);
     this.deadlines = new Deadlines(simulation, target, OP_DEADLINE);
     const jitter = randomness.stream(`${this.name}/retry`);

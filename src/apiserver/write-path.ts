@@ -48,7 +48,7 @@ export interface WritePathOptions {
   readonly jitter: Stream;
   readonly kubernetesVersion: string;
   /** null: no plugins, no webhooks, no quotas. */
-  readonly admission: { readonly view: NamespaceIndex; readonly webhooks: WebhookServers } | null;
+  readonly admission: { readonly view: NamespaceIndex; readonly webhooks: WebhookServers; readonly disabled: ReadonlySet<string> } | null;
 }
 
 interface Pause {
@@ -86,7 +86,7 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner {
     this.jitter = options.jitter;
     this.kubernetesVersion = options.kubernetesVersion;
     const { admission, jitter } = options;
-    this.admission = admission === null ? null : new Admission(admission.view, options.etcd, this, admission.webhooks, jitter);
+    this.admission = admission === null ? null : new Admission(admission.view, options.etcd, this, admission.webhooks, jitter, admission.disabled);
   }
 
   /** The process died: nothing that is under way goes on. */
@@ -260,7 +260,7 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner {
 
   private askQuotas(slot: number, call: Call): void {
     const attributes = attributesOf(call, call.proposed);
-    if (this.admission?.quota.concerns(attributes) === true) this.admission.quota.decide(slot, attributes);
+    if (this.admission?.hasQuotas(attributes) === true) this.admission.quota.decide(slot, attributes);
     else this.write(slot, call);
   }
 

@@ -151,8 +151,9 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
       const { calls } = connections;
       const compactionInterval = COMPACTION_INTERVAL;
       const { webhooks } = this;
+      const { disabledAdmissionPlugins: disabledPlugins = [] } = scenario.cluster;
       const options = { simulation, randomness, profile, host, index, calls, etcd, registry, connections };
-      const server = new ApiServer({ ...options, kubernetesVersion, compactionInterval, webhooks });
+      const server = new ApiServer({ ...options, kubernetesVersion, compactionInterval, webhooks, disabledPlugins });
       this.servers.push(server);
       connections.addServer(server);
     }

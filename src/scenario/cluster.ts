@@ -55,6 +55,7 @@ export function toCluster(
       extraDelay: kubeProxy.extraDelay === undefined ? 0 : duration(kubeProxy.extraDelay),
     },
     ...(kwok === undefined ? {} : { kwok }),
+    ...(raw.disableAdmissionPlugins === undefined ? {} : { disabledAdmissionPlugins: raw.disableAdmissionPlugins }),
     ...(raw.webhooks === undefined ? {} : { webhooks: raw.webhooks.map(toWebhook) }),
   };
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ADMISSION_PLUGINS } from '../api/admission-kinds.js';
 import { etcdSchema } from './etcd-schema.js';
 import { profileOverrides } from './profile-schema.js';
 import { count, distribution, durationText, percent, quantity, rateText, text, wholeNumber } from './schema-values.js';
@@ -121,6 +122,10 @@ const cluster = z.strictObject({
     })
     .optional()
     .describe("KWOK's controller, for the nodes of kind kwok."),
+  disableAdmissionPlugins: z
+    .array(z.enum(ADMISSION_PLUGINS, { error: 'expected the name of an admission plugin that is on by default' }))
+    .optional()
+    .describe('kube-apiserver --disable-admission-plugins.'),
   webhooks: z.array(webhook).optional().describe('How the admission webhooks of the manifests behave.'),
 });
 

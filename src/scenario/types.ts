@@ -78,6 +78,8 @@ export interface ClusterSpec {
   readonly kwok?: KwokSpec;
   /** What webhooks of the manifests do, by name; those that are not named take the profile's time and allow everything. */
   readonly webhooks?: readonly WebhookBehaviour[];
+  /** kube-apiserver --disable-admission-plugins. */
+  readonly disabledAdmissionPlugins?: readonly string[];
 }
 
 /** One kwok process (KwokConfigurationOptions). */

@@ -150,6 +150,15 @@ test('DefaultTolerationSeconds, TaintNodesByCondition, storage and runtime class
   assert.equal(refused(pod({ runtimeClassName: 'kata' }), ...base), '403 pods "web" is forbidden: pod rejected: RuntimeClass "kata" not found');
 });
 
+test('plugins that are switched off leave pods alone and refuse nothing', () => {
+  const off = (...names: string[]) => new AdmissionPlugins(new View([]), new Set(names)).mutate(create(pod({ priority: 7 })), 0, draws);
+  assert.equal(off().kind, 'wait');
+  assert.equal(off('NamespaceLifecycle').kind, 'wait', 'for the account');
+  assert.equal(off('NamespaceLifecycle', 'ServiceAccount').kind, 'refuse', 'for the priority');
+  const { spec } = (off('NamespaceLifecycle', 'ServiceAccount', 'Priority', 'DefaultTolerationSeconds') as unknown as { object: Pod }).object;
+  assert.deepEqual([spec.priority, spec.volumes, spec.tolerations, spec.serviceAccountName], [7, undefined, undefined, undefined]);
+});
+
 const range = (...limits: Record<string, unknown>[]) => manifest({ apiVersion: 'v1', kind: 'LimitRange', metadata: { name: 'limits', namespace: 'shop' }, spec: { limits } }) as LimitRange;
 
 test('LimitRanger: defaults with their annotation, and the words of each constraint', () => {

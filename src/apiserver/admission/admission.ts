@@ -29,12 +29,14 @@ export class Admission {
   private readonly view: AdmissionView;
   private readonly servers: WebhookServers;
   private readonly stream: Stream;
+  private readonly disabled: ReadonlySet<string>;
   private readonly mutating = new WebhookList();
   private readonly validating = new WebhookList();
 
-  constructor(view: NamespaceIndex, etcd: EtcdClient, owner: QuotaOwner, servers: WebhookServers, stream: Stream) {
+  constructor(view: NamespaceIndex, etcd: EtcdClient, owner: QuotaOwner, servers: WebhookServers, stream: Stream, disabled: ReadonlySet<string>) {
     this.view = view;
-    this.plugins = new AdmissionPlugins(view);
+    this.disabled = disabled;
+    this.plugins = new AdmissionPlugins(view, disabled);
     this.quota = new QuotaControl(view, etcd, owner);
     this.servers = servers;
     this.stream = stream;
@@ -43,6 +45,11 @@ export class Admission {
   /** The plugins that change objects; `attempt` counts the waits of this request. */
   mutate(attributes: Attributes, attempt: number): Verdict {
     return this.plugins.mutate(attributes, attempt, this.stream);
+  }
+
+  /** Whether quotas have a say in a request. */
+  hasQuotas(attributes: Attributes): boolean {
+    return !this.disabled.has('ResourceQuota') && this.quota.concerns(attributes);
   }
 
   /** The plugins that only look. */
@@ -71,6 +78,7 @@ export class Admission {
   }
 
   private matching(list: WebhookList, resource: Configurations, attributes: Attributes): readonly Webhook[] {
+    if (this.disabled.has(resource === 'mutatingwebhookconfigurations' ? 'MutatingAdmissionWebhook' : 'ValidatingAdmissionWebhook')) return NONE;
     const version = this.view.version(resource);
     if (list.version !== version) {
       list.version = version;

@@ -25,6 +25,8 @@ export interface Draws {
   next(): number;
 }
 
+const NONE: ReadonlySet<string> = new Set();
+
 interface KnownPolicy {
   readonly stamp: number;
   readonly policy: PodPolicy;
@@ -39,8 +41,11 @@ export class AdmissionPlugins {
   /** By namespace, as long as the classes and ranges it was read from stay. */
   private readonly policies = new Map<string, KnownPolicy>();
 
-  constructor(view: AdmissionView) {
+  private readonly disabled: ReadonlySet<string>;
+
+  constructor(view: AdmissionView, disabled: ReadonlySet<string> = NONE) {
     this.view = view;
+    this.disabled = disabled;
   }
 
   /**
@@ -48,7 +53,8 @@ export class AdmissionPlugins {
    * StorageObjectInUseProtection, RuntimeClass, DefaultIngressClass. `attempt` counts how often it has been asked to wait.
    */
   mutate(attributes: Attributes, attempt: number, draws: Draws): Verdict {
-    const verdict = namespaceLifecycle(attributes, this.view, attempt);
+    const { disabled } = this;
+    const verdict: Verdict = disabled.has('NamespaceLifecycle') ? { kind: 'allow', object: attributes.object } : namespaceLifecycle(attributes, this.view, attempt);
     if (verdict.kind !== 'allow') return verdict;
     const { object, operation, request } = attributes;
     if (object === undefined || operation !== 'CREATE' || request.subresource !== undefined) return verdict;
@@ -56,16 +62,21 @@ export class AdmissionPlugins {
       case 'pods':
         return this.admitPod(attributes, object as Pod, attempt, draws);
       case 'nodes':
-        return allow(taintNewNode(object as Node));
+        return disabled.has('TaintNodesByCondition') ? verdict : allow(taintNewNode(object as Node));
       case 'persistentvolumeclaims':
-        return allow(withProtection(withStorageClass(object as PersistentVolumeClaim, this.view), 'kubernetes.io/pvc-protection'));
+        return this.admitClaim(object as PersistentVolumeClaim);
       case 'persistentvolumes':
-        return allow(withProtection(object, 'kubernetes.io/pv-protection'));
+        return disabled.has('StorageObjectInUseProtection') ? verdict : allow(withProtection(object, 'kubernetes.io/pv-protection'));
       case 'ingresses':
-        return allow(withIngressClass(object, this.view));
+        return disabled.has('DefaultIngressClass') ? verdict : allow(withIngressClass(object, this.view));
       default:
         return verdict;
     }
+  }
+
+  private admitClaim(claim: PersistentVolumeClaim): Verdict {
+    const classed = this.disabled.has('DefaultStorageClass') ? claim : withStorageClass(claim, this.view);
+    return allow(this.disabled.has('StorageObjectInUseProtection') ? classed : withProtection(classed, 'kubernetes.io/pvc-protection'));
   }
 
   private admitPod(attributes: Attributes, pod: Pod, attempt: number, draws: Draws): Verdict {
@@ -74,11 +85,11 @@ export class AdmissionPlugins {
     if (pod.metadata.annotations?.[MIRROR] !== undefined) return allow(pod);
     const name = pod.spec.serviceAccountName || 'default';
     const account = this.view.get('serviceaccounts', `${namespace}/${name}`) as AccountOfPods | undefined;
-    if (account === undefined) {
+    if (account === undefined && !this.disabled.has('ServiceAccount')) {
       if (name === 'default' && attempt < DEFAULT_ACCOUNT_ATTEMPTS) return { kind: 'wait', delay: Math.floor(ACCOUNT_RETRY * (1 + draws.next())) };
       return refuse(forbiddenBy(attributes, `error looking up service account ${namespace}/${name}: serviceaccount "${name}" not found`));
     }
-    const admitted = admitPodSpec(pod.spec, this.policyOf(namespace), account);
+    const admitted = admitPodSpec(pod.spec, this.policyOf(namespace), this.disabled.has('ServiceAccount') ? undefined : account);
     if ('why' in admitted) return refuse(forbiddenBy(attributes, admitted.why));
     const { spec, annotation } = admitted;
     const metadata =
@@ -91,7 +102,7 @@ export class AdmissionPlugins {
   validate(attributes: Attributes): ApiResponse | undefined {
     const { object, operation, request } = attributes;
     if (object === undefined || operation === 'DELETE' || request.subresource !== undefined) return undefined;
-    if (request.resource === 'priorityclasses') {
+    if (request.resource === 'priorityclasses' && !this.disabled.has('Priority')) {
       const why = secondDefault(object as PriorityClass, this.view);
       return why === undefined ? undefined : forbiddenBy(attributes, why);
     }
@@ -99,6 +110,7 @@ export class AdmissionPlugins {
       const { spec } = object as Pod;
       const problems = podProblems(spec, this.policyOf(request.namespace).ranges);
       if (problems.length > 0) return forbiddenBy(attributes, aggregate(problems));
+      if (this.disabled.has('PodSecurity')) return undefined;
       const why = podSecurityProblem(spec, this.view.get('namespaces', request.namespace)?.metadata.labels);
       return why === undefined ? undefined : forbiddenBy(attributes, why);
     }
@@ -116,10 +128,11 @@ export class AdmissionPlugins {
     if (known?.stamp === stamp) return known.policy;
     const classes = byName(view.in('priorityclasses', '') as Iterable<PriorityClass>);
     const policy: PodPolicy = {
-      ranges: [...view.in('limitranges', namespace)] as LimitRange[],
+      ranges: this.disabled.has('LimitRanger') ? [] : ([...view.in('limitranges', namespace)] as LimitRange[]),
       classes,
       defaultClass: defaultPriorityClass(classes.values()),
       runtimeClasses: byName(view.in('runtimeclasses', '') as Iterable<RuntimeClass>),
+      disabled: this.disabled,
     };
     this.policies.set(namespace, { stamp, policy });
     return policy;

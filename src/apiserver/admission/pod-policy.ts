@@ -14,6 +14,8 @@ export interface PodPolicy {
   /** The class with globalDefault of the lowest value. */
   readonly defaultClass: PriorityClass | undefined;
   readonly runtimeClasses: ReadonlyMap<string, RuntimeClass>;
+  /** Plugins that are off. */
+  readonly disabled: ReadonlySet<string>;
 }
 
 /** A ServiceAccount as admission reads it. */
@@ -27,7 +29,7 @@ export type AdmittedSpec = { readonly spec: PodSpec; readonly annotation: string
 
 interface Memo {
   readonly policy: PodPolicy;
-  readonly account: AccountOfPods;
+  readonly account: AccountOfPods | undefined;
   readonly result: AdmittedSpec;
 }
 
@@ -46,8 +48,8 @@ export function defaultPriorityClass(classes: Iterable<PriorityClass>): Priority
   return found;
 }
 
-/** The spec of a new pod after the mutating plugins, given its ServiceAccount. */
-export function admitPodSpec(spec: PodSpec, policy: PodPolicy, account: AccountOfPods): AdmittedSpec {
+/** The spec of a new pod after the mutating plugins, given its ServiceAccount (undefined: that plugin is off). */
+export function admitPodSpec(spec: PodSpec, policy: PodPolicy, account: AccountOfPods | undefined): AdmittedSpec {
   const memo = memos.get(spec);
   if (memo !== undefined && memo.policy === policy && memo.account === account) return memo.result;
   const result = compute(spec, policy, account);
@@ -55,13 +57,14 @@ export function admitPodSpec(spec: PodSpec, policy: PodPolicy, account: AccountO
   return result;
 }
 
-function compute(spec: PodSpec, policy: PodPolicy, account: AccountOfPods): AdmittedSpec {
+function compute(spec: PodSpec, policy: PodPolicy, account: AccountOfPods | undefined): AdmittedSpec {
+  const { disabled } = policy;
   const limited = applyLimitRanges(spec, policy.ranges);
-  const withAccount = addAccount(limited.spec, account);
-  const prioritized = addPriority(withAccount, policy);
+  const withAccount = account === undefined ? limited.spec : addAccount(limited.spec, account);
+  const prioritized = disabled.has('Priority') ? { spec: withAccount } : addPriority(withAccount, policy);
   if ('why' in prioritized) return prioritized;
-  const tolerating = addDefaultTolerations(prioritized.spec);
-  const running = addRuntimeClass(tolerating, policy);
+  const tolerating = disabled.has('DefaultTolerationSeconds') ? prioritized.spec : addDefaultTolerations(prioritized.spec);
+  const running = disabled.has('RuntimeClass') ? { spec: tolerating } : addRuntimeClass(tolerating, policy);
   if ('why' in running) return running;
   return { spec: defaultPodRequests(running.spec), annotation: limited.annotation };
 }

@@ -9,6 +9,9 @@ import type { Throughput } from './throughput.js';
 /** Client limits of the harness (util.go mustSetupCluster). */
 const HARNESS_LIMIT = 5000;
 
+/** Admission plugins that the harness switches off. */
+const DISABLED_PLUGINS = ['ServiceAccount', 'TaintNodesByCondition', 'Priority', 'StorageObjectInUseProtection'];
+
 /** Outcome of one workload. */
 export interface PerfResult {
   readonly workload: string;
@@ -40,7 +43,8 @@ export class SchedulerPerfRun {
     this.workload = workload;
     this.limit = scenario.duration;
     // The harness starts the garbage collector and the namespace controller beside the scheduler.
-    this.cluster = new SimulatedCluster(scenario, { ...options, controllers: ['garbage-collector', 'namespace'] });
+    const cluster = { ...scenario.cluster, disabledAdmissionPlugins: DISABLED_PLUGINS };
+    this.cluster = new SimulatedCluster({ ...scenario, cluster }, { ...options, controllers: ['garbage-collector', 'namespace'] });
     const { simulation, connections, servers, schedulerProcess } = this.cluster;
     const client = new RestClient(simulation, connections, 'system:masters', servers[0]!.host, 0, HARNESS_LIMIT, HARNESS_LIMIT);
     this.harness = new PerfHarness(this.cluster, client, schedulerProcess.informers.informer<Pod>('pods'), workload);
