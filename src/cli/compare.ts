@@ -5,9 +5,10 @@ import { renderComparison, renderStudy } from '../report/terminal.js';
 import { checkOutput } from '../export/output-directory.js';
 import { loadScenario } from '../scenario/index.js';
 import type { Scenario, StrategySpec } from '../scenario/types.js';
-import { finish, outputDirectory } from './finish.js';
+import { finish, outputDirectory, runSource } from './finish.js';
 import { loadOptions, type RunFlags } from './program.js';
 import { Progress } from './progress.js';
+import type { RecordedRun, RunSource } from './rerun.js';
 import { replicateRuns, replicationCount } from './replicate.js';
 import { runOptions, simulate, warmUp } from './simulate.js';
 import { EXIT_FAILED, EXIT_OK, type Terminal, UsageError } from './terminal.js';
@@ -35,7 +36,7 @@ export async function compare(file: string, flags: RunFlags, terminal: Terminal)
     if (count > 1) return await compareReplicated(file, scenario, flags, terminal, progress, simulateAll);
     const results = await simulateAll(progress);
     progress.stop();
-    finish(scenario, results, flags, terminal, (options) => `${renderComparison(results, options)}${traceHashes(results)}`);
+    finish(scenario, results, flags, terminal, (options) => `${renderComparison(results, options)}${traceHashes(results)}`, comparisonSource(file, scenario, flags));
     return results.some((result) => result.summary.met) ? EXIT_OK : EXIT_FAILED;
   } finally {
     progress.stop();
@@ -57,10 +58,25 @@ async function compareReplicated(
   progress.begin('replications');
   const { results, study, table, done } = await replicateRuns(scenario, plan, flags, progress, () => first(hidden));
   progress.stop();
-  finish(scenario, results, flags, terminal, (options) => renderStudy(study, { ...options, question: scenario.question }), { study, table });
+  finish(scenario, results, flags, terminal, (options) => renderStudy(study, { ...options, question: scenario.question }), comparisonSource(file, scenario, flags), { study, table });
   done();
   const counts = Object.values(study.met);
   return counts.length === 0 || counts.includes(study.seeds) ? EXIT_OK : EXIT_FAILED;
+}
+
+/** How the runs of a comparison came about. */
+function comparisonSource(file: string, scenario: Scenario, flags: RunFlags): RunSource {
+  const { variants = [] } = scenario;
+  const strategies = scenario.rollout?.strategies ?? [];
+  if (variants.length === 0) {
+    const runs = strategies.map(({ name }): RecordedRun => ({ name, strategy: name }));
+    return { ...runSource(file, scenario, flags, runs), commonWarmStart: true };
+  }
+  const runs = variants.map(({ variant, rollout }): RecordedRun => {
+    const strategy = rollout?.strategies[0]?.name;
+    return { name: variant!, variant: variant!, ...(strategy === undefined ? {} : { strategy }) };
+  });
+  return runSource(file, scenario, flags, runs);
 }
 
 /** One line: equal hashes mean equal runs, event for event. */

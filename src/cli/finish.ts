@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import type { RunResult } from '../analysis/result.js';
 import type { Study } from '../analysis/study.js';
 import { type SummaryHeader, summaryDocument, toJson } from '../export/summary.js';
-import { fileName, tableFiles, writeOutputs } from '../export/files.js';
+import { type ExtraFile, fileName, tableFiles, writeOutputs } from '../export/files.js';
 import type { Table } from '../metrics/recorder.js';
 import { renderReport } from '../report/html.js';
 import type { TerminalOptions } from '../report/terminal.js';
 import type { Scenario } from '../scenario/types.js';
 import { VERSION } from '../version.js';
 import type { RunFlags } from './program.js';
+import { inputFiles, type RecordedRun, type RunSource } from './rerun.js';
 import type { Terminal } from './terminal.js';
 
 /** Writes the results of a command and prints its answer: the table, or `summary.json` with `--json`. */
@@ -19,13 +20,14 @@ export function finish(
   flags: RunFlags,
   terminal: Terminal,
   table: (options: TerminalOptions) => string,
+  source: RunSource,
   replications?: { readonly study: Study; readonly table: Table },
 ): void {
   const study = replications?.study;
   const header: SummaryHeader = { toolVersion: VERSION, scenarioHash: scenarioHash(scenario), ...(study === undefined ? {} : { study }) };
   const directory = outputDirectory(scenario, flags);
   const report = renderReport(results, { ...header, title: scenario.question === '' ? scenario.name : scenario.question }, study);
-  const extra = [{ name: 'report.html', content: report }, ...(replications === undefined ? [] : tableFiles(replications.table))];
+  const extra: ExtraFile[] = [{ name: 'report.html', content: report }, ...inputFiles(scenario, source), ...(replications === undefined ? [] : tableFiles(replications.table))];
   writeOutputs(directory, results, header, { csv: true, parquet: true, openMetrics: true, trace: true }, extra);
   if (flags.json === true) terminal.stdout.write(toJson(summaryDocument(results, header)));
   else {
@@ -34,6 +36,17 @@ export function finish(
     stdout.write(table({ unicode: capable, color: capable && process.env['NO_COLOR'] === undefined }));
   }
   if (flags.quiet !== true) terminal.stderr.write(`Results: ${directory} (open report.html in a browser)\n`);
+}
+
+/** How a command ran a scenario, for the record that goes with its results. */
+export function runSource(file: string, scenario: Scenario, flags: RunFlags, runs: readonly RecordedRun[]): RunSource {
+  return {
+    file,
+    seed: scenario.seed,
+    ...(flags.allowMissingPlugins === true ? { allowMissingPlugins: true } : {}),
+    ...(flags.shuffleTies === undefined ? {} : { shuffleTies: flags.shuffleTies }),
+    runs,
+  };
 }
 
 /** Where the results of a scenario go. */

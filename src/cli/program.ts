@@ -7,6 +7,7 @@ import { compare } from './compare.js';
 import { addConformance } from './conformance.js';
 import { runOne } from './run.js';
 import { report as rebuild } from './report.js';
+import { type ExplainFlags, explainPod } from './explain-pod.js';
 import { type ScheduleFlags, schedule } from './schedule.js';
 import { schema } from './schema.js';
 import { EXIT_FAILED, EXIT_INPUT, EXIT_INTERRUPTED, EXIT_OK, Interrupted, type Terminal, UsageError } from './terminal.js';
@@ -103,6 +104,11 @@ function precisionArgument(value: string): number {
   return share;
 }
 
+function attemptArgument(value: string): number {
+  if (!/^[1-9][0-9]{0,8}$/.test(value)) throw new InvalidArgumentError('expected a whole number from 1 on');
+  return Number(value);
+}
+
 function withRunFlags(command: Command): Command {
   return command
     .option('--seed <seed>', 'seed of all random streams; the same seed gives the same bytes', seedArgument)
@@ -176,6 +182,7 @@ Exit codes: 0 fine, 1 an objective was missed or the run failed, 2 bad input, 13
     .requiredOption('--pods <file>', 'pods: those with a node are there already, the others are placed')
     .option('--config <file...>', 'KubeSchedulerConfiguration files (v1), to compare; none: the defaults')
     .option('--allow-missing-plugins', ALLOW_MISSING)
+    .option('--plugin <name=file...>', 'scheduler plugins of your own, which the configurations may enable')
     .option('--explain <pod>', 'why a pod went where it went: filters, scores, ties')
     .addOption(
       new Option('--kubernetes-version <version>', 'whose scheduler').choices(['1.34', '1.35', '1.36']).default('1.34'),
@@ -185,6 +192,21 @@ Exit codes: 0 fine, 1 an objective was missed or the run failed, 2 bad input, 13
     .description('Place pods on a snapshot of nodes as kube-scheduler would; several configurations side by side.')
     .addHelpText('after', '\nExample:\n  towtank schedule --nodes nodes.yaml --pods pods.yaml --config default.yaml packed.yaml --explain web-0')
     .action((flags: ScheduleFlags) => exit(schedule(flags, terminal)));
+  program
+    .command('explain')
+    .description('Why something in a finished run is as it is.')
+    .command('pod')
+    .argument('<name>', 'name of the pod, or namespace/name')
+    .option('--from <directory>', 'results of the run (default: the latest in reports/)')
+    .option('--run <name>', 'which run, when the results hold several')
+    .option('--namespace <namespace>', 'namespace of the pod', 'default')
+    .option('--attempt <number>', 'which attempt of the scheduler (default: the last)', attemptArgument)
+    .option('--all', 'every node in the lists')
+    .option('--quiet', 'no progress bar')
+    .option('--json', 'print the explanation as JSON')
+    .description('Why kube-scheduler put a pod where it is: what each plugin said of each node, raw, normalised and weighted scores, ties.')
+    .addHelpText('after', '\nExample:\n  towtank run scenarios/hello/hello.yaml && towtank explain pod hello-5d4f8-x2x7z')
+    .action(async (name: string, flags: ExplainFlags) => exit(await explainPod(name, flags, terminal)));
   program
     .command('report')
     .argument('<directory...>', 'results of one run, or of several to lay side by side')

@@ -6,9 +6,10 @@ import { loadScenario } from '../scenario/index.js';
 import type { Scenario, StrategySpec } from '../scenario/types.js';
 import { nearestName } from '../api/nearest.js';
 import { checkDeterminism, EXPLAIN_EVENTS, printExplanation } from './explain.js';
-import { finish, outputDirectory } from './finish.js';
+import { finish, outputDirectory, runSource } from './finish.js';
 import { loadOptions, type RunFlags } from './program.js';
 import { Progress } from './progress.js';
+import type { RecordedRun } from './rerun.js';
 import { runSchedulerPerf } from './scheduler-perf.js';
 import { runOptions, simulate } from './simulate.js';
 import { EXIT_FAILED, EXIT_OK, type Terminal, UsageError } from './terminal.js';
@@ -35,7 +36,12 @@ export async function runOne(file: string, flags: RunFlags, terminal: Terminal):
       printExplanation(tracer, flags.explain!, terminal);
       return EXIT_OK;
     }
-    finish(scenario, [result], flags, terminal, (options) => renderRun(result, options));
+    const own: RecordedRun = {
+      name: result.name,
+      ...(flags.variant === undefined ? {} : { variant: flags.variant }),
+      ...(strategy === undefined ? {} : { strategy: strategy.name }),
+    };
+    finish(scenario, [result], flags, terminal, (options) => renderRun(result, options), runSource(file, scenario, flags, [own]));
     return result.summary.met ? EXIT_OK : EXIT_FAILED;
   } finally {
     progress.stop();

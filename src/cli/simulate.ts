@@ -29,7 +29,8 @@ export async function warmUp(run: ScenarioRun, progress: Progress): Promise<void
   await advance(run, progress, () => run.origin >= 0);
 }
 
-async function advance(run: ScenarioRun, progress: Progress, until: () => boolean): Promise<void> {
+/** Advances a run second by second until a condition holds. */
+export async function advance(run: ScenarioRun, progress: Progress, until: () => boolean): Promise<void> {
   let interrupted = false;
   const onSignal = (): void => {
     interrupted = true;

@@ -10,6 +10,7 @@ import { Recorder } from '../metrics/recorder.js';
 import { ROLLOUT } from '../metrics/tables.js';
 import type { DrawObserver } from '../random/stream.js';
 import type { Scenario, StrategySpec } from '../scenario/types.js';
+import type { ExplainTarget } from '../scheduler/explain.js';
 import { Pipeline } from '../strategies/pipeline.js';
 import { deploymentNames } from '../strategies/plan.js';
 import { AppTracker } from './app-tracker.js';
@@ -40,6 +41,8 @@ export interface ScenarioRunOptions {
   readonly shuffleTies?: number;
   /** Receives every random draw, for the comparison of two runs. */
   readonly draws?: DrawObserver;
+  /** The attempt of a pod that kube-scheduler is to explain; nothing else changes. */
+  readonly explain?: ExplainTarget;
 }
 
 /**

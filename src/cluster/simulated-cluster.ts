@@ -24,6 +24,7 @@ import { KubeProxies } from '../node/kube-proxy.js';
 import type { DistributionSpec } from '../random/distribution.js';
 import { type DrawObserver, Randomness } from '../random/stream.js';
 import type { Scenario } from '../scenario/types.js';
+import type { ExplainTarget } from '../scheduler/explain.js';
 import { KubeScheduler } from '../scheduler/scheduler.js';
 import { Workload } from '../workload/workload.js';
 import { type LeaderFactory, ReplicatedProcess } from './control-plane.js';
@@ -46,6 +47,8 @@ export interface ClusterOptions {
   readonly shuffleTies?: number;
   /** Receives every random draw. */
   readonly draws?: DrawObserver;
+  /** The attempt of a pod that kube-scheduler is to explain. */
+  readonly explain?: ExplainTarget;
   /** Controllers that run (--controllers); absent: all. */
   readonly controllers?: readonly ControllerName[];
 }
@@ -84,6 +87,7 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
   private readonly nodeIndexes = new Map<string, number>();
   private readonly kubeletClients: RestClient[] = [];
   private readonly kubeletEvents: KubeletEvents;
+  private readonly explain: ExplainTarget | null;
 
   constructor(scenario: Scenario, options: ClusterOptions = {}) {
     this.scenario = scenario;
@@ -109,7 +113,8 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
     this.kubectl = this.process('kubectl', KUBECTL_QPS, KUBECTL_BURST);
     this.controllers = options.controllers ?? CONTROLLER_NAMES;
     startControllers(this.controllerManager, this.controllers);
-    this.scheduler = new KubeScheduler(this.schedulerProcess);
+    this.explain = options.explain ?? null;
+    this.scheduler = this.newScheduler(this.schedulerProcess);
     this.controlPlane = [this.replicated(this.controllerManager), this.replicated(this.schedulerProcess)];
     this.workload = new Workload({ simulation: this.simulation, randomness: this.randomness, network: this.network, scenario });
     this.kubeletEvents = new KubeletEvents(this.simulation, this.connections, this.nodeIndexes, this.nodeHosts, this.servers.length);
@@ -180,6 +185,10 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
     return new ReplicatedProcess(simulation, randomness, name, clients, this, election);
   }
 
+  private newScheduler(process: Process): KubeScheduler {
+    return new KubeScheduler(process, this.explain === null ? {} : { explain: this.explain });
+  }
+
   /** A replica has become leader: the first one works with what was assembled at the start, all later ones begin anew. */
   newLeader(name: string, replica: number): Process {
     const { cluster } = this.scenario;
@@ -192,7 +201,9 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
     if (scheduling) {
       const { attempts } = this.scheduler;
       this.schedulerProcess = process;
-      this.scheduler = new KubeScheduler(process);
+      const { explanation } = this.scheduler;
+      this.scheduler = this.newScheduler(process);
+      this.scheduler.explanation = explanation;
       for (const attempt of attempts) this.scheduler.attempts.push(attempt);
     } else {
       this.controllerManager = process;

@@ -35,6 +35,7 @@ and an earlier output of the same name stays until the new one is complete. Equa
 | \`*.parquet\` | the same tables for DuckDB, pandas, Polars, Spark; units and meanings are in the file's metadata |
 | \`metrics.om\` | OpenMetrics under the real components' metric names, with simulated timestamps |
 | \`trace.json\` | Chrome trace format: opens in Perfetto |
+| \`inputs/\` | copies of all files that the scenario was read from, and how it was run: for \`towtank explain pod\`, and for later |
 
 A comparison puts the name of the strategy in front: \`canary.pods.csv\`.
 

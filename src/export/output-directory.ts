@@ -88,9 +88,10 @@ export class OutputDirectory {
     unfinished.add(this);
   }
 
-  /** Writes a file from text or bytes, or from parts one after the other. */
+  /** Writes a file from text or bytes, or from parts one after the other; the name may lead into folders. */
   write(name: string, content: string | Uint8Array | Iterable<string | Uint8Array>): void {
     this.guard(() => {
+      if (name.includes('/')) mkdirSync(join(this.temporary, dirname(name)), { recursive: true });
       const file = openSync(join(this.temporary, name), 'w');
       try {
         if (typeof content === 'string' || content instanceof Uint8Array) writeAll(file, content);

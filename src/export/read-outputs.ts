@@ -36,7 +36,20 @@ export async function readOutputs(path: string): Promise<ReadOutputs> {
   return { document, results };
 }
 
-function readSummary(path: string): SummaryDocument {
+/** The rows of one table of an output; `run` empty: the only one. No rows when the table was not written. */
+export async function readOutputTable(
+  path: string,
+  run: string,
+  table: string,
+): Promise<readonly Readonly<Record<string, unknown>>[]> {
+  const name = join(path, `${run === '' ? '' : `${fileName(run)}.`}${table}.parquet`);
+  if (!existsSync(name)) return [];
+  const bytes = readFileSync(name);
+  return parquetReadObjects({ file: bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer });
+}
+
+/** `summary.json` of an output, checked. Throws OutputError. */
+export function readSummary(path: string): SummaryDocument {
   const file = join(path, 'summary.json');
   if (!existsSync(file)) throw new OutputError(`${path} holds no summary.json: it is not an output of towtank`);
   let document: SummaryDocument;

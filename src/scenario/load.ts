@@ -53,9 +53,12 @@ export function loadScenario(path: string, options: LoadOptions = {}): Scenario 
   const raw = checked.value as RawScenario;
   throwInputErrors(variantErrors(raw, item));
   const base = new ScenarioLoader(path, item, raw, options).load();
-  return raw.variants === undefined
-    ? base
-    : { ...base, variants: loadVariants(path, item, value, raw.variants, options) };
+  if (raw.variants === undefined) return base;
+  const variants = loadVariants(path, item, value, raw.variants, options);
+  // The file can only be read again with what all variants name.
+  const all = [base, ...variants].flatMap((scenario) => scenario.sourceFiles ?? []);
+  const sourceFiles = [...new Set(all)];
+  return { ...base, sourceFiles, variants: variants.map((variant) => ({ ...variant, sourceFiles })) };
 }
 
 /** The scenario with each variant laid over it; the errors of all variants are shown together. */

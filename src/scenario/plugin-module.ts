@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Module, createRequire } from 'node:module';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compileFunction } from 'node:vm';
 import * as pluginInterface from '../scheduler/index.js';
@@ -31,7 +31,7 @@ export function readPlugin(
   folder: string,
   complain: (message: string) => InputError,
 ): UserPluginSpec {
-  const path = resolve(join(folder, file));
+  const path = resolve(folder, file);
   if (!NAME.test(name)) throw complain(`expected the name of a plugin such as OnlySsd, found "${name}"`);
   if (!SCRIPT.test(path)) throw complain(`plugin ${name}: expected a .ts, .js or .mjs file, found ${file}`);
   const text = readSource(path, complain).text();

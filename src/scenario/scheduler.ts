@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import {
   defaultConfiguration,
   type ProfileConfiguration,
@@ -63,7 +63,7 @@ function readPlugins(named: Readonly<Record<string, string>>, source: SchedulerS
     const path = [...PATH, 'plugins', name];
     try {
       plugins.push(readPlugin(name, file, folder, (message) => item.error(path, { message })));
-      files.push(join(folder, file));
+      files.push(resolve(folder, file));
     } catch (error) {
       errors.push(...inputErrorsOf(error));
     }
@@ -106,7 +106,7 @@ function enables({ multiPoint, points }: ProfileConfiguration, name: string): bo
 }
 
 /** Without a file, the default profile runs the user's plugins after its own, each with weight 1. */
-function withPlugins(defaults: SchedulerConfiguration, plugins: readonly UserPluginSpec[]): SchedulerConfiguration {
+export function withPlugins(defaults: SchedulerConfiguration, plugins: readonly UserPluginSpec[]): SchedulerConfiguration {
   if (plugins.length === 0) return defaults;
   const added = plugins.map(({ name }) => ({ name, weight: 1 }));
   const profiles = defaults.profiles.map((profile) => ({

@@ -1,3 +1,4 @@
+import type { Time } from '../kernel/time.js';
 import type { Uniform } from '../random/stream.js';
 import type { PodInfo } from './cache/pod-info.js';
 import type { Framework, ScoreObserver } from './framework/framework.js';
@@ -34,6 +35,10 @@ export interface Explanation {
   /** Nodes with the highest total, among which the choice fell. */
   readonly ties: readonly string[];
   readonly evaluated: number;
+  /** Nodes of the cluster; those beyond the evaluated ones were not looked at, as enough had been found. */
+  readonly nodes: number;
+  /** The PreFilter plugin that turned the pod down before any node was looked at. */
+  readonly preFilter: { readonly plugin: string; readonly reasons: readonly string[] } | null;
   readonly rejections: readonly NodeRejection[];
   /** Highest total first; empty when at most one node was feasible, which is then taken without scoring. */
   readonly scores: readonly NodeScores[];
@@ -48,6 +53,20 @@ export interface Explanation {
     readonly victims: readonly string[];
     readonly candidates: number;
   } | null;
+}
+
+/** Which attempt to explain: of a pod (`namespace/name`), by its number; absent: the last. */
+export interface ExplainTarget {
+  readonly pod: string;
+  readonly attempt?: number;
+}
+
+/** An attempt of a run, explained. */
+export interface AttemptExplanation extends Explanation {
+  /** From 1 on. */
+  readonly attempt: number;
+  /** Simulated time of the decision. */
+  readonly time: Time;
 }
 
 /** Keeps the scores of a cycle as they are made. */
@@ -118,6 +137,11 @@ function describe(
     chosen: failed ? '' : name(result.chosen),
     ties: result.totals.length === 0 ? [] : popTies(result.totals).map((position) => name(result.slots[position]!)),
     evaluated: result.evaluated,
+    nodes: nodes.size,
+    preFilter:
+      diagnosis.preFilterStatus === null
+        ? null
+        : { plugin: diagnosis.preFilterStatus.plugin, reasons: diagnosis.preFilterStatus.reasons },
     rejections,
     scores: result.totals.length === 0 ? [] : rows.sort((a, b) => b.total - a.total),
     skippedFilters: cycle.skippedFilters,
@@ -139,7 +163,7 @@ export const SHOWN_NODES = 10;
 
 /** The explanation as lines of text: the answer, then why the other nodes fell out, then the scores. */
 export function explanationLines(explanation: Explanation, shown: number = SHOWN_NODES): readonly string[] {
-  const { pod, chosen, ties, evaluated, rejections, scores, message, preemption } = explanation;
+  const { pod, chosen, ties, evaluated, nodes, preFilter, rejections, scores, message, preemption } = explanation;
   const lines: string[] = [];
   if (chosen === '') lines.push(`${pod}: not placed. ${message}`);
   else {
@@ -149,8 +173,12 @@ export function explanationLines(explanation: Explanation, shown: number = SHOWN
         : scores.length === 0
           ? ', the only node that fits'
           : '';
-    lines.push(`${pod}: ${chosen}${among} (${evaluated} nodes evaluated)`);
+    const unseen = nodes - evaluated;
+    const rest = unseen > 0 && scores.length > 0 ? `, ${unseen} not looked at: enough fit` : '';
+    lines.push(`${pod}: ${chosen}${among} (${evaluated} nodes evaluated${rest})`);
+    if (ties.length > 1) lines.push(`ties: ${listed(ties, shown)}`);
   }
+  if (preFilter !== null) lines.push(`turned down before any node was looked at: ${preFilter.plugin}: ${preFilter.reasons.join(', ')}`);
   if (preemption !== null) {
     lines.push(
       `preemption: ${preemption.node} after evicting ${preemption.victims.join(', ')} (${preemption.candidates} candidate nodes)`,
@@ -158,6 +186,10 @@ export function explanationLines(explanation: Explanation, shown: number = SHOWN
   }
   lines.push(...rejectionLines(rejections, shown), ...scoreLines(scores, shown));
   return lines;
+}
+
+function listed(names: readonly string[], shown: number): string {
+  return `${names.slice(0, shown).join(', ')}${names.length > shown ? `, … ${names.length - shown} more` : ''}`;
 }
 
 function rejectionLines(rejections: readonly NodeRejection[], shown: number): readonly string[] {
@@ -170,8 +202,7 @@ function rejectionLines(rejections: readonly NodeRejection[], shown: number): re
   }
   const lines = groups.size === 0 ? [] : ['', 'turned down'];
   for (const [key, nodes] of groups) {
-    const more = nodes.length > shown ? `, … ${nodes.length - shown} more` : '';
-    lines.push(`  ${String(nodes.length).padStart(5)}  ${key} (${nodes.slice(0, shown).join(', ')}${more})`);
+    lines.push(`  ${String(nodes.length).padStart(5)}  ${key} (${listed(nodes, shown)})`);
   }
   return lines;
 }

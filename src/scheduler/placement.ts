@@ -1,9 +1,11 @@
 import type { Node, Pod } from '../api/core.js';
+import type { KubernetesObject } from '../api/meta.js';
 import type { Uniform } from '../random/stream.js';
 import { CPU, MEMORY } from './cache/node-table.js';
 import type { SchedulerConfiguration } from './config/configuration.js';
 import { type Explanation, explainDecision } from './explain.js';
 import type { KubernetesVersion } from './framework/features.js';
+import type { PluginFactory } from './profile.js';
 import { SchedulerCore } from './scheduler-core.js';
 
 /** Used share of a resource over all nodes. */
@@ -29,6 +31,10 @@ export interface PlacementInput {
   readonly nodes: readonly Node[];
   /** Pods: those with a node are there already, the others are placed in order of priority, then of the list. */
   readonly pods: readonly Pod[];
+  /** Everything else that plugins read: Services, claims, volumes, namespaces, … */
+  readonly objects?: readonly KubernetesObject[];
+  /** Makes the plugins that a user adds. */
+  readonly plugins?: PluginFactory;
   readonly version: KubernetesVersion;
   readonly configuration: SchedulerConfiguration;
   /** Name of the configuration in the result. */
@@ -37,7 +43,8 @@ export interface PlacementInput {
 
 /** Places the pending pods of a snapshot one after the other, without time: each counts for the next. Nobody is evicted. */
 export function placePods(input: PlacementInput, draws: Uniform): Placement {
-  const core = new SchedulerCore(input.version, draws, input.configuration);
+  const core = new SchedulerCore(input.version, draws, input.configuration, input.plugins);
+  for (const object of input.objects ?? []) core.objects.set(object);
   for (const node of input.nodes) core.cache.nodes.setNode(node);
   const pending: Pod[] = [];
   for (const pod of input.pods) {
@@ -54,7 +61,7 @@ export function placePods(input: PlacementInput, draws: Uniform): Placement {
     if (framework === undefined || gate !== null) {
       failures.push({
         pod: info.key,
-        message: gate?.message ?? `no profile for scheduler name ${pod.spec.schedulerName}`,
+        message: gate?.message ?? `no profile is named ${pod.spec.schedulerName} (there is: ${[...core.frameworks.keys()].join(', ')})`,
       });
       continue;
     }
@@ -94,6 +101,9 @@ function imbalance(core: SchedulerCore, resource: number): Imbalance {
   return { minimum, maximum, mean, standardDeviation: Math.sqrt(squares / shares.length) };
 }
 
+/** Pods named of those that wait for one reason. */
+const SHOWN_PODS = 5;
+
 /** Several placements side by side, as lines of text. */
 export function placementLines(placements: readonly Placement[]): readonly string[] {
   const percent = (share: number) => `${(share * 100).toFixed(1)}%`;
@@ -113,8 +123,17 @@ export function placementLines(placements: readonly Placement[]): readonly strin
     row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  ');
   const lines = [line(header), ...rows.map(line)];
   for (const { name, pending } of placements) {
-    for (const { pod, message } of pending)
-      lines.push(`${placements.length > 1 ? `${name}: ` : ''}${pod} pending: ${message}`);
+    const byReason = new Map<string, string[]>();
+    for (const { pod, message } of pending) {
+      const pods = byReason.get(message);
+      if (pods === undefined) byReason.set(message, [pod]);
+      else pods.push(pod);
+    }
+    for (const [message, pods] of byReason) {
+      const more = pods.length > SHOWN_PODS ? `, … ${pods.length - SHOWN_PODS} more` : '';
+      const who = `${pods.slice(0, SHOWN_PODS).join(', ')}${more}`;
+      lines.push(`${placements.length > 1 ? `${name}: ` : ''}${who} pending: ${message}`);
+    }
   }
   return lines;
 }

@@ -10,9 +10,8 @@ import type { Recorder } from '../metrics/recorder.js';
 import type { Stream } from '../random/stream.js';
 import { type Attempt, writeAttempts } from './attempts.js';
 import { BindingCycles, type BindingListener, type CycleInProgress } from './binding-cycles.js';
-import type { PodInfo } from './cache/pod-info.js';
 import { CycleClock } from './cycle-cost.js';
-import { type Explanation, explainDecision } from './explain.js';
+import { type AttemptExplanation, type ExplainTarget, explainDecision } from './explain.js';
 import { Diagnosis } from './framework/diagnosis.js';
 import { type ClusterEvent, EventKind } from './framework/events.js';
 import type { Framework } from './framework/framework.js';
@@ -21,6 +20,7 @@ import { podChanges, type SchedulerInputs } from './informer-handlers.js';
 import { NominationPatch, SchedulingFailurePatch } from './patches.js';
 import { PreemptionRuns } from './preemption-runs.js';
 import { BACKOFF_WINDOW, type QueueLengths, UNSCHEDULABLE_FLUSH_PERIOD } from './queue/scheduling-queue.js';
+import type { QueuedPod } from './queue/queued-pod.js';
 import { NO_NODES } from './schedule-pod.js';
 import { type Decision, preemptionOf, SchedulerCore } from './scheduler-core.js';
 import { ScenarioPlugins } from './user-plugins.js';
@@ -42,8 +42,8 @@ const NOTE_LIMIT = 1024;
 const TAG_IGNORE = 0;
 
 export interface KubeSchedulerOptions {
-  /** `namespace/name` of a pod whose attempts are kept in `explanations`. */
-  readonly explainPod?: string;
+  /** The pod one of whose attempts is to be explained. */
+  readonly explain?: ExplainTarget;
 }
 
 /**
@@ -55,9 +55,9 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
   /** Attempts so far, in order of their end. */
   readonly attempts: Attempt[] = [];
   readonly core: SchedulerCore;
-  /** Attempts of the pod that was to be explained. */
-  readonly explanations: Explanation[] = [];
-  private readonly explainPod: string;
+  /** The attempt that was to be explained, the last one when none was chosen; null: not yet, or none was to be. */
+  explanation: AttemptExplanation | null = null;
+  private readonly explain: ExplainTarget | null;
   private readonly simulation: Simulation;
   private readonly target: number;
   private readonly client: ApiClient;
@@ -83,8 +83,7 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
     this.preemptions = new PreemptionRuns(simulation, this.client, this.recorder);
     this.bindings = new BindingCycles(simulation, this.client, this, this.target, OP_POLL_BINDING);
     this.draws = randomness.stream('kube-scheduler/ties');
-    const { explainPod = '' } = options;
-    this.explainPod = explainPod;
+    this.explain = options.explain ?? null;
     this.clock = new CycleClock(
       context.profile.scheduler,
       configuration?.parallelism ?? scenario.cluster.scheduler.parallelism,
@@ -182,7 +181,7 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
       core.queue.forget(queued);
       return;
     }
-    const decision = this.decide(framework, pod);
+    const decision = this.decide(framework, queued);
     const { result, postFilter } = decision;
     const { cache } = core;
     let node = result.chosen < 0 ? '' : cache.nodes.names[result.chosen]!;
@@ -205,10 +204,12 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
     simulation.schedule(this.clock.next(cache.nodes, decision), this.target, OP_DECIDED);
   }
 
-  private decide(framework: Framework, pod: PodInfo): Decision {
-    if (pod.key !== this.explainPod) return this.core.decide(framework, pod, this.draws);
+  private decide(framework: Framework, queued: QueuedPod): Decision {
+    const { pod, attempts: attempt } = queued;
+    const { explain } = this;
+    if (pod.key !== explain?.pod || (explain.attempt ?? attempt) !== attempt) return this.core.decide(framework, pod, this.draws);
     const { decision, explanation } = explainDecision(this.core, framework, pod, this.draws);
-    this.explanations.push(explanation);
+    this.explanation = { attempt, time: this.simulation.now, ...explanation };
     return decision;
   }
 

@@ -65,6 +65,42 @@ export class ClusterObjects implements NamespaceLabels {
   readonly csiNodes = new ObjectStore<CsiNode>();
   readonly csiDrivers = new ObjectStore<KubernetesObject>();
 
+  /** Takes in an object of any kind that plugins read; false for others. */
+  set(object: KubernetesObject): boolean {
+    const store = this.storeOf(object.kind);
+    store?.set(object);
+    return store !== undefined;
+  }
+
+  private storeOf(kind: string): ObjectStore<KubernetesObject> | undefined {
+    switch (kind) {
+      case 'Namespace':
+        return this.namespaces;
+      case 'Service':
+        return this.services as ObjectStore<KubernetesObject>;
+      case 'ReplicaSet':
+        return this.replicaSets as ObjectStore<KubernetesObject>;
+      case 'StatefulSet':
+        return this.statefulSets as ObjectStore<KubernetesObject>;
+      case 'ReplicationController':
+        return this.replicationControllers as ObjectStore<KubernetesObject>;
+      case 'PodDisruptionBudget':
+        return this.disruptionBudgets as ObjectStore<KubernetesObject>;
+      case 'PersistentVolumeClaim':
+        return this.claims as ObjectStore<KubernetesObject>;
+      case 'PersistentVolume':
+        return this.volumes as ObjectStore<KubernetesObject>;
+      case 'StorageClass':
+        return this.storageClasses as ObjectStore<KubernetesObject>;
+      case 'CSINode':
+        return this.csiNodes as ObjectStore<KubernetesObject>;
+      case 'CSIDriver':
+        return this.csiDrivers;
+      default:
+        return undefined;
+    }
+  }
+
   namespaceLabels(namespace: string): Labels {
     return this.namespaces.get('', namespace)?.metadata.labels ?? noLabels;
   }
