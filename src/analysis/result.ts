@@ -91,7 +91,31 @@ export interface RunMetrics {
   /** Scheduling algorithm (scheduler_scheduling_algorithm_duration_seconds): from the pop of a pod to the decision. */
   readonly schedulingDuration: LatencySummary;
   readonly podsCreated: number;
+  /** Pods of a recorded trace; null: the scenario has none. */
+  readonly podTrace: PodTraceMetrics | null;
   readonly podStartup: PodStartup;
+}
+
+/** What became of the pods of a recorded trace. */
+export interface PodTraceMetrics {
+  /** Pods of the trace that the run was to have, and how many of them were created, were bound to a node, and still wait for one at the end. */
+  readonly pods: number;
+  readonly created: number;
+  readonly bound: number;
+  readonly pending: number;
+  /** From the creation of a pod to its binding, of those that were bound. */
+  readonly pendingTime: LatencySummary;
+  /** By resource: shares of what is allocatable that were allocated, and of what was free that was fragmented. */
+  readonly resources: Readonly<Record<string, AllocationSummary>>;
+}
+
+/** Shares over the samples of a run; null without samples, or when nothing was free. */
+export interface AllocationSummary {
+  readonly mean: number | null;
+  readonly max: number | null;
+  readonly end: number | null;
+  readonly fragmentedMean: number | null;
+  readonly fragmentedEnd: number | null;
 }
 
 /** One etcd cluster of the control plane. */

@@ -54,6 +54,28 @@ const metrics = z.strictObject({
     .describe('The main etcd cluster, then those that keep some resources alone (--etcd-servers-overrides).'),
   schedulingDuration: latency.describe('Duration of the cycles of kube-scheduler.'),
   podsCreated: count,
+  podTrace: z
+    .strictObject({
+      pods: count.describe('Pods of the trace that the run was to have.'),
+      created: count,
+      bound: count.describe('Pods that were bound to a node.'),
+      pending: count.describe('Pods that wait for a node at the end.'),
+      pendingTime: latency.describe('From the creation of a pod to its binding.'),
+      resources: z
+        .record(
+          z.string(),
+          z.strictObject({
+            mean: share.describe('Allocation rate: requests of bound pods by what is allocatable.'),
+            max: share,
+            end: share,
+            fragmentedMean: share.describe('Fragmented share of what is free (Weng et al., USENIX ATC 2023).'),
+            fragmentedEnd: share,
+          }),
+        )
+        .describe('Allocation by resource.'),
+    })
+    .nullable()
+    .describe('What became of the pods of a recorded trace; null without one.'),
   podStartup: z
     .strictObject({
       create_to_schedule: latency,

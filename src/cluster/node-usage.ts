@@ -2,6 +2,7 @@ import type { Node, Pod } from '../api/core.js';
 import { podRequests } from '../api/pod-resources.js';
 import type { Recorder } from '../metrics/recorder.js';
 import { NODE_USAGE } from '../metrics/tables.js';
+import type { Allocation } from './allocation.js';
 
 /** Seconds between two samples, at least; a long run is sampled this often in all. */
 const SHORTEST_INTERVAL = 10;
@@ -19,9 +20,12 @@ interface Use {
 export class NodeUsage {
   private readonly nodes = new Map<string, Use>();
   private readonly interval: number;
+  /** Counts all resources too, for runs with a pod trace. */
+  private readonly allocation: Allocation | null;
 
   /** @param duration of the run, seconds */
-  constructor(nodes: readonly Node[], duration: number) {
+  constructor(nodes: readonly Node[], duration: number, allocation: Allocation | null = null) {
+    this.allocation = allocation;
     this.interval = Math.max(SHORTEST_INTERVAL, Math.ceil(duration / SAMPLES));
     for (const node of nodes) {
       const { cpu = 0, memory = 0 } = node.status.allocatable;
@@ -31,6 +35,7 @@ export class NodeUsage {
 
   /** A pod was bound to its node (`sign` 1) or has gone from it (−1). */
   count(pod: Pod, sign: 1 | -1): void {
+    this.allocation?.count(pod, sign);
     const use = this.nodes.get(pod.spec.nodeName ?? '');
     if (use === undefined) return;
     const { cpu = 0, memory = 0 } = podRequests(pod.spec);

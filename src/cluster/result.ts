@@ -1,4 +1,4 @@
-import type { EtcdClusterMetrics, LatencySummary, PodStartup, RunMetrics, RunSummary, Verdict } from '../analysis/result.js';
+import type { EtcdClusterMetrics, LatencySummary, PodStartup, PodTraceMetrics, RunMetrics, RunSummary, Verdict } from '../analysis/result.js';
 import { NO_LATENCY, summarizeLatency } from '../analysis/latency.js';
 import { judge, serviceLevels } from '../analysis/verdict.js';
 import { podCondition, type Pod } from '../api/core.js';
@@ -17,7 +17,7 @@ const SECOND = 1e9;
 /** The summary of a finished run. */
 export function summarize(run: ScenarioRun, scenario: Scenario, strategy: StrategySpec | undefined): RunSummary {
   const { simulation } = run.cluster;
-  const { metrics, overall, apiWrite, etcdCommit } = runMetrics(run, simulation.now);
+  const { metrics, overall, apiWrite, etcdCommit } = runMetrics(run, scenario, simulation.now);
   const verdicts: Verdict[] = judge(scenario.objectives, metrics, quantileOf(overall, 1), {
     apiWrite: quantileOf(apiWrite, SECOND),
     etcdCommit: quantileOf(etcdCommit, SECOND),
@@ -60,7 +60,7 @@ interface Measured {
 const TOO_MANY_REQUESTS = 429;
 const SERVER_ERROR = 500;
 
-function runMetrics(run: ScenarioRun, end: Time): Measured {
+function runMetrics(run: ScenarioRun, scenario: Scenario, end: Time): Measured {
   const { cluster, pipeline, tracker, origin } = run;
   const started = pipeline !== null && pipeline.startedAt >= 0 ? pipeline.startedAt : null;
   const finished = pipeline !== null && pipeline.finishedAt >= 0 ? pipeline.finishedAt : null;
@@ -108,9 +108,18 @@ function runMetrics(run: ScenarioRun, end: Time): Measured {
     etcdClusters: etcdClusters(run),
     schedulingDuration: schedulingDuration(run),
     podsCreated: run.observer.lives().filter((life) => life.created >= origin).length,
+    podTrace: podTrace(run, scenario),
     podStartup: podStartup(run.observer.lives(), origin),
   };
   return { metrics, overall: overall.latency, apiWrite: api.writeLatency, etcdCommit: api.commit };
+}
+
+/** What became of the pods of a recorded trace. */
+function podTrace({ podTrace: trace, allocation }: ScenarioRun, scenario: Scenario): PodTraceMetrics | null {
+  if (trace === null || allocation === null) return null;
+  const { created, bound, pending } = trace;
+  const pendingTime = summarizeLatency(trace.pendingTimes().map((time) => time / SECOND));
+  return { pods: scenario.podTrace!.pods.length, created, bound, pending, pendingTime, resources: allocation.summary() };
 }
 
 /** When the new version took over the traffic of the first Service with traffic, since the start of the rollout. */
@@ -174,6 +183,9 @@ function latencySummary(histogram: LogHistogram, unit = SECOND): LatencySummary 
   };
 }
 
+/** Reasons why pods are Pending that are told; the others are counted. */
+const REASONS_TOLD = 5;
+
 /** Pods that no node takes, with the scheduler's reason: grouped, as a Deployment's pods share theirs. */
 function pendingPods(run: ScenarioRun): string[] {
   const groups = new Map<string, { example: string; count: number }>();
@@ -185,9 +197,12 @@ function pendingPods(run: ScenarioRun): string[] {
     if (group === undefined) groups.set(reason, { example: keyOf(object), count: 1 });
     else group.count++;
   }
-  return [...groups].map(([reason, { example, count }]) =>
+  const all = [...groups].sort((a, b) => b[1].count - a[1].count);
+  const told = all.slice(0, REASONS_TOLD).map(([reason, { example, count }]) =>
     count === 1 ? `pod ${example} is Pending: ${reason}` : `${count} pods are Pending, such as ${example}: ${reason}`,
   );
+  const rest = all.slice(REASONS_TOLD).reduce((sum, [, { count }]) => sum + count, 0);
+  return rest === 0 ? told : [...told, `${rest} more pods are Pending, for ${all.length - REASONS_TOLD} other reasons`];
 }
 
 function failures(run: ScenarioRun): string[] {

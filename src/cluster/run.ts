@@ -1,6 +1,7 @@
 import type { RunResult } from '../analysis/result.js';
 import { imageTag } from '../api/image.js';
 import type { StatefulSet } from '../api/apps.js';
+import type { Pod } from '../api/core.js';
 import type { Deployment } from '../api/workloads.js';
 import type { ApiClient } from '../client/types.js';
 import type { Component } from '../kernel/component.js';
@@ -13,6 +14,8 @@ import type { Scenario, StrategySpec } from '../scenario/types.js';
 import type { ExplainTarget } from '../scheduler/explain.js';
 import { Pipeline } from '../strategies/pipeline.js';
 import { deploymentNames } from '../strategies/plan.js';
+import { PodTrace } from '../workload/pod-trace.js';
+import { Allocation } from './allocation.js';
 import { AppTracker } from './app-tracker.js';
 import { NodeUsage } from './node-usage.js';
 import { Observer } from './observer.js';
@@ -57,6 +60,9 @@ export class ScenarioRun implements Component {
   readonly observer: Observer;
   readonly tracker: AppTracker;
   readonly timeline: Timeline;
+  /** Pods of a recorded trace, and how full they make the cluster; null: there are none. */
+  readonly podTrace: PodTrace | null;
+  readonly allocation: Allocation | null;
   pipeline: Pipeline | null = null;
   /** Simulated time of the scenario's 0; −1 while the cluster warms up. */
   origin: Time = -1;
@@ -77,13 +83,18 @@ export class ScenarioRun implements Component {
     this.tracker = new AppTracker(simulation, service === undefined ? '' : `${service.namespace}/${service.name}`);
     const { rollout } = scenario;
     if (rollout !== undefined) this.tracker.addDeployment(`${rollout.deployment.namespace}/${rollout.deployment.name}`);
-    const usage = new NodeUsage(scenario.cluster.nodes, scenario.duration / SECOND);
+    const { podTrace } = scenario;
+    const seconds = scenario.duration / SECOND;
+    this.allocation = podTrace === undefined ? null : new Allocation(scenario.cluster.nodes, podTrace.shapes, seconds);
+    const usage = new NodeUsage(scenario.cluster.nodes, seconds, this.allocation);
     this.observer = new Observer(simulation, this.recorder, this.tracker, usage);
     this.cluster.connections.observer = this.observer;
     this.cluster.kubelets.observe(this.observer);
     this.client = kubectl.client('kubectl', KUBECTL_QPS, KUBECTL_BURST);
     kubectl.informer('deployments');
     kubectl.informer('services');
+    this.podTrace =
+      podTrace === undefined ? null : new PodTrace(simulation, kubectl.client('pod-trace', 0, 0), kubectl.informer<Pod>('pods'), podTrace);
     const actions = scenario.timeline.filter((action) => !isStartAction(action));
     this.timeline = new Timeline(simulation, this.client, this.cluster, actions, this.cluster.newKubectl(this.client));
     this.sampler = new Sampler(this.cluster, this.recorder, this.observer);
@@ -129,6 +140,7 @@ export class ScenarioRun implements Component {
     if (this.origin < 0) this.settle(simulation.now);
     else {
       this.sampler.sample(simulation.now);
+      this.allocation?.sample(Math.round((simulation.now - this.origin) / SECOND), this.podTrace!.pending, this.recorder);
       this.done = simulation.now - this.origin >= this.scenario.duration;
     }
     if (!this.done) simulation.schedule(SECOND, this.target, OP_SECOND, 0, LAST_PHASE);
@@ -181,6 +193,7 @@ export class ScenarioRun implements Component {
     this.observer.begin(origin);
     this.sampler.begin(origin);
     this.timeline.start(origin);
+    this.podTrace?.start(origin);
     cluster.workload.start(origin);
     const { rollout } = scenario;
     if (this.pipeline !== null && rollout !== undefined) this.pipeline.startAt(origin + rollout.at);

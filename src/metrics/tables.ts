@@ -128,6 +128,27 @@ export const NODE_USAGE: TableSpec = {
   ],
 };
 
+/** How full the cluster is, for runs with a pod trace. */
+export const ALLOCATION: TableSpec = {
+  name: 'allocation',
+  description: 'What the pods bound to nodes ask for, by resource, at each sampling instant of a run with a pod trace.',
+  columns: [
+    instant,
+    text('resource', 'Resource: cpu in cores, memory in bytes, extended resources in pieces.'),
+    double('allocatable', '', 'Allocatable amount of all nodes.'),
+    double('allocated', '', 'Requests of the pods bound to nodes.'),
+    double('rate', 'share', 'Allocated by allocatable.'),
+    double(
+      'fragmented',
+      '',
+      'Amount that is free but of no use to the pods of the trace, in the mean over them: the free amount of the nodes that a pod does not fit on, or that it asks none of (fragmentation of Weng et al., USENIX ATC 2023, with what a node has of a resource taken as one amount).',
+    ),
+    double('fragmented_share', 'share', 'Fragmented by free; empty when nothing is free.'),
+    integer('bound', 'pods', 'Pods of the trace that are bound to nodes.'),
+    integer('pending', 'pods', 'Pods of the trace that wait for a node.'),
+  ],
+};
+
 /** Requests at the API servers. */
 export const API_REQUESTS_BY_SECOND: TableSpec = {
   name: 'api_requests_by_second',
@@ -226,6 +247,7 @@ export const TABLES: readonly TableSpec[] = [
   PODS,
   NODES,
   NODE_USAGE,
+  ALLOCATION,
   API_REQUESTS_BY_SECOND,
   ETCD_BY_SECOND,
   SCHEDULER_ATTEMPTS,

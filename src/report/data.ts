@@ -102,6 +102,7 @@ function reportRun(result: RunResult, detail: number): ReportRun {
   addSome('pods', podsOfInterest, (rows) => spread(rows, Math.ceil(PODS_SHOWN * detail)));
   addSome('scheduler_attempts', allRows, (rows) => spread(rows, Math.ceil(ATTEMPTS_SHOWN * detail)));
   addSome('events', allRows, (_, table) => warningsFirst(table, Math.ceil(EVENTS_SHOWN * detail)));
+  add('allocation', (table) => takeRows(table, allRows(table)));
   add('node_usage', (table) => heat(table, result.summary.simulatedSeconds));
   return { name: result.name, summary: result.summary, window, shown, tables };
 }

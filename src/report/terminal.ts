@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
 import { NO_LATENCY } from '../analysis/latency.js';
-import type { LatencySummary, RunMetrics, RunResult } from '../analysis/result.js';
+import type { LatencySummary, PodTraceMetrics, RunMetrics, RunResult } from '../analysis/result.js';
 import type { Study } from '../analysis/study.js';
 import { type Answer, answer, studyAnswer } from './answer.js';
 import { describeVerdict, formatCount, formatInUnit, formatSeconds, formatShare, NONE } from './format.js';
@@ -65,6 +65,25 @@ function controlPlaneColumns(results: readonly RunResult[]): readonly Column[] {
   return [...CONTROL_PLANE_COLUMNS, ...columns, ERROR_COLUMN];
 }
 
+/** Pods of a recorded trace: what was bound, how full each resource was at most, and how fragmented it is at the end. */
+function traceColumns(results: readonly RunResult[]): readonly Column[] {
+  const resources = new Set(results.flatMap(({ summary }) => Object.keys(summary.metrics.podTrace?.resources ?? {})));
+  return [
+    ['bound', ({ podTrace }) => formatCount(podTrace?.bound ?? null)],
+    ['pending', ({ podTrace }) => formatCount(podTrace?.pending ?? null)],
+    ['pending ms\np50/p99', ({ podTrace }) => latencyPair(podTrace?.pendingTime ?? NO_LATENCY)],
+    ...[...resources].flatMap((name): Column[] => [
+      [`${shortName(name)}\nallocated`, ({ podTrace }) => formatShare(podTrace?.resources[name]?.max ?? null)],
+      ['fragmented\nof the rest', ({ podTrace }) => formatShare(podTrace?.resources[name]?.fragmentedEnd ?? null)],
+    ]),
+  ];
+}
+
+/** An extended resource without its domain. */
+function shortName(resource: string): string {
+  return resource.slice(resource.indexOf('/') + 1);
+}
+
 function megabytes(bytes: number | undefined): string {
   return bytes === undefined ? NONE : (bytes / 1048576).toFixed(1);
 }
@@ -77,7 +96,9 @@ export function renderComparison(results: readonly RunResult[], options: Termina
   const pen = new Pen(options);
   const rollout = results.some(({ summary }) => summary.metrics.rolloutStart !== null);
   const users = results.some(({ summary }) => summary.metrics.requests > 0);
-  const columns = rollout ? ROLLOUT_COLUMNS : [...controlPlaneColumns(results), ...(users ? USER_COLUMNS : [])];
+  const traces = results.some(({ summary }) => summary.metrics.podTrace !== null);
+  const plain = traces ? traceColumns(results) : controlPlaneColumns(results);
+  const columns = rollout ? ROLLOUT_COLUMNS : [...plain, ...(users ? USER_COLUMNS : [])];
   const first = results.some(({ summary }) => summary.strategy === null) ? 'variant' : 'strategy';
   const table = new Table({
     ...plainStyle(pen),
@@ -143,6 +164,7 @@ export function renderRun(result: RunResult, options: TerminalOptions = {}): str
     ['surge pod-seconds', formatCount(metrics.surgePodSeconds)],
     ['pods created', formatCount(metrics.podsCreated)],
     ['pod startup p50/p99', latencyWords(metrics.podStartup.pod_startup)],
+    ...traceRows(metrics.podTrace),
     ['API requests', `${formatCount(metrics.apiRequests)} (${formatCount(metrics.apiWrites)} writes)`],
     ['API errors (429 and 5xx)', metrics.apiErrors === 0 ? NONE : formatCount(metrics.apiErrors)],
     ['API write latency p50/p99', latencyWords(metrics.apiWriteLatency)],
@@ -167,6 +189,23 @@ export function renderRun(result: RunResult, options: TerminalOptions = {}): str
     table.toString(),
     ...(levels.length > 0 ? ['', pen.dim('official service levels of Kubernetes'), ...levels] : []),
   ]);
+}
+
+/** Pods of a recorded trace: what was bound, how long they waited, and how full and fragmented the cluster is at the end. */
+function traceRows(trace: PodTraceMetrics | null): readonly (readonly [string, string])[] {
+  if (trace === null) return [];
+  return [
+    ['pods of the trace bound', `${formatCount(trace.bound)} of ${formatCount(trace.created)} created`],
+    ['pods of the trace pending', formatCount(trace.pending)],
+    ['pending time p50/p99', latencyWords(trace.pendingTime)],
+    ...Object.entries(trace.resources).map(
+      ([name, { mean, max, end, fragmentedEnd }]) =>
+        [
+          `${name} allocated mean/max/end`,
+          `${formatShare(mean)} / ${formatShare(max)} / ${formatShare(end)}, fragmented ${formatShare(fragmentedEnd)} of the rest`,
+        ] as const,
+    ),
+  ];
 }
 
 const EMPTY: ReadonlySet<string> = new Set([NONE, `0 (${NONE})`, `${NONE} / ${NONE}`]);

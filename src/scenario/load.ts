@@ -14,6 +14,7 @@ import { InputError, inputErrorsOf, throwInputErrors } from './input-error.js';
 import { ManifestSet } from './manifests.js';
 import { parseObjective } from './objectives.js';
 import { isPackagedProfile } from './profile.js';
+import { toPodTrace } from './pod-trace.js';
 import { References } from './references.js';
 import { ScenarioProfile } from './scenario-profile.js';
 import type { RawScenario, RawTraffic } from './schema.js';
@@ -156,6 +157,7 @@ class ScenarioLoader {
     const rollout = raw.rollout === undefined ? undefined : toRollout(raw.rollout, context);
     const traffic = (raw.traffic ?? []).map((each, i) => this.traffic(each, i, references));
     const objectives = this.objectives();
+    const podTrace = raw.podTrace === undefined ? undefined : toPodTrace(raw.podTrace, this.item, this.folder, namespace, errors, this.files);
     // KWOK's nodes run no containers: where there are only such, an image needs no behaviour.
     const started = cluster.nodes.every(isKwokNode) ? [] : images;
     const unused = matchImages(started, raw.behaviour ?? [], errors, (i, message) => ({
@@ -192,6 +194,7 @@ class ScenarioLoader {
       traffic: traffic.filter((each) => each !== undefined),
       timeline,
       ...(rollout === undefined ? {} : { rollout }),
+      ...(podTrace === undefined ? {} : { podTrace }),
       ...(perf === undefined ? {} : { schedulerPerf: perf }),
       objectives,
       findings,
@@ -352,6 +355,7 @@ const scenarioKeys: readonly string[] = [
   'behaviour',
   'traffic',
   'timeline',
+  'podTrace',
   'rollout',
   'objectives',
   'question',

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ADMISSION_PLUGINS } from '../api/admission-kinds.js';
 import { etcdSchema } from './etcd-schema.js';
 import { profileOverrides } from './profile-schema.js';
+import { kwok, podTrace } from './schema-kwok.js';
 import { count, distribution, durationText, percent, quantity, rateText, text, wholeNumber } from './schema-values.js';
 
 /** The scenario file as a zod schema: what is checked on loading and what `towtank schema` prints for editors. */
@@ -101,6 +102,7 @@ const cluster = z.strictObject({
     })
     .optional()
     .describe('kube-proxy.'),
+<<<<<<< HEAD
   kwok: z
     .strictObject({
       stages: z
@@ -126,6 +128,9 @@ const cluster = z.strictObject({
     .array(z.enum(ADMISSION_PLUGINS, { error: 'expected the name of an admission plugin that is on by default' }))
     .optional()
     .describe('kube-apiserver --disable-admission-plugins.'),
+=======
+  kwok: kwok.optional(),
+>>>>>>> 026baee (Pods of a recorded trace, with allocation, fragmentation and pending times; the openb GPU trace as a scenario)
   webhooks: z.array(webhook).optional().describe('How the admission webhooks of the manifests behave.'),
 });
 
@@ -354,6 +359,7 @@ export const scenarioSchema = z
     behaviour: z.array(behaviour).optional().describe('What the application in each image does.'),
     traffic: z.array(traffic).optional().describe('Users and the Services that they call.'),
     timeline: z.array(timelineEntry).optional().describe('What happens when.'),
+    podTrace: podTrace.optional(),
     rollout: rollout.optional().describe('The rollout in question.'),
     objectives: z
       .array(

@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
 import type { Document } from 'yaml';
 import { isAlias, isMap, isPair, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
 import { describeValue } from '../api/reader.js';
@@ -68,7 +69,7 @@ export class SourceFile {
   }
 }
 
-/** Reads a file; a missing, unreadable or empty one is an InputError (placed by `missing`, where the file is named). */
+/** Reads a file, unpacking one that ends in `.gz`; a missing, unreadable or empty one is an InputError (placed by `missing`, where the file is named). */
 export function readSource(
   path: string,
   missing: (message: string) => InputError = (message) => new InputError({ file: path, message }),
@@ -76,7 +77,7 @@ export function readSource(
   let bytes: Buffer;
   try {
     if (statSync(path).isDirectory()) throw missing(`expected a file, found the folder ${path}`);
-    bytes = readFileSync(path);
+    bytes = path.endsWith('.gz') ? gunzipSync(readFileSync(path)) : readFileSync(path);
   } catch (error) {
     if (error instanceof InputError) throw error;
     const code = (error as NodeJS.ErrnoException).code;

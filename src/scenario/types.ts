@@ -1,5 +1,5 @@
-import type { Node } from '../api/core.js';
-import type { KubernetesObject, LabelSelector } from '../api/meta.js';
+import type { Node, PodSpec } from '../api/core.js';
+import type { KubernetesObject, Labels, LabelSelector } from '../api/meta.js';
 import type { Duration, Time } from '../kernel/time.js';
 import type { Stage } from '../node/kwok/stage.js';
 import type { DistributionSpec } from '../random/distribution.js';
@@ -26,6 +26,8 @@ export interface Scenario {
   readonly behaviours: readonly ImageBehaviour[];
   readonly traffic: readonly TrafficSpec[];
   readonly timeline: readonly TimelineAction[];
+  /** Pods of a recorded trace; absent: none. */
+  readonly podTrace?: PodTraceSpec;
   readonly rollout?: RolloutSpec;
   readonly objectives: readonly Objective[];
   /** Things a reader should know that are no errors: a Service that selects nothing, a kind that is not modelled. */
@@ -312,6 +314,34 @@ export type FaultTarget =
   | { readonly kind: 'etcd'; readonly index: number }
   /** The disk of an etcd member is slower by a factor. */
   | { readonly kind: 'disk'; readonly index: number; readonly factor: number };
+
+/** Pods that come and go as a recorded trace says. */
+export interface PodTraceSpec {
+  readonly namespace: string;
+  /** In order of arrival. */
+  readonly pods: readonly TracePod[];
+  /** What the pods of the trace are like, each different one once. */
+  readonly shapes: readonly TraceShape[];
+}
+
+export interface TracePod {
+  readonly name: string;
+  readonly arrival: Time;
+  /** From its binding to a node until its owner deletes it; Infinity: it stays. */
+  readonly lifetime: Duration;
+  /** Number of its shape. */
+  readonly shape: number;
+}
+
+export interface TraceShape {
+  readonly labels: Labels;
+  readonly annotations: Labels;
+  readonly spec: PodSpec;
+  /** Label that its nodes must have with one of these values; null: any node. */
+  readonly nodeLabel: { readonly label: string; readonly values: readonly string[] } | null;
+  /** Share of the trace's pods that are like this. */
+  readonly popularity: number;
+}
 
 export type TimelineAction = { readonly at: Time; readonly position: string } & (
   | { readonly action: 'apply'; readonly objects: readonly KubernetesObject[] }

@@ -30,6 +30,7 @@ export function metrics(overrides: Partial<RunMetrics>): RunMetrics {
     etcdClusters: [],
     schedulingDuration: NO_LATENCY,
     podsCreated: 0,
+    podTrace: null,
     podStartup: {
       create_to_schedule: NO_LATENCY,
       schedule_to_run: NO_LATENCY,

@@ -1,4 +1,5 @@
 import { formatShare } from '../format.ts';
+import { allocation } from './allocation.js';
 import {
   clock,
   count,
@@ -23,7 +24,7 @@ import { range, rate, replicasPlot } from './together.js';
 /** The parts of the page about one run: elements, or groups of figures. */
 export function details(run, several) {
   const users = [replicas(run), requests(run), errors(run), latency(run)].filter(Boolean);
-  const work = [podWaterfall(run), podStartup(run), nodeHeat(run)].filter(Boolean);
+  const work = [...allocation(run), podWaterfall(run), podStartup(run), nodeHeat(run)].filter(Boolean);
   const control = controlPlane(run);
   const log = [eventsFigure(run)].filter(Boolean);
   return [
