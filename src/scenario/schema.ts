@@ -102,35 +102,11 @@ const cluster = z.strictObject({
     })
     .optional()
     .describe('kube-proxy.'),
-<<<<<<< HEAD
-  kwok: z
-    .strictObject({
-      stages: z
-        .union([text('`fast`, `general`, or a file or folder with Stages.'), z.array(text('`fast`, `general`, or a file or folder with Stages.'))])
-        .optional()
-        .describe(
-          'Stages of Pods and Nodes (kwok.x-k8s.io/v1alpha1): names of sets that come with towtank, files or folders. Default fast: pods are ready as soon as they are scheduled.',
-        ),
-      qps: z
-        .number({ error: 'expected a number of requests a second' })
-        .min(0, { error: 'expected a number of at least 0' })
-        .optional()
-        .describe('Requests a second; 0: no limit (the default, as kwok has none).'),
-      burst: wholeNumber('Requests that may be sent at once before the limit holds. Default 100.', 1).optional(),
-      podPlayStageParallelism: wholeNumber('Workers that play stages of Pods. Default 4.', 1).optional(),
-      nodePlayStageParallelism: wholeNumber('Workers that play stages of Nodes. Default 4.', 1).optional(),
-      nodeLeaseParallelism: wholeNumber('Workers that renew leases. Default 4.', 1).optional(),
-      nodeLeaseDurationSeconds: wholeNumber('Duration of the leases; 0: none. Default 40.', 0).optional(),
-    })
-    .optional()
-    .describe("KWOK's controller, for the nodes of kind kwok."),
+  kwok: kwok.optional(),
   disableAdmissionPlugins: z
     .array(z.enum(ADMISSION_PLUGINS, { error: 'expected the name of an admission plugin that is on by default' }))
     .optional()
     .describe('kube-apiserver --disable-admission-plugins.'),
-=======
-  kwok: kwok.optional(),
->>>>>>> 026baee (Pods of a recorded trace, with allocation, fragmentation and pending times; the openb GPU trace as a scenario)
   webhooks: z.array(webhook).optional().describe('How the admission webhooks of the manifests behave.'),
 });
 
