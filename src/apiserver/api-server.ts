@@ -234,7 +234,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     this.deadlines.watch();
     const { request } = call;
     const bytes = request.verb === 'list' ? this.cache(request.resource).objects.size * resourceInfo(request.resource).typicalBytes : 0;
-    const watchers = isMutating(request) ? this.connections.watcherCount(this, request.resource) : 0;
+    const watchers = isMutating(request) ? this.connections.watcherCount(this, request) : 0;
     if (!this.seats.arrive(slot, call, bytes, watchers, this.startable)) this.turnAway(slot);
     this.startCalls();
   }

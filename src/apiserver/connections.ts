@@ -8,7 +8,9 @@ import type { Duration } from '../kernel/time.js';
 import type { Network } from '../network/network.js';
 import { ApiServer } from './api-server.js';
 import { CONNECTION_REFUSED, type Call, type CallTable } from './call.js';
+import type { ApiRequest } from './request.js';
 import type { WatchRecord } from './watch-cache.js';
+import { WatchDelivery } from './watch-delivery.js';
 import type { ChangeObserver, NodeFleet, Watcher } from './watchers.js';
 
 export type { ChangeObserver, NodeFleet, Watcher } from './watchers.js';
@@ -40,11 +42,6 @@ const MAXIMUM_RETRIES = 10;
 const HEADER_BYTES = 300;
 const POD_BYTES = resourceInfo('pods').typicalBytes;
 
-interface Delivery {
-  readonly watcher: Watcher;
-  readonly record: WatchRecord;
-}
-
 interface PodDelivery {
   readonly node: number;
   readonly pod: Pod;
@@ -67,8 +64,7 @@ export class Connections implements Component {
   private readonly simulation: Simulation;
   private readonly network: Network;
   private readonly target: number;
-  private readonly watchers: Watcher[][] = [];
-  private readonly deliveries = new Slots<Delivery>();
+  private readonly watches: WatchDelivery;
   private readonly fleetDeliveries = new Slots<WatchRecord>();
   private readonly podDeliveries = new Slots<PodDelivery>();
   /** Nodes that want to list their pods and found no server: they do when one is back. */
@@ -89,12 +85,13 @@ export class Connections implements Component {
     this.network = network;
     this.calls = calls;
     this.target = simulation.add(this);
+    this.watches = new WatchDelivery(simulation, network, this.target, OP_WATCH_EVENT);
   }
 
   /** Adds a server; its number is its position. */
   addServer(server: ApiServer): void {
     this.servers.push(server);
-    this.watchers.push([]);
+    this.watches.addServer();
     this.nodesOnServer.push(0);
   }
 
@@ -145,8 +142,7 @@ export class Connections implements Component {
         return;
       }
       case OP_WATCH_EVENT: {
-        const { watcher, record } = this.deliveries.take(argument);
-        watcher.watchEvent(record);
+        this.watches.arrived(argument);
         return;
       }
       case OP_POD_EVENT: {
@@ -236,34 +232,19 @@ export class Connections implements Component {
     const server = this.servers[index]!;
     const missed = server.cache(watcher.resource).since(revision);
     if (missed === undefined) return false;
-    watcher.server = index;
-    this.watchers[index]!.push(watcher);
-    for (const record of missed) {
-      if (watcher.key === undefined || watcher.key === record.key) this.sendEvent(server, watcher, record, server.recordBytes(record));
-    }
+    this.watches.open(server, watcher, missed);
     return true;
   }
 
   /** Ends a watch; what is on its way still arrives. */
   unwatch(watcher: Watcher): void {
-    if (watcher.server < 0) return;
-    const watchers = this.watchers[watcher.server]!;
-    const index = watchers.indexOf(watcher);
-    if (index >= 0) watchers.splice(index, 1);
-    watcher.server = -1;
-  }
-
-  private sendEvent(server: ApiServer, watcher: Watcher, record: WatchRecord, bytes: number): void {
-    const slot = this.deliveries.put({ watcher, record });
-    if (!this.network.sendOrdered(server.host, watcher.host, bytes, this.target, OP_WATCH_EVENT, slot)) {
-      this.deliveries.take(slot);
-    }
+    this.watches.close(watcher);
   }
 
   /** Watchers of a server that a change of a resource is sent to (a pod's: one kubelet besides the informers). */
-  watcherCount(server: ApiServer, resource: string): number {
+  watcherCount(server: ApiServer, { resource, namespace, name }: ApiRequest): number {
     let count = resource === 'endpointslices' || resource === 'services' ? this.nodesOnServer[server.index]! : resource === 'pods' ? 1 : 0;
-    for (const watcher of this.watchers[server.index]!) if (watcher.resource === resource) count++;
+    count += this.watches.count(server, resource, namespace, name);
     return count;
   }
 
@@ -274,12 +255,7 @@ export class Connections implements Component {
       this.seenRevision.set(record.resource, record.revision);
       this.observer?.changed(record);
     }
-    let receivers = 0;
-    for (const watcher of this.watchers[server.index]!) {
-      if (watcher.resource !== record.resource || (watcher.key !== undefined && watcher.key !== record.key)) continue;
-      receivers++;
-      this.sendEvent(server, watcher, record, bytes);
-    }
+    let receivers = this.watches.dispatch(server, record, bytes);
     if (this.fleet === null) return receivers;
     if (record.resource === 'pods') return receivers + this.dispatchPod(server, record, bytes);
     if (record.resource === 'endpointslices' || record.resource === 'services') {
@@ -323,20 +299,13 @@ export class Connections implements Component {
 
   /** A server died: its watchers learn it and look for another, its nodes move to the others. */
   serverLost(server: ApiServer): void {
-    const lost = this.watchers[server.index]!;
-    this.watchers[server.index] = [];
-    for (const watcher of lost) this.loseWatch(server, watcher);
+    for (const watcher of this.watches.closeAll(server)) this.loseWatch(server, watcher);
     this.simulation.post(this.network.delay(server.host, server.host, 0), this.target, OP_MOVE_NODES, 0);
   }
 
   /** A server has listed a resource anew: the watches of it end, and their clients open them again or list. */
   resourceRelisted(server: ApiServer, resource: string): void {
-    const kept: Watcher[] = [];
-    for (const watcher of this.watchers[server.index]!) {
-      if (watcher.resource === resource) this.loseWatch(server, watcher);
-      else kept.push(watcher);
-    }
-    this.watchers[server.index] = kept;
+    for (const watcher of this.watches.closeAll(server, resource)) this.loseWatch(server, watcher);
     if (resource !== 'pods' || this.fleet === null) return;
     this.listPods(new Set([...this.nodeServer.keys()].filter((node) => this.nodeServer[node] === server.index)));
   }

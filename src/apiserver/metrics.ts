@@ -1,4 +1,5 @@
 import { LogHistogram } from '../stats/index.js';
+import { isMutating } from './answers.js';
 import type { ApiRequest } from './request.js';
 
 /** Requests of one (verb, resource) since the last time they were taken. */
@@ -12,24 +13,68 @@ export interface RequestFigures {
   readonly latency: LogHistogram;
 }
 
+/** One (verb, resource, subresource): what came since the last sample, and before. */
+class Series {
+  readonly verb: string;
+  readonly subresource: string | undefined;
+  /** `verb resource/subresource`. */
+  readonly key: string;
+  readonly resource: string;
+  readonly isWrite: boolean;
+  before: RequestFigures;
+  recent: RequestFigures | null = null;
+
+  constructor(request: ApiRequest) {
+    this.verb = request.verb;
+    this.subresource = request.subresource;
+    this.resource = request.subresource === undefined ? request.resource : `${request.resource}/${request.subresource}`;
+    this.key = `${request.verb} ${this.resource}`;
+    this.isWrite = isMutating(request) && this.resource !== 'leases' && this.resource !== 'nodes/status';
+    this.before = this.none();
+  }
+
+  none(): RequestFigures {
+    return { verb: this.verb, resource: this.resource, codes: new Map(), count: 0, latency: new LogHistogram() };
+  }
+}
+
 /** apiserver_request_total and apiserver_request_duration_seconds of one server, in totals and since the last sample. */
 export class RequestMetrics {
   /** Requests that write, since the start, without the heartbeats of nodes (leases and node status). */
   writes = 0;
-  /** Totals by `verb resource`, since the start. */
-  totals = new Map<string, RequestFigures>();
   /** etcd_request_duration_seconds of write transactions, nanoseconds, since the start. */
   etcdWrites = new LogHistogram();
-  private recent = new Map<string, RequestFigures>();
+  /** Series by resource: few have more than a handful. */
+  private byResource = new Map<string, Series[]>();
+  private series: Series[] = [];
+  private recent: Series[] = [];
 
   /** Counts one answered request. */
   observe(request: ApiRequest, code: number, latency: number): void {
-    const resource = request.subresource === undefined ? request.resource : `${request.resource}/${request.subresource}`;
-    const key = `${request.verb} ${resource}`;
-    record(this.totals, key, request.verb, resource, code, latency);
-    record(this.recent, key, request.verb, resource, code, latency);
-    const reading = request.verb === 'get' || request.verb === 'list' || request.verb === 'watch';
-    if (!reading && resource !== 'leases' && resource !== 'nodes/status') this.writes++;
+    const series = this.seriesOf(request);
+    if (series.isWrite) this.writes++;
+    let figures = series.recent;
+    if (figures === null) {
+      figures = series.none();
+      series.recent = figures;
+      this.recent.push(series);
+    }
+    figures.count++;
+    figures.codes.set(code, (figures.codes.get(code) ?? 0) + 1);
+    figures.latency.observe(latency);
+  }
+
+  private seriesOf(request: ApiRequest): Series {
+    const { verb, subresource } = request;
+    const list = this.byResource.get(request.resource);
+    if (list !== undefined) {
+      for (let i = 0; i < list.length; i++) if (list[i]!.verb === verb && list[i]!.subresource === subresource) return list[i]!;
+    }
+    const series = new Series(request);
+    this.series.push(series);
+    if (list === undefined) this.byResource.set(request.resource, [series]);
+    else list.push(series);
+    return series;
   }
 
   /** Counts one write transaction of etcd. */
@@ -40,26 +85,39 @@ export class RequestMetrics {
   /** Forgets everything: what came before does not count. */
   reset(): void {
     this.writes = 0;
-    this.totals = new Map();
-    this.recent = new Map();
+    this.byResource = new Map();
+    this.series = [];
+    this.recent = [];
     this.etcdWrites = new LogHistogram();
   }
 
-  /** What happened since the last call. */
+  /** Totals by `verb resource`, since the start. */
+  get totals(): ReadonlyMap<string, RequestFigures> {
+    const totals = new Map<string, RequestFigures>();
+    for (const series of this.series) {
+      const total = series.none();
+      add(total, series.before);
+      if (series.recent !== null) add(total, series.recent);
+      totals.set(series.key, total);
+    }
+    return totals;
+  }
+
+  /** What happened since the last call, by `verb resource`. */
   takeRecent(): ReadonlyMap<string, RequestFigures> {
-    const { recent } = this;
-    this.recent = new Map();
-    return recent;
+    const taken = new Map<string, RequestFigures>();
+    for (const series of this.recent) {
+      taken.set(series.key, series.recent!);
+      add(series.before, series.recent!);
+      series.recent = null;
+    }
+    this.recent = [];
+    return taken;
   }
 }
 
-function record(into: Map<string, RequestFigures>, key: string, verb: string, resource: string, code: number, latency: number): void {
-  let figures = into.get(key);
-  if (figures === undefined) {
-    figures = { verb, resource, codes: new Map(), count: 0, latency: new LogHistogram() };
-    into.set(key, figures);
-  }
-  figures.count++;
-  figures.codes.set(code, (figures.codes.get(code) ?? 0) + 1);
-  figures.latency.observe(latency);
+function add(into: RequestFigures, more: RequestFigures): void {
+  into.count += more.count;
+  for (const [code, count] of more.codes) into.codes.set(code, (into.codes.get(code) ?? 0) + count);
+  into.latency.merge(more.latency);
 }

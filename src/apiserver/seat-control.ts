@@ -1,7 +1,7 @@
 import type { Simulation } from '../kernel/simulation.js';
 import { Slots } from '../kernel/slots.js';
 import type { Call } from './call.js';
-import { classify } from './flow-control/configuration.js';
+import { Classifier } from './flow-control/configuration.js';
 import { BORROWING_PERIOD, FlowControl, MAXIMUM_WAIT } from './flow-control/flow-control.js';
 import type { Ticket } from './flow-control/queue-set.js';
 import { estimateWork } from './flow-control/work-estimate.js';
@@ -41,6 +41,7 @@ export class SeatControl {
   /** Seats by slot of the call: a call is in one place at a time. */
   private readonly bySlot = new Map<number, Seat>();
   private readonly startedTickets: Ticket[] = [];
+  private readonly classifier = new Classifier();
   private life = 0;
   private borrowing = false;
 
@@ -57,7 +58,7 @@ export class SeatControl {
    * appended to `started`. False: rejected (429).
    */
   arrive(slot: number, call: Call, bytes: number, watchers: number, started: number[]): boolean {
-    const where = classify(call.request, call.user);
+    const where = this.classifier.classify(call.request, call.user);
     const seat = new Seat(slot, where.level, this.life);
     this.bySlot.set(slot, seat);
     const work = estimateWork(call.request, bytes, watchers, this.control.maximumSeats(where.level));

@@ -121,11 +121,14 @@ export function labelText(labels: Readonly<Record<string, string>>): string {
 export class ScrapedHistogram {
   private readonly family: HistogramFamily;
   private readonly labels: string;
+  /** In nanoseconds. */
+  private readonly bounds: readonly number[];
   private readonly total: LogHistogram;
 
   constructor(family: HistogramFamily, labels: Readonly<Record<string, string>>, bits = 7) {
     this.family = family;
     this.labels = labelText(labels);
+    this.bounds = family.bounds.map((bound) => bound * 1e9);
     this.total = new LogHistogram(bits);
   }
 
@@ -141,8 +144,9 @@ export class ScrapedHistogram {
   scrape(recorder: Recorder, time: number): void {
     const table = recorder.table(HISTOGRAMS);
     const { family, labels, total } = this;
-    for (const bound of family.bounds) {
-      table.append([time, family.name, labels, bound, total.countAtMost(bound * 1e9), Number.NaN]);
+    const counts = total.countsAtMost(this.bounds);
+    for (let i = 0; i < counts.length; i++) {
+      table.append([time, family.name, labels, family.bounds[i]!, counts[i]!, Number.NaN]);
     }
     table.append([time, family.name, labels, Number.POSITIVE_INFINITY, total.count, total.sum * 1e-9]);
   }

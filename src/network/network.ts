@@ -31,6 +31,13 @@ interface OrderedStream {
   lastDelivery: Time;
 }
 
+/** How far apart two hosts can be (`Network.distance`). */
+export const DISTANCES = 4;
+const SAME_HOST = 0;
+const SAME_ZONE = 1;
+const CROSS_ZONE = 2;
+const EXTERNAL = 3;
+
 /** Zone name of hosts outside the cluster. */
 export const EXTERNAL_ZONE = '';
 
@@ -51,11 +58,15 @@ export class Network {
   private readonly streams: OrderedStream[] = [];
   private readonly simulation: Simulation;
   private readonly costs: NetworkCosts;
+  /** Round trips by distance. */
+  private readonly roundTrips: readonly DistributionSpec[];
+  private hostsDown = 0;
 
   constructor(simulation: Simulation, randomness: Randomness, costs: NetworkCosts) {
     this.simulation = simulation;
     this.costs = costs;
     this.randomness = randomness;
+    this.roundTrips = [costs.sameHost, costs.sameZone, costs.crossZone, costs.external];
   }
 
   /** Adds a host; returns its number. */
@@ -80,6 +91,7 @@ export class Network {
 
   /** A host that is down neither sends nor receives. */
   setUp(host: number, up: boolean): void {
+    if (this.hosts[host]!.up !== up) this.hostsDown += up ? -1 : 1;
     this.hosts[host]!.up = up;
   }
 
@@ -87,6 +99,20 @@ export class Network {
   setLink(from: number, to: number, connected: boolean): void {
     if (connected) this.cut.delete(`${from}>${to}`);
     else this.cut.add(`${from}>${to}`);
+  }
+
+  /** Whether every host is up and no link is cut. */
+  get whole(): boolean {
+    return this.hostsDown === 0 && this.cut.size === 0;
+  }
+
+  /** How far one host is from another: on the same machine, in the same zone, in another zone, or one of them outside the cluster. */
+  distance(from: number, to: number): number {
+    if (from === to) return SAME_HOST;
+    const a = this.hosts[from]!.zone;
+    const b = this.hosts[to]!.zone;
+    if (a === EXTERNAL_ZONE || b === EXTERNAL_ZONE) return EXTERNAL;
+    return a === b ? SAME_ZONE : CROSS_ZONE;
   }
 
   /** Whether a message sent now would arrive. */
@@ -122,17 +148,8 @@ export class Network {
   /** Half of a round trip between two hosts. */
   private latency(from: number, to: number): number {
     const a = this.hosts[from]!;
-    const b = this.hosts[to]!;
-    const spec =
-      from === to
-        ? this.costs.sameHost
-        : a.zone === EXTERNAL_ZONE || b.zone === EXTERNAL_ZONE
-          ? this.costs.external
-          : a.zone === b.zone
-            ? this.costs.sameZone
-            : this.costs.crossZone;
     a.stream ??= this.randomness.stream(`network/${a.name}`);
-    return sample(spec, a.stream) / 2;
+    return sample(this.roundTrips[this.distance(from, to)]!, a.stream) / 2;
   }
 
   /**
@@ -158,6 +175,17 @@ export class Network {
     return this.streams.push({ from, to, lastDelivery: 0 }) - 1;
   }
 
+  /** The one ordered stream that all users of `sendOrdered` share between two hosts. */
+  orderedStream(from: number, to: number): number {
+    const pair = from * 1048576 + to;
+    let stream = this.defaultStreams.get(pair);
+    if (stream === undefined) {
+      stream = this.openStream(from, to);
+      this.defaultStreams.set(pair, stream);
+    }
+    return stream;
+  }
+
   /** As `send`, on an ordered stream: never arrives before what was sent on it earlier. */
   sendOnStream(
     stream: number,
@@ -169,12 +197,21 @@ export class Network {
   ): boolean {
     const ordered = this.streams[stream]!;
     if (!this.reachable(ordered.from, ordered.to)) return false;
+    this.simulation.postAt(this.arrivalOn(stream, bytes, after), target, opcode, argument);
+    return true;
+  }
+
+  /**
+   * When a message put on an ordered stream now arrives, for those who see to the rest themselves: whether the other end can be reached,
+   * and the event of its arrival.
+   */
+  arrivalOn(stream: number, bytes: number, after: Duration = 0): Time {
+    const ordered = this.streams[stream]!;
     let arrival = this.simulation.now + this.carry(ordered.from, ordered.to, bytes, after);
     // A nanosecond later, so that the order does not hang on how ties are broken.
     if (ordered.lastDelivery >= arrival) arrival = ordered.lastDelivery + 1;
     ordered.lastDelivery = arrival;
-    this.simulation.postAt(arrival, target, opcode, argument);
-    return true;
+    return arrival;
   }
 
   /** As `sendOnStream`, on the one stream that all its users share between the two hosts. */
@@ -187,12 +224,6 @@ export class Network {
     argument: number,
     after: Duration = 0,
   ): boolean {
-    const pair = from * 1048576 + to;
-    let stream = this.defaultStreams.get(pair);
-    if (stream === undefined) {
-      stream = this.openStream(from, to);
-      this.defaultStreams.set(pair, stream);
-    }
-    return this.sendOnStream(stream, bytes, target, opcode, argument, after);
+    return this.sendOnStream(this.orderedStream(from, to), bytes, target, opcode, argument, after);
   }
 }

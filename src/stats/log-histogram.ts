@@ -30,6 +30,8 @@ export class LogHistogram {
   private buckets: Uint32Array = new Uint32Array(0);
   private counts: Float64Array = new Float64Array(0);
   private used = 0;
+  /** Bucket numbers in ascending order; null: a bucket has come since they were sorted. */
+  private order: Uint32Array | null = null;
   private total = 0;
   private readonly exact = new ExactSum();
   private low = Number.POSITIVE_INFINITY;
@@ -109,8 +111,8 @@ export class LogHistogram {
     const rank = Math.max(1, Math.ceil(q * this.total));
     if (rank >= this.total) return this.high;
     let seen = 0;
-    for (const [bucket, count] of this.sorted()) {
-      seen += count;
+    for (const bucket of this.sorted()) {
+      seen += this.countOf(bucket);
       if (seen >= rank) return Math.min(this.high, Math.max(this.low, this.middle(bucket)));
     }
     return this.high;
@@ -118,18 +120,24 @@ export class LogHistogram {
 
   /** Number of values in buckets that lie wholly at or below a bound: exact when the bound is a bucket's edge. */
   countAtMost(bound: number): number {
-    if (bound >= this.high) return this.total;
+    return this.countsAtMost([bound])[0]!;
+  }
+
+  /** As `countAtMost`, for bounds in ascending order, in one pass. */
+  countsAtMost(bounds: readonly number[]): number[] {
+    const buckets = this.sorted();
+    let at = 0;
     let seen = 0;
-    for (const [bucket, count] of this.sorted()) {
-      if (this.edge(bucket + 1) > bound) break;
-      seen += count;
-    }
-    return seen;
+    return bounds.map((bound) => {
+      if (bound >= this.high) return this.total;
+      while (at < buckets.length && this.edge(buckets[at]! + 1) <= bound) seen += this.countOf(buckets[at++]!);
+      return seen;
+    });
   }
 
   /** Buckets in ascending order: lower edge (inclusive), upper edge (exclusive), count. */
   entries(): { from: number; to: number; count: number }[] {
-    return this.sorted().map(([bucket, count]) => ({ from: this.edge(bucket), to: this.edge(bucket + 1), count }));
+    return Array.from(this.sorted(), (bucket) => ({ from: this.edge(bucket), to: this.edge(bucket + 1), count: this.countOf(bucket) }));
   }
 
   /** Plain data, independent of the order of observation. */
@@ -139,8 +147,8 @@ export class LogHistogram {
       bits: this.bits,
       sum: this.exact.toJSON(),
       ...(this.total === 0 ? {} : { minimum: this.low, maximum: this.high }),
-      buckets: sorted.map(([bucket]) => bucket),
-      counts: sorted.map(([, count]) => count),
+      buckets: [...sorted],
+      counts: Array.from(sorted, (bucket) => this.countOf(bucket)),
     };
   }
 
@@ -157,12 +165,24 @@ export class LogHistogram {
     return histogram;
   }
 
-  private sorted(): [bucket: number, count: number][] {
-    const entries: [number, number][] = [];
+  /** Buckets in use, ascending. */
+  private sorted(): Uint32Array {
+    if (this.order !== null) return this.order;
+    const order = new Uint32Array(this.used);
+    let next = 0;
     for (let slot = 0; slot < this.buckets.length; slot++) {
-      if (this.buckets[slot] !== 0) entries.push([this.buckets[slot]! - 1, this.counts[slot]!]);
+      if (this.buckets[slot] !== 0) order[next++] = this.buckets[slot]! - 1;
     }
-    return entries.sort((a, b) => a[0] - b[0]);
+    this.order = order.sort();
+    return order;
+  }
+
+  /** Count of a bucket in use. */
+  private countOf(bucket: number): number {
+    const mask = this.buckets.length - 1;
+    let slot = Math.imul(bucket, 0x9e3779b1) & mask;
+    while (this.buckets[slot] !== bucket + 1) slot = (slot + 1) & mask;
+    return this.counts[slot]!;
   }
 
   /** Lower edge of a bucket. */
@@ -194,6 +214,7 @@ export class LogHistogram {
       mask = this.buckets.length - 1;
     }
     this.used++;
+    this.order = null;
     this.put(key, by, mask);
   }
 

@@ -134,6 +134,31 @@ export function classify(request: ApiRequest, user: string): Classification {
   throw new Error('catch-all matches everything');
 }
 
+/** Classifications by user and resource, of the verb and namespace that came last: most users repeat themselves. */
+export class Classifier {
+  private readonly byUser = new Map<string, Map<string, Remembered>>();
+
+  classify(request: ApiRequest, user: string): Classification {
+    let byResource = this.byUser.get(user);
+    if (byResource === undefined) {
+      byResource = new Map();
+      this.byUser.set(user, byResource);
+    }
+    const { resource, verb, namespace } = request;
+    const known = byResource.get(resource);
+    if (known !== undefined && known.verb === verb && known.namespace === namespace) return known.where;
+    const where = classify(request, user);
+    byResource.set(resource, { verb, namespace, where });
+    return where;
+  }
+}
+
+interface Remembered {
+  readonly verb: string;
+  readonly namespace: string;
+  readonly where: Classification;
+}
+
 /** Seats of a level of a server: ⌈limit · shares / Σ shares⌉ (apf_controller.go). */
 export function nominalSeats(level: PriorityLevel, serverLimit: number): number {
   let total = 0;

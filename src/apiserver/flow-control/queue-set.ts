@@ -95,7 +95,7 @@ export class QueueSet {
     queue.work += ticketWork(ticket);
     this.waiting++;
     this.seatsWaiting += seatsOf(ticket);
-    this.dispatch(now, started);
+    this.dispatch(now, started, this.waiting === 1 ? index : -1);
     return ticket.state === 'executing' ? 'executing' : 'waiting';
   }
 
@@ -177,9 +177,10 @@ export class QueueSet {
     return best;
   }
 
-  private dispatch(now: Time, started: Ticket[]): void {
+  /** Starts what fits. `only`: the queue of the only request that waits, when that is known. */
+  private dispatch(now: Time, started: Ticket[], only = -1): void {
     while (this.waiting > 0) {
-      const index = this.nextQueue();
+      const index = only >= 0 ? only : this.nextQueue();
       const queue = this.queues[index]!;
       const ticket = head(queue)!;
       if (this.seatsInUse > 0 && seatsOf(ticket) > this.limit - this.seatsInUse) return;

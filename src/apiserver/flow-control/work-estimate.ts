@@ -28,7 +28,8 @@ export function estimateWork(request: ApiRequest, bytes: number, watchers: numbe
     return { seats, finalSeats: 0, extra: 0 };
   }
   if (request.verb === 'get' || request.verb === 'watch') return ONE_SEAT;
-  if (UNCHARGED.has(request.resource) || watchers < WATCHERS_PER_SEAT) return ONE_SEAT;
+  // Nothing waits for the seats of an exempt request.
+  if (UNCHARGED.has(request.resource) || watchers < WATCHERS_PER_SEAT || maximum < 1) return ONE_SEAT;
   const tens = Math.ceil(watchers / WATCHERS_PER_SEAT);
   const finalSeats = Math.min(tens, MAXIMUM_FINAL_SEATS, maximum);
   return { seats: 1, finalSeats, extra: Math.round((tens * TIME_PER_SEAT) / finalSeats) };
