@@ -264,8 +264,9 @@ function decideBinding(request: ApiRequest, pod: Pod, context: RegistryContext):
   const object: Pod = {
     ...pod,
     metadata: { ...pod.metadata },
-    spec: { ...pod.spec, nodeName: request.target! },
-    status: { ...pod.status, conditions },
+    // Not by spreading: V8 of Node 20 gives each literal that adds a key to a spread object a hidden class of its own.
+    spec: Object.assign({}, pod.spec, { nodeName: request.target! }),
+    status: Object.assign({}, pod.status, { conditions }),
   };
   return { kind: 'put', object, expectedRevision: pod.metadata.resourceVersion };
 }

@@ -28,8 +28,8 @@ export class OwnedPods {
   /** Ready pods not counted as available yet, a heap by ready time. */
   private readonly waiting: Waiting[] = [];
   private readonly availablePods = new Set<string>();
-  /** Keys of active pods by node. */
-  private readonly byNode = new Map<string, Set<string>>();
+  /** Keys of active pods by node: most nodes have one, which needs no set. */
+  private readonly byNode = new Map<string, string | Set<string>>();
   /** Order of deletion; made when it is first needed, then kept up to date. */
   private order: DeletionOrder | null = null;
 
@@ -99,13 +99,15 @@ export class OwnedPods {
 
   /** Active pods on a node. */
   countOn(node: string): number {
-    return this.byNode.get(node)?.size ?? 0;
+    const keys = this.byNode.get(node);
+    return keys === undefined ? 0 : typeof keys === 'string' ? 1 : keys.size;
   }
 
   /** Pods of a node come earlier in the order of deletion, because the node has gained related pods. */
   promote(node: string): void {
     if (this.order === null) return;
-    for (const key of this.byNode.get(node) ?? []) this.order.promote(key);
+    const keys = this.byNode.get(node) ?? [];
+    for (const key of typeof keys === 'string' ? [keys] : keys) this.order.promote(key);
   }
 
   /** The order of deletion of the active pods. */
@@ -116,14 +118,14 @@ export class OwnedPods {
 
   private enterNode(node: string, key: string): void {
     const keys = this.byNode.get(node);
-    if (keys === undefined) this.byNode.set(node, new Set([key]));
+    if (keys === undefined) this.byNode.set(node, key);
+    else if (typeof keys === 'string') this.byNode.set(node, new Set([keys, key]));
     else keys.add(key);
   }
 
   private leaveNode(node: string, key: string): void {
     const keys = this.byNode.get(node);
-    keys?.delete(key);
-    if (keys?.size === 0) this.byNode.delete(node);
+    if (typeof keys === 'string' ? keys === key : keys?.delete(key) === true && keys.size === 0) this.byNode.delete(node);
   }
 
   /** Counts at `now` for a template and minReadySeconds. */

@@ -34,7 +34,8 @@ export class StatusPatch implements Patch {
 
   apply(current: KubernetesObject): KubernetesObject {
     const old = (current as WithStatus).status;
-    const status: Record<string, unknown> = { ...old };
+    // Not by spreading: keys added to a spread object give it a hidden class of its own in V8 of Node 20.
+    const status: Record<string, unknown> = Object.assign({}, old);
     let changed = false;
     for (const key in this.status) {
       const merged = this.merged(key, old[key], this.status[key]);
