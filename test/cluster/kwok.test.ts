@@ -93,6 +93,98 @@ test('a pod is deleted twice by kwok: the mark without grace is a change that it
   assert.deepEqual([...codes], [[200, 4], [404, 2]]);
 });
 
+/** The stages of the recordings: Running 50 ms after the binding, Ready after what the pod's annotations say, gone at once. */
+const RECORDED = `
+apiVersion: kwok.x-k8s.io/v1alpha1
+kind: Stage
+metadata: { name: start }
+spec:
+  resourceRef: { apiGroup: v1, kind: Pod }
+  selector:
+    matchExpressions:
+    - { key: '.metadata.deletionTimestamp', operator: DoesNotExist }
+    - { key: '.status.phase', operator: In, values: [Pending] }
+  delay: { durationMilliseconds: 50 }
+  next:
+    statusTemplate: |
+      {{ $now := Now }}
+      conditions:
+      - { type: Initialized, status: "True", lastTransitionTime: {{ $now | Quote }} }
+      - { type: Ready, status: "False", reason: ContainersNotReady, lastTransitionTime: {{ $now | Quote }} }
+      - { type: ContainersReady, status: "False", reason: ContainersNotReady, lastTransitionTime: {{ $now | Quote }} }
+      containerStatuses:
+      {{ range .spec.containers }}
+      - { name: {{ .name | Quote }}, image: {{ .image | Quote }}, ready: false, restartCount: 0, state: { running: { startedAt: {{ $now | Quote }} } } }
+      {{ end }}
+      podIP: {{ PodIPWith .spec.nodeName false .metadata.uid .metadata.name .metadata.namespace | Quote }}
+      phase: Running
+---
+apiVersion: kwok.x-k8s.io/v1alpha1
+kind: Stage
+metadata: { name: ready }
+spec:
+  resourceRef: { apiGroup: v1, kind: Pod }
+  selector:
+    matchExpressions:
+    - { key: '.metadata.deletionTimestamp', operator: DoesNotExist }
+    - { key: '.status.phase', operator: In, values: [Running] }
+    - { key: '.status.conditions.[] | select( .type == "Ready" ) | .status', operator: NotIn, values: ['True'] }
+  delay: { durationMilliseconds: 0, durationFrom: { expressionFrom: '.metadata.annotations["tow/ready"]' } }
+  next:
+    statusTemplate: |
+      {{ $now := Now }}
+      conditions:
+      - { type: Ready, status: "True", lastTransitionTime: {{ $now | Quote }} }
+      - { type: ContainersReady, status: "True", lastTransitionTime: {{ $now | Quote }} }
+      containerStatuses:
+      {{ range .spec.containers }}
+      - { name: {{ .name | Quote }}, image: {{ .image | Quote }}, ready: true, restartCount: 0, state: { running: { startedAt: {{ $now | Quote }} } } }
+      {{ end }}
+---
+apiVersion: kwok.x-k8s.io/v1alpha1
+kind: Stage
+metadata: { name: delete }
+spec:
+  resourceRef: { apiGroup: v1, kind: Pod }
+  selector: { matchExpressions: [{ key: '.metadata.deletionTimestamp', operator: Exists }] }
+  next: { delete: true }
+`;
+
+for (const [surge, unavailable] of [
+  ['25%', '25%'],
+  [0, 1],
+] as const) {
+  test(`the requests of kwok in a recorded rollout of ten pods, surge ${surge}, unavailable ${unavailable}`, () => {
+    const web = DEPLOYMENT.replace('  selector:', `  strategy: { rollingUpdate: { maxSurge: ${surge}, maxUnavailable: ${unavailable} } }\n  selector:`).replace(
+      'labels: { app: web } }',
+      'labels: { app: web }, annotations: { tow/ready: 2s } }',
+    );
+    const run = finished(
+      scenario(
+        // Workers enough that no deletion waits for another, as none did in the recordings.
+        'kwok: { stages: recorded.yaml, podPlayStageParallelism: 16 }',
+        'timeline: [{ at: 1s, apply: roll.yaml }, { at: 10s, setImage: { deployment: roll, image: "x:2" } }]',
+        { 'recorded.yaml': RECORDED, 'roll.yaml': web.replaceAll('name: web', 'name: roll') },
+      ),
+    );
+    const table = run.result().tables.find((each) => each.spec.name === 'api_requests_by_second')!;
+    const counts = new Map<string, number>();
+    for (let i = 0; i < table.length; i++) {
+      const key = `${table.column('verb')[i]} ${table.column('resource')[i]} ${table.column('code')[i]}`;
+      counts.set(key, (counts.get(key) ?? 0) + Number(table.column('requests')[i]));
+    }
+    const found = ['create pods 201', 'create pods/binding 201', 'patch pods/status 200', 'delete pods 200', 'delete pods 404'];
+    // As in the audit log of the recording: two status patches a pod, a DELETE of the ReplicaSet controller and two of kwok for each old pod.
+    assert.deepEqual(found.map((key) => [key, counts.get(key)]), [
+      ['create pods 201', 20],
+      ['create pods/binding 201', 20],
+      ['patch pods/status 200', 40],
+      ['delete pods 200', 20],
+      ['delete pods 404', 10],
+    ]);
+  });
+}
+
 test('general stages take one to five seconds a step', () => {
   const run = finished(scenario('kwok: { stages: general }', 'timeline: [{ at: 5s, scale: { deployment: web, replicas: 30 } }]'));
   const pods = [...run.cluster.connections.current('pods')] as Pod[];
