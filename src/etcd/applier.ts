@@ -224,7 +224,7 @@ export class Applier {
     } else {
       this.applyCommand(entry.data as Command);
     }
-    member.entryApplied(entry.index);
+    member.entryApplied(entry);
   }
 
   private applyCommand(command: Command): void {

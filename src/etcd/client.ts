@@ -79,13 +79,7 @@ export class Client implements EtcdClient, Component {
     this.dispatch(new Call(request, receiver, tag));
   }
 
-  watch(
-    prefix: string,
-    startRevision: number,
-    receiver: EtcdWatchReceiver,
-    tag: number,
-    progressNotify = false,
-  ): void {
+  watch(prefix: string, startRevision: number, receiver: EtcdWatchReceiver, tag: number, progressNotify = false): void {
     this.openWatch(new WatchCall(prefix, startRevision, receiver, tag, progressNotify));
   }
 

@@ -2,7 +2,17 @@ import type { Component, Simulation } from '../kernel/simulation.js';
 import { Slots } from '../kernel/slots.js';
 import { type Duration, SECOND, type Time } from '../kernel/time.js';
 import type { Network } from '../network/network.js';
-import { type ConfChange, type ConfState, MemoryStorage, NONE, type RawNode, Role, type Snapshot } from '../raft/index.js';
+import {
+  type ConfChange,
+  ConfChangeType,
+  type ConfState,
+  type Entry,
+  MemoryStorage,
+  NONE,
+  type RawNode,
+  Role,
+  type Snapshot,
+} from '../raft/index.js';
 import type { Randomness, Stream } from '../random/stream.js';
 import type { CostProfile, EtcdSpec } from '../scenario/types.js';
 import { Applier } from './applier.js';
@@ -99,6 +109,8 @@ export class Member implements Component {
   paused = false;
   /** Left the cluster by a configuration change: it never starts again. */
   removed = false;
+  /** Members (by raft id) that it knows to be removed; ids are never used again. */
+  readonly removedIds = new Set<number>();
   noSpaceRaised = false;
   /** Watch requests on their way in. */
   readonly watchInbox = new Slots<WatchCall>();
@@ -211,8 +223,7 @@ export class Member implements Component {
     if (!this.paused) return;
     this.paused = false;
     const { deferred } = this;
-    for (let i = 0; i < deferred.length; i += 2)
-      this.simulation.post(0, this.target, deferred[i]!, deferred[i + 1]!);
+    for (let i = 0; i < deferred.length; i += 2) this.simulation.post(0, this.target, deferred[i]!, deferred[i + 1]!);
     deferred.length = 0;
   }
 
@@ -293,6 +304,9 @@ export class Member implements Component {
       case MEMBER_OPCODE.WatchSync:
         this.watchServer.sync();
         return;
+      case MEMBER_OPCODE.Gone:
+        this.leave();
+        return;
       case MEMBER_OPCODE.Victims:
         this.watchServer.retryVictims();
         return;
@@ -340,14 +354,18 @@ export class Member implements Component {
   applyConfChange(change: ConfChange, index: number): void {
     this.confState = this.node.applyConfChange(change);
     this.loop.confChangeApplied(index);
-    const { voters, learners, votersOutgoing } = this.confState;
-    if (voters.includes(this.id) || learners.includes(this.id) || votersOutgoing.includes(this.id)) return;
+    for (const { type, node } of change.changes) if (type === ConfChangeType.RemoveNode) this.removedIds.add(node);
+    if (this.removedIds.has(this.id)) this.leave();
+  }
+
+  /** The member is no longer of the cluster: it stops for good. */
+  private leave(): void {
     this.removed = true;
     this.crash();
   }
 
   /** Keeps the log in memory short, as etcd does every 100 applied entries. */
-  entryApplied(index: number): void {
+  entryApplied({ index }: Entry): void {
     if (index % MEMORY_SNAPSHOT_COUNT !== 0 || index > this.storage.lastIndex()) return;
     this.storage.createSnapshot(index, this.confState, null, this.store.size);
     const keep = this.spec.snapshotCatchUpEntries ?? CATCH_UP_ENTRIES;

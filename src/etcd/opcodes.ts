@@ -27,6 +27,7 @@ export const MEMBER_OPCODE = {
   WatchProgress: 24,
   Victims: 25,
   BackendPagesSynced: 26,
+  Gone: 27,
 } as const;
 
 /** What the events of a member mean, for traces: by opcode. */
@@ -58,4 +59,5 @@ export const MEMBER_EVENTS: readonly string[] = [
   'silent watches are told their progress',
   'watchers whose buffer was full are tried again',
   'the pages of a backend commit are synced',
+  'a removed member is told so',
 ];

@@ -82,9 +82,18 @@ export class Peers {
     this.reportSnapshots(envelope, lost);
     if (lost) return;
     const { messages } = envelope;
+    if (member.removedIds.has(messages[0]!.from)) {
+      this.turnAway(member, this.members[messages[0]!.from - 1]!);
+      return;
+    }
     this.heardAt[member.index * MAX_MEMBERS + messages[0]!.from] = member.simulation.now;
     for (let i = 0; i < messages.length; i++) member.node.step(messages[i]!);
     member.loop.pump();
+  }
+
+  /** rafthttp: the connection of a removed member is answered 410 Gone, upon which it stops, even if it missed its removal. */
+  private turnAway({ host }: Member, from: Member): void {
+    this.network.send(host, from.host, MESSAGE_BYTES, from.target, MEMBER_OPCODE.Gone, from.incarnation);
   }
 
   /** Whether a member has been in touch with a peer (by raft id) since an instant, as far as it can tell. */

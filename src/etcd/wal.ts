@@ -83,6 +83,11 @@ export class Wal {
     return index <= this.base.index || this.entry(index)?.term === term;
   }
 
+  /** The hard state that a restart would find. */
+  get durable(): HardState {
+    return this.hardState;
+  }
+
   /** Index of the newest snapshot record. */
   get snapshotIndex(): number {
     return this.base.index;

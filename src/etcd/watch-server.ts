@@ -180,7 +180,8 @@ export class WatchServer {
   /** Schedules the next try of the victims. While their streams stall it would find every buffer full, and is left out. */
   private rescue(): void {
     const { member } = this;
-    if (this.rescuing || !member.watches.victims.some((watcher) => !this.full(watcher) || !watcher.connection.open)) return;
+    if (this.rescuing || !member.watches.victims.some((watcher) => !this.full(watcher) || !watcher.connection.open))
+      return;
     this.rescuing = true;
     const { now } = member.simulation;
     const at = (Math.floor(now / VICTIM_INTERVAL) + 1) * VICTIM_INTERVAL;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EtcdError } from '../../src/etcd/errors.js';
+import { MEMBER_EVENTS, MEMBER_OPCODE } from '../../src/etcd/opcodes.js';
 import { SEGMENT_BYTES, Wal } from '../../src/etcd/wal.js';
 import { MILLISECOND, SECOND } from '../../src/kernel/time.js';
 import { ClosedLoop, Harness } from './harness.js';
@@ -196,6 +197,35 @@ test('a machine that goes down tells nobody: its clients notice by keepalive and
   assert.equal(harness.cancelled.length, 1);
   assert.ok(harness.cancelled[0]!.at - down < 42 * SECOND);
   assert.equal(harness.put('/b').response.error, undefined);
+});
+
+test('a removed member that missed its removal is turned away by the others, and stops', () => {
+  const harness = new Harness();
+  const [leader, , away] = harness.cluster.members;
+  const links = (connected: boolean) => {
+    for (const { host } of harness.cluster.members) {
+      if (host === away!.host) continue;
+      harness.network.setLink(host, away!.host, connected);
+      harness.network.setLink(away!.host, host, connected);
+    }
+  };
+  // It was in touch a moment ago, so that its removal is allowed.
+  links(false);
+  assert.equal(harness.cluster.remove(2), '');
+  harness.run(SECOND);
+  assert.deepEqual(leader!.confState.voters, [1, 2]);
+  assert.ok(away!.running && !away!.removed);
+  links(true);
+  harness.run(3 * SECOND);
+  assert.ok(away!.removed && !away!.running);
+  assert.equal(harness.put('/a').response.error, undefined);
+});
+
+test('every event of a member has its own number and says what it means', () => {
+  const numbers = Object.values(MEMBER_OPCODE);
+  assert.deepEqual(numbers, [...numbers.keys()]);
+  assert.equal(MEMBER_EVENTS.length, numbers.length);
+  assert.equal(new Set(MEMBER_EVENTS).size, numbers.length);
 });
 
 test('the log is cut into segments of 64 MB; a cut costs another sync', () => {

@@ -30,7 +30,13 @@ test('a store taken back to its last mark is as it was then, and takes the same 
   const key = fc.constantFrom('a', 'b', 'c', 'd');
   const id = fc.integer({ min: 1, max: 3 });
   const request = fc.oneof(
-    fc.record({ op: fc.constant('put' as const), key, value: fc.nat(9), bytes: fc.nat(9), lease: fc.constantFrom(0, 1, 2, 3) }),
+    fc.record({
+      op: fc.constant('put' as const),
+      key,
+      value: fc.nat(9),
+      bytes: fc.nat(9),
+      lease: fc.constantFrom(0, 1, 2, 3),
+    }),
     fc.record({ op: fc.constant('delete' as const), key }),
     fc.record({ op: fc.constant('leaseGrant' as const), id, ttlSeconds: fc.constantFrom(2, 9) }),
     fc.record({ op: fc.constant('leaseRevoke' as const), id }),

@@ -6,7 +6,12 @@ import { Harness } from './harness.js';
 
 /** Writes down each message of its watches. */
 class Listener implements EtcdWatchReceiver {
-  readonly messages: { readonly tag: number; readonly revisions: number[]; readonly revision: number; readonly at: number }[] = [];
+  readonly messages: {
+    readonly tag: number;
+    readonly revisions: number[];
+    readonly revision: number;
+    readonly at: number;
+  }[] = [];
   readonly progress: { readonly tag: number; readonly revision: number; readonly at: number }[] = [];
   private readonly harness: Harness;
 
@@ -47,7 +52,10 @@ test('a watch that hears nothing for its interval is told the revision, ten to e
     harness.run(MINUTE);
   }
   assert.equal(not.progress.length, 0);
-  assert.ok(wants.progress.every(({ tag }) => tag === 1), 'the watch with events needs no notification');
+  assert.ok(
+    wants.progress.every(({ tag }) => tag === 1),
+    'the watch with events needs no notification',
+  );
   assert.ok(wants.progress.length >= 3);
   let before = SECOND;
   for (const { at, revision } of wants.progress) {

@@ -3,15 +3,25 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { RaftLibrary } from './chaos/member.js';
-import type { Mutation } from './mutations.js';
 
 const SOURCE = fileURLToPath(new URL('../../src/raft/', import.meta.url));
 
-/** A copy of the compiled protocol with one mistake. Throws when the text to change is not there exactly once. */
-export async function loadMutant({ file, from, to }: Mutation): Promise<RaftLibrary> {
-  const folder = mkdtempSync(join(tmpdir(), 'raft-mutant-'));
+/** A deliberate mistake: in one file of a room of `src`, as compiled, one text becomes another. */
+export interface Mutation {
+  readonly name: string;
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+/**
+ * Imports a copy of a compiled room (a folder) with one mistake; the copy is made in `parent`, which is where what it imports from beside
+ * itself is looked for. Throws when the text to change is not there exactly once.
+ */
+export async function importMutant<T>(source: string, parent: string, { file, from, to }: Mutation): Promise<T> {
+  const folder = mkdtempSync(join(parent, 'mutant-'));
   try {
-    cpSync(SOURCE, folder, { recursive: true });
+    cpSync(source, folder, { recursive: true });
     writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
     const path = join(folder, file);
     // Comments and blank lines are no part of a mutation's text.
@@ -21,8 +31,13 @@ export async function loadMutant({ file, from, to }: Mutation): Promise<RaftLibr
       path,
       text.replace(from, () => to),
     );
-    return (await import(pathToFileURL(join(folder, 'index.js')).href)) as RaftLibrary;
+    return (await import(pathToFileURL(join(folder, 'index.js')).href)) as T;
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** The protocol with one mistake. */
+export function loadMutant(mutation: Mutation): Promise<RaftLibrary> {
+  return importMutant(SOURCE, tmpdir(), mutation);
 }

@@ -1,10 +1,4 @@
-/** A deliberate mistake in the protocol: in one file of `src/raft`, as compiled, one text becomes another. */
-export interface Mutation {
-  readonly name: string;
-  readonly file: string;
-  readonly from: string;
-  readonly to: string;
-}
+import type { Mutation } from './mutant.js';
 
 /** Mistakes that implementations of Raft have made or could make. None of them may survive the checkers. */
 export const MUTATIONS: readonly Mutation[] = [

@@ -1,5 +1,4 @@
-import type { Entry, Message, Ready } from '../../../src/raft/index.js';
-import type { Member } from '../chaos/member.js';
+import type { Entry, HardState, Message, RawNode, Ready } from '../../../src/raft/index.js';
 import type { Operation } from '../chaos/operation.js';
 
 /** A broken promise, with the name of the checker that found it. */
@@ -12,9 +11,29 @@ export class Violation extends Error {
   }
 }
 
+/** A member as checkers see it: its protocol, its disk and what it has applied. */
+export interface Subject {
+  readonly id: number;
+  /** Null while it is down. */
+  readonly node: RawNode | null;
+  readonly disk: {
+    readonly hardState: HardState;
+    readonly applied: { readonly applied: number };
+    /** Whether entry (term, index) would survive a crash now. */
+    holds(term: number, index: number): boolean;
+  };
+  readonly store: {
+    readonly applied: number;
+    readonly revision: number;
+    /** Ids of the commands applied, in order. */
+    readonly commands: readonly number[];
+    readonly values: readonly number[];
+  };
+}
+
 /** What checkers may look at besides what they are told. */
 export interface Surroundings {
-  readonly members: readonly Member[];
+  readonly members: readonly Subject[];
   readonly operations: readonly Operation[];
 }
 
@@ -22,17 +41,17 @@ export interface Surroundings {
 export abstract class Checker {
   abstract readonly name: string;
 
-  started(_member: Member): void {}
-  crashed(_member: Member): void {}
+  started(_member: Subject): void {}
+  crashed(_member: Subject): void {}
   /** Before the Ready is written. */
-  ready(_member: Member, _ready: Ready): void {}
-  sent(_member: Member, _message: Message): void {}
-  applied(_member: Member, _entry: Entry, _happened: boolean): void {}
-  restored(_member: Member): void {}
+  ready(_member: Subject, _ready: Ready): void {}
+  sent(_member: Subject, _message: Message): void {}
+  applied(_member: Subject, _entry: Entry, _happened: boolean): void {}
+  restored(_member: Subject): void {}
   /** After every action on a running member. */
-  observed(_member: Member, _group: Surroundings): void {}
+  observed(_member: Subject, _group: Surroundings): void {}
   /** The faults are over and the survivors have caught up. */
-  finished(_survivors: readonly Member[], _group: Surroundings): void {}
+  finished(_survivors: readonly Subject[], _group: Surroundings): void {}
 
   protected fail(text: string): never {
     throw new Violation(this.name, text);

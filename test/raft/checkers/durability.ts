@@ -1,5 +1,4 @@
-import type { Member } from '../chaos/member.js';
-import { Checker, type Surroundings } from './checker.js';
+import { Checker, type Subject, type Surroundings } from './checker.js';
 
 const LEADER = 2;
 
@@ -11,11 +10,11 @@ export class Durability extends Checker {
   readonly name = 'durability';
   private readonly commits = new Map<number, number>();
 
-  override crashed({ id }: Member): void {
+  override crashed({ id }: Subject): void {
     this.commits.delete(id);
   }
 
-  override observed(member: Member, { members }: Surroundings): void {
+  override observed(member: Subject, { members }: Surroundings): void {
     const { id, node } = member;
     if (node!.role !== LEADER) {
       this.commits.delete(id);
@@ -36,7 +35,7 @@ export class Durability extends Checker {
     }
   }
 
-  override finished(survivors: readonly Member[], { operations }: Surroundings): void {
+  override finished(survivors: readonly Subject[], { operations }: Surroundings): void {
     for (const { id, store } of survivors) {
       const present = new Set(store.commands);
       if (present.size !== store.commands.length) this.fail(`member ${id} applied a command twice`);

@@ -1,5 +1,4 @@
-import type { Member } from '../chaos/member.js';
-import { Checker } from './checker.js';
+import { Checker, type Subject } from './checker.js';
 
 const LEADER = 2;
 
@@ -8,7 +7,7 @@ export class ElectionSafety extends Checker {
   readonly name = 'election safety';
   private readonly leaders = new Map<number, number>();
 
-  override observed({ id, node }: Member): void {
+  override observed({ id, node }: Subject): void {
     if (node!.role !== LEADER) return;
     const other = this.leaders.get(node!.term);
     if (other === undefined) this.leaders.set(node!.term, id);

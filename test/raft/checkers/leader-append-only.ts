@@ -1,5 +1,4 @@
-import type { Member } from '../chaos/member.js';
-import { Checker } from './checker.js';
+import { Checker, type Subject } from './checker.js';
 
 const LEADER = 2;
 
@@ -9,11 +8,11 @@ export class LeaderAppendOnly extends Checker {
   /** By member: term in which it leads, its last index then and that entry's term. */
   private readonly tails = new Map<number, readonly [number, number, number]>();
 
-  override crashed({ id }: Member): void {
+  override crashed({ id }: Subject): void {
     this.tails.delete(id);
   }
 
-  override observed({ id, node }: Member): void {
+  override observed({ id, node }: Subject): void {
     if (node!.role !== LEADER) {
       this.tails.delete(id);
       return;

@@ -1,5 +1,4 @@
-import type { Member } from '../chaos/member.js';
-import { Checker } from './checker.js';
+import { Checker, type Subject } from './checker.js';
 
 const LEADER = 2;
 
@@ -11,12 +10,12 @@ export class LeaderCompleteness extends Checker {
   private readonly commits = new Map<number, number>();
   private readonly terms = new Map<number, number>();
 
-  override crashed({ id }: Member): void {
+  override crashed({ id }: Subject): void {
     this.commits.delete(id);
     this.terms.delete(id);
   }
 
-  override observed(member: Member): void {
+  override observed(member: Subject): void {
     const node = member.node!;
     if (node.commit !== this.commits.get(member.id)) this.note(member);
     if (node.role === LEADER && this.terms.get(member.id) !== node.term) {
@@ -25,7 +24,7 @@ export class LeaderCompleteness extends Checker {
     }
   }
 
-  private note({ id, node }: Member): void {
+  private note({ id, node }: Subject): void {
     const { log } = node!.raft;
     this.commits.set(id, log.committed);
     for (let index = log.committed; index > 0; index--) {
@@ -37,7 +36,7 @@ export class LeaderCompleteness extends Checker {
     }
   }
 
-  private check({ id, node }: Member): void {
+  private check({ id, node }: Subject): void {
     const { log } = node!.raft;
     for (let index = this.committed.length - 1; index > 0; index--) {
       const known = this.committed[index];

@@ -1,6 +1,5 @@
 import type { Entry, Ready } from '../../../src/raft/index.js';
-import type { Member } from '../chaos/member.js';
-import { Checker, sameEntry } from './checker.js';
+import { Checker, type Subject, sameEntry } from './checker.js';
 
 /**
  * If two logs contain an entry with the same index and term, then the logs are identical in all entries up through it: checked by
@@ -11,7 +10,7 @@ export class LogMatching extends Checker {
   /** By `term/index`: the entry and the term of the one before it. */
   private readonly known = new Map<string, { readonly entry: Entry; readonly before: number }>();
 
-  override ready({ id, node }: Member, { entries }: Ready): void {
+  override ready({ id, node }: Subject, { entries }: Ready): void {
     let before = entries.length === 0 ? 0 : node!.raft.log.term(entries[0]!.index - 1);
     let next = entries.length === 0 ? 0 : entries[0]!.index;
     for (const entry of entries) {

@@ -1,6 +1,5 @@
 import type { Message } from '../../../src/raft/index.js';
-import type { Member } from '../chaos/member.js';
-import { Checker } from './checker.js';
+import { Checker, type Subject } from './checker.js';
 
 const APPEND_RESPONSE = 4;
 const VOTE_RESPONSE = 6;
@@ -21,7 +20,7 @@ export class MonotonicState extends Checker {
   private readonly told = new Map<number, number>();
   private readonly votes = new Map<string, number>();
 
-  override started({ id, node, disk }: Member): void {
+  override started({ id, node, disk }: Subject): void {
     if (node!.term < (this.told.get(id) ?? 0))
       this.fail(`member ${id} restarts in term ${node!.term}, it answered in a later one`);
     if (node!.term < disk.hardState.term)
@@ -31,7 +30,7 @@ export class MonotonicState extends Checker {
     this.running.set(id, { term: node!.term, commit: node!.commit, applied: node!.applied });
   }
 
-  override sent({ id }: Member, { type, to, term, reject }: Message): void {
+  override sent({ id }: Subject, { type, to, term, reject }: Message): void {
     if (type !== APPEND_RESPONSE && type !== VOTE_RESPONSE) return;
     if (term > (this.told.get(id) ?? 0)) this.told.set(id, term);
     if (type !== VOTE_RESPONSE || reject) return;
@@ -41,7 +40,7 @@ export class MonotonicState extends Checker {
     else if (other !== to) this.fail(`member ${id} votes for ${other} and for ${to} in term ${term}`);
   }
 
-  override observed({ id, node }: Member): void {
+  override observed({ id, node }: Subject): void {
     const seen = this.running.get(id)!;
     if (node!.term < seen.term) this.fail(`the term of member ${id} falls from ${seen.term} to ${node!.term}`);
     if (node!.commit < seen.commit)

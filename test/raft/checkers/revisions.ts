@@ -1,6 +1,5 @@
 import type { Entry } from '../../../src/raft/index.js';
-import type { Member } from '../chaos/member.js';
-import { Checker } from './checker.js';
+import { Checker, type Subject } from './checker.js';
 
 /** Every write raises the revision by one, and at each index the revision is the same on all members. */
 export class Revisions extends Checker {
@@ -8,16 +7,16 @@ export class Revisions extends Checker {
   private readonly revisions: number[] = [];
   private readonly own = new Map<number, number>();
 
-  override started({ id, store }: Member): void {
+  override started({ id, store }: Subject): void {
     this.own.set(id, store.revision);
   }
 
-  override restored({ id, store }: Member): void {
+  override restored({ id, store }: Subject): void {
     this.compare(id, store.applied, store.revision);
     this.own.set(id, store.revision);
   }
 
-  override applied({ id, store }: Member, entry: Entry, happened: boolean): void {
+  override applied({ id, store }: Subject, entry: Entry, happened: boolean): void {
     const expected = this.own.get(id)! + (happened ? 1 : 0);
     if (store.revision !== expected) this.fail(`revision ${store.revision} instead of ${expected} on member ${id}`);
     this.own.set(id, expected);
@@ -30,12 +29,12 @@ export class Revisions extends Checker {
     else if (first !== revision) this.fail(`revision ${revision} at index ${index} on member ${id}, ${first} before`);
   }
 
-  override finished(survivors: readonly Member[]): void {
+  override finished(survivors: readonly Subject[]): void {
     const [first] = survivors;
     for (const { id, store } of survivors) {
       if (store.revision !== first!.store.revision)
         this.fail(`members ${first!.id} and ${id} end with different revisions`);
-      const values = (one: Member) => one.store.values.join();
+      const values = (one: Subject) => one.store.values.join();
       if (values(first!) !== store.values.join()) this.fail(`members ${first!.id} and ${id} end with different values`);
     }
   }
