@@ -2,8 +2,9 @@ import type { Event } from '../api/core.js';
 import type { KubernetesObject } from '../api/meta.js';
 import { type ApiResponse, type Patch, type ResponseReceiver, succeeded } from '../apiserver/request.js';
 import { Fifo } from '../kernel/fifo.js';
-import type { Simulation } from '../kernel/simulation.js';
+import type { Component, Simulation } from '../kernel/simulation.js';
 import type { Time } from '../kernel/time.js';
+import type { Stream } from '../random/stream.js';
 import { TokenBucket } from './token-bucket.js';
 import type { ApiClient, EventRecorder } from './types.js';
 
@@ -15,6 +16,10 @@ const AGGREGATE_INTERVAL = 600e9;
 const CACHE_SIZE = 4096;
 /** Broadcaster queue: events beyond it are dropped. */
 const QUEUE_LENGTH = 1000;
+/** tools/record/event.go: tries of an event that no server answers, and the pause between them (the first one a random part of it). */
+const MAXIMUM_TRIES = 12;
+const RETRY_PAUSE = 10e9;
+const OP_RETRY = 1;
 
 /** Different messages of one kind: mostly there is one, so that the set is made when a second one comes. */
 interface AggregateRecord {
@@ -58,8 +63,9 @@ class EventCountPatch implements Patch {
  * Writes events as client-go does: similar events beyond ten are aggregated, identical ones raise a count by PATCH, a source
  * may write about 25 events per object and then one in five minutes. One request at a time (the sink is one goroutine).
  */
-export class ClientEventRecorder implements EventRecorder, ResponseReceiver {
-  /** Events not written because of the spam filter or a full queue. */
+export class ClientEventRecorder implements EventRecorder, ResponseReceiver, Component {
+  readonly name: string;
+  /** Events not written because of the spam filter, a full queue, or want of a server. */
   dropped = 0;
   private readonly simulation: Simulation;
   private readonly client: ApiClient;
@@ -69,9 +75,16 @@ export class ClientEventRecorder implements EventRecorder, ResponseReceiver {
   private readonly logged = new Map<string, LoggedEvent>();
   private readonly queue = new Fifo<Pending>();
   private sending: Pending | null = null;
+  private tries = 0;
+  private readonly target: number;
+  private readonly stream: Stream | null;
 
-  constructor(simulation: Simulation, client: ApiClient, component: string, host = '') {
+  /** `stream`: for the first pause of retries; null: half of it. */
+  constructor(simulation: Simulation, client: ApiClient, component: string, host = '', stream: Stream | null = null) {
+    this.name = `${component}/events`;
     this.simulation = simulation;
+    this.target = simulation.add(this);
+    this.stream = stream;
     this.client = client;
     this.source = { component, ...(host === '' ? {} : { host }) };
   }
@@ -84,14 +97,12 @@ export class ClientEventRecorder implements EventRecorder, ResponseReceiver {
     const text = this.aggregate(aggregateKey, message, now);
     const eventKey = text === message ? `${aggregateKey}/${message}` : aggregateKey;
     let bucket = this.buckets.get(subject);
-    if (bucket === undefined) {
-      bucket = new TokenBucket(SPAM_QPS, SPAM_BURST);
-      remember(this.buckets, subject, bucket);
-    }
+    if (bucket === undefined) bucket = new TokenBucket(SPAM_QPS, SPAM_BURST);
+    remember(this.buckets, subject, bucket);
     const known = this.logged.get(eventKey);
     const logged = known ?? { name: eventName(name, now, this.logged.size), count: 0, firstTimestamp: now };
     logged.count++;
-    if (known === undefined) remember(this.logged, eventKey, logged);
+    remember(this.logged, eventKey, logged);
     if (!bucket.tryTake(now) || this.queue.length >= QUEUE_LENGTH) {
       this.dropped++;
       return;
@@ -125,8 +136,8 @@ export class ClientEventRecorder implements EventRecorder, ResponseReceiver {
     let record = this.aggregates.get(key);
     if (record === undefined || now - record.lastTimestamp > AGGREGATE_INTERVAL) {
       record = { first: message, messages: null, lastTimestamp: now };
-      remember(this.aggregates, key, record);
     }
+    remember(this.aggregates, key, record);
     record.lastTimestamp = now;
     if (record.messages === null) {
       if (record.first === message) return message;
@@ -147,6 +158,19 @@ export class ClientEventRecorder implements EventRecorder, ResponseReceiver {
     const next = this.queue.shift();
     if (next === undefined) return;
     this.sending = next;
+    this.tries = 0;
+    this.send(next);
+  }
+
+  describe(): string {
+    return 'an event is sent again';
+  }
+
+  handle(): void {
+    if (this.sending !== null) this.send(this.sending);
+  }
+
+  private send(next: Pending): void {
     const { event } = next;
     const { namespace, name } = event.metadata;
     if (next.patch) {
@@ -157,6 +181,12 @@ export class ClientEventRecorder implements EventRecorder, ResponseReceiver {
 
   receive(tag: number, response: ApiResponse): void {
     const sent = this.sending!;
+    if (response.code === 0 && ++this.tries < MAXIMUM_TRIES) {
+      const share = this.tries > 1 ? 1 : (this.stream?.next() ?? 0.5);
+      this.simulation.schedule(Math.round(RETRY_PAUSE * share), this.target, OP_RETRY);
+      return;
+    }
+    if (response.code === 0) this.dropped++;
     this.sending = null;
     if (!succeeded(response) && tag === 1 && response.code === 404) {
       // The event expired meanwhile: it is written anew (recordEvent falls back to create).
@@ -174,7 +204,7 @@ function eventName(object: string, now: Time, count: number): string {
   return `${object}.${now.toString(16)}${count.toString(16).padStart(3, '0')}`;
 }
 
-/** Keeps an entry in a map of limited size, dropping the one that was added first. */
+/** Puts an entry at the end of a map of limited size, dropping the one that was used longest ago. */
 function remember<T>(map: Map<string, T>, key: string, value: T): void {
   map.delete(key);
   map.set(key, value);

@@ -5,7 +5,7 @@ import { type ApiRequest, type ApiResponse, type ResponseReceiver, succeeded } f
 import type { WatchRecord } from '../apiserver/watch-cache.js';
 import { Fifo } from '../kernel/fifo.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
-import type { Duration } from '../kernel/time.js';
+import type { Duration, Time } from '../kernel/time.js';
 import type { Stream } from '../random/stream.js';
 import type { Delta, DeltaQueue, KnownObjects, Relist } from './delta.js';
 import { DeltaFifo } from './delta-fifo.js';
@@ -32,9 +32,12 @@ const EVENT_NAMES: Readonly<Record<number, string>> = {
   [OP_RESYNC]: 'an informer resyncs',
 };
 
-/** Reflector back-off: 0.8 s doubling to 30 s, jitter 1.0 (client-go tools/cache/reflector.go). */
+/** Reflector back-off: 0.8 s doubling to 30 s, jitter 1.0, from the start again when the last was 2 min ago (tools/cache/reflector.go). */
 const BACKOFF_BASE: Duration = 0.8e9;
 const BACKOFF_MAXIMUM: Duration = 30e9;
+const BACKOFF_RESET: Duration = 120e9;
+/** A watch that ends so soon without an event is an error: the reflector backs off and lists (VeryShortWatchError). */
+const VERY_SHORT_WATCH: Duration = 1e9;
 /** A watch ends after 5 to 10 minutes (reflector.go minWatchTimeout). */
 const WATCH_TIMEOUT: Duration = 300e9;
 /** Largest batch of deltas of distinct keys (the_real_fifo.go defaultBatchSize). */
@@ -89,7 +92,12 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
   private readonly handlers: ResourceEventHandler<T>[] = [];
   private popping = false;
   private lastRevision = 0;
+  /** Back-offs in a row, and when the last one began. */
   private failures = 0;
+  private lastBackOff: Time = 0;
+  /** When the watch was opened, and events since. */
+  private watchingSince: Time = 0;
+  private eventsSinceWatch = 0;
   /** Items of the first list that still wait in the queue; −1 before it came. */
   private initialItems = -1;
   private timeout = 0;
@@ -182,7 +190,8 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
       return;
     }
     this.watches++;
-    this.failures = 0;
+    this.watchingSince = this.simulation.now;
+    this.eventsSinceWatch = 0;
     this.simulation.cancel(this.timeout);
     this.timeout = this.simulation.schedule(WATCH_TIMEOUT * (1 + this.stream.next()), this.target, OP_WATCH_TIMEOUT);
   }
@@ -190,17 +199,23 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
   watchEvent(record: WatchRecord): void {
     if (record.revision <= this.lastRevision || this.stopped) return;
     this.lastRevision = record.revision;
+    this.eventsSinceWatch++;
     const type = record.type === 'ADDED' ? 'Added' : record.type === 'MODIFIED' ? 'Updated' : 'Deleted';
     this.queue.add(type, record.key, record.object, this.store.objects as KnownObjects);
     this.wake();
   }
 
   watchLost(): void {
+    if (this.stopped) return;
     // A broken watch is opened again where it stopped; only when that is too old does the reflector list again.
-    if (!this.stopped) this.openWatch();
+    if (this.eventsSinceWatch > 0 || this.simulation.now - this.watchingSince >= VERY_SHORT_WATCH) this.openWatch();
+    else this.backOff(OP_LIST);
   }
 
   private backOff(opcode: number): void {
+    const { now } = this.simulation;
+    if (now - this.lastBackOff > BACKOFF_RESET) this.failures = 0;
+    this.lastBackOff = now;
     let delay = BACKOFF_BASE;
     for (let i = 0; i < this.failures && delay < BACKOFF_MAXIMUM; i++) delay *= 2;
     this.failures++;

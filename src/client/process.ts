@@ -109,7 +109,8 @@ export class Process implements ProcessContext, InformerFactory {
 
   eventRecorder(component: string): EventRecorder {
     const client = this.client(component, this.options.qps, this.options.burst);
-    return new ClientEventRecorder(this.simulation, client, component);
+    const stream = this.randomness.stream(`${this.name}/events/${component}`);
+    return new ClientEventRecorder(this.simulation, client, component, '', stream);
   }
 
   workQueue(name: string, consumer: WorkQueueConsumer, baseDelay?: number, maximumDelay?: number): WorkQueue {

@@ -132,3 +132,51 @@ test('a batch is in the cache before its first handler is called; without batche
     assert.deepEqual(seen, sizes);
   }
 });
+
+test('back-off: 0.8 s doubling to 30 s with up to as much again; from the start when the last one is two minutes ago', () => {
+  const { simulation, randomness, connections, clientHost } = setUp(1);
+  const [server] = connections.servers;
+  const informer = new SharedInformer(simulation, connections, 'reflector', 'configmaps', clientHost, 0, 0, randomness.stream('reflector'));
+  informer.start();
+  simulation.run(10e9);
+  assert.deepEqual([informer.synced, informer.lists, informer.watches], [true, 1, 1]);
+  server!.fail();
+  // Attempts are seen as the times at which the informer's calls come back; the waits grow as the facts say.
+  const attempts: number[] = [];
+  const receive = informer.receive.bind(informer);
+  informer.receive = (tag, response) => {
+    if (response.code === 0) attempts.push(simulation.now);
+    receive(tag, response);
+  };
+  simulation.run(simulation.now + 300e9);
+  const waits = attempts.slice(1).map((at, i) => (at - attempts[i]!) / 1e9);
+  let base = 0.8;
+  for (const wait of waits) {
+    assert.ok(wait >= base && wait <= 2 * base + 0.01, `${wait} s where ${base} to ${2 * base} s were due`);
+    base = Math.min(30, base * 2);
+  }
+  assert.ok(waits.length >= 8);
+  server!.heal();
+  simulation.run(simulation.now + 200e9);
+  attempts.length = 0;
+  server!.fail();
+  simulation.run(simulation.now + 5e9);
+  assert.ok((attempts[1]! - attempts[0]!) / 1e9 <= 1.61, 'the back-off has begun anew');
+});
+
+test('a watch that breaks within a second without an event is an error: the reflector backs off and lists', () => {
+  const { simulation, randomness, connections, clientHost } = setUp(2);
+  const informer = new SharedInformer(simulation, connections, 'reflector', 'configmaps', clientHost, 0, 0, randomness.stream('reflector'));
+  informer.start();
+  simulation.run(0.5e9);
+  connections.servers[0]!.fail();
+  simulation.run(simulation.now + 0.5e9);
+  assert.deepEqual([informer.lists, informer.watches], [1, 1]);
+  simulation.run(simulation.now + 5e9);
+  assert.deepEqual([informer.lists, informer.watches], [2, 2]);
+  connections.servers[0]!.heal();
+  simulation.run(simulation.now + 5e9);
+  connections.servers[1]!.fail();
+  simulation.run(simulation.now + 1e9);
+  assert.deepEqual([informer.lists, informer.watches], [2, 3], 'an older watch is opened again at once, where it stopped');
+});
