@@ -40,6 +40,9 @@ const TAGS = 8;
 export interface LeaderOwner {
   startedLeading(replica: number): void;
   stoppedLeading(replica: number): void;
+  /** The process of a candidate has started or ended, leading or not. */
+  candidateStarted?(replica: number): void;
+  candidateStopped?(replica: number): void;
 }
 
 /** What a candidate may do about a lease that it has read. */
@@ -142,6 +145,7 @@ export class LeaderElector implements Component, ResponseReceiver {
     this.life++;
     this.running = true;
     this.observed = undefined;
+    this.owner.candidateStarted?.(this.replica);
     this.simulation.schedule(delay, this.target, OP_ATTEMPT, this.life);
   }
 
@@ -155,6 +159,7 @@ export class LeaderElector implements Component, ResponseReceiver {
     this.leading = false;
     this.simulation.cancel(this.deadline);
     if (leading) this.owner.stoppedLeading(this.replica);
+    this.owner.candidateStopped?.(this.replica);
   }
 
   describe(opcode: number): string {

@@ -126,6 +126,7 @@ export class Process implements ProcessContext, InformerFactory {
 
   /** Starts all informers that were asked for. */
   start(): void {
+    if (this.running) return;
     this.running = true;
     for (const informer of this.byResource.values()) informer.start();
   }

@@ -8,6 +8,9 @@ import type { Randomness } from '../random/stream.js';
 export interface LeaderFactory {
   /** The process that `replica` starts when it becomes leader of `name`, ready to be started. */
   newLeader(name: string, replica: number): Process;
+  /** A replica of `name` starts as a candidate, or ends. */
+  candidateStarted(name: string, replica: number): void;
+  candidateStopped(name: string, replica: number): void;
 }
 
 /** The election of a process: its lease, and its times. */
@@ -66,5 +69,12 @@ export class ReplicatedProcess implements LeaderOwner {
   stoppedLeading(): void {
     this.leader?.stop();
     this.leader = null;
+  }
+  candidateStarted(replica: number): void {
+    this.factory.candidateStarted(this.name, replica);
+  }
+
+  candidateStopped(replica: number): void {
+    this.factory.candidateStopped(this.name, replica);
   }
 }

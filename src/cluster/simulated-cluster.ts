@@ -53,6 +53,12 @@ export interface ClusterOptions {
   readonly controllers?: readonly ControllerName[];
 }
 
+/** A process of kube-scheduler that does not lead. */
+interface Standby {
+  readonly process: Process;
+  readonly scheduler: KubeScheduler;
+}
+
 /** A whole Kubernetes cluster on one kernel: machines, network, etcd, API servers, control plane, nodes and their workload. */
 export class SimulatedCluster implements FaultDomain, LeaderFactory {
   readonly scenario: Scenario;
@@ -73,6 +79,8 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
   /** A user's kubectl (and pipeline), outside the control plane's machines. */
   readonly kubectl: Process;
   scheduler: KubeScheduler;
+  /** Schedulers that stand by with filled caches, by replica. */
+  readonly standbys = new Map<number, Standby>();
   readonly kubelets: Kubelets;
   /** The process that plays the stages of KWOK's nodes; null: there are none. */
   readonly kwok: KwokController | null;
@@ -185,8 +193,8 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
     return new ReplicatedProcess(simulation, randomness, name, clients, this, election);
   }
 
-  private newScheduler(process: Process): KubeScheduler {
-    return new KubeScheduler(process, this.explain === null ? {} : { explain: this.explain });
+  private newScheduler(process: Process, standby = false): KubeScheduler {
+    return new KubeScheduler(process, { standby, ...(this.explain === null ? {} : { explain: this.explain }) });
   }
 
   /** A replica has become leader: the first one works with what was assembled at the start, all later ones begin anew. */
@@ -196,20 +204,44 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
     const waiting = scheduling ? this.schedulerProcess : this.controllerManager;
     if (replica === 0 && !waiting.stopped && !waiting.running) return waiting;
     waiting.stop();
-    const { qps, burst } = scheduling ? cluster.scheduler : cluster.controllerManager;
+    if (scheduling) return this.promote(this.standbys.get(replica) ?? this.standby(replica), replica);
+    const { qps, burst } = cluster.controllerManager;
     const process = this.process(name, qps, burst, replica);
-    if (scheduling) {
-      const { attempts } = this.scheduler;
-      this.schedulerProcess = process;
-      const { explanation } = this.scheduler;
-      this.scheduler = this.newScheduler(process);
-      this.scheduler.explanation = explanation;
-      for (const attempt of attempts) this.scheduler.attempts.push(attempt);
-    } else {
-      this.controllerManager = process;
-      startControllers(process, this.controllers);
-    }
+    this.controllerManager = process;
+    startControllers(process, this.controllers);
     return process;
+  }
+
+  /** A standby of the scheduler leads: its caches are filled already (cmd/kube-scheduler/app/server.go starts informers before the election). */
+  private promote(standby: Standby, replica: number): Process {
+    this.standbys.delete(replica);
+    const { attempts, explanation } = this.scheduler;
+    this.schedulerProcess = standby.process;
+    this.scheduler = standby.scheduler;
+    this.scheduler.explanation = explanation;
+    for (const attempt of attempts) this.scheduler.attempts.push(attempt);
+    this.scheduler.lead();
+    return standby.process;
+  }
+
+  private standby(replica: number): Standby {
+    const { qps, burst } = this.scenario.cluster.scheduler;
+    const process = this.process('kube-scheduler', qps, burst, replica);
+    return { process, scheduler: this.newScheduler(process, true) };
+  }
+
+  candidateStarted(name: string, replica: number): void {
+    // kube-controller-manager starts its informers when it leads.
+    if (name !== 'kube-scheduler' || (replica === 0 && !this.schedulerProcess.running && !this.schedulerProcess.stopped)) return;
+    const standby = this.standby(replica);
+    this.standbys.set(replica, standby);
+    standby.process.start();
+  }
+
+  candidateStopped(name: string, replica: number): void {
+    if (name !== 'kube-scheduler') return;
+    this.standbys.get(replica)?.process.stop();
+    this.standbys.delete(replica);
   }
 
   /** A user's kubectl on the control plane's first machine. */

@@ -44,6 +44,8 @@ const TAG_IGNORE = 0;
 export interface KubeSchedulerOptions {
   /** The pod one of whose attempts is to be explained. */
   readonly explain?: ExplainTarget;
+  /** It fills its caches and waits for `lead`. */
+  readonly standby?: boolean;
 }
 
 /**
@@ -69,6 +71,7 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
   private readonly clock: CycleClock;
   private current: CycleInProgress | null = null;
   private synced = false;
+  private leading: boolean;
   private nextPending = false;
   private backoffFlush = false;
   private unschedulableFlush = false;
@@ -84,6 +87,7 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
     this.bindings = new BindingCycles(simulation, this.client, this, this.target, OP_POLL_BINDING);
     this.draws = randomness.stream('kube-scheduler/ties');
     this.explain = options.explain ?? null;
+    this.leading = options.standby !== true;
     this.clock = new CycleClock(
       context.profile.scheduler,
       configuration?.parallelism ?? scenario.cluster.scheduler.parallelism,
@@ -97,6 +101,12 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
     this.core.algorithm.percentageOfNodesToScore = percentageOfNodesToScore;
     this.informers = watchObjects(context.informers, this.core.objects, this);
     simulation.schedule(0, this.target, OP_POLL);
+  }
+
+  /** A standby has become leader: with what its informers have told it so far it starts at once. */
+  lead(): void {
+    this.leading = true;
+    this.wake();
   }
 
   /** Pods by place in the scheduling queue (scheduler_pending_pods). */
@@ -148,7 +158,7 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
   private wake(): void {
     const { queue } = this.core;
     const { now } = this.simulation;
-    if (this.synced && this.current === null && !this.nextPending && queue.ready) {
+    if (this.leading && this.synced && this.current === null && !this.nextPending && queue.ready) {
       this.nextPending = true;
       this.simulation.schedule(0, this.target, OP_NEXT);
     }

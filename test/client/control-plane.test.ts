@@ -12,10 +12,13 @@ test('three replicas: when the leaders die their standbys take over and finish t
   const first = run.cluster.controllerManager;
   const attempts = run.cluster.scheduler.attempts.length;
   for (let second = 0; second < 12; second++) run.advance();
+  const standbys = [...run.cluster.standbys.values()].map(({ process }) => process);
+  assert.deepEqual(standbys.map(({ synced }) => synced), [true, true], 'schedulers stand by with filled caches');
   for (const { electors } of run.cluster.controlPlane) electors.find(({ leading }) => leading)!.stop(false);
   assert.ok(first.stopped);
   while (run.advance());
   assert.notEqual(run.cluster.controllerManager, first);
+  assert.ok(standbys.includes(run.cluster.schedulerProcess), 'one of them leads now');
   for (const { electors } of run.cluster.controlPlane) assert.deepEqual(electors.map(({ leading }) => leading).filter(Boolean), [true]);
   assert.ok(run.pipeline!.finishedAt > 0, 'the rollout is complete');
   assert.ok(run.cluster.scheduler.attempts.length >= attempts + 20);
