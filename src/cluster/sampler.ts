@@ -1,13 +1,16 @@
 import type { Member } from '../etcd/member.js';
+import type { PrometheusHistogram } from '../etcd/metrics.js';
+import { type MetricsSink, scrapeMember } from '../etcd/scrape.js';
 import type { Time } from '../kernel/time.js';
-import type { Recorder, TableRecorder } from '../metrics/recorder.js';
 import {
   API_REQUEST_DURATION,
-  ETCD_FSYNC_DURATION,
   ETCD_REQUEST_DURATION,
+  HISTOGRAMS,
   type HistogramFamily,
   ScrapedHistogram,
 } from '../metrics/histograms.js';
+import type { Recorder, TableRecorder } from '../metrics/recorder.js';
+import { SCRAPES } from '../metrics/scrapes.js';
 import { API_REQUESTS_BY_SECOND, ETCD_BY_SECOND, NODES, SCHEDULER_BY_SECOND } from '../metrics/tables.js';
 import { LogHistogram } from '../stats/index.js';
 import type { Observer } from './observer.js';
@@ -30,13 +33,15 @@ const HTTP_VERBS: Readonly<Record<string, string>> = {
 };
 
 /** Reads the components' figures once a simulated second and appends them to the recorder's tables. */
-export class Sampler {
+export class Sampler implements MetricsSink {
   private readonly cluster: SimulatedCluster;
   private readonly recorder: Recorder;
   private readonly observer: Observer;
   private origin: Time = 0;
   private attemptsSeen = 0;
   /** Histograms under their real names, by name and labels. */
+  private now = 0;
+  private scraped = 0;
   private readonly histograms = new Map<string, ScrapedHistogram>();
   /** Write transactions by etcd cluster, from proposal to apply: nanoseconds. */
   readonly commits = new Map<string, LogHistogram>();
@@ -51,7 +56,7 @@ export class Sampler {
   begin(origin: Time): void {
     this.origin = origin;
     for (const server of this.cluster.servers) server.metrics.reset();
-    for (const member of this.cluster.etcdClusters.members) member.takeSample();
+    for (const member of this.cluster.etcdClusters.members) member.resetMetrics();
     for (const { name } of this.cluster.etcdClusters.all) this.commits.set(name, new LogHistogram());
     this.attemptsSeen = this.cluster.scheduler.attempts.length;
     const table = this.recorder.table(NODES);
@@ -75,15 +80,37 @@ export class Sampler {
     this.observer.sample(second);
     this.sampleApi(second);
     this.sampleEtcd(second);
-    if ((second + 1) % SCRAPE_INTERVAL === 0) {
-      for (const histogram of this.histograms.values()) histogram.scrape(this.recorder, second + 1);
-    }
+    this.now = second + 1;
+    if (this.now % SCRAPE_INTERVAL === 0) this.scrape();
     this.observer.sampleNodes(second + 1);
     const { active, backoff, unschedulable, gated } = this.cluster.scheduler.queueLengths();
     this.recorder.table(SCHEDULER_BY_SECOND).append([second, active, backoff, unschedulable, gated]);
   }
 
-  private histogram(family: HistogramFamily, labels: Readonly<Record<string, string>>): ScrapedHistogram {
+  /** Reads all metrics as Prometheus does. */
+  private scrape(): void {
+    this.scraped = this.now;
+    for (const histogram of this.histograms.values()) histogram.scrape(this.recorder, this.now);
+    for (const member of this.cluster.etcdClusters.members) scrapeMember(member, this);
+  }
+
+  /** A counter or gauge of the scrape under way. */
+  value(name: string, labels: string, value: number): void {
+    this.recorder.table(SCRAPES).append([this.now, name, labels, value]);
+  }
+
+  /** A histogram of the scrape under way. */
+  histogram(name: string, labels: string, { bounds, counts, count, sum }: PrometheusHistogram): void {
+    const table = this.recorder.table(HISTOGRAMS);
+    let below = 0;
+    for (let i = 0; i < bounds.length; i++) {
+      below += counts[i]!;
+      table.append([this.now, name, labels, bounds[i]!, below, Number.NaN]);
+    }
+    table.append([this.now, name, labels, Number.POSITIVE_INFINITY, count, sum]);
+  }
+
+  private observed(family: HistogramFamily, labels: Readonly<Record<string, string>>): ScrapedHistogram {
     const key = `${family.name} ${Object.values(labels).join(' ')}`;
     let histogram = this.histograms.get(key);
     if (histogram === undefined) {
@@ -98,7 +125,7 @@ export class Sampler {
     for (const server of this.cluster.servers) {
       for (const figures of server.metrics.takeRecent().values()) {
         const [resource, subresource = ''] = figures.resource.split('/');
-        this.histogram(API_REQUEST_DURATION, {
+        this.observed(API_REQUEST_DURATION, {
           verb: HTTP_VERBS[figures.verb] ?? figures.verb,
           resource: resource!,
           subresource,
@@ -123,8 +150,7 @@ export class Sampler {
   private sampleMember(table: TableRecorder, second: number, member: Member, commits: LogHistogram): void {
     const { puts, commit, fsync } = member.takeSample();
     commits.merge(commit);
-    this.histogram(ETCD_FSYNC_DURATION, { instance: member.name }).add(fsync);
-    this.histogram(ETCD_REQUEST_DURATION, { operation: 'txn', instance: member.name }).add(commit);
+    this.observed(ETCD_REQUEST_DURATION, { operation: 'txn', instance: member.name }).add(commit);
     table.append([
       second,
       member.name,
@@ -141,6 +167,7 @@ export class Sampler {
 
   /** Writes what is only complete at the end. */
   end(): void {
+    if (this.scraped < this.now) this.scrape();
     this.cluster.scheduler.writeAttempts(this.recorder, this.attemptsSeen, this.origin);
     this.cluster.workload.writeTables(this.recorder);
   }

@@ -3,6 +3,7 @@ import type { EventHandle } from '../kernel/simulation.js';
 import { type Duration, MILLISECOND, type Time } from '../kernel/time.js';
 import { type ConfChange, type ConfState, type Entry, EntryType } from '../raft/index.js';
 import { sample } from '../random/distribution.js';
+import { syncFile } from './backend-file.js';
 import type { Command } from './command.js';
 import type { Call } from './connection.js';
 import type { Member } from './member.js';
@@ -46,6 +47,9 @@ export class Applier {
   private pending = 0;
   private mustCommit = false;
   private committing = false;
+  /** The next commit ends a batch of a compaction; when that compaction began. */
+  private compacting = false;
+  private compactionStart: Time = 0;
   /** The commit in work: since when, and what its second sync takes. */
   private commitStart: Time = 0;
   private metaWork: Duration = 0;
@@ -89,10 +93,14 @@ export class Applier {
     const duration = (member.simulation.now - this.since) / count;
     this.since = -1;
     for (let i = 0; i < count; i++) {
-      member.metrics.serverApplyDurationSeconds.observe(duration);
-      if (duration > SLOW_APPLY) member.metrics.serverSlowApplyTotal++;
-      this.apply(this.queue.shift()!);
+      const entry = this.queue.shift()!;
+      this.apply(entry);
       if (!member.running) return;
+      if (entry.type === EntryType.Normal && entry.data !== null) {
+        const { op } = (entry.data as Command).request;
+        member.metrics.observeApply(op, member.store.error === '', duration);
+        if (duration > SLOW_APPLY) member.metrics.serverSlowApplyTotal++;
+      }
     }
     if (member.reads.busy) member.reads.applied(this.appliedIndex);
     if (this.appliedIndex - member.wal.snapshotIndex > member.spec.snapshotCount) this.mustCommit = true;
@@ -121,12 +129,16 @@ export class Applier {
     const { member } = this;
     const { now } = member.simulation;
     member.metrics.diskBackendCommitDurationSeconds.observe(now - this.commitStart);
+    member.metrics.diskBackendCommitPages.observe(0);
+    if (this.compacting) this.compactionCommitted(now);
     this.committing = false;
     this.lastCommit = now;
     this.committed();
     // A snapshot file goes with a commit, so that the backend is never behind the log's beginning.
-    if (this.appliedIndex - member.wal.snapshotIndex > member.spec.snapshotCount)
+    if (this.appliedIndex - member.wal.snapshotIndex > member.spec.snapshotCount) {
       member.wal.cut(this.appliedIndex, member.confState);
+      member.metrics.snapFsyncDurationSeconds.observe(syncFile(member));
+    }
     this.kick();
   }
 
@@ -138,7 +150,10 @@ export class Applier {
   /** One batch of a scheduled compaction: the deletions are written and committed, then the next after a pause. */
   compactionStep(): void {
     if (this.compactionLeft === 0) return;
-    this.compactionLeft -= Math.min(COMPACTION_BATCH, this.compactionLeft);
+    const batch = Math.min(COMPACTION_BATCH, this.compactionLeft);
+    this.compactionLeft -= batch;
+    this.member.metrics.debuggingMvccDbCompactionKeysTotal += batch;
+    this.compacting = true;
     this.pending++;
     if (this.applying > 0 || this.locked || this.committing) this.mustCommit = true;
     else this.commit();
@@ -166,6 +181,7 @@ export class Applier {
     this.pending = 0;
     this.mustCommit = false;
     this.committing = false;
+    this.compacting = false;
     this.locked = false;
     this.compactionLeft = onDisk.compactionLeft;
     member.simulation.cancel(this.timer);
@@ -248,6 +264,8 @@ export class Applier {
         // The wanted revision is committed at once (kvstore.go, updateCompactRev), the versions before it go in batches.
         this.mustCommit = true;
         if (store.compacted > 0) {
+          member.metrics.debuggingMvccIndexCompactionPauseMilliseconds.observe(0);
+          if (this.compactionLeft === 0) this.compactionStart = member.simulation.now;
           this.compactionLeft += store.compacted;
           this.scheduleCompaction();
         }
@@ -310,6 +328,15 @@ export class Applier {
       }
     }
     for (const [watcher, own] of byWatcher) member.watchServer.send(watcher, own, revision);
+  }
+
+  /** A batch of a compaction is on disk, perhaps the last one. */
+  private compactionCommitted(now: Time): void {
+    const { metrics } = this.member;
+    this.compacting = false;
+    metrics.debuggingMvccDbCompactionPauseMilliseconds.observeValue((now - this.commitStart) / MILLISECOND);
+    if (this.compactionLeft > 0) return;
+    metrics.debuggingMvccDbCompactionTotalMilliseconds.observeValue((now - this.compactionStart) / MILLISECOND);
   }
 
   private commit(): void {

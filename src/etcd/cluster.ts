@@ -11,12 +11,13 @@ import {
 } from '../raft/index.js';
 import type { Randomness } from '../random/stream.js';
 import type { CostProfile, EtcdSpec } from '../scenario/types.js';
+import { defragment } from './backend-file.js';
 import { Disk } from './disk.js';
 import { EtcdError } from './errors.js';
 import { Member } from './member.js';
 import { Store } from './mvcc.js';
 import { Peers } from './peers.js';
-import { Processor } from './processor.js';
+import { Processor, ProcessorShare } from './processor.js';
 import type { StoreSnapshot } from './records.js';
 import type { KeyValue } from './types.js';
 
@@ -125,7 +126,7 @@ export class EtcdCluster {
    */
   defragment(index: number, duration?: Duration): void {
     const member = this.members[index]!;
-    member.defragment(duration ?? Math.round((member.store.sizeInUse / DEFRAGMENT_BYTES_PER_SECOND) * SECOND));
+    defragment(member, duration ?? Math.round((member.store.sizeInUse / DEFRAGMENT_BYTES_PER_SECOND) * SECOND));
   }
 
   /** Asks the leader to hand over to another member (`etcdctl move-leader`). */
@@ -177,7 +178,11 @@ export class EtcdCluster {
     if (leader === undefined) return EtcdError.UnhealthyCluster;
     if (!leader.confState.learners.includes(id)) return EtcdError.MemberNotFound;
     const match = leader.node.progress(id)?.match ?? 0;
-    if (match < leader.node.progress(leader.id)!.match * LEARNER_READY_SHARE) return EtcdError.LearnerNotReady;
+    if (match < leader.node.progress(leader.id)!.match * LEARNER_READY_SHARE) {
+      leader.metrics.serverLearnerPromoteFailures++;
+      return EtcdError.LearnerNotReady;
+    }
+    leader.metrics.serverLearnerPromoteSuccesses++;
     this.proposeChange(leader, ConfChangeType.AddNode, id);
     return '';
   }
@@ -218,7 +223,7 @@ export class EtcdCluster {
       index,
       spec,
       costs,
-      processor: processors?.[index] ?? new Processor(costs.cores),
+      processor: new ProcessorShare(processors?.[index] ?? new Processor(costs.cores)),
       logDisk: spec.dedicatedWalDisk === true ? new Disk() : dataDisk,
       dataDisk,
       checkQuorum,

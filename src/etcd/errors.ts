@@ -35,3 +35,29 @@ export function isUnavailable(error: string): boolean {
     error === EtcdError.UnhealthyCluster
   );
 }
+
+/** Name of the gRPC code that a server answers an error with (api/v3rpc/rpctypes/error.go). */
+export function grpcCode(error: string): string {
+  if (isUnavailable(error)) return 'Unavailable';
+  switch (error) {
+    case EtcdError.TooManyRequests:
+    case EtcdError.NoSpace:
+    case EtcdError.TooManyLearners:
+      return 'ResourceExhausted';
+    case EtcdError.RequestTooLarge:
+      return 'InvalidArgument';
+    case EtcdError.Compacted:
+    case EtcdError.FutureRevision:
+      return 'OutOfRange';
+    case EtcdError.LeaseNotFound:
+    case EtcdError.MemberNotFound:
+      return 'NotFound';
+    case EtcdError.LeaseExists:
+    case EtcdError.LearnerNotReady:
+      return 'FailedPrecondition';
+    case EtcdError.NotSupportedForLearner:
+      return 'Unavailable';
+    default:
+      return 'Unknown';
+  }
+}

@@ -64,6 +64,7 @@ export class LeaseClock {
   granted(id: number): void {
     const { member } = this;
     member.metrics.debuggingLeaseGrantedTotal++;
+    member.metrics.debuggingLeaseTtl.observeValue(member.store.lessor.ttlSeconds(id)!);
     if (!this.leading) return;
     this.insert({ id, at: member.simulation.now + member.store.lessor.ttlSeconds(id)! * SECOND });
     if (this.timer === 0 || this.expiries[0]!.id === id) this.arm();

@@ -16,6 +16,7 @@ import {
 import type { Randomness, Stream } from '../random/stream.js';
 import type { CostProfile, EtcdSpec } from '../scenario/types.js';
 import { Applier } from './applier.js';
+import { defragmented, restoreSnapshot } from './backend-file.js';
 import type { EtcdConnection, WatchCall } from './connection.js';
 import type { Disk } from './disk.js';
 import { ElectionDraws } from './election-draws.js';
@@ -24,11 +25,10 @@ import { MemberMetrics, MemberSample } from './metrics.js';
 import { Store } from './mvcc.js';
 import { MEMBER_EVENTS, MEMBER_OPCODE } from './opcodes.js';
 import { PEER_PROBE_INTERVAL, type Peers } from './peers.js';
-import type { Processor } from './processor.js';
+import type { ProcessorShare } from './processor.js';
 import { Proposals } from './proposals.js';
 import { ReadLoop } from './reads.js';
 import { ReadyLoop } from './ready-loop.js';
-import type { StoreSnapshot } from './records.js';
 import { Requests } from './requests.js';
 import { Startup } from './startup.js';
 import { Wal } from './wal.js';
@@ -54,7 +54,7 @@ export interface MemberOptions {
   readonly index: number;
   readonly spec: EtcdSpec;
   readonly costs: CostProfile['etcd'];
-  readonly processor: Processor;
+  readonly processor: ProcessorShare;
   /** Where the log is written, and where the backend is: often one and the same. */
   readonly logDisk: Disk;
   readonly dataDisk: Disk;
@@ -73,7 +73,7 @@ export class Member implements Component {
   readonly host: number;
   readonly index: number;
   readonly costs: CostProfile['etcd'];
-  readonly processor: Processor;
+  readonly processor: ProcessorShare;
   readonly peers: Peers;
   readonly spec: EtcdSpec;
   readonly electionTimeout: Duration;
@@ -314,9 +314,7 @@ export class Member implements Component {
         this.leases.scan();
         break;
       case MEMBER_OPCODE.DefragmentDone:
-        this.store.defragment();
-        this.applier.setLocked(false);
-        this.requests.unblock();
+        defragmented(this);
         return;
       case MEMBER_OPCODE.PeerProbe:
         this.peers.probe(this);
@@ -372,31 +370,15 @@ export class Member implements Component {
     if (index > keep) this.storage.compact(index - keep);
   }
 
-  /** Blocks the member's backend for a defragmentation. */
-  defragment(duration: Duration): void {
-    if (!this.running) return;
-    this.applier.setLocked(true);
-    this.simulation.post(duration, this.target, MEMBER_OPCODE.DefragmentDone, this.incarnation);
-  }
-
-  /** State for a follower whose log is too far behind. */
-  snapshot(): Snapshot {
-    const index = this.applier.appliedIndex;
-    const data: StoreSnapshot = this.store.snapshot();
-    return { index, term: this.storage.term(index), confState: this.confState, data, dataLength: this.store.size };
-  }
-
   /** Replaces log and store by the leader's snapshot. */
   restoreFrom(snapshot: Snapshot): void {
-    this.storage.applySnapshot(snapshot);
-    this.wal.restore(snapshot);
-    this.store = Store.restore(snapshot.data as StoreSnapshot, this.spec.quotaBackendBytes);
-    this.noSpaceRaised = this.store.noSpace;
-    this.confState = snapshot.confState;
-    this.applier.appliedIndex = snapshot.index;
-    this.applier.committed();
-    this.loop.committedIndex = Math.max(this.loop.committedIndex, snapshot.index);
-    this.watchServer.storeReplaced();
+    restoreSnapshot(this, snapshot);
+  }
+
+  /** Begins to count anew. */
+  resetMetrics(): void {
+    this.metrics = this.metrics.restarted(this.processor.used);
+    this.takeSample();
   }
 
   connectedToQuorumSince(since: Time): boolean {

@@ -14,7 +14,11 @@ export class PrometheusHistogram {
 
   /** Counts one observation of a duration in nanoseconds. */
   observe(nanoseconds: number): void {
-    const value = nanoseconds / 1e9;
+    this.observeValue(nanoseconds / 1e9);
+  }
+
+  /** Counts one observation in the unit of the bounds. */
+  observeValue(value: number): void {
     this.sum += value;
     this.count++;
     const bounds = this.bounds;
@@ -50,14 +54,71 @@ export function doublingBuckets(first: number, count: number): Float64Array {
 const DISK = doublingBuckets(0.001, 14);
 const APPLY = doublingBuckets(0.0001, 20);
 const RTT = doublingBuckets(0.0001, 16);
+const DEFRAGMENT = doublingBuckets(0.1, 13);
+const BACKEND_SNAPSHOT = doublingBuckets(0.01, 17);
+const SNAPSHOT = doublingBuckets(0.1, 10);
+const INDEX_PAUSE = doublingBuckets(0.5, 14);
+const PAUSE = doublingBuckets(1, 13);
+const COMPACTION = doublingBuckets(100, 14);
+const TTL = doublingBuckets(1, 24);
+
+/** etcd_mvcc_hash_duration_seconds and the like: nobody asks a simulated member for hashes. */
+export const NO_HASHES = new PrometheusHistogram(doublingBuckets(0.01, 15));
+
+/** Calls of one RPC. */
+export class RpcCounts {
+  started = 0;
+  ok = 0;
+  /** Answered calls that failed, by gRPC code. */
+  readonly failed = new Map<string, number>();
+}
+
+/** Traffic with one peer, and what was measured of it. */
+export class PeerCounts {
+  sentBytes = 0;
+  sentFailures = 0;
+  receivedBytes = 0;
+  disconnected = 0;
+  snapshotsSent = 0;
+  snapshotFailures = 0;
+  readonly roundTrip = new PrometheusHistogram(RTT);
+  readonly snapshotSend = new PrometheusHistogram(SNAPSHOT);
+  readonly snapshotReceive = new PrometheusHistogram(SNAPSHOT);
+  snapshotsReceived = 0;
+  /** Whether the last message got away. */
+  active = true;
+}
 
 /** What one member counts, under etcd's own names (without `etcd_`). Lost at a crash like the process's own. */
 export class MemberMetrics {
   readonly diskWalFsyncDurationSeconds = new PrometheusHistogram(DISK);
+  readonly diskWalWriteDurationSeconds = new PrometheusHistogram(DISK);
   readonly diskBackendCommitDurationSeconds = new PrometheusHistogram(DISK);
-  readonly serverApplyDurationSeconds = new PrometheusHistogram(APPLY);
-  readonly networkPeerRoundTripTimeSeconds = new PrometheusHistogram(RTT);
+  /** Rebalancing and spilling of pages in a commit: work the model gives no time of its own. */
+  readonly diskBackendCommitPages = new PrometheusHistogram(DISK);
+  readonly diskBackendDefragDurationSeconds = new PrometheusHistogram(DEFRAGMENT);
+  readonly diskBackendSnapshotDurationSeconds = new PrometheusHistogram(BACKEND_SNAPSHOT);
+  readonly snapFsyncDurationSeconds = new PrometheusHistogram(DISK);
+  readonly snapDbFsyncDurationSeconds = new PrometheusHistogram(DISK);
+  readonly serverRangeDurationSeconds = new PrometheusHistogram(APPLY);
+  readonly debuggingMvccIndexCompactionPauseMilliseconds = new PrometheusHistogram(INDEX_PAUSE);
+  readonly debuggingMvccDbCompactionPauseMilliseconds = new PrometheusHistogram(PAUSE);
+  readonly debuggingMvccDbCompactionTotalMilliseconds = new PrometheusHistogram(COMPACTION);
+  readonly debuggingLeaseTtl = new PrometheusHistogram(TTL);
+  /** etcd_server_apply_duration_seconds by operation: those that succeeded, and those that failed. */
+  readonly applied = new Map<string, PrometheusHistogram>();
+  readonly appliedInVain = new Map<string, PrometheusHistogram>();
+  /** By operation of a request. */
+  readonly rpcs = new Map<string, RpcCounts>();
+  /** By raft id. */
+  readonly peers: (PeerCounts | undefined)[] = [];
+  /** What was counted last is mostly what is counted next. */
+  private lastApplied = '';
+  private lastApply = NO_HASHES;
+  private lastCalled = '';
+  private lastRpc: RpcCounts | null = null;
   diskWalWriteBytesTotal = 0;
+  diskDefragInflight = 0;
   serverProposalsCommittedTotal = 0;
   serverProposalsAppliedTotal = 0;
   serverProposalsPending = 0;
@@ -67,19 +128,70 @@ export class MemberMetrics {
   serverSlowReadIndexesTotal = 0;
   serverReadIndexesFailedTotal = 0;
   serverHeartbeatSendFailuresTotal = 0;
+  serverLearnerPromoteSuccesses = 0;
+  serverLearnerPromoteFailures = 0;
   mvccPutTotal = 0;
   mvccDeleteTotal = 0;
   mvccRangeTotal = 0;
   mvccTxnTotal = 0;
   debuggingMvccEventsTotal = 0;
   debuggingMvccSlowWatcherTotal = 0;
+  debuggingMvccDbCompactionKeysTotal = 0;
   debuggingLeaseGrantedTotal = 0;
   debuggingLeaseRevokedTotal = 0;
   debuggingServerLeaseExpiredTotal = 0;
-  networkPeerSentBytesTotal = 0;
-  networkPeerSentFailuresTotal = 0;
   networkClientGrpcSentBytesTotal = 0;
   networkClientGrpcReceivedBytesTotal = 0;
+  /** Watches opened, and messages sent on watch streams. */
+  watchesOpened = 0;
+  watchMessages = 0;
+  /** CPU time of the process when counting began. */
+  cpuBefore = 0;
+
+  /** The same process, counted from now on: counts begin at 0, gauges stay. */
+  restarted(cpuUsed: number): MemberMetrics {
+    const next = new MemberMetrics();
+    next.diskDefragInflight = this.diskDefragInflight;
+    next.serverProposalsCommittedTotal = this.serverProposalsCommittedTotal;
+    next.serverProposalsAppliedTotal = this.serverProposalsAppliedTotal;
+    next.serverProposalsPending = this.serverProposalsPending;
+    next.debuggingMvccSlowWatcherTotal = this.debuggingMvccSlowWatcherTotal;
+    next.cpuBefore = cpuUsed;
+    return next;
+  }
+
+  /** Counts the apply of one entry: how long it took, nanoseconds. */
+  observeApply(operation: string, success: boolean, duration: number): void {
+    if (success && operation === this.lastApplied) {
+      this.lastApply.observe(duration);
+      return;
+    }
+    const into = success ? this.applied : this.appliedInVain;
+    let histogram = into.get(operation);
+    if (histogram === undefined) into.set(operation, (histogram = new PrometheusHistogram(APPLY)));
+    histogram.observe(duration);
+    if (!success) return;
+    this.lastApplied = operation;
+    this.lastApply = histogram;
+  }
+
+  /** Counts of an RPC. */
+  rpc(operation: string): RpcCounts {
+    if (operation === this.lastCalled) return this.lastRpc!;
+    let counts = this.rpcs.get(operation);
+    if (counts === undefined) this.rpcs.set(operation, (counts = new RpcCounts()));
+    this.lastCalled = operation;
+    this.lastRpc = counts;
+    return counts;
+  }
+
+  /** Counts of a peer. */
+  peer(id: number): PeerCounts {
+    const counts = this.peers[id];
+    if (counts !== undefined) return counts;
+    while (this.peers.length <= id) this.peers.push(undefined);
+    return (this.peers[id] = new PeerCounts());
+  }
 }
 
 /** What a member did since it was last asked: the figures of one row of `etcd_by_second`. Nanoseconds. */

@@ -1,7 +1,8 @@
 import { Slots } from '../kernel/slots.js';
-import { SECOND, type Time } from '../kernel/time.js';
+import { SECOND, type Duration, type Time } from '../kernel/time.js';
 import type { Network } from '../network/network.js';
 import { type Message, MessageType } from '../raft/index.js';
+import { takeSnapshot } from './backend-file.js';
 import type { Member } from './member.js';
 import { MEMBER_OPCODE } from './opcodes.js';
 
@@ -20,6 +21,7 @@ const MAX_MEMBERS = 64;
 export interface PeerEnvelope {
   readonly messages: Message[];
   readonly incarnation: number;
+  readonly sentAt: Time;
   bytes: number;
 }
 
@@ -82,11 +84,13 @@ export class Peers {
     this.reportSnapshots(envelope, lost);
     if (lost) return;
     const { messages } = envelope;
-    if (member.removedIds.has(messages[0]!.from)) {
-      this.turnAway(member, this.members[messages[0]!.from - 1]!);
+    const { from } = messages[0]!;
+    if (member.removedIds.has(from)) {
+      this.turnAway(member, this.members[from - 1]!);
       return;
     }
-    this.heardAt[member.index * MAX_MEMBERS + messages[0]!.from] = member.simulation.now;
+    this.heardAt[member.index * MAX_MEMBERS + from] = member.simulation.now;
+    member.metrics.peer(from).receivedBytes += envelope.bytes;
     for (let i = 0; i < messages.length; i++) member.node.step(messages[i]!);
     member.loop.pump();
   }
@@ -117,11 +121,12 @@ export class Peers {
       if (id === member.id || !this.connected(member, id)) continue;
       const { host } = this.members[id - 1]!;
       const roundTrip = this.network.delay(member.host, host, 0) + this.network.delay(host, member.host, 0);
-      member.metrics.networkPeerRoundTripTimeSeconds.observe(roundTrip);
+      member.metrics.peer(id).roundTrip.observe(roundTrip);
     }
   }
 
-  private connected(from: Member, id: number): boolean {
+  /** Whether messages between a member and a peer (by raft id) get through, both ways. */
+  connected(from: Member, id: number): boolean {
     const to = this.members[id - 1];
     if (to === undefined || !to.running) return false;
     return this.network.reachable(from.host, to.host) && this.network.reachable(to.host, from.host);
@@ -134,7 +139,7 @@ export class Peers {
     for (let i = 0; i < messages.length; i++) {
       const message = messages[i]!;
       if (message.type === MessageType.AppResp && i !== lastResponse) continue;
-      this.collect(message.type === MessageType.Snap ? { ...message, snapshot: from.snapshot() } : message);
+      this.collect(message.type === MessageType.Snap ? { ...message, snapshot: takeSnapshot(from) } : message);
     }
     for (let i = 0; i < this.openCount; i++) {
       const key = this.openKeys[i]!;
@@ -152,7 +157,7 @@ export class Peers {
     const bytes = messageBytes(message);
     const envelope = this.open[key];
     if (envelope === undefined || envelope === null) {
-      this.open[key] = { messages: [message], incarnation: to.incarnation, bytes };
+      this.open[key] = { messages: [message], incarnation: to.incarnation, sentAt: to.simulation.now, bytes };
       this.openKeys[this.openCount++] = key;
       return;
     }
@@ -166,12 +171,17 @@ export class Peers {
       const slot = inbox.put(envelope);
       const stream = this.stream(from, to, kind);
       if (this.network.sendOnStream(stream, envelope.bytes, to.target, MEMBER_OPCODE.PeerMessage, slot)) {
-        from.metrics.networkPeerSentBytesTotal += envelope.bytes;
+        const counts = from.metrics.peer(to.id);
+        counts.sentBytes += envelope.bytes;
+        counts.active = true;
         return;
       }
       inbox.take(slot);
     }
-    from.metrics.networkPeerSentFailuresTotal++;
+    const counts = from.metrics.peer(to.id);
+    counts.sentFailures++;
+    if (counts.active) counts.disconnected++;
+    counts.active = false;
     from.node.reportUnreachable(to.id);
     this.reportSnapshots(envelope, true);
   }
@@ -182,9 +192,21 @@ export class Peers {
       if (message.type !== MessageType.Snap) continue;
       const sender = this.members[message.from - 1]!;
       if (!sender.running) continue;
+      if (failed) sender.metrics.peer(message.to).snapshotFailures++;
+      else this.snapshotArrived(sender, this.members[message.to - 1]!, sender.simulation.now - envelope.sentAt);
       sender.node.reportSnapshot(message.to, failed);
       sender.loop.pump();
     }
+  }
+
+  private snapshotArrived(from: Member, to: Member, duration: Duration): void {
+    const sent = from.metrics.peer(to.id);
+    sent.snapshotsSent++;
+    sent.snapshotSend.observe(duration);
+    from.metrics.diskBackendSnapshotDurationSeconds.observe(duration);
+    const received = to.metrics.peer(from.id);
+    received.snapshotsReceived++;
+    received.snapshotReceive.observe(duration);
   }
 
   private stream(from: Member, to: Member, kind: number): number {

@@ -38,3 +38,24 @@ export class Processor {
     return this.reserve(now, cost);
   }
 }
+
+/** A process's use of a machine's cores: counts its own CPU time. */
+export class ProcessorShare {
+  /** CPU time of the process so far, nanoseconds. */
+  used: Duration = 0;
+  private readonly processor: Processor;
+
+  constructor(processor: Processor) {
+    this.processor = processor;
+  }
+
+  reserve(now: Time, cost: Duration): Time {
+    this.used += cost;
+    return this.processor.reserve(now, cost);
+  }
+
+  proceed(now: Time, cost: Duration): Time {
+    this.used += cost;
+    return this.processor.proceed(now, cost);
+  }
+}

@@ -1,7 +1,8 @@
 import { Slots } from '../kernel/slots.js';
 import type { Duration } from '../kernel/time.js';
+import { requestBytes } from './command.js';
 import { type Call, CLIENT_ANSWER, CLIENT_RESET, type EtcdConnection } from './connection.js';
-import { EtcdError } from './errors.js';
+import { EtcdError, grpcCode } from './errors.js';
 import type { Member } from './member.js';
 import { MEMBER_OPCODE } from './opcodes.js';
 import type { EtcdResponse, KeyValue } from './types.js';
@@ -56,6 +57,8 @@ export class Requests {
     const { member } = this;
     if (this.stale(call.connection!)) return;
     const { request } = call;
+    member.metrics.rpc(request.op).started++;
+    member.metrics.networkClientGrpcReceivedBytesTotal += FRAME_BYTES + requestBytes(request);
     const local = request.op === 'range' && request.serializable === true;
     if (!local && member.isLearner) this.refuse(call, EtcdError.NotSupportedForLearner);
     else if (local) this.serveRange(call);
@@ -76,6 +79,7 @@ export class Requests {
     const cost = member.costs.rangeCpu + (asked ? (member.costs.linearizableCpu ?? 0) : 0);
     const { now } = member.simulation;
     const end = member.processor.reserve(now, cost);
+    member.metrics.serverRangeDurationSeconds.observe(end - now);
     const slot = this.inbox.put(call);
     if (end === now) this.rangeDone(slot);
     else member.simulation.postAt(end, member.target, MEMBER_OPCODE.RangeDone, slot);
@@ -121,6 +125,12 @@ export class Requests {
     if (!connection.open || this.stale(connection)) return;
     call.response = response;
     const { member } = this;
+    const counts = member.metrics.rpc(call.request.op);
+    if (response.error === undefined) counts.ok++;
+    else {
+      const code = grpcCode(response.error);
+      counts.failed.set(code, (counts.failed.get(code) ?? 0) + 1);
+    }
     const { now } = member.simulation;
     const after = member.processor.reserve(now, this.halfCpu) - now;
     const bytes = FRAME_BYTES + (response.kvs === undefined ? 0 : kvBytes(response.kvs));

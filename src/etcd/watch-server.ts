@@ -53,6 +53,7 @@ export class WatchServer {
     const start = call.startRevision;
     const watcher = new Watcher(call, start === 0 ? next : start);
     this.progress.opened(watcher);
+    member.metrics.watchesOpened++;
     if (start === 0 || start >= next) {
       member.watches.addSynced(watcher);
       return;
@@ -216,6 +217,7 @@ export class WatchServer {
     const after = member.processor.reserve(now, cost) - now;
     const slot = connection.keepDelivery(delivery);
     member.metrics.networkClientGrpcSentBytesTotal += bytes;
+    member.metrics.watchMessages++;
     if (member.network.sendOnStream(connection.watchStream, bytes, connection.clientTarget, CLIENT_WATCH, slot, after))
       return;
     connection.deliveryLost(slot);

@@ -93,6 +93,19 @@ export class WatchHub {
     }
   }
 
+  /** Connections that carry watches, and events that wait for watchers with full buffers. */
+  figures(): { readonly streams: number; readonly pending: number } {
+    const streams = new Set<EtcdConnection>();
+    for (const group of this.groups) for (const { connection } of group.watchers) streams.add(connection);
+    for (const { connection } of this.unsynced) streams.add(connection);
+    let pending = 0;
+    for (const { connection, victim } of this.victims) {
+      streams.add(connection);
+      pending += victim!.length;
+    }
+    return { streams: streams.size, pending };
+  }
+
   /** Appends the synced watchers whose prefix a key has, longest prefix first. */
   matching(key: string, out: Watcher[]): void {
     const position = this.position(key);

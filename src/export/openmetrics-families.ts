@@ -1,4 +1,5 @@
 import { type RunResult, tableOf } from '../analysis/result.js';
+import { ETCD_SCALARS } from '../metrics/etcd-families.js';
 import {
   HISTOGRAM_FAMILIES,
   labelText,
@@ -20,7 +21,9 @@ import {
 /** Metrics of a run as the real components name them, from its tables. */
 export function families(result: RunResult, interval: number): Family[] {
   const times = scrapeTimes(result, interval);
-  const recorded = histogramTable(result).filter((family) => family.series.length > 0);
+  const recorded = [...scrapedFamilies(result, times), ...histogramTable(result)].filter(
+    (family) => family.series.length > 0,
+  );
   const derived = [
     ...runFamilies(result, times),
     ...apiFamilies(result, times),
@@ -31,6 +34,41 @@ export function families(result: RunResult, interval: number): Family[] {
     ...userFamilies(result, times),
   ].filter((family) => family.series.length > 0 && !recorded.some((other) => other.name === family.name));
   return [...derived, ...recorded];
+}
+
+/** The recorded counters and gauges, at the scrapes nearest before the times of the export. */
+function scrapedFamilies(result: RunResult, times: readonly number[]): Family[] {
+  const table = tableOf(result, 'scrapes');
+  if (table === undefined) return [];
+  const [metrics, labels] = ['metric', 'labels'].map((name) => table.column(name)) as [string[], string[]];
+  const [instants, values] = ['time', 'value'].map((name) => table.column(name)) as [Float64Array, Float64Array];
+  const rows = new Map<string, Map<string, number[]>>();
+  for (let row = 0; row < table.length; row++) {
+    let series = rows.get(metrics[row]!);
+    if (series === undefined) rows.set(metrics[row]!, (series = new Map()));
+    const list = series.get(labels[row]!);
+    if (list === undefined) series.set(labels[row]!, [row]);
+    else list.push(row);
+  }
+  return ETCD_SCALARS.map(({ name, type, help }) => {
+    const total = type === 'counter' && name.endsWith('_total');
+    const series = [...(rows.get(name) ?? [])].map(([text, list]) => {
+      const samples: Sample[] = [];
+      let next = 0;
+      for (const time of times) {
+        const before = next;
+        while (next < list.length && instants[list[next]!]! <= time) next++;
+        if (next > before) samples.push({ time, value: values[list[next - 1]!]! });
+      }
+      return { suffix: total ? '_total' : '', labels: text, samples };
+    });
+    return {
+      name: total ? name.slice(0, -'_total'.length) : name,
+      type: type === 'counter' && !total ? ('unknown' as const) : type,
+      help,
+      series: series.filter(({ samples }) => samples.length > 0),
+    };
+  });
 }
 
 /** The recorded histograms, each with the job it belongs to. */

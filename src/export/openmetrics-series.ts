@@ -18,7 +18,8 @@ export interface Series {
 export interface Family {
   /** Name without suffix. */
   readonly name: string;
-  readonly type: 'counter' | 'gauge' | 'histogram' | 'info';
+  /** unknown: a counter whose name, in its component, does not end as OpenMetrics wants it. */
+  readonly type: 'counter' | 'gauge' | 'histogram' | 'info' | 'unknown';
   readonly help: string;
   readonly series: readonly Series[];
 }

@@ -26,7 +26,7 @@ export function lastScrape(result: RunResult): string {
   return families(result, result.summary.simulatedSeconds)
     .map((family) => {
       const name = prometheusName(family);
-      const type = family.type === 'info' ? 'gauge' : family.type;
+        const type = family.type === 'info' ? 'gauge' : family.type === 'unknown' ? 'untyped' : family.type;
       const lines = family.series.flatMap((series) => {
         const last = series.samples[series.samples.length - 1];
         const labels = series.labels === '' ? '' : `{${series.labels}}`;

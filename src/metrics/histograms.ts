@@ -1,4 +1,5 @@
 import { LogHistogram } from '../stats/log-histogram.js';
+import { ETCD_HISTOGRAMS } from './etcd-families.js';
 import type { Recorder, TableSpec } from './recorder.js';
 
 /** Cumulative histograms as the components export them, at each scrape. */
@@ -70,20 +71,6 @@ export const ETCD_REQUEST_DURATION: HistogramFamily = {
   bounds: [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60],
 };
 
-/** etcd (server/storage/wal/metrics.go). */
-export const ETCD_FSYNC_DURATION: HistogramFamily = {
-  name: 'etcd_disk_wal_fsync_duration_seconds',
-  help: 'The latency distributions of fsync called by WAL.',
-  bounds: exponential(0.001, 2, 14),
-};
-
-/** etcd (server/storage/backend/metrics.go). */
-export const ETCD_BACKEND_COMMIT_DURATION: HistogramFamily = {
-  name: 'etcd_disk_backend_commit_duration_seconds',
-  help: 'The latency distributions of commit called by backend.',
-  bounds: exponential(0.001, 2, 14),
-};
-
 /** kube-scheduler (pkg/scheduler/metrics). */
 export const SCHEDULING_ALGORITHM_DURATION: HistogramFamily = {
   name: 'scheduler_scheduling_algorithm_duration_seconds',
@@ -104,8 +91,7 @@ export const POD_START_DURATION: HistogramFamily = {
 export const HISTOGRAM_FAMILIES: readonly HistogramFamily[] = [
   API_REQUEST_DURATION,
   ETCD_REQUEST_DURATION,
-  ETCD_FSYNC_DURATION,
-  ETCD_BACKEND_COMMIT_DURATION,
+  ...ETCD_HISTOGRAMS,
   SCHEDULING_ALGORITHM_DURATION,
   POD_START_DURATION,
 ];

@@ -1,6 +1,7 @@
 import { EVENT_TRACE } from './column-sink.js';
 import { HISTOGRAMS } from './histograms.js';
 import type { ColumnSpec, TableSpec } from './recorder.js';
+import { SCRAPES } from './scrapes.js';
 
 /**
  * Every table a run can record. The specifications are the single place where a column's unit and meaning are stated; the
@@ -52,7 +53,8 @@ export const ERRORS_BY_SECOND: TableSpec = {
 /** Every measure of every replication; written when a command makes several. */
 export const REPLICATIONS: TableSpec = {
   name: 'replications',
-  description: 'The measures of every replication of every strategy or variant (`compare --replications`), one row a measure.',
+  description:
+    'The measures of every replication of every strategy or variant (`compare --replications`), one row a measure.',
   columns: [
     integer('replication', '', 'Number of the replication, from 0.'),
     text('seed', 'Seed of its random streams.'),
@@ -255,5 +257,6 @@ export const TABLES: readonly TableSpec[] = [
   EVENTS,
   REPLICATIONS,
   HISTOGRAMS,
+  SCRAPES,
   EVENT_TRACE,
 ];

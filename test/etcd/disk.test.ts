@@ -16,7 +16,7 @@ test('operations of a disk queue: each starts when those before it are done', ()
 
 /** Five simulated seconds of ten clients: mean fsync and commit of the leader in milliseconds, puts a second. */
 function load(dedicatedWalDisk: boolean, backendCommit: number) {
-  const harness = new Harness({ spec: { dedicatedWalDisk }, costs: { backendCommit: constant(backendCommit) } });
+  const harness = new Harness({ spec: { dedicatedWalDisk, snapshotCount: 1e9 }, costs: { backendCommit: constant(backendCommit) } });
   const loop = new ClosedLoop(harness, harness.client, 10);
   harness.run(5 * SECOND);
   const { diskWalFsyncDurationSeconds: fsync, diskBackendCommitDurationSeconds: commit } =

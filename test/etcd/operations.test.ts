@@ -247,8 +247,8 @@ test('metrics have the numbers that Prometheus would read', () => {
   assert.equal(metrics.serverProposalsAppliedTotal, metrics.serverProposalsCommittedTotal);
   assert.equal(metrics.diskWalFsyncDurationSeconds.count, 100);
   assert.ok(Math.abs(metrics.diskWalFsyncDurationSeconds.sum - 0.1) < 1e-9);
-  assert.equal(metrics.networkPeerRoundTripTimeSeconds.count, 4);
-  assert.ok(Math.abs(metrics.networkPeerRoundTripTimeSeconds.sum - 4 * 0.0004) < 1e-9);
+  assert.equal(metrics.peer(2).roundTrip.count, 2);
+  assert.ok(Math.abs(metrics.peer(2).roundTrip.sum - 2 * 0.0004) < 1e-9);
   assert.ok(metrics.diskBackendCommitDurationSeconds.count >= 2);
   assert.equal(harness.cluster.members[0]!.takeSample().puts, 100);
   assert.equal(harness.cluster.members[0]!.takeSample().puts, 0);
