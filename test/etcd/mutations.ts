@@ -172,9 +172,9 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a received snapshot is not saved',
-    file: 'member.js',
-    from: 'this.storage.applySnapshot(snapshot);\n        this.wal.restore(snapshot);',
-    to: 'this.storage.applySnapshot(snapshot);',
+    file: 'backend-file.js',
+    from: 'member.storage.applySnapshot(snapshot);\n    member.wal.restore(snapshot);',
+    to: 'member.storage.applySnapshot(snapshot);',
   },
   {
     name: 'a snapshot does not bring the leases',
@@ -233,7 +233,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'a removed member that missed it is not turned away',
     file: 'peers.js',
-    from: 'this.turnAway(member, this.members[messages[0].from - 1]);',
+    from: 'this.turnAway(member, this.members[from - 1]);',
     to: '',
   },
 ];
