@@ -1,6 +1,7 @@
 import { type Duration, type Time, toSeconds } from '../kernel/time.js';
 import type { Recorder } from '../metrics/recorder.js';
 import { SCHEDULER_ATTEMPTS } from '../metrics/tables.js';
+import type { CycleInProgress } from './binding-cycles.js';
 
 /** One attempt to place a pod, as it ended. */
 export interface Attempt {
@@ -38,4 +39,22 @@ export function writeAttempts(attempts: readonly Attempt[], recorder: Recorder, 
       message,
     ]);
   }
+}
+
+/** The attempt that a cycle was, as it ended. */
+export function attemptOf(cycle: CycleInProgress, result: Attempt['result'], message: string, time: Time): Attempt {
+  const { queued, started, node } = cycle;
+  const { evaluated, feasible } = cycle.result;
+  return {
+    time,
+    pod: queued.pod.key,
+    result,
+    node,
+    attempt: queued.attempts,
+    queued: started - queued.activeSince,
+    duration: time - started,
+    evaluated,
+    feasible,
+    message,
+  };
 }

@@ -1,5 +1,6 @@
 import type { Time } from '../kernel/time.js';
 import type { Uniform } from '../random/stream.js';
+import type { Moment } from './batch.js';
 import type { PodInfo } from './cache/pod-info.js';
 import type { Framework, ScoreObserver } from './framework/framework.js';
 import { codeNames } from './framework/status.js';
@@ -93,10 +94,11 @@ export function explainDecision(
   framework: Framework,
   pod: PodInfo,
   draws: Uniform,
+  moment: Moment | null = null,
 ): { readonly decision: Decision; readonly explanation: Explanation } {
   const scores = new KeptScores();
   framework.observer = scores;
-  const decision = core.decide(framework, pod, draws);
+  const decision = core.decide(framework, pod, draws, moment);
   framework.observer = null;
   return { decision, explanation: describe(core, framework, pod, decision, scores) };
 }

@@ -17,5 +17,6 @@ export {
   type PostFilterResult,
   type QueuedPodView,
 } from './framework/plugin.js';
-export { Code, type CodeValue, Status, skip, unresolvable, unschedulable } from './framework/status.js';
+export { Code, type CodeValue, Status, skip, unresolvable, unschedulable, wait } from './framework/status.js';
+export type { WaitingPod, WaitingPods } from './framework/waiting-pods.js';
 export type { PluginConstructor } from './profile.js';

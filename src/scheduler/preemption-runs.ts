@@ -3,6 +3,7 @@ import type { ApiClient, EventRecorder } from '../client/types.js';
 import type { Simulation } from '../kernel/simulation.js';
 import { Slots } from '../kernel/slots.js';
 import type { PodInfo } from './cache/pod-info.js';
+import type { WaitingPods } from './framework/waiting-pods.js';
 import { PreemptionPatch } from './patches.js';
 import type { DefaultPreemption } from './plugins/default-preemption.js';
 
@@ -13,6 +14,7 @@ interface Run {
   readonly schedulerName: string;
   readonly victims: readonly PodInfo[];
   readonly plugin: DefaultPreemption;
+  readonly waitingPods: WaitingPods;
   outstanding: number;
 }
 
@@ -47,8 +49,9 @@ export class PreemptionRuns implements ResponseReceiver {
     preemptor: PodInfo,
     node: string,
     victims: readonly PodInfo[],
+    waitingPods: WaitingPods,
   ): void {
-    const run: Run = { preemptor, node, schedulerName, victims, plugin, outstanding: victims.length - 1 };
+    const run: Run = { preemptor, node, schedulerName, victims, plugin, waitingPods, outstanding: victims.length - 1 };
     const slot = this.runs.put(run);
     if (victims.length === 1) this.evict(slot, 0);
     else {
@@ -68,8 +71,14 @@ export class PreemptionRuns implements ResponseReceiver {
       this.client.request({ verb: 'delete', resource: 'pods', namespace, name }, this, tag + 1);
       return;
     }
+    this.evicted(slot, index);
+  }
+
+  /** A victim is on its way out. */
+  private evicted(slot: number, index: number): void {
+    const run = this.runs.get(slot);
     this.recorder.event(
-      victim.pod,
+      run.victims[index]!.pod,
       'Normal',
       'Preempted',
       `Preempted by pod ${run.preemptor.pod.metadata.uid} on node ${run.node}`,
@@ -85,6 +94,13 @@ export class PreemptionRuns implements ResponseReceiver {
 
   private evict(slot: number, index: number): void {
     const run = this.runs.get(slot);
+    const waiting = run.waitingPods.get(run.victims[index]!.key);
+    if (waiting !== undefined) {
+      // A pod that waits at Permit is not there yet: it need not be deleted.
+      waiting.reject(run.plugin.name, 'preempted');
+      this.evicted(slot, index);
+      return;
+    }
     const { namespace, name } = run.victims[index]!.pod.metadata;
     const patch = new PreemptionPatch(run.schedulerName, this.simulation.now);
     this.client.request(

@@ -1,4 +1,5 @@
 import type { Uniform } from '../random/stream.js';
+import { type Moment, OpportunisticBatch } from './batch.js';
 import type { Cycle } from './framework/cycle.js';
 import { Diagnosis } from './framework/diagnosis.js';
 import type { Framework } from './framework/framework.js';
@@ -48,11 +49,13 @@ export class SchedulingAlgorithm {
   private slots = new Int32Array(128);
   private totals = new Float64Array(128);
   private readonly diagnosis = new Diagnosis();
+  /** By profile. */
+  private readonly batches = new Map<string, OpportunisticBatch>();
   /** Error of a filter in the current search. */
   private failed: Status | null = null;
 
-  /** Finds a node for the pod of a cycle (schedulePod). */
-  schedulePod(framework: Framework, cycle: Cycle, draws: Uniform): ScheduleResult {
+  /** Finds a node for the pod of a cycle (schedulePod). `moment`: of the queue's cycle; null: the pod stands for itself, in no batch. */
+  schedulePod(framework: Framework, cycle: Cycle, draws: Uniform, moment: Moment | null = null): ScheduleResult {
     const { nodes, features } = framework.handle;
     const { diagnosis } = this;
     diagnosis.reset();
@@ -74,13 +77,18 @@ export class SchedulingAlgorithm {
       diagnosis.addPlugin(rejected);
       return this.result(diagnosis, 0, -1, '', false);
     }
-    const count = this.findFeasible(framework, cycle, diagnosis);
+    const batch = moment === null ? null : this.batchOf(framework);
+    const hinted = batch?.hint(cycle, moment!) ?? -1;
+    const count = this.findFeasible(framework, cycle, diagnosis, hinted);
     if (this.failed !== null) {
       const { plugin, message } = this.failed;
       return this.result(diagnosis, count, -1, `running "${plugin}" filter plugin: ${message}`, false);
     }
     if (count === 0) return this.result(diagnosis, 0, -1, '', false);
-    if (count === 1) return this.result(diagnosis, 1, this.slots[0]!, '', false);
+    if (count === 1) {
+      batch?.chosen(cycle, hinted, this.slots[0]!, this.slots, noScores, moment!);
+      return this.result(diagnosis, 1, this.slots[0]!, '', false);
+    }
     const slots = this.slots.subarray(0, count);
     if (this.totals.length < this.slots.length) this.totals = new Float64Array(this.slots.length);
     const totals = this.totals.subarray(0, count);
@@ -90,7 +98,16 @@ export class SchedulingAlgorithm {
       if (failed !== null) return this.result(diagnosis, count, -1, failed.message, false);
     }
     const position = features.reservoirTieBreak ? uniformTie(totals, draws) : topOfHeap(totals);
+    batch?.chosen(cycle, hinted, slots[position]!, slots, totals, moment!);
     return this.result(diagnosis, count, slots[position]!, '', true);
+  }
+
+  /** The batch of a profile; null: the version, or the profile, knows none. */
+  private batchOf(framework: Framework): OpportunisticBatch | null {
+    if (!framework.handle.features.opportunisticBatching) return null;
+    let batch = this.batches.get(framework.schedulerName);
+    if (batch === undefined) this.batches.set(framework.schedulerName, (batch = new OpportunisticBatch(framework)));
+    return batch;
   }
 
   private result(
@@ -112,12 +129,12 @@ export class SchedulingAlgorithm {
   }
 
   /** Fills `slots` with feasible nodes; returns how many. */
-  private findFeasible(framework: Framework, cycle: Cycle, diagnosis: Diagnosis): number {
+  private findFeasible(framework: Framework, cycle: Cycle, diagnosis: Diagnosis, hinted: number): number {
     this.failed = null;
     const { nodes } = framework.handle;
-    const nominated = cycle.pod.pod.status.nominatedNodeName;
-    if (nominated !== undefined && nominated !== '') {
-      const slot = nodes.slotOf(nominated);
+    const nominated = cycle.pod.pod.status.nominatedNodeName ?? '';
+    if (nominated !== '' || hinted >= 0) {
+      const slot = nominated === '' ? hinted : nodes.slotOf(nominated);
       if (slot >= 0) {
         const status = framework.filterWithNominated(cycle, slot);
         if (status === null) {

@@ -1,4 +1,5 @@
 import type { Uniform } from '../random/stream.js';
+import type { Moment } from './batch.js';
 import { ClusterObjects } from './cache/cluster-objects.js';
 import type { PodInfo } from './cache/pod-info.js';
 import { SchedulerCache } from './cache/scheduler-cache.js';
@@ -6,6 +7,7 @@ import { defaultConfiguration, type SchedulerConfiguration } from './config/conf
 import type { Cycle } from './framework/cycle.js';
 import { featuresOf, type KubernetesVersion } from './framework/features.js';
 import type { Framework } from './framework/framework.js';
+import { WaitingPods } from './framework/waiting-pods.js';
 import type { Handle, PostFilterResult } from './framework/plugin.js';
 import { DefaultPreemption } from './plugins/default-preemption.js';
 import { createFramework, type PluginFactory } from './profile.js';
@@ -48,6 +50,7 @@ export class SchedulerCore {
       objects: this.objects,
       nominator: this.nominator,
       features: featuresOf(version),
+      waitingPods: new WaitingPods(),
     };
     this.frameworks = new Map();
     for (const profile of configuration.profiles) {
@@ -63,17 +66,17 @@ export class SchedulerCore {
   }
 
   /** Decides on a pod by one profile; nothing is assumed yet. A plugin that throws makes a PluginError. */
-  decide(framework: Framework, pod: PodInfo, draws: Uniform): Decision {
+  decide(framework: Framework, pod: PodInfo, draws: Uniform, moment: Moment | null = null): Decision {
     const cycle = framework.startCycle(pod);
     try {
-      return this.decideCycle(framework, cycle, draws);
+      return this.decideCycle(framework, cycle, draws, moment);
     } catch (error) {
       throw framework.failure(null, cycle, error);
     }
   }
 
-  private decideCycle(framework: Framework, cycle: Cycle, draws: Uniform): Decision {
-    const result = this.algorithm.schedulePod(framework, cycle, draws);
+  private decideCycle(framework: Framework, cycle: Cycle, draws: Uniform, moment: Moment | null): Decision {
+    const result = this.algorithm.schedulePod(framework, cycle, draws, moment);
     if (result.chosen >= 0 || result.error !== '' || !framework.hasPostFilter)
       return { result, postFilter: null, cycle, dryRunSteps: 0 };
     const postFilter = framework.postFilter(cycle, result.diagnosis);

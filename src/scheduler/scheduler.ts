@@ -8,13 +8,15 @@ import type { Component, Simulation } from '../kernel/simulation.js';
 import { type Duration, MILLISECOND, type Time } from '../kernel/time.js';
 import type { Recorder } from '../metrics/recorder.js';
 import type { Stream } from '../random/stream.js';
-import { type Attempt, writeAttempts } from './attempts.js';
+import { type Attempt, attemptOf, writeAttempts } from './attempts.js';
 import { BindingCycles, type BindingListener, type CycleInProgress } from './binding-cycles.js';
 import { CycleClock } from './cycle-cost.js';
 import { type AttemptExplanation, type ExplainTarget, explainDecision } from './explain.js';
+import { rejectionText, shortened } from './failure-text.js';
 import { Diagnosis } from './framework/diagnosis.js';
 import { type ClusterEvent, EventKind } from './framework/events.js';
-import type { Framework } from './framework/framework.js';
+import { type Framework, guarded } from './framework/framework.js';
+import type { Status } from './framework/status.js';
 import type { PostFilterResult } from './framework/plugin.js';
 import { podChanges, type SchedulerInputs } from './informer-handlers.js';
 import { NominationPatch, SchedulingFailurePatch } from './patches.js';
@@ -35,9 +37,6 @@ const OP_POLL_BINDING = 6;
 
 /** How often the caches are looked at before scheduling starts (cache.WaitForCacheSync). */
 const SYNC_POLL: Duration = 100 * MILLISECOND;
-/** Longest note of an event, bytes (core validation NoteLengthLimit). */
-const NOTE_LIMIT = 1024;
-
 /** Answers to patches and deletions change nothing here: the informers tell of their effect. */
 const TAG_IGNORE = 0;
 
@@ -156,6 +155,7 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
 
   /** Starts what is due: the next cycle, and the periodic looks at waiting pods as long as there are some. */
   private wake(): void {
+    this.bindings.settle();
     const { queue } = this.core;
     const { now } = this.simulation;
     if (this.leading && this.synced && this.current === null && !this.nextPending && queue.ready) {
@@ -196,29 +196,31 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
     const { cache } = core;
     let node = result.chosen < 0 ? '' : cache.nodes.names[result.chosen]!;
     let message = result.error;
+    let failure = result.error;
     if (node === '' && message === '') message = result.diagnosis.fitError(cache.nodes.size);
     if (node !== '') {
       cache.assume(pod, node);
       // What was reserved for the pod now counts as taken by it (schedule_one.go assume).
       core.nominator.delete(pod.key);
-      const rejected = framework.reserve(decision.cycle, result.chosen);
+      const rejected = framework.reserve(decision.cycle, result.chosen, simulation.now);
       if (rejected !== null) {
         cache.forget(pod.key);
-        result.diagnosis.addPlugin(rejected);
-        message = `${rejected.message}`;
+        message = rejectionText(result.diagnosis, rejected, result.chosen);
+        if (!rejected.rejected) failure = message;
         node = '';
       }
     }
     const assumed = node === '' ? null : pod;
-    this.current = { queued, framework, result, postFilter, message, started: simulation.now, node, assumed };
+    this.current = { queued, framework, result, postFilter, message, failure, started: simulation.now, node, assumed };
     simulation.schedule(this.clock.next(cache.nodes, decision), this.target, OP_DECIDED);
   }
 
   private decide(framework: Framework, queued: QueuedPod): Decision {
     const { pod, attempts: attempt } = queued;
     const { explain } = this;
-    if (pod.key !== explain?.pod || (explain.attempt ?? attempt) !== attempt) return this.core.decide(framework, pod, this.draws);
-    const { decision, explanation } = explainDecision(this.core, framework, pod, this.draws);
+    const moment = { now: this.simulation.now, cycle: this.core.queue.cycle };
+    if (pod.key !== explain?.pod || (explain.attempt ?? attempt) !== attempt) return this.core.decide(framework, pod, this.draws, moment);
+    const { decision, explanation } = explainDecision(this.core, framework, pod, this.draws, moment);
     this.explanation = { attempt, time: this.simulation.now, ...explanation };
     return decision;
   }
@@ -226,36 +228,24 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
   private endCycle(): void {
     const cycle = this.current!;
     this.current = null;
-    const { queued, result, postFilter, message } = cycle;
+    const { result, postFilter, message } = cycle;
     if (cycle.assumed !== null) {
-      this.core.queue.done(queued);
       this.note(cycle, 'scheduled', '');
       this.bindings.start(cycle);
       return;
     }
-    const isError = result.error !== '' && result.error !== NO_NODES;
+    const isError = cycle.failure !== '' && cycle.failure !== NO_NODES;
     this.note(cycle, isError ? 'error' : 'unschedulable', message);
-    const nominated = postFilter === null ? (result.error === NO_NODES ? '' : undefined) : postFilter.nominatedNode;
+    // Only PostFilter keeps or makes a nomination; up to 1.34 a profile without PostFilter leaves it alone.
+    const { features } = this.core.handle;
+    const untouched = result.error === '' && result.chosen < 0 && !cycle.framework.hasPostFilter && !features.nominatedNodeNameForExpectation;
+    const nominated = postFilter !== null ? postFilter.nominatedNode : untouched ? undefined : '';
     if (postFilter !== null) this.evict(cycle, postFilter);
     this.fail(cycle, isError ? 'SchedulerError' : 'Unschedulable', message, nominated);
   }
 
   private note(cycle: CycleInProgress, result: Attempt['result'], message: string): void {
-    const { queued, started, node } = cycle;
-    const time = this.simulation.now;
-    const { evaluated, feasible } = cycle.result;
-    this.attempts.push({
-      time,
-      pod: queued.pod.key,
-      result,
-      node,
-      attempt: queued.attempts,
-      queued: started - queued.activeSince,
-      duration: time - started,
-      evaluated,
-      feasible,
-      message,
-    });
+    this.attempts.push(attemptOf(cycle, result, message, this.simulation.now));
   }
 
   /** A failed attempt: event, condition, back into the queue (handleSchedulingFailure). */
@@ -291,7 +281,7 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
     }
     const plugin = preemptionOf(cycle.framework);
     if (plugin !== undefined)
-      this.preemptions.start(plugin, cycle.framework.schedulerName, pod, nominatedNode, victims);
+      this.preemptions.start(plugin, cycle.framework.schedulerName, pod, nominatedNode, victims, this.core.handle.waitingPods);
   }
 
   private patchStatus(pod: Pod, patch: SchedulingFailurePatch | NominationPatch): void {
@@ -309,21 +299,42 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
     const { queued, node, framework } = cycle;
     this.core.queue.forget(queued);
     this.core.nominator.delete(queued.pod.key);
-    for (const plugin of framework.plugins.postBind) plugin.postBind!(cycle.assumed!, node);
+    for (const plugin of framework.plugins.postBind) guarded(plugin, queued.pod.key, () => plugin.postBind!(cycle.assumed!, node));
     this.recorder.event(queued.pod.pod, 'Normal', 'Scheduled', `Successfully assigned ${queued.pod.key} to ${node}`);
+  }
+
+  permitted(cycle: CycleInProgress): void {
+    this.core.queue.done(cycle.queued);
   }
 
   /** Takes the assumption back; the room it held may help others, and the pod backs off as after an error. */
   bindingFailed(cycle: CycleInProgress, message: string): void {
-    const { framework, node, result } = cycle;
-    const info = cycle.assumed!;
-    framework.unreserve(info, node);
-    this.core.cache.forget(info.key);
-    this.event({ kinds: EventKind.PodDelete, object: info.pod, pod: info, assigned: true });
+    const freed = this.takeBack(cycle);
+    this.event(freed);
     this.note(cycle, 'error', message);
-    const failed = { ...cycle, result: { ...result, diagnosis: new Diagnosis() } };
-    this.fail(failed, 'SchedulerError', message, undefined);
+    const failed = { ...cycle, result: { ...cycle.result, diagnosis: new Diagnosis() } };
+    this.fail(failed, 'SchedulerError', message, '');
     this.wake();
+  }
+
+  /** As `bindingFailed`, of a pod that is unschedulable for now; its own leaving does not bring it back. */
+  bindingRejected(cycle: CycleInProgress, status: Status): void {
+    const freed = this.takeBack(cycle);
+    const diagnosis = new Diagnosis();
+    const message = rejectionText(diagnosis, status, 0);
+    this.note(cycle, 'unschedulable', message);
+    this.fail({ ...cycle, result: { ...cycle.result, diagnosis } }, 'Unschedulable', message, '');
+    this.core.queue.event(freed, this.simulation.now, cycle.queued.pod.key);
+    this.wake();
+  }
+
+  /** Undoes Reserve and the assumption; returns the event that this is to others. */
+  private takeBack({ framework, node, assumed }: CycleInProgress): ClusterEvent {
+    framework.unreserve(assumed!, node);
+    this.core.cache.forget(assumed!.key);
+    const { pod } = assumed!;
+    const object: Pod = { ...pod, spec: { ...pod.spec, nodeName: node } };
+    return { kinds: EventKind.PodDelete, object, pod: assumed!, assigned: true };
   }
 
   // What the informers tell.
@@ -358,13 +369,15 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
   gone(pod: Pod): void {
     const { queue, cache } = this.core;
     const key = keyOf(pod);
+    this.core.handle.waitingPods.get(key)?.reject('', 'removed');
     if (!cache.isAssumed(key)) {
       const info = cache.delete(key);
       if (info !== undefined) this.event({ kinds: EventKind.PodDelete, object: pod, pod: info, assigned: true });
     }
-    if (!queue.has(key)) return;
+    const known = queue.has(key);
     queue.delete(key);
-    if ((pod.status.nominatedNodeName ?? '') !== '') this.leftNomination(pod);
+    this.wake();
+    if (known && (pod.status.nominatedNodeName ?? '') !== '') this.leftNomination(pod);
   }
 
   /** A pod no longer counts on the node it was nominated to, for pods that are no more important than it. */
@@ -385,10 +398,4 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
     this.core.queue.event(event, this.simulation.now);
     this.wake();
   }
-}
-
-/** Cuts an event's note to what the API accepts (schedule_one.go truncateMessage). */
-function shortened(message: string): string {
-  const suffix = ' ...';
-  return message.length <= NOTE_LIMIT ? message : message.slice(0, NOTE_LIMIT - suffix.length) + suffix;
 }

@@ -42,3 +42,26 @@ export function popTies(totals: Float64Array): readonly number[] {
   }
   return ties;
 }
+
+/** Names that a heap over their totals gives up, best first. */
+export class ScoredHeap {
+  size: number;
+  private readonly heap: Int32Array;
+  private readonly totals: Float64Array;
+  private readonly names: readonly string[];
+
+  constructor(totals: Float64Array, names: readonly string[]) {
+    this.totals = totals.slice();
+    this.names = names;
+    this.heap = heapify(this.totals);
+    this.size = names.length;
+  }
+
+  pop(): string {
+    const top = this.heap[0]!;
+    this.size--;
+    this.heap[0] = this.heap[this.size]!;
+    siftDown(this.heap, this.size, 0, this.totals);
+    return this.names[top]!;
+  }
+}

@@ -6,6 +6,8 @@ export interface Features {
   readonly balancedAllocationDifference: boolean;
   /** DynamicResources takes part in scoring (1.36: weight 2, zero for pods without claims). */
   readonly dynamicResourcesScore: boolean;
+  /** Pods of one kind that each fill a node take the nodes that the first one left (1.35 on). */
+  readonly opportunisticBatching: boolean;
   /** Nominated node is written before binding when Permit or PreBind have work (1.35 on). */
   readonly nominatedNodeNameForExpectation: boolean;
   /** ImageLocality counts the images of image volumes (1.36). */
@@ -24,6 +26,7 @@ export function featuresOf(version: KubernetesVersion): Features {
     reservoirTieBreak: version === '1.34',
     balancedAllocationDifference: version === '1.36',
     dynamicResourcesScore: version === '1.36',
+    opportunisticBatching: version !== '1.34',
     nominatedNodeNameForExpectation: version !== '1.34',
     imageVolumes: version === '1.36',
     completeAffinityHints: version === '1.36',

@@ -1,8 +1,10 @@
+import type { Time } from '../../kernel/time.js';
 import type { PodInfo } from '../cache/pod-info.js';
 import { Cycle } from './cycle.js';
 import type { Diagnosis } from './diagnosis.js';
 import type { Handle, Plugin, PostFilterResult } from './plugin.js';
 import { Code, Status } from './status.js';
+import { WaitingPod } from './waiting-pods.js';
 
 /** Plugins of a profile by extension point, in order (what KubeSchedulerConfiguration settles). */
 export interface PluginSets {
@@ -35,6 +37,15 @@ export class PluginError extends Error {
       `scheduler plugin ${plugin} failed on pod ${pod}: ${cause instanceof Error ? cause.message : String(cause)}`,
       { cause },
     );
+  }
+}
+
+/** Calls a plugin; what it throws becomes an error that names plugin and pod. */
+export function guarded<T>(plugin: Plugin, pod: string, call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw error instanceof PluginError ? error : new PluginError(plugin.name, pod, error);
   }
 }
 
@@ -79,7 +90,7 @@ export class Framework {
   /** The first PreEnqueue plugin that holds the pod back; null: none. */
   preEnqueue(pod: PodInfo): Status | null {
     for (const plugin of this.plugins.preEnqueue) {
-      const status = plugin.preEnqueue!(pod.pod);
+      const status = guarded(plugin, pod.key, () => plugin.preEnqueue!(pod.pod));
       if (status !== null) return status;
     }
     return null;
@@ -191,19 +202,44 @@ export class Framework {
     return { status: new Status(Code.Unschedulable, rejector, reasons), nominatedNode, victims: [] };
   }
 
-  /** Runs Reserve and Permit for the chosen node; a rejection is returned after Unreserve. A wait at Permit is not modelled. */
-  reserve(cycle: Cycle, slot: number): Status | null {
-    let status: Status | null = null;
-    for (const plugin of this.plugins.reserve) status ??= plugin.reserve?.(cycle, slot) ?? null;
-    for (const plugin of this.plugins.permit) status ??= plugin.permit!(cycle, slot);
-    if (status !== null) this.unreserve(cycle.pod, this.handle.nodes.names[slot]!);
+  /**
+   * Runs Reserve and Permit for the chosen node; a rejection is returned after Unreserve. Where Permit asks to wait, the pod is
+   * among `handle.waitingPods` afterwards.
+   */
+  reserve(cycle: Cycle, slot: number, now: Time): Status | null {
+    const node = this.handle.nodes.names[slot]!;
+    const status = this.runReserve(cycle, slot) ?? this.runPermit(cycle, slot, node, now);
+    if (status !== null) this.unreserve(cycle.pod, node);
     return status;
+  }
+
+  private runReserve(cycle: Cycle, slot: number): Status | null {
+    for (const plugin of this.plugins.reserve) {
+      const status = guarded(plugin, cycle.pod.key, () => plugin.reserve?.(cycle, slot) ?? null);
+      if (status === null) continue;
+      if (status.rejected) return status;
+      return new Status(Code.Error, plugin.name, [`running Reserve plugin "${plugin.name}": ${status.message}`]);
+    }
+    return null;
+  }
+
+  private runPermit(cycle: Cycle, slot: number, node: string, now: Time): Status | null {
+    const waiting = new WaitingPod(cycle.pod, node);
+    for (const plugin of this.plugins.permit) {
+      const status = guarded(plugin, cycle.pod.key, () => plugin.permit!(cycle, slot));
+      if (status === null) continue;
+      if (status.rejected) return status;
+      if (status.code === Code.Wait) waiting.await(plugin.name, status.timeout, now);
+      else return new Status(Code.Error, plugin.name, [`running Permit plugin "${plugin.name}": ${status.message}`]);
+    }
+    if (!waiting.settled) this.handle.waitingPods.add(waiting);
+    return null;
   }
 
   /** Undoes Reserve, in reverse order. */
   unreserve(pod: PodInfo, node: string): void {
     const { reserve } = this.plugins;
-    for (let i = reserve.length - 1; i >= 0; i--) reserve[i]!.unreserve?.(pod, node);
+    for (let i = reserve.length - 1; i >= 0; i--) guarded(reserve[i]!, pod.key, () => reserve[i]!.unreserve?.(pod, node));
   }
 
   get hasScoring(): boolean {

@@ -1,4 +1,5 @@
 import type { Pod } from '../../api/core.js';
+import type { Duration } from '../../kernel/time.js';
 import type { ApiRequest } from '../../apiserver/request.js';
 import type { ClusterObjects } from '../cache/cluster-objects.js';
 import type { NodeTable } from '../cache/node-table.js';
@@ -10,6 +11,7 @@ import type { ClusterEvent, EventInterest } from './events.js';
 import type { Features } from './features.js';
 import type { Framework } from './framework.js';
 import type { Status } from './status.js';
+import type { WaitingPods } from './waiting-pods.js';
 
 /** What plugins may look at (framework.Handle). */
 export interface Handle {
@@ -20,6 +22,8 @@ export interface Handle {
   /** Pods that preemption has reserved a node for. */
   readonly nominator: Nominator;
   readonly features: Features;
+  /** Pods that wait at Permit, to be allowed or rejected by the plugins that made them wait. */
+  readonly waitingPods: WaitingPods;
 }
 
 /** Answer of a PostFilter plugin: its status and what becomes of `status.nominatedNodeName`. */
@@ -82,11 +86,14 @@ export interface Plugin {
   normalize?(cycle: Cycle, slots: Int32Array, scores: Float64Array): void;
   reserve?(cycle: Cycle, slot: number): Status | null;
   unreserve?(pod: PodInfo, nodeName: string): void;
+  /** The last word before binding; Wait (`wait`): not before the plugin allows it in `handle.waitingPods`. */
   permit?(cycle: Cycle, slot: number): Status | null;
   /** Requests to make before binding, in order. */
   preBind?(pod: PodInfo, nodeName: string): readonly ApiRequest[];
-  /** Whether what PreBind asked for has happened; looked at every second, for ten minutes. Absent: at once. */
+  /** Whether what PreBind asked for has happened; looked at every second, for `preBindTimeout`. Absent: at once. */
   preBindDone?(pod: PodInfo): boolean;
+  /** How long PreBind may take; absent: ten minutes. */
+  readonly preBindTimeout?: Duration;
   /** The request that binds the pod. */
   bind?(pod: PodInfo, nodeName: string): ApiRequest;
   postBind?(pod: PodInfo, nodeName: string): void;

@@ -1,3 +1,5 @@
+import type { Duration } from '../../kernel/time.js';
+
 /** Result codes of plugins (staging kube-scheduler framework interface.go `Code`), with the real numbers. */
 export const Code = {
   Success: 0,
@@ -31,9 +33,12 @@ export class Status {
   readonly reasons: readonly string[];
   /** Name of the plugin that answered. */
   readonly plugin: string;
+  /** With Wait, at Permit: for how long at the longest. */
+  readonly timeout: Duration;
 
-  constructor(code: CodeValue, plugin: string, reasons: readonly string[]) {
+  constructor(code: CodeValue, plugin: string, reasons: readonly string[], timeout: Duration = 0) {
     this.code = code;
+    this.timeout = timeout;
     this.plugin = plugin;
     this.reasons = reasons;
   }
@@ -64,4 +69,9 @@ export function unschedulable(plugin: string, reason: string): Status {
 /** A status that says UnschedulableAndUnresolvable (preemption cannot help), for one reason. */
 export function unresolvable(plugin: string, reason: string): Status {
   return new Status(Code.UnschedulableAndUnresolvable, plugin, [reason]);
+}
+
+/** A status that says Wait, at Permit: the pod is bound when the plugin allows it, or rejected after `timeout`. */
+export function wait(plugin: string, timeout: Duration): Status {
+  return new Status(Code.Wait, plugin, [], timeout);
 }

@@ -44,6 +44,11 @@ export class InterPodAffinity implements Plugin {
     this.args = args;
   }
 
+  /** Whether existing pods' preferences do not matter to pods without terms. */
+  get ignoresPreferredTerms(): boolean {
+    return this.args.ignorePreferredTermsOfExistingPods;
+  }
+
   preFilter(cycle: Cycle): Status | null {
     const { shape } = cycle.pod;
     const { nodes } = this.handle;

@@ -60,6 +60,11 @@ export class PodTopologySpread implements Plugin {
     this.defaults = this.systemDefaulted ? systemDefaults : args.defaultConstraints;
   }
 
+  /** Whether pods without constraints of their own are spread. */
+  get hasDefaults(): boolean {
+    return this.defaults.length > 0;
+  }
+
   preFilter(cycle: Cycle): Status | null {
     const { shape } = cycle.pod;
     this.hard = this.countsFor(cycle.pod, 'DoNotSchedule', true);

@@ -1,4 +1,5 @@
 import type { Uniform } from '../../random/stream.js';
+import { defaultEntries } from '../config/default-order.js';
 import type { PluginArgs } from '../config/plugin-args.js';
 import type { Handle, Plugin } from '../framework/plugin.js';
 import { NodeResourcesBalancedAllocation } from './balanced-allocation.js';
@@ -21,6 +22,13 @@ import { TaintToleration } from './taint-toleration.js';
 import { VolumeBinding } from './volume-binding.js';
 import { VolumeRestrictions } from './volume-restrictions.js';
 import { VolumeZone } from './volume-zone.js';
+
+const inTree: ReadonlySet<string> = new Set(defaultEntries('1.36').map(({ name }) => name));
+
+/** Whether a plugin of this name is part of Kubernetes. */
+export function isInTree(name: string): boolean {
+  return inTree.has(name);
+}
 
 /** Makes a plugin of a name for a profile with these arguments; undefined: there is none of that name. */
 export function createPlugin(
@@ -53,7 +61,7 @@ export function createPlugin(
     case 'NodeVolumeLimits':
       return new NodeVolumeLimits(handle);
     case 'VolumeBinding':
-      return new VolumeBinding(handle);
+      return new VolumeBinding(handle, args.volumeBindTimeout);
     case 'VolumeZone':
       return new VolumeZone(handle);
     case 'PodTopologySpread':

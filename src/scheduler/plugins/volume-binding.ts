@@ -2,6 +2,7 @@ import type { Node, Pod } from '../../api/core.js';
 import { equal } from '../../api/equal.js';
 import type { KubernetesObject } from '../../api/meta.js';
 import type { ApiRequest } from '../../apiserver/request.js';
+import { type Duration, SECOND } from '../../kernel/time.js';
 import type { PersistentVolume, PersistentVolumeClaim, StorageClass, TopologySelectorTerm } from '../cache/cluster-objects.js';
 import type { PodInfo } from '../cache/pod-info.js';
 import type { Cycle } from '../framework/cycle.js';
@@ -24,6 +25,8 @@ import {
   reachable,
 } from './volume-common.js';
 
+/** VolumeBindingArgs.bindTimeoutSeconds. */
+const DEFAULT_BIND_TIMEOUT: Duration = 600 * SECOND;
 const NODE_CONFLICT = "node(s) didn't match PersistentVolume's node affinity";
 const BIND_CONFLICT = "node(s) didn't find available persistent volumes to bind";
 const VOLUME_MISSING = 'node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)';
@@ -57,8 +60,11 @@ export class VolumeBinding implements Plugin {
   private bound: PersistentVolumeClaim[] = [];
   private delayed: PersistentVolumeClaim[] = [];
 
-  constructor(handle: Handle) {
+  readonly preBindTimeout: Duration;
+
+  constructor(handle: Handle, bindTimeout: Duration = DEFAULT_BIND_TIMEOUT) {
     this.handle = handle;
+    this.preBindTimeout = bindTimeout;
   }
 
   preFilter(cycle: Cycle): Status | null {

@@ -1,5 +1,6 @@
 import type { Time } from '../../kernel/time.js';
 import type { PodInfo } from '../cache/pod-info.js';
+import { PluginError } from '../framework/framework.js';
 import type { Plugin, QueuedPodView } from '../framework/plugin.js';
 import { type HeapItem, IndexedHeap } from './heap.js';
 
@@ -50,8 +51,16 @@ export class ActiveHeap extends IndexedHeap<QueuedPod> {
   }
 
   protected before(a: QueuedPod, b: QueuedPod): boolean {
-    if (this.sort.less!(a, b)) return true;
-    return !this.sort.less!(b, a) && a.sequence < b.sequence;
+    return firstOf(this.sort, a, b);
+  }
+}
+
+function firstOf(sort: Plugin, a: QueuedPod, b: QueuedPod): boolean {
+  try {
+    if (sort.less!(a, b)) return true;
+    return !sort.less!(b, a) && a.sequence < b.sequence;
+  } catch (error) {
+    throw new PluginError(sort.name, a.pod.key, error);
   }
 }
 
@@ -66,7 +75,6 @@ export class BackoffHeap extends IndexedHeap<QueuedPod> {
 
   protected before(a: QueuedPod, b: QueuedPod): boolean {
     if (a.backoffExpiry !== b.backoffExpiry) return a.backoffExpiry < b.backoffExpiry;
-    if (this.sort.less!(a, b)) return true;
-    return !this.sort.less!(b, a) && a.sequence < b.sequence;
+    return firstOf(this.sort, a, b);
   }
 }

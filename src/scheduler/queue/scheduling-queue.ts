@@ -1,7 +1,7 @@
 import { type Duration, MINUTE, SECOND, type Time } from '../../kernel/time.js';
 import type { PodInfo } from '../cache/pod-info.js';
 import { type ClusterEvent, EventKind } from '../framework/events.js';
-import type { Framework } from '../framework/framework.js';
+import { type Framework, guarded } from '../framework/framework.js';
 import type { Plugin } from '../framework/plugin.js';
 import type { Nominator } from './nominator.js';
 import { ActiveHeap, BackoffHeap, QueuedPod } from './queued-pod.js';
@@ -60,6 +60,8 @@ export class SchedulingQueue {
   private events: ClusterEvent[] = [];
   private eventsStart = 0;
   private inFlight = 0;
+  /** Pods given out so far (SchedulingCycle). */
+  cycle = 0;
 
   constructor(
     frameworks: ReadonlyMap<string, Framework>,
@@ -173,6 +175,7 @@ export class SchedulingQueue {
       if (queued.initialAttemptTimestamp < 0) queued.initialAttemptTimestamp = now;
     }
     queued.place = 'inFlight';
+    this.cycle++;
     queued.attempts++;
     queued.unschedulablePlugins.clear();
     queued.pendingPlugins.clear();
@@ -223,8 +226,8 @@ export class SchedulingQueue {
     this.requeue(queued, answer, now);
   }
 
-  /** Tells the queue of a change in the cluster. */
-  event(event: ClusterEvent, now: Time): void {
+  /** Tells the queue of a change in the cluster; `except`: a pod that it does not move. */
+  event(event: ClusterEvent, now: Time, except = ''): void {
     if (this.inFlight > 0) this.log(event);
     if (this.unschedulableCount === 0 && this.held.size === 0) return;
     const moved: QueuedPod[] = [];
@@ -242,6 +245,7 @@ export class SchedulingQueue {
       const answer = this.worth(first!, event);
       if (answer === NO) continue;
       for (const queued of group) {
+        if (queued.pod.key === except) continue;
         moved.push(queued);
         answers.push(answer);
       }
@@ -301,7 +305,7 @@ export class SchedulingQueue {
       for (const name of plugins) {
         if (((this.interests.get(name) ?? -1) & event.kinds) === 0) continue;
         const plugin = this.plugins.get(name);
-        if (plugin?.hint === undefined || plugin.hint(queued.pod, event)) answer = Math.max(answer, result);
+        if (plugin?.hint === undefined || guarded(plugin, queued.pod.key, () => plugin.hint!(queued.pod, event))) answer = Math.max(answer, result);
       }
     }
     return answer;
