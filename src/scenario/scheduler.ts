@@ -40,7 +40,9 @@ export function toScheduler(
 ): ClusterSpec['scheduler'] {
   const { scheduler = {} } = raw;
   const plugins = readPlugins(scheduler.plugins ?? {}, source);
-  const configured = readConfiguration(scheduler.configuration, plugins, source, options);
+  // A plugin that could not be read is one error, not another one wherever the file names it.
+  const names = Object.keys(scheduler.plugins ?? {});
+  const configured = readConfiguration(scheduler.configuration, names, source, options);
   const configuration = configured ?? withPlugins(defaultConfiguration(options.version), plugins);
   if (!configuration.leaderElection.leaderElect && (raw.controlPlaneReplicas ?? 1) > 1) {
     const message = 'leaderElect: false with several replicas: two schedulers would bind the same pods';
@@ -73,7 +75,7 @@ function readPlugins(named: Readonly<Record<string, string>>, source: SchedulerS
 
 function readConfiguration(
   file: string | undefined,
-  plugins: readonly UserPluginSpec[],
+  additionalPlugins: readonly string[],
   { item, folder, errors, files }: SchedulerSource,
   options: SchedulerOptions,
 ): SchedulerConfiguration | undefined {
@@ -82,7 +84,6 @@ function readConfiguration(
   const path = join(folder, file);
   try {
     const { version, allowMissingPlugins } = options;
-    const additionalPlugins = plugins.map((plugin) => plugin.name);
     const { configuration, warnings } = readSchedulerConfigurationFile(
       path,
       { version, allowMissingPlugins, additionalPlugins },
@@ -90,7 +91,7 @@ function readConfiguration(
     );
     files.push(path);
     for (const warning of warnings) options.warn(`${file}: ${warning}`, at);
-    for (const { name } of plugins) {
+    for (const name of additionalPlugins) {
       if (!configuration.profiles.some((profile) => enables(profile, name)))
         options.warn(`${file}: no profile enables the plugin ${name}`, [...PATH, 'plugins', name]);
     }
