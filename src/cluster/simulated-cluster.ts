@@ -362,6 +362,15 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
     cluster.moveLeader(member);
   }
 
+  disarmEtcdAlarms(index: number): void {
+    this.etcdClusters.locate(index).cluster.disarmAlarms();
+  }
+
+  corruptEtcd(index: number): void {
+    const { cluster, member } = this.etcdClusters.locate(index);
+    cluster.corrupt(member);
+  }
+
   get apiServers(): number {
     return this.servers.length;
   }

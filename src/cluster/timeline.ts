@@ -72,6 +72,16 @@ export class Timeline implements Component, ResponseReceiver, KubectlOutput {
       this.note(action.action, `${this.faults.etcdName(action.member)} is to lead`);
       return;
     }
+    if (action.action === 'disarmAlarms') {
+      this.faults.disarmEtcdAlarms(action.member);
+      this.note(action.action, 'alarms of etcd are disarmed');
+      return;
+    }
+    if (action.action === 'corrupt') {
+      this.faults.corruptEtcd(action.member);
+      this.note(action.action, `a bit flips in the database of ${this.faults.etcdName(action.member)}`);
+      return;
+    }
     for (const request of requestsOf(action)) {
       this.note(action.action, `${request.verb} ${request.resource} "${request.name}"`);
       this.client.request(request, this, argument);
@@ -115,6 +125,8 @@ function requestsOf(action: TimelineAction): readonly ApiRequest[] {
     case 'heal':
     case 'defragment':
     case 'moveLeader':
+    case 'disarmAlarms':
+    case 'corrupt':
     case 'kubectl':
       return [];
   }

@@ -277,9 +277,10 @@ export class Applier {
         // A bucket delete in bbolt, which has no read buffer in front: the transaction commits at its unlock.
         this.mustCommit = true;
         if (store.error === '') member.leases.revoked(request.id);
+        else if (store.corrupt && command.call === null) member.leases.revokeFailed();
         break;
       case 'alarm':
-        member.noSpaceRaised = request.active;
+        member.noSpaceRaised = store.noSpace;
         this.mustCommit ||= !request.active;
         break;
       case 'publish':

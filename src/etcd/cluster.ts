@@ -137,12 +137,18 @@ export class EtcdCluster {
     leader.loop.pump();
   }
 
-  /** Lifts the NOSPACE alarm (`etcdctl alarm disarm`). */
-  disarmAlarm(): void {
+  /** Lifts all alarms (`etcdctl alarm disarm`). */
+  disarmAlarms(): void {
     const { leader } = this;
     if (leader === undefined) return;
-    leader.proposals.submitOwn({ op: 'alarm', active: false });
+    leader.proposals.submitOwn({ op: 'alarm', alarm: 'NOSPACE', active: false });
+    leader.proposals.submitOwn({ op: 'alarm', alarm: 'CORRUPT', active: false });
     leader.loop.pump();
+  }
+
+  /** Makes one key of a member's database other than what was written, unnoticed: what corruption checks look for. */
+  corrupt(index: number): void {
+    this.members[index]!.store.corruptFile();
   }
 
   /** A backup of a member's content (`etcdctl snapshot save`). */
@@ -163,7 +169,7 @@ export class EtcdCluster {
     const { leader } = this;
     if (leader === undefined) return EtcdError.UnhealthyCluster;
     if (leader.confState.learners.length >= MAX_LEARNERS) return EtcdError.TooManyLearners;
-    if (!leader.connectedToQuorumSince(leader.simulation.now)) return EtcdError.UnhealthyCluster;
+    if (!leader.peers.quorumSince(leader, leader.simulation.now)) return EtcdError.UnhealthyCluster;
     const member = this.create(host, this.members.length);
     this.members.push(member);
     member.start(true);

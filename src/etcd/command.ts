@@ -5,11 +5,16 @@ import type { EtcdRequest, WatchEvent } from './types.js';
 /** Bytes of an InternalRaftRequest around key and value: header, field tags and lengths. */
 const COMMAND_OVERHEAD = 32;
 
+/** Alarms of etcd: the database has reached its quota, or members hold different data. Both stop writes until they are disarmed. */
+export type Alarm = 'NOSPACE' | 'CORRUPT';
+
 /**
- * A request of a member's own that goes through the log like a client's: the NOSPACE alarm, or what a started member tells of
+ * A request of a member's own that goes through the log like a client's: an alarm, or what a started member tells of
  * itself, after which it serves clients.
  */
-export type MemberRequest = { readonly op: 'alarm'; readonly active: boolean } | { readonly op: 'publish' };
+export type MemberRequest =
+  | { readonly op: 'alarm'; readonly alarm: Alarm; readonly active: boolean }
+  | { readonly op: 'publish' };
 
 /**
  * One proposal: the payload of a log entry. All members apply the same object; the first one to apply it leaves the events

@@ -8,6 +8,7 @@ export const EtcdError = {
   LeaderChanged: 'etcdserver: leader changed',
   ProposalDropped: 'raft proposal dropped',
   NoSpace: 'etcdserver: mvcc: database space exceeded',
+  Corrupt: 'etcdserver: corrupt cluster',
   Compacted: 'etcdserver: mvcc: required revision has been compacted',
   FutureRevision: 'etcdserver: mvcc: required revision is a future revision',
   LeaseNotFound: 'etcdserver: requested lease not found',

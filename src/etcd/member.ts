@@ -13,14 +13,16 @@ import {
   Role,
   type Snapshot,
 } from '../raft/index.js';
-import type { Randomness, Stream } from '../random/stream.js';
+import type { Stream } from '../random/stream.js';
 import type { CostProfile, EtcdSpec } from '../scenario/types.js';
 import { Applier } from './applier.js';
 import { defragmented, restoreSnapshot } from './backend-file.js';
 import type { EtcdConnection, WatchCall } from './connection.js';
+import { CorruptionCheck } from './corruption.js';
 import type { Disk } from './disk.js';
 import { ElectionDraws } from './election-draws.js';
 import { LeaseClock } from './lease-clock.js';
+import type { MemberOptions } from './member-options.js';
 import { MemberMetrics, MemberSample } from './metrics.js';
 import { Store } from './mvcc.js';
 import { MEMBER_EVENTS, MEMBER_OPCODE } from './opcodes.js';
@@ -42,24 +44,6 @@ const MEMORY_SNAPSHOT_COUNT = 100;
 const REQUEST_TIMEOUT_BASE = 5 * SECOND;
 /** raft.go: a heartbeat that comes later than twice its interval counts as failed. */
 const LATE_HEARTBEAT = 2;
-
-export interface MemberOptions {
-  /** etcd always has it on; studies of elections may switch it off. */
-  readonly checkQuorum: boolean;
-  readonly name: string;
-  readonly simulation: Simulation;
-  readonly network: Network;
-  readonly randomness: Randomness;
-  readonly host: number;
-  readonly index: number;
-  readonly spec: EtcdSpec;
-  readonly costs: CostProfile['etcd'];
-  readonly processor: ProcessorShare;
-  /** Where the log is written, and where the backend is: often one and the same. */
-  readonly logDisk: Disk;
-  readonly dataDisk: Disk;
-  readonly peers: Peers;
-}
 
 /**
  * One etcd process: raft's ready loop with its disk, the apply loop, the store, reads, watches and leases, and the machine's
@@ -119,6 +103,7 @@ export class Member implements Component {
 
   readonly electionDraws: ElectionDraws;
   lastTick: Time = 0;
+  readonly corruption: CorruptionCheck;
   private readonly startup: Startup;
   private readonly deferred: number[] = [];
 
@@ -150,6 +135,7 @@ export class Member implements Component {
     this.reads = new ReadLoop(this);
     this.watchServer = new WatchServer(this);
     this.leases = new LeaseClock(this);
+    this.corruption = new CorruptionCheck(this);
     this.startup = new Startup(this);
   }
 
@@ -304,6 +290,15 @@ export class Member implements Component {
       case MEMBER_OPCODE.WatchSync:
         this.watchServer.sync();
         return;
+      case MEMBER_OPCODE.CorruptionCheck:
+        this.corruption.begin();
+        return;
+      case MEMBER_OPCODE.HashesCompared:
+        this.corruption.finish();
+        break;
+      case MEMBER_OPCODE.PeersCompared:
+        this.startup.compared();
+        break;
       case MEMBER_OPCODE.Gone:
         this.leave();
         return;
@@ -324,7 +319,7 @@ export class Member implements Component {
         this.startup.advanceTicks();
         return;
       case MEMBER_OPCODE.Booted:
-        this.startup.boot(false);
+        this.startup.replayed();
         break;
       case MEMBER_OPCODE.Serve:
         this.serving = true;
@@ -379,12 +374,5 @@ export class Member implements Component {
   resetMetrics(): void {
     this.metrics = this.metrics.restarted(this.processor.used);
     this.takeSample();
-  }
-
-  connectedToQuorumSince(since: Time): boolean {
-    let connected = 1;
-    for (const id of this.confState.voters)
-      if (id !== this.id && this.peers.connectedSince(this, id, since)) connected++;
-    return connected > this.confState.voters.length / 2;
   }
 }

@@ -24,6 +24,8 @@ export class Store {
   readonly quota: number;
   /** The NOSPACE alarm is raised: puts, lease grants and transactions that put are refused. */
   noSpace = false;
+  /** The CORRUPT alarm is raised: nothing is written. */
+  corrupt = false;
 
   /** Outcome of the last `apply`. */
   succeeded = true;
@@ -59,6 +61,10 @@ export class Store {
     this.error = '';
     this.events = NO_EVENTS;
     this.found = null;
+    if (this.corrupt && request.op !== 'alarm' && request.op !== 'publish') {
+      this.error = EtcdError.Corrupt;
+      return;
+    }
     switch (request.op) {
       case 'put':
         this.put(command, this.find(command), request.value, request.bytes, request.lease ?? 0);
@@ -93,7 +99,8 @@ export class Store {
         this.revoke(command, request.id);
         break;
       case 'alarm':
-        this.noSpace = request.active;
+        if (request.alarm === 'NOSPACE') this.noSpace = request.active;
+        else this.corrupt = request.active;
         break;
       case 'publish':
         break;
@@ -156,6 +163,7 @@ export class Store {
       sizeInUse: this.sizeInUse,
       size: this.size,
       noSpace: this.noSpace,
+      corrupt: this.corrupt,
     };
   }
 
@@ -174,7 +182,35 @@ export class Store {
     store.sizeInUse = snapshot.sizeInUse;
     store.size = snapshot.size;
     store.noSpace = snapshot.noSpace;
+    store.corrupt = snapshot.corrupt;
     return store;
+  }
+
+  /**
+   * Hash of the content at a revision (HashKV): equal on all members that hold the same. Undefined: that revision is compacted or
+   * in the future. Costs the whole content, as etcd's does.
+   */
+  hash(revision: number): number | undefined {
+    const kvs = this.range('', true, 0, revision);
+    if (kvs === null) return undefined;
+    let hash = 0x811c9dc5;
+    const mix = (value: number) => (hash = Math.imul(hash ^ value, 0x01000193));
+    for (const { key, bytes, createRevision, modRevision, version, lease } of kvs) {
+      for (let i = 0; i < key.length; i++) mix(key.charCodeAt(i));
+      mix(bytes);
+      mix(createRevision);
+      mix(modRevision);
+      mix(version);
+      mix(lease);
+    }
+    return hash >>> 0;
+  }
+
+  /** A bit of the file flips unnoticed: the newest version of one key, in the middle of them, is no longer what was written. */
+  corruptFile(): void {
+    const kvs = this.index.all();
+    const kv = kvs[kvs.length >> 1];
+    if (kv !== undefined) this.index.put(this.index.get(kv.key), { ...kv, version: kv.version + 1 });
   }
 
   /** Copies the live data into a new file: the database is as small as its content again. */
@@ -296,8 +332,8 @@ export class Store {
   /** What a commit of the backend makes durable: the present state, to which `rollback` returns. */
   mark(): StoreMark {
     this.journal = [];
-    const { revision, compactRevision, sizeInUse, size, noSpace } = this;
-    return { revision, compactRevision, sizeInUse, size, noSpace };
+    const { revision, compactRevision, sizeInUse, size, noSpace, corrupt } = this;
+    return { revision, compactRevision, sizeInUse, size, noSpace, corrupt };
   }
 
   /** Takes back everything since the newest mark, newest first. */
@@ -318,6 +354,7 @@ export class Store {
     this.sizeInUse = mark.sizeInUse;
     this.size = mark.size;
     this.noSpace = mark.noSpace;
+    this.corrupt = mark.corrupt;
   }
 
   private undo(undo: Undo): void {

@@ -28,6 +28,9 @@ export const MEMBER_OPCODE = {
   Victims: 25,
   BackendPagesSynced: 26,
   Gone: 27,
+  CorruptionCheck: 28,
+  HashesCompared: 29,
+  PeersCompared: 30,
 } as const;
 
 /** What the events of a member mean, for traces: by opcode. */
@@ -60,4 +63,7 @@ export const MEMBER_EVENTS: readonly string[] = [
   'watchers whose buffer was full are tried again',
   'the pages of a backend commit are synced',
   'a removed member is told so',
+  'a corruption check is due',
+  'the hashes of all members are there',
+  'a starting member has compared its hash',
 ];

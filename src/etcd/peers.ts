@@ -1,5 +1,5 @@
 import { Slots } from '../kernel/slots.js';
-import { SECOND, type Duration, type Time } from '../kernel/time.js';
+import { type Duration, SECOND, type Time } from '../kernel/time.js';
 import type { Network } from '../network/network.js';
 import { type Message, MessageType } from '../raft/index.js';
 import { takeSnapshot } from './backend-file.js';
@@ -106,22 +106,37 @@ export class Peers {
     return heard >= since - member.electionTimeout && this.connected(member, id);
   }
 
+  /** Whether a member has been in touch with a quorum since an instant. */
+  quorumSince(member: Member, since: Time): boolean {
+    const { voters } = member.confState;
+    let connected = 1;
+    for (const id of voters) if (id !== member.id && this.connectedSince(member, id, since)) connected++;
+    return connected > voters.length / 2;
+  }
+
+  /** The members that a member can ask for something now: those of its configuration that run and can be reached. */
+  reachable(member: Member): Member[] {
+    const { voters, learners } = member.confState;
+    return [...voters, ...learners]
+      .filter((id) => id !== member.id && this.connected(member, id))
+      .map((id) => this.members[id - 1]!);
+  }
+
+  /** Time of a question to a peer and its answer. */
+  roundTrip(member: Member, { host }: Member): Duration {
+    return this.network.delay(member.host, host, 0) + this.network.delay(host, member.host, 0);
+  }
+
   /** How many peers a member has connections to. */
   active(member: Member): number {
-    const { voters, learners } = member.confState;
-    let active = 0;
-    for (const id of voters) if (id !== member.id && this.connected(member, id)) active++;
-    for (const id of learners) if (id !== member.id && this.connected(member, id)) active++;
-    return active;
+    return this.reachable(member).length;
   }
 
   /** The prober's measurement of the round trip to each peer. */
   probe(member: Member): void {
     for (const id of member.confState.voters) {
       if (id === member.id || !this.connected(member, id)) continue;
-      const { host } = this.members[id - 1]!;
-      const roundTrip = this.network.delay(member.host, host, 0) + this.network.delay(host, member.host, 0);
-      member.metrics.peer(id).roundTrip.observe(roundTrip);
+      member.metrics.peer(id).roundTrip.observe(this.roundTrip(member, this.members[id - 1]!));
     }
   }
 

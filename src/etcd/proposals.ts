@@ -149,13 +149,15 @@ export class Proposals {
     const { lead } = member.node;
     if (lead === NONE) return EtcdError.Timeout;
     const connected =
-      lead === member.node.id ? member.connectedToQuorumSince(start) : member.peers.connectedSince(member, lead, start);
+      lead === member.node.id
+        ? member.peers.quorumSince(member, start)
+        : member.peers.connectedSince(member, lead, start);
     return connected ? EtcdError.Timeout : EtcdError.TimeoutConnectionLost;
   }
 
   private raiseNoSpace(): void {
     if (this.member.noSpaceRaised) return;
     this.member.noSpaceRaised = true;
-    this.submitOwn({ op: 'alarm', active: true });
+    this.submitOwn({ op: 'alarm', alarm: 'NOSPACE', active: true });
   }
 }

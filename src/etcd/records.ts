@@ -27,6 +27,7 @@ export interface StoreSnapshot {
   readonly sizeInUse: number;
   readonly size: number;
   readonly noSpace: boolean;
+  readonly corrupt: boolean;
 }
 
 /** Bytes one stored version occupies in the database. */

@@ -8,6 +8,7 @@ export interface StoreMark {
   readonly sizeInUse: number;
   readonly size: number;
   readonly noSpace: boolean;
+  readonly corrupt: boolean;
 }
 
 /** How to take back what leaves no event, or more than its events; `at`: the store's revision before it. */

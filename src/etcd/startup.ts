@@ -29,7 +29,7 @@ export class Startup {
     if (member.removed || member.running || member.booting) return;
     member.incarnation++;
     const replay = warm ? 0 : (member.costs.walReplayCpu ?? 0) * member.wal.length;
-    if (replay === 0) {
+    if (replay === 0 && (warm || member.spec.initialCorruptCheck !== true)) {
       this.boot(warm);
       return;
     }
@@ -37,7 +37,25 @@ export class Startup {
     member.simulation.schedule(replay, member.target, MEMBER_OPCODE.Booted, member.incarnation);
   }
 
-  /** The log is read: raft begins from what is on disk. */
+  /** The log is read. The member takes part, or first compares its data with its peers'. */
+  replayed(): void {
+    const { member } = this;
+    if (member.spec.initialCorruptCheck !== true) {
+      this.boot(false);
+      return;
+    }
+    const wait = member.corruption.ask();
+    member.simulation.post(wait, member.target, MEMBER_OPCODE.PeersCompared, member.incarnation);
+  }
+
+  /** The peers have answered: a member that holds other data than any of them does not start. */
+  compared(): void {
+    const { member } = this;
+    if (member.corruption.differing().length > 0) member.crash();
+    else this.boot(false);
+  }
+
+  /** Raft begins from what is on disk. */
   boot(warm: boolean): void {
     const { member } = this;
     member.booting = false;
@@ -53,6 +71,7 @@ export class Startup {
     const phase = member.electionDraws.phase(member.spec.heartbeatInterval);
     simulation.schedule(phase, target, MEMBER_OPCODE.Tick, incarnation);
     simulation.schedule(PEER_PROBE_INTERVAL, target, MEMBER_OPCODE.PeerProbe, incarnation);
+    member.corruption.restart();
     if (!warm) this.join();
   }
 

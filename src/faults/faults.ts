@@ -19,6 +19,10 @@ export interface FaultDomain {
   defragmentEtcd(index: number, duration?: Duration): void;
   /** Asks the leader to hand over to a member. */
   moveEtcdLeader(index: number): void;
+  /** Lifts the alarms of the etcd cluster that a member is of. */
+  disarmEtcdAlarms(index: number): void;
+  /** Changes a key in the file of a member's database, unnoticed. */
+  corruptEtcd(index: number): void;
   readonly apiServers: number;
   apiServerZone(index: number): string;
   setApiServer(index: number, up: boolean): void;

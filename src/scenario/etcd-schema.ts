@@ -19,6 +19,15 @@ const common = {
   heartbeatInterval: durationText('--heartbeat-interval. Default 100ms.').optional(),
   electionTimeout: durationText('--election-timeout. Default 1s.').optional(),
   quota: quantity('--quota-backend-bytes. Default 2Gi.').optional(),
+  corruptCheckTime: durationText(
+    '--corrupt-check-time: the leader compares the data of all members at this interval; where one differs, the alarm CORRUPT stops writes. Default: never.',
+  ).optional(),
+  initialCorruptCheck: z
+    .boolean({ error: 'expected true or false' })
+    .optional()
+    .describe(
+      "--initial-corrupt-check: a member that starts compares its data with its peers' and stops when they differ. Default false.",
+    ),
   snapshotCount: wholeNumber('--snapshot-count. Default 10000.', 1).optional(),
 };
 

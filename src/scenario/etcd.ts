@@ -49,6 +49,8 @@ export function toEtcdSpec(
   const { heartbeatInterval: heartbeat, electionTimeout: election, quota } = raw;
   const heartbeatInterval = heartbeat === undefined ? DEFAULTS.heartbeatInterval : duration(heartbeat);
   const electionTimeout = election === undefined ? DEFAULTS.electionTimeout : duration(election);
+  if (raw.corruptCheckTime !== undefined && duration(raw.corruptCheckTime) === 0)
+    complain('corruptCheckTime', 'expected a duration above 0s; leave it out for no checks');
   if (heartbeatInterval === 0) complain('heartbeatInterval', 'expected a duration above 0s');
   if (electionTimeout < ELECTION_HEARTBEATS * heartbeatInterval) {
     const message = `the election timeout must be at least ${ELECTION_HEARTBEATS} times the heartbeat interval`;
@@ -62,6 +64,8 @@ export function toEtcdSpec(
     electionTimeout,
     quotaBackendBytes: quota === undefined ? DEFAULTS.quotaBackendBytes : bytes(quota),
     snapshotCount: raw.snapshotCount ?? DEFAULTS.snapshotCount,
+    ...(raw.corruptCheckTime === undefined ? {} : { corruptCheckTime: duration(raw.corruptCheckTime) }),
+    ...(raw.initialCorruptCheck === true ? { initialCorruptCheck: true } : {}),
     ...(raw.dedicatedWalDisk === true ? { dedicatedWalDisk: true } : {}),
     zones: raw.zones ?? Array.from({ length: members }, (_, i) => zones[i % Math.max(1, zones.length)] ?? 'zone-a'),
   };

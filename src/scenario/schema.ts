@@ -244,6 +244,15 @@ const timelineEntry = z.strictObject({
     .strictObject({ etcd: etcdMember('The etcd member that is to lead: its number from 0, or its name.') })
     .optional()
     .describe('As `etcdctl move-leader`.'),
+  disarmAlarms: z
+    .strictObject({ etcd: etcdMember('A member of the etcd cluster. Default 0, of the main cluster.').optional() })
+    .nullable()
+    .optional()
+    .describe('As `etcdctl alarm disarm`: writes that NOSPACE or CORRUPT had stopped go on.'),
+  corrupt: z
+    .strictObject({ etcd: etcdMember('The etcd member: its number from 0, or its name.') })
+    .optional()
+    .describe("A bit flips in the file of a member's database: see corruptCheckTime and initialCorruptCheck."),
 });
 
 const variant = z

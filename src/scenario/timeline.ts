@@ -11,7 +11,7 @@ import type { ClusterSpec, KubectlCommand, RolloutSpec, StrategySpec, TimelineAc
 import { duration } from './units.js';
 
 /** Actions of a timeline entry. */
-const ACTIONS = ['apply', 'setImage', 'scale', 'delete', 'fail', 'heal', 'defragment', 'moveLeader', 'kubectl'] as const;
+const ACTIONS = ['apply', 'setImage', 'scale', 'delete', 'fail', 'heal', 'defragment', 'moveLeader', 'disarmAlarms', 'corrupt', 'kubectl'] as const;
 
 /** Default time that the old version is kept after a blue-green switch. */
 const DEFAULT_HOLD = '30s';
@@ -124,6 +124,14 @@ function toAction(
   if (entry.moveLeader !== undefined) {
     const member = references.member(entry.moveLeader.etcd, cluster, [...path, 'moveLeader']);
     return member === undefined ? undefined : { action: 'moveLeader', member };
+  }
+  if (entry.disarmAlarms !== undefined) {
+    const member = references.member(entry.disarmAlarms?.etcd ?? 0, cluster, [...path, 'disarmAlarms']);
+    return member === undefined ? undefined : { action: 'disarmAlarms', member };
+  }
+  if (entry.corrupt !== undefined) {
+    const member = references.member(entry.corrupt.etcd, cluster, [...path, 'corrupt']);
+    return member === undefined ? undefined : { action: 'corrupt', member };
   }
   if (entry.kubectl !== undefined) {
     const command = toCommand(entry.kubectl, i, applied.get(i)?.loaded.map(({ object }) => object) ?? [], context);

@@ -131,6 +131,10 @@ export interface EtcdSpec {
   readonly snapshotCatchUpEntries?: number;
   /** The log has a disk of its own, of the same class (--wal-dir). Absent: it shares the backend's. */
   readonly dedicatedWalDisk?: boolean;
+  /** The leader compares the data of all members at this interval (--corrupt-check-time). Absent: never, etcd's default. */
+  readonly corruptCheckTime?: Duration;
+  /** A starting member compares its data with its peers' (--initial-corrupt-check). Absent: false, etcd's default. */
+  readonly initialCorruptCheck?: boolean;
   /** Zone of each member, in order. */
   readonly zones: readonly string[];
 }
@@ -355,6 +359,10 @@ export type TimelineAction = { readonly at: Time; readonly position: string } & 
   | { readonly action: 'defragment'; readonly member: number; readonly duration?: Duration }
   /** `etcdctl move-leader`. */
   | { readonly action: 'moveLeader'; readonly member: number }
+  /** `etcdctl alarm disarm`, of the cluster of a member. */
+  | { readonly action: 'disarmAlarms'; readonly member: number }
+  /** A bit flips in the file of a member's database. */
+  | { readonly action: 'corrupt'; readonly member: number }
 );
 
 /** An object as kubectl's arguments name it. */

@@ -192,6 +192,21 @@ test('a slow disk, until it is healed; a leader that hands over; a defragmented 
   assert.equal(healed.cluster.etcd.members[1]!.logDisk.factor, 1);
 });
 
+test('a database that is corrupted stops writes when it is found, and alarms can be disarmed', () => {
+  const actions: Action[] = [
+    { at: 2e9, action: 'corrupt', member: 1 },
+    { at: 8e9, action: 'scale', deployment: frontend, replicas: 21 },
+    { at: 9e9, action: 'disarmAlarms', member: 0 },
+    { at: 9.5e9, action: 'scale', deployment: frontend, replicas: 22 },
+  ];
+  const { etcd } = mainScenario().cluster;
+  const run = play(actions, 30, { etcd: { ...etcd, corruptCheckTime: 5e9 } });
+  const errors = run.timeline.log.filter(({ phase }) => phase === 'error');
+  assert.ok(errors.some(({ message }) => message.includes('etcdserver: corrupt cluster')), JSON.stringify(errors));
+  assert.equal(deployment(run, 'frontend')!.spec.replicas, 22);
+  assert.ok(run.timeline.log.some(({ message }) => message === 'a bit flips in the database of etcd-1'));
+});
+
 test('a cut link between a node and the API server: the node goes on serving, its status does not come through', () => {
   const name = mainScenario().cluster.nodes[0]!.metadata.name;
   const run = play([{ at: 5e9, action: 'fail', target: { kind: 'link', from: name, to: 'kube-apiserver-0' } }], 30, { apiServers: 1 });

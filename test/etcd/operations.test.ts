@@ -143,7 +143,7 @@ test('compaction and defragmentation give room below the quota again, then the a
   for (const index of [0, 1, 2]) harness.cluster.defragment(index, 10 * MILLISECOND);
   harness.run(SECOND);
   assert.equal(harness.put('/same').response.error, EtcdError.NoSpace, 'the alarm stays until it is lifted');
-  harness.cluster.disarmAlarm();
+  harness.cluster.disarmAlarms();
   harness.run(SECOND);
   assert.equal(harness.put('/same').response.error, undefined);
 });

@@ -138,6 +138,9 @@ describe('variants', () => {
         '  - { at: 3s, defragment: { etcd: 2, duration: 10s } }',
         '  - { at: 4s, moveLeader: { etcd: 1 } }',
         '  - { at: 5s, heal: { disk: etcd-1 } }',
+        '  - { at: 6s, corrupt: { etcd: 2 } }',
+        '  - { at: 7s, disarmAlarms: {} }',
+        '  - { at: 8s, disarmAlarms: }',
       ),
     );
     assert.deepEqual(
@@ -148,6 +151,9 @@ describe('variants', () => {
         { at: 3e9, action: 'defragment', member: 2, duration: 10e9 },
         { at: 4e9, action: 'moveLeader', member: 1 },
         { at: 5e9, action: 'heal', target: { kind: 'disk', index: 1, factor: 1 } },
+        { at: 6e9, action: 'corrupt', member: 2 },
+        { at: 7e9, action: 'disarmAlarms', member: 0 },
+        { at: 8e9, action: 'disarmAlarms', member: 0 },
       ],
     );
     const first = (action: string) => complaint(...base.slice(0, 5), `timeline: [{ at: 1s, ${action} }]`)[0];
@@ -165,6 +171,7 @@ describe('variants', () => {
       first('moveLeader: { etcd: 3 }'),
       'bad.yaml:6:42: expected a number from 0 to 2, found 3: there are 3',
     );
+    assert.equal(first('corrupt: { etcd: 3 }'), 'bad.yaml:6:39: expected a number from 0 to 2, found 3: there are 3');
     assert.equal(
       first('defragment: { etcd: 3 }'),
       'bad.yaml:6:42: expected a number from 0 to 2, found 3: there are 3',
