@@ -14,7 +14,7 @@ import type {
   ScalingPolicy,
   ScalingRules,
 } from './policy.js';
-import { resourceAmount } from './quantity.js';
+import { parseQuantity, quantityMilliValue, resourceAmount } from './quantity.js';
 import { type FieldReader, fieldPath, isMap, type RawMap } from './reader.js';
 
 /** The kinds of the other workload controllers out of manifests, with Kubernetes' defaults (pkg/apis/{apps,batch,policy,autoscaling}). */
@@ -321,14 +321,16 @@ function readMetric(read: FieldReader, raw: RawMap, path: string): MetricSpec {
     target: present<MetricSpec['target']>({
       type: read.choice(target, 'type', `${at}.target`, ['Utilization', 'AverageValue', 'Value']) ?? 'Utilization',
       averageUtilization: read.integer(target, 'averageUtilization', `${at}.target`),
-      averageValue: amount(name, target.averageValue),
-      value: amount(name, target.value),
+      averageValue: amount(type, name, target.averageValue),
+      value: amount(type, name, target.value),
     }),
   };
 }
 
-function amount(name: string, value: unknown): number | undefined {
-  return typeof value === 'string' || typeof value === 'number' ? resourceAmount(name, value) : undefined;
+/** Resources in their unit, metrics of other types as plain numbers (`500m` is 0.5). */
+function amount(type: MetricSpec['type'], name: string, value: unknown): number | undefined {
+  if (typeof value !== 'string' && typeof value !== 'number') return undefined;
+  return type === 'Resource' ? resourceAmount(name, value) : quantityMilliValue(parseQuantity(String(value))) / 1000;
 }
 
 function readBehavior(read: FieldReader, raw: RawMap): NonNullable<HorizontalPodAutoscaler['spec']['behavior']> {

@@ -86,13 +86,19 @@ function claimSpec(claim: PersistentVolumeClaim): Json {
 
 function metric({ type, name, target }: MetricSpec): Json {
   const { averageValue, value, ...rest } = target;
+  const amount = (number: number): string => (type === 'Resource' ? resourceText(name, number) : metricText(number));
   const amounts = {
     ...rest,
-    ...(averageValue === undefined ? {} : { averageValue: resourceText(name, averageValue) }),
-    ...(value === undefined ? {} : { value: resourceText(name, value) }),
+    ...(averageValue === undefined ? {} : { averageValue: amount(averageValue) }),
+    ...(value === undefined ? {} : { value: amount(value) }),
   };
   const source = type === 'Resource' ? { name, target: amounts } : { metric: { name }, target: amounts };
   return { type, [type.toLowerCase()]: source };
+}
+
+/** A metric's number as a quantity. */
+function metricText(number: number): string {
+  return Number.isInteger(number) ? String(number) : `${Math.round(number * 1000)}m`;
 }
 
 /** `status` of an object: its conditions apart, which hold times of their own. */

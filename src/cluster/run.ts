@@ -194,6 +194,7 @@ export class ScenarioRun implements Component {
     this.sampler.begin(origin);
     this.timeline.start(origin);
     this.podTrace?.start(origin);
+    cluster.metrics.begin(origin);
     cluster.workload.start(origin);
     const { rollout } = scenario;
     if (this.pipeline !== null && rollout !== undefined) this.pipeline.startAt(origin + rollout.at);

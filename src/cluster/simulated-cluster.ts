@@ -30,6 +30,7 @@ import { Workload } from '../workload/workload.js';
 import { type LeaderFactory, ReplicatedProcess } from './control-plane.js';
 import { EtcdClusters } from './etcd-clusters.js';
 import { KubeletEvents } from './kubelet-events.js';
+import { MetricsServer } from './metrics-server.js';
 import { Fleet } from './node-fleet.js';
 import { startObjects } from './start-objects.js';
 
@@ -87,6 +88,8 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
   private readonly kwokProcess: Process | null;
   readonly proxies: KubeProxies;
   readonly workload: Workload;
+  /** What the HorizontalPodAutoscaler controller sees of the pods. */
+  readonly metrics: MetricsServer;
   readonly nodeNames: readonly string[];
   private readonly controllers: readonly ControllerName[];
   private readonly nodeHosts: number[] = [];
@@ -119,12 +122,13 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
     this.controllerManager = this.process('kube-controller-manager', cluster.controllerManager.qps, cluster.controllerManager.burst);
     this.schedulerProcess = this.process('kube-scheduler', cluster.scheduler.qps, cluster.scheduler.burst);
     this.kubectl = this.process('kubectl', KUBECTL_QPS, KUBECTL_BURST);
+    this.workload = new Workload({ simulation: this.simulation, randomness: this.randomness, network: this.network, scenario });
+    this.metrics = new MetricsServer(this.simulation, this.workload.pods, scenario);
     this.controllers = options.controllers ?? CONTROLLER_NAMES;
-    startControllers(this.controllerManager, this.controllers);
+    startControllers(this.controllerManager, this.controllers, this.metrics);
     this.explain = options.explain ?? null;
     this.scheduler = this.newScheduler(this.schedulerProcess);
     this.controlPlane = [this.replicated(this.controllerManager), this.replicated(this.schedulerProcess)];
-    this.workload = new Workload({ simulation: this.simulation, randomness: this.randomness, network: this.network, scenario });
     this.kubeletEvents = new KubeletEvents(this.simulation, this.connections, this.nodeIndexes, this.nodeHosts, this.servers.length);
     this.kubelets = this.createKubelets(cluster.nodes);
     this.kwokProcess = cluster.kwok === undefined ? null : this.process('kwok-controller', cluster.kwok.qps, cluster.kwok.burst);
@@ -208,7 +212,7 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
     const { qps, burst } = cluster.controllerManager;
     const process = this.process(name, qps, burst, replica);
     this.controllerManager = process;
-    startControllers(process, this.controllers);
+    startControllers(process, this.controllers, this.metrics);
     return process;
   }
 

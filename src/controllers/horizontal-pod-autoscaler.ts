@@ -11,38 +11,12 @@ import type { Simulation } from '../kernel/simulation.js';
 import { apiTime, newCondition } from './conditions.js';
 import { ControllerWorkers, objectRequest, type Reconciler, type Reconciliation, StagedReconciliation, type Step } from './controller.js';
 import { NamespaceIndexer } from './endpointslice.js';
-import {
-  EMPTY_HISTORY,
-  normalize,
-  type PodMetric,
-  type Proposal,
-  resourceProposal,
-  type ScalingHistory,
-  SYNC_PERIOD,
-} from './horizontal-policy.js';
+import { type MetricResult, metricResult, type MetricsSource, NoMetrics } from './horizontal-metrics.js';
+import { EMPTY_HISTORY, normalize, type Proposal, type ScalingHistory, SYNC_PERIOD, tolerances } from './horizontal-policy.js';
 
 const WORKERS = 5;
 /** Changes of size are remembered this long: the longest period that a policy may have (30 min). */
 const MEMORY = 1800e9;
-
-/** Where the autoscaler gets usage from: the metrics pipeline of the cluster, or a test. Implementations hold data only. */
-export interface MetricsSource {
-  /** Usage by pod name of a resource over the pods of a namespace that a selector selects; pods without a sample are left out. */
-  podMetrics(namespace: string, selector: LabelSelector, resource: string, now: number): ReadonlyMap<string, PodMetric>;
-  /** Value of an Object or External metric; undefined when it is not known. */
-  value(namespace: string, metric: string, now: number): number | undefined;
-}
-
-/** A source that knows nothing: without metrics-server. */
-export class NoMetrics implements MetricsSource {
-  podMetrics(): ReadonlyMap<string, PodMetric> {
-    return new Map();
-  }
-
-  value(): undefined {
-    return undefined;
-  }
-}
 
 /** The HorizontalPodAutoscaler controller (pkg/controller/podautoscaler): looks every 15 s. */
 export class HorizontalPodAutoscalerController implements Reconciler {
@@ -51,11 +25,14 @@ export class HorizontalPodAutoscalerController implements Reconciler {
   readonly metrics: MetricsSource;
   readonly history = new Map<string, ScalingHistory>();
   readonly pods: Informer<Pod>;
+  /** Gate HPAConfigurableTolerance, on from 1.35. */
+  readonly configurableTolerance: boolean;
   private readonly autoscalers: Informer<HorizontalPodAutoscaler>;
   private readonly simulation: Simulation;
 
   constructor(context: ProcessContext, client: ApiClient, metrics: MetricsSource = new NoMetrics()) {
     this.simulation = context.simulation;
+    this.configurableTolerance = context.scenario.kubernetesVersion !== '1.34';
     this.metrics = metrics;
     this.recorder = context.eventRecorder('horizontal-pod-autoscaler');
     this.autoscalers = context.informers.informer<HorizontalPodAutoscaler>('horizontalpodautoscalers');
@@ -117,7 +94,7 @@ class AutoscalerSync extends StagedReconciliation {
   private desired = 0;
   private current = 0;
   private reason = '';
-  private proposal: Proposal | undefined = undefined;
+  private metricStatuses: readonly unknown[] | undefined = undefined;
   private scaleTime: number | undefined = undefined;
 
   constructor(controller: HorizontalPodAutoscalerController, autoscaler: HorizontalPodAutoscaler, simulation: Simulation) {
@@ -215,36 +192,36 @@ class AutoscalerSync extends StagedReconciliation {
     const { namespace } = this.target();
     const { selector } = target.spec;
     const pods = [...this.controller.pods.byIndex('namespace', namespace)].filter((pod) => matchesSelector(selector, pod.metadata.labels));
-    let best: Proposal | undefined;
-    let name = '';
-    let failed = false;
-    for (const metric of this.autoscaler.spec.metrics) {
-      const { averageUtilization, averageValue } = metric.target;
-      const wanted = {
-        ...(averageUtilization === undefined ? {} : { utilization: averageUtilization }),
-        ...(averageValue === undefined ? {} : { averageValue }),
-      };
-      const samples = this.controller.metrics.podMetrics(namespace, selector, metric.name, now);
-      const proposal = resourceProposal(metric.name, wanted, this.current, pods, samples, now);
+    const { metrics, configurableTolerance } = this.controller;
+    const { spec } = this.autoscaler;
+    const tolerance = tolerances(configurableTolerance ? spec.behavior : undefined);
+    const size = { current: this.current, inStatus: target.status?.replicas ?? 0 };
+    let best: (MetricResult & { readonly proposal: Proposal }) | undefined;
+    let firstError = '';
+    let invalid = 0;
+    const statuses: unknown[] = [];
+    for (const metric of spec.metrics) {
+      const result = metricResult(metrics, namespace, metric, size, pods, tolerance, now);
+      const { proposal } = result;
       if (proposal === undefined) {
-        failed = true;
-        const message = `failed to get ${metric.name} utilization: unable to get metrics for resource ${metric.name}: no metrics returned from resource metrics API`;
-        this.event('Warning', 'FailedGetResourceMetric', message);
-        this.setCondition('ScalingActive', 'False', 'FailedGetResourceMetric', `the HPA was unable to compute the replica count: ${message}`);
-      } else if (best === undefined || proposal.replicas > best.replicas) {
-        best = proposal;
-        name = averageUtilization === undefined ? `${metric.name} resource` : `${metric.name} resource utilization (percentage of request)`;
+        if (invalid++ === 0) firstError = result.message;
+        this.event('Warning', result.reason, result.message);
+        this.setCondition('ScalingActive', 'False', result.reason, `the HPA was unable to compute the replica count: ${result.message}`);
+      } else {
+        statuses.push(result.status);
+        if (best === undefined || proposal.replicas > best.proposal.replicas) best = { ...result, proposal };
       }
     }
     // With a metric missing the autoscaler may grow, never shrink.
-    if (best === undefined || (failed && best.replicas < this.current)) {
-      if (best === undefined) this.event('Warning', 'FailedComputeMetricsReplicas', 'invalid metrics (1 invalid out of 1), first error is: failed to get metrics');
+    if (best === undefined || (invalid > 0 && best.proposal.replicas < this.current)) {
+      const message = `invalid metrics (${invalid} invalid out of ${spec.metrics.length}), first error is: ${firstError}`;
+      if (best === undefined) this.event('Warning', 'FailedComputeMetricsReplicas', message);
       return;
     }
-    this.proposal = best;
-    this.setCondition('ScalingActive', 'True', 'ValidMetricFound', `the HPA was able to successfully calculate a replica count from ${name}`);
-    this.reason = best.replicas > this.current ? `${name} above target` : 'All metrics below target';
-    this.limit(best.replicas, now);
+    this.metricStatuses = statuses;
+    this.setCondition('ScalingActive', 'True', 'ValidMetricFound', `the HPA was able to successfully calculate a replica count from ${best.name}`);
+    this.reason = best.proposal.replicas > this.current ? `${best.name} above target` : 'All metrics below target';
+    this.limit(best.proposal.replicas, now);
   }
 
   private limit(desired: number, now: number): void {
@@ -295,7 +272,7 @@ class AutoscalerSync extends StagedReconciliation {
       ...(lastScaleTime === undefined ? {} : { lastScaleTime }),
       currentReplicas: this.current,
       desiredReplicas: this.desired,
-      currentMetrics: this.proposal === undefined ? (autoscaler.status.currentMetrics ?? []) : [this.currentMetric()],
+      currentMetrics: this.metricStatuses ?? autoscaler.status.currentMetrics ?? [],
       conditions: this.conditions,
     };
     if (equal(autoscaler.status, status)) return null;
@@ -303,12 +280,6 @@ class AutoscalerSync extends StagedReconciliation {
     return [
       objectRequest('update', 'horizontalpodautoscalers', autoscaler, { subresource: 'status', body: { ...autoscaler, status } as HorizontalPodAutoscaler }),
     ] satisfies ApiRequest[];
-  }
-
-  private currentMetric(): unknown {
-    const metric = this.autoscaler.spec.metrics[0]!;
-    const { utilization, average } = this.proposal!;
-    return { type: metric.type, resource: { name: metric.name, current: { averageUtilization: utilization, averageValue: average } } };
   }
 }
 

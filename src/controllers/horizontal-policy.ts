@@ -70,7 +70,7 @@ export function resourceProposal(
   pods: readonly Pod[],
   metrics: ReadonlyMap<string, PodMetric>,
   now: Time,
-  tolerance: { readonly up: number; readonly down: number } = { up: TOLERANCE, down: TOLERANCE },
+  tolerance: Tolerances = { up: TOLERANCE, down: TOLERANCE },
 ): Proposal | undefined {
   const groups = groupPods(pods, metrics, resource === 'cpu', now);
   const left = new Set([...groups.unready, ...groups.missing].map((pod) => pod.metadata.name));
@@ -135,7 +135,42 @@ function usageRatio(
   return { ratio: utilization / target.utilization, utilization, average };
 }
 
-function isTolerated(ratio: number, tolerance: { readonly up: number; readonly down: number }): boolean {
+/** How far a metric may be from its target without a change, in either direction. */
+export interface Tolerances {
+  readonly up: number;
+  readonly down: number;
+}
+
+/** The tolerances of an autoscaler's behaviour, or kube-controller-manager's own. */
+export function tolerances(behavior: HorizontalPodAutoscaler['spec']['behavior']): Tolerances {
+  return { up: behavior?.scaleUp?.tolerance ?? TOLERANCE, down: behavior?.scaleDown?.tolerance ?? TOLERANCE };
+}
+
+/**
+ * Replicas for one value of an Object or External metric (GetObjectMetricReplicas, GetObjectPerPodMetricReplicas and their like
+ * for external metrics). `value` targets grow with the pods that are ready, `averageValue` ones with the metric alone.
+ */
+export function valueProposal(
+  usage: number,
+  target: { readonly value?: number; readonly averageValue?: number },
+  size: { readonly current: number; readonly inStatus: number },
+  pods: readonly Pod[],
+  tolerance: Tolerances,
+): Proposal {
+  if (target.averageValue !== undefined) {
+    const ratio = usage / (target.averageValue * size.inStatus);
+    const replicas = isTolerated(ratio, tolerance) ? size.inStatus : Math.ceil(usage / target.averageValue);
+    return { replicas, utilization: 0, average: size.inStatus === 0 ? 0 : usage / size.inStatus };
+  }
+  const ratio = usage / (target.value ?? 0);
+  if (size.current === 0) return { replicas: Math.ceil(ratio), utilization: 0, average: usage };
+  if (isTolerated(ratio, tolerance)) return { replicas: size.current, utilization: 0, average: usage };
+  let ready = 0;
+  for (const pod of pods) if (pod.status.phase === 'Running' && isPodReady(pod)) ready++;
+  return { replicas: Math.ceil(ratio * ready), utilization: 0, average: usage };
+}
+
+function isTolerated(ratio: number, tolerance: Tolerances): boolean {
   return ratio >= 1 - tolerance.down && ratio <= 1 + tolerance.up;
 }
 

@@ -1,5 +1,6 @@
 import type { PodTemplateSpec } from '../api/core.js';
 import { nearestName } from '../api/nearest.js';
+import { resourceAmount } from '../api/quantity.js';
 import { MILLISECOND } from '../kernel/time.js';
 import { globMatches } from './glob.js';
 import type { InputError } from './input-error.js';
@@ -9,7 +10,7 @@ import type { RawBehaviour } from './schema.js';
 import { toDistribution } from './schema-values.js';
 import type { Path, SourceItem } from './source.js';
 import type { CostProfile, Finding, ImageBehaviour } from './types.js';
-import { bytes, share } from './units.js';
+import { bytes, duration, share } from './units.js';
 
 /** Assumed behaviour of an application that says nothing of itself: a small compiled server. */
 const DEFAULTS = {
@@ -23,7 +24,7 @@ const DEFAULTS = {
 
 /** A behaviour of the scenario file as the models read it. */
 export function toBehaviour(raw: RawBehaviour, profile: CostProfile): ImageBehaviour {
-  const { request } = raw;
+  const { request, usage } = raw;
   return {
     image: raw.image,
     startup: raw.start === undefined ? DEFAULTS.startup : toDistribution(raw.start),
@@ -35,8 +36,12 @@ export function toBehaviour(raw: RawBehaviour, profile: CostProfile): ImageBehav
       time: request?.time === undefined ? DEFAULTS.service : toDistribution(request.time),
       concurrency: request?.concurrency ?? DEFAULTS.concurrency,
       queue: request?.queue ?? DEFAULTS.queue,
+      ...(request?.cpu === undefined ? {} : { cpu: duration(request.cpu) }),
       errors: request?.errors === undefined ? 0 : share(request.errors),
     },
+    ...(usage === undefined
+      ? {}
+      : { usage: { cpu: resourceAmount('cpu', usage.cpu ?? 0), memory: usage.memory === undefined ? 0 : bytes(usage.memory) } }),
     ...(raw.exit === undefined
       ? {}
       : { crash: { after: toDistribution(raw.exit.after), exitCode: raw.exit.code ?? DEFAULTS.exitCode } }),

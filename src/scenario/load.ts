@@ -23,6 +23,7 @@ import type { Path, SourceItem } from './source.js';
 import { readSource } from './source.js';
 import { parseSingle } from './split.js';
 import { isSchedulerConfigurationFile, readSchedulerConfigurationFile } from './scheduler-configuration.js';
+import { toMetric } from './metrics.js';
 import { readApplied, type TimelineContext, toRollout, toTimeline } from './timeline.js';
 import type { ClusterSpec, CostProfile, Finding, Objective, Scenario, TrafficSpec } from './types.js';
 import { harnessCluster, readSchedulerPerf } from './scheduler-perf/load.js';
@@ -156,6 +157,7 @@ class ScenarioLoader {
     const timeline = toTimeline(raw.timeline ?? [], applied, context);
     const rollout = raw.rollout === undefined ? undefined : toRollout(raw.rollout, context);
     const traffic = (raw.traffic ?? []).map((each, i) => this.traffic(each, i, references));
+    const metrics = raw.metrics?.map((each, i) => toMetric(each, i, namespace, (at, message) => this.complain(at, message)));
     const objectives = this.objectives();
     const podTrace = raw.podTrace === undefined ? undefined : toPodTrace(raw.podTrace, this.item, this.folder, namespace, errors, this.files);
     // KWOK's nodes run no containers: where there are only such, an image needs no behaviour.
@@ -193,6 +195,7 @@ class ScenarioLoader {
       behaviours: (raw.behaviour ?? []).map((behaviour) => toBehaviour(behaviour, checkedProfile)),
       traffic: traffic.filter((each) => each !== undefined),
       timeline,
+      ...(metrics === undefined ? {} : { metrics }),
       ...(rollout === undefined ? {} : { rollout }),
       ...(podTrace === undefined ? {} : { podTrace }),
       ...(perf === undefined ? {} : { schedulerPerf: perf }),

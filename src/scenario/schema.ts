@@ -156,10 +156,18 @@ const behaviour = z.strictObject({
       time: distribution('Service time of one request. Default exponential, mean 20ms.').optional(),
       concurrency: count('Requests in service at once in one pod. Default 8.').optional(),
       queue: wholeNumber('Requests that may wait in one pod; more are refused. Default 128.', 0).optional(),
+      cpu: durationText('Processor time of one request, as metrics-server sees it. Default: all of its service time.').optional(),
       errors: percent('Share of requests answered with an error of the application. Default 0.').optional(),
     })
     .optional()
     .describe('How it serves requests.'),
+  usage: z
+    .strictObject({
+      cpu: text('Processor use without requests: 5m, 0.2. Default 0.').optional(),
+      memory: quantity('Memory. Default 0.').optional(),
+    })
+    .optional()
+    .describe('What a pod uses by itself, as metrics-server sees it.'),
 });
 
 const traffic = z.strictObject({
@@ -169,6 +177,24 @@ const traffic = z.strictObject({
   from: durationText('First arrivals; default 0s.').optional(),
   until: durationText('Last arrivals; default the end of the run.').optional(),
   timeout: durationText('Users give up after this long. Default 1s.').optional(),
+});
+
+const metric = z.strictObject({
+  name: text('Name of the metric, as a HorizontalPodAutoscaler refers to it.'),
+  namespace,
+  perPod: z
+    .boolean({ error: 'expected true or false' })
+    .optional()
+    .describe('Pods metrics: each pod has the value (true), or an equal share of it (false, the default).'),
+  values: z
+    .array(
+      z.strictObject({
+        at: durationText('From when on.'),
+        value: z.number({ error: 'expected a number' }).describe('The value until the next one.'),
+      }),
+    )
+    .min(1, { error: 'expected at least one value' })
+    .describe('Its values over time, in order.'),
 });
 
 function etcdMember(description: string) {
@@ -344,6 +370,10 @@ export const scenarioSchema = z
     behaviour: z.array(behaviour).optional().describe('What the application in each image does.'),
     traffic: z.array(traffic).optional().describe('Users and the Services that they call.'),
     timeline: z.array(timelineEntry).optional().describe('What happens when.'),
+    metrics: z
+      .array(metric)
+      .optional()
+      .describe('Pods, Object and External metrics for HorizontalPodAutoscalers. Cpu and memory come from the pods themselves.'),
     podTrace: podTrace.optional(),
     rollout: rollout.optional().describe('The rollout in question.'),
     objectives: z
@@ -368,4 +398,5 @@ export type RawBehaviour = z.infer<typeof behaviour>;
 export type RawTimelineEntry = z.infer<typeof timelineEntry>;
 export type RawFaultTarget = z.infer<typeof faultTarget>;
 export type RawStrategy = z.infer<typeof strategy>;
+export type RawMetric = z.infer<typeof metric>;
 export type RawTraffic = z.infer<typeof traffic>;

@@ -26,6 +26,8 @@ export interface Scenario {
   readonly behaviours: readonly ImageBehaviour[];
   readonly traffic: readonly TrafficSpec[];
   readonly timeline: readonly TimelineAction[];
+  /** Metrics beyond those of resources, for HorizontalPodAutoscalers; absent: none. */
+  readonly metrics?: readonly MetricSeries[];
   /** Pods of a recorded trace; absent: none. */
   readonly podTrace?: PodTraceSpec;
   readonly rollout?: RolloutSpec;
@@ -284,6 +286,8 @@ export interface ImageBehaviour {
   readonly request: RequestBehaviour;
   /** Never becomes ready. */
   readonly neverReady: boolean;
+  /** What it uses without requests: millicores and bytes. Absent: nothing. */
+  readonly usage?: { readonly cpu: number; readonly memory: number };
   /** Exits by itself after this long with `exitCode`; absent: runs until stopped. */
   readonly crash?: { readonly after: DistributionSpec; readonly exitCode: number };
 }
@@ -294,6 +298,8 @@ export interface RequestBehaviour {
   readonly concurrency: number;
   /** Requests that may wait; more are refused. */
   readonly queue: number;
+  /** Processor time of a request. Absent: all of its service time. */
+  readonly cpu?: Duration;
   /** Probability that a request is answered with an error of the application. */
   readonly errors: number;
 }
@@ -307,6 +313,16 @@ export interface TrafficSpec {
   /** Absent: until the end of the run. */
   readonly end?: Time;
   readonly timeout: Duration;
+}
+
+/** A metric of the custom or external metrics API, as a series of steps. */
+export interface MetricSeries {
+  readonly name: string;
+  readonly namespace: string;
+  /** Pods metrics: every pod has the value (true), or an equal share of it (false). */
+  readonly perPod: boolean;
+  /** In order of time; each value holds until the next one. Before the first there is none. */
+  readonly values: readonly { readonly at: Time; readonly value: number }[];
 }
 
 /** A target of a fault. */

@@ -1,11 +1,11 @@
 import type { Pod } from '../api/core.js';
 import { podVersion } from '../api/image.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
-import type { Duration } from '../kernel/time.js';
+import type { Duration, Time } from '../kernel/time.js';
 import type { AddressBook } from '../node/addresses.js';
 import type { PodLifecycleListener } from '../node/behaviour.js';
 import type { DrawCursor } from '../node/draws.js';
-import type { RequestBehaviour } from '../scenario/types.js';
+import type { ImageBehaviour, RequestBehaviour } from '../scenario/types.js';
 import type { ScenarioBehaviour } from './behaviour.js';
 import { RequestTable, SERVING, TRAVELLING, WAITING } from './request-table.js';
 import type { ServiceStatistics } from './statistics.js';
@@ -34,13 +34,28 @@ export class PodServer {
   queueTail = 0;
   /** Requests in service, linked both ways; 0: none. */
   serving = 0;
+  /** Processor time that requests have used up to `since`, nanoseconds. */
+  cpuTime = 0;
+  since: Time;
+  readonly started: Time;
+  /** Millicores and bytes without requests. */
+  readonly usage: ImageBehaviour['usage'];
 
-  constructor(uid: string, version: string, host: number, address: number, behaviour: RequestBehaviour) {
+  constructor(uid: string, version: string, host: number, address: number, { request, usage }: ImageBehaviour, now: Time) {
     this.uid = uid;
     this.version = version;
     this.host = host;
     this.address = address;
-    this.behaviour = behaviour;
+    this.behaviour = request;
+    this.usage = usage;
+    this.started = now;
+    this.since = now;
+  }
+
+  /** Requests in service use the processor all the time, unless they say how much of it. */
+  settleCpu(now: Time): void {
+    if (this.behaviour.cpu === undefined) this.cpuTime += this.inService * (now - this.since);
+    this.since = now;
   }
 }
 
@@ -96,6 +111,11 @@ export class PodServers implements Component, PodLifecycleListener {
     return this.byUid.get(uid);
   }
 
+  /** The servers of all pods that run. */
+  get running(): Iterable<PodServer> {
+    return this.byUid.values();
+  }
+
   /** Network host of the pod that has, or last had, an address; undefined for one never used. */
   hostOf(address: number): number | undefined {
     return this.hosts[address];
@@ -108,8 +128,8 @@ export class PodServers implements Component, PodLifecycleListener {
     const container =
       pod.spec.containers.find((candidate) => (candidate.ports?.length ?? 0) > 0) ?? pod.spec.containers[0]!;
     const address = this.addresses.number(podIP);
-    const { request } = this.behaviour.of(container.image);
-    const server = new PodServer(pod.metadata.uid, podVersion(pod.spec), host, address, request);
+    const behaviour = this.behaviour.of(container.image);
+    const server = new PodServer(pod.metadata.uid, podVersion(pod.spec), host, address, behaviour, this.simulation.now);
     this.byUid.set(server.uid, server);
     this.byAddress[address] = server;
     this.hosts[address] = host;
@@ -204,6 +224,7 @@ export class PodServers implements Component, PodLifecycleListener {
     requests.previous[request] = 0;
     if (head !== 0) requests.previous[head] = request;
     server.serving = request;
+    server.settleCpu(this.simulation.now);
     server.inService++;
     const { demand } = this.streams[requests.stream[request]!]!;
     const time = demand.sample(server.behaviour.time, requests.number[request]!);
@@ -219,8 +240,10 @@ export class PodServers implements Component, PodLifecycleListener {
     if (previous === 0) server.serving = next;
     else requests.next[previous] = next;
     if (next !== 0) requests.previous[next] = previous;
+    server.settleCpu(this.simulation.now);
     server.inService--;
-    const { errors } = server.behaviour;
+    const { errors, cpu } = server.behaviour;
+    if (cpu !== undefined) server.cpuTime += cpu;
     let cause = SUCCESS;
     if (errors > 0) {
       const { demand } = this.streams[requests.stream[request]!]!;
