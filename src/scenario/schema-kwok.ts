@@ -6,7 +6,10 @@ import { durationText, text, wholeNumber } from './schema-values.js';
 export const kwok = z
   .strictObject({
     stages: z
-      .union([text('`fast`, `general`, or a file or folder with Stages.'), z.array(text('`fast`, `general`, or a file or folder with Stages.'))])
+      .union([
+        text('`fast`, `general`, or a file or folder with Stages.'),
+        z.array(text('`fast`, `general`, or a file or folder with Stages.')),
+      ])
       .optional()
       .describe(
         'Stages of Pods and Nodes (kwok.x-k8s.io/v1alpha1): names of sets that come with towtank, files or folders. Default fast: pods are ready as soon as they are scheduled.',
@@ -31,7 +34,9 @@ const amountColumn = z.union([
       column: text('Name of a column.'),
       unit: z
         .string()
-        .regex(/^(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)$/, { error: 'expected a suffix of quantities such as m, Mi or Gi' })
+        .regex(/^(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)$/, {
+          error: 'expected a suffix of quantities such as m, Mi or Gi',
+        })
         .optional()
         .describe('Suffix of the quantities, where the column has plain numbers.'),
       times: text('Another column that the amount is multiplied by.').optional(),
@@ -50,7 +55,9 @@ export const podTrace = z
         start: text('When it began to run in the trace; the lifetime counts from here where it is given.').optional(),
         departure: text('When it ended in the trace.').optional(),
         lifetime: text('How long it runs, instead of a departure.').optional(),
-        requests: z.record(z.string(), amountColumn).describe('Requests of the pod by resource: cpu, memory, an extended resource.'),
+        requests: z
+          .record(z.string(), amountColumn)
+          .describe('Requests of the pod by resource: cpu, memory, an extended resource.'),
         nodeLabel: z
           .strictObject({
             column: text('Column with the values a node may have; an empty field: any node.'),
@@ -62,7 +69,9 @@ export const podTrace = z
       })
       .describe('Which columns of the file say what. Times are numbers in `timeUnit`, or durations such as 5m.'),
     timeUnit: durationText('Unit of plain numbers in columns of times. Default 1s.').optional(),
-    from: durationText('Time of the trace at which the run begins; pods that are over by then are left out. Default: the first arrival.').optional(),
+    from: durationText(
+      'Time of the trace at which the run begins; pods that are over by then are left out. Default: the first arrival.',
+    ).optional(),
     until: durationText('Pods that arrive later in the trace are left out.').optional(),
     speed: z
       .number({ error: 'expected a number above 0' })
@@ -76,8 +85,12 @@ export const podTrace = z
     template: z
       .union([text('File with a Pod manifest.'), z.record(z.string(), z.unknown())])
       .optional()
-      .describe('A Pod manifest to which the requests are added (its first container); a file or the manifest itself. Default: one container.'),
+      .describe(
+        'A Pod manifest to which the requests are added (its first container); a file or the manifest itself. Default: one container.',
+      ),
   })
-  .describe('Pods that come and go as a recorded trace says; allocation, fragmentation and pending times are reported.');
+  .describe(
+    'Pods that come and go as a recorded trace says; allocation, fragmentation and pending times are reported.',
+  );
 
 export type RawPodTrace = z.infer<typeof podTrace>;

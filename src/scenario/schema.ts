@@ -3,7 +3,8 @@ import { ADMISSION_PLUGINS } from '../api/admission-kinds.js';
 import { etcdSchema } from './etcd-schema.js';
 import { profileOverrides } from './profile-schema.js';
 import { kwok, podTrace } from './schema-kwok.js';
-import { count, distribution, durationText, percent, quantity, rateText, text, wholeNumber } from './schema-values.js';
+import { count, distribution, durationText, percent, text, wholeNumber } from './schema-values.js';
+import { behaviour, metric, traffic } from './schema-workload.js';
 
 /** The scenario file as a zod schema: what is checked on loading and what `towtank schema` prints for editors. */
 
@@ -54,7 +55,10 @@ const webhook = z.strictObject({
   denials: percent('Share of requests that it denies. Default 0.').optional(),
   message: text('Why it denies them.').optional(),
   labels: z.record(z.string(), z.string()).optional().describe('Labels that a mutating webhook adds to objects.'),
-  annotations: z.record(z.string(), z.string()).optional().describe('Annotations that a mutating webhook adds to objects.'),
+  annotations: z
+    .record(z.string(), z.string())
+    .optional()
+    .describe('Annotations that a mutating webhook adds to objects.'),
 });
 
 const cluster = z.strictObject({
@@ -125,78 +129,6 @@ const schedulerPerf = z.strictObject({
     .describe('Pods a second that the real scheduler was measured to place, by workload: printed beside.'),
 });
 
-const behaviour = z.strictObject({
-  image: text(
-    'Pattern over image references with tag: `*` stands for any characters. The first pattern that matches an image holds.',
-  ),
-  start: distribution(
-    'From the start of the process until it listens and probes succeed. Default 150 ms lognormal (σ 0.4).',
-  ).optional(),
-  stop: distribution('From SIGTERM until the process exits by itself. Default 1.5 s lognormal (σ 0.6).').optional(),
-  drains: z
-    .boolean({ error: 'expected true or false' })
-    .optional()
-    .describe(
-      'Goes on accepting requests after SIGTERM until it exits (true), or closes its listener at once (false, the default).',
-    ),
-  size: quantity('Compressed size of the image; default from the cost profile.').optional(),
-  ready: z
-    .boolean({ error: 'expected true or false' })
-    .optional()
-    .describe('false: never becomes ready, a broken version.'),
-  exit: z
-    .strictObject({
-      after: distribution('From the start of the process.'),
-      code: wholeNumber('Exit code; 0 is success, as of an init container. Default 1.', 0, 255).optional(),
-    })
-    .optional()
-    .describe('The process exits by itself: crashing versions, and init containers that finish their work.'),
-  request: z
-    .strictObject({
-      time: distribution('Service time of one request. Default exponential, mean 20ms.').optional(),
-      concurrency: count('Requests in service at once in one pod. Default 8.').optional(),
-      queue: wholeNumber('Requests that may wait in one pod; more are refused. Default 128.', 0).optional(),
-      cpu: durationText('Processor time of one request, as metrics-server sees it. Default: all of its service time.').optional(),
-      errors: percent('Share of requests answered with an error of the application. Default 0.').optional(),
-    })
-    .optional()
-    .describe('How it serves requests.'),
-  usage: z
-    .strictObject({
-      cpu: text('Processor use without requests: 5m, 0.2. Default 0.').optional(),
-      memory: quantity('Memory. Default 0.').optional(),
-    })
-    .optional()
-    .describe('What a pod uses by itself, as metrics-server sees it.'),
-});
-
-const traffic = z.strictObject({
-  to: text('Service that users call: `service/NAME`.'),
-  namespace,
-  rate: rateText('Mean arrivals, Poisson: 500/s, 30/m.'),
-  from: durationText('First arrivals; default 0s.').optional(),
-  until: durationText('Last arrivals; default the end of the run.').optional(),
-  timeout: durationText('Users give up after this long. Default 1s.').optional(),
-});
-
-const metric = z.strictObject({
-  name: text('Name of the metric, as a HorizontalPodAutoscaler refers to it.'),
-  namespace,
-  perPod: z
-    .boolean({ error: 'expected true or false' })
-    .optional()
-    .describe('Pods metrics: each pod has the value (true), or an equal share of it (false, the default).'),
-  values: z
-    .array(
-      z.strictObject({
-        at: durationText('From when on.'),
-        value: z.number({ error: 'expected a number' }).describe('The value until the next one.'),
-      }),
-    )
-    .min(1, { error: 'expected at least one value' })
-    .describe('Its values over time, in order.'),
-});
-
 function etcdMember(description: string) {
   return z
     .union([z.int().min(0), z.string().min(1)], { error: 'expected the number of an etcd member, or its name' })
@@ -216,7 +148,9 @@ const faultTarget = z.strictObject({
     .optional()
     .describe('The link between two machines is cut, both ways.'),
   apiServer: wholeNumber('Number of a kube-apiserver process, from 0.', 0).optional(),
-  etcd: etcdMember('An etcd member: its number from 0, or its name such as etcd-events-0: the process dies.').optional(),
+  etcd: etcdMember(
+    'An etcd member: its number from 0, or its name such as etcd-events-0: the process dies.',
+  ).optional(),
   disk: text('Disk of an etcd member by the name of the member, such as etcd-1: it becomes slow.').optional(),
   factor: z
     .number({ error: 'expected a number above 1' })
@@ -361,7 +295,9 @@ export const scenarioSchema = z
       .optional()
       .describe('Cost profile: a name, a file, or a map of changes to one (`extends`). Default `default`.'),
     cluster: cluster.optional().describe('Shape of the cluster; required, but not with schedulerPerf.'),
-    schedulerPerf: schedulerPerf.optional().describe("Workloads of Kubernetes' scheduler_perf, instead of manifests and a timeline."),
+    schedulerPerf: schedulerPerf
+      .optional()
+      .describe("Workloads of Kubernetes' scheduler_perf, instead of manifests and a timeline."),
     namespace: text('Namespace of objects whose manifest names none. Default `default`.').optional(),
     manifests: z
       .union([text('File or folder with manifests.'), z.array(text('File or folder with manifests.'))])
@@ -373,7 +309,9 @@ export const scenarioSchema = z
     metrics: z
       .array(metric)
       .optional()
-      .describe('Pods, Object and External metrics for HorizontalPodAutoscalers. Cpu and memory come from the pods themselves.'),
+      .describe(
+        'Pods, Object and External metrics for HorizontalPodAutoscalers. Cpu and memory come from the pods themselves.',
+      ),
     podTrace: podTrace.optional(),
     rollout: rollout.optional().describe('The rollout in question.'),
     objectives: z

@@ -1,0 +1,83 @@
+import { z } from 'zod';
+import { count, distribution, durationText, percent, quantity, rateText, text, wholeNumber } from './schema-values.js';
+
+/** Schemas of applications, their users and their metrics. */
+
+const namespace = text('Namespace of the object; default `default`.').optional();
+
+/** What an image does. */
+export const behaviour = z.strictObject({
+  image: text(
+    'Pattern over image references with tag: `*` stands for any characters. The first pattern that matches an image holds.',
+  ),
+  start: distribution(
+    'From the start of the process until it listens and probes succeed. Default 150 ms lognormal (σ 0.4).',
+  ).optional(),
+  stop: distribution('From SIGTERM until the process exits by itself. Default 1.5 s lognormal (σ 0.6).').optional(),
+  drains: z
+    .boolean({ error: 'expected true or false' })
+    .optional()
+    .describe(
+      'Goes on accepting requests after SIGTERM until it exits (true), or closes its listener at once (false, the default).',
+    ),
+  size: quantity('Compressed size of the image; default from the cost profile.').optional(),
+  ready: z
+    .boolean({ error: 'expected true or false' })
+    .optional()
+    .describe('false: never becomes ready, a broken version.'),
+  exit: z
+    .strictObject({
+      after: distribution('From the start of the process.'),
+      code: wholeNumber('Exit code; 0 is success, as of an init container. Default 1.', 0, 255).optional(),
+    })
+    .optional()
+    .describe('The process exits by itself: crashing versions, and init containers that finish their work.'),
+  request: z
+    .strictObject({
+      time: distribution('Service time of one request. Default exponential, mean 20ms.').optional(),
+      concurrency: count('Requests in service at once in one pod. Default 8.').optional(),
+      queue: wholeNumber('Requests that may wait in one pod; more are refused. Default 128.', 0).optional(),
+      cpu: durationText(
+        'Processor time of one request, as metrics-server sees it. Default: all of its service time.',
+      ).optional(),
+      errors: percent('Share of requests answered with an error of the application. Default 0.').optional(),
+    })
+    .optional()
+    .describe('How it serves requests.'),
+  usage: z
+    .strictObject({
+      cpu: text('Processor use without requests: 5m, 0.2. Default 0.').optional(),
+      memory: quantity('Memory. Default 0.').optional(),
+    })
+    .optional()
+    .describe('What a pod uses by itself, as metrics-server sees it.'),
+});
+
+/** Users of a Service. */
+export const traffic = z.strictObject({
+  to: text('Service that users call: `service/NAME`.'),
+  namespace,
+  rate: rateText('Mean arrivals, Poisson: 500/s, 30/m.'),
+  from: durationText('First arrivals; default 0s.').optional(),
+  until: durationText('Last arrivals; default the end of the run.').optional(),
+  timeout: durationText('Users give up after this long. Default 1s.').optional(),
+});
+
+/** A series of the custom or external metrics API. */
+export const metric = z.strictObject({
+  name: text('Name of the metric, as a HorizontalPodAutoscaler refers to it.'),
+  namespace,
+  perPod: z
+    .boolean({ error: 'expected true or false' })
+    .optional()
+    .describe('Pods metrics: each pod has the value (true), or an equal share of it (false, the default).'),
+  values: z
+    .array(
+      z.strictObject({
+        at: durationText('From when on.'),
+        value: z.number({ error: 'expected a number' }).describe('The value until the next one.'),
+      }),
+    )
+    .min(1, { error: 'expected at least one value' })
+    .describe('Its values over time, in order.'),
+});
