@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -45,7 +45,8 @@ async function towtank(...args: string[]): Promise<{ code: number; stdout: strin
 }
 
 function bytes(path: string): Map<string, string> {
-  return new Map(readdirSync(path).map((name) => [name, readFileSync(join(path, name), 'base64')]));
+  const names = readdirSync(path, { recursive: true }).map(String).filter((name) => statSync(join(path, name)).isFile());
+  return new Map(names.sort().map((name) => [name, readFileSync(join(path, name), 'base64')]));
 }
 
 /** Values of a measure by run, from replications.csv. */
