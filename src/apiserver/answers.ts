@@ -1,25 +1,27 @@
-import type { KubernetesObject } from '../api/meta.js';
 import { resourceInfo } from '../api/resources.js';
+import type { Simulation } from '../kernel/simulation.js';
+import type { Call } from './call.js';
 import { typicalBytes } from './object-size.js';
 import type { ApiRequest, ApiResponse } from './request.js';
-import type { WatchCache } from './watch-cache.js';
 
 /** Whether a request may change something. */
 export function isMutating(request: ApiRequest): boolean {
   return request.verb !== 'get' && request.verb !== 'list' && request.verb !== 'watch';
 }
 
-/** Cached objects of a namespace, or of all when it is empty. */
-export function selectItems(cache: WatchCache, namespace: string): readonly KubernetesObject[] {
-  const items: KubernetesObject[] = [];
-  for (const object of cache.objects.values()) {
-    if (namespace === '' || object.metadata.namespace === namespace) items.push(object);
-  }
-  return items;
-}
-
 /** Bytes of an answer's body. */
 export function responseBytes(request: ApiRequest, response: ApiResponse): number {
   if (response.items !== undefined) return response.items.length * resourceInfo(request.resource).typicalBytes;
   return response.object === undefined ? 0 : typicalBytes(request.resource, response.object);
+}
+
+/** Remarks on the object of a write, for traces: under `namespace/name` for pods, with the kind for the rest. */
+export function note(simulation: Simulation, call: Call, response: ApiResponse): void {
+  const { request } = call;
+  const name = response.object?.metadata.name ?? request.name;
+  const key = request.namespace === '' ? name : `${request.namespace}/${name}`;
+  const subject = request.resource === 'pods' ? key : `${request.resource} ${key}`;
+  const what = request.subresource === undefined ? request.verb : `${request.verb} ${request.subresource}`;
+  const target = request.target === undefined ? '' : ` to ${request.target}`;
+  simulation.note(subject, `${what}${target} by ${call.user}: ${response.code} ${response.reason ?? ''}`.trimEnd());
 }

@@ -1,55 +1,48 @@
 import type { KubernetesObject } from '../api/meta.js';
-import { resourceInfo } from '../api/resources.js';
-import type { EtcdClient, KeyValue } from '../etcd/types.js';
+import type { Pod } from '../api/core.js';
+import type { KeyValue } from '../etcd/types.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
 import type { Duration } from '../kernel/time.js';
-import { type DistributionSpec, sample } from '../random/distribution.js';
-import type { Randomness, Stream } from '../random/stream.js';
+import { sample } from '../random/distribution.js';
+import type { Stream } from '../random/stream.js';
 import type { CostProfile } from '../scenario/types.js';
-import { isMutating, responseBytes, selectItems } from './answers.js';
+import { isMutating, note, responseBytes } from './answers.js';
+import type { ApiServerOptions } from './api-server-options.js';
 import { INDEXED_CONFIGURATIONS } from './admission/admission.js';
 import { INDEXED_FOR_ADMISSION } from './admission/plugins.js';
-import type { WebhookServers } from './admission/webhook-calls.js';
 import { CacheFeeder, type FeederOwner } from './cache-feeder.js';
 import { Authorizer } from './authorization/authorizer.js';
 import { RBAC_RESOURCES } from './authorization/rbac.js';
-import { type Call, type CallTable, failure, twinOf } from './call.js';
+import { type CallTable, failure, twinOf } from './call.js';
 import { Compactors } from './compactor.js';
 import type { Connections } from './connections.js';
 import { CpuPool } from './cpu-pool.js';
 import { Deadlines, TIMED_OUT } from './deadlines.js';
+import { ListPath } from './list-path.js';
 import { RequestMetrics } from './metrics.js';
 import { typicalBytes } from './object-size.js';
 import { NamespaceIndex } from './namespace-index.js';
-import type { RegistryContext } from './registry.js';
-import type { ApiRequest, ApiResponse } from './request.js';
+import type { ApiResponse } from './request.js';
+import { RequestCosts } from './request-costs.js';
 import { SeatControl } from './seat-control.js';
+import {
+  EVENT_NAMES,
+  OP_ARRIVE,
+  OP_BORROW,
+  OP_COMPACT,
+  OP_CPU_DONE,
+  OP_DEADLINE,
+  OP_DRAIN,
+  OP_PROGRESS,
+  OP_RESUME,
+  OP_RETRY_FILL,
+  OP_RETRY_WATCH,
+  OP_SEATS_FREE,
+  OP_START,
+  OP_WAIT_OVER,
+} from './server-events.js';
 import type { WatchCache, WatchRecord } from './watch-cache.js';
 import { type WriteOwner, WritePath } from './write-path.js';
-
-const OP_ARRIVE = 1;
-const OP_CPU_DONE = 2;
-const OP_RETRY_WATCH = 3;
-const OP_RETRY_FILL = 4;
-const OP_WAIT_OVER = 5;
-const OP_SEATS_FREE = 6;
-const OP_BORROW = 7;
-const OP_RESUME = 8;
-const OP_COMPACT = 9;
-const OP_DEADLINE = 10;
-
-const EVENT_NAMES: Readonly<Record<number, string>> = {
-  [OP_ARRIVE]: 'a request arrives',
-  [OP_CPU_DONE]: 'a core has worked off a request',
-  [OP_RETRY_WATCH]: 'a watch of etcd is opened again',
-  [OP_RETRY_FILL]: 'a list from etcd is tried again',
-  [OP_WAIT_OVER]: 'a request has waited long enough for a seat',
-  [OP_SEATS_FREE]: 'a write has been sent to its watchers',
-  [OP_BORROW]: 'seats are divided anew among the priority levels',
-  [OP_DEADLINE]: 'a request has taken too long',
-  [OP_RESUME]: 'a request goes on after a pause',
-  [OP_COMPACT]: 'etcd is to be compacted',
-};
 
 /** Bytes of HTTP/2 headers and framing of a request or response. */
 const HEADER_BYTES = 300;
@@ -61,26 +54,6 @@ const TOO_MANY_REQUESTS: ApiResponse = {
 
 /** Resources that are looked up by namespace, or as a whole. */
 const INDEXED = ['poddisruptionbudgets', ...RBAC_RESOURCES, ...INDEXED_FOR_ADMISSION, ...INDEXED_CONFIGURATIONS];
-
-export interface ApiServerOptions {
-  readonly simulation: Simulation;
-  readonly randomness: Randomness;
-  readonly profile: CostProfile;
-  readonly host: number;
-  readonly index: number;
-  readonly calls: CallTable;
-  readonly etcd: EtcdClient;
-  readonly registry: RegistryContext;
-  readonly connections: Connections;
-  /** Absent: 1.34. */
-  readonly kubernetesVersion?: string;
-  /** --etcd-compaction-interval; absent or 0: never. */
-  readonly compactionInterval?: Duration;
-  /** The cluster's webhooks; absent: authorization and admission are off, plugins and quotas included. */
-  readonly webhooks?: WebhookServers;
-  /** --disable-admission-plugins. */
-  readonly disabledPlugins?: readonly string[];
-}
 
 /**
  * One kube-apiserver: requests arrive over the network, are limited in number, queue for its cores, are decided by the
@@ -95,7 +68,12 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
   readonly metrics = new RequestMetrics();
   /** Opcode of a request's arrival, for clients. */
   static readonly ARRIVE = OP_ARRIVE;
+  /** Accepts requests. */
   up = true;
+  /** Works off what it has, accepts nothing and ends then. */
+  private draining = false;
+  /** From its end until it starts again after a graceful restart; −1: it does not start by itself. */
+  private startAfter: Duration = -1;
 
   private readonly simulation: Simulation;
   private readonly profile: CostProfile;
@@ -106,10 +84,10 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
   private readonly feeder: CacheFeeder;
   private readonly seats: SeatControl;
   private readonly writes: WritePath;
+  private readonly lists: ListPath;
   private readonly lister: NamespaceIndex;
   private readonly compactors: Compactors;
-  /** Cost of a request by `verb resource`, looked up once. */
-  private readonly costs = new Map<string, DistributionSpec>();
+  private readonly costs: RequestCosts;
   /** Calls in flight here, in order of arrival, for the case that this server dies. */
   private readonly inFlight = new Set<number>();
   /** Calls that have been answered 504 and are still worked on. */
@@ -127,16 +105,18 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     this.profile = options.profile;
     this.calls = options.calls;
     this.connections = options.connections;
+    this.costs = new RequestCosts(options.profile);
     this.stream = options.randomness.stream(`${this.name}/cpu`);
     this.target = this.simulation.add(this);
     const { simulation, target } = this;
     const { cores, maxRequestsInFlight, maxMutatingRequestsInFlight } = options.profile.apiServer;
-    this.cpu = new CpuPool(simulation, target, OP_CPU_DONE, cores);
+    this.cpu = new CpuPool(simulation, target, OP_CPU_DONE, cores, options.machine);
     this.feeder = new CacheFeeder(simulation, target, { watch: OP_RETRY_WATCH, list: OP_RETRY_FILL }, options.etcd, this);
     const { etcd, registry, calls, randomness, kubernetesVersion = '1.34' } = options;
     this.lister = new NamespaceIndex(this.feeder, INDEXED);
     const admission = options.webhooks === undefined ? null : { view: this.lister, webhooks: options.webhooks, disabled: new Set(options.disabledPlugins) };
     this.authorizer = options.webhooks === undefined ? null : new Authorizer(this.lister, options.profile);
+    this.lists = new ListPath(simulation, target, OP_PROGRESS, calls, etcd, this);
     this.deadlines = new Deadlines(simulation, target, OP_DEADLINE);
     const jitter = randomness.stream(`${this.name}/retry`);
     this.writes = new WritePath({ simulation, target, resumeOpcode: OP_RESUME, calls, etcd, registry, owner: this, jitter, kubernetesVersion, admission });
@@ -148,6 +128,16 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
   /** PodDisruptionBudgets of a namespace, as the watch cache has them. */
   budgetsIn(namespace: string): Iterable<KubernetesObject> {
     return this.lister.in('poddisruptionbudgets', namespace);
+  }
+
+  /** Pods of a node, as the watch cache has them. */
+  podsOf(nodeName: string): readonly Pod[] {
+    return this.lists.podsOf(nodeName);
+  }
+
+  /** Counts one read of etcd for a list. */
+  observeEtcdList(latency: Duration): void {
+    this.metrics.observeEtcdList(latency);
   }
 
   /** Counts one write transaction of etcd. */
@@ -217,6 +207,15 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
       case OP_RESUME:
         this.writes.resume(argument);
         return;
+      case OP_PROGRESS:
+        this.lists.due(argument);
+        return;
+      case OP_DRAIN:
+        this.drain();
+        return;
+      case OP_START:
+        if (this.startAfter >= 0) this.heal();
+        return;
       default:
         throw new Error(`${this.name}: unknown opcode ${opcode}`);
     }
@@ -224,6 +223,10 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
 
   private arrive(slot: number): void {
     const call = this.calls.get(slot);
+    if (this.draining) {
+      this.connections.sendAgain(slot);
+      return;
+    }
     if (!this.up) {
       // The process died while the request was on its way: nobody listens on the port.
       this.connections.connectionLost(this, call, slot);
@@ -233,7 +236,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     this.inFlight.add(slot);
     this.deadlines.watch();
     const { request } = call;
-    const bytes = request.verb === 'list' ? this.cache(request.resource).objects.size * resourceInfo(request.resource).typicalBytes : 0;
+    const bytes = this.lists.bytes(request);
     const watchers = isMutating(request) ? this.connections.watcherCount(this, request) : 0;
     if (!this.seats.arrive(slot, call, bytes, watchers, this.startable)) this.turnAway(slot);
     this.startCalls();
@@ -252,31 +255,16 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     this.inFlight.delete(slot);
     this.metrics.observe(call.request, 429, this.simulation.now - call.arrivedAt);
     this.connections.deliverResponse(this, call, slot, HEADER_BYTES);
+    this.drained();
   }
 
   /** Queues a call that has its seats for a core. */
   private admit(slot: number): void {
     const call = this.calls.get(slot);
-    let cost = sample(this.costOf(call.request), this.stream);
-    if (call.request.verb === 'list' || call.request.sendInitialEvents) cost += this.cache(call.request.resource).objects.size * this.profile.apiServer.listObjectCpu;
+    let cost = sample(this.costs.of(call.request), this.stream);
+    cost += this.lists.objects(call.request) * this.profile.apiServer.listObjectCpu;
     if (this.authorizer !== null) cost += this.authorizer.cost(call);
     this.cpu.request(cost, slot);
-  }
-
-  private costOf(request: ApiRequest): DistributionSpec {
-    const key =
-      request.subresource === undefined
-        ? `${request.verb} ${request.resource}`
-        : `${request.verb} ${request.resource}/${request.subresource}`;
-    let spec = this.costs.get(key);
-    if (spec === undefined) {
-      const { requestCpu } = this.profile.apiServer;
-      spec =
-        requestCpu[key] ?? requestCpu[`${request.verb} ${request.resource}`] ?? requestCpu[request.verb] ?? requestCpu['default'];
-      if (spec === undefined) throw new Error(`the profile gives no apiServer.requestCpu for "${key}" and no default`);
-      this.costs.set(key, spec);
-    }
-    return spec;
   }
 
   private execute(slot: number): void {
@@ -286,19 +274,9 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
       this.respond(slot, call.denied);
       return;
     }
-    const { request } = call;
-    const cache = this.cache(request.resource);
-    if (request.verb === 'list') {
-      this.respond(slot, { code: 200, items: selectItems(cache, request.namespace), resourceVersion: cache.revision });
-      return;
-    }
-    if (request.verb === 'watch') {
-      // The events themselves are carried by the connections; this is what opening the stream costs.
-      const items = request.sendInitialEvents ? { items: selectItems(cache, request.namespace) } : {};
-      this.respond(slot, { code: 200, resourceVersion: cache.revision, ...items });
-      return;
-    }
-    this.writes.begin(slot);
+    const { verb } = call.request;
+    if (verb === 'list' || verb === 'watch') this.lists.begin(slot);
+    else this.writes.begin(slot);
   }
 
   /** Answers a call: to its client, to the metrics, and to those who wait for its seats. */
@@ -308,10 +286,11 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     call.response = response;
     this.inFlight.delete(slot);
     this.metrics.observe(call.request, response.code, this.simulation.now - call.arrivedAt);
-    if (this.simulation.trace !== null && isMutating(call.request)) this.note(call, response);
+    if (this.simulation.trace !== null && isMutating(call.request)) note(this.simulation, call, response);
     this.connections.deliverResponse(this, call, slot, HEADER_BYTES + responseBytes(call.request, response));
     this.seats.answered(slot, this.startable);
     this.startCalls();
+    this.drained();
   }
 
   /** Whether nobody waits for a call any more, which is then forgotten. */
@@ -333,22 +312,13 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
       this.seats.answered(slot, this.startable);
     }
     this.startCalls();
-  }
-
-  /** Remarks on the object of a write, for traces: under `namespace/name` for pods, with the kind for the rest. */
-  private note(call: Call, response: ApiResponse): void {
-    const { request } = call;
-    const name = response.object?.metadata.name ?? request.name;
-    const key = request.namespace === '' ? name : `${request.namespace}/${name}`;
-    const subject = request.resource === 'pods' ? key : `${request.resource} ${key}`;
-    const what = request.subresource === undefined ? request.verb : `${request.verb} ${request.subresource}`;
-    const target = request.target === undefined ? '' : ` to ${request.target}`;
-    this.simulation.note(subject, `${what}${target} by ${call.user}: ${response.code} ${response.reason ?? ''}`.trimEnd());
+    this.drained();
   }
 
   /** A change went into a watch cache: it is sent to all who watch. */
   cacheChanged(record: WatchRecord): void {
     this.lister.changed(record);
+    this.lists.changed(record);
     const bytes = this.recordBytes(record);
     const receivers = this.connections.dispatch(this, record, bytes);
     if (receivers === 0) return;
@@ -356,11 +326,40 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     this.cpu.request(receivers * watchEventCpu + bytes * encodeNanosecondsPerByte, CpuPool.BACKGROUND);
   }
 
+  /**
+   * The process is told to end (SIGTERM): it serves on for `shutdownDelay` (--shutdown-delay-duration), then accepts nothing more,
+   * finishes the requests in flight, closes its watches and ends; `startAfter` later it starts again.
+   */
+  restart(shutdownDelay: Duration, startAfter: Duration): void {
+    if (!this.up) return;
+    this.startAfter = startAfter;
+    this.simulation.post(shutdownDelay, this.target, OP_DRAIN);
+  }
+
+  private drain(): void {
+    if (!this.up || this.startAfter < 0) return;
+    this.up = false;
+    this.draining = true;
+    this.drained();
+  }
+
+  /** A request is done; the last one of a server that ends. */
+  private drained(): void {
+    if (!this.draining || this.inFlight.size > 0) return;
+    const { startAfter } = this;
+    this.fail();
+    this.startAfter = startAfter;
+    this.simulation.post(startAfter, this.target, OP_START);
+  }
+
   /** The server's process dies: connections break, calls in flight are lost, caches are gone. */
   fail(): void {
-    if (!this.up) return;
+    if (!this.up && !this.draining) return;
     this.up = false;
+    this.draining = false;
+    this.startAfter = -1;
     this.writes.reset();
+    this.lists.reset();
     for (const slot of this.inFlight) this.connections.connectionLost(this, this.calls.get(slot), slot);
     this.inFlight.clear();
     for (const slot of this.abandoned) this.calls.take(slot);
@@ -374,18 +373,22 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
 
   /** The process starts again: it lists every resource from etcd, then serves. */
   heal(): void {
-    if (!this.up) this.feeder.restart();
+    if (!this.up && !this.draining) this.feeder.restart();
   }
 
   cachesFilled(): void {
     this.lister.rebuild();
     this.up = true;
     this.compactors.start();
-    this.connections.serverBack();
+  }
+
+  cacheAdvanced(resource: string): void {
+    this.lists.advanced(resource);
   }
 
   cacheRefilled(resource: string): void {
     this.lister.rebuild();
+    this.lists.refilled();
     this.connections.resourceRelisted(this, resource);
   }
 

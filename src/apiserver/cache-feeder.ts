@@ -17,6 +17,8 @@ export interface FeederOwner {
   readonly name: string;
   /** A change went into a watch cache. */
   cacheChanged(record: WatchRecord): void;
+  /** A watch cache is known to be as new as etcd was a moment ago. */
+  cacheAdvanced(resource: string): void;
   /** All caches are filled: the server can serve. */
   cachesFilled(): void;
   /** A cache was filled anew while the server runs, because its watch had fallen behind: its watchers must list again. */
@@ -145,6 +147,13 @@ export class CacheFeeder implements EtcdReceiver, EtcdWatchReceiver {
       const record = cache.apply(kv.key.slice(skip), object, kv.modRevision, this.simulation.now);
       if (record !== undefined) this.owner.cacheChanged(record);
     }
+  }
+
+  watchProgress(tag: number, revision: number): void {
+    if (!this.running || Math.floor(tag / LIFE_UNIT) !== this.life) return;
+    const cache = this.caches[tag % LIFE_UNIT]!;
+    cache.advance(revision);
+    this.owner.cacheAdvanced(cache.resource);
   }
 
   watchCancelled(tag: number, compactRevision: number): void {

@@ -1,13 +1,12 @@
-import type { Pod, Service } from '../api/core.js';
 import type { KubernetesObject } from '../api/meta.js';
-import { resourceInfo } from '../api/resources.js';
-import type { EndpointSlice } from '../api/workloads.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
 import { Slots } from '../kernel/slots.js';
-import type { Duration } from '../kernel/time.js';
+import type { Duration, Time } from '../kernel/time.js';
 import type { Network } from '../network/network.js';
+import type { Stream } from '../random/stream.js';
 import { ApiServer } from './api-server.js';
 import { CONNECTION_REFUSED, type Call, type CallTable } from './call.js';
+import { NodeWatches } from './node-watches.js';
 import type { ApiRequest } from './request.js';
 import type { WatchRecord } from './watch-cache.js';
 import { WatchDelivery } from './watch-delivery.js';
@@ -21,8 +20,9 @@ const OP_WATCH_EVENT = 3;
 const OP_POD_EVENT = 4;
 const OP_FLEET_EVENT = 5;
 const OP_WATCH_LOST = 6;
-const OP_MOVE_NODES = 7;
+const OP_NODE_WATCH = 7;
 const OP_POD_LIST = 8;
+const NODE_OPCODES = { podEvent: OP_POD_EVENT, podList: OP_POD_LIST, fleetEvent: OP_FLEET_EVENT, open: OP_NODE_WATCH };
 
 const EVENT_NAMES: Readonly<Record<number, string>> = {
   [OP_SEND]: 'a client sends a request that its limiter held back',
@@ -31,7 +31,7 @@ const EVENT_NAMES: Readonly<Record<number, string>> = {
   [OP_POD_EVENT]: 'a watch event reaches a kubelet',
   [OP_FLEET_EVENT]: 'a watch event reaches the kube-proxies',
   [OP_WATCH_LOST]: 'a watch breaks',
-  [OP_MOVE_NODES]: 'nodes look for another API server',
+  [OP_NODE_WATCH]: 'a node opens a watch again',
   [OP_POD_LIST]: 'a list of pods reaches a kubelet',
 };
 
@@ -40,18 +40,6 @@ const DEAD_CONNECTION: Duration = 45e9;
 /** Times a request is sent again when the server asks for it. */
 const MAXIMUM_RETRIES = 10;
 const HEADER_BYTES = 300;
-const POD_BYTES = resourceInfo('pods').typicalBytes;
-
-interface PodDelivery {
-  readonly node: number;
-  readonly pod: Pod;
-  readonly removed: boolean;
-}
-
-interface PodList {
-  readonly node: number;
-  readonly pods: Pod[];
-}
 
 /**
  * The HTTP/2 connections between clients and API servers: carries requests, answers and watch events over the network, picks
@@ -65,18 +53,15 @@ export class Connections implements Component {
   private readonly network: Network;
   private readonly target: number;
   private readonly watches: WatchDelivery;
-  private readonly fleetDeliveries = new Slots<WatchRecord>();
-  private readonly podDeliveries = new Slots<PodDelivery>();
-  /** Nodes that want to list their pods and found no server: they do when one is back. */
-  private readonly unlisted = new Set<number>();
-  private readonly podLists = new Slots<PodList>();
   private readonly lostWatchers = new Slots<Watcher>();
-  private fleet: NodeFleet | null = null;
+  /** Watches of kubelets and kube-proxies; null: there are no nodes. */
+  nodes: NodeWatches | null = null;
+  /** Hosts whose clients dial anew for each request, as kubectl does: they never sit on a dead connection. */
+  readonly dialling = new Set<number>();
+  /** Until when those who are connected to a machine that is lost do not know it, by server. */
+  private readonly deadUntil: Time[] = [];
   /** Told of every change; null: nobody looks. */
   observer: ChangeObserver | null = null;
-  /** API server of each node's kubelet and kube-proxy. */
-  private nodeServer = new Int32Array(0);
-  private nodesOnServer: number[] = [];
   /** Newest revision seen, by resource: with several servers the first one to see a change carries it to observer and fleet. */
   private readonly seenRevision = new Map<string, number>();
 
@@ -92,17 +77,12 @@ export class Connections implements Component {
   addServer(server: ApiServer): void {
     this.servers.push(server);
     this.watches.addServer();
-    this.nodesOnServer.push(0);
+    this.deadUntil.push(0);
   }
 
-  /** Connects the nodes, spread evenly over the servers. */
-  setFleet(fleet: NodeFleet): void {
-    this.fleet = fleet;
-    this.nodeServer = new Int32Array(fleet.size);
-    for (let node = 0; node < fleet.size; node++) {
-      this.nodeServer[node] = node % this.servers.length;
-      if (fleet.watches?.(node) !== false) this.nodesOnServer[this.nodeServer[node]!]!++;
-    }
+  /** Connects the nodes, spread evenly over the servers; `jitter` is that of their back-offs. */
+  setFleet(fleet: NodeFleet, jitter: Stream): void {
+    this.nodes = new NodeWatches(this.simulation, this.network, this.target, NODE_OPCODES, this, fleet, jitter);
   }
 
   /** A server that is up, by preference; −1 when all are down. */
@@ -145,26 +125,14 @@ export class Connections implements Component {
         this.watches.arrived(argument);
         return;
       }
-      case OP_POD_EVENT: {
-        const { node, pod, removed } = this.podDeliveries.take(argument);
-        if (removed) this.fleet!.podRemoved(node, pod);
-        else this.fleet!.podChanged(node, pod);
+      case OP_POD_EVENT:
+      case OP_POD_LIST:
+      case OP_FLEET_EVENT:
+      case OP_NODE_WATCH:
+        this.nodes!.handle(opcode, argument);
         return;
-      }
-      case OP_POD_LIST: {
-        const { node, pods } = this.podLists.take(argument);
-        this.fleet!.podsListed(node, pods);
-        return;
-      }
-      case OP_FLEET_EVENT: {
-        this.fleetEvent(this.fleetDeliveries.take(argument));
-        return;
-      }
       case OP_WATCH_LOST:
         this.lostWatchers.take(argument).watchLost();
-        return;
-      case OP_MOVE_NODES:
-        this.moveNodes();
         return;
       default:
         throw new Error(`${this.name}: unknown opcode ${opcode}`);
@@ -176,6 +144,12 @@ export class Connections implements Component {
     if (!this.network.isUp(call.clientHost)) {
       // The client itself is gone; nobody waits for the answer.
       this.calls.take(slot);
+      return;
+    }
+    const unaware = this.deadUntil[call.server]! - this.simulation.now;
+    if (unaware > 0 && !this.dialling.has(call.clientHost) && !this.servers[call.server]!.up) {
+      // The connection is dead and the client does not know it yet.
+      this.answerLocally(slot, unaware);
       return;
     }
     const index = this.pickServer(call.server);
@@ -219,7 +193,17 @@ export class Connections implements Component {
 
   /** The server died with the call in hand: its client sees the connection reset. */
   connectionLost(server: ApiServer, call: Call, slot: number): void {
-    this.answerLocally(slot, this.network.delay(server.host, call.clientHost, 0));
+    this.answerLocally(slot, this.silence(server) ?? this.network.delay(server.host, call.clientHost, 0));
+  }
+
+  /** A server that ends turned the call away unseen (GOAWAY): its client sends it again (x/net/http2 transport). */
+  sendAgain(slot: number): void {
+    this.simulation.post(0, this.target, OP_SEND, slot);
+  }
+
+  /** How long clients will not notice that a server's machine is lost; undefined: its connections are reset. */
+  private silence(server: ApiServer): Duration | undefined {
+    return this.network.isUp(server.host) ? undefined : DEAD_CONNECTION;
   }
 
   /**
@@ -243,9 +227,8 @@ export class Connections implements Component {
 
   /** Watchers of a server that a change of a resource is sent to (a pod's: one kubelet besides the informers). */
   watcherCount(server: ApiServer, { resource, namespace, name }: ApiRequest): number {
-    let count = resource === 'endpointslices' || resource === 'services' ? this.nodesOnServer[server.index]! : resource === 'pods' ? 1 : 0;
-    count += this.watches.count(server, resource, namespace, name);
-    return count;
+    const nodes = resource === 'pods' ? 1 : resource === 'endpointslices' || resource === 'services' ? (this.nodes?.count(server, resource) ?? 0) : 0;
+    return nodes + this.watches.count(server, resource, namespace, name);
   }
 
   /** Sends a change to all watchers of a server; returns how many it has to serve. */
@@ -255,112 +238,32 @@ export class Connections implements Component {
       this.seenRevision.set(record.resource, record.revision);
       this.observer?.changed(record);
     }
-    let receivers = this.watches.dispatch(server, record, bytes);
-    if (this.fleet === null) return receivers;
-    if (record.resource === 'pods') return receivers + this.dispatchPod(server, record, bytes);
-    if (record.resource === 'endpointslices' || record.resource === 'services') {
-      receivers += this.nodesOnServer[server.index]!;
-      if (first && this.fleet.size > 0) {
-        const slot = this.fleetDeliveries.put(record);
-        this.simulation.post(this.network.delay(server.host, this.fleet.hostOf(0), bytes), this.target, OP_FLEET_EVENT, slot);
-      }
-    }
-    return receivers;
-  }
-
-  private dispatchPod(server: ApiServer, record: WatchRecord, bytes: number): number {
-    const pod = record.object as Pod;
-    const nodeName = pod.spec.nodeName;
-    if (nodeName === undefined || nodeName === '') return 0;
-    const node = this.fleet!.indexOf(nodeName);
-    if (node === undefined || this.nodeServer[node] !== server.index) return 0;
-    this.sendPod(server, node, pod, record.type === 'DELETED', bytes);
-    return 1;
-  }
-
-  private sendPod(server: ApiServer, node: number, pod: Pod, removed: boolean, bytes: number): void {
-    const slot = this.podDeliveries.put({ node, pod, removed });
-    if (!this.network.sendOrdered(server.host, this.fleet!.hostOf(node), bytes, this.target, OP_POD_EVENT, slot)) {
-      this.podDeliveries.take(slot);
-    }
-  }
-
-  private fleetEvent(record: WatchRecord): void {
-    const removed = record.type === 'DELETED';
-    const { object } = record;
-    if (record.resource === 'services') this.fleet!.serviceChanged(object as Service, removed);
-    else this.fleet!.endpointSliceChanged(object as EndpointSlice, removed);
+    const receivers = this.watches.dispatch(server, record, bytes);
+    return this.nodes === null ? receivers : receivers + this.nodes.dispatch(server, record, bytes, first);
   }
 
   /** A kubelet is back after its node was down: it lists the pods of its node again. */
   relistNode(node: number): void {
-    this.listPods(new Set([node]));
+    this.nodes!.restarted(node);
   }
 
-  /** A server died: its watchers learn it and look for another, its nodes move to the others. */
+  /** A server died: its watchers and nodes learn it and look for another; the loss of its machine is noticed late. */
   serverLost(server: ApiServer): void {
+    const silence = this.silence(server);
+    if (silence !== undefined) this.deadUntil[server.index] = this.simulation.now + silence;
     for (const watcher of this.watches.closeAll(server)) this.loseWatch(server, watcher);
-    this.simulation.post(this.network.delay(server.host, server.host, 0), this.target, OP_MOVE_NODES, 0);
+    this.nodes?.lost(server, silence ?? this.network.delay(server.host, server.host, 0));
   }
 
   /** A server has listed a resource anew: the watches of it end, and their clients open them again or list. */
   resourceRelisted(server: ApiServer, resource: string): void {
     for (const watcher of this.watches.closeAll(server, resource)) this.loseWatch(server, watcher);
-    if (resource !== 'pods' || this.fleet === null) return;
-    this.listPods(new Set([...this.nodeServer.keys()].filter((node) => this.nodeServer[node] === server.index)));
+    this.nodes?.lost(server, this.network.delay(server.host, server.host, 0), resource);
   }
 
   private loseWatch(server: ApiServer, watcher: Watcher): void {
     watcher.server = -1;
-    this.simulation.post(this.network.delay(server.host, watcher.host, 0), this.target, OP_WATCH_LOST, this.lostWatchers.put(watcher));
-  }
-
-  /** A server is back: nodes without a server connect to it. */
-  serverBack(): void {
-    this.simulation.post(0, this.target, OP_MOVE_NODES, 0);
-  }
-
-  /** Nodes whose server is down connect to another one and list what they watch. */
-  private moveNodes(): void {
-    if (this.fleet === null) return;
-    const moved = new Set<number>();
-    for (let node = 0; node < this.nodeServer.length; node++) {
-      if (this.servers[this.nodeServer[node]!]!.up) continue;
-      const next = this.pickServer(node % this.servers.length);
-      if (next < 0) return;
-      const watches = this.fleet.watches?.(node) !== false;
-      if (watches) this.nodesOnServer[this.nodeServer[node]!]!--;
-      this.nodeServer[node] = next;
-      if (!watches) continue;
-      this.nodesOnServer[next]!++;
-      moved.add(node);
-    }
-    for (const node of this.unlisted) moved.add(node);
-    this.unlisted.clear();
-    if (moved.size > 0) this.listPods(moved);
-  }
-
-  /** Nodes list their pods: one answer each, with what the server's watch cache holds. */
-  private listPods(nodes: ReadonlySet<number>): void {
-    const fleet = this.fleet!;
-    const index = this.pickServer(0);
-    if (index < 0) {
-      for (const node of nodes) this.unlisted.add(node);
-      return;
-    }
-    const lists = new Map<number, Pod[]>();
-    for (const node of nodes) lists.set(node, []);
-    for (const object of this.servers[index]!.cache('pods').objects.values()) {
-      const pod = object as Pod;
-      const node = pod.spec.nodeName === undefined ? undefined : fleet.indexOf(pod.spec.nodeName);
-      if (node !== undefined) lists.get(node)?.push(pod);
-    }
-    for (const [node, pods] of lists) {
-      const server = this.servers[this.nodeServer[node]!]!;
-      const slot = this.podLists.put({ node, pods });
-      const bytes = HEADER_BYTES + pods.length * POD_BYTES;
-      if (!this.network.sendOrdered(server.host, fleet.hostOf(node), bytes, this.target, OP_POD_LIST, slot)) this.podLists.take(slot);
-    }
+    this.simulation.post(this.silence(server) ?? this.network.delay(server.host, watcher.host, 0), this.target, OP_WATCH_LOST, this.lostWatchers.put(watcher));
   }
 
   /** Current objects of a resource on the first server that is up, for observers outside the model. */

@@ -1,3 +1,4 @@
+import type { Processor } from '../etcd/processor.js';
 import { Fifo } from '../kernel/fifo.js';
 import type { Simulation } from '../kernel/simulation.js';
 import type { Duration } from '../kernel/time.js';
@@ -26,8 +27,11 @@ export class CpuPool {
   private readonly lives: number[] = [];
   private readonly free: number[] = [];
 
-  /** Jobs end with events `opcode` of component `target`. */
-  constructor(simulation: Simulation, target: number, opcode: number, cores: number) {
+  private readonly machine: Processor | null;
+
+  /** Jobs end with events `opcode` of component `target`; `machine`: cores that others use too, instead of `cores` of its own. */
+  constructor(simulation: Simulation, target: number, opcode: number, cores: number, machine?: Processor) {
+    this.machine = machine ?? null;
     this.simulation = simulation;
     this.target = target;
     this.opcode = opcode;
@@ -36,7 +40,8 @@ export class CpuPool {
 
   /** Asks for a core for a duration. */
   request(duration: Duration, number: number): void {
-    if (this.busy < this.cores) this.begin(duration, number);
+    if (this.machine !== null) this.begin(this.machine.reserve(this.simulation.now, duration) - this.simulation.now, number);
+    else if (this.busy < this.cores) this.begin(duration, number);
     else this.waiting.push({ duration, number });
   }
 

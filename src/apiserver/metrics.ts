@@ -44,6 +44,8 @@ export class RequestMetrics {
   writes = 0;
   /** etcd_request_duration_seconds of write transactions, nanoseconds, since the start. */
   etcdWrites = new LogHistogram();
+  /** The same of reads for lists. */
+  etcdLists = new LogHistogram();
   /** Series by resource: few have more than a handful. */
   private byResource = new Map<string, Series[]>();
   private series: Series[] = [];
@@ -82,6 +84,11 @@ export class RequestMetrics {
     this.etcdWrites.observe(latency);
   }
 
+  /** Counts one read of etcd for a list. */
+  observeEtcdList(latency: number): void {
+    this.etcdLists.observe(latency);
+  }
+
   /** Forgets everything: what came before does not count. */
   reset(): void {
     this.writes = 0;
@@ -89,6 +96,7 @@ export class RequestMetrics {
     this.series = [];
     this.recent = [];
     this.etcdWrites = new LogHistogram();
+    this.etcdLists = new LogHistogram();
   }
 
   /** Totals by `verb resource`, since the start. */

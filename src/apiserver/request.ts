@@ -37,6 +37,17 @@ export interface ApiRequest {
   /** Delete options. Absent grace: the object's own (pods: spec.terminationGracePeriodSeconds). */
   readonly gracePeriodSeconds?: number;
   readonly propagationPolicy?: 'Background' | 'Foreground' | 'Orphan';
+  /** Field selector spec.nodeName of a list or watch of pods: an index of the cache has them. */
+  readonly nodeName?: string;
+  /**
+   * What a list must see: absent, the cache as it is (resourceVersion 0); `consistent`, nothing older than etcd has now
+   * (resourceVersion unset), from the cache once that has caught up; `etcd`, read from etcd itself.
+   */
+  readonly source?: 'consistent' | 'etcd';
+  /** Most items of an answer; the rest is asked for page by page. */
+  readonly limit?: number;
+  /** Items of the pages before (what a continue token stands for). */
+  readonly skip?: number;
   /** A watch that starts with the objects there are (WatchList): it costs and carries what a list does. */
   readonly sendInitialEvents?: true;
   readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: number };
@@ -53,6 +64,8 @@ export interface ApiResponse {
   /** The object after the request (create, get, update, patch, delete). */
   readonly object?: KubernetesObject;
   readonly items?: readonly KubernetesObject[];
+  /** There are more items: what the next page skips. */
+  readonly continueAt?: number;
   /** Revision that a list saw. */
   readonly resourceVersion?: number;
   readonly retryAfterSeconds?: number;

@@ -71,9 +71,19 @@ export class WatchCache {
     return record;
   }
 
+  /** Whether a watch can start after a revision: nothing after it has left the window. */
+  has(revision: number): boolean {
+    return revision >= this.droppedRevision;
+  }
+
+  /** Everything up to a revision of the store is in the cache: the changes since were of other resources. */
+  advance(revision: number): void {
+    if (revision > this.revision) this.revision = revision;
+  }
+
   /** Records after a revision, oldest first; undefined when that revision has left the window ("too old resource version"). */
   since(revision: number): readonly WatchRecord[] | undefined {
-    if (revision < this.droppedRevision) return undefined;
+    if (!this.has(revision)) return undefined;
     let low = this.start;
     let high = this.log.length;
     while (low < high) {

@@ -24,6 +24,7 @@ export interface NodeFleet {
   /** Whether a node has a kubelet and a kube-proxy that watch; absent: all have. */
   watches?(node: number): boolean;
   hostOf(node: number): number;
+  nameOf(node: number): string;
   /** A change of a pod bound to the node has reached its kubelet. */
   podChanged(node: number, pod: Pod): void;
   podRemoved(node: number, pod: Pod): void;

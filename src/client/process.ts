@@ -1,5 +1,6 @@
 import type { KubernetesObject } from '../api/meta.js';
 import type { Connections } from '../apiserver/connections.js';
+import type { Processor } from '../etcd/processor.js';
 import type { Simulation } from '../kernel/simulation.js';
 import type { Randomness } from '../random/stream.js';
 import type { CostProfile, Scenario } from '../scenario/types.js';
@@ -24,6 +25,8 @@ export interface ProcessOptions {
   readonly name: string;
   readonly host: number;
   readonly preferredServer: number;
+  /** Cores that it shares with others on its machine; absent: enough for everything. */
+  readonly machine?: Processor;
   /** Client limits of requests that have no client of their own (events). */
   readonly qps: number;
   readonly burst: number;
@@ -38,6 +41,7 @@ export class Process implements ProcessContext, InformerFactory {
   readonly name: string;
   private readonly options: ProcessOptions;
   private readonly byResource = new Map<string, SharedInformer<KubernetesObject>>();
+  readonly machine?: Processor;
   readonly clients: RestClient[] = [];
   readonly queues: RateLimitingQueue[] = [];
   readonly features: ClientFeatures;
@@ -50,6 +54,7 @@ export class Process implements ProcessContext, InformerFactory {
 
   constructor(options: ProcessOptions) {
     this.options = options;
+    if (options.machine !== undefined) this.machine = options.machine;
     this.simulation = options.simulation;
     this.randomness = options.randomness;
     this.scenario = options.scenario;

@@ -61,6 +61,18 @@ export class ReplicatedProcess implements LeaderOwner {
     });
   }
 
+  /** The machine of a replica is lost. */
+  machineLost(replica: number): void {
+    if (this.electors.length > 0) this.electors[replica]?.stop(false);
+    else if (replica === 0) this.stoppedLeading();
+  }
+
+  /** The machine of a replica has started again, and the replica with it. */
+  machineBack(replica: number): void {
+    if (this.electors.length > 0) this.electors[replica]?.start(0);
+    else if (replica === 0) this.startedLeading(0);
+  }
+
   startedLeading(replica: number): void {
     this.leader = this.factory.newLeader(this.name, replica);
     this.leader.start();

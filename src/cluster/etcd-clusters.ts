@@ -32,17 +32,19 @@ export class EtcdClusters {
   private readonly external: boolean;
   private readonly controlPlane: readonly number[];
   /** Cores and disks of the machines that carry stacked members. */
-  private readonly processors: Processor[] = [];
+  private readonly processors: Processor[];
   private readonly disks: Disk[] = [];
 
-  /** `controlPlane`: the machines of the control plane, which carry stacked members. */
+  /** `controlPlane`: the machines of the control plane, which carry stacked members; `machines`: their cores, if others use them too. */
   constructor(
     scenario: Scenario,
     simulation: Simulation,
     network: Network,
     randomness: Randomness,
     controlPlane: readonly number[],
+    machines: readonly Processor[] = [],
   ) {
+    this.processors = [...machines];
     this.simulation = simulation;
     this.network = network;
     this.randomness = randomness;

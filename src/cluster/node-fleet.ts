@@ -12,6 +12,7 @@ export class Fleet implements NodeFleet {
   private readonly simulation: Simulation;
   private readonly indexes = new Map<string, number>();
   private readonly hosts: readonly number[];
+  private readonly names: readonly string[];
   private readonly watching: readonly boolean[];
   private readonly kubelets: Kubelets;
   private readonly proxies: KubeProxies;
@@ -28,6 +29,7 @@ export class Fleet implements NodeFleet {
     this.simulation = simulation;
     this.size = nodes.length;
     this.hosts = hosts;
+    this.names = nodes.map((node) => node.metadata.name);
     this.watching = nodes.map((node) => !isKwokNode(node));
     this.kubelets = kubelets;
     this.proxies = proxies;
@@ -48,6 +50,10 @@ export class Fleet implements NodeFleet {
 
   hostOf(node: number): number {
     return this.hosts[node]!;
+  }
+
+  nameOf(node: number): string {
+    return this.names[node]!;
   }
 
   podChanged(node: number, pod: Pod): void {

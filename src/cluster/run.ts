@@ -17,6 +17,7 @@ import { deploymentNames } from '../strategies/plan.js';
 import { PodTrace } from '../workload/pod-trace.js';
 import { Allocation } from './allocation.js';
 import { AppTracker } from './app-tracker.js';
+import { ClusterFaults } from './cluster-faults.js';
 import { NodeUsage } from './node-usage.js';
 import { Observer } from './observer.js';
 import { summarize } from './result.js';
@@ -96,7 +97,7 @@ export class ScenarioRun implements Component {
     this.podTrace =
       podTrace === undefined ? null : new PodTrace(simulation, kubectl.client('pod-trace', 0, 0), kubectl.informer<Pod>('pods'), podTrace);
     const actions = scenario.timeline.filter((action) => !isStartAction(action));
-    this.timeline = new Timeline(simulation, this.client, this.cluster, actions, this.cluster.newKubectl(this.client));
+    this.timeline = new Timeline(simulation, this.client, new ClusterFaults(this.cluster), actions, this.cluster.newKubectl(this.client));
     this.sampler = new Sampler(this.cluster, this.recorder, this.observer);
     this.cluster.setLimited(false);
     this.cluster.start();

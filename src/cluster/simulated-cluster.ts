@@ -11,15 +11,13 @@ import { RestClient } from '../client/rest-client.js';
 import type { ApiClient } from '../client/types.js';
 import { CONTROLLER_NAMES, type ControllerName, startControllers } from '../controllers/registry.js';
 import type { EtcdCluster } from '../etcd/cluster.js';
+import { Processor } from '../etcd/processor.js';
 import type { KeyValue } from '../etcd/types.js';
-import type { FaultDomain } from '../faults/faults.js';
 import type { EventListName } from '../kernel/event-list.js';
 import { Simulation } from '../kernel/simulation.js';
-import type { Duration } from '../kernel/time.js';
 import { Network } from '../network/network.js';
 import { Kubelets } from '../node/kubelets.js';
 import { KwokController } from '../node/kwok/kwok-controller.js';
-import { isKwokNode } from '../node/kwok/stage.js';
 import { KubeProxies } from '../node/kube-proxy.js';
 import type { DistributionSpec } from '../random/distribution.js';
 import { type DrawObserver, Randomness } from '../random/stream.js';
@@ -61,7 +59,7 @@ interface Standby {
 }
 
 /** A whole Kubernetes cluster on one kernel: machines, network, etcd, API servers, control plane, nodes and their workload. */
-export class SimulatedCluster implements FaultDomain, LeaderFactory {
+export class SimulatedCluster implements LeaderFactory {
   readonly scenario: Scenario;
   readonly simulation: Simulation;
   readonly randomness: Randomness;
@@ -92,10 +90,14 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
   readonly metrics: MetricsServer;
   readonly nodeNames: readonly string[];
   private readonly controllers: readonly ControllerName[];
-  private readonly nodeHosts: number[] = [];
-  private readonly nodeZones: readonly string[];
-  private readonly controlPlaneHosts: number[] = [];
-  private readonly nodeIndexes = new Map<string, number>();
+  readonly nodeHosts: number[] = [];
+  readonly nodeZones: readonly string[];
+  readonly controlPlaneHosts: number[] = [];
+  /** Cores of the machines of the control plane, when all on one share them. */
+  private readonly machines: Processor[] = [];
+  /** Where users work: the first machine of the control plane, or one of their own when machines of it can be lost. */
+  private userHost = 0;
+  readonly nodeIndexes = new Map<string, number>();
   private readonly kubeletClients: RestClient[] = [];
   private readonly kubeletEvents: KubeletEvents;
   private readonly explain: ExplainTarget | null;
@@ -113,9 +115,12 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
     this.nodeNames = cluster.nodes.map((node) => node.metadata.name);
     this.nodeZones = cluster.nodes.map(zoneOf);
     this.addHosts();
-    this.etcdClusters = new EtcdClusters(scenario, this.simulation, this.network, this.randomness, this.controlPlaneHosts);
+    const cores = cluster.controlPlaneCores;
+    if (cores !== undefined) for (let i = 0; i < this.controlPlaneHosts.length; i++) this.machines.push(new Processor(cores));
+    this.etcdClusters = new EtcdClusters(scenario, this.simulation, this.network, this.randomness, this.controlPlaneHosts, this.machines);
     this.etcd = this.etcdClusters.all[0]!.cluster;
     this.connections = new Connections(this.simulation, this.network, createCallTable());
+    if (this.userHost !== this.controlPlaneHosts[0]) this.connections.dialling.add(this.userHost);
     this.webhooks = new WebhookServers(cluster.webhooks ?? [], profile.apiServer.webhook ?? NO_TIME);
     const registry = new Allocators(this.simulation, this.randomness);
     this.addApiServers(registry);
@@ -142,7 +147,8 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
       profile,
     });
     this.workload.connect(this.proxies, this.nodeHosts, this.nodeNames);
-    this.connections.setFleet(new Fleet(this.simulation, cluster.nodes, this.nodeHosts, this.kubelets, this.proxies));
+    const fleet = new Fleet(this.simulation, cluster.nodes, this.nodeHosts, this.kubelets, this.proxies);
+    this.connections.setFleet(fleet, this.randomness.stream('nodes/reflector'));
     this.load(registry);
   }
 
@@ -153,6 +159,7 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
       const zone = cluster.etcd.zones[i % Math.max(1, cluster.etcd.zones.length)] ?? 'control-plane';
       this.controlPlaneHosts.push(this.network.addHost(`control-plane-${i}`, zone));
     }
+    this.userHost = losesMachines(this.scenario) ? this.network.addHost('users', 'control-plane') : this.controlPlaneHosts[0]!;
     cluster.nodes.forEach((node, i) => {
       this.nodeHosts.push(this.network.addHost(node.metadata.name, this.nodeZones[i]!));
       this.nodeIndexes.set(node.metadata.name, i);
@@ -169,7 +176,8 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
       const compactionInterval = COMPACTION_INTERVAL;
       const { webhooks } = this;
       const { disabledAdmissionPlugins: disabledPlugins = [] } = scenario.cluster;
-      const options = { simulation, randomness, profile, host, index, calls, etcd, registry, connections };
+      const machine = this.machines[index];
+      const options = { simulation, randomness, profile, host, index, calls, etcd, registry, connections, ...(machine === undefined ? {} : { machine }) };
       const server = new ApiServer({ ...options, kubernetesVersion, compactionInterval, webhooks, disabledPlugins });
       this.servers.push(server);
       connections.addServer(server);
@@ -178,9 +186,11 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
 
   private process(name: string, qps: number, burst: number, replica = 0): Process {
     const { simulation, randomness, scenario, connections } = this;
-    const host = this.controlPlaneHosts[replica]!;
+    const inside = name.startsWith('kube-');
+    const host = inside ? this.controlPlaneHosts[replica]! : this.userHost;
     const preferredServer = replica % this.servers.length;
-    return new Process({ simulation, randomness, scenario, connections, name, host, preferredServer, qps, burst });
+    const machine = inside ? this.machines[replica] : undefined;
+    return new Process({ ...(machine === undefined ? {} : { machine }), simulation, randomness, scenario, connections, name, host, preferredServer, qps, burst });
   }
 
   /** The replicas of a process, each with a client of its own for its lease. */
@@ -252,7 +262,7 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
   newKubectl(client: ApiClient): Kubectl {
     const { simulation, connections, scenario } = this;
     const { kubernetesVersion } = scenario;
-    return new Kubectl({ simulation, connections, client, host: this.controlPlaneHosts[0]!, preferredServer: 0, kubernetesVersion });
+    return new Kubectl({ simulation, connections, client, host: this.userHost, preferredServer: 0, kubernetesVersion });
   }
 
   private createKubelets(nodes: readonly Node[]): Kubelets {
@@ -309,99 +319,10 @@ export class SimulatedCluster implements FaultDomain, LeaderFactory {
     this.kubeletEvents.setLimited(limited);
     for (const client of this.kubeletClients) client.limited = limited;
   }
+}
 
-  get nodeCount(): number {
-    return this.nodeNames.length;
-  }
-
-  nodeIndex(name: string): number | undefined {
-    return this.nodeIndexes.get(name);
-  }
-
-  nodeZone(index: number): string {
-    return this.nodeZones[index]!;
-  }
-
-  setNode(index: number, up: boolean): void {
-    this.network.setUp(this.nodeHosts[index]!, up);
-    if (isKwokNode(this.scenario.cluster.nodes[index]!)) this.kwok!.setNode(this.nodeNames[index]!, up);
-    else if (up) {
-      this.kubelets.heal(index);
-      this.connections.relistNode(index);
-    } else this.kubelets.fail(index);
-    // A load balancer in front of the nodes notices by its health checks; the model lets it know at once.
-    this.workload.setNodeReady(index, up);
-  }
-
-  get etcdMembers(): number {
-    return this.etcdClusters.members.length;
-  }
-
-  etcdName(index: number): string {
-    return this.etcdClusters.members[index]!.name;
-  }
-
-  etcdZone(index: number): string {
-    return this.network.zoneOf(this.etcdClusters.members[index]!.host);
-  }
-
-  setEtcdMember(index: number, up: boolean): void {
-    const { cluster, member } = this.etcdClusters.locate(index);
-    if (up) cluster.heal(member);
-    else cluster.fail(member);
-  }
-
-  setEtcdDisk(index: number, factor: number): void {
-    const { cluster, member } = this.etcdClusters.locate(index);
-    cluster.setDiskFactor(member, factor);
-  }
-
-  defragmentEtcd(index: number, duration?: Duration): void {
-    const { cluster, member } = this.etcdClusters.locate(index);
-    cluster.defragment(member, duration);
-  }
-
-  moveEtcdLeader(index: number): void {
-    const { cluster, member } = this.etcdClusters.locate(index);
-    cluster.moveLeader(member);
-  }
-
-  disarmEtcdAlarms(index: number): void {
-    this.etcdClusters.locate(index).cluster.disarmAlarms();
-  }
-
-  corruptEtcd(index: number): void {
-    const { cluster, member } = this.etcdClusters.locate(index);
-    cluster.corrupt(member);
-  }
-
-  get apiServers(): number {
-    return this.servers.length;
-  }
-
-  apiServerZone(index: number): string {
-    return this.network.zoneOf(this.servers[index]!.host);
-  }
-
-  setApiServer(index: number, up: boolean): void {
-    if (up) this.servers[index]!.heal();
-    else this.servers[index]!.fail();
-  }
-
-  setLink(from: string, to: string, connected: boolean): void {
-    const a = this.hostNamed(from);
-    const b = this.hostNamed(to);
-    this.network.setLink(a, b, connected);
-    this.network.setLink(b, a, connected);
-  }
-
-  private hostNamed(name: string): number {
-    const match = /^kube-apiserver-(\d+)$/.exec(name);
-    const member = this.etcdClusters.members.find((each) => each.name === name);
-    const host = member?.host ?? (match === null ? this.network.hostNamed(name) : this.controlPlaneHosts[Number(match[1])]);
-    if (host === undefined) throw new Error(`fault: there is no host ${name}`);
-    return host;
-  }
+function losesMachines({ timeline }: Scenario): boolean {
+  return timeline.some((action) => action.action === 'fail' && action.target.kind === 'machine');
 }
 
 function zoneOf(node: Node): string {

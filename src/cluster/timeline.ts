@@ -82,6 +82,11 @@ export class Timeline implements Component, ResponseReceiver, KubectlOutput {
       this.note(action.action, `a bit flips in the database of ${this.faults.etcdName(action.member)}`);
       return;
     }
+    if (action.action === 'restart') {
+      this.faults.restartApiServer(action.index, action.shutdownDelay, action.start);
+      this.note(action.action, `kube-apiserver-${action.index} is to restart`);
+      return;
+    }
     for (const request of requestsOf(action)) {
       this.note(action.action, `${request.verb} ${request.resource} "${request.name}"`);
       this.client.request(request, this, argument);
@@ -127,6 +132,7 @@ function requestsOf(action: TimelineAction): readonly ApiRequest[] {
     case 'moveLeader':
     case 'disarmAlarms':
     case 'corrupt':
+    case 'restart':
     case 'kubectl':
       return [];
   }

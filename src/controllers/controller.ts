@@ -1,5 +1,5 @@
 import type { ApiRequest, ApiResponse, ResponseReceiver } from '../apiserver/request.js';
-import type { ProcessContext } from '../client/context.js';
+import { type ProcessContext, worked } from '../client/context.js';
 import type { ApiClient, Informer, WorkQueue, WorkQueueConsumer } from '../client/types.js';
 import type { KubernetesObject } from '../api/meta.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
@@ -89,6 +89,7 @@ export class ControllerWorkers implements Component, ResponseReceiver, WorkQueue
   /** Syncs finished, and syncs that ended in an error. */
   syncs = 0;
   errors = 0;
+  private readonly context: ProcessContext;
   private readonly simulation: Simulation;
   private readonly target: number;
   private readonly client: ApiClient;
@@ -104,6 +105,7 @@ export class ControllerWorkers implements Component, ResponseReceiver, WorkQueue
   constructor(context: ProcessContext, options: ControllerOptions) {
     const { syncCpu } = context.profile.controllers;
     this.name = `${options.name}-controller`;
+    this.context = context;
     this.simulation = context.simulation;
     this.target = context.simulation.add(this);
     this.client = options.client;
@@ -131,7 +133,7 @@ export class ControllerWorkers implements Component, ResponseReceiver, WorkQueue
       if (key === undefined) return;
       const worker = this.idle.pop()!;
       this.work[worker]!.key = key;
-      this.simulation.post(sample(this.syncCpu, this.draws), this.target, OP_SYNC, worker);
+      this.simulation.post(worked(this.context, sample(this.syncCpu, this.draws)), this.target, OP_SYNC, worker);
     }
   }
 

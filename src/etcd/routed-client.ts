@@ -34,6 +34,10 @@ export class RoutedClient implements EtcdClient {
     client.request(request, receiver, tag);
   }
 
+  requestProgress(): void {
+    for (const client of this.clusters) client.requestProgress?.();
+  }
+
   watch(prefix: string, startRevision: number, receiver: EtcdWatchReceiver, tag: number): void {
     this.clientFor(prefix).watch(prefix, startRevision, receiver, tag);
   }

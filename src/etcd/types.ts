@@ -85,6 +85,8 @@ export interface EtcdClient {
   /** Clients of the clusters behind it, when there are several: each has its own revisions and is compacted for itself. */
   readonly clusters?: readonly EtcdClient[];
   request(request: EtcdRequest, receiver: EtcdReceiver, tag: number): void;
+  /** Asks for the progress of all watches; those that are in step with the store are told it. */
+  requestProgress?(): void;
   /** Watches a prefix from a revision on (0: from now); with `progressNotify`, a silent watch is told its progress. */
   watch(
     prefix: string,

@@ -26,6 +26,10 @@ export interface FaultDomain {
   readonly apiServers: number;
   apiServerZone(index: number): string;
   setApiServer(index: number, up: boolean): void;
+  /** A machine of the control plane is lost (false) with all that runs on it, or starts again (true). */
+  setMachine(index: number, up: boolean): void;
+  /** A graceful restart: serves on for `shutdownDelay`, finishes what is in flight, starts again `startAfter` after its end. */
+  restartApiServer(index: number, shutdownDelay: Duration, startAfter: Duration): void;
   /** Cuts (false) or heals (true) the link between two hosts, both ways. */
   setLink(from: string, to: string, connected: boolean): void;
 }
@@ -48,6 +52,9 @@ export function setFault(domain: FaultDomain, target: FaultTarget, up: boolean):
     case 'apiServer':
       domain.setApiServer(target.index, up);
       return `kube-apiserver-${target.index} is ${verb}`;
+    case 'machine':
+      domain.setMachine(target.index, up);
+      return `control-plane-${target.index} is ${verb} with all that runs on it`;
     case 'etcd':
       domain.setEtcdMember(target.index, up);
       return `${domain.etcdName(target.index)} is ${verb}`;

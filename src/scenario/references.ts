@@ -136,7 +136,7 @@ export class References {
     if (given.length !== 1) {
       return this.complain(
         path,
-        `expected one of node, zone, link, apiServer, etcd, disk, found ${given.join(' and ') || 'none of them'}`,
+        `expected one of node, zone, link, apiServer, machine, etcd, disk, found ${given.join(' and ') || 'none of them'}`,
       );
     }
     if (raw.disk !== undefined) return this.disk(raw.disk, raw.factor, path, cluster);
@@ -150,6 +150,10 @@ export class References {
       return this.named('zone', raw.zone, zones, [...path, 'zone']) && { kind: 'zone', name: raw.zone };
     }
     if (raw.apiServer !== undefined) return this.numbered('apiServer', raw.apiServer, cluster.apiServers, path);
+    if (raw.machine !== undefined) {
+      const machines = controlPlaneHosts(cluster).filter((name) => name.startsWith('control-plane-'));
+      return this.named('machine', raw.machine, machines, [...path, 'machine']) && { kind: 'machine', index: machines.indexOf(raw.machine) };
+    }
     if (raw.etcd !== undefined) {
       const index = this.member(raw.etcd, cluster, path);
       return index === undefined ? undefined : { kind: 'etcd', index };
@@ -183,7 +187,7 @@ export class References {
     return this.complain(path, `no ${what} is named ${name}${alternatives(name, names)}`, nearestName(name, names));
   }
 
-  private numbered(kind: 'apiServer' | 'etcd', index: number, count: number, path: Path): FaultTarget | undefined {
+  numbered(kind: 'apiServer' | 'etcd', index: number, count: number, path: Path): FaultTarget | undefined {
     if (index < count) return { kind, index };
     return this.complain(
       [...path, kind],

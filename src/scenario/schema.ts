@@ -74,6 +74,11 @@ const cluster = z.strictObject({
     1,
     9,
   ).optional(),
+  controlPlaneCores: wholeNumber(
+    'Cores of each machine of the control plane, shared by its kube-apiserver, etcd member (stacked), kube-controller-manager and kube-scheduler. Default: each has what the cost profile says, for itself.',
+    1,
+    1024,
+  ).optional(),
   informerQueue: z
     .enum(['RealFIFO', 'DeltaFIFO'], { error: 'expected RealFIFO or DeltaFIFO' })
     .optional()
@@ -148,6 +153,7 @@ const faultTarget = z.strictObject({
     .optional()
     .describe('The link between two machines is cut, both ways.'),
   apiServer: wholeNumber('Number of a kube-apiserver process, from 0.', 0).optional(),
+  machine: text('A machine of the control plane such as control-plane-0: it stops with its kube-apiserver, kube-controller-manager, kube-scheduler and, unless etcd is external, etcd members.').optional(),
   etcd: etcdMember(
     'An etcd member: its number from 0, or its name such as etcd-events-0: the process dies.',
   ).optional(),
@@ -213,6 +219,14 @@ const timelineEntry = z.strictObject({
     .strictObject({ etcd: etcdMember('The etcd member: its number from 0, or its name.') })
     .optional()
     .describe("A bit flips in the file of a member's database: see corruptCheckTime and initialCorruptCheck."),
+  restart: z
+    .strictObject({
+      apiServer: wholeNumber('Number of a kube-apiserver process, from 0.', 0),
+      shutdownDelay: durationText('It serves on for this long first (--shutdown-delay-duration). Default 0s.').optional(),
+      start: durationText('From the end of the process until it starts again and lists everything from etcd. Default 0s.').optional(),
+    })
+    .optional()
+    .describe('A kube-apiserver ends gracefully (requests in flight are finished, watches closed) and starts again.'),
 });
 
 const variant = z

@@ -11,7 +11,7 @@ import type { ClusterSpec, KubectlCommand, RolloutSpec, StrategySpec, TimelineAc
 import { duration } from './units.js';
 
 /** Actions of a timeline entry. */
-const ACTIONS = ['apply', 'setImage', 'scale', 'delete', 'fail', 'heal', 'defragment', 'moveLeader', 'disarmAlarms', 'corrupt', 'kubectl'] as const;
+const ACTIONS = ['apply', 'setImage', 'scale', 'delete', 'fail', 'heal', 'defragment', 'moveLeader', 'disarmAlarms', 'corrupt', 'restart', 'kubectl'] as const;
 
 /** Default time that the old version is kept after a blue-green switch. */
 const DEFAULT_HOLD = '30s';
@@ -132,6 +132,11 @@ function toAction(
   if (entry.corrupt !== undefined) {
     const member = references.member(entry.corrupt.etcd, cluster, [...path, 'corrupt']);
     return member === undefined ? undefined : { action: 'corrupt', member };
+    }
+  if (entry.restart !== undefined) {
+    const { apiServer, shutdownDelay = '0s', start = '0s' } = entry.restart;
+    const found = references.numbered('apiServer', apiServer, cluster.apiServers, [...path, 'restart']);
+    return found && { action: 'restart', index: apiServer, shutdownDelay: duration(shutdownDelay), start: duration(start) };
   }
   if (entry.kubectl !== undefined) {
     const command = toCommand(entry.kubectl, i, applied.get(i)?.loaded.map(({ object }) => object) ?? [], context);

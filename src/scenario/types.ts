@@ -60,6 +60,8 @@ export interface ClusterSpec {
   /** --etcd-servers-overrides of kube-apiserver. Absent: none. */
   readonly etcdOverrides?: readonly EtcdOverride[];
   readonly apiServers: number;
+  /** Cores of each machine of the control plane, shared by all on it. Absent: each component has those of the profile. */
+  readonly controlPlaneCores?: number;
   /** Processes of kube-controller-manager and of kube-scheduler, of which one each leads. Absent: 1. */
   readonly controlPlaneReplicas?: number;
   /** What informers keep deltas in: absent: RealFIFO, the default since 1.33 (gate InOrderInformers). */
@@ -331,6 +333,8 @@ export type FaultTarget =
   | { readonly kind: 'zone'; readonly name: string }
   | { readonly kind: 'link'; readonly from: string; readonly to: string }
   | { readonly kind: 'apiServer'; readonly index: number }
+  /** A machine of the control plane with all that runs on it. */
+  | { readonly kind: 'machine'; readonly index: number }
   | { readonly kind: 'etcd'; readonly index: number }
   /** The disk of an etcd member is slower by a factor. */
   | { readonly kind: 'disk'; readonly index: number; readonly factor: number };
@@ -371,6 +375,8 @@ export type TimelineAction = { readonly at: Time; readonly position: string } & 
   | { readonly action: 'fail'; readonly target: FaultTarget }
   | { readonly action: 'heal'; readonly target: FaultTarget }
   | { readonly action: 'kubectl'; readonly command: KubectlCommand }
+  /** A graceful restart of an API server; `start`: from its end until it starts again. */
+  | { readonly action: 'restart'; readonly index: number; readonly shutdownDelay: Duration; readonly start: Duration }
   /** `etcdctl defrag` of a member; absent `duration`: by the size of its data. */
   | { readonly action: 'defragment'; readonly member: number; readonly duration?: Duration }
   /** `etcdctl move-leader`. */

@@ -2,7 +2,7 @@ import type { Node, Pod } from '../api/core.js';
 import type { KubernetesObject } from '../api/meta.js';
 import { keyOf } from '../api/meta.js';
 import type { ApiResponse, ResponseReceiver } from '../apiserver/request.js';
-import type { ProcessContext } from '../client/context.js';
+import { type ProcessContext, worked } from '../client/context.js';
 import type { ApiClient, EventRecorder, Informer } from '../client/types.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
 import { type Duration, MILLISECOND, type Time } from '../kernel/time.js';
@@ -75,8 +75,11 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
   private backoffFlush = false;
   private unschedulableFlush = false;
 
+  private readonly context: ProcessContext;
+
   constructor(context: ProcessContext, options: KubeSchedulerOptions = {}) {
     const { simulation, scenario, randomness } = context;
+    this.context = context;
     const { qps, burst, percentageOfNodesToScore, configuration, plugins } = scenario.cluster.scheduler;
     this.simulation = simulation;
     this.target = simulation.add(this);
@@ -212,7 +215,7 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
     }
     const assumed = node === '' ? null : pod;
     this.current = { queued, framework, result, postFilter, message, failure, started: simulation.now, node, assumed };
-    simulation.schedule(this.clock.next(cache.nodes, decision), this.target, OP_DECIDED);
+    simulation.schedule(worked(this.context, this.clock.next(cache.nodes, decision)), this.target, OP_DECIDED);
   }
 
   private decide(framework: Framework, queued: QueuedPod): Decision {

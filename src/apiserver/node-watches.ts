@@ -1,0 +1,251 @@
+import type { Pod, Service } from '../api/core.js';
+import { resourceInfo } from '../api/resources.js';
+import type { EndpointSlice } from '../api/workloads.js';
+import type { Simulation } from '../kernel/simulation.js';
+import { Slots } from '../kernel/slots.js';
+import type { Duration } from '../kernel/time.js';
+import type { Network } from '../network/network.js';
+import type { Stream } from '../random/stream.js';
+import type { ApiServer } from './api-server.js';
+import { Call } from './call.js';
+import { type ApiRequest, type ApiResponse, type ResponseReceiver, succeeded } from './request.js';
+import type { WatchRecord } from './watch-cache.js';
+import type { NodeFleet } from './watchers.js';
+
+/** What each node watches: kubelet its pods and its own Node, kube-proxy Services and EndpointSlices. */
+const WATCHED = ['pods', 'nodes', 'services', 'endpointslices'] as const;
+const PODS = 0;
+const KINDS = WATCHED.length;
+
+/** Reflector back-off: 0.8 s doubling to 30 s, jitter 1.0 (client-go tools/cache/reflector.go). */
+const BACKOFF_BASE: Duration = 0.8e9;
+const BACKOFF_MAXIMUM: Duration = 30e9;
+const HEADER_BYTES = 300;
+const POD_BYTES = resourceInfo('pods').typicalBytes;
+
+interface PodDelivery {
+  readonly node: number;
+  readonly pod: Pod;
+  readonly removed: boolean;
+}
+
+interface PodList {
+  readonly node: number;
+  readonly pods: readonly Pod[];
+}
+
+/** Events that the owner of a fleet's watches gets for them. */
+export interface NodeOpcodes {
+  readonly podEvent: number;
+  readonly podList: number;
+  readonly fleetEvent: number;
+  readonly open: number;
+}
+
+/** What the watches of nodes need of the connections they belong to. */
+export interface NodeConnections {
+  readonly servers: readonly ApiServer[];
+  pickServer(preferred: number): number;
+  submit(call: Call, preferred: number, delay: Duration): void;
+}
+
+/**
+ * The watches of all kubelets and kube-proxies. A change goes out once for each node that it concerns; a watch that breaks is opened
+ * again by a request of its node, and when its revision is too old by then (410), the node lists first. A watch has the number
+ * node × kinds + kind.
+ */
+export class NodeWatches implements ResponseReceiver {
+  /** Lists and watches that nodes have asked for after they had lost a server. */
+  lists = 0;
+  opened = 0;
+  private readonly simulation: Simulation;
+  private readonly network: Network;
+  private readonly target: number;
+  private readonly opcodes: NodeOpcodes;
+  private readonly connections: NodeConnections;
+  private readonly fleet: NodeFleet;
+  private readonly jitter: Stream;
+  /** Server by watch; −1: none. */
+  private readonly serverOf: Int32Array;
+  /** Revision up to which a lost watch has seen everything. */
+  private readonly seen: Float64Array;
+  /** Back-offs in a row, by watch. */
+  private readonly failures: Uint8Array;
+  /** Watches by server × kinds + kind. */
+  private readonly counts: Int32Array;
+  private readonly fleetDeliveries = new Slots<WatchRecord>();
+  private readonly podDeliveries = new Slots<PodDelivery>();
+  private readonly podLists = new Slots<PodList>();
+
+  constructor(
+    simulation: Simulation,
+    network: Network,
+    target: number,
+    opcodes: NodeOpcodes,
+    connections: NodeConnections,
+    fleet: NodeFleet,
+    jitter: Stream,
+  ) {
+    this.simulation = simulation;
+    this.network = network;
+    this.target = target;
+    this.opcodes = opcodes;
+    this.connections = connections;
+    this.fleet = fleet;
+    this.jitter = jitter;
+    const servers = connections.servers.length;
+    this.serverOf = new Int32Array(fleet.size * KINDS).fill(-1);
+    this.seen = new Float64Array(fleet.size * KINDS);
+    this.failures = new Uint8Array(fleet.size * KINDS);
+    this.counts = new Int32Array(servers * KINDS);
+    for (let watch = 0; watch < this.serverOf.length; watch++) {
+      const node = Math.floor(watch / KINDS);
+      if (fleet.watches?.(node) !== false) this.attach(watch, node % servers);
+    }
+  }
+
+  private attach(watch: number, server: number): void {
+    this.serverOf[watch] = server;
+    this.counts[server * KINDS + (watch % KINDS)]!++;
+  }
+
+  /** Nodes that a change of a Service or EndpointSlice is sent to by a server. */
+  count(server: ApiServer, resource: string): number {
+    const kind = WATCHED.indexOf(resource as (typeof WATCHED)[number]);
+    return kind < 0 ? 0 : this.counts[server.index * KINDS + kind]!;
+  }
+
+  /** Sends a change to the nodes it concerns; returns how many that are. `first`: no other server has sent it before. */
+  dispatch(server: ApiServer, record: WatchRecord, bytes: number, first: boolean): number {
+    if (record.resource === 'pods') return this.dispatchPod(server, record, bytes);
+    if (record.resource !== 'endpointslices' && record.resource !== 'services') return 0;
+    if (first && this.fleet.size > 0) {
+      const slot = this.fleetDeliveries.put(record);
+      this.simulation.post(this.network.delay(server.host, this.fleet.hostOf(0), bytes), this.target, this.opcodes.fleetEvent, slot);
+    }
+    return this.count(server, record.resource);
+  }
+
+  private dispatchPod(server: ApiServer, record: WatchRecord, bytes: number): number {
+    const pod = record.object as Pod;
+    const nodeName = pod.spec.nodeName;
+    if (nodeName === undefined || nodeName === '') return 0;
+    const node = this.fleet.indexOf(nodeName);
+    if (node === undefined || this.serverOf[node * KINDS + PODS] !== server.index) return 0;
+    const slot = this.podDeliveries.put({ node, pod, removed: record.type === 'DELETED' });
+    if (!this.network.sendOrdered(server.host, this.fleet.hostOf(node), bytes, this.target, this.opcodes.podEvent, slot)) {
+      this.podDeliveries.take(slot);
+    }
+    return 1;
+  }
+
+  /** A server's watches broke; the nodes notice after `delay`. `resource` absent: all. */
+  lost(server: ApiServer, delay: Duration, resource?: string): void {
+    for (let watch = 0; watch < this.serverOf.length; watch++) {
+      const kind = watch % KINDS;
+      if (this.serverOf[watch] !== server.index || (resource !== undefined && WATCHED[kind] !== resource)) continue;
+      this.serverOf[watch] = -1;
+      this.counts[server.index * KINDS + kind]!--;
+      this.seen[watch] = server.cache(WATCHED[kind]!).revision;
+      this.failures[watch] = 0;
+      this.simulation.post(delay, this.target, this.opcodes.open, watch * 2);
+    }
+  }
+
+  /** A node is back after its machine was down: its kubelet starts with a list. */
+  restarted(node: number): void {
+    for (let watch = node * KINDS; watch < (node + 1) * KINDS; watch++) {
+      if (this.serverOf[watch]! < 0) this.simulation.post(0, this.target, this.opcodes.open, watch * 2 + 1);
+    }
+    if (this.serverOf[node * KINDS + PODS]! >= 0) this.sendPods(node);
+  }
+
+  handle(opcode: number, argument: number): void {
+    const { podEvent, podList, fleetEvent } = this.opcodes;
+    if (opcode === podEvent) {
+      const { node, pod, removed } = this.podDeliveries.take(argument);
+      if (removed) this.fleet.podRemoved(node, pod);
+      else this.fleet.podChanged(node, pod);
+    } else if (opcode === podList) {
+      const { node, pods } = this.podLists.take(argument);
+      this.fleet.podsListed(node, pods);
+    } else if (opcode === fleetEvent) {
+      const { type, resource, object } = this.fleetDeliveries.take(argument);
+      const removed = type === 'DELETED';
+      if (resource === 'services') this.fleet.serviceChanged(object as Service, removed);
+      else this.fleet.endpointSliceChanged(object as EndpointSlice, removed);
+    } else this.ask(argument);
+  }
+
+  /** A node opens a watch (an even argument), or lists before it does (an odd one). */
+  private ask(argument: number): void {
+    const watch = argument >> 1;
+    if (this.serverOf[watch]! >= 0) return;
+    const node = Math.floor(watch / KINDS);
+    const resource = WATCHED[watch % KINDS]!;
+    const name = this.fleet.nameOf(node);
+    const host = this.fleet.hostOf(node);
+    if (!this.network.isUp(host)) return;
+    const listing = argument % 2 === 1;
+    if (listing) this.lists++;
+    const request: ApiRequest = {
+      verb: listing ? 'list' : 'watch',
+      resource,
+      namespace: '',
+      name: resource === 'nodes' ? name : '',
+      ...(resource === 'pods' ? { nodeName: name } : {}),
+    };
+    const user = watch % KINDS < 2 ? `system:node:${name}` : 'system:serviceaccount:kube-system:kube-proxy';
+    this.connections.submit(new Call(request, user, host, this, argument), node % this.connections.servers.length, 0);
+  }
+
+  receive(argument: number, response: ApiResponse): void {
+    const watch = argument >> 1;
+    if (this.serverOf[watch]! >= 0) return;
+    const node = Math.floor(watch / KINDS);
+    if (!succeeded(response)) {
+      this.backOff(watch, argument);
+      return;
+    }
+    if (argument % 2 === 1) {
+      this.seen[watch] = response.resourceVersion!;
+      this.ask(watch * 2);
+      return;
+    }
+    const server = this.connections.pickServer(node % this.connections.servers.length);
+    if (server < 0) this.backOff(watch, argument);
+    // "too old resource version": the reflector starts again with a list.
+    else if (!this.connections.servers[server]!.cache(WATCHED[watch % KINDS]!).has(this.seen[watch]!)) this.backOff(watch, watch * 2 + 1);
+    else {
+      this.opened++;
+      this.failures[watch] = 0;
+      this.attach(watch, server);
+      if (watch % KINDS === PODS) this.sendPods(node);
+    }
+  }
+
+  private backOff(watch: number, argument: number): void {
+    let delay = BACKOFF_BASE;
+    for (let i = 0; i < this.failures[watch]! && delay < BACKOFF_MAXIMUM; i++) delay *= 2;
+    if (this.failures[watch]! < 255) this.failures[watch]!++;
+    this.simulation.post(Math.min(delay, BACKOFF_MAXIMUM) * (1 + this.jitter.next()), this.target, this.opcodes.open, argument);
+  }
+
+  /** A kubelet's new watch brings it up to date: all pods of its node, as the server knows them. */
+  private sendPods(node: number): void {
+    const server = this.connections.servers[this.serverOf[node * KINDS + PODS]!]!;
+    const pods = server.podsOf(this.fleet.nameOf(node));
+    const slot = this.podLists.put({ node, pods });
+    const bytes = HEADER_BYTES + pods.length * POD_BYTES;
+    if (!this.network.sendOrdered(server.host, this.fleet.hostOf(node), bytes, this.target, this.opcodes.podList, slot)) this.podLists.take(slot);
+  }
+
+  /** Watches that nodes have lost and not opened again yet. */
+  get waiting(): number {
+    let count = 0;
+    for (let watch = 0; watch < this.serverOf.length; watch++) {
+      if (this.serverOf[watch]! < 0 && this.fleet.watches?.(Math.floor(watch / KINDS)) !== false) count++;
+    }
+    return count;
+  }
+}

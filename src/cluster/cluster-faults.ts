@@ -1,0 +1,124 @@
+import type { FaultDomain } from '../faults/faults.js';
+import type { Duration } from '../kernel/time.js';
+import { isKwokNode } from '../node/kwok/stage.js';
+import type { SimulatedCluster } from './simulated-cluster.js';
+
+/** What can break in a simulated cluster. */
+export class ClusterFaults implements FaultDomain {
+  private readonly cluster: SimulatedCluster;
+
+  constructor(cluster: SimulatedCluster) {
+    this.cluster = cluster;
+  }
+
+  get nodeCount(): number {
+    return this.cluster.nodeNames.length;
+  }
+
+  nodeIndex(name: string): number | undefined {
+    return this.cluster.nodeIndexes.get(name);
+  }
+
+  nodeZone(index: number): string {
+    return this.cluster.nodeZones[index]!;
+  }
+
+  setNode(index: number, up: boolean): void {
+    this.cluster.network.setUp(this.cluster.nodeHosts[index]!, up);
+    if (isKwokNode(this.cluster.scenario.cluster.nodes[index]!)) this.cluster.kwok!.setNode(this.cluster.nodeNames[index]!, up);
+    else if (up) {
+      this.cluster.kubelets.heal(index);
+      this.cluster.connections.relistNode(index);
+    } else this.cluster.kubelets.fail(index);
+    // A load balancer in front of the nodes notices by its health checks; the model lets it know at once.
+    this.cluster.workload.setNodeReady(index, up);
+  }
+
+  get etcdMembers(): number {
+    return this.cluster.etcdClusters.members.length;
+  }
+
+  etcdName(index: number): string {
+    return this.cluster.etcdClusters.members[index]!.name;
+  }
+
+  etcdZone(index: number): string {
+    return this.cluster.network.zoneOf(this.cluster.etcdClusters.members[index]!.host);
+  }
+
+  setEtcdMember(index: number, up: boolean): void {
+    const { cluster, member } = this.cluster.etcdClusters.locate(index);
+    if (up) cluster.heal(member);
+    else cluster.fail(member);
+  }
+
+  setEtcdDisk(index: number, factor: number): void {
+    const { cluster, member } = this.cluster.etcdClusters.locate(index);
+    cluster.setDiskFactor(member, factor);
+  }
+
+  defragmentEtcd(index: number, duration?: Duration): void {
+    const { cluster, member } = this.cluster.etcdClusters.locate(index);
+    cluster.defragment(member, duration);
+  }
+
+  moveEtcdLeader(index: number): void {
+    const { cluster, member } = this.cluster.etcdClusters.locate(index);
+    cluster.moveLeader(member);
+  }
+
+  disarmEtcdAlarms(index: number): void {
+    this.cluster.etcdClusters.locate(index).cluster.disarmAlarms();
+  }
+
+  corruptEtcd(index: number): void {
+    const { cluster, member } = this.cluster.etcdClusters.locate(index);
+    cluster.corrupt(member);
+  }
+
+  get apiServers(): number {
+    return this.cluster.servers.length;
+  }
+
+  apiServerZone(index: number): string {
+    return this.cluster.network.zoneOf(this.cluster.servers[index]!.host);
+  }
+
+  setApiServer(index: number, up: boolean): void {
+    if (up) this.cluster.servers[index]!.heal();
+    else this.cluster.servers[index]!.fail();
+  }
+
+  restartApiServer(index: number, shutdownDelay: Duration, startAfter: Duration): void {
+    this.cluster.servers[index]!.restart(shutdownDelay, startAfter);
+  }
+
+  setMachine(index: number, up: boolean): void {
+    const { network, controlPlaneHosts, servers, etcdClusters, controlPlane } = this.cluster;
+    const host = controlPlaneHosts[index]!;
+    network.setUp(host, up);
+    etcdClusters.members.forEach((member, i) => {
+      if (member.host === host) this.setEtcdMember(i, up);
+    });
+    if (index < servers.length) this.setApiServer(index, up);
+    for (const replicas of controlPlane) {
+      if (up) replicas.machineBack(index);
+      else replicas.machineLost(index);
+    }
+  }
+
+  setLink(from: string, to: string, connected: boolean): void {
+    const a = this.hostNamed(from);
+    const b = this.hostNamed(to);
+    this.cluster.network.setLink(a, b, connected);
+    this.cluster.network.setLink(b, a, connected);
+  }
+
+  private hostNamed(name: string): number {
+    const match = /^kube-apiserver-(\d+)$/.exec(name);
+    const member = this.cluster.etcdClusters.members.find((each) => each.name === name);
+    const host = member?.host ?? (match === null ? this.cluster.network.hostNamed(name) : this.cluster.controlPlaneHosts[Number(match[1])]);
+    if (host === undefined) throw new Error(`fault: there is no host ${name}`);
+    return host;
+  }
+}
