@@ -20,6 +20,8 @@ export interface ApiServerOptions {
   readonly etcd: EtcdClient;
   readonly registry: RegistryContext;
   readonly connections: Connections;
+  /** --enable-priority-and-fairness; absent: true. */
+  readonly fair?: boolean;
   /** Cores of the machine, shared with others on it; absent: the profile's apiServer.cores, alone. */
   readonly machine?: Processor;
   /** Absent: 1.34. */

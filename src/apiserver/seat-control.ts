@@ -1,3 +1,4 @@
+import { isMutating } from './answers.js';
 import type { Simulation } from '../kernel/simulation.js';
 import { Slots } from '../kernel/slots.js';
 import type { Call } from './call.js';
@@ -44,8 +45,13 @@ export class SeatControl {
   private readonly classifier = new Classifier();
   private life = 0;
   private borrowing = false;
+  /** Limits of reading and writing requests in flight without priority and fairness; null: with it. */
+  private readonly limits: readonly [number, number] | null;
+  private inFlight: [number, number] = [0, 0];
 
-  constructor(simulation: Simulation, target: number, opcodes: SeatOpcodes, serverLimit: number) {
+  /** `limits`: those of reading and writing requests (server/filters/maxinflight.go), instead of priority and fairness. */
+  constructor(simulation: Simulation, target: number, opcodes: SeatOpcodes, serverLimit: number, limits: readonly [number, number] | null = null) {
+    this.limits = limits;
     this.simulation = simulation;
     this.target = target;
     this.opcodes = opcodes;
@@ -58,6 +64,7 @@ export class SeatControl {
    * appended to `started`. False: rejected (429).
    */
   arrive(slot: number, call: Call, bytes: number, watchers: number, started: number[]): boolean {
+    if (this.limits !== null) return this.count(slot, call, this.limits, started);
     const where = this.classifier.classify(call.request, call.user);
     const seat = new Seat(slot, where.level, this.life);
     this.bySlot.set(slot, seat);
@@ -80,11 +87,28 @@ export class SeatControl {
     return true;
   }
 
+  /** Without priority and fairness: a request is served or refused at once. Watches and system:masters are not counted. */
+  private count(slot: number, call: Call, limits: readonly [number, number], started: number[]): boolean {
+    const kind = isMutating(call.request) ? 1 : 0;
+    const counted = call.request.verb !== 'watch' && call.user !== 'system:masters';
+    if (counted && this.inFlight[kind] >= limits[kind]) return false;
+    if (counted) {
+      this.inFlight[kind]++;
+      this.bySlot.set(slot, new Seat(slot, kind === 1 ? 'mutating' : 'readOnly', this.life));
+    }
+    started.push(slot);
+    return true;
+  }
+
   /** A call has been answered: its seats are free now, or later if it is a write that many watch. */
   answered(slot: number, started: number[]): void {
     const seat = this.bySlot.get(slot);
     if (seat === undefined) return;
     this.bySlot.delete(slot);
+    if (this.limits !== null) {
+      this.inFlight[seat.level === 'mutating' ? 1 : 0]--;
+      return;
+    }
     const ticket = seat.ticket!;
     ticket.answered = this.simulation.now;
     if (ticket.extra > 0) {
@@ -129,6 +153,7 @@ export class SeatControl {
   /** The process died: nobody waits or executes any more. */
   reset(): void {
     this.life++;
+    this.inFlight = [0, 0];
     this.bySlot.clear();
     this.control = new FlowControl(this.serverLimit);
   }

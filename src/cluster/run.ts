@@ -197,6 +197,7 @@ export class ScenarioRun implements Component {
     this.podTrace?.start(origin);
     cluster.metrics.begin(origin);
     cluster.workload.start(origin);
+    for (const client of cluster.clients) client.start(origin);
     const { rollout } = scenario;
     if (this.pipeline !== null && rollout !== undefined) this.pipeline.startAt(origin + rollout.at);
     const service = scenario.traffic[0]?.service;

@@ -24,6 +24,7 @@ import { type DrawObserver, Randomness } from '../random/stream.js';
 import type { Scenario } from '../scenario/types.js';
 import type { ExplainTarget } from '../scheduler/explain.js';
 import { KubeScheduler } from '../scheduler/scheduler.js';
+import { SyntheticClient } from '../workload/api-clients.js';
 import { Workload } from '../workload/workload.js';
 import { type LeaderFactory, ReplicatedProcess } from './control-plane.js';
 import { EtcdClusters } from './etcd-clusters.js';
@@ -95,6 +96,8 @@ export class SimulatedCluster implements LeaderFactory {
   readonly controlPlaneHosts: number[] = [];
   /** Cores of the machines of the control plane, when all on one share them. */
   private readonly machines: Processor[] = [];
+  /** Programs that use the API beside the cluster's components. */
+  readonly clients: readonly SyntheticClient[];
   /** Where users work: the first machine of the control plane, or one of their own when machines of it can be lost. */
   private userHost = 0;
   readonly nodeIndexes = new Map<string, number>();
@@ -134,6 +137,11 @@ export class SimulatedCluster implements LeaderFactory {
     this.explain = options.explain ?? null;
     this.scheduler = this.newScheduler(this.schedulerProcess);
     this.controlPlane = [this.replicated(this.controllerManager), this.replicated(this.schedulerProcess)];
+    this.clients = (scenario.clients ?? []).map((spec, i) => {
+      const server = i % this.servers.length;
+      const client = new RestClient(this.simulation, this.connections, spec.user, this.userHost, server, spec.qps, spec.burst);
+      return new SyntheticClient(this.simulation, this.randomness, client, spec);
+    });
     this.kubeletEvents = new KubeletEvents(this.simulation, this.connections, this.nodeIndexes, this.nodeHosts, this.servers.length);
     this.kubelets = this.createKubelets(cluster.nodes);
     this.kwokProcess = cluster.kwok === undefined ? null : this.process('kwok-controller', cluster.kwok.qps, cluster.kwok.burst);
@@ -177,7 +185,7 @@ export class SimulatedCluster implements LeaderFactory {
       const { webhooks } = this;
       const { disabledAdmissionPlugins: disabledPlugins = [] } = scenario.cluster;
       const machine = this.machines[index];
-      const options = { simulation, randomness, profile, host, index, calls, etcd, registry, connections, ...(machine === undefined ? {} : { machine }) };
+      const options = { simulation, randomness, profile, host, index, calls, etcd, registry, connections, ...(machine === undefined ? {} : { machine }), fair: scenario.cluster.priorityAndFairness !== false };
       const server = new ApiServer({ ...options, kubernetesVersion, compactionInterval, webhooks, disabledPlugins });
       this.servers.push(server);
       connections.addServer(server);

@@ -43,6 +43,7 @@ export function toCluster(
     ...(overrides.length === 0 ? {} : { etcdOverrides: overrides }),
     apiServers: raw.apiServers ?? 1,
     ...(raw.controlPlaneReplicas === undefined ? {} : { controlPlaneReplicas: raw.controlPlaneReplicas }),
+    ...(raw.priorityAndFairness === undefined ? {} : { priorityAndFairness: raw.priorityAndFairness }),
     ...(raw.controlPlaneCores === undefined ? {} : { controlPlaneCores: raw.controlPlaneCores }),
     ...(raw.informerQueue === undefined ? {} : { informerQueue: raw.informerQueue }),
     controllerManager: {

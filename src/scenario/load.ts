@@ -5,6 +5,7 @@ import type { KubernetesObject } from '../api/meta.js';
 import { parseTimestamp } from '../api/timestamps.js';
 import { isKwokNode } from '../node/kwok/stage.js';
 import { accountFindings, checkWebhooks } from './admission-references.js';
+import { toApiClient } from './api-clients.js';
 import { imagesOf, matchImages, toBehaviour } from './behaviours.js';
 import { checkValue } from './check.js';
 import { toCluster } from './cluster.js';
@@ -158,6 +159,7 @@ class ScenarioLoader {
     const rollout = raw.rollout === undefined ? undefined : toRollout(raw.rollout, context);
     const traffic = (raw.traffic ?? []).map((each, i) => this.traffic(each, i, references));
     const metrics = raw.metrics?.map((each, i) => toMetric(each, i, namespace, (at, message) => this.complain(at, message)));
+    const clients = (raw.clients ?? []).map((each, i) => toApiClient(each, (key, message) => this.complain(['clients', i, key], message))).filter((each) => each !== undefined);
     const objectives = this.objectives();
     const podTrace = raw.podTrace === undefined ? undefined : toPodTrace(raw.podTrace, this.item, this.folder, namespace, errors, this.files);
     // KWOK's nodes run no containers: where there are only such, an image needs no behaviour.
@@ -196,6 +198,7 @@ class ScenarioLoader {
       traffic: traffic.filter((each) => each !== undefined),
       timeline,
       ...(metrics === undefined ? {} : { metrics }),
+      ...(clients.length === 0 ? {} : { clients }),
       ...(rollout === undefined ? {} : { rollout }),
       ...(podTrace === undefined ? {} : { podTrace }),
       ...(perf === undefined ? {} : { schedulerPerf: perf }),
@@ -357,6 +360,7 @@ const scenarioKeys: readonly string[] = [
   'manifests',
   'behaviour',
   'traffic',
+  'clients',
   'timeline',
   'podTrace',
   'rollout',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ADMISSION_PLUGINS } from '../api/admission-kinds.js';
+import { apiClientSchema } from './api-clients.js';
 import { etcdSchema } from './etcd-schema.js';
 import { profileOverrides } from './profile-schema.js';
 import { kwok, podTrace } from './schema-kwok.js';
@@ -74,6 +75,10 @@ const cluster = z.strictObject({
     1,
     9,
   ).optional(),
+  priorityAndFairness: z
+    .boolean({ error: 'expected true or false' })
+    .optional()
+    .describe('--enable-priority-and-fairness of kube-apiserver. Default true; false: 400 reading and 200 writing requests in flight at most, all others are refused with 429.'),
   controlPlaneCores: wholeNumber(
     'Cores of each machine of the control plane, shared by its kube-apiserver, etcd member (stacked), kube-controller-manager and kube-scheduler. Default: each has what the cost profile says, for itself.',
     1,
@@ -319,6 +324,7 @@ export const scenarioSchema = z
       .describe('Kubernetes manifests of the start state, relative to this file: YAML, JSON, List, kubectl dumps.'),
     behaviour: z.array(behaviour).optional().describe('What the application in each image does.'),
     traffic: z.array(traffic).optional().describe('Users and the Services that they call.'),
+    clients: z.array(apiClientSchema).optional().describe('Programs that use the API beside the components of the cluster.'),
     timeline: z.array(timelineEntry).optional().describe('What happens when.'),
     metrics: z
       .array(metric)

@@ -25,6 +25,8 @@ export interface Scenario {
   readonly objects: readonly KubernetesObject[];
   readonly behaviours: readonly ImageBehaviour[];
   readonly traffic: readonly TrafficSpec[];
+  /** Programs that use the API beside the cluster's own components. Absent: none. */
+  readonly clients?: readonly ApiClientSpec[];
   readonly timeline: readonly TimelineAction[];
   /** Metrics beyond those of resources, for HorizontalPodAutoscalers; absent: none. */
   readonly metrics?: readonly MetricSeries[];
@@ -60,6 +62,8 @@ export interface ClusterSpec {
   /** --etcd-servers-overrides of kube-apiserver. Absent: none. */
   readonly etcdOverrides?: readonly EtcdOverride[];
   readonly apiServers: number;
+  /** --enable-priority-and-fairness. Absent: true; false: the servers count requests in flight, and refuse what is above their limits. */
+  readonly priorityAndFairness?: boolean;
   /** Cores of each machine of the control plane, shared by all on it. Absent: each component has those of the profile. */
   readonly controlPlaneCores?: number;
   /** Processes of kube-controller-manager and of kube-scheduler, of which one each leads. Absent: 1. */
@@ -325,6 +329,30 @@ export interface MetricSeries {
   readonly perPod: boolean;
   /** In order of time; each value holds until the next one. Before the first there is none. */
   readonly values: readonly { readonly at: Time; readonly value: number }[];
+}
+
+/** A program that uses the API beside the cluster's own components. */
+export interface ApiClientSpec {
+  readonly name: string;
+  /** Whom it authenticates as. */
+  readonly user: string;
+  /** Of its objects. */
+  readonly namespace: string;
+  /** list: of all objects; get and update: of objects that it creates first. */
+  readonly verb: 'list' | 'get' | 'create' | 'update';
+  readonly resource: string;
+  /** Mean requests a second, Poisson. */
+  readonly rate: number;
+  /** Requests in flight at most. */
+  readonly concurrency: number;
+  /** Client-side limits; 0: none. */
+  readonly qps: number;
+  readonly burst: number;
+  readonly source?: 'consistent' | 'etcd';
+  /** Objects of a page. */
+  readonly limit?: number;
+  readonly start: Time;
+  readonly end?: Time;
 }
 
 /** A target of a fault. */
