@@ -116,7 +116,7 @@ function measure(pods: number): Result {
   const boot = phase(() => run.origin >= 0);
   const create = phase(complete(1));
   const host = cluster.network.hostNamed('control-plane-0')!;
-  const kubectl = cluster.newKubectl(new RestClient(simulation, connections, 'kubectl', host, 0, 50, 300));
+  const kubectl = cluster.newKubectl(new RestClient(simulation, connections, 'kubernetes-admin', host, 0, 50, 300));
   const target = { resource: 'deployments', object: { namespace: 'default', name: 'web' } };
   const images = { web: container('v2').image };
   kubectl.run({ text: 'set image deployment/web', verb: 'set image', target, images }, { note: () => undefined });
