@@ -28,6 +28,12 @@ interface AggregateRecord {
   lastTimestamp: Time;
 }
 
+/** An object that events are about. */
+interface Subject {
+  readonly reference: Event['involvedObject'];
+  readonly bucket: TokenBucket;
+}
+
 interface LoggedEvent {
   name: string;
   count: number;
@@ -70,7 +76,7 @@ export class ClientEventRecorder implements EventRecorder, ResponseReceiver, Com
   private readonly simulation: Simulation;
   private readonly client: ApiClient;
   private readonly source: Event['source'];
-  private readonly buckets = new Map<string, TokenBucket>();
+  private readonly subjects = new Map<string, Subject>();
   private readonly aggregates = new Map<string, AggregateRecord>();
   private readonly logged = new Map<string, LoggedEvent>();
   private readonly queue = new Fifo<Pending>();
@@ -92,18 +98,17 @@ export class ClientEventRecorder implements EventRecorder, ResponseReceiver, Com
   event(object: KubernetesObject, type: 'Normal' | 'Warning', reason: string, message: string): void {
     const { now } = this.simulation;
     const { uid, name, namespace } = object.metadata;
-    const subject = `${object.kind}/${namespace}/${name}/${uid}`;
-    const aggregateKey = `${subject}/${type}/${reason}`;
+    const subjectKey = `${object.kind}/${uid === '' ? `${namespace}/${name}` : uid}`;
+    const aggregateKey = `${subjectKey}/${type}/${reason}`;
     const text = this.aggregate(aggregateKey, message, now);
     const eventKey = text === message ? `${aggregateKey}/${message}` : aggregateKey;
-    let bucket = this.buckets.get(subject);
-    if (bucket === undefined) bucket = new TokenBucket(SPAM_QPS, SPAM_BURST);
-    remember(this.buckets, subject, bucket);
+    const subject = this.subjects.get(subjectKey) ?? newSubject(object);
+    remember(this.subjects, subjectKey, subject);
     const known = this.logged.get(eventKey);
     const logged = known ?? { name: eventName(name, now, this.logged.size), count: 0, firstTimestamp: now };
     logged.count++;
     remember(this.logged, eventKey, logged);
-    if (!bucket.tryTake(now) || this.queue.length >= QUEUE_LENGTH) {
+    if (!subject.bucket.tryTake(now) || this.queue.length >= QUEUE_LENGTH) {
       this.dropped++;
       return;
     }
@@ -118,7 +123,7 @@ export class ClientEventRecorder implements EventRecorder, ResponseReceiver, Com
         generation: 0,
         creationTimestamp: now,
       },
-      involvedObject: { apiVersion: object.apiVersion, kind: object.kind, namespace, name, uid },
+      involvedObject: subject.reference,
       reason,
       message: text,
       type,
@@ -197,6 +202,10 @@ export class ClientEventRecorder implements EventRecorder, ResponseReceiver, Com
     }
     this.sendNext();
   }
+}
+
+function newSubject({ apiVersion, kind, metadata: { namespace, name, uid } }: KubernetesObject): Subject {
+  return { reference: { apiVersion, kind, namespace, name, uid }, bucket: new TokenBucket(SPAM_QPS, SPAM_BURST) };
 }
 
 /** `<object>.<time in hexadecimal>`, as the recorder names events; the count keeps names of one instant apart. */

@@ -1,5 +1,5 @@
 import type { History } from './history.js';
-import { OrderedKeys } from './ordered-keys.js';
+import { NOWHERE, OrderedKeys } from './ordered-keys.js';
 import type { KeyRecord } from './records.js';
 import type { KeyValue } from './types.js';
 
@@ -9,8 +9,10 @@ import type { KeyValue } from './types.js';
  */
 export class KeyIndex {
   private readonly records = new Map<string, KeyRecord>();
-  private readonly live = new OrderedKeys<KeyRecord>();
-  private readonly dead = new OrderedKeys<KeyRecord>();
+  /** All records, those of deleted keys included. */
+  private readonly ordered = new OrderedKeys<KeyRecord>();
+  /** How many of them are of deleted keys. */
+  private dead = 0;
   /** Revisions at which a key was deleted, ascending, since the last compaction. */
   private readonly deletions = new Map<string, number[]>();
 
@@ -22,13 +24,10 @@ export class KeyIndex {
   /** Makes a version the newest of its key. `record`: what `get` gave. */
   put(record: KeyRecord | undefined, kv: KeyValue): void {
     if (record === undefined) {
-      this.add({ key: kv.key, current: kv });
+      this.add(kv.key, kv);
       return;
     }
-    if (record.current === null) {
-      this.dead.remove(record.key);
-      this.live.insert(record);
-    }
+    if (record.current === null) this.dead--;
     record.current = kv;
   }
 
@@ -37,17 +36,15 @@ export class KeyIndex {
     const record = this.records.get(key)!;
     record.current = previous;
     if (previous !== null) return;
-    this.live.remove(key);
-    if (this.deletions.has(key)) this.dead.insert(record);
-    else this.records.delete(key);
+    if (this.deletions.has(key)) this.dead++;
+    else this.forget(record);
   }
 
   /** Takes a deleted key out of the current view. */
   bury(key: string, revision: number): void {
     const record = this.records.get(key)!;
     record.current = null;
-    this.live.remove(key);
-    this.dead.insert(record);
+    this.dead++;
     this.noteDeletion(key, revision);
   }
 
@@ -55,8 +52,7 @@ export class KeyIndex {
   unbury(previous: KeyValue): void {
     const record = this.records.get(previous.key)!;
     record.current = previous;
-    this.dead.remove(previous.key);
-    this.live.insert(record);
+    this.dead--;
     const deletions = this.deletions.get(previous.key)!;
     deletions.pop();
     if (deletions.length === 0) this.deletions.delete(previous.key);
@@ -79,8 +75,8 @@ export class KeyIndex {
     this.deletions.delete(key);
     const record = this.records.get(key)!;
     if (record.current === null) {
-      this.records.delete(key);
-      this.dead.remove(key);
+      this.dead--;
+      this.forget(record);
     }
     return true;
   }
@@ -96,31 +92,33 @@ export class KeyIndex {
   /** Appends the newest versions of the first `limit` keys with a prefix. */
   scan(prefix: string, limit: number, out: KeyValue[]): void {
     const records: KeyRecord[] = [];
-    this.live.scan(prefix, limit, records);
+    this.ordered.scan(prefix, limit, records, isLive);
     for (const record of records) out.push(record.current!);
   }
 
   /** How many live keys have a prefix. */
   count(prefix: string): number {
-    return this.live.count(prefix);
+    if (this.dead === 0) return this.ordered.count(prefix);
+    const records: KeyRecord[] = [];
+    this.ordered.scan(prefix, Number.POSITIVE_INFINITY, records, isLive);
+    return records.length;
   }
 
   /** Newest versions of all live keys, in key order. */
   all(): KeyValue[] {
-    return this.live.all().map((record) => record.current!);
+    return this.ordered
+      .all()
+      .filter(isLive)
+      .map((record) => record.current!);
   }
 
   /** Appends the versions that the first `limit` keys with a prefix had at a revision. */
   scanAt(prefix: string, limit: number, revision: number, history: History, out: KeyValue[]): void {
-    const live: KeyRecord[] = [];
-    const dead: KeyRecord[] = [];
-    this.live.scan(prefix, Number.POSITIVE_INFINITY, live);
-    this.dead.scan(prefix, Number.POSITIVE_INFINITY, dead);
-    let i = 0;
-    let j = 0;
-    while (out.length < limit && (i < live.length || j < dead.length)) {
-      const takeLive = j === dead.length || (i < live.length && live[i]!.key < dead[j]!.key);
-      const version = this.versionAt(takeLive ? live[i++]! : dead[j++]!, revision, history);
+    const records: KeyRecord[] = [];
+    this.ordered.scan(prefix, Number.POSITIVE_INFINITY, records);
+    for (const record of records) {
+      if (out.length >= limit) return;
+      const version = this.versionAt(record, revision, history);
       if (version !== null) out.push(version);
     }
   }
@@ -149,18 +147,27 @@ export class KeyIndex {
     }
   }
 
-  private add(record: KeyRecord): void {
-    this.records.set(record.key, record);
-    this.live.insert(record);
+  private add(key: string, current: KeyValue | null): void {
+    const record: KeyRecord = { key, current, place: NOWHERE };
+    this.records.set(key, record);
+    this.ordered.insert(record);
+  }
+
+  private forget(record: KeyRecord): void {
+    this.records.delete(record.key);
+    this.ordered.remove(record);
   }
 
   /** A key with a deletion has a record, even if it has no version. */
   private keepDead(key: string): void {
     if (this.records.has(key)) return;
-    const record: KeyRecord = { key, current: null };
-    this.records.set(key, record);
-    this.dead.insert(record);
+    this.add(key, null);
+    this.dead++;
   }
+}
+
+function isLive(record: KeyRecord): boolean {
+  return record.current !== null;
 }
 
 function previousOf(history: History, key: string, revision: number): KeyValue | null {

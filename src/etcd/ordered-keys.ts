@@ -1,9 +1,18 @@
-/** What the ordered set keeps: anything with a key. */
+/** What the ordered set keeps: anything with a key, and room for a note of the set's. */
 export interface Keyed {
   readonly key: string;
+  /** Where the record is: not in the set, waiting to be put in order, or in order. */
+  place: number;
 }
 
+/** `place` of a record that is in no set. */
+export const NOWHERE = 0;
+const FRESH = 1;
+const SORTED = 2;
+
 const CHUNK = 512;
+/** So many removed records may wait with the others. */
+const SLACK = 256;
 
 /**
  * A set of records ordered by key: sorted chunks of at most 512 records under one sorted directory (a B-tree of two levels).
@@ -12,23 +21,27 @@ const CHUNK = 512;
  */
 export class OrderedKeys<T extends Keyed> {
   private chunks: T[][] = [];
-  /** Records that are not in order yet, by key. */
-  private readonly fresh = new Map<string, T>();
+  /** Records that wait to be put in order, among them some that have been removed meanwhile. */
+  private fresh: T[] = [];
+  private removed = 0;
   size = 0;
 
   /** Adds a record whose key is not in the set. */
   insert(record: T): void {
     this.size++;
-    this.fresh.set(record.key, record);
+    record.place = FRESH;
+    this.fresh.push(record);
   }
 
   private sort(): void {
-    if (this.fresh.size === 0) return;
-    for (const record of this.fresh.values()) this.place(record);
-    this.fresh.clear();
+    if (this.fresh.length === 0) return;
+    for (const record of this.fresh) if (record.place === FRESH) this.enter(record);
+    this.fresh = [];
+    this.removed = 0;
   }
 
-  private place(record: T): void {
+  private enter(record: T): void {
+    record.place = SORTED;
     if (this.chunks.length === 0) {
       this.chunks.push([record]);
       return;
@@ -45,25 +58,26 @@ export class OrderedKeys<T extends Keyed> {
     }
   }
 
-  /** Removes the record with a key; false when there is none. */
-  remove(key: string): boolean {
-    if (this.fresh.delete(key)) {
-      this.size--;
-      return true;
-    }
-    if (this.chunks.length === 0) return false;
-    const at = this.chunkOf(key);
-    const chunk = this.chunks[at]!;
-    const position = lowerBound(chunk, key);
-    if (position === chunk.length || chunk[position]!.key !== key) return false;
-    chunk.splice(position, 1);
-    if (chunk.length === 0) this.chunks.splice(at, 1);
+  /** Removes a record of the set; it may not be inserted again. */
+  remove(record: T): void {
     this.size--;
-    return true;
+    const { place } = record;
+    record.place = NOWHERE;
+    if (place === FRESH) {
+      if (++this.removed * 2 > this.fresh.length + SLACK) {
+        this.fresh = this.fresh.filter((each) => each.place === FRESH);
+        this.removed = 0;
+      }
+      return;
+    }
+    const at = this.chunkOf(record.key);
+    const chunk = this.chunks[at]!;
+    chunk.splice(lowerBound(chunk, record.key), 1);
+    if (chunk.length === 0) this.chunks.splice(at, 1);
   }
 
-  /** Appends the first `limit` records whose keys start with `prefix` to `out`, in key order. */
-  scan(prefix: string, limit: number, out: T[]): void {
+  /** Appends the first `limit` records whose keys start with `prefix` to `out`, in key order; only those that `accepts` accepts. */
+  scan(prefix: string, limit: number, out: T[], accepts?: (record: T) => boolean): void {
     if (this.size === 0) return;
     this.sort();
     let at = this.chunkOf(prefix);
@@ -73,7 +87,9 @@ export class OrderedKeys<T extends Keyed> {
       const chunk = this.chunks[at]!;
       for (; position < chunk.length; position++) {
         const record = chunk[position]!;
-        if (left-- <= 0 || !record.key.startsWith(prefix)) return;
+        if (left <= 0 || !record.key.startsWith(prefix)) return;
+        if (accepts !== undefined && !accepts(record)) continue;
+        left--;
         out.push(record);
       }
     }

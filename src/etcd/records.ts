@@ -15,6 +15,8 @@ export interface KeyRecord {
   readonly key: string;
   /** Newest version; null while the key is deleted. */
   current: KeyValue | null;
+  /** A note of the ordered set that it is in. */
+  place: number;
 }
 
 /** A copy of a store, as a raft snapshot or a backup carries it. */
