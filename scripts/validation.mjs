@@ -30,8 +30,12 @@ const COMPARISONS = [
   },
   {
     title: 'Controllers of a real control plane v1.34.4',
-    what: 'Each recorded decision, given the state before it: scalings, statuses and conditions, victims, StatefulSet steps, evictions.',
-    args: ['controllers', 'controllers'],
+    what: `Each recorded decision, given the state before it: scalings, statuses and conditions, victims, StatefulSet steps, evictions. Each
+scenario from beginning to end on a simulated control plane, under the same commands and with pods that take as long as the recorded ones: the first two steps after
+each command, conditions in order, events, final state, revisions, names, answers to the user, timelines of lost nodes; the number of writes and the time
+taken within bounds. API requests against the audit log (\`!\`: out of range).`,
+    args: ['controllers', 'controllers', '--table'],
+    markdown: true,
   },
   {
     title: 'etcd 3.6.8 under load',
@@ -48,7 +52,7 @@ let text = `# Validation
 What is compared with what, and what came out. Written by \`node scripts/validation.mjs DIRECTORY\`, which runs the commands shown; the
 project's tests replay compressed excerpts of the same recordings (\`test/data/\`).
 `;
-for (const { title, what, args, full } of COMPARISONS) {
+for (const { title, what, args, full, markdown } of COMPARISONS) {
   const [command, path, ...flags] = args;
   const run = spawnSync(process.execPath, ['dist/src/cli/main.js', 'conformance', command, join(directory, path), ...flags], {
     encoding: 'utf8',
@@ -57,7 +61,10 @@ for (const { title, what, args, full } of COMPARISONS) {
   const lines = run.stdout.trimEnd().split('\n');
   const shown = full ? lines : lines.slice(-1);
   const verdict = run.status === 0 ? 'holds' : 'does not hold yet';
-  text += `\n## ${title}\n${what}\n\n\`towtank conformance ${[command, path, ...flags].join(' ')}\` — ${verdict}:\n\`\`\`\n${shown.join('\n')}\n\`\`\`\n`;
+  // A table of the scenarios stands as such; what follows it is text.
+  const table = markdown === true ? lines.filter((line) => line.startsWith('|')) : [];
+  if (markdown === true) shown.splice(0, shown.length, ...lines.filter((line) => !line.startsWith('|')));
+  text += `\n## ${title}\n${what}\n\n\`towtank conformance ${[command, path, ...flags].join(' ')}\` — ${verdict}:\n\`\`\`\n${shown.join('\n')}\n\`\`\`\n${table.length === 0 ? '' : `\n${table.join('\n')}\n`}`;
   console.log(`${title}: ${verdict}`);
 }
 text += `\n## Throughput of scheduler_perf\nWorkloads of Kubernetes' scheduler benchmark, simulated with the default cost profile; beside them pods a second of the real scheduler

@@ -10,9 +10,9 @@ import { NodeWatches } from './node-watches.js';
 import type { ApiRequest } from './request.js';
 import type { WatchRecord } from './watch-cache.js';
 import { WatchDelivery } from './watch-delivery.js';
-import type { ChangeObserver, NodeFleet, Watcher } from './watchers.js';
+import type { ChangeObserver, NodeFleet, RequestAuditor, Watcher } from './watchers.js';
 
-export type { ChangeObserver, NodeFleet, Watcher } from './watchers.js';
+export type { ChangeObserver, NodeFleet, RequestAuditor, Watcher } from './watchers.js';
 
 const OP_SEND = 1;
 const OP_RESPONSE = 2;
@@ -62,6 +62,8 @@ export class Connections implements Component {
   private readonly deadUntil: Time[] = [];
   /** Told of every change; null: nobody looks. */
   observer: ChangeObserver | null = null;
+  /** Told of every answer that leaves a server; null: nobody looks. */
+  auditor: RequestAuditor | null = null;
   /** Newest revision seen, by resource: with several servers the first one to see a change carries it to observer and fleet. */
   private readonly seenRevision = new Map<string, number>();
 
@@ -186,6 +188,7 @@ export class Connections implements Component {
 
   /** Carries an answer back to its client. */
   deliverResponse(server: ApiServer, call: Call, slot: number, bytes: number): void {
+    if (this.auditor !== null) this.auditor.answered(call.user, call.request, call.response!.code);
     if (!this.network.send(server.host, call.clientHost, bytes, this.target, OP_RESPONSE, slot)) {
       this.answerLocally(slot, DEAD_CONNECTION);
     }

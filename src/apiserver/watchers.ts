@@ -1,5 +1,6 @@
 import type { Pod, Service } from '../api/core.js';
 import type { EndpointSlice } from '../api/workloads.js';
+import type { ApiRequest } from './request.js';
 import type { WatchRecord } from './watch-cache.js';
 
 /** The far end of a watch: an informer's reflector, connected to one API server. */
@@ -38,4 +39,9 @@ export interface NodeFleet {
 /** Sees every change once, when the first API server learns it: an observer outside the model, which costs nothing. */
 export interface ChangeObserver {
   changed(record: WatchRecord): void;
+}
+
+/** Sees every answered request, as an audit log does: an observer outside the model, which costs nothing. */
+export interface RequestAuditor {
+  answered(user: string, request: ApiRequest, code: number): void;
 }

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import { conformanceArithmetic } from '../conformance/arithmetic.js';
-import { conformanceControllerDecisions } from '../conformance/controllers-decisions.js';
+import { conformanceControllers } from '../conformance/scenarios/index.js';
 import { compareEtcdRecording } from '../conformance/etcd.js';
 import { replayRaftDirectory } from '../conformance/raft.js';
 import { replaySchedulerDirectory } from '../conformance/scheduler.js';
@@ -56,8 +56,9 @@ Examples:
   conformance
     .command('controllers')
     .argument('<directory>', 'recordings of a real control plane (*.ndjson.gz)')
-    .description('Each recorded decision of the workload controllers, given the state before it.')
-    .action(replay('directory', (path) => conformanceControllerDecisions(path)));
+    .option('--table', 'a Markdown table of all scenarios: recorded, simulated, verdict')
+    .description('Each scenario replayed on a simulated control plane, each recorded decision given the state before it, API requests.')
+    .action((path: string, flags: { table?: true }) => replay('directory', (directory) => conformanceControllers(directory, flags.table === true))(path));
   conformance
     .command('etcd')
     .argument('<file>', 'recorded runs of etcd under load (JSON)')

@@ -28,7 +28,7 @@ interface AggregateRecord {
   lastTimestamp: Time;
 }
 
-/** An object that events are about. */
+/** An object that events of one type are about. */
 interface Subject {
   readonly reference: Event['involvedObject'];
   readonly bucket: TokenBucket;
@@ -67,7 +67,7 @@ class EventCountPatch implements Patch {
 
 /**
  * Writes events as client-go does: similar events beyond ten are aggregated, identical ones raise a count by PATCH, a source
- * may write about 25 events per object and then one in five minutes. One request at a time (the sink is one goroutine).
+ * may write about 25 events per object and type (getSpamKey) and then one in five minutes. One request at a time (the sink is one goroutine).
  */
 export class ClientEventRecorder implements EventRecorder, ResponseReceiver, Component {
   readonly name: string;
@@ -98,8 +98,8 @@ export class ClientEventRecorder implements EventRecorder, ResponseReceiver, Com
   event(object: KubernetesObject, type: 'Normal' | 'Warning', reason: string, message: string): void {
     const { now } = this.simulation;
     const { uid, name, namespace } = object.metadata;
-    const subjectKey = `${object.kind}/${uid === '' ? `${namespace}/${name}` : uid}`;
-    const aggregateKey = `${subjectKey}/${type}/${reason}`;
+    const subjectKey = `${object.kind}/${uid === '' ? `${namespace}/${name}` : uid}/${type}`;
+    const aggregateKey = `${subjectKey}/${reason}`;
     const text = this.aggregate(aggregateKey, message, now);
     const eventKey = text === message ? `${aggregateKey}/${message}` : aggregateKey;
     const subject = this.subjects.get(subjectKey) ?? newSubject(object);

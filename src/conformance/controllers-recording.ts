@@ -12,6 +12,7 @@ export interface RecordingHeader {
   readonly group: string;
   readonly params: Readonly<Record<string, unknown>>;
   readonly startUnixMs: number;
+  readonly versions?: { readonly note?: string };
 }
 
 /** One change of one object, or an action of the driver (`CMD`). */

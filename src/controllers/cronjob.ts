@@ -88,11 +88,13 @@ const CLEAN_UP = 4;
 const CLEANED = 5;
 const STATUS = 6;
 const STATUS_WRITTEN = 7;
+const LOOKED_UP = 8;
+const SEARCHED = 9;
 
 class CronJobSync extends StagedReconciliation {
   private readonly controller: CronJobController;
   private readonly simulation: Simulation;
-  private readonly cronJob: CronJob;
+  private cronJob: CronJob;
   private readonly jobs: readonly Job[];
   private active: readonly ObjectReference[];
   private lastScheduleTime: Time | undefined;
@@ -117,6 +119,10 @@ class CronJobSync extends StagedReconciliation {
     switch (this.stage) {
       case START:
         return this.start();
+      case LOOKED_UP:
+        return this.lookedUp(responses[0]!);
+      case SEARCHED:
+        return this.searched(responses);
       case REPLACED:
         return this.replaced(responses);
       case CREATE:
@@ -151,28 +157,39 @@ class CronJobSync extends StagedReconciliation {
   }
 
   private start(): Step {
-    this.tidyActive();
-    const { cronJob } = this;
-    this.stage = CLEAN_UP;
-    if (cronJob.metadata.deletionTimestamp !== undefined || cronJob.spec.suspend === true) return undefined;
-    const schedule = this.controller.schedule(cronJob.spec.schedule);
-    if (typeof schedule === 'string') {
-      this.event('Warning', 'UnparseableSchedule', `unparseable schedule: "${cronJob.spec.schedule}" : ${schedule}`);
-      return undefined;
-    }
-    return this.decide(schedule);
+    const unlisted = this.jobs.some((job) => jobEnd(job) === undefined && !this.lists(job));
+    if (!unlisted) return this.tidyActive();
+    // A job that the last sync made may not be on the cached list yet: the API server knows.
+    this.stage = LOOKED_UP;
+    return [objectRequest('get', 'cronjobs', this.cronJob)];
   }
 
-  /** Takes finished and missing jobs off the active list. */
-  private tidyActive(): void {
+  private lookedUp(response: ApiResponse): Step {
+    if (!succeeded(response)) return this.fail(response.message ?? 'request failed');
+    const fresh = response.object as CronJob;
+    const { active = [], lastScheduleTime, lastSuccessfulTime } = fresh.status;
+    if (this.jobs.some(({ metadata }) => active.some(({ uid }) => uid === metadata.uid))) {
+      this.cronJob = fresh;
+      this.active = active;
+      this.lastScheduleTime = lastScheduleTime;
+      this.lastSuccessfulTime = lastSuccessfulTime;
+    }
+    return this.tidyActive();
+  }
+
+  private lists(job: Job): boolean {
+    return this.active.some(({ uid }) => uid === job.metadata.uid);
+  }
+
+  /** Takes finished jobs off the active list, and looks for those that the cache does not have. */
+  private tidyActive(): Step {
     for (const job of this.jobs) {
       const end = jobEnd(job);
-      const listed = this.active.some(({ uid }) => uid === job.metadata.uid);
-      if (!listed && end === undefined) {
-        // A job made by the last sync may not be on the cached list yet; only older ones are a surprise.
-        if (this.isOwnRecent(job)) continue;
-        this.event('Warning', 'UnexpectedJob', `Saw a job that the controller did not create or forgot: ${job.metadata.name}`);
-      } else if (listed && end !== undefined) {
+      if (end === undefined) {
+        if (!this.lists(job)) this.event('Warning', 'UnexpectedJob', `Saw a job that the controller did not create or forgot: ${job.metadata.name}`);
+        continue;
+      }
+      if (this.lists(job)) {
         this.active = this.active.filter(({ uid }) => uid !== job.metadata.uid);
         this.event('Normal', 'SawCompletedJob', `Saw completed job: ${job.metadata.name}, condition: ${end}`);
         this.changed = true;
@@ -183,24 +200,42 @@ class CronJobSync extends StagedReconciliation {
         this.changed = true;
       }
     }
-    for (const reference of this.active) {
-      if (this.jobs.some((job) => job.metadata.uid === reference.uid)) continue;
-      if (this.controller.jobs.get(`${this.cronJob.metadata.namespace}/${reference.name}`) !== undefined) continue;
-      if (this.isRecentName(reference.name)) continue;
-      this.active = this.active.filter((other) => other !== reference);
-      this.event('Normal', 'MissingJob', `Active job went missing: ${reference.name}`);
-      this.changed = true;
+    const missing = this.missing();
+    if (missing.length === 0) return this.run();
+    this.stage = SEARCHED;
+    const { namespace } = this.cronJob.metadata;
+    return missing.map(({ name }): ApiRequest => ({ verb: 'get', resource: 'jobs', namespace, name }));
+  }
+
+  private missing(): readonly ObjectReference[] {
+    return this.active.filter((reference) => !this.jobs.some((job) => job.metadata.uid === reference.uid));
+  }
+
+  /** Jobs that are not in the cache either are new or have been deleted. */
+  private searched(responses: readonly ApiResponse[]): Step {
+    const missing = this.missing();
+    for (let i = 0; i < missing.length; i++) {
+      const response = responses[i]!;
+      if (response.code === 404) {
+        this.active = this.active.filter((reference) => reference !== missing[i]);
+        this.event('Normal', 'MissingJob', `Active job went missing: ${missing[i]!.name}`);
+        this.changed = true;
+      } else if (!succeeded(response)) return this.fail(response.message ?? 'request failed');
     }
+    return this.run();
   }
 
-  private isOwnRecent(job: Job): boolean {
-    return this.isRecentName(job.metadata.name);
-  }
-
-  /** Whether a name is that of the last scheduled job, whose creation the cache may not show yet. */
-  private isRecentName(name: string): boolean {
-    const last = this.lastScheduleTime;
-    return last !== undefined && name === jobName(this.cronJob, this.controller.epoch + last / SECOND) && this.simulation.now - last < SECOND;
+  /** Starts what is due. */
+  private run(): Step {
+    const { cronJob } = this;
+    this.stage = CLEAN_UP;
+    if (cronJob.metadata.deletionTimestamp !== undefined || cronJob.spec.suspend === true) return undefined;
+    const schedule = this.controller.schedule(cronJob.spec.schedule);
+    if (typeof schedule === 'string') {
+      this.event('Warning', 'UnparseableSchedule', `unparseable schedule: "${cronJob.spec.schedule}" : ${schedule}`);
+      return undefined;
+    }
+    return this.decide(schedule);
   }
 
   private decide(schedule: CronSchedule): Step {

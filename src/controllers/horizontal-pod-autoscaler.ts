@@ -81,8 +81,9 @@ interface ScaleTarget extends KubernetesObject {
 
 const GET = 0;
 const GOT = 1;
-const SCALED = 2;
-const STATUS_WRITTEN = 3;
+const MEASURED = 2;
+const SCALED = 3;
+const STATUS_WRITTEN = 4;
 
 class AutoscalerSync extends StagedReconciliation {
   private readonly controller: HorizontalPodAutoscalerController;
@@ -96,6 +97,7 @@ class AutoscalerSync extends StagedReconciliation {
   private reason = '';
   private metricStatuses: readonly unknown[] | undefined = undefined;
   private scaleTime: number | undefined = undefined;
+  private scaleTarget: ScaleTarget | null = null;
 
   constructor(controller: HorizontalPodAutoscalerController, autoscaler: HorizontalPodAutoscaler, simulation: Simulation) {
     super();
@@ -116,6 +118,8 @@ class AutoscalerSync extends StagedReconciliation {
         return [{ verb: 'get', resource: this.resource, ...this.target() }];
       case GOT:
         return this.got(responses[0]!);
+      case MEASURED:
+        return this.measured();
       case SCALED:
         return this.scaled(responses[0]!);
       default:
@@ -154,7 +158,19 @@ class AutoscalerSync extends StagedReconciliation {
     this.setCondition('AbleToScale', 'True', 'SucceededGetScale', "the HPA controller was able to get the target's current scale");
     this.current = target.spec.replicas;
     this.noteFirstSize();
-    this.decide(target);
+    this.scaleTarget = target;
+    this.stage = MEASURED;
+    const { minReplicas, maxReplicas, metrics } = this.autoscaler.spec;
+    const measures = this.current >= Math.max(1, minReplicas) && this.current <= maxReplicas;
+    if (!measures) return undefined;
+    // A metric of pods is a list (of pods.metrics.k8s.io for resources), which the API server passes on to the metrics server.
+    const { namespace } = this.target();
+    const lists = metrics.filter(({ type }) => type === 'Resource' || type === 'Pods');
+    return lists.length === 0 ? undefined : lists.map((): ApiRequest => ({ verb: 'list', resource: 'pods', namespace, name: '' }));
+  }
+
+  private measured(): Step {
+    this.decide(this.scaleTarget!);
     if (this.desired === this.current) return this.writeStatus();
     this.stage = SCALED;
     return [{ verb: 'update', resource: this.resource!, subresource: 'scale', ...this.target(), replicas: this.desired }];
@@ -220,7 +236,9 @@ class AutoscalerSync extends StagedReconciliation {
     }
     this.metricStatuses = statuses;
     this.setCondition('ScalingActive', 'True', 'ValidMetricFound', `the HPA was able to successfully calculate a replica count from ${best.name}`);
-    this.reason = best.proposal.replicas > this.current ? `${best.name} above target` : 'All metrics below target';
+    // When only an earlier recommendation asks for a change, no reason is given.
+    if (best.proposal.replicas > this.current) this.reason = `${best.name} above target`;
+    else this.reason = best.proposal.replicas < this.current ? 'All metrics below target' : '';
     this.limit(best.proposal.replicas, now);
   }
 
@@ -268,7 +286,6 @@ class AutoscalerSync extends StagedReconciliation {
     const { autoscaler } = this;
     const lastScaleTime = this.scaleTime ?? autoscaler.status.lastScaleTime;
     const status: HorizontalPodAutoscaler['status'] = {
-      observedGeneration: autoscaler.metadata.generation,
       ...(lastScaleTime === undefined ? {} : { lastScaleTime }),
       currentReplicas: this.current,
       desiredReplicas: this.desired,

@@ -70,7 +70,8 @@ export function indexOf(pod: Pod): number {
   return text === undefined ? -1 : Number(text);
 }
 
-function hasFinalizer(pod: Pod): boolean {
+/** Whether a pod still has the finalizer that keeps it until its Job has counted it. */
+export function hasFinalizer(pod: Pod): boolean {
   return pod.metadata.finalizers?.includes(JOB_FINALIZER) === true;
 }
 
@@ -171,7 +172,8 @@ function earliest(a: Duration, b: Duration): Duration {
 }
 
 function nextBackoff(record: BackoffRecord, succeeded: readonly Pod[], failed: readonly Pod[]): BackoffRecord {
-  const ended = [...succeeded.map((pod) => ({ pod, ok: true })), ...failed.map((pod) => ({ pod, ok: false }))];
+  // Only failures after the last success count; ends of the same second are none (backoff_utils.go newBackoffRecord).
+  const ended = [...failed.map((pod) => ({ pod, ok: false })), ...succeeded.map((pod) => ({ pod, ok: true }))];
   ended.sort((a, b) => finishTime(a.pod) - finishTime(b.pod));
   let { failures, lastFailure } = record;
   for (const { pod, ok } of ended) {

@@ -12,6 +12,8 @@ import { ControllerWorkers, objectRequest, type Reconciler, type Reconciliation,
 import { Expectations } from './expectations.js';
 import { RemoveFinalizerPatch } from './garbage-collector.js';
 import { cachedOwner } from './handlers.js';
+import { parseIndexes } from './job-indexes.js';
+import { JobOrphans } from './job-orphans.js';
 import {
   type BackoffRecord,
   COMPLETION_INDEX,
@@ -42,6 +44,7 @@ export class JobController implements Reconciler {
   readonly pods: Informer<Pod>;
   readonly expectations = new Expectations();
   readonly backoff = new Map<string, BackoffRecord>();
+  readonly orphans: JobOrphans;
   private readonly simulation: Simulation;
 
   constructor(context: ProcessContext, client: ApiClient) {
@@ -54,6 +57,7 @@ export class JobController implements Reconciler {
     this.jobs.addEventHandler(new JobHandler(this));
     this.pods.addEventHandler(new PodHandler(this));
     this.workers.start(this, [this.jobs, this.pods]);
+    this.orphans = new JobOrphans(context, client, this.jobs, this.pods);
   }
 
   reconcile(key: string): Reconciliation | null {
@@ -72,6 +76,8 @@ export class JobController implements Reconciler {
 
   /** A pod of a job came, changed or went: its job is looked at after the batch period. */
   podSeen(pod: Pod, change: 'added' | 'updated' | 'deleted'): void {
+    if (change === 'deleted' || pod.metadata.deletionTimestamp !== undefined) this.orphans.podDeleted(pod);
+    else this.orphans.podLeft(pod);
     const job = cachedOwner(pod, 'Job', this.jobs);
     if (job === undefined) return;
     const key = keyOf(job);
@@ -100,6 +106,7 @@ class JobHandler implements ResourceEventHandler<Job> {
 
   onDelete(job: Job): void {
     this.controller.workers.queue.add(keyOf(job));
+    this.controller.orphans.jobDeleted(job);
   }
 }
 
@@ -249,10 +256,15 @@ class JobSync extends StagedReconciliation {
     this.removing = [...ok, ...bad, ...this.plan.uncountedOnly];
     this.interimCondition();
     if (this.removing.length === 0 && before === 0) return this.go(FINISH);
+    // Completed indexes say by themselves who has been counted.
+    const { completionMode, completions = 0 } = this.job.spec;
+    const indexed = completionMode === 'Indexed';
+    const total = indexed ? parseIndexes(this.status.completedIndexes, completions).size : 0;
     this.status = {
       ...this.status,
+      ...(total > 0 ? { succeeded: total } : {}),
       uncountedTerminatedPods: {
-        succeeded: [...(uncounted?.succeeded ?? []), ...ok.map((pod) => pod.metadata.uid)],
+        succeeded: [...(uncounted?.succeeded ?? []), ...(indexed ? [] : ok.map((pod) => pod.metadata.uid))],
         failed: [...(uncounted?.failed ?? []), ...bad.map((pod) => pod.metadata.uid)],
       },
     };

@@ -5,10 +5,9 @@ import type { ResourceQuota } from '../api/policy.js';
 import { countName, inScope, podUsage, usageOf } from '../apiserver/admission/quota.js';
 import { type ApiRequest, type ApiResponse, succeeded } from '../apiserver/request.js';
 import type { ProcessContext } from '../client/context.js';
-import type { ApiClient, Informer, ResourceEventHandler } from '../client/types.js';
+import type { ApiClient, Informer, ResourceEventHandler, WorkQueue } from '../client/types.js';
 import { ControllerWorkers, objectRequest, Reconciliation, type Reconciler } from './controller.js';
 import { NamespaceIndexer } from './endpointslice.js';
-import { KeyHandler } from './handlers.js';
 
 const WORKERS = 5;
 /** Resources that a quota may count besides pods. */
@@ -48,7 +47,7 @@ export class ResourceQuotaController implements Reconciler {
     this.pods.addIndexer(new NamespaceIndexer());
     this.quotas.addIndexer(new NamespaceIndexer());
     this.workers = new ControllerWorkers(context, { name: 'resourcequota', workers: WORKERS, client });
-    this.quotas.addEventHandler(new KeyHandler<ResourceQuota>(this.workers.queue));
+    this.quotas.addEventHandler(new QuotaHandler(this.workers.queue));
     this.pods.addEventHandler(new PodHandler(this));
     for (const resource of COUNTED) {
       const informer = context.informers.informer(resource);
@@ -134,6 +133,27 @@ class WriteQuota extends Reconciliation {
   }
 }
 
+/** A quota is computed anew when it is made or its limits change; changes of its status are the controller's own or admission's. */
+class QuotaHandler implements ResourceEventHandler<ResourceQuota> {
+  private readonly queue: WorkQueue;
+
+  constructor(queue: WorkQueue) {
+    this.queue = queue;
+  }
+
+  onAdd(quota: ResourceQuota): void {
+    this.queue.add(keyOf(quota));
+  }
+
+  onUpdate(old: ResourceQuota, quota: ResourceQuota): void {
+    if (!equal(old.spec.hard, quota.spec.hard)) this.queue.add(keyOf(quota));
+  }
+
+  onDelete(quota: ResourceQuota): void {
+    this.queue.add(keyOf(quota));
+  }
+}
+
 /** Use is given back when a pod finishes or goes; only then is the quota looked at, admission sees to the rest. */
 class PodHandler implements ResourceEventHandler<Pod> {
   private readonly controller: ResourceQuotaController;
@@ -144,7 +164,6 @@ class PodHandler implements ResourceEventHandler<Pod> {
 
   onAdd(pod: Pod): void {
     this.controller.charge(pod, 1);
-    this.controller.enqueue(pod.metadata.namespace);
   }
 
   onUpdate(old: Pod, pod: Pod): void {
@@ -167,9 +186,8 @@ class CountHandler implements ResourceEventHandler<KubernetesObject> {
     this.controller = controller;
   }
 
-  onAdd(object: KubernetesObject): void {
-    this.controller.enqueue(object.metadata.namespace);
-  }
+  /** Admission has counted it. */
+  onAdd(): void {}
 
   onUpdate(): void {}
 

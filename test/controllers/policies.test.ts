@@ -141,13 +141,20 @@ test('pod garbage collection waits 40 s after a node has gone, then marks and de
   assert.equal(cluster.all<Pod>('pods').length, 3);
 });
 
-test('a quota shows what its namespace uses', () => {
+test('a quota shows what its namespace uses when it is made and when pods go; admission counts those that come', () => {
   const cluster = new FakeCluster();
   startControllers(cluster, ['deployment', 'replicaset', 'resourcequota']);
-  cluster.create('resourcequotas', { apiVersion: 'v1', kind: 'ResourceQuota', metadata: meta('quota'), spec: { hard: { pods: 10 } } } as KubernetesObject);
   cluster.create('deployments', deployment(3));
   cluster.run(2 * SECOND);
-  assert.deepEqual(cluster.get<ResourceQuota>('resourcequotas', 'default/quota')!.status, { hard: { pods: 10 }, used: { pods: 3 } });
+  cluster.create('resourcequotas', { apiVersion: 'v1', kind: 'ResourceQuota', metadata: meta('quota'), spec: { hard: { pods: 10 } } } as KubernetesObject);
+  cluster.run(4 * SECOND);
+  const used = () => cluster.get<ResourceQuota>('resourcequotas', 'default/quota')!.status;
+  assert.deepEqual(used(), { hard: { pods: 10 }, used: { pods: 3 } });
+  const before = cluster.audit.filter(({ request }) => request.resource === 'resourcequotas' && request.verb === 'update').length;
+  cluster.create('deployments', { ...deployment(2), metadata: meta('other') } as KubernetesObject);
+  cluster.run(6 * SECOND);
+  const after = cluster.audit.filter(({ request }) => request.resource === 'resourcequotas' && request.verb === 'update').length;
+  assert.equal(after, before, 'pods that come are not the controller\'s business');
 });
 
 test('a quota that is used up: what fits is created, the rest is tried again after doubling waits (quota7-r20)', () => {

@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { readRecording, type RecordedChange, type Recording } from '../../src/conformance/controllers-recording.js';
+import { compareAudit, readAuditCounts } from '../../src/conformance/scenarios/audit.js';
+import { recordedProfile } from '../../src/conformance/scenarios/cluster.js';
+import { checkScenario, conformanceControllers, recordingsIn } from '../../src/conformance/scenarios/index.js';
+
+const DIR = join(process.cwd(), 'test/data/controllers/recordings');
+const PROFILE = recordedProfile();
+
+function load(name: string): Recording {
+  return readRecording(join(DIR, `${name}.ndjson.gz`));
+}
+
+test('every recorded scenario passes from beginning to end', () => {
+  const files = recordingsIn(DIR);
+  const { lines, exitCode } = conformanceControllers(DIR);
+  assert.match(lines.at(-1)!, new RegExp(`^controllers: scenarios ${files.length}/${files.length} decisions (\\d+)/\\1$`), lines.join('\n'));
+  assert.equal(exitCode, 0);
+});
+
+test('API requests: creations, bindings and deletions equal, sizes ± 1, statuses ± 25 %', () => {
+  const counts = readAuditCounts(DIR)!;
+  const rows = compareAudit(DIR, counts, PROFILE, recordingsIn(DIR));
+  assert.ok(rows.length > 60, `${rows.length} rows`);
+  for (const scenario of Object.keys(counts.perNamespace)) assert.ok(rows.some((row) => row.scenario === scenario && row.what === 'POST pods'), scenario);
+  assert.ok(rows.some(({ scenario }) => scenario.startsWith('idle node')));
+  // Conflicts follow from how long caches lag on a busy machine; those of ReplicaSet statuses in rollouts come out too few.
+  const wrong = rows.filter(({ holds, what }) => !holds && what !== '409 on replicasets/status');
+  assert.deepEqual(wrong, []);
+});
+
+/** A recording with the first change for which `mutate` gives another object. */
+function altered(recording: Recording, mutate: (change: RecordedChange) => Record<string, unknown> | undefined, all = false): Recording {
+  let done = false;
+  const apply = (change: RecordedChange): RecordedChange => {
+    const object = done && !all ? undefined : mutate(change);
+    if (object === undefined) return change;
+    done = true;
+    return { ...change, object };
+  };
+  const result = { ...recording, changes: recording.changes.map(apply), final: recording.final.map(apply), commands: recording.commands.map(apply) };
+  assert.ok(done, 'the recording must have what is altered');
+  return result;
+}
+
+function differencesOf(recording: Recording): string {
+  return checkScenario(recording, PROFILE).differences.join('\n');
+}
+
+interface Raw {
+  readonly reason?: string;
+  readonly message?: string;
+  readonly spec?: { readonly replicas?: number };
+  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly reason?: string }[] };
+  readonly code?: number;
+}
+
+test('another first step of a rollout is found', () => {
+  const changed = altered(load('roll-r10-s25p-u25p-m0-fix'), ({ kind, type, object }) => {
+    const { spec } = object as Raw;
+    return kind === 'ReplicaSet' && type === 'A' && spec?.replicas === 3 ? { ...object, spec: { ...spec, replicas: 4 } } : undefined;
+  });
+  assert.match(differencesOf(changed), /step 1 after patch Deployment\/web.*\n.*r2 0→4\n.*r2 0→3/);
+});
+
+test('another message of an event is found', () => {
+  const changed = altered(load('quota7-r20'), ({ kind, object }) => {
+    const { reason, message } = object as Raw;
+    return kind === 'Event' && reason === 'FailedCreate' ? { ...object, message: message!.replace('limited: pods=7', 'limited: pods=8') } : undefined;
+  }, true);
+  assert.match(differencesOf(changed), /event\n {2}real: {2}ReplicaSet r1 Warning FailedCreate: .*limited: pods=8/);
+});
+
+test('a condition with another reason is found', () => {
+  const changed = altered(load('deadline-r4-s0-u1-d12'), ({ kind, object }) => {
+    const { status } = object as Raw;
+    if (kind !== 'Deployment' || status?.conditions?.some(({ reason }) => reason === 'ProgressDeadlineExceeded') !== true) return undefined;
+    const conditions = status.conditions.map((condition) => (condition.reason === 'ProgressDeadlineExceeded' ? { ...condition, reason: 'DeadlineExceeded' } : condition));
+    return { ...object, status: { ...status, conditions } };
+  }, true);
+  assert.match(differencesOf(changed), /conditions Deployment web Progressing/);
+});
+
+test('another final state, another answer and another name are found', () => {
+  const final = altered(load('undo-v4-lim10-to2'), ({ kind, type, object }) => {
+    const metadata = object['metadata'] as { readonly annotations?: Record<string, string> };
+    if (kind !== 'ReplicaSet' || type !== 'FINAL' || metadata.annotations?.['deployment.kubernetes.io/revision'] !== '5') return undefined;
+    return { ...object, metadata: { ...metadata, annotations: { ...metadata.annotations, 'deployment.kubernetes.io/revision': '6' } } };
+  });
+  assert.match(differencesOf(final), /final ReplicaSet r2\n.*revision=6/);
+  const answer = altered(load('pdb-r3-min2'), ({ object }) => ((object as Raw).code === 429 ? { code: 201 } : undefined));
+  assert.match(differencesOf(answer), /answer 2 to the user\n {2}real: {2}evict: 201\n {2}model: evict: 429/);
+  const cron = load('cron-replace-75s');
+  const rename = (text: string): string => text.replace('cj-29920457', 'cj-29920450');
+  const named = cron.changes.map((change) => ({ ...change, name: rename(change.name) }));
+  assert.match(differencesOf({ ...cron, changes: named }), /order of Jobs/);
+});
+
+test('a node that is evicted too early is found', () => {
+  const recording = load('nl-z3-alldown-tol5');
+  let shifted = false;
+  const changes = recording.changes.map((change) => {
+    const { taints } = (change.object['spec'] ?? {}) as { readonly taints?: readonly { readonly key: string; readonly effect: string }[] };
+    const evicts = taints?.some(({ key, effect }) => key === 'node.kubernetes.io/unreachable' && effect === 'NoExecute') === true;
+    if (shifted || change.kind !== 'Node' || !evicts || change.time < 85e9) return change;
+    shifted = true;
+    return { ...change, time: change.time - 5e9 };
+  });
+  assert.ok(shifted);
+  assert.match(differencesOf({ ...recording, changes }), /NoExecute after the node before/);
+});
