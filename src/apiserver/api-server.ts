@@ -24,6 +24,7 @@ import { typicalBytes } from './object-size.js';
 import { NamespaceIndex } from './namespace-index.js';
 import type { ApiResponse } from './request.js';
 import { RequestCosts } from './request-costs.js';
+import type { FlowFigures } from './flow-control/flow-figures.js';
 import { SeatControl } from './seat-control.js';
 import {
   EVENT_NAMES,
@@ -135,9 +136,24 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     return this.lists.podsOf(nodeName);
   }
 
-  /** Counts one read of etcd for a list. */
-  observeEtcdList(latency: Duration): void {
-    this.metrics.observeEtcdList(latency);
+  /** Counts one request to etcd. */
+  observeEtcd(operation: string, resource: string, latency: Duration): void {
+    this.metrics.observeEtcd(operation, resource, latency);
+  }
+
+  /** Counts one consistent list. */
+  consistentRead(resource: string, fromCache: boolean): void {
+    this.metrics.consistentRead(resource, fromCache);
+  }
+
+  /** The watch caches of all resources. */
+  caches(): readonly WatchCache[] {
+    return this.feeder.caches;
+  }
+
+  /** Flows of priority and fairness by schema, for metrics. */
+  get flows(): readonly FlowFigures[] {
+    return this.seats.flows;
   }
 
   /** Counts one write transaction of etcd. */

@@ -36,7 +36,7 @@ export class CacheFeeder implements EtcdReceiver, EtcdWatchReceiver {
   private readonly etcd: EtcdClient;
   private readonly owner: FeederOwner;
   private readonly byResource = new Map<string, WatchCache>();
-  private readonly caches: WatchCache[] = [];
+  readonly caches: WatchCache[] = [];
   private life = 0;
   private running = true;
   /** Lists that a starting process still waits for. */

@@ -21,7 +21,9 @@ const LIVES = 64;
 export interface ListOwner {
   cache(resource: string): WatchCache;
   respond(slot: number, response: ApiResponse): void;
-  observeEtcdList(latency: Duration): void;
+  observeEtcd(operation: string, resource: string, latency: Duration): void;
+  /** A consistent list was served from the cache (true), or from etcd because the cache did not catch up (false). */
+  consistentRead(resource: string, fromCache: boolean): void;
 }
 
 /** A list that waits until its cache has a revision. */
@@ -106,7 +108,7 @@ export class ListPath implements EtcdReceiver {
     const slot = Math.floor(key / LIVES);
     const call = this.calls.get(slot);
     const { resource } = call.request;
-    this.owner.observeEtcdList(this.simulation.now - call.etcdSentAt);
+    this.owner.observeEtcd(tag % 2 === 1 ? 'list' : 'get', resource, this.simulation.now - call.etcdSentAt);
     if (response.error !== undefined) {
       this.owner.respond(slot, failure(500, response.error, 'Unknown'));
       return;
@@ -117,6 +119,7 @@ export class ListPath implements EtcdReceiver {
       return;
     }
     if (this.owner.cache(resource).revision >= response.revision) {
+      this.owner.consistentRead(resource, true);
       this.fromCache(slot);
       return;
     }
@@ -137,6 +140,7 @@ export class ListPath implements EtcdReceiver {
     const { now } = this.simulation;
     const late = this.waiting.filter(({ until }) => until <= now);
     this.waiting = this.waiting.filter(({ until }) => until > now);
+    for (const { resource } of late) this.owner.consistentRead(resource, false);
     for (const { slot } of late) this.read(slot, this.calls.get(slot).request, true);
     if (this.waiting.length > 0) this.ask();
   }
@@ -148,7 +152,10 @@ export class ListPath implements EtcdReceiver {
     const ready = this.waiting.filter((each) => each.resource === resource && each.revision <= revision);
     if (ready.length === 0) return;
     this.waiting = this.waiting.filter((each) => each.resource !== resource || each.revision > revision);
-    for (const { slot } of ready) this.fromCache(slot);
+    for (const { slot } of ready) {
+      this.owner.consistentRead(resource, true);
+      this.fromCache(slot);
+    }
   }
 
   private fromCache(slot: number): void {

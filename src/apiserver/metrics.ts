@@ -44,8 +44,10 @@ export class RequestMetrics {
   writes = 0;
   /** etcd_request_duration_seconds of write transactions, nanoseconds, since the start. */
   etcdWrites = new LogHistogram();
-  /** The same of reads for lists. */
-  etcdLists = new LogHistogram();
+  /** etcd_request_duration_seconds by operation and resource, nanoseconds, since the start. */
+  etcdRequests = new Map<string, Map<string, LogHistogram>>();
+  /** apiserver_watch_cache_consistent_read_total by resource: served from the cache, and by etcd. */
+  consistentReads = new Map<string, { fromCache: number; fallback: number }>();
   /** Series by resource: few have more than a handful. */
   private byResource = new Map<string, Series[]>();
   private series: Series[] = [];
@@ -84,9 +86,21 @@ export class RequestMetrics {
     this.etcdWrites.observe(latency);
   }
 
-  /** Counts one read of etcd for a list. */
-  observeEtcdList(latency: number): void {
-    this.etcdLists.observe(latency);
+  /** Counts one request to etcd. */
+  observeEtcd(operation: string, resource: string, latency: number): void {
+    let byResource = this.etcdRequests.get(operation);
+    if (byResource === undefined) this.etcdRequests.set(operation, (byResource = new Map()));
+    let histogram = byResource.get(resource);
+    if (histogram === undefined) byResource.set(resource, (histogram = new LogHistogram()));
+    histogram.observe(latency);
+  }
+
+  /** Counts one consistent list. */
+  consistentRead(resource: string, fromCache: boolean): void {
+    let counts = this.consistentReads.get(resource);
+    if (counts === undefined) this.consistentReads.set(resource, (counts = { fromCache: 0, fallback: 0 }));
+    if (fromCache) counts.fromCache++;
+    else counts.fallback++;
   }
 
   /** Forgets everything: what came before does not count. */
@@ -96,7 +110,8 @@ export class RequestMetrics {
     this.series = [];
     this.recent = [];
     this.etcdWrites = new LogHistogram();
-    this.etcdLists = new LogHistogram();
+    this.etcdRequests = new Map();
+    this.consistentReads = new Map();
   }
 
   /** Totals by `verb resource`, since the start. */

@@ -4,6 +4,7 @@ import { Slots } from '../kernel/slots.js';
 import type { Call } from './call.js';
 import { Classifier } from './flow-control/configuration.js';
 import { BORROWING_PERIOD, FlowControl, MAXIMUM_WAIT } from './flow-control/flow-control.js';
+import { FlowFigures } from './flow-control/flow-figures.js';
 import type { Ticket } from './flow-control/queue-set.js';
 import { estimateWork } from './flow-control/work-estimate.js';
 
@@ -12,14 +13,20 @@ class Seat {
   readonly slot: number;
   readonly level: string;
   readonly life: number;
+  readonly figures: FlowFigures;
   ticket: Ticket | null = null;
+  queued = false;
 
-  constructor(slot: number, level: string, life: number) {
+  constructor(slot: number, level: string, life: number, figures: FlowFigures) {
+    this.figures = figures;
     this.slot = slot;
     this.level = level;
     this.life = life;
   }
 }
+
+/** Figures of requests that priority and fairness has nothing to do with. */
+const UNCOUNTED = new FlowFigures('', '');
 
 /** Opcodes of the server under which its seat control gets its events. */
 export interface SeatOpcodes {
@@ -44,6 +51,9 @@ export class SeatControl {
   private readonly startedTickets: Ticket[] = [];
   private readonly classifier = new Classifier();
   private life = 0;
+  /** Figures by flow schema, in the order in which they were first used. */
+  readonly flows: FlowFigures[] = [];
+  private readonly flowOf = new Map<string, FlowFigures>();
   private borrowing = false;
   /** Limits of reading and writing requests in flight without priority and fairness; null: with it. */
   private readonly limits: readonly [number, number] | null;
@@ -66,7 +76,8 @@ export class SeatControl {
   arrive(slot: number, call: Call, bytes: number, watchers: number, started: number[]): boolean {
     if (this.limits !== null) return this.count(slot, call, this.limits, started);
     const where = this.classifier.classify(call.request, call.user);
-    const seat = new Seat(slot, where.level, this.life);
+    const figures = this.figuresOf(where.level, where.schema);
+    const seat = new Seat(slot, where.level, this.life, figures);
     this.bySlot.set(slot, seat);
     const work = estimateWork(call.request, bytes, watchers, this.control.maximumSeats(where.level));
     const { now } = this.simulation;
@@ -74,10 +85,13 @@ export class SeatControl {
     seat.ticket = ticket;
     this.report(started);
     if (arrival === 'rejected') {
+      figures.reject(this.control.rejects(where.level) ? 'concurrency-limit' : 'queue-full', 0);
       this.bySlot.delete(slot);
       return false;
     }
     if (arrival === 'waiting') {
+      seat.queued = true;
+      figures.waiting++;
       this.simulation.schedule(MAXIMUM_WAIT, this.target, this.opcodes.waitOver, this.seats.put(seat));
       if (!this.borrowing) {
         this.borrowing = true;
@@ -94,7 +108,7 @@ export class SeatControl {
     if (counted && this.inFlight[kind] >= limits[kind]) return false;
     if (counted) {
       this.inFlight[kind]++;
-      this.bySlot.set(slot, new Seat(slot, kind === 1 ? 'mutating' : 'readOnly', this.life));
+      this.bySlot.set(slot, new Seat(slot, kind === 1 ? 'mutating' : 'readOnly', this.life, UNCOUNTED));
     }
     started.push(slot);
     return true;
@@ -111,6 +125,8 @@ export class SeatControl {
     }
     const ticket = seat.ticket!;
     ticket.answered = this.simulation.now;
+    seat.figures.execution.observe(ticket.answered - ticket.started);
+    seat.figures.executing--;
     if (ticket.extra > 0) {
       this.simulation.schedule(ticket.extra, this.target, this.opcodes.seatsFree, this.seats.put(seat));
       return;
@@ -125,6 +141,7 @@ export class SeatControl {
   }
 
   private release(seat: Seat, started: number[]): void {
+    seat.figures.executingSeats -= seat.ticket!.seats;
     this.control.finish(seat.level, seat.ticket!, this.simulation.now, this.startedTickets);
     this.report(started);
   }
@@ -135,6 +152,8 @@ export class SeatControl {
     if (seat.life !== this.life || seat.ticket!.state !== 'waiting') return -1;
     this.control.giveUp(seat.level, seat.ticket!, this.simulation.now);
     this.bySlot.delete(seat.slot);
+    seat.figures.waiting--;
+    seat.figures.reject('time-out', MAXIMUM_WAIT);
     return seat.slot;
   }
 
@@ -155,12 +174,32 @@ export class SeatControl {
     this.life++;
     this.inFlight = [0, 0];
     this.bySlot.clear();
+    for (const flow of this.flows) flow.clear();
     this.control = new FlowControl(this.serverLimit);
+  }
+
+  private figuresOf(level: string, schema: string): FlowFigures {
+    let figures = this.flowOf.get(schema);
+    if (figures === undefined) {
+      figures = new FlowFigures(level, schema);
+      this.flowOf.set(schema, figures);
+      this.flows.push(figures);
+    }
+    return figures;
   }
 
   private report(started: number[]): void {
     const tickets = this.startedTickets;
-    for (let i = 0; i < tickets.length; i++) started.push(tickets[i]!.id);
+    for (let i = 0; i < tickets.length; i++) {
+      const ticket = tickets[i]!;
+      const seat = this.bySlot.get(ticket.id)!;
+      if (seat.queued) {
+        seat.queued = false;
+        seat.figures.waiting--;
+      }
+      seat.figures.start(ticket.seats, this.simulation.now - ticket.arrived);
+      started.push(ticket.id);
+    }
     // Not `length = 0`, which would give the array's memory back.
     while (tickets.length > 0) tickets.pop();
   }

@@ -31,6 +31,8 @@ export interface WriteOwner {
   budgetsIn(namespace: string): Iterable<KubernetesObject>;
   /** Answers a call. */
   respond(slot: number, response: ApiResponse): void;
+  /** A request to etcd took so long: get, create, update or delete. */
+  observeEtcd(operation: string, resource: string, latency: Duration): void;
   /** A write transaction took so long. */
   observeEtcdWrite(latency: Duration): void;
 }
@@ -129,6 +131,7 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner {
 
   /** Asks etcd for an object, with a quorum. */
   read(slot: number, resource: string, key: string): void {
+    this.calls.get(slot).etcdSentAt = this.simulation.now;
     this.etcd.request({ op: 'range', key: `${REGISTRY}${resource}/${key}`, prefix: false }, this, this.tag(slot));
   }
 
@@ -281,6 +284,7 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner {
     if (tag % LIVES !== this.life % LIVES) return;
     const slot = Math.floor(tag / LIVES);
     const call = this.calls.get(slot);
+    this.owner.observeEtcd(operationOf(call), call.request.resource, this.simulation.now - call.etcdSentAt);
     if (response.error !== undefined) {
       // The server has no words of its own for errors of etcd (endpoints/handlers/responsewriters/status.go).
       this.owner.respond(slot, failure(500, response.error, 'Unknown'));
@@ -321,6 +325,13 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner {
     if (request.verb === 'create' && request.subresource === undefined) this.owner.respond(slot, alreadyExists(request));
     else this.mutate(slot, call, objectOf(response.kvs?.[0]), true);
   }
+}
+
+/** Label `operation` of etcd_request_duration_seconds (storage/etcd3/store.go). */
+function operationOf(call: Call): string {
+  if (call.proposed === undefined) return 'get';
+  if (call.deleting) return 'delete';
+  return call.request.verb === 'create' && call.request.subresource === undefined ? 'create' : 'update';
 }
 
 function bodyBytes({ resource, body, patch }: ApiRequest): number {

@@ -1,10 +1,10 @@
 import type { Member } from '../etcd/member.js';
 import type { PrometheusHistogram } from '../etcd/metrics.js';
+import { resourceInfo } from '../api/resources.js';
 import { type MetricsSink, scrapeMember } from '../etcd/scrape.js';
 import type { Time } from '../kernel/time.js';
 import {
   API_REQUEST_DURATION,
-  ETCD_REQUEST_DURATION,
   HISTOGRAMS,
   type HistogramFamily,
   ScrapedHistogram,
@@ -13,6 +13,7 @@ import type { Recorder, TableRecorder } from '../metrics/recorder.js';
 import { SCRAPES } from '../metrics/scrapes.js';
 import { API_REQUESTS_BY_SECOND, ETCD_BY_SECOND, NODES, SCHEDULER_BY_SECOND } from '../metrics/tables.js';
 import { LogHistogram } from '../stats/index.js';
+import { scrapeApiServer, scrapeProcess } from './api-scrape.js';
 import type { Observer } from './observer.js';
 import type { SimulatedCluster } from './simulated-cluster.js';
 
@@ -91,7 +92,10 @@ export class Sampler implements MetricsSink {
   private scrape(): void {
     this.scraped = this.now;
     for (const histogram of this.histograms.values()) histogram.scrape(this.recorder, this.now);
-    for (const member of this.cluster.etcdClusters.members) scrapeMember(member, this);
+    const { etcdClusters, servers, etcd } = this.cluster;
+    for (const member of etcdClusters.members) scrapeMember(member, this);
+    for (const server of servers) scrapeApiServer(server, etcd.members[0]!.store.size, this);
+    for (const process of [this.cluster.controllerManager, this.cluster.schedulerProcess]) scrapeProcess(process, this);
   }
 
   /** A counter or gauge of the scrape under way. */
@@ -110,6 +114,14 @@ export class Sampler implements MetricsSink {
     table.append([this.now, name, labels, Number.POSITIVE_INFINITY, count, sum]);
   }
 
+  /** Durations of the scrape under way. */
+  latencies({ name, bounds }: HistogramFamily, labels: string, durations: LogHistogram): void {
+    const table = this.recorder.table(HISTOGRAMS);
+    const counts = durations.countsAtMost(bounds.map((bound) => bound * 1e9));
+    for (let i = 0; i < bounds.length; i++) table.append([this.now, name, labels, bounds[i]!, counts[i]!, Number.NaN]);
+    table.append([this.now, name, labels, Number.POSITIVE_INFINITY, durations.count, durations.sum * PER_SECOND]);
+  }
+
   private observed(family: HistogramFamily, labels: Readonly<Record<string, string>>): ScrapedHistogram {
     const key = `${family.name} ${Object.values(labels).join(' ')}`;
     let histogram = this.histograms.get(key);
@@ -126,10 +138,14 @@ export class Sampler implements MetricsSink {
       for (const figures of server.metrics.takeRecent().values()) {
         const [resource, subresource = ''] = figures.resource.split('/');
         this.observed(API_REQUEST_DURATION, {
+          job: 'apiserver',
+          instance: server.name,
+          component: 'apiserver',
           verb: HTTP_VERBS[figures.verb] ?? figures.verb,
+          group: resourceInfo(resource!).group,
+          version: resourceInfo(resource!).version,
           resource: resource!,
           subresource,
-          instance: server.name,
         }).add(figures.latency);
         const mean = figures.latency.mean * PER_SECOND;
         const p99 = figures.latency.quantile(0.99) * PER_SECOND;
@@ -150,7 +166,6 @@ export class Sampler implements MetricsSink {
   private sampleMember(table: TableRecorder, second: number, member: Member, commits: LogHistogram): void {
     const { puts, commit, fsync } = member.takeSample();
     commits.merge(commit);
-    this.observed(ETCD_REQUEST_DURATION, { operation: 'txn', instance: member.name }).add(commit);
     table.append([
       second,
       member.name,

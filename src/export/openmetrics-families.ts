@@ -1,4 +1,5 @@
 import { type RunResult, tableOf } from '../analysis/result.js';
+import { APISERVER_SCALARS } from '../metrics/apiserver-families.js';
 import { ETCD_SCALARS } from '../metrics/etcd-families.js';
 import {
   HISTOGRAM_FAMILIES,
@@ -50,7 +51,7 @@ function scrapedFamilies(result: RunResult, times: readonly number[]): Family[] 
     if (list === undefined) series.set(labels[row]!, [row]);
     else list.push(row);
   }
-  return ETCD_SCALARS.map(({ name, type, help }) => {
+  return [...APISERVER_SCALARS, ...ETCD_SCALARS].map(({ name, type, help }) => {
     const total = type === 'counter' && name.endsWith('_total');
     const series = [...(rows.get(name) ?? [])].map(([text, list]) => {
       const samples: Sample[] = [];

@@ -1,4 +1,5 @@
 import { LogHistogram } from '../stats/log-histogram.js';
+import { APISERVER_HISTOGRAMS } from './apiserver-families.js';
 import { ETCD_HISTOGRAMS } from './etcd-families.js';
 import type { Recorder, TableSpec } from './recorder.js';
 
@@ -91,6 +92,7 @@ export const POD_START_DURATION: HistogramFamily = {
 export const HISTOGRAM_FAMILIES: readonly HistogramFamily[] = [
   API_REQUEST_DURATION,
   ETCD_REQUEST_DURATION,
+  ...APISERVER_HISTOGRAMS,
   ...ETCD_HISTOGRAMS,
   SCHEDULING_ALGORITHM_DURATION,
   POD_START_DURATION,

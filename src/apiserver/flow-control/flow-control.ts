@@ -135,10 +135,16 @@ export class FlowControl {
     });
   }
 
+  /** Whether a level turns requests away instead of letting them wait. */
+  rejects(level: string): boolean {
+    return this.level(level).config.response === 'reject';
+  }
+
   /** Seats in force, in use and wanted, and what was turned away, by level. */
-  figures(): { level: string; limit: number; inUse: number; waiting: number; dispatched: number; rejected: number }[] {
-    return [...this.levels.values()].map(({ config, set, dispatched, rejected }) => ({
+  figures(): { level: string; nominal: number; limit: number; inUse: number; waiting: number; dispatched: number; rejected: number }[] {
+    return [...this.levels.values()].map(({ config, set, nominal, dispatched, rejected }) => ({
       level: config.name,
+      nominal: nominal ?? 0,
       limit: set.limit,
       inUse: set.seatsInUse,
       waiting: set.waiting,
