@@ -31,7 +31,6 @@ export class SyntheticClient implements Component, ResponseReceiver {
   private readonly arrivals: Stream;
   private readonly target: number;
   private origin: Time = 0;
-  private busy = 0;
   private created = 0;
   private turn = 0;
   private readonly sentAt: Time[] = [];
@@ -71,7 +70,6 @@ export class SyntheticClient implements Component, ResponseReceiver {
       this.merged++;
       return;
     }
-    this.busy++;
     this.sentAt[worker] = this.simulation.now;
     this.client.request(this.request(0), this, worker);
   }
@@ -82,7 +80,6 @@ export class SyntheticClient implements Component, ResponseReceiver {
       this.client.request({ ...request, skip: response.continueAt }, this, worker);
       return;
     }
-    this.busy--;
     this.free.push(worker);
     this.answered++;
     if (response.code === 0 || response.code === 429 || response.code >= 500) this.failed++;
