@@ -6,6 +6,7 @@ import { DaemonSetController } from './daemonset.js';
 import { DeploymentController } from './deployment.js';
 import { DisruptionController } from './disruption.js';
 import { EndpointsController } from './endpoints.js';
+import { EndpointSliceMirroringController } from './endpoint-slice-mirroring.js';
 import { EndpointSliceController } from './endpointslice.js';
 import { GarbageCollector } from './garbage-collector.js';
 import { type MetricsSource, NoMetrics } from './horizontal-metrics.js';
@@ -32,6 +33,7 @@ const TABLE = {
   deployment: { client: 'deployment-controller', qps: 1, burst: 1 },
   replicaset: { client: 'replicaset-controller', qps: 1, burst: 1 },
   endpointslice: { client: 'endpointslice-controller', qps: 1, burst: 1 },
+  endpointslicemirroring: { client: 'endpointslicemirroring-controller', qps: 1, burst: 1 },
   'garbage-collector': { client: 'generic-garbage-collector', qps: 2, burst: 1 },
   namespace: { client: 'namespace-controller', qps: 20, burst: 100 },
   serviceaccount: { client: 'service-account-controller', qps: 1, burst: 1 },
@@ -71,6 +73,8 @@ function start(name: ControllerName, context: ProcessContext, client: ApiClient,
       return new ReplicaSetController(context, client);
     case 'endpointslice':
       return new EndpointSliceController(context, client);
+    case 'endpointslicemirroring':
+      return new EndpointSliceMirroringController(context, client);
     case 'garbage-collector':
       return new GarbageCollector(context, client);
     case 'namespace':

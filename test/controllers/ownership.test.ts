@@ -92,3 +92,35 @@ test('an EndpointSlice follows readiness, and a terminating pod stays as serving
   assert.equal(after.length, 120);
   assert.equal(new Set(after.map(({ addresses }) => addresses[0])).size, 120);
 });
+
+test('Endpoints of a Service without selector are mirrored: one slice for each list of ports and address type', () => {
+  const cluster = new FakeCluster();
+  startControllers(cluster, ['endpointslice', 'endpointslicemirroring', 'garbage-collector']);
+  const service = (selector?: Record<string, string>) =>
+    ({ apiVersion: 'v1', kind: 'Service', metadata: meta('db'), spec: { type: 'ClusterIP', ...(selector === undefined ? {} : { selector }), ports: [{ port: 80, targetPort: 80, protocol: 'TCP' }] } }) as Service;
+  const ports = [{ port: 5432, protocol: 'TCP' }];
+  const endpoints = (subsets: Endpoints['subsets'], labels?: Record<string, string>): Endpoints =>
+    ({ apiVersion: 'v1', kind: 'Endpoints', metadata: meta('db', 'default', labels), subsets }) as Endpoints;
+  const slices = () => cluster.all<EndpointSlice>('endpointslices');
+  cluster.create('services', service());
+  cluster.create('endpoints', endpoints([{ addresses: [{ ip: '192.0.2.1' }, { ip: '2001:db8::1' }], notReadyAddresses: [{ ip: '192.0.2.2' }], ports }], { team: 'data' }));
+  cluster.run(5 * SECOND);
+  assert.deepEqual(
+    slices().map(({ addressType, endpoints: list }) => `${addressType} ${list.map(({ addresses, conditions }) => `${addresses[0]}=${conditions.ready}`).join()}`).sort(),
+    ['IPv4 192.0.2.1=true,192.0.2.2=false', 'IPv6 2001:db8::1=true'],
+  );
+  const [first] = slices();
+  assert.match(first!.metadata.name, /^db-/);
+  assert.deepEqual(first!.metadata.labels, { team: 'data', 'kubernetes.io/service-name': 'db', 'endpointslice.kubernetes.io/managed-by': 'endpointslicemirroring-controller.k8s.io' });
+  // Other ports: the slice that has become free takes them over, the other goes.
+  cluster.edit<Endpoints>('endpoints', 'default/db', (object) => ({ ...object, subsets: [{ addresses: [{ ip: '192.0.2.9' }], ports: [{ port: 5433, protocol: 'TCP' }] }] }));
+  cluster.run(10 * SECOND);
+  assert.deepEqual(slices().map(({ metadata, ports: list }) => `${metadata.name} ${list[0]!.port}`), [`${first!.metadata.name} 5433`]);
+  // Somebody deletes it: it is made again.
+  cluster.delete('endpointslices', `default/${first!.metadata.name}`);
+  cluster.run(15 * SECOND);
+  assert.equal(slices().length, 1);
+  cluster.edit<Endpoints>('endpoints', 'default/db', (object) => ({ ...object, metadata: { ...object.metadata, labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } } }));
+  cluster.run(20 * SECOND);
+  assert.equal(slices().length, 0);
+});
