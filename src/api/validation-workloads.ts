@@ -1,5 +1,6 @@
 import type { DaemonSet, ReplicationController, StatefulSet } from './apps.js';
 import type { CronJob, Job, JobSpec } from './batch.js';
+import { timeZone, unknownTimeZone } from './time-zones.js';
 import type { PodTemplateSpec } from './core.js';
 import type { FieldError } from './fields.js';
 import { invalid, required, unsupported } from './fields.js';
@@ -187,6 +188,9 @@ function validateJobSpec(spec: JobSpec, path: string): FieldError[] {
 function validateCronJob({ metadata, spec }: CronJob): FieldError[] {
   const errors = validateJobSpec(spec.jobTemplate.spec, 'spec.jobTemplate.spec');
   if (spec.schedule === '') errors.push(required('spec.schedule'));
+  if (spec.timeZone !== undefined && timeZone(spec.timeZone) === undefined) {
+    errors.push(invalid('spec.timeZone', spec.timeZone, unknownTimeZone(spec.timeZone)));
+  }
   errors.push(...notNegative(spec.startingDeadlineSeconds, 'spec.startingDeadlineSeconds'));
   errors.push(...notNegative(spec.successfulJobsHistoryLimit, 'spec.successfulJobsHistoryLimit'));
   errors.push(...notNegative(spec.failedJobsHistoryLimit, 'spec.failedJobsHistoryLimit'));

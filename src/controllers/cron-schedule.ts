@@ -1,6 +1,7 @@
+import { nextChange, offsetAt, type TimeZone } from '../api/time-zones.js';
+
 /**
- * Cron schedules on integer time: seconds since 1970-01-01T00:00:00Z, proleptic Gregorian calendar, no time zone data beyond
- * fixed offsets. Fields and rules of robfig/cron v3 ParseStandard, which the CronJob controller uses. Pure.
+ * Cron schedules on integer time: seconds since 1970-01-01T00:00:00Z, proleptic Gregorian calendar, in UTC or a time zone. Fields and rules of robfig/cron v3 ParseStandard, which the CronJob controller uses. Pure.
  */
 
 /** A parsed schedule: allowed values by field as bit sets in plain arrays, or a fixed interval. */
@@ -131,10 +132,14 @@ function pad(value: number): string {
   return value < 10 ? `0${value}` : String(value);
 }
 
-/** `2025-01-01T00:05:00Z` of seconds since 1970 (RFC 3339). */
-export function rfc3339(seconds: number): string {
-  const { year, month, day } = civilOf(Math.floor(seconds / DAY));
-  return `${year}-${pad(month)}-${pad(day)}T${clockText(seconds)}Z`;
+/** `2025-01-01T00:05:00Z` of seconds since 1970 (RFC 3339), in a time zone with its offset: `2025-01-01T01:05:00+01:00`. */
+export function rfc3339(seconds: number, zone?: TimeZone): string {
+  const offset = zone === undefined ? 0 : offsetAt(zone, seconds);
+  const local = seconds + offset;
+  const { year, month, day } = civilOf(Math.floor(local / DAY));
+  const east = Math.abs(offset);
+  const suffix = offset === 0 ? 'Z' : `${offset < 0 ? '-' : '+'}${pad(Math.floor(east / HOUR))}:${pad(Math.floor((east % HOUR) / MINUTE))}`;
+  return `${year}-${pad(month)}-${pad(day)}T${clockText(local)}${suffix}`;
 }
 
 /** `Wed, 01 Jan 2025 00:05:00 +0000` (Go's time.RFC1123Z). */
@@ -154,9 +159,30 @@ function title(word: string): string {
   return word.charAt(0).toUpperCase() + word.slice(1);
 }
 
-/** The first time after `after` (seconds since 1970) at which the schedule is due; undefined when there is none in five years. */
-export function nextTime(schedule: CronSchedule, after: number): number | undefined {
+/**
+ * The first time after `after` (seconds since 1970) at which the schedule is due; undefined when there is none in five years. In
+ * a time zone the clock on the wall counts: what falls into a skipped hour is left out, what falls into a repeated one comes twice.
+ */
+export function nextTime(schedule: CronSchedule, after: number, zone?: TimeZone): number | undefined {
   if (schedule.every > 0) return Math.floor(after) + schedule.every;
+  if (zone === undefined) return nextOnWall(schedule, after);
+  const limit = after + SEARCH_YEARS * 366 * DAY;
+  for (let from = after; from < limit; ) {
+    const offset = offsetAt(zone, from);
+    const change = nextChange(zone, from);
+    const local = nextOnWall(schedule, from + offset);
+    if (local !== undefined && local - offset < change) return local - offset;
+    if (change === Number.POSITIVE_INFINITY) return undefined;
+    // The minute of the change itself is the first with the new offset.
+    const fresh = nextOnWall(schedule, change + offsetAt(zone, change) - 1);
+    if (fresh !== undefined && fresh - offsetAt(zone, change) === change) return change;
+    from = change;
+  }
+  return undefined;
+}
+
+/** The first time of the clock on the wall after one. */
+function nextOnWall(schedule: CronSchedule, after: number): number | undefined {
   let time = Math.floor(after / MINUTE) * MINUTE + MINUTE;
   const limit = time + SEARCH_YEARS * 366 * DAY;
   while (time < limit) {
@@ -190,32 +216,33 @@ export function mostRecent(
   schedule: CronSchedule,
   earliest: number,
   now: number,
+  zone?: TimeZone,
 ): { readonly time: number; readonly missed: number } | undefined {
-  let time = nextTime(schedule, earliest);
+  let time = nextTime(schedule, earliest, zone);
   if (time === undefined || time > now) return undefined;
   let missed = 1;
   let last = time;
   for (;;) {
-    time = nextTime(schedule, last);
+    time = nextTime(schedule, last, zone);
     if (time === undefined || time > now) return { time: last, missed };
     missed++;
     last = time;
     // Long outages: jump close to now; only the last time matters, and that there were too many.
     if (missed === 101) {
-      const back = schedule.every > 0 ? last + Math.floor((now - last) / schedule.every) * schedule.every : latestBefore(schedule, now, last);
+      const back = schedule.every > 0 ? last + Math.floor((now - last) / schedule.every) * schedule.every : latestBefore(schedule, now, last, zone);
       return { time: back, missed };
     }
   }
 }
 
-function latestBefore(schedule: CronSchedule, now: number, known: number): number {
+function latestBefore(schedule: CronSchedule, now: number, known: number, zone: TimeZone | undefined): number {
   for (let span = HOUR; ; span *= 2) {
     const from = Math.max(known, now - span);
-    let time = nextTime(schedule, from);
+    let time = nextTime(schedule, from, zone);
     let last: number | undefined;
     while (time !== undefined && time <= now) {
       last = time;
-      time = nextTime(schedule, time);
+      time = nextTime(schedule, time, zone);
     }
     if (last !== undefined || from === known) return last ?? known;
   }

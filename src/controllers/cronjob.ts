@@ -1,5 +1,6 @@
 import type { CronJob, Job } from '../api/batch.js';
 import { controllerOf, type ObjectReference } from '../api/meta.js';
+import { timeZone } from '../api/time-zones.js';
 import { type ApiRequest, type ApiResponse, succeeded } from '../apiserver/request.js';
 import type { ProcessContext } from '../client/context.js';
 import type { ApiClient, EventRecorder, Informer } from '../client/types.js';
@@ -16,7 +17,7 @@ const SCHEDULE_DELTA = 100 * MILLISECOND;
 /** More missed times than this give a warning. */
 const TOO_MANY_MISSED = 100;
 
-/** The CronJob controller (pkg/controller/cronjob/cronjob_controllerv2.go). Schedules are read as UTC. */
+/** The CronJob controller (pkg/controller/cronjob/cronjob_controllerv2.go). Schedules are read in the job's time zone, else as UTC. */
 export class CronJobController implements Reconciler {
   readonly workers: ControllerWorkers;
   readonly recorder: EventRecorder;
@@ -243,8 +244,13 @@ class CronJobSync extends StagedReconciliation {
     const now = this.nowSeconds;
     let earliest = this.controller.epoch + (this.lastScheduleTime ?? metadata.creationTimestamp) / SECOND;
     if (spec.startingDeadlineSeconds !== undefined) earliest = Math.max(earliest, now - spec.startingDeadlineSeconds);
-    const due = mostRecent(schedule, earliest, now);
-    const next = nextTime(schedule, now);
+    const zone = spec.timeZone === undefined ? undefined : timeZone(spec.timeZone);
+    if (spec.timeZone !== undefined && zone === undefined) {
+      this.event('Warning', 'UnknownTimeZone', `invalid timeZone: "${spec.timeZone}": unknown time zone ${spec.timeZone}`);
+      return undefined;
+    }
+    const due = mostRecent(schedule, earliest, now, zone);
+    const next = nextTime(schedule, now, zone);
     if (next !== undefined) this.requeueAfter = Math.round((next - now) * SECOND) + SCHEDULE_DELTA;
     if (due === undefined) return undefined;
     if (due.missed > TOO_MANY_MISSED) {
@@ -298,7 +304,7 @@ class CronJobSync extends StagedReconciliation {
         generation: 0,
         creationTimestamp: 0,
         ...(labels === undefined ? {} : { labels }),
-        annotations: { ...annotations, 'batch.kubernetes.io/cronjob-scheduled-timestamp': rfc3339(this.scheduled) },
+        annotations: { ...annotations, 'batch.kubernetes.io/cronjob-scheduled-timestamp': rfc3339(this.scheduled, spec.timeZone === undefined ? undefined : timeZone(spec.timeZone)) },
         ownerReferences: [controllerReference(this.cronJob)],
       },
       spec: spec.jobTemplate.spec,
