@@ -1,5 +1,5 @@
 // Replays recordings of the real components and writes what came out to docs/validation.md.
-//   node scripts/validation.mjs DIRECTORY    with raft/, scheduler/, scheduler-1.36/, controllers/, etcd/, deployment-arithmetic.json
+//   node scripts/validation.mjs DIRECTORY    with raft/, scheduler/, scheduler-1.36/, controllers/, calibration/, etcd/, deployment-arithmetic.json
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -36,6 +36,12 @@ each command, conditions in order, events, final state, revisions, names, answer
 taken within bounds. API requests against the audit log (\`!\`: out of range).`,
     args: ['controllers', 'controllers', '--table'],
     markdown: true,
+  },
+  {
+    title: 'A control plane v1.34.4 with KWOK nodes, in time',
+    what: 'Registers nodes, creates a Deployment, rolls it; client limits as recorded. Costs are taken from the metrics of the phases `nodes` and `create`; of `roll` nothing is taken. Durations, requests by verb and resource, mean latencies, waits at the limiters of kube-controller-manager.',
+    args: ['calibration', join('calibration', 'n1000-p1000-default')],
+    full: true,
   },
   {
     title: 'etcd 3.6.8 under load',

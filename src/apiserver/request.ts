@@ -48,6 +48,8 @@ export interface ApiRequest {
   readonly limit?: number;
   /** Items of the pages before (what a continue token stands for). */
   readonly skip?: number;
+  /** A get that any version in the watch cache answers (resourceVersion "0"): etcd is not asked. */
+  readonly fromCache?: true;
   /** A watch that starts with the objects there are (WatchList): it costs and carries what a list does. */
   readonly sendInitialEvents?: true;
   readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: number };

@@ -110,7 +110,11 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner {
       return;
     }
     const key = keyOfRequest(request);
-    const cached = request.verb === 'get' ? undefined : this.owner.cache(request.resource).objects.get(key);
+    const cached = request.verb === 'get' && request.fromCache !== true ? undefined : this.owner.cache(request.resource).objects.get(key);
+    if (cached !== undefined && request.verb === 'get') {
+      this.owner.respond(slot, { code: 200, object: cached });
+      return;
+    }
     // GuaranteedUpdate starts from the cached object; one that the cache does not have is looked up.
     if (cached === undefined) this.readLive(slot, request.resource, key);
     else this.mutate(slot, call, cached, false);

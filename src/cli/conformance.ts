@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import { conformanceArithmetic } from '../conformance/arithmetic.js';
+import { compareCalibration } from '../conformance/calibration/index.js';
 import { conformanceControllers } from '../conformance/scenarios/index.js';
 import { compareEtcdRecording } from '../conformance/etcd.js';
 import { replayRaftDirectory } from '../conformance/raft.js';
@@ -32,6 +33,7 @@ Examples:
   towtank conformance scheduler recordings/scheduler   every decision of kube-scheduler, plugin by plugin
   towtank conformance controllers recordings/controllers
   towtank conformance etcd real-runs.json              calibrate from some loads, predict the others
+  towtank conformance calibration recordings/calibration/n1000-p1000-default
   towtank conformance arithmetic deployment-arithmetic.json`,
     );
   const replay = (what: 'directory' | 'file', run: (path: string) => ConformanceOutcome) => (path: string) => {
@@ -69,4 +71,13 @@ Examples:
     .argument('<file>', 'recorded results of the Deployment and ReplicaSet arithmetic (JSON)')
     .description('Fenceposts, new ReplicaSet sizes, proportional scaling and the ranking of pods for deletion.')
     .action(replay('file', conformanceArithmetic));
+  conformance
+    .command('calibration')
+    .argument('<directory>', "metrics of a real control plane with KWOK nodes, before and after each phase, with the run's run.json")
+    .option('--profile <directory>', 'the run whose `nodes` and `create` metrics the costs are taken from (default: the run itself)')
+    .description('Simulates a recorded run: durations, requests, mean latencies and waits at client limiters beside the real ones.')
+    .action((path: string, flags: { profile?: string }) => {
+      if (flags.profile !== undefined) mustBe(flags.profile, 'directory');
+      replay('directory', (directory) => compareCalibration(directory, flags.profile))(path);
+    });
 }

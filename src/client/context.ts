@@ -22,8 +22,11 @@ export interface ProcessContext {
   readonly machine?: Processor;
   /** A client with its own token bucket, as each controller has (`deployment-controller`, …). */
   client(name: string, qps: number, burst: number): ApiClient;
-  /** An event recorder whose events name `component` as their source. */
-  eventRecorder(component: string): EventRecorder;
+  /**
+   * An event recorder whose events name `component` as their source. It writes with `client`, whose limits its events share (all
+   * controllers of kube-controller-manager do: one limiter for all groups of a clientset); absent: with a client of its own.
+   */
+  eventRecorder(component: string, client?: ApiClient): EventRecorder;
   /** A work queue with client-go's default rate limiter, or with a given base and maximum delay per item (nanoseconds). */
   workQueue(name: string, consumer: WorkQueueConsumer, baseDelay?: number, maximumDelay?: number): WorkQueue;
 }

@@ -45,7 +45,8 @@ export class Process implements ProcessContext, InformerFactory {
   readonly clients: RestClient[] = [];
   readonly queues: RateLimitingQueue[] = [];
   readonly features: ClientFeatures;
-  private readonly meter = new ClientMeter();
+  /** Counts the requests of its clients, that of its lease included. */
+  readonly meter = new ClientMeter();
   private readonly resyncPeriod: number;
   /** Its informers have been started. */
   running = false;
@@ -112,8 +113,8 @@ export class Process implements ProcessContext, InformerFactory {
     return this.name.startsWith('kube-') ? `system:${this.name}` : 'kubernetes-admin';
   }
 
-  eventRecorder(component: string): EventRecorder {
-    const client = this.client(component, this.options.qps, this.options.burst);
+  eventRecorder(component: string, shared?: ApiClient): EventRecorder {
+    const client = shared ?? this.client(component, this.options.qps, this.options.burst);
     const stream = this.randomness.stream(`${this.name}/events/${component}`);
     return new ClientEventRecorder(this.simulation, client, component, '', stream);
   }

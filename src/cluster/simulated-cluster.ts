@@ -51,6 +51,8 @@ export interface ClusterOptions {
   readonly explain?: ExplainTarget;
   /** Controllers that run (--controllers); absent: all. */
   readonly controllers?: readonly ControllerName[];
+  /** So many of the scenario's nodes are there at the start; somebody registers the others through the API. Absent: all are. */
+  readonly registeredNodes?: number;
 }
 
 /** A process of kube-scheduler that does not lead. */
@@ -157,7 +159,7 @@ export class SimulatedCluster implements LeaderFactory {
     this.workload.connect(this.proxies, this.nodeHosts, this.nodeNames);
     const fleet = new Fleet(this.simulation, cluster.nodes, this.nodeHosts, this.kubelets, this.proxies);
     this.connections.setFleet(fleet, this.randomness.stream('nodes/reflector'));
-    this.load(registry);
+    this.load(registry, cluster.nodes.slice(0, options.registeredNodes));
   }
 
   private addHosts(): void {
@@ -202,14 +204,15 @@ export class SimulatedCluster implements LeaderFactory {
   }
 
   /** The replicas of a process, each with a client of its own for its lease. */
-  private replicated({ name }: Process): ReplicatedProcess {
+  private replicated({ name, meter }: Process): ReplicatedProcess {
     const { simulation, randomness, connections, scenario } = this;
     const { cluster } = scenario;
     const { qps, burst } = name === 'kube-scheduler' ? cluster.scheduler : cluster.controllerManager;
     const clients: RestClient[] = [];
     for (let replica = 0; replica < (cluster.controlPlaneReplicas ?? 1); replica++) {
       const server = replica % this.servers.length;
-      clients.push(new RestClient(simulation, connections, `system:${name}`, this.controlPlaneHosts[replica]!, server, qps, burst));
+      const host = this.controlPlaneHosts[replica]!;
+      clients.push(new RestClient(simulation, connections, `system:${name}`, host, server, qps, burst, replica === 0 ? meter : null));
     }
     const election = name === 'kube-scheduler' ? cluster.scheduler.configuration?.leaderElection : undefined;
     return new ReplicatedProcess(simulation, randomness, name, clients, this, election);
@@ -296,8 +299,8 @@ export class SimulatedCluster implements LeaderFactory {
   }
 
   /** Puts the start state into etcd and the watch caches. */
-  private load(registry: Allocators): void {
-    const objects = startObjects(this.scenario, registry);
+  private load(registry: Allocators, nodes: readonly Node[]): void {
+    const objects = startObjects(this.scenario, registry, nodes);
     const kvs: KeyValue[] = objects.map(({ resource, key, object, bytes }, i) => {
       const modRevision = i + 2;
       return { key: `/registry/${resource}/${key}`, value: object, bytes, createRevision: modRevision, modRevision, version: 1, lease: 0 };

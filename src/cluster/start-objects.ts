@@ -24,9 +24,9 @@ const LEASE_DURATION_SECONDS = 40;
 /**
  * What etcd holds when the simulation begins: namespaces, registered nodes with their leases, and the objects of the
  * scenario's manifests, all as the API server would have stored them. Scalings that the timeline asks for at 0 s are part of
- * the start.
+ * the start. `nodes`: those that are registered already.
  */
-export function startObjects(scenario: Scenario, registry: RegistryContext): StartObject[] {
+export function startObjects(scenario: Scenario, registry: RegistryContext, nodes: readonly Node[] = scenario.cluster.nodes): StartObject[] {
   const objects: StartObject[] = [];
   const namespaces = new Set(SYSTEM_NAMESPACES);
   const election = scenario.cluster.scheduler.configuration?.leaderElection;
@@ -34,7 +34,7 @@ export function startObjects(scenario: Scenario, registry: RegistryContext): Sta
   for (const object of scenario.objects) if (object.metadata.namespace !== '') namespaces.add(object.metadata.namespace);
   for (const object of scenario.objects) if (object.kind === 'Namespace') namespaces.delete(object.metadata.name);
   for (const name of namespaces) store(objects, namespaceObject(name), registry);
-  for (const node of scenario.cluster.nodes) {
+  for (const node of nodes) {
     store(objects, readyNode(node), registry);
     store(objects, nodeLease(node.metadata.name, isKwokNode(node)), registry);
   }

@@ -31,7 +31,7 @@ export class CronJobController implements Reconciler {
   constructor(context: ProcessContext, client: ApiClient) {
     this.simulation = context.simulation;
     this.epoch = context.scenario.startTime / 1000;
-    this.recorder = context.eventRecorder('cronjob-controller');
+    this.recorder = context.eventRecorder('cronjob-controller', client);
     this.cronJobs = context.informers.informer<CronJob>('cronjobs');
     this.jobs = context.informers.informer<Job>('jobs');
     this.jobs.addIndexer(new ControllerUidIndexer());

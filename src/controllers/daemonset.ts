@@ -39,7 +39,7 @@ export class DaemonSetController implements Reconciler {
 
   constructor(context: ProcessContext, client: ApiClient) {
     this.simulation = context.simulation;
-    this.recorder = context.eventRecorder('daemonset-controller');
+    this.recorder = context.eventRecorder('daemonset-controller', client);
     this.sets = context.informers.informer<DaemonSet>('daemonsets');
     this.pods = context.informers.informer<Pod>('pods');
     this.nodes = context.informers.informer<Node>('nodes');

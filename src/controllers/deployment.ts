@@ -30,7 +30,7 @@ export class DeploymentController implements Reconciler {
 
   constructor(context: ProcessContext, client: ApiClient) {
     this.simulation = context.simulation;
-    this.recorder = context.eventRecorder('deployment-controller');
+    this.recorder = context.eventRecorder('deployment-controller', client);
     this.deployments = context.informers.informer<Deployment>('deployments');
     this.replicaSets = context.informers.informer<ReplicaSet>('replicasets');
     const pods = context.informers.informer<Pod>('pods');

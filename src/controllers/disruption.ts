@@ -31,7 +31,7 @@ export class DisruptionController implements Reconciler {
 
   constructor(context: ProcessContext, client: ApiClient) {
     this.simulation = context.simulation;
-    this.recorder = context.eventRecorder('controllermanager');
+    this.recorder = context.eventRecorder('controllermanager', client);
     this.budgets = context.informers.informer<PodDisruptionBudget>('poddisruptionbudgets');
     this.pods = context.informers.informer<Pod>('pods');
     this.replicaSets = context.informers.informer<ReplicaSet>('replicasets');

@@ -134,7 +134,7 @@ export class EndpointsController implements Reconciler {
   private readonly members = new Map<string, ServiceAddresses>();
 
   constructor(context: ProcessContext, client: ApiClient) {
-    this.recorder = context.eventRecorder('endpoint-controller');
+    this.recorder = context.eventRecorder('endpoint-controller', client);
     this.services = context.informers.informer<Service>('services');
     this.pods = context.informers.informer<Pod>('pods');
     this.endpoints = context.informers.informer<Endpoints>('endpoints');

@@ -55,7 +55,7 @@ export class EndpointSliceController implements Reconciler {
   private readonly states = new Map<string, ServiceState>();
 
   constructor(context: ProcessContext, client: ApiClient) {
-    this.recorder = context.eventRecorder('endpoint-slice-controller');
+    this.recorder = context.eventRecorder('endpoint-slice-controller', client);
     this.services = context.informers.informer<Service>('services');
     this.pods = context.informers.informer<Pod>('pods');
     this.nodes = context.informers.informer<Node>('nodes');

@@ -34,7 +34,7 @@ export class HorizontalPodAutoscalerController implements Reconciler {
     this.simulation = context.simulation;
     this.configurableTolerance = context.scenario.kubernetesVersion !== '1.34';
     this.metrics = metrics;
-    this.recorder = context.eventRecorder('horizontal-pod-autoscaler');
+    this.recorder = context.eventRecorder('horizontal-pod-autoscaler', client);
     this.autoscalers = context.informers.informer<HorizontalPodAutoscaler>('horizontalpodautoscalers');
     this.pods = context.informers.informer<Pod>('pods');
     this.pods.addIndexer(new NamespaceIndexer());

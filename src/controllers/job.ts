@@ -49,7 +49,7 @@ export class JobController implements Reconciler {
 
   constructor(context: ProcessContext, client: ApiClient) {
     this.simulation = context.simulation;
-    this.recorder = context.eventRecorder('job-controller');
+    this.recorder = context.eventRecorder('job-controller', client);
     this.jobs = context.informers.informer<Job>('jobs');
     this.pods = context.informers.informer<Pod>('pods');
     this.pods.addIndexer(new ControllerUidIndexer());

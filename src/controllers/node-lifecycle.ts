@@ -47,6 +47,8 @@ class NodeRecord {
   heartbeat: Time | undefined = undefined;
   renewed: Time | undefined = undefined;
   ready: ConditionStatus = 'Unknown';
+  /** A pass has seen it. */
+  greeted = false;
 
   constructor(node: Node, zone: ZoneEvictions) {
     this.node = node;
@@ -116,14 +118,16 @@ export class NodeLifecycleController implements Component, Reconciler, ResponseR
   private readonly target: number;
   private readonly records = new Map<string, NodeRecord>();
   private readonly zones = new Map<string, ZoneEvictions>();
+  private readonly startedAt: Time;
   private allDown = false;
   /** Whether the next look at the NoExecute queues is scheduled; they are only looked at while nodes wait. */
   private evicting = false;
 
   constructor(context: ProcessContext, client: ApiClient) {
     this.simulation = context.simulation;
+    this.startedAt = context.simulation.now;
     this.client = client;
-    this.recorder = context.eventRecorder('node-controller');
+    this.recorder = context.eventRecorder('node-controller', client);
     this.nodes = context.informers.informer<Node>('nodes');
     this.leases = context.informers.informer<Lease>('leases');
     this.pods = context.informers.informer<Pod>('pods');
@@ -186,6 +190,7 @@ export class NodeLifecycleController implements Component, Reconciler, ResponseR
       zone.ready = 0;
     }
     for (const record of this.records.values()) {
+      if (!record.greeted) this.greet(record);
       const status = this.observe(record, now);
       const { zone, node } = record;
       zone.total++;
@@ -199,6 +204,15 @@ export class NodeLifecycleController implements Component, Reconciler, ResponseR
       this.taintOrClear(node, status, zone);
     }
     this.setZoneStates(now);
+  }
+
+  /** The first pass that sees a node says so, unless the node has been there since before this controller's warm start. */
+  private greet(record: NodeRecord): void {
+    const { node } = record;
+    record.greeted = true;
+    if (this.startedAt === 0 && node.metadata.creationTimestamp === 0) return;
+    const { name } = node.metadata;
+    this.recorder.event(node, 'Normal', 'RegisteredNode', `Node ${name} event: Registered Node ${name} in Controller`);
   }
 
   /** Status of a node's Ready condition after this pass (tryUpdateNodeHealth). */
@@ -329,7 +343,7 @@ function zoneName(node: Node): string {
 class WriteTaints extends Reconciliation {
   private readonly node: Node;
   private readonly patch: TaintPatch;
-  private sent = false;
+  private step: 'get' | 'patch' | 'done' = 'get';
 
   constructor(node: Node, patch: TaintPatch) {
     super();
@@ -338,8 +352,14 @@ class WriteTaints extends Reconciliation {
   }
 
   next(responses: readonly ApiResponse[]): readonly ApiRequest[] | null {
-    if (this.sent) return succeeded(responses[0]!) ? null : this.fail(responses[0]!.message ?? 'request failed');
-    this.sent = true;
+    const [response] = responses;
+    if (response !== undefined && !succeeded(response)) return this.fail(response.message ?? 'request failed');
+    if (this.step === 'get') {
+      this.step = 'patch';
+      return [objectRequest('get', 'nodes', this.node, { fromCache: true })];
+    }
+    if (this.step === 'done') return null;
+    this.step = 'done';
     return [objectRequest('patch', 'nodes', this.node, { patch: this.patch })];
   }
 }

@@ -44,7 +44,7 @@ export class ReplicaSetController implements Reconciler {
     this.kind = kind;
     this.simulation = context.simulation;
     this.countTerminating = context.scenario.kubernetesVersion !== '1.34' && kind === REPLICA_SET;
-    this.recorder = context.eventRecorder(kind.recorder);
+    this.recorder = context.eventRecorder(kind.recorder, client);
     this.sets = context.informers.informer<ReplicaSet>(kind.resource);
     this.podInformer = context.informers.informer<Pod>('pods');
     this.sets.addIndexer(new ControllerUidIndexer());

@@ -39,7 +39,7 @@ export class StatefulSetController implements Reconciler {
   constructor(context: ProcessContext, client: ApiClient) {
     this.simulation = context.simulation;
     this.capitalEvents = context.scenario.kubernetesVersion !== '1.34';
-    this.recorder = context.eventRecorder('statefulset-controller');
+    this.recorder = context.eventRecorder('statefulset-controller', client);
     this.sets = context.informers.informer<StatefulSet>('statefulsets');
     this.pods = context.informers.informer<Pod>('pods');
     this.revisions = context.informers.informer<ControllerRevision>('controllerrevisions');

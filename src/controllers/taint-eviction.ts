@@ -43,7 +43,7 @@ export class TaintEvictionController implements Component, Reconciler {
 
   constructor(context: ProcessContext, client: ApiClient) {
     this.simulation = context.simulation;
-    this.recorder = context.eventRecorder('taint-eviction-controller');
+    this.recorder = context.eventRecorder('taint-eviction-controller', client);
     this.nodes = context.informers.informer<Node>('nodes');
     this.pods = context.informers.informer<Pod>('pods');
     this.pods.addIndexer(new NodeNameIndexer());

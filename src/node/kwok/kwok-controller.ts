@@ -1,6 +1,7 @@
 import type { Node, Pod } from '../../api/core.js';
 import { type KubernetesObject, keyOf } from '../../api/meta.js';
 import { Serializer } from '../../api/serialize.js';
+import type { ResponseReceiver } from '../../apiserver/request.js';
 import type { ProcessContext } from '../../client/context.js';
 import type { ApiClient, Informer, ResourceEventHandler } from '../../client/types.js';
 import type { Simulation } from '../../kernel/simulation.js';
@@ -21,6 +22,9 @@ const DEFAULT_CIDR = '10.0.0.0/24';
 /** Port of the kwok process that stands for all kubelets, as kwokctl sets it. */
 const NODE_PORT = 10247;
 
+/** What is listed is what the informer has, or will have. */
+const NOBODY: ResponseReceiver = { receive() {} };
+
 /**
  * KWOK's controller: one process that plays the stages of all its nodes and of the pods on them, and renews the nodes' leases. It manages
  * the nodes with the annotation `kwok.x-k8s.io/node: fake`.
@@ -33,6 +37,7 @@ export class KwokController implements ManagedObjects {
   private readonly nodeInformer: Informer<Node>;
   private readonly pools = new AddressPools();
   private readonly spec: KwokSpec;
+  private readonly client: ApiClient;
   private readonly phases: KeyedDraws;
   /** Nodes that the controller cannot reach (a fault): nothing is played for them and their pods. */
   private readonly stopped = new Set<string>();
@@ -44,6 +49,7 @@ export class KwokController implements ManagedObjects {
     this.podInformer = context.informers.informer<Pod>('pods');
     this.nodeInformer = context.informers.informer<Node>('nodes');
     const client: ApiClient = context.client('kwok-controller', spec.qps, spec.burst);
+    this.client = client;
     const recorder = context.eventRecorder('kwok_controller');
     const { startTime } = scenario;
     const environment = new KwokEnvironment(simulation, startTime, this.nodeInformer, this.pools);
@@ -92,6 +98,8 @@ export class KwokController implements ManagedObjects {
       const warm = node.metadata.creationTimestamp === 0;
       const phase = warm ? this.phases.uniform(hashText(node.metadata.name), 0) : 1;
       this.leases.hold(node.metadata.name, phase, warm ? nodeLease(node.metadata.name, 0, 0, '') : null);
+      // The pods of a node that it begins to manage are listed once (Controller.startPodController, listed by spec.nodeName).
+      if (!warm) this.client.request({ verb: 'list', resource: 'pods', namespace: '', name: '', nodeName: node.metadata.name }, NOBODY, 0);
     }
     this.changed(node);
   }

@@ -1,0 +1,137 @@
+import { MILLISECOND, SECOND } from '../../kernel/time.js';
+import type { DistributionSpec } from '../../random/distribution.js';
+import type { CostProfile } from '../../scenario/types.js';
+import type { MeanOf, PhaseFigures } from './figures.js';
+import type { RecordedCalibration, RecordedPhase } from './recording.js';
+
+/** Verbs of the API as the server's metrics and as the cost profile name them. */
+const VERBS: ReadonlyMap<string, string> = new Map([
+  ['POST', 'create'],
+  ['PUT', 'update'],
+  ['PATCH', 'patch'],
+  ['DELETE', 'delete'],
+  ['GET', 'get'],
+  ['LIST', 'list'],
+]);
+/** Requests of a kind below this number say nothing of its cost. */
+const ENOUGH = 20;
+/** A request's cost is at least this. */
+const LEAST = 0.02 * MILLISECOND;
+/** A correction changes a cost by at most these factors. */
+const SMALLEST_STEP = 0.2;
+const LARGEST_STEP = 2;
+/** Spread of messages between processes of one busy machine (lognormal), and its mean over its median. */
+const SPREAD = 0.8;
+const SPREAD_MEAN = 1.377;
+/** Share of nodes that the scheduler evaluates: 50 less one for each 125 nodes, at least 5 %, at least 100 nodes (numFeasibleNodesToFind). */
+const PERCENT = 50;
+const NODES_PER_PERCENT = 125;
+const LEAST_PERCENT = 5;
+const LEAST_NODES = 100;
+
+/** The phases that a profile is taken from. */
+export function calibrationPhases(recording: RecordedCalibration): readonly RecordedPhase[] {
+  return recording.phases.filter(({ phase }) => phase !== 'roll');
+}
+
+function constant(value: number): DistributionSpec {
+  return { kind: 'constant', value: Math.round(value) };
+}
+
+/** Nodes that one scheduling cycle evaluates in a cluster of this size. */
+function evaluatedNodes(nodes: number): number {
+  if (nodes <= LEAST_NODES) return nodes;
+  const percent = Math.max(LEAST_PERCENT, Math.floor(PERCENT - nodes / NODES_PER_PERCENT));
+  return Math.max(LEAST_NODES, Math.floor((nodes * percent) / 100));
+}
+
+/** A first cost profile out of a recording's metrics: what each request takes, less what of it is etcd's. */
+export function profileOf(recording: RecordedCalibration, base: CostProfile): CostProfile {
+  const phases = calibrationPhases(recording);
+  const mean = (component: 'etcd' | 'apiServer' | 'scheduler', name: string, labels: Readonly<Record<string, string>> = {}): number => {
+    let sum = 0;
+    let count = 0;
+    for (const phase of phases) {
+      sum += phase[component].total(`${name}_sum`, labels);
+      count += phase[component].total(`${name}_count`, labels);
+    }
+    return count === 0 ? Number.NaN : (sum / count) * SECOND;
+  };
+  const fsync = orElse(mean('etcd', 'etcd_disk_wal_fsync_duration_seconds'), 0.2 * MILLISECOND);
+  const commit = orElse(mean('etcd', 'etcd_disk_backend_commit_duration_seconds'), 2 * fsync);
+  const update = orElse(mean('apiServer', 'etcd_request_duration_seconds', { operation: 'update', resource: 'leases' }), fsync + 0.2 * MILLISECOND);
+  const { readyCpu, entryCpu, applyCpu } = base.etcd;
+  // What remains is half work of the member and half the way there and back: the machine's cores wake up for each message.
+  const remains = Math.max(LEAST, update - fsync - readyCpu - entryCpu - applyCpu);
+  const requestCpu = Math.round(remains / 2);
+  const transport = remains / 2;
+  const requestCosts: Record<string, DistributionSpec> = { ...base.apiServer.requestCpu };
+  for (const [key, { count, sum }] of means(phases.map(({ figures }) => figures))) {
+    const name = costKey(key);
+    if (name === undefined || count < ENOUGH) continue;
+    const isWrite = !/^(get|list) /.test(name);
+    requestCosts[name] = constant(Math.max(LEAST, (sum / count) * SECOND - (isWrite ? update : 0)));
+  }
+  const cycle = mean('scheduler', 'scheduler_scheduling_algorithm_duration_seconds');
+  const evaluated = evaluatedNodes(recording.nodes);
+  const perNode = Number.isNaN(cycle) ? base.scheduler.cyclePerEvaluatedNode : Math.max(1, (cycle - base.scheduler.cycleFixed) / evaluated);
+  const { evaluatedNodesToDouble: _doubling, ...scheduler } = base.scheduler;
+  return {
+    ...base,
+    name: `taken from ${recording.directory}`,
+    etcd: { ...base.etcd, cores: recording.cores, fsync: constant(fsync), backendCommit: constant(commit), requestCpu },
+    network: { ...base.network, sameHost: { kind: 'lognormal', median: Math.round(transport / SPREAD_MEAN), sigma: SPREAD } },
+    apiServer: { ...base.apiServer, cores: recording.cores, requestCpu: requestCosts },
+    scheduler: { ...scheduler, cyclePerEvaluatedNode: perNode, garbagePerEvaluatedNode: 0 },
+  };
+}
+
+/**
+ * The profile moved towards the recording: where a simulation of the same phases answered slower or faster on average, the cost of
+ * the request is corrected by the difference.
+ */
+export function corrected(profile: CostProfile, recording: RecordedCalibration, simulated: readonly PhaseFigures[]): CostProfile {
+  const real = means(calibrationPhases(recording).map(({ figures }) => figures));
+  const model = means(simulated);
+  const requestCpu: Record<string, DistributionSpec> = { ...profile.apiServer.requestCpu };
+  for (const [key, wanted] of real) {
+    const name = costKey(key);
+    const found = model.get(key);
+    const before = name === undefined ? undefined : requestCpu[name];
+    if (before?.kind !== 'constant' || found === undefined || found.count < ENOUGH || wanted.count < ENOUGH) continue;
+    // A machine that is full of requests multiplies what they cost, an idle one adds nothing: the ratio of what is not etcd's fits both.
+    const etcd = /^(get|list) /.test(name!) ? 0 : etcdWrite(profile);
+    const ratio = Math.max(LEAST, (wanted.sum / wanted.count) * SECOND - etcd) / Math.max(LEAST, (found.sum / found.count) * SECOND - etcd);
+    requestCpu[name!] = constant(Math.max(LEAST, before.value * Math.max(SMALLEST_STEP, Math.min(LARGEST_STEP, ratio))));
+  }
+  return { ...profile, apiServer: { ...profile.apiServer, requestCpu } };
+}
+
+/** What a write waits for etcd when nobody else does. */
+function etcdWrite({ etcd, network }: CostProfile): number {
+  const fsync = etcd.fsync.kind === 'constant' ? etcd.fsync.value : 0;
+  const transport = network.sameHost.kind === 'lognormal' ? network.sameHost.median * SPREAD_MEAN : 0;
+  return etcd.requestCpu + etcd.readyCpu + etcd.entryCpu + etcd.applyCpu + fsync + transport;
+}
+
+function costKey(key: string): string | undefined {
+  const [verb = '', resource = ''] = key.split(' ');
+  const name = VERBS.get(verb);
+  return name === undefined || resource === '' ? undefined : `${name} ${resource}`;
+}
+
+function orElse(value: number, fallback: number): number {
+  return Number.isFinite(value) ? value : fallback;
+}
+
+/** Means over several phases, by `VERB resource/subresource`. */
+function means(phases: readonly PhaseFigures[]): ReadonlyMap<string, MeanOf> {
+  const all = new Map<string, MeanOf>();
+  for (const { latencies } of phases) {
+    for (const [key, { count, sum }] of latencies) {
+      const known = all.get(key) ?? { count: 0, sum: 0 };
+      all.set(key, { count: known.count + count, sum: known.sum + sum });
+    }
+  }
+  return all;
+}

@@ -1,0 +1,187 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { InputError } from '../../scenario/input-error.js';
+import { type BucketHistogram, type MeanOf, PHASES, type Phase, type PhaseFigures } from './figures.js';
+import { Samples } from './prometheus.js';
+
+/** Client limits of a process. */
+export interface Limits {
+  readonly qps: number;
+  readonly burst: number;
+}
+
+/** One phase: what all components' metrics changed by. */
+export interface RecordedPhase {
+  readonly phase: Phase;
+  readonly figures: PhaseFigures;
+  /** Processor seconds of the whole machine's components; NaN when not recorded. */
+  readonly cpuSeconds: number;
+  readonly apiServer: Samples;
+  readonly etcd: Samples;
+  readonly controllerManager: Samples;
+  readonly scheduler: Samples;
+  /** Seconds from the end of the phase before, by the leases that were renewed meanwhile; 0 for the first. */
+  readonly pause: number;
+}
+
+/** One run: how it was set up, and its phases in order. */
+export interface RecordedCalibration {
+  readonly directory: string;
+  readonly kubernetes: '1.34' | '1.35' | '1.36';
+  readonly cores: number;
+  readonly nodes: number;
+  readonly pods: number;
+  readonly maxSurge: string | number;
+  readonly maxUnavailable: string | number;
+  readonly controllerManager: Limits;
+  readonly scheduler: Limits;
+  readonly phases: readonly RecordedPhase[];
+}
+
+/** client-go's and the components' defaults (--kube-api-qps, --kube-api-burst). */
+const CONTROLLER_LIMITS: Limits = { qps: 20, burst: 30 };
+const SCHEDULER_LIMITS: Limits = { qps: 50, burst: 100 };
+
+/** Reads the folder of a run. Throws InputError with file and reason. */
+export function readCalibration(directory: string): RecordedCalibration {
+  const path = join(directory, 'run.json');
+  const run = readJson(path);
+  const fail = (message: string): never => {
+    throw new InputError({ file: path, message });
+  };
+  const number = (key: string, fallback?: number): number => {
+    const value = run[key] ?? fallback;
+    return typeof value === 'number' && value > 0 ? value : fail(`expected a positive number "${key}", found ${JSON.stringify(run[key]) ?? 'none'}`);
+  };
+  const limits = (name: string, fallback: Limits): Limits => {
+    const all = run['clientLimits'] as Record<string, Partial<Limits>> | undefined;
+    const { qps = fallback.qps, burst = fallback.burst } = all?.[name] ?? {};
+    return typeof qps === 'number' && typeof burst === 'number' ? { qps, burst } : fail(`expected numbers qps and burst in clientLimits of ${name}`);
+  };
+  const share = (key: string): string | number => {
+    const value = run[key] ?? '25%';
+    return typeof value === 'number' || (typeof value === 'string' && /^\d+%?$/.test(value)) ? value : fail(`expected a number or percentage "${key}"`);
+  };
+  const wanted = run['phases'] ?? [...PHASES];
+  if (!Array.isArray(wanted) || wanted.length === 0) fail('expected a list "phases"');
+  for (const phase of wanted as unknown[]) if (!PHASES.includes(phase as Phase)) fail(`expected phases of ${PHASES.join(', ')}, found ${JSON.stringify(phase)}`);
+  const version = /^v?(1\.3[456])\b/.exec(String(run['kubernetes'] ?? ''))?.[1] ?? fail('expected "kubernetes" of 1.34, 1.35 or 1.36');
+  return {
+    directory,
+    kubernetes: version as RecordedCalibration['kubernetes'],
+    cores: number('cores', 2),
+    nodes: number('nodes'),
+    pods: number('pods'),
+    maxSurge: share('maxSurge'),
+    maxUnavailable: share('maxUnavailable'),
+    controllerManager: limits('kube-controller-manager', CONTROLLER_LIMITS),
+    scheduler: limits('kube-scheduler', SCHEDULER_LIMITS),
+    phases: readPhases(directory, PHASES.filter((phase) => (wanted as unknown[]).includes(phase))),
+  };
+}
+
+interface RawResult {
+  readonly wallSeconds?: unknown;
+  readonly complete?: unknown;
+  readonly components?: { readonly totalCpuSeconds?: unknown };
+}
+
+function readPhases(directory: string, wanted: readonly Phase[]): readonly RecordedPhase[] {
+  const results = new Map<string, RawResult>();
+  for (const name of readdirSync(directory).sort()) {
+    if (!/^result-.*\.json$/.test(name)) continue;
+    for (const [phase, result] of Object.entries(readJson(join(directory, name)))) {
+      if (typeof result === 'object' && result !== null) results.set(phase, result as RawResult);
+    }
+  }
+  const phases: RecordedPhase[] = [];
+  let before: Samples | undefined;
+  let pace = 0;
+  for (const phase of wanted) {
+    const result = results.get(phase);
+    const seconds = result?.wallSeconds;
+    if (typeof seconds !== 'number' || !(seconds > 0)) {
+      throw new InputError({ file: directory, message: `no result-*.json gives wallSeconds of the phase "${phase}"` });
+    }
+    const change = (component: string): Samples => readSamples(directory, phase, 'after', component).minus(readSamples(directory, phase, 'before', component));
+    const apiServer = change('apiserver');
+    const controllerManager = change('kcm');
+    const start = readSamples(directory, phase, 'before', 'apiserver');
+    const leases = renewals(apiServer);
+    pace = leases > 0 ? leases / seconds : pace;
+    const pause = before === undefined || pace === 0 ? 0 : renewals(start.minus(before)) / pace;
+    before = readSamples(directory, phase, 'after', 'apiserver');
+    const total = result?.components?.totalCpuSeconds;
+    phases.push({
+      phase,
+      figures: figuresOf(seconds, result?.complete !== false, apiServer, controllerManager),
+      cpuSeconds: typeof total === 'number' ? total : Number.NaN,
+      apiServer,
+      etcd: change('etcd'),
+      controllerManager,
+      scheduler: change('scheduler'),
+      pause,
+    });
+  }
+  return phases;
+}
+
+function renewals(samples: Samples): number {
+  let total = 0;
+  for (const { labels, value } of samples.named('apiserver_request_total')) {
+    if (labels['resource'] === 'leases' && labels['verb'] === 'PUT') total += value;
+  }
+  return total;
+}
+
+function figuresOf(seconds: number, complete: boolean, apiServer: Samples, controllerManager: Samples): PhaseFigures {
+  const requests = new Map<string, number>();
+  for (const { labels, value } of apiServer.named('apiserver_request_total')) {
+    const key = seriesOf(labels);
+    requests.set(key, (requests.get(key) ?? 0) + value);
+  }
+  const latencies = new Map<string, MeanOf>();
+  for (const { labels, value } of apiServer.named('apiserver_request_duration_seconds_count')) {
+    if (labels['verb'] === 'WATCH' || labels['verb'] === 'CONNECT') continue;
+    const key = seriesOf(labels);
+    const { count = 0, sum = 0 } = latencies.get(key) ?? {};
+    latencies.set(key, { count: count + value, sum: sum + apiServer.value('apiserver_request_duration_seconds_sum', labels) });
+  }
+  const limiter = new Map<string, BucketHistogram>();
+  const name = 'rest_client_rate_limiter_duration_seconds';
+  for (const { labels, value } of controllerManager.named(`${name}_count`)) {
+    const cumulative = controllerManager.buckets(`${name}_bucket`, labels);
+    limiter.set(labels['verb'] ?? '', { count: value, sum: controllerManager.value(`${name}_sum`, labels), cumulative });
+  }
+  return { seconds, complete, requests, latencies, limiter };
+}
+
+/** `VERB resource/subresource`. */
+function seriesOf(labels: Readonly<Record<string, string>>): string {
+  const { verb = '', resource = '', subresource = '' } = labels;
+  return `${verb} ${subresource === '' ? resource : `${resource}/${subresource}`}`;
+}
+
+function readSamples(directory: string, phase: Phase, when: 'before' | 'after', component: string): Samples {
+  const base = join(directory, `metrics-${phase}-${when}-${component}.prom`);
+  const path = existsSync(base) ? base : `${base}.gz`;
+  let text: string;
+  try {
+    const bytes = readFileSync(path);
+    text = (path.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8');
+  } catch (error) {
+    throw new InputError({ file: path, message: `cannot read the metrics: ${(error as Error).message}` });
+  }
+  return Samples.parse(path, text);
+}
+
+function readJson(path: string): Record<string, unknown> {
+  try {
+    const value = JSON.parse(readFileSync(path, 'utf8')) as unknown;
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  } catch (error) {
+    throw new InputError({ file: path, message: `cannot read it as JSON: ${(error as Error).message}` });
+  }
+  throw new InputError({ file: path, message: 'expected a JSON object' });
+}

