@@ -4,7 +4,8 @@ import type { MetricsSource } from '../controllers/horizontal-metrics.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
 import { SECOND, type Duration, type Time } from '../kernel/time.js';
 import type { MetricSeries, Scenario } from '../scenario/types.js';
-import type { PodServer, PodServers } from '../workload/pods.js';
+import type { PodServer } from '../workload/pod-server.js';
+import type { PodServers } from '../workload/pods.js';
 
 /** metrics-server's --metric-resolution in the manifest that it ships (manifests/base/deployment.yaml). */
 export const RESOLUTION: Duration = 15 * SECOND;

@@ -8,6 +8,8 @@ export interface ContainerLife {
   /** From process start until it exits by itself; Infinity: serves until stopped. */
   readonly runtime: Duration;
   readonly exitCode: number;
+  /** The exit at the end of `runtime` is a kill by the kernel at the memory limit (reason OOMKilled). Default false. */
+  readonly outOfMemory?: boolean;
   /** From SIGTERM until it exits by itself (kubelet kills at the end of the grace period). */
   readonly shutdown: Duration;
   /** From SIGTERM until it no longer accepts new requests (0: at once; as `shutdown`: serves while draining). */
@@ -46,9 +48,9 @@ export interface PodLifecycleListener {
   /**
    * The pod no longer accepts new requests. `killed` false: those in service are finished. `killed` true: a process of the
    * pod is gone, and every request still held by the pod is lost; comes once for each `podListening`, after a call with
-   * false where the application closed its listener before it exited.
+   * false where the application closed its listener before it exited. `outOfMemory`: the kernel killed it at its memory limit.
    */
-  podStoppedListening(pod: Pod, killed: boolean): void;
+  podStoppedListening(pod: Pod, killed: boolean, outOfMemory?: boolean): void;
   /** How long the pod needs to answer the requests it holds now. Asked when an application that finishes them wants to exit. */
   drainTime?(pod: Pod): Duration;
 }

@@ -131,7 +131,7 @@ export class ContainerRuntime {
     this.fleet.prober.healthLost(container);
   }
 
-  private stopsListening(container: ContainerRecord, killed: boolean): void {
+  private stopsListening(container: ContainerRecord, killed: boolean, outOfMemory = false): void {
     const { pod } = container;
     const { fleet } = this;
     if (container.deafAt === Number.POSITIVE_INFINITY) container.deafAt = fleet.simulation.now;
@@ -143,7 +143,7 @@ export class ContainerRuntime {
     if (container.init || !pod.serving) return;
     if (killed) {
       pod.serving = false;
-      fleet.lifecycle.podStoppedListening(pod.pod, true);
+      fleet.lifecycle.podStoppedListening(pod.pod, true, outOfMemory);
     } else if (listened) fleet.lifecycle.podStoppedListening(pod.pod, false);
   }
 
@@ -224,10 +224,10 @@ export class ContainerRuntime {
   }
 
   /** The process is gone. */
-  exited(container: ContainerRecord, exitCode: number): void {
+  exited(container: ContainerRecord, exitCode: number, outOfMemory = false): void {
     const { fleet } = this;
     const { pod } = container;
-    this.end(container, exitCode);
+    this.end(container, exitCode, outOfMemory);
     if (pod.work === WORK_TERMINATING) {
       if (container.work.stopping) fleet.workers.containerStopped(container);
       return;
@@ -237,13 +237,13 @@ export class ContainerRuntime {
   }
 
   /** Ends a life without telling anybody but the listener of requests. */
-  end(container: ContainerRecord, exitCode: number): void {
+  end(container: ContainerRecord, exitCode: number, outOfMemory = false): void {
     this.cancelEvents(container);
     container.state = EXITED;
     container.finishedAt = this.fleet.simulation.now;
     container.exitCode = exitCode;
-    container.lastTermination = terminatedState(container);
-    this.stopsListening(container, true);
+    container.lastTermination = terminatedState(container, outOfMemory);
+    this.stopsListening(container, true, outOfMemory);
   }
 
   /** Cancels all pending events of a container. */

@@ -336,7 +336,8 @@ export class Kubelets implements Component, ResponseReceiver {
       case op.OP_EXIT: {
         const container = fleet.containers.get(argument);
         container.work.exitEvent = 0;
-        runtime.exited(container, runtime.lifeOf(container).exitCode);
+        const { exitCode, outOfMemory } = runtime.lifeOf(container);
+        runtime.exited(container, exitCode, outOfMemory === true);
         return;
       }
       case op.OP_TURN:

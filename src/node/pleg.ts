@@ -97,10 +97,10 @@ export class Pleg {
 }
 
 /** The terminated state of a container that has exited. */
-export function terminatedState(container: ContainerRecord): ContainerState {
+export function terminatedState(container: ContainerRecord, outOfMemory = false): ContainerState {
   return {
     terminated: {
-      reason: container.exitCode === 0 ? 'Completed' : 'Error',
+      reason: outOfMemory ? 'OOMKilled' : container.exitCode === 0 ? 'Completed' : 'Error',
       exitCode: container.exitCode,
       startedAt: container.startedAt,
       finishedAt: container.finishedAt,

@@ -38,10 +38,23 @@ export function toBehaviour(raw: RawBehaviour, profile: CostProfile): ImageBehav
       queue: request?.queue ?? DEFAULTS.queue,
       ...(request?.cpu === undefined ? {} : { cpu: duration(request.cpu) }),
       errors: request?.errors === undefined ? 0 : share(request.errors),
+      ...(request?.slower === undefined ? {} : { slower: request.slower }),
+      ...(request?.warmUp === undefined
+        ? {}
+        : { warmUp: { factor: request.warmUp.factor, time: duration(request.warmUp.time) } }),
+      ...(request?.overload === undefined
+        ? {}
+        : { overload: { above: request.overload.above, errors: share(request.overload.errors) } }),
+      ...(request?.processor === undefined
+        ? {}
+        : { processor: request.processor.cores === undefined ? {} : { cores: request.processor.cores } }),
     },
     ...(usage === undefined
       ? {}
       : { usage: { cpu: resourceAmount('cpu', usage.cpu ?? 0), memory: usage.memory === undefined ? 0 : bytes(usage.memory) } }),
+    ...(raw.memory === undefined
+      ? {}
+      : { memory: { base: bytes(raw.memory.base), leakPerSecond: bytes(raw.memory.leakPerSecond) } }),
     ...(raw.exit === undefined
       ? {}
       : { crash: { after: toDistribution(raw.exit.after), exitCode: raw.exit.code ?? DEFAULTS.exitCode } }),

@@ -18,7 +18,8 @@ import { isPackagedProfile } from './profile.js';
 import { toPodTrace } from './pod-trace.js';
 import { References } from './references.js';
 import { ScenarioProfile } from './scenario-profile.js';
-import type { RawScenario, RawTraffic } from './schema.js';
+import type { RawScenario } from './schema.js';
+import type { RawTraffic } from './schema-traffic.js';
 import { scenarioSchema } from './schema.js';
 import type { Path, SourceItem } from './source.js';
 import { readSource } from './source.js';
@@ -28,7 +29,8 @@ import { toMetric } from './metrics.js';
 import { readApplied, type TimelineContext, toRollout, toTimeline } from './timeline.js';
 import type { ClusterSpec, CostProfile, Finding, Objective, Scenario, TrafficSpec } from './types.js';
 import { harnessCluster, readSchedulerPerf } from './scheduler-perf/load.js';
-import { duration, rate } from './units.js';
+import { toTrafficOptions } from './traffic.js';
+import { duration } from './units.js';
 import { mergeVariant, type RawVariant, VariantItem, variantErrors } from './variants.js';
 
 export interface LoadOptions {
@@ -44,7 +46,6 @@ const DEFAULT_DURATION = '10m';
 /** Timeout of a workload (scheduler_perf.go setupTestCase). */
 const WORKLOAD_TIMEOUT = '30m';
 const DEFAULT_SEED = '1';
-const DEFAULT_TIMEOUT = '1s';
 
 /** Reads and checks a scenario with everything that it names. Throws InputError, or InputErrors for several. */
 export function loadScenario(path: string, options: LoadOptions = {}): Scenario {
@@ -278,15 +279,11 @@ class ScenarioLoader {
     const end = raw.until === undefined ? undefined : duration(raw.until);
     if (end !== undefined && end <= start)
       this.complain([...path, 'until'], `expected a time after ${raw.from ?? '0s'}, found ${raw.until}`);
-    if (found === undefined) return undefined;
+    const { item, folder, errors, files } = this;
+    const options = toTrafficOptions(raw, path, { item, folder, errors, files });
+    if (found === undefined || options === undefined) return undefined;
     const { namespace, name } = found.object.metadata;
-    return {
-      service: { namespace, name },
-      rate: rate(raw.rate),
-      start,
-      ...(end === undefined ? {} : { end }),
-      timeout: duration(raw.timeout ?? DEFAULT_TIMEOUT),
-    };
+    return { service: { namespace, name }, start, ...(end === undefined ? {} : { end }), ...options };
   }
 
   private objectives(): Objective[] {

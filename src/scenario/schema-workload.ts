@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { count, distribution, durationText, percent, quantity, rateText, text, wholeNumber } from './schema-values.js';
+import { badVersion, requestWork } from './schema-traffic.js';
+import { count, distribution, durationText, percent, quantity, text, wholeNumber } from './schema-values.js';
 
-/** Schemas of applications, their users and their metrics. */
+/** Schemas of applications and their metrics. */
 
 const namespace = text('Namespace of the object; default `default`.').optional();
 
@@ -41,9 +42,11 @@ export const behaviour = z.strictObject({
         'Processor time of one request, as metrics-server sees it. Default: all of its service time.',
       ).optional(),
       errors: percent('Share of requests answered with an error of the application. Default 0.').optional(),
+      ...requestWork,
     })
     .optional()
     .describe('How it serves requests.'),
+  ...badVersion,
   usage: z
     .strictObject({
       cpu: text('Processor use without requests: 5m, 0.2. Default 0.').optional(),
@@ -51,16 +54,6 @@ export const behaviour = z.strictObject({
     })
     .optional()
     .describe('What a pod uses by itself, as metrics-server sees it.'),
-});
-
-/** Users of a Service. */
-export const traffic = z.strictObject({
-  to: text('Service that users call: `service/NAME`.'),
-  namespace,
-  rate: rateText('Mean arrivals, Poisson: 500/s, 30/m.'),
-  from: durationText('First arrivals; default 0s.').optional(),
-  until: durationText('Last arrivals; default the end of the run.').optional(),
-  timeout: durationText('Users give up after this long. Default 1s.').optional(),
 });
 
 /** A series of the custom or external metrics API. */

@@ -4,8 +4,9 @@ import { apiClientSchema } from './api-clients.js';
 import { etcdSchema } from './etcd-schema.js';
 import { profileOverrides } from './profile-schema.js';
 import { kwok, podTrace } from './schema-kwok.js';
+import { traffic } from './schema-traffic.js';
 import { count, distribution, durationText, percent, text, wholeNumber } from './schema-values.js';
-import { behaviour, metric, traffic } from './schema-workload.js';
+import { behaviour, metric } from './schema-workload.js';
 
 /** The scenario file as a zod schema: what is checked on loading and what `towtank schema` prints for editors. */
 
@@ -357,4 +358,3 @@ export type RawTimelineEntry = z.infer<typeof timelineEntry>;
 export type RawFaultTarget = z.infer<typeof faultTarget>;
 export type RawStrategy = z.infer<typeof strategy>;
 export type RawMetric = z.infer<typeof metric>;
-export type RawTraffic = z.infer<typeof traffic>;

@@ -5,6 +5,17 @@ import type { Stage } from '../node/kwok/stage.js';
 import type { DistributionSpec } from '../random/distribution.js';
 import type { SchedulerConfiguration } from '../scheduler/config/configuration.js';
 import type { SchedulerPerfSpec } from './scheduler-perf/types.js';
+import type {
+  ArrivalSpec,
+  BalancingPolicy,
+  BreakerSpec,
+  HedgeSpec,
+  MemorySpec,
+  OverloadSpec,
+  ProcessorSpec,
+  RetrySpec,
+  WarmUpSpec,
+} from './traffic-types.js';
 
 /**
  * A checked scenario: what `scenario/` makes of a scenario file and the manifests it names, and what `cluster/` builds a
@@ -296,6 +307,8 @@ export interface ImageBehaviour {
   readonly usage?: { readonly cpu: number; readonly memory: number };
   /** Exits by itself after this long with `exitCode`; absent: runs until stopped. */
   readonly crash?: { readonly after: DistributionSpec; readonly exitCode: number };
+  /** Absent: it never meets its memory limit. */
+  readonly memory?: MemorySpec;
 }
 
 export interface RequestBehaviour {
@@ -308,17 +321,32 @@ export interface RequestBehaviour {
   readonly cpu?: Duration;
   /** Probability that a request is answered with an error of the application. */
   readonly errors: number;
+  /** Service times are longer by this factor; absent: 1. */
+  readonly slower?: number;
+  readonly warmUp?: WarmUpSpec;
+  readonly overload?: OverloadSpec;
+  /** Absent: service takes time but no processor. */
+  readonly processor?: ProcessorSpec;
 }
 
-/** Users of a Service: an open Poisson stream of requests. */
+/** Users of a Service: a stream of requests. */
 export interface TrafficSpec {
   readonly service: { readonly namespace: string; readonly name: string };
-  /** Requests a second. */
+  /** Requests a second: of the Poisson stream, or the mean of what `arrivals` says. */
   readonly rate: number;
+  /** Absent: an open Poisson stream. */
+  readonly arrivals?: ArrivalSpec;
   readonly start: Time;
   /** Absent: until the end of the run. */
   readonly end?: Time;
   readonly timeout: Duration;
+  /** Absent: random. */
+  readonly balancing?: BalancingPolicy;
+  readonly retries?: RetrySpec;
+  readonly hedge?: HedgeSpec;
+  readonly breaker?: BreakerSpec;
+  /** The server is told when nobody waits for an answer any more, and stops working on it. Absent: it works on. */
+  readonly cancels?: boolean;
 }
 
 /** A metric of the custom or external metrics API, as a series of steps. */

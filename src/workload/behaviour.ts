@@ -1,7 +1,10 @@
 import type { Container, Pod } from '../api/core.js';
 import type { ContainerBehaviour, ContainerLife } from '../node/behaviour.js';
+import type { Duration } from '../kernel/time.js';
+import { SECOND } from '../kernel/time.js';
 import { DrawCursor } from '../node/draws.js';
 import { podDrawKey } from '../node/ordinals.js';
+import { EXIT_CODE_SIGKILL } from '../node/termination-policy.js';
 import type { Randomness } from '../random/stream.js';
 import type { ImageBehaviour } from '../scenario/types.js';
 import { imageMatches } from './image-pattern.js';
@@ -10,6 +13,15 @@ import { imageMatches } from './image-pattern.js';
 const DRAWS_PER_SAMPLE = 64;
 const SAMPLES_PER_LIFE = 4;
 const LIVES = 65536;
+
+/** From the start of a process until it leaks to its memory limit; Infinity: never. */
+function timeToLimit({ memory }: ImageBehaviour, container: Container): Duration {
+  const limit = container.resources?.limits?.['memory'];
+  if (memory === undefined || limit === undefined) return Number.POSITIVE_INFINITY;
+  if (memory.base >= limit) return 0;
+  if (memory.leakPerSecond === 0) return Number.POSITIVE_INFINITY;
+  return Math.round(((limit - memory.base) / memory.leakPerSecond) * SECOND);
+}
 
 /** What containers do, by the scenario's behaviours: the first whose pattern matches the image holds. */
 export class ScenarioBehaviour implements ContainerBehaviour {
@@ -46,13 +58,15 @@ export class ScenarioBehaviour implements ContainerBehaviour {
     const startup = this.draws.sample(behaviour.startup, key, first);
     const shutdown = this.draws.sample(behaviour.shutdown, key, first + DRAWS_PER_SAMPLE);
     const { crash } = behaviour;
+    const runtime =
+      crash === undefined ? Number.POSITIVE_INFINITY : this.draws.sample(crash.after, key, first + 2 * DRAWS_PER_SAMPLE);
+    const memory = timeToLimit(behaviour, container);
+    const outOfMemory = memory < runtime;
     return {
       startup: behaviour.neverReady ? Number.POSITIVE_INFINITY : startup,
-      runtime:
-        crash === undefined
-          ? Number.POSITIVE_INFINITY
-          : this.draws.sample(crash.after, key, first + 2 * DRAWS_PER_SAMPLE),
-      exitCode: crash?.exitCode ?? 0,
+      runtime: outOfMemory ? memory : runtime,
+      exitCode: outOfMemory ? EXIT_CODE_SIGKILL : (crash?.exitCode ?? 0),
+      ...(outOfMemory ? { outOfMemory } : {}),
       shutdown,
       stopListening: behaviour.servesWhileDraining ? shutdown : 0,
       finishesRequests: behaviour.servesWhileDraining,

@@ -1,71 +1,27 @@
 import type { Pod } from '../api/core.js';
 import { podVersion } from '../api/image.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
-import type { Duration, Time } from '../kernel/time.js';
+import type { Duration } from '../kernel/time.js';
 import type { AddressBook } from '../node/addresses.js';
 import type { PodLifecycleListener } from '../node/behaviour.js';
-import type { DrawCursor } from '../node/draws.js';
-import type { ImageBehaviour, RequestBehaviour } from '../scenario/types.js';
 import type { ScenarioBehaviour } from './behaviour.js';
+import { PodServer, type RequestStream } from './pod-server.js';
 import { RequestTable, SERVING, TRAVELLING, WAITING } from './request-table.js';
-import type { ServiceStatistics } from './statistics.js';
-import { APPLICATION, CONNECTION_REFUSED, CONNECTION_RESET, OVERLOAD, SUCCESS, TIMEOUT } from './statistics.js';
+import { errorProbability, slowness } from './service-time.js';
+import { APPLICATION, CONNECTION_REFUSED, CONNECTION_RESET, OUT_OF_MEMORY, OVERLOAD, SUCCESS, TIMEOUT } from './statistics.js';
 
 /** A request reaches the pod's address; argument: request. */
 export const OP_ARRIVE = 1;
 /** Its service ends; argument: request. */
 const OP_DONE = 2;
+/** The server hears that nobody waits for it; argument: request. */
+const OP_CANCEL = 3;
+/** Something happens to the shared processor of a pod; argument: address. */
+const OP_PROCESSOR = 4;
+const DESCRIPTIONS = ['', 'a request reaches a pod', 'a request is answered', 'a request is cancelled', 'a processor is shared anew'];
 
 /** Draw of a request that decides whether the application answers with an error; its service time uses those from 0. */
 const ERROR_DRAW = 63;
-
-/** The serving side of one pod: `concurrency` requests in service, the others in a first-come, first-served queue. */
-export class PodServer {
-  readonly uid: string;
-  readonly version: string;
-  readonly host: number;
-  readonly address: number;
-  readonly behaviour: RequestBehaviour;
-  accepting = true;
-  inService = 0;
-  queued = 0;
-  /** Requests of the queue, linked by `next`; 0: none. */
-  queueHead = 0;
-  queueTail = 0;
-  /** Requests in service, linked both ways; 0: none. */
-  serving = 0;
-  /** Processor time that requests have used up to `since`, nanoseconds. */
-  cpuTime = 0;
-  since: Time;
-  readonly started: Time;
-  /** Millicores and bytes without requests. */
-  readonly usage: ImageBehaviour['usage'];
-
-  constructor(uid: string, version: string, host: number, address: number, { request, usage }: ImageBehaviour, now: Time) {
-    this.uid = uid;
-    this.version = version;
-    this.host = host;
-    this.address = address;
-    this.behaviour = request;
-    this.usage = usage;
-    this.started = now;
-    this.since = now;
-  }
-
-  /** Requests in service use the processor all the time, unless they say how much of it. */
-  settleCpu(now: Time): void {
-    if (this.behaviour.cpu === undefined) this.cpuTime += this.inService * (now - this.since);
-    this.since = now;
-  }
-}
-
-/** What the pods need to know of one stream of requests. */
-export interface RequestStream {
-  readonly statistics: ServiceStatistics;
-  /** Service demands, keyed by request number. */
-  readonly demand: DrawCursor;
-  readonly timeout: number;
-}
 
 /** The applications in all pods as servers of requests. */
 export class PodServers implements Component, PodLifecycleListener {
@@ -129,13 +85,15 @@ export class PodServers implements Component, PodLifecycleListener {
       pod.spec.containers.find((candidate) => (candidate.ports?.length ?? 0) > 0) ?? pod.spec.containers[0]!;
     const address = this.addresses.number(podIP);
     const behaviour = this.behaviour.of(container.image);
-    const server = new PodServer(pod.metadata.uid, podVersion(pod.spec), host, address, behaviour, this.simulation.now);
+    const millicores = container.resources?.limits?.['cpu'];
+    const cpuLimit = millicores === undefined ? Number.POSITIVE_INFINITY : millicores / 1000;
+    const server = new PodServer(pod.metadata.uid, podVersion(pod.spec), host, address, behaviour, this.simulation.now, cpuLimit);
     this.byUid.set(server.uid, server);
     this.byAddress[address] = server;
     this.hosts[address] = host;
   }
 
-  podStoppedListening(pod: Pod, killed: boolean): void {
+  podStoppedListening(pod: Pod, killed: boolean, outOfMemory = false): void {
     const server = this.byUid.get(pod.metadata.uid);
     if (server === undefined) return;
     server.accepting = false;
@@ -144,15 +102,18 @@ export class PodServers implements Component, PodLifecycleListener {
     if (this.byAddress[server.address] === server) this.byAddress[server.address] = undefined;
     const { requests, simulation } = this;
     const now = simulation.now;
+    const cause = outOfMemory ? OUT_OF_MEMORY : CONNECTION_RESET;
+    simulation.cancel(server.processorEvent);
+    server.processorEvent = 0;
     for (let request = server.serving; request !== 0; ) {
       const next = requests.next[request]!;
-      simulation.cancel(requests.done[request]!);
-      this.end(request, server.version, CONNECTION_RESET, now);
+      if (server.processor === null) simulation.cancel(requests.done[request]!);
+      this.end(request, server.version, cause, now);
       request = next;
     }
     for (let request = server.queueHead; request !== 0; ) {
       const next = requests.next[request]!;
-      this.end(request, server.version, CONNECTION_RESET, now);
+      this.end(request, server.version, cause, now);
       request = next;
     }
     server.serving = 0;
@@ -166,15 +127,22 @@ export class PodServers implements Component, PodLifecycleListener {
   drainTime(pod: Pod): Duration {
     const server = this.byUid.get(pod.metadata.uid);
     if (server === undefined || server.inService === 0) return 0;
-    const { requests } = this;
+    const { requests, simulation } = this;
+    if (server.processor !== null) {
+      const waiting: number[] = [];
+      for (let request = server.queueHead; request !== 0; request = requests.next[request]!)
+        if (requests.dropped[request] === 0) waiting.push(this.work(server, request));
+      server.processor.advance(simulation.now);
+      return server.processor.lastEnd(waiting, server.behaviour.concurrency) - simulation.now;
+    }
     const ends: number[] = [];
     for (let request = server.serving; request !== 0; request = requests.next[request]!)
       ends.push(requests.ends[request]!);
     ends.sort((a, b) => a - b);
     let last = ends[ends.length - 1]!;
     for (let request = server.queueHead; request !== 0; request = requests.next[request]!) {
-      const { demand } = this.streams[requests.stream[request]!]!;
-      const end = ends.shift()! + demand.sample(server.behaviour.time, requests.number[request]!);
+      if (requests.dropped[request] !== 0) continue;
+      const end = ends.shift()! + this.work(server, request);
       if (end > last) last = end;
       const place = ends.findIndex((other) => other > end);
       ends.splice(place < 0 ? ends.length : place, 0, end);
@@ -184,12 +152,14 @@ export class PodServers implements Component, PodLifecycleListener {
   }
 
   describe(opcode: number): string {
-    return opcode === OP_DONE ? 'a request is answered' : 'a request reaches a pod';
+    return DESCRIPTIONS[opcode]!;
   }
 
   handle(opcode: number, request: number): void {
     if (opcode === OP_DONE) this.done(request);
-    else this.arrive(request);
+    else if (opcode === OP_ARRIVE) this.arrive(request);
+    else if (opcode === OP_PROCESSOR) this.processorEvent(request);
+    else this.cancelled(request);
   }
 
   private arrive(request: number): void {
@@ -226,15 +196,45 @@ export class PodServers implements Component, PodLifecycleListener {
     server.serving = request;
     server.settleCpu(this.simulation.now);
     server.inService++;
-    const { demand } = this.streams[requests.stream[request]!]!;
-    const time = demand.sample(server.behaviour.time, requests.number[request]!);
+    const time = this.work(server, request);
+    if (server.processor !== null) {
+      server.processor.advance(this.simulation.now);
+      server.processor.add(request, time);
+      this.armProcessor(server);
+      return;
+    }
     requests.ends[request] = this.simulation.now + time;
     requests.done[request] = this.simulation.schedule(time, this.target, OP_DONE, request);
   }
 
-  private done(request: number): void {
+  /** Service time of a request that begins now. */
+  private work(server: PodServer, request: number): Duration {
     const { requests } = this;
-    const server = this.byAddress[requests.address[request]!]!;
+    const { behaviour } = server;
+    const { demand } = this.streams[requests.stream[request]!]!;
+    const time = demand.sample(behaviour.time, requests.number[request]!, requests.first[request]!);
+    if (behaviour.slower === undefined && behaviour.warmUp === undefined) return time;
+    return Math.round(time * slowness(behaviour, this.simulation.now - server.started));
+  }
+
+  private armProcessor(server: PodServer): void {
+    const { simulation } = this;
+    simulation.cancel(server.processorEvent);
+    const next = server.processor!.next();
+    server.processorEvent = next === Number.POSITIVE_INFINITY ? 0 : simulation.scheduleAt(next, this.target, OP_PROCESSOR, server.address);
+  }
+
+  private processorEvent(address: number): void {
+    const server = this.byAddress[address]!;
+    server.processorEvent = 0;
+    server.processor!.advance(this.simulation.now);
+    for (let request = server.processor!.take(); request !== 0; request = server.processor!.take()) this.done(request);
+    this.armProcessor(server);
+  }
+
+  /** Takes a request out of service. */
+  private unlink(server: PodServer, request: number): void {
+    const { requests } = this;
     const next = requests.next[request]!;
     const previous = requests.previous[request]!;
     if (previous === 0) server.serving = next;
@@ -242,26 +242,85 @@ export class PodServers implements Component, PodLifecycleListener {
     if (next !== 0) requests.previous[next] = previous;
     server.settleCpu(this.simulation.now);
     server.inService--;
-    const { errors, cpu } = server.behaviour;
-    if (cpu !== undefined) server.cpuTime += cpu;
+  }
+
+  private done(request: number): void {
+    const { requests } = this;
+    const server = this.byAddress[requests.address[request]!]!;
+    const errors = errorProbability(server.behaviour, server.inService + server.queued);
+    this.unlink(server, request);
+    const { cpu } = server.behaviour;
+    if (cpu !== undefined && server.processor === null) server.cpuTime += cpu;
     let cause = SUCCESS;
     if (errors > 0) {
       const { demand } = this.streams[requests.stream[request]!]!;
-      if (demand.at(requests.number[request]!, ERROR_DRAW).next() < errors) cause = APPLICATION;
+      if (demand.at(requests.number[request]!, requests.first[request]! + ERROR_DRAW).next() < errors) cause = APPLICATION;
     }
     this.end(request, server.version, cause, this.simulation.now);
-    const waiting = server.queueHead;
-    if (waiting === 0) return;
-    server.queueHead = requests.next[waiting]!;
-    if (server.queueHead === 0) server.queueTail = 0;
-    server.queued--;
-    this.serve(server, waiting);
+    this.serveNext(server);
+  }
+
+  /** A place is free: the first of the queue takes it, past those for which nobody waits. */
+  private serveNext(server: PodServer): void {
+    const { requests } = this;
+    for (;;) {
+      const waiting = server.queueHead;
+      if (waiting === 0) return;
+      server.queueHead = requests.next[waiting]!;
+      if (server.queueHead === 0) server.queueTail = 0;
+      if (requests.dropped[waiting] === 0) {
+        server.queued--;
+        this.serve(server, waiting);
+        return;
+      }
+      requests.free(waiting);
+    }
+  }
+
+  /** Nobody waits for a request any more: the server hears of it after the way to the pod. */
+  cancelLater(request: number): void {
+    const { requests } = this;
+    requests.timer[request] = this.simulation.schedule(requests.inside[request]!, this.target, OP_CANCEL, request);
+  }
+
+  private cancelled(request: number): void {
+    const { requests } = this;
+    requests.timer[request] = 0;
+    const server = this.byAddress[requests.address[request]!];
+    if (server === undefined) return;
+    if (requests.state[request] === WAITING) {
+      requests.dropped[request] = 1;
+      server.queued--;
+    } else if (requests.state[request] === SERVING) {
+      if (server.processor === null) this.simulation.cancel(requests.done[request]!);
+      else {
+        server.processor.advance(this.simulation.now);
+        server.processor.remove(request);
+        this.armProcessor(server);
+      }
+      this.unlink(server, request);
+      requests.free(request);
+      this.serveNext(server);
+    }
+  }
+
+  /** Version of the pod that holds a request; empty when none does. */
+  versionOf(request: number): string {
+    const { requests } = this;
+    const state = requests.state[request]!;
+    if (state !== WAITING && state !== SERVING) return '';
+    return this.byAddress[requests.address[request]!]?.version ?? '';
   }
 
   /** The answer leaves the pod (or the refusal the node) at `time` and travels back; the user may have given up before. */
   end(request: number, version: string, cause: number, time: number): void {
     const { requests } = this;
-    const { statistics, timeout } = this.streams[requests.stream[request]!]!;
+    const { statistics, timeout, balancer, calls } = this.streams[requests.stream[request]!]!;
+    if (calls) {
+      calls.ended(request, version, cause, time);
+      return;
+    }
+    if (balancer && requests.proxy[request] !== 0) balancer.release(requests.proxy[request]! - 1, requests.address[request]!);
     const sent = requests.sent[request]!;
     const end = time + requests.back[request]!;
     if (requests.timedOut[request] === 0) {
@@ -278,7 +337,8 @@ export class PodServers implements Component, PodLifecycleListener {
     for (let request = 1; request < requests.size; request++) {
       const state = requests.state[request]!;
       if (state === 0 || requests.timedOut[request] !== 0) continue;
-      const { statistics, timeout } = this.streams[requests.stream[request]!]!;
+      const { statistics, timeout, calls } = this.streams[requests.stream[request]!]!;
+      if (calls) continue;
       const sent = requests.sent[request]!;
       if (sent + timeout > now) continue;
       requests.timedOut[request] = 1;

@@ -2,6 +2,8 @@
 export const TRAVELLING = 1;
 export const WAITING = 2;
 export const SERVING = 3;
+/** Its answer travels back to the proxy that follows it. */
+export const ANSWERED = 4;
 
 /** Requests under way as columns; rows are numbered from 1 and reused last in, first out. */
 export class RequestTable {
@@ -23,6 +25,22 @@ export class RequestTable {
   state = new Uint8Array(1024);
   /** The user has given up, and that has been counted. */
   timedOut = new Uint8Array(1024);
+  /** Draws of this try begin here, in its stream and of its demand. */
+  first = new Uint32Array(1024);
+  /** The request of `Calls` whose try this is; 0: nobody follows it, or nobody waits any more. Next try of the same request. */
+  call = new Uint32Array(1024);
+  peer = new Uint32Array(1024);
+  /** Entry node whose balancer counts it, plus one; 0: none. */
+  proxy = new Uint32Array(1024);
+  /** One way between entry node and pod. */
+  inside = new Float64Array(1024);
+  /** Handle of the event that gives the try up, or tells the server that nobody waits. */
+  timer = new Float64Array(1024);
+  /** The server has taken it from its queue's count: nobody waits for it. */
+  dropped = new Uint8Array(1024);
+  /** What became of an answered try, and the version that answered. */
+  cause = new Uint8Array(1024);
+  readonly version: string[] = [''];
   /** Requests under way. */
   used = 0;
   private freeHead = 0;
@@ -33,10 +51,16 @@ export class RequestTable {
     if (row !== 0) this.freeHead = this.next[row]!;
     else {
       row = this.size++;
+      this.version.push('');
       if (row === this.sent.length) this.grow();
     }
     this.state[row] = TRAVELLING;
     this.timedOut[row] = 0;
+    this.first[row] = 0;
+    this.call[row] = 0;
+    this.proxy[row] = 0;
+    this.timer[row] = 0;
+    this.dropped[row] = 0;
     this.used++;
     return row;
   }
@@ -61,6 +85,14 @@ export class RequestTable {
     this.next = copy(this.next, new Uint32Array(size));
     this.previous = copy(this.previous, new Uint32Array(size));
     this.state = copy(this.state, new Uint8Array(size));
+    this.first = copy(this.first, new Uint32Array(size));
+    this.call = copy(this.call, new Uint32Array(size));
+    this.peer = copy(this.peer, new Uint32Array(size));
+    this.proxy = copy(this.proxy, new Uint32Array(size));
+    this.inside = copy(this.inside, new Float64Array(size));
+    this.timer = copy(this.timer, new Float64Array(size));
+    this.dropped = copy(this.dropped, new Uint8Array(size));
+    this.cause = copy(this.cause, new Uint8Array(size));
     this.timedOut = copy(this.timedOut, new Uint8Array(size));
   }
 }

@@ -12,6 +12,8 @@ export const CAUSES = [
   'application',
   'connection-reset',
   'node-unreachable',
+  'circuit-open',
+  'out-of-memory',
 ] as const;
 export const SUCCESS = 0;
 export const NO_ENDPOINT = 1;
@@ -21,6 +23,10 @@ export const OVERLOAD = 4;
 export const APPLICATION = 5;
 export const CONNECTION_RESET = 6;
 export const NODE_UNREACHABLE = 7;
+/** Refused by the circuit breaker of the entry node. */
+export const CIRCUIT_OPEN = 8;
+/** Held by a pod whose process was killed at its memory limit. */
+export const OUT_OF_MEMORY = 9;
 
 /** Requests of one second that one version answered (or that reached no pod, version empty). */
 class Cell {

@@ -32,6 +32,10 @@ export interface BenchOptions {
   readonly pods?: number;
   readonly nodes?: number;
   readonly seed?: string;
+  /** Limits of the containers: millicores and bytes. */
+  readonly limits?: Readonly<Record<string, number>>;
+  /** What the traffic says besides. */
+  readonly traffic?: Partial<TrafficSpec>;
 }
 
 /** Pods on nodes behind one Service that all proxies know, and users. The network takes no time. */
@@ -41,18 +45,23 @@ export class TrafficBench {
   readonly workload: Workload;
   readonly proxies: KubeProxies;
   readonly pods: Pod[] = [];
+  private readonly nodes: number;
+  private readonly limits: Readonly<Record<string, number>> | undefined;
 
   constructor(options: BenchOptions) {
     const profile = constantProfile();
     const randomness = new Randomness(options.seed ?? '1');
     const { simulation } = this;
     const nodes = options.nodes ?? 4;
+    this.nodes = nodes;
+    this.limits = options.limits;
     this.network = new Network(simulation, randomness, profile.network);
     const traffic: TrafficSpec = {
       service: { namespace: 'default', name: 'web' },
       rate: options.rate,
       start: 0,
       timeout: options.timeout ?? 1e6 * SECOND,
+      ...options.traffic,
     };
     const scenario = { behaviours: options.behaviours, traffic: [traffic], profile } as unknown as Scenario;
     this.workload = new Workload({ simulation, randomness, network: this.network, scenario });
@@ -72,8 +81,9 @@ export class TrafficBench {
 
   /** A pod that listens from now on. */
   addPod(index: number, image = IMAGE): Pod {
-    const pod = testPod(`web-${index}`, { nodeName: `node-${index % 4}`, containers: [testContainer({ image })] });
-    const listening = { ...pod, status: { ...pod.status, podIP: `10.1.0.${index + 2}` } };
+    const container = testContainer({ image, ...(this.limits === undefined ? {} : { resources: { limits: this.limits } }) });
+    const pod = testPod(`web-${index}`, { nodeName: `node-${index % this.nodes}`, containers: [container] });
+    const listening = { ...pod, status: { ...pod.status, podIP: `10.1.${index >> 7}.${(index & 127) + 2}` } };
     this.workload.pods.podListening(listening);
     return listening;
   }

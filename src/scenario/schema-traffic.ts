@@ -1,0 +1,155 @@
+import { z } from 'zod';
+import { count, distribution, durationText, percent, quantity, rateText, text, wholeNumber } from './schema-values.js';
+
+/** The traffic of a scenario file, and how applications do the work of its requests. */
+
+const positive = { error: 'expected a number above 0' };
+
+const arrivalsMap = z
+  .strictObject({
+    users: count('A closed loop of so many users: send, wait for the answer, think, send again.').optional(),
+    think: distribution('Think time of the users. Default exponential, mean 1s.').optional(),
+    bursts: z
+      .array(
+        z.strictObject({
+          rate: rateText('Arrivals in this state: 500/s, 30/m.'),
+          stay: distribution('How long it stays in this state; exponential makes it a Markov-modulated Poisson process.'),
+        }),
+      )
+      .min(2, { error: 'expected at least two states' })
+      .optional()
+      .describe('Poisson arrivals whose rate goes through these states in turn.'),
+    profile: z
+      .array(z.strictObject({ at: durationText('When.'), rate: rateText('Arrivals then.') }))
+      .min(1, { error: 'expected at least one point' })
+      .optional()
+      .describe('Poisson arrivals whose rate goes linearly from point to point, in ascending order of `at`, and back to the first.'),
+    period: durationText('After this long the profile repeats. Default 24h.').optional(),
+    trace: text('CSV file with recorded arrivals, relative to the scenario, with a line of column names.').optional(),
+    time: text('Column of the trace with the time of arrival: a number, or a timestamp. Default the first.').optional(),
+    unit: durationText('What a number in that column counts. Default 1s.').optional(),
+    count: text('Column of the trace with the number of requests from this row until the next. Default: one request a row.').optional(),
+    speed: z.number(positive).positive(positive).optional().describe('The trace is played so many times faster. Default 1.'),
+    repeat: z
+      .boolean({ error: 'expected true or false' })
+      .optional()
+      .describe('The trace begins again when it is over. Default false.'),
+  })
+  .superRefine((value, context) => {
+    const given = (['users', 'bursts', 'profile', 'trace'] as const).filter((kind) => value[kind] !== undefined);
+    const complain = (message: string): void => context.addIssue({ code: 'custom', message });
+    if (given.length !== 1) {
+      complain(`expected one of users, bursts, profile, trace, found ${given.length === 0 ? 'none of them' : given.join(' and ')}`);
+      return;
+    }
+    const owners = { think: 'users', period: 'profile', time: 'trace', unit: 'trace', count: 'trace', speed: 'trace', repeat: 'trace' } as const;
+    for (const [key, owner] of Object.entries(owners) as [keyof typeof owners, (typeof owners)[keyof typeof owners]][])
+      if (value[key] !== undefined && given[0] !== owner) complain(`expected "${key}" only together with "${owner}", found it with "${given[0]}"`);
+  });
+
+const ARRIVALS =
+  'expected poisson, constant, or a map such as { users: 100, think: 5s }, { bursts: […] }, { profile: […] } or { trace: FILE }';
+
+export const traffic = z
+  .strictObject({
+    to: text('Service that users call: `service/NAME`.'),
+    namespace: text('Namespace of the object; default `default`.').optional(),
+    rate: rateText('Mean arrivals: 500/s, 30/m. Required unless `arrivals` is a map.').optional(),
+    arrivals: z
+      .union([z.enum(['poisson', 'constant'], { error: ARRIVALS }), arrivalsMap], { error: ARRIVALS })
+      .optional()
+      .describe('When requests arrive. Default poisson.'),
+    from: durationText('First arrivals; default 0s.').optional(),
+    until: durationText('Last arrivals; default the end of the run.').optional(),
+    timeout: durationText('Users give up after this long. Default 1s.').optional(),
+    balancing: z
+      .enum(['random', 'roundRobin', 'leastConnections', 'powerOfTwo'], {
+        error: 'expected random, roundRobin, leastConnections or powerOfTwo',
+      })
+      .optional()
+      .describe('How the proxy of each entry node chooses an endpoint; it counts only its own requests. Default random, as kube-proxy.'),
+    retries: z
+      .strictObject({
+        maximum: count('Tries after the first.'),
+        tryTimeout: durationText('A try without answer is given up after this long. Default: only the timeout holds.').optional(),
+        backOff: durationText('Before retry n the client waits evenly between 0 and this times 2^(n−1). Default 25ms.').optional(),
+        maximumBackOff: durationText('Upper bound of that wait. Default ten times backOff.').optional(),
+        budget: percent('Retries are at most this share of the requests of the last ten seconds. Default: no limit.').optional(),
+        minimumRate: z
+          .number({ error: 'expected a number of retries a second' })
+          .min(0)
+          .optional()
+          .describe('With a budget: so many retries a second are always allowed. Default 10.'),
+      })
+      .optional()
+      .describe('Failed tries are sent again.'),
+    hedge: z
+      .strictObject({
+        after: durationText('Another try is sent when no answer has come after this long.'),
+        maximum: count('Tries beyond the first. Default 1.').optional(),
+      })
+      .optional()
+      .describe('Hedging: the first answer of several tries counts.'),
+    breaker: z
+      .strictObject({
+        maximumRequests: count('Requests under way from one entry node beyond which more are refused at once.').optional(),
+        consecutiveErrors: count('An endpoint is ejected after so many failed answers in a row.').optional(),
+        ejection: durationText('How long, times the number of its ejections. Default 30s.').optional(),
+        maximumEjected: percent('Share of the endpoints that may be ejected at once; one always may. Default 10%.').optional(),
+      })
+      .optional()
+      .describe('Circuit breaking by the proxy of each entry node.'),
+    cancels: z
+      .boolean({ error: 'expected true or false' })
+      .optional()
+      .describe('Servers stop working on requests that were given up. Default false: they work on.'),
+  })
+  .superRefine((value, context) => {
+    const own = typeof value.arrivals === 'object';
+    if (own && value.rate !== undefined)
+      context.addIssue({ code: 'custom', path: ['rate'], message: 'expected no rate beside a map of arrivals' });
+    if (!own && value.rate === undefined)
+      context.addIssue({ code: 'custom', message: 'missing key "rate": expected a rate such as 500/s or 30/m' });
+  });
+
+/** Keys of a behaviour's `request`. */
+export const requestWork = {
+  slower: z.number(positive).positive(positive).optional().describe('Service times are longer by this factor. Default 1.'),
+  warmUp: z
+    .strictObject({
+      factor: z
+        .number({ error: 'expected a number from 1 on' })
+        .min(1, { error: 'expected a number from 1 on' })
+        .describe('How many times longer the first requests take.'),
+      time: durationText('Time constant with which that decays: factor 1 + (factor − 1)·e^(−t/time).'),
+    })
+    .optional()
+    .describe('Slow after the start: compilation, cold caches.'),
+  overload: z
+    .strictObject({
+      above: wholeNumber('Requests that the pod holds, in service and waiting, beyond which it fails.', 0),
+      errors: percent('Share of requests answered with an error then.'),
+    })
+    .optional()
+    .describe('Fails only under load.'),
+  processor: z
+    .strictObject({
+      cores: z.number(positive).positive(positive).optional().describe('Cores that the requests in service share. Default: one each.'),
+    })
+    .optional()
+    .describe("Service time is processor time: requests share cores, and the container's CPU limit throttles them in periods of 100 ms."),
+};
+
+/** Keys of a behaviour. */
+export const badVersion = {
+  memory: z
+    .strictObject({
+      base: quantity('Memory at the start.'),
+      leakPerSecond: quantity('What is added each second.'),
+    })
+    .optional()
+    .describe("A memory leak: at the container's memory limit the kernel kills the process (OOMKilled). Without limit nothing happens."),
+};
+
+export type RawTraffic = z.infer<typeof traffic>;
+export type RawArrivals = z.infer<typeof arrivalsMap>;
