@@ -17,6 +17,8 @@ import type {
   WarmUpSpec,
 } from './traffic-types.js';
 
+export type * from './traffic-types.js';
+
 /**
  * A checked scenario: what `scenario/` makes of a scenario file and the manifests it names, and what `cluster/` builds a
  * simulated cluster from. All durations are nanoseconds, all objects defaulted and validated.

@@ -2,7 +2,7 @@ import type { Duration, Time } from '../kernel/time.js';
 import { SECOND } from '../kernel/time.js';
 import type { DrawCursor } from '../node/draws.js';
 import { exp, log } from '../random/portable.js';
-import type { ArrivalSpec, BurstState, ProfilePoint, TraceRow } from '../scenario/traffic-types.js';
+import type { ArrivalSpec, BurstState, ProfilePoint, TraceRow } from '../scenario/types.js';
 
 /** Draws of an arrival: the unit exponential (or uniform) of its gap; the stay in a state, by number of the stay. */
 const DRAW_GAP = 0;

@@ -1,6 +1,6 @@
 import type { Time } from '../kernel/time.js';
 import type { DrawCursor } from '../node/draws.js';
-import type { BalancingPolicy, BreakerSpec } from '../scenario/traffic-types.js';
+import type { BalancingPolicy, BreakerSpec } from '../scenario/types.js';
 
 /** What the proxy of one entry node knows of the endpoints that it has used, by address number. */
 class ProxyState {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { MILLISECOND, SECOND } from '../../src/kernel/time.js';
 import { DrawCursor } from '../../src/node/draws.js';
 import { Randomness } from '../../src/random/stream.js';
-import type { ArrivalSpec } from '../../src/scenario/traffic-types.js';
+import type { ArrivalSpec } from '../../src/scenario/types.js';
 import { openArrivals } from '../../src/workload/arrivals.js';
 import { behaviour, TrafficBench } from './harness.js';
 

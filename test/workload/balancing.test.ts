@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { MILLISECOND } from '../../src/kernel/time.js';
 import { DrawCursor } from '../../src/node/draws.js';
 import { Randomness } from '../../src/random/stream.js';
-import type { BalancingPolicy } from '../../src/scenario/traffic-types.js';
+import type { BalancingPolicy } from '../../src/scenario/types.js';
 import { Balancer } from '../../src/workload/balancer.js';
 import { behaviour, TrafficBench } from './harness.js';
 
