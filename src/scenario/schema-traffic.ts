@@ -109,7 +109,7 @@ export const traffic = z
     if (own && value.rate !== undefined)
       context.addIssue({ code: 'custom', path: ['rate'], message: 'expected no rate beside a map of arrivals' });
     if (!own && value.rate === undefined)
-      context.addIssue({ code: 'custom', message: 'missing key "rate": expected a rate such as 500/s or 30/m' });
+      context.addIssue({ code: 'custom', path: ['rate'], message: 'expected a rate such as 500/s or 30/m' });
   });
 
 /** Keys of a behaviour's `request`. */
