@@ -98,6 +98,7 @@ export class KeyIndex {
 
   /** How many live keys have a prefix. */
   count(prefix: string): number {
+    if (prefix === '') return this.records.size - this.dead;
     if (this.dead === 0) return this.ordered.count(prefix);
     const records: KeyRecord[] = [];
     this.ordered.scan(prefix, Number.POSITIVE_INFINITY, records, isLive);
