@@ -22,7 +22,10 @@ function slower(spec: DistributionSpec, factor: number): DistributionSpec {
 test('with one etcd member down the quorum waits for the slower of two: commits and API writes take longer', () => {
   const timeline = [{ at: 0, position: '', action: 'fail', target: { kind: 'etcd', index: 2 } } as const, ...base.timeline];
   const after = run({ ...base, timeline }, 'ramped').summary.metrics;
-  assert.ok(after.etcdCommitLatency.p99! > 1.1 * before.etcdCommitLatency.p99!);
+  // The whole distribution moves; the 99th percentile of one run also holds its few commits behind a slow fsync.
+  assert.ok(after.etcdCommitLatency.p50! > 1.1 * before.etcdCommitLatency.p50!);
+  assert.ok(after.etcdCommitLatency.p90! > 1.1 * before.etcdCommitLatency.p90!);
+  assert.ok(after.etcdCommitLatency.p99! > 1.05 * before.etcdCommitLatency.p99!);
   assert.ok(after.apiWriteLatency.p99! > 1.05 * before.apiWriteLatency.p99!);
   assert.equal(after.lowestAvailableShare, before.lowestAvailableShare, 'the rollout itself goes on');
 });

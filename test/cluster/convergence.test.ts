@@ -25,5 +25,5 @@ test(`${PLANS} random plans: the declared state, or the reason why not, within $
     }),
     { numRuns: PLANS, seed: SEED, includeErrorInReport: true, ...(PATH === undefined ? {} : { path: PATH }) },
   );
-  if (PATH === undefined) for (const [what, count] of Object.entries(looked)) assert.ok(count * 4 >= PLANS, `${what}: ${count} checks`);
+  if (PATH === undefined) for (const [what, count] of Object.entries(looked)) assert.ok(count * 8 >= PLANS, `${what}: ${count} checks`);
 });
