@@ -99,6 +99,7 @@ export const traffic = z
       })
       .optional()
       .describe('Circuit breaking by the proxy of each entry node.'),
+    cohort: percent('Share of the requests whose header or cookie matches the rules of A/B tests. Default 0%.').optional(),
     cancels: z
       .boolean({ error: 'expected true or false' })
       .optional()

@@ -57,6 +57,7 @@ export function toTrafficOptions(
       ? {}
       : { hedge: { after: duration(raw.hedge.after), maximum: raw.hedge.maximum ?? 1 } }),
     ...(raw.breaker === undefined ? {} : { breaker: toBreaker(raw.breaker) }),
+    ...(raw.cohort === undefined ? {} : { cohort: share(raw.cohort) }),
     ...(raw.cancels === undefined ? {} : { cancels: raw.cancels }),
   };
 }

@@ -342,6 +342,8 @@ export interface TrafficSpec {
   /** Absent: until the end of the run. */
   readonly end?: Time;
   readonly timeout: Duration;
+  /** Share of the requests whose header or cookie matches the rules of A/B tests, 0..1; absent: none does. */
+  readonly cohort?: number;
   /** Absent: random. */
   readonly balancing?: BalancingPolicy;
   readonly retries?: RetrySpec;

@@ -6,11 +6,16 @@ import type { DistributionSpec } from '../random/distribution.js';
 import type { CostProfile, TrafficSpec } from '../scenario/types.js';
 import { Balancer } from './balancer.js';
 import { OP_ARRIVE, type PodServers } from './pods.js';
+import type { TrafficSplits } from './splits.js';
 import { NO_ENDPOINT, NODE_UNREACHABLE } from './statistics.js';
 
 /** Draws of a request in its stream: entry node, endpoint (two draws); round trips from 64 on. Further tries are `TRY_STRIDE` apart. */
 const DRAW_NODE = 1;
 const DRAW_ENDPOINT = 2;
+/** Where a split sends a request, whether it is of the cohort, whether it is mirrored. */
+const DRAW_BACKEND = 8;
+const DRAW_COHORT = 9;
+const DRAW_MIRROR = 10;
 const DRAW_EXTERNAL = 64;
 const DRAW_INTERNAL = 128;
 /** Draws that one try of a request may use, in its stream and of its demand. */
@@ -37,6 +42,10 @@ export class Router {
   private readonly nodes: EntryNodes;
   private readonly service: number;
   private readonly draws: DrawCursor;
+  private readonly splits: TrafficSplits;
+  private readonly cohort: number;
+  /** Stream of the copies of requests that are mirrored. */
+  mirrorStream = 0;
 
   constructor(
     simulation: Simulation,
@@ -47,6 +56,7 @@ export class Router {
     proxies: KubeProxies,
     nodes: EntryNodes,
     draws: DrawCursor,
+    splits: TrafficSplits,
   ) {
     this.simulation = simulation;
     this.network = network;
@@ -57,6 +67,8 @@ export class Router {
     this.nodes = nodes;
     this.service = proxies.serviceNumber(spec.service.namespace, spec.service.name);
     this.draws = draws;
+    this.splits = splits;
+    this.cohort = spec.cohort ?? 0;
     const policy = spec.balancing ?? 'random';
     this.balancer = policy === 'random' && spec.breaker === undefined ? null : new Balancer(policy, spec.breaker);
   }
@@ -81,18 +93,44 @@ export class Router {
 
   /** Sends a request on from its entry node. Its row holds stream, number, first draw, sending time and the way back to its sender. */
   forward(request: number, entry: number): void {
+    const { pods, draws } = this;
+    const { requests } = pods;
+    const number = requests.number[request]!;
+    const first = requests.first[request]!;
+    let { service } = this;
+    if (this.splits.has(service)) {
+      const cohort = this.cohort > 0 && draws.at(number, DRAW_COHORT).next() < this.cohort;
+      const copy = first === 0 ? this.splits.mirror(service, draws.at(number, DRAW_MIRROR).next()) : -1;
+      if (copy >= 0) this.mirror(copy, number, entry);
+      service = this.splits.backend(service, draws.at(number, first + DRAW_BACKEND).next(), cohort);
+    }
+    this.send(request, entry, service);
+  }
+
+  /** Sends a copy of a request, whose answer nobody waits for. */
+  private mirror(service: number, number: number, entry: number): void {
+    const { requests } = this.pods;
+    const copy = requests.take();
+    requests.stream[copy] = this.mirrorStream;
+    requests.number[copy] = number;
+    requests.sent[copy] = this.simulation.now;
+    requests.back[copy] = 0;
+    this.send(copy, entry, service);
+  }
+
+  private send(request: number, entry: number, service: number): void {
     const { pods, network, draws } = this;
     const { requests } = pods;
     const number = requests.number[request]!;
     const first = requests.first[request]!;
     const entryHost = this.nodes.hosts[entry]!;
-    const { addresses } = this.view(entry);
+    const { addresses } = this.proxies.view(entry, service);
     if (addresses.length === 0) {
       pods.end(request, '', NO_ENDPOINT, this.simulation.now);
       return;
     }
     let address: number;
-    if (this.balancer === null) address = addresses[Math.floor(draws.at(number, first + DRAW_ENDPOINT).next() * addresses.length)]!;
+    if (this.balancer === null || requests.stream[request] === this.mirrorStream) address = addresses[Math.floor(draws.at(number, first + DRAW_ENDPOINT).next() * addresses.length)]!;
     else {
       address = this.balancer.pick(entry, addresses, this.simulation.now, draws, number, first + DRAW_ENDPOINT);
       requests.proxy[request] = entry + 1;

@@ -9,7 +9,8 @@ import { type Arrivals, openArrivals } from './arrivals.js';
 import { Calls } from './calls.js';
 import type { PodServers } from './pods.js';
 import { type EntryNodes, Router } from './router.js';
-import type { ServiceStatistics } from './statistics.js';
+import type { TrafficSplits } from './splits.js';
+import { ServiceStatistics } from './statistics.js';
 
 export type { EntryNodes } from './router.js';
 
@@ -28,6 +29,8 @@ const DRAW_THINK = 256;
 export class Traffic implements Component {
   readonly name: string;
   readonly statistics: ServiceStatistics;
+  /** Copies of requests that a mesh mirrors: no user sees what becomes of them. */
+  readonly mirrored: ServiceStatistics;
   /** Retries, hedging, circuit breaking and closed loops; null when the stream has none of them. */
   readonly calls: Calls | null;
   private readonly simulation: Simulation;
@@ -57,6 +60,7 @@ export class Traffic implements Component {
     proxies: KubeProxies,
     nodes: EntryNodes,
     statistics: ServiceStatistics,
+    splits: TrafficSplits,
   ) {
     const { namespace, name } = spec.service;
     this.name = `traffic/${namespace}/${name}/${index}`;
@@ -65,7 +69,7 @@ export class Traffic implements Component {
     this.pods = pods;
     this.statistics = statistics;
     this.draws = new DrawCursor(randomness.keyed(this.name));
-    this.router = new Router(simulation, network, costs, spec, pods, proxies, nodes, this.draws);
+    this.router = new Router(simulation, network, costs, spec, pods, proxies, nodes, this.draws, splits);
     const closed = spec.arrivals?.kind === 'closed' ? spec.arrivals : undefined;
     this.arrivals = spec.arrivals?.kind === 'closed' ? null : openArrivals(spec.arrivals, spec.rate);
     this.numbers = new Float64Array(closed?.users ?? 0);
@@ -84,6 +88,10 @@ export class Traffic implements Component {
       calls: this.calls,
     });
     this.calls?.open(this.stream);
+    // Copies are served like their originals, at times of their own: the other version may be slower.
+    this.mirrored = new ServiceStatistics(statistics.service);
+    const copies = new DrawCursor(randomness.keyed(`${this.name}/demand`));
+    this.router.mirrorStream = pods.addStream({ statistics: this.mirrored, demand: copies, timeout: spec.timeout, balancer: null, calls: null });
   }
 
   /** Requests that have entered the cluster so far. */
@@ -94,6 +102,7 @@ export class Traffic implements Component {
   /** Starts the stream; the times of its specification count from `origin`. */
   start(origin: Time): void {
     this.statistics.origin = origin;
+    this.mirrored.origin = origin;
     const begin = Math.max(this.simulation.now, origin + this.spec.start);
     if (this.spec.end !== undefined) this.end = origin + this.spec.end;
     if (this.arrivals === null) {

@@ -8,6 +8,7 @@ import type { Randomness } from '../random/stream.js';
 import type { Scenario } from '../scenario/types.js';
 import { ScenarioBehaviour } from './behaviour.js';
 import { PodServers } from './pods.js';
+import { TrafficSplits } from './splits.js';
 import type { RequestTotals } from './statistics.js';
 import { CAUSES, ServiceStatistics } from './statistics.js';
 import { type EntryNodes, Traffic } from './traffic.js';
@@ -32,6 +33,7 @@ export class Workload {
   private readonly scenario: Scenario;
   private readonly byService = new Map<string, ServiceStatistics>();
   private nodes: EntryNodes = { hosts: [], ready: [] };
+  private splitTable: TrafficSplits | null = null;
 
   constructor(options: WorkloadOptions) {
     this.simulation = options.simulation;
@@ -46,6 +48,8 @@ export class Workload {
   connect(proxies: KubeProxies, hosts: readonly number[], nodeNames: readonly string[]): void {
     this.pods.connect(proxies.addresses, nodeNames, hosts);
     this.nodes = { hosts, ready: hosts.map((_, index) => index) };
+    const splits = new TrafficSplits(proxies);
+    this.splitTable = splits;
     const { simulation, randomness, network, scenario, pods, nodes } = this;
     scenario.traffic.forEach((spec, index) => {
       const service = `${spec.service.namespace}/${spec.service.name}`;
@@ -56,7 +60,7 @@ export class Workload {
       }
       const { profile } = scenario;
       this.traffic.push(
-        new Traffic(simulation, randomness, network, profile, spec, index, pods, proxies, nodes, statistics),
+        new Traffic(simulation, randomness, network, profile, spec, index, pods, proxies, nodes, statistics, splits),
       );
     });
   }
@@ -75,6 +79,12 @@ export class Workload {
       list.push(index);
       list.sort((a, b) => a - b);
     } else list.splice(place, 1);
+  }
+
+  /** How requests are divided among Services; none before `connect`. */
+  get splits(): TrafficSplits {
+    if (this.splitTable === null) throw new Error('the workload is not connected');
+    return this.splitTable;
   }
 
   /** Statistics of each Service that has traffic, up to date, in the order of the scenario. */

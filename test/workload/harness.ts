@@ -89,18 +89,18 @@ export class TrafficBench {
   }
 
   /** The proxies are told of the Service and of these endpoints. */
-  tell(pods: readonly Pod[]): void {
+  tell(pods: readonly Pod[], name = 'web'): void {
     const meta = { namespace: 'default', resourceVersion: 1, generation: 1, creationTimestamp: 0 };
     const service: Service = {
       apiVersion: 'v1',
       kind: 'Service',
-      metadata: { ...meta, name: 'web', uid: 'web' },
+      metadata: { ...meta, name, uid: name },
       spec: { type: 'ClusterIP', ports: [] },
     };
     const slice: EndpointSlice = {
       apiVersion: 'discovery.k8s.io/v1',
       kind: 'EndpointSlice',
-      metadata: { ...meta, name: 'web-1', uid: 'web-1', labels: { 'kubernetes.io/service-name': 'web' } },
+      metadata: { ...meta, name: `${name}-1`, uid: `${name}-1`, labels: { 'kubernetes.io/service-name': name } },
       addressType: 'IPv4',
       ports: [],
       endpoints: pods.map((pod) => ({
