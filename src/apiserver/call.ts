@@ -32,6 +32,8 @@ export class Call {
   server = -1;
   /** When it reached the API server. */
   arrivedAt: Time = 0;
+  /** When its answer left the API server; −1 before. */
+  answeredAt: Time = -1;
   /** When its last request to etcd was sent. */
   etcdSentAt: Time = 0;
   /** Time spent in front of the client-side limiter. */

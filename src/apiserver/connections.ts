@@ -5,7 +5,7 @@ import type { Duration, Time } from '../kernel/time.js';
 import type { Network } from '../network/network.js';
 import type { Stream } from '../random/stream.js';
 import { ApiServer } from './api-server.js';
-import { CONNECTION_REFUSED, type Call, type CallTable } from './call.js';
+import { CONNECTION_REFUSED, type Call, type CallMeter, type CallTable } from './call.js';
 import { NodeWatches } from './node-watches.js';
 import type { ApiRequest } from './request.js';
 import type { WatchRecord } from './watch-cache.js';
@@ -64,6 +64,8 @@ export class Connections implements Component {
   observer: ChangeObserver | null = null;
   /** Told of every answer that leaves a server; null: nobody looks. */
   auditor: RequestAuditor | null = null;
+  /** Told of every answer that reaches its client; null: nobody looks. */
+  follower: CallMeter | null = null;
   /** Newest revision seen, by resource: with several servers the first one to see a change carries it to observer and fleet. */
   private readonly seenRevision = new Map<string, number>();
 
@@ -119,6 +121,7 @@ export class Connections implements Component {
       case OP_RESPONSE: {
         const call = this.calls.take(argument);
         call.meter?.answered(call, this.simulation.now);
+        this.follower?.answered(call, this.simulation.now);
         if (this.tryLater(call)) return;
         call.receiver.receive(call.tag, call.response!, call.request);
         return;
@@ -173,6 +176,7 @@ export class Connections implements Component {
     if (after === undefined || call.attempts >= MAXIMUM_RETRIES) return false;
     call.attempts++;
     call.response = null;
+    call.answeredAt = -1;
     // For its meter the next try begins when it is sent.
     call.submittedAt = this.simulation.now + after * 1e9;
     call.limiterWait = 0;
@@ -188,6 +192,7 @@ export class Connections implements Component {
 
   /** Carries an answer back to its client. */
   deliverResponse(server: ApiServer, call: Call, slot: number, bytes: number): void {
+    call.answeredAt = this.simulation.now;
     if (this.auditor !== null) this.auditor.answered(call.user, call.request, call.response!.code);
     if (!this.network.send(server.host, call.clientHost, bytes, this.target, OP_RESPONSE, slot)) {
       this.answerLocally(slot, DEAD_CONNECTION);

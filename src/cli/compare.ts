@@ -5,6 +5,7 @@ import { renderComparison, renderStudy } from '../report/terminal.js';
 import { checkOutput } from '../export/output-directory.js';
 import { loadScenario } from '../scenario/index.js';
 import type { Scenario, StrategySpec } from '../scenario/types.js';
+import { type EventTraceFiles, eventTraceFiles } from './event-trace.js';
 import { finish, outputDirectory, runSource } from './finish.js';
 import { loadOptions, type RunFlags } from './program.js';
 import { Progress } from './progress.js';
@@ -30,16 +31,18 @@ export async function compare(file: string, flags: RunFlags, terminal: Terminal)
   checkOutput(outputDirectory(scenario, flags));
   const count = replicationCount(flags);
   const progress = new Progress(terminal, flags, count > 1 ? count : variants.length || strategies.length);
+  const trace = eventTraceFiles(scenario, outputDirectory(scenario, flags), variants.length || strategies.length);
   const simulateAll = (shown: Progress): Promise<RunResult[]> =>
-    variants.length > 0 ? runVariants(variants, flags, shown) : runStrategies(scenario, strategies, flags, shown);
+    variants.length > 0 ? runVariants(variants, flags, shown, trace) : runStrategies(scenario, strategies, flags, shown, trace);
   try {
-    if (count > 1) return await compareReplicated(file, scenario, flags, terminal, progress, simulateAll);
+    if (count > 1) return await compareReplicated(file, scenario, flags, terminal, progress, simulateAll, trace);
     const results = await simulateAll(progress);
     progress.stop();
-    finish(scenario, results, flags, terminal, (options) => `${renderComparison(results, options)}${traceHashes(results)}`, comparisonSource(file, scenario, flags));
+    finish(scenario, results, flags, terminal, (options) => `${renderComparison(results, options)}${traceHashes(results)}`, comparisonSource(file, scenario, flags), undefined, trace?.directory);
     return results.some((result) => result.summary.met) ? EXIT_OK : EXIT_FAILED;
   } finally {
     progress.stop();
+    trace?.directory.discard();
   }
 }
 
@@ -51,6 +54,7 @@ async function compareReplicated(
   terminal: Terminal,
   progress: Progress,
   first: (shown: Progress) => Promise<RunResult[]>,
+  trace?: EventTraceFiles,
 ): Promise<number> {
   const { seed: _, ...load } = loadOptions(flags);
   const plan = { file, load, options: runOptions(flags) };
@@ -58,7 +62,7 @@ async function compareReplicated(
   progress.begin('replications');
   const { results, study, table, done } = await replicateRuns(scenario, plan, flags, progress, () => first(hidden));
   progress.stop();
-  finish(scenario, results, flags, terminal, (options) => renderStudy(study, { ...options, question: scenario.question }), comparisonSource(file, scenario, flags), { study, table });
+  finish(scenario, results, flags, terminal, (options) => renderStudy(study, { ...options, question: scenario.question }), comparisonSource(file, scenario, flags), { study, table }, trace?.directory);
   done();
   const counts = Object.values(study.met);
   return counts.length === 0 || counts.includes(study.seeds) ? EXIT_OK : EXIT_FAILED;
@@ -89,6 +93,7 @@ async function runStrategies(
   strategies: readonly StrategySpec[],
   flags: RunFlags,
   progress: Progress,
+  trace?: EventTraceFiles,
 ): Promise<RunResult[]> {
   const results: RunResult[] = [];
   progress.begin('warm start');
@@ -101,21 +106,21 @@ async function runStrategies(
     progress.begin(strategy.name);
     const run = restoreCheckpoint<ScenarioRun>(checkpoint, types);
     run.rollOut(strategy);
-    results.push(await simulate(run, progress));
+    results.push(await simulate(run, progress, trace));
     progress.end();
   }
   return results;
 }
 
 /** Each variant is a cluster of its own and has its own warm start; random streams go by name, so that all draw the same. */
-async function runVariants(variants: readonly Scenario[], flags: RunFlags, progress: Progress): Promise<RunResult[]> {
+async function runVariants(variants: readonly Scenario[], flags: RunFlags, progress: Progress, trace?: EventTraceFiles): Promise<RunResult[]> {
   const results: RunResult[] = [];
   for (const scenario of variants) {
     progress.begin(scenario.variant!);
     const run = new ScenarioRun(scenario, runOptions(flags));
     const strategy = scenario.rollout?.strategies[0];
     if (strategy !== undefined) run.rollOut(strategy);
-    results.push(await simulate(run, progress));
+    results.push(await simulate(run, progress, trace));
     progress.end();
   }
   return results;

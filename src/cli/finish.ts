@@ -4,6 +4,7 @@ import type { RunResult } from '../analysis/result.js';
 import type { Study } from '../analysis/study.js';
 import { type SummaryHeader, summaryDocument, toJson } from '../export/summary.js';
 import { type ExtraFile, fileName, tableFiles, writeOutputs } from '../export/files.js';
+import type { OutputDirectory } from '../export/output-directory.js';
 import type { Table } from '../metrics/recorder.js';
 import { renderReport } from '../report/html.js';
 import type { TerminalOptions } from '../report/terminal.js';
@@ -22,13 +23,14 @@ export function finish(
   table: (options: TerminalOptions) => string,
   source: RunSource,
   replications?: { readonly study: Study; readonly table: Table },
+  begun?: OutputDirectory,
 ): void {
   const study = replications?.study;
   const header: SummaryHeader = { toolVersion: VERSION, scenarioHash: scenarioHash(scenario), ...(study === undefined ? {} : { study }) };
   const directory = outputDirectory(scenario, flags);
   const report = renderReport(results, { ...header, title: scenario.question === '' ? scenario.name : scenario.question }, study);
   const extra: ExtraFile[] = [{ name: 'report.html', content: report }, ...inputFiles(scenario, source), ...(replications === undefined ? [] : tableFiles(replications.table))];
-  writeOutputs(directory, results, header, { csv: true, parquet: true, openMetrics: true, trace: true }, extra);
+  writeOutputs(directory, results, header, { csv: true, parquet: true, openMetrics: true, trace: true }, extra, begun);
   if (flags.json === true) terminal.stdout.write(toJson(summaryDocument(results, header)));
   else {
     const { stdout } = terminal;

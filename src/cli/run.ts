@@ -5,6 +5,7 @@ import { checkOutput } from '../export/output-directory.js';
 import { loadScenario } from '../scenario/index.js';
 import type { Scenario, StrategySpec } from '../scenario/types.js';
 import { nearestName } from '../api/nearest.js';
+import { type EventTraceFiles, eventTraceFiles } from './event-trace.js';
 import { checkDeterminism, EXPLAIN_EVENTS, printExplanation } from './explain.js';
 import { finish, outputDirectory, runSource } from './finish.js';
 import { loadOptions, type RunFlags } from './program.js';
@@ -22,6 +23,7 @@ export async function runOne(file: string, flags: RunFlags, terminal: Terminal):
   const strategy = chooseStrategy(scenario.rollout?.strategies ?? [], flags.strategy, file);
   checkOutput(outputDirectory(scenario, flags));
   const progress = new Progress(terminal, flags, 1);
+  let trace: EventTraceFiles | undefined;
   try {
     progress.begin(scenario.variant ?? strategy?.name ?? scenario.name);
     if (flags.checkDeterminism === true) return checkDeterminism(scenario, strategy, runOptions(flags), progress, terminal);
@@ -30,7 +32,8 @@ export async function runOne(file: string, flags: RunFlags, terminal: Terminal):
     const tracer = flags.explain === undefined ? undefined : new Tracer(simulation, EXPLAIN_EVENTS);
     if (tracer !== undefined) simulation.trace = tracer;
     if (strategy !== undefined) run.rollOut(strategy);
-    const result = await simulate(run, progress);
+    trace = tracer === undefined ? eventTraceFiles(scenario, outputDirectory(scenario, flags)) : undefined;
+    const result = await simulate(run, progress, trace);
     progress.stop();
     if (tracer !== undefined) {
       printExplanation(tracer, flags.explain!, terminal);
@@ -41,10 +44,11 @@ export async function runOne(file: string, flags: RunFlags, terminal: Terminal):
       ...(flags.variant === undefined ? {} : { variant: flags.variant }),
       ...(strategy === undefined ? {} : { strategy: strategy.name }),
     };
-    finish(scenario, [result], flags, terminal, (options) => renderRun(result, options), runSource(file, scenario, flags, [own]));
+    finish(scenario, [result], flags, terminal, (options) => renderRun(result, options), runSource(file, scenario, flags, [own]), undefined, trace?.directory);
     return result.summary.met ? EXIT_OK : EXIT_FAILED;
   } finally {
     progress.stop();
+    trace?.directory.discard();
   }
 }
 

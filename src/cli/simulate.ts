@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RunResult } from '../analysis/result.js';
 import type { ScenarioRun, ScenarioRunOptions } from '../cluster/run.js';
 import type { EventListName } from '../kernel/event-list.js';
+import type { EventTraceFiles } from './event-trace.js';
 import type { RunFlags } from './program.js';
 import type { Progress } from './progress.js';
 import { Interrupted } from './terminal.js';
@@ -17,9 +18,14 @@ export function runOptions(flags: RunFlags): ScenarioRunOptions {
   };
 }
 
-/** Advances a run to its end; yields to the host now and then, so that Ctrl-C ends it. */
-export async function simulate(run: ScenarioRun, progress: Progress): Promise<RunResult> {
+/** Advances a run to its end; yields to the host now and then, so that Ctrl-C ends it. `trace` follows its events from time 0 on. */
+export async function simulate(run: ScenarioRun, progress: Progress, trace?: EventTraceFiles): Promise<RunResult> {
+  if (trace !== undefined) {
+    await warmUp(run, progress);
+    trace.attach(run);
+  }
   await advance(run, progress, () => run.done);
+  trace?.end(run);
   progress.update(1);
   return run.result();
 }

@@ -8,6 +8,11 @@ import type { Allocation } from './allocation.js';
 const SHORTEST_INTERVAL = 10;
 const SAMPLES = 60;
 
+/** Seconds between two samples of a run of so many seconds, unless told. */
+export function usageInterval(duration: number): number {
+  return Math.max(SHORTEST_INTERVAL, Math.ceil(duration / SAMPLES));
+}
+
 interface Use {
   readonly cpu: number;
   readonly memory: number;
@@ -23,10 +28,10 @@ export class NodeUsage {
   /** Counts all resources too, for runs with a pod trace. */
   private readonly allocation: Allocation | null;
 
-  /** @param duration of the run, seconds */
-  constructor(nodes: readonly Node[], duration: number, allocation: Allocation | null = null) {
+  /** @param interval seconds between two samples */
+  constructor(nodes: readonly Node[], interval: number, allocation: Allocation | null = null) {
     this.allocation = allocation;
-    this.interval = Math.max(SHORTEST_INTERVAL, Math.ceil(duration / SAMPLES));
+    this.interval = interval;
     for (const node of nodes) {
       const { cpu = 0, memory = 0 } = node.status.allocatable;
       this.nodes.set(node.metadata.name, { cpu, memory, pods: 0, cpuRequested: 0, memoryRequested: 0 });

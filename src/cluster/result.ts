@@ -4,8 +4,7 @@ import { judge, serviceLevels } from '../analysis/verdict.js';
 import { podCondition, type Pod } from '../api/core.js';
 import { keyOf } from '../api/meta.js';
 import { formatTimestamp } from '../api/timestamps.js';
-import type { Time } from '../kernel/time.js';
-import { SCHEDULER_ATTEMPTS } from '../metrics/tables.js';
+import { type Time, toSeconds } from '../kernel/time.js';
 import type { Scenario, StrategySpec } from '../scenario/types.js';
 import { LogHistogram } from '../stats/index.js';
 import { NEVER } from './app-tracker.js';
@@ -150,8 +149,8 @@ function apiLatencies(run: ScenarioRun): { single: LogHistogram; list: LogHistog
 }
 
 function schedulingDuration(run: ScenarioRun): LatencySummary {
-  const durations = run.recorder.table(SCHEDULER_ATTEMPTS).column('duration') as Float64Array;
-  return summarizeLatency(durations);
+  const attempts = run.cluster.scheduler.attempts.slice(run.sampler.attemptsBefore);
+  return summarizeLatency(attempts.map(({ duration }) => toSeconds(duration)));
 }
 
 /** Start-up of the pods created in the run, split as ClusterLoader2 does (pod_startup_latency measurement). */

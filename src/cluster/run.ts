@@ -8,7 +8,7 @@ import type { Component } from '../kernel/component.js';
 import type { EventListName } from '../kernel/event-list.js';
 import type { Time } from '../kernel/time.js';
 import { Recorder } from '../metrics/recorder.js';
-import { ROLLOUT } from '../metrics/tables.js';
+import { API_REQUESTS, ROLLOUT } from '../metrics/tables.js';
 import type { DrawObserver } from '../random/stream.js';
 import type { Scenario, StrategySpec } from '../scenario/types.js';
 import type { ExplainTarget } from '../scheduler/explain.js';
@@ -18,8 +18,9 @@ import { PodTrace } from '../workload/pod-trace.js';
 import { Allocation } from './allocation.js';
 import { AppTracker } from './app-tracker.js';
 import { ClusterFaults } from './cluster-faults.js';
-import { NodeUsage } from './node-usage.js';
+import { NodeUsage, usageInterval } from './node-usage.js';
 import { Observer } from './observer.js';
+import { REQUESTS_KEPT, RequestLog } from './request-log.js';
 import { summarize } from './result.js';
 import { Sampler } from './sampler.js';
 import { SimulatedCluster } from './simulated-cluster.js';
@@ -57,13 +58,15 @@ export interface ScenarioRunOptions {
 export class ScenarioRun implements Component {
   readonly name = 'scenario';
   readonly cluster: SimulatedCluster;
-  readonly recorder = new Recorder();
+  readonly recorder: Recorder;
   readonly observer: Observer;
   readonly tracker: AppTracker;
   readonly timeline: Timeline;
   /** Pods of a recorded trace, and how full they make the cluster; null: there are none. */
   readonly podTrace: PodTrace | null;
   readonly allocation: Allocation | null;
+  /** Single requests to the API, a sample. */
+  private readonly requests: RequestLog | null;
   pipeline: Pipeline | null = null;
   /** Simulated time of the scenario's 0; −1 while the cluster warms up. */
   origin: Time = -1;
@@ -84,10 +87,11 @@ export class ScenarioRun implements Component {
     this.tracker = new AppTracker(simulation, service === undefined ? '' : `${service.namespace}/${service.name}`);
     const { rollout } = scenario;
     if (rollout !== undefined) this.tracker.addDeployment(`${rollout.deployment.namespace}/${rollout.deployment.name}`);
-    const { podTrace } = scenario;
+    const { podTrace, record } = scenario;
+    this.recorder = new Recorder(record?.without);
     const seconds = scenario.duration / SECOND;
     this.allocation = podTrace === undefined ? null : new Allocation(scenario.cluster.nodes, podTrace.shapes, seconds);
-    const usage = new NodeUsage(scenario.cluster.nodes, seconds, this.allocation);
+    const usage = new NodeUsage(scenario.cluster.nodes, record?.interval ?? usageInterval(seconds), this.allocation);
     this.observer = new Observer(simulation, this.recorder, this.tracker, usage);
     this.cluster.connections.observer = this.observer;
     this.cluster.kubelets.observe(this.observer);
@@ -98,7 +102,10 @@ export class ScenarioRun implements Component {
       podTrace === undefined ? null : new PodTrace(simulation, kubectl.client('pod-trace', 0, 0), kubectl.informer<Pod>('pods'), podTrace);
     const actions = scenario.timeline.filter((action) => !isStartAction(action));
     this.timeline = new Timeline(simulation, this.client, new ClusterFaults(this.cluster), actions, this.cluster.newKubectl(this.client));
-    this.sampler = new Sampler(this.cluster, this.recorder, this.observer);
+    this.sampler = new Sampler(this.cluster, this.recorder, this.observer, record);
+    const most = this.recorder.records(API_REQUESTS) ? (record?.apiRequests ?? REQUESTS_KEPT) : 0;
+    this.requests = most === 0 ? null : new RequestLog(most);
+    this.cluster.connections.follower = this.requests;
     this.cluster.setLimited(false);
     this.cluster.start();
     this.target = simulation.add(this);
@@ -193,6 +200,7 @@ export class ScenarioRun implements Component {
     cluster.setLimited(true);
     this.observer.begin(origin);
     this.sampler.begin(origin);
+    this.requests?.begin(origin);
     this.timeline.start(origin);
     this.podTrace?.start(origin);
     cluster.metrics.begin(origin);
@@ -221,13 +229,18 @@ export class ScenarioRun implements Component {
     return rollout === undefined ? '' : imageTag(rollout.image);
   }
 
+  /** Name of the run among its results. */
+  get label(): string {
+    return this.scenario.variant ?? this.strategy?.name ?? this.scenario.name;
+  }
+
   /** The run's figures; to be called once, at the end. */
   result(): RunResult {
     this.tracker.end();
     this.observer.writePods();
     this.writeLog();
     this.sampler.end();
-    const name = this.scenario.variant ?? this.strategy?.name ?? this.scenario.name;
-    return { name, summary: summarize(this, this.scenario, this.strategy ?? undefined), tables: this.recorder.tables };
+    this.requests?.write(this.recorder, this.cluster.servers.map((server) => server.name));
+    return { name: this.label, summary: summarize(this, this.scenario, this.strategy ?? undefined), tables: this.recorder.tables };
   }
 }

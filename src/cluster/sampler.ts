@@ -14,6 +14,7 @@ import { SCRAPES } from '../metrics/scrapes.js';
 import { API_REQUESTS_BY_SECOND, ETCD_BY_SECOND, NODES, SCHEDULER_BY_SECOND } from '../metrics/tables.js';
 import { LogHistogram } from '../stats/index.js';
 import { scrapeApiServer, scrapeProcess } from './api-scrape.js';
+import type { RecordSpec } from '../scenario/types.js';
 import type { Observer } from './observer.js';
 import type { SimulatedCluster } from './simulated-cluster.js';
 
@@ -38,8 +39,14 @@ export class Sampler implements MetricsSink {
   private readonly cluster: SimulatedCluster;
   private readonly recorder: Recorder;
   private readonly observer: Observer;
+  /** Seconds between two samples of gauges. */
+  private readonly interval: number;
+  private readonly scrapeInterval: number;
+  /** Somebody wants what a scrape finds. */
+  private readonly scrapes: boolean;
   private origin: Time = 0;
-  private attemptsSeen = 0;
+  /** Attempts of the scheduler before time 0. */
+  attemptsBefore = 0;
   /** Histograms under their real names, by name and labels. */
   private now = 0;
   private scraped = 0;
@@ -47,7 +54,10 @@ export class Sampler implements MetricsSink {
   /** Write transactions by etcd cluster, from proposal to apply: nanoseconds. */
   readonly commits = new Map<string, LogHistogram>();
 
-  constructor(cluster: SimulatedCluster, recorder: Recorder, observer: Observer) {
+  constructor(cluster: SimulatedCluster, recorder: Recorder, observer: Observer, record: RecordSpec | undefined) {
+    this.interval = record?.interval ?? 1;
+    this.scrapeInterval = record?.scrapeInterval ?? SCRAPE_INTERVAL;
+    this.scrapes = recorder.records(HISTOGRAMS) || recorder.records(SCRAPES);
     this.cluster = cluster;
     this.recorder = recorder;
     this.observer = observer;
@@ -59,7 +69,7 @@ export class Sampler implements MetricsSink {
     for (const server of this.cluster.servers) server.metrics.reset();
     for (const member of this.cluster.etcdClusters.members) member.resetMetrics();
     for (const { name } of this.cluster.etcdClusters.all) this.commits.set(name, new LogHistogram());
-    this.attemptsSeen = this.cluster.scheduler.attempts.length;
+    this.attemptsBefore = this.cluster.scheduler.attempts.length;
     const table = this.recorder.table(NODES);
     for (const node of this.cluster.scenario.cluster.nodes) {
       const labels = node.metadata.labels ?? {};
@@ -78,12 +88,14 @@ export class Sampler implements MetricsSink {
   /** Takes the second that ends now. */
   sample(now: Time): void {
     const second = Math.round((now - this.origin) * PER_SECOND) - 1;
-    this.observer.sample(second);
+    const gauges = second % this.interval === 0;
+    if (gauges) this.observer.sample(second);
     this.sampleApi(second);
     this.sampleEtcd(second);
     this.now = second + 1;
-    if (this.now % SCRAPE_INTERVAL === 0) this.scrape();
+    if (this.now % this.scrapeInterval === 0) this.scrape();
     this.observer.sampleNodes(second + 1);
+    if (!gauges) return;
     const { active, backoff, unschedulable, gated } = this.cluster.scheduler.queueLengths();
     this.recorder.table(SCHEDULER_BY_SECOND).append([second, active, backoff, unschedulable, gated]);
   }
@@ -91,6 +103,7 @@ export class Sampler implements MetricsSink {
   /** Reads all metrics as Prometheus does. */
   private scrape(): void {
     this.scraped = this.now;
+    if (!this.scrapes) return;
     for (const histogram of this.histograms.values()) histogram.scrape(this.recorder, this.now);
     const { etcdClusters, servers, etcd } = this.cluster;
     for (const member of etcdClusters.members) scrapeMember(member, this);
@@ -183,7 +196,7 @@ export class Sampler implements MetricsSink {
   /** Writes what is only complete at the end. */
   end(): void {
     if (this.scraped < this.now) this.scrape();
-    this.cluster.scheduler.writeAttempts(this.recorder, this.attemptsSeen, this.origin);
+    this.cluster.scheduler.writeAttempts(this.recorder, this.attemptsBefore, this.origin);
     this.cluster.workload.writeTables(this.recorder);
   }
 }

@@ -1,17 +1,6 @@
 import { type RunResult, tableOf } from '../analysis/result.js';
-import type { Table } from '../metrics/recorder.js';
-
-/** An event of the Chrome trace format; times in microseconds. */
-interface TraceEvent {
-  readonly ph: 'X' | 'C' | 'i' | 'M';
-  readonly name: string;
-  readonly pid: number;
-  readonly tid?: number;
-  readonly ts?: number;
-  readonly dur?: number;
-  readonly s?: 'g' | 'p';
-  readonly args?: Readonly<Record<string, string | number>>;
-}
+import { duration, micros, process, rows, thread, type TraceEvent } from './chrome-events.js';
+import { requestEvents } from './chrome-requests.js';
 
 /** Tracks other than nodes, by process number. */
 const ROLLOUT = 1;
@@ -19,6 +8,7 @@ const USERS = 2;
 const API = 3;
 const ETCD = 4;
 const SCHEDULER = 5;
+const CLIENTS = 6;
 const FIRST_NODE = 100;
 
 /** Phases of a pod: name and the column with the instant it begins. */
@@ -34,7 +24,8 @@ const PHASES: readonly (readonly [string, string])[] = [
 
 /**
  * A run in Chrome's trace format, in parts, for Perfetto or chrome://tracing: a process a node with a track a pod, the
- * steps of the rollout, who led which Raft term, scheduling attempts, and counters of users' and API requests.
+ * steps of the rollout, who led which Raft term, scheduling attempts, single API requests as flows from client to server, and
+ * counters of users' and API requests.
  */
 export function* toChromeTrace(result: RunResult): Generator<string> {
   yield '{"displayTimeUnit":"ms","traceEvents":[\n';
@@ -52,21 +43,9 @@ function* events(result: RunResult): Generator<TraceEvent> {
   yield* counters(result, 'errors_by_second', USERS, 'users', 'errors', 'cause', 'errors');
   yield* counters(result, 'api_requests_by_second', API, 'kube-apiserver', 'API requests', 'verb', 'requests');
   yield* etcdEvents(result);
+  yield* requestEvents(result, API, CLIENTS);
   yield* schedulerEvents(result);
   yield* podEvents(result);
-}
-
-function process(pid: number, name: string): TraceEvent {
-  return { ph: 'M', name: 'process_name', pid, args: { name } };
-}
-
-function thread(pid: number, tid: number, name: string): TraceEvent {
-  return { ph: 'M', name: 'thread_name', pid, tid, args: { name } };
-}
-
-/** Seconds as whole nanoseconds, in microseconds. */
-function micros(seconds: number): number {
-  return Math.round(seconds * 1e9) / 1000;
 }
 
 function* rolloutEvents(result: RunResult): Generator<TraceEvent> {
@@ -80,7 +59,7 @@ function* rolloutEvents(result: RunResult): Generator<TraceEvent> {
       pid: ROLLOUT,
       tid: 1,
       ts: micros(rolloutStart),
-      dur: micros(end - rolloutStart),
+      dur: duration(rolloutStart, end),
     };
   }
   const table = tableOf(result, 'rollout');
@@ -137,7 +116,7 @@ function* etcdEvents(result: RunResult): Generator<TraceEvent> {
     pid: ETCD,
     tid: tracks.get(member)!,
     ts: micros(reign.from),
-    dur: micros(reign.to - reign.from),
+    dur: duration(reign.from, reign.to),
   });
   for (const row of rows(table)) {
     const member = row.text('member');
@@ -163,14 +142,13 @@ function* schedulerEvents(result: RunResult): Generator<TraceEvent> {
   if (table === undefined || table.length === 0) return;
   yield process(SCHEDULER, 'kube-scheduler');
   for (const row of rows(table)) {
-    const duration = row.number('duration');
     yield {
       ph: 'X',
       name: row.text('pod'),
       pid: SCHEDULER,
       tid: 1,
-      ts: micros(row.number('time') - duration),
-      dur: micros(duration),
+      ts: micros(row.number('time') - row.number('duration')),
+      dur: duration(row.number('time') - row.number('duration'), row.number('time')),
       args: {
         result: row.text('result'),
         node: row.text('node'),
@@ -210,26 +188,9 @@ function* podEvents(result: RunResult): Generator<TraceEvent> {
         pid,
         tid,
         ts: micros(from),
-        dur: micros(to - from),
+        dur: duration(from, to),
         args: { version: row.text('version') },
       };
     }
-  }
-}
-
-/** Reads one row of a table by column name. */
-interface Row {
-  number(column: string): number;
-  text(column: string): string;
-}
-
-function* rows(table: Table | undefined): Generator<Row> {
-  if (table === undefined) return;
-  const columns = new Map(table.spec.columns.map((column) => [column.name, table.column(column.name)]));
-  for (let i = 0; i < table.length; i++) {
-    yield {
-      number: (column) => columns.get(column)![i] as number,
-      text: (column) => columns.get(column)![i] as string,
-    };
   }
 }

@@ -34,10 +34,14 @@ and an earlier output of the same name stays until the new one is complete. Equa
 | \`*.csv\` | the tables below, one file each, RFC 4180 |
 | \`*.parquet\` | the same tables for DuckDB, pandas, Polars, Spark; units and meanings are in the file's metadata |
 | \`metrics.om\` | OpenMetrics under the real components' metric names, with simulated timestamps |
+| \`event_trace.parquet\` | every event of the simulation, when the scenario asks for it (\`record: { eventTrace: true }\`) |
 | \`trace.json\` | Chrome trace format: opens in Perfetto |
 | \`inputs/\` | copies of all files that the scenario was read from, and how it was run: for \`towtank explain pod\`, and for later |
 
 A comparison puts the name of the strategy in front: \`canary.pods.csv\`.
+
+What is recorded is chosen under \`record:\` of the [scenario](scenario.md): tables by name (\`only\`, \`without\`), the sampling interval of
+gauges and of scrapes, how many single API requests are followed, and the event trace. Verdicts and \`summary.json\` do not depend on it.
 
 \`towtank report DIRECTORY\` makes \`report.html\` again from \`summary.json\` and the Parquet files alone; with several directories it
 sets their runs side by side.
@@ -74,7 +78,8 @@ promtool tsdb create-blocks-from openmetrics reports/strategies/canary.metrics.o
 prometheus --storage.tsdb.path=data/ --storage.tsdb.retention.time=100y --config.file=/dev/null
 \`\`\`
 
-Perfetto: open https://ui.perfetto.dev and drop \`trace.json\` on it; pods are tracks under their nodes.
+Perfetto: open https://ui.perfetto.dev and drop \`trace.json\` on it; pods are tracks under their nodes, beside them
+the rollout, the terms of the etcd members, the scheduler's cycles, and sampled API requests as arrows from client to server.
 
 ## Tables
 

@@ -25,7 +25,8 @@ export interface ExtraFile {
 
 /**
  * Writes the results of a scenario to a directory, all of it or nothing: `summary.json`, one CSV and Parquet file a table
- * (`canary.pods.csv`; without the run's name when there is one run), and what the caller adds. Throws OutputError.
+ * (`canary.pods.csv`; without the run's name when there is one run), and what the caller adds. `begun`: the directory, when files of the
+ * run are in it already. Throws OutputError.
  */
 export function writeOutputs(
   path: string,
@@ -33,12 +34,13 @@ export function writeOutputs(
   header: SummaryHeader,
   formats: OutputFormats,
   extra: readonly ExtraFile[] = [],
+  begun?: OutputDirectory,
 ): void {
-  const directory = new OutputDirectory(path);
+  const directory = begun ?? new OutputDirectory(path);
   try {
     directory.write('summary.json', toJson(summaryDocument(results, header)));
     for (const result of results) {
-      const prefix = results.length === 1 ? '' : `${fileName(result.name)}.`;
+      const prefix = filePrefix(result.name, results.length);
       if (formats.openMetrics === true) directory.write(`${prefix}metrics.om`, toOpenMetrics(result));
       if (formats.trace === true) directory.write(`${prefix}trace.json`, toChromeTrace(result));
       for (const table of result.tables) {
@@ -51,6 +53,11 @@ export function writeOutputs(
   } finally {
     directory.discard();
   }
+}
+
+/** What stands in front of the names of a run's files, when there are several runs. */
+export function filePrefix(run: string, runs: number): string {
+  return runs === 1 ? '' : `${fileName(run)}.`;
 }
 
 /** A table as its files, for tables that belong to no single run. */

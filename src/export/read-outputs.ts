@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { parquetMetadata, parquetReadObjects } from 'hyparquet';
 import { type RunResult, SUMMARY_VERSION, type SummaryDocument } from '../analysis/result.js';
 import { SUMMARY_SCHEMA } from '../analysis/summary-schema.js';
+import { EVENT_TRACE } from '../metrics/column-sink.js';
 import type { ColumnSpec, Table, TableSpec } from '../metrics/recorder.js';
-import { fileName } from './files.js';
+import { fileName, filePrefix } from './files.js';
 import { OutputError } from './output-directory.js';
 
 /** An output directory read back. */
@@ -21,11 +22,11 @@ export async function readOutputs(path: string): Promise<ReadOutputs> {
   const document = readSummary(path);
   const names = Object.keys(document.runs);
   const files = readdirSync(path)
-    .filter((name) => name.endsWith('.parquet'))
+    .filter((name) => name.endsWith('.parquet') && !isEventTrace(name))
     .sort();
   const results: RunResult[] = [];
   for (const name of names) {
-    const prefix = names.length === 1 ? '' : `${fileName(name)}.`;
+    const prefix = filePrefix(name, names.length);
     const own = files.filter(
       (file) => file.startsWith(prefix) && !file.slice(prefix.length, -'.parquet'.length).includes('.'),
     );
@@ -69,6 +70,11 @@ export function readSummary(path: string): SummaryDocument {
   const issue = checked.error?.issues[0];
   if (issue !== undefined) throw new OutputError(`${file}: ${issue.path.join('.')}: ${issue.message}`);
   return document;
+}
+
+/** A trace of every event may be far larger than memory, and no report shows it. */
+function isEventTrace(file: string): boolean {
+  return file === `${EVENT_TRACE.name}.parquet` || file.endsWith(`.${EVENT_TRACE.name}.parquet`);
 }
 
 async function readTable(path: string): Promise<Table> {

@@ -50,9 +50,22 @@ export class ChunkedTable {
 export const EVENT_TRACE: TableSpec = {
   name: 'event_trace',
   description:
-    'Every event of the simulation in the order it was handled: the n-th row is event n. Recorded when asked for.',
+    'Every event of the simulation since time 0 of the run, in the order it was handled. Recorded when the scenario asks for it (record.eventTrace), as Parquet only.',
   columns: [
-    { name: 'time', type: 'integer', unit: 'nanoseconds', description: 'Simulated time.', nullable: false },
+    {
+      name: 'event',
+      type: 'integer',
+      unit: '',
+      description: 'Number of the event, from the beginning of the warm start: `run --explain` goes on from it.',
+      nullable: false,
+    },
+    {
+      name: 'time',
+      type: 'integer',
+      unit: 'nanoseconds',
+      description: 'Simulated time since the start of the run.',
+      nullable: false,
+    },
     { name: 'target', type: 'string', unit: '', description: 'Component that handled it.' },
     {
       name: 'opcode',
@@ -67,7 +80,7 @@ export const EVENT_TRACE: TableSpec = {
       name: 'cause',
       type: 'integer',
       unit: '',
-      description: 'Number of the event that scheduled it; 0 for none.',
+      description: 'Number of the event that scheduled it; 0 when that was before the trace began.',
       nullable: false,
     },
   ],
@@ -78,21 +91,27 @@ export class EventTrace {
   private readonly table: ChunkedTable;
   private readonly nameOf: (target: number) => string;
   private readonly names: string[] = [];
-  private readonly row: (number | string)[] = [0, '', 0, 0, 0];
+  private readonly row: (number | string)[] = [0, 0, '', 0, 0, 0];
+  private readonly origin: Time;
 
-  /** @param nameOf name of a component by its number, asked once for each */
-  constructor(sink: ColumnSink, nameOf: (target: number) => string) {
+  /**
+   * @param nameOf name of a component by its number, asked once for each
+   * @param origin simulated time that is 0 in the trace
+   */
+  constructor(sink: ColumnSink, nameOf: (target: number) => string, origin: Time = 0) {
+    this.origin = origin;
     this.table = new ChunkedTable(EVENT_TRACE, sink);
     this.nameOf = nameOf;
   }
 
-  event(time: Time, target: number, opcode: number, argument: number, _sequence: number, cause: number): void {
+  event(time: Time, target: number, opcode: number, argument: number, sequence: number, cause: number): void {
     const { row } = this;
-    row[0] = time;
-    row[1] = this.names[target] ??= this.nameOf(target);
-    row[2] = opcode;
-    row[3] = argument;
-    row[4] = cause;
+    row[0] = sequence;
+    row[1] = time - this.origin;
+    row[2] = this.names[target] ??= this.nameOf(target);
+    row[3] = opcode;
+    row[4] = argument;
+    row[5] = cause;
     this.table.append(row);
   }
 

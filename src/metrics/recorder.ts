@@ -31,15 +31,19 @@ export class TableRecorder implements Table {
   length = 0;
   private readonly numbers: (Float64Array | undefined)[];
   private readonly texts: (string[] | undefined)[];
+  private readonly kept: boolean;
 
-  constructor(spec: TableSpec) {
+  /** @param kept false: rows are dropped, for a table that nobody wants */
+  constructor(spec: TableSpec, kept = true) {
     this.spec = spec;
+    this.kept = kept;
     this.numbers = spec.columns.map((column) => (column.type === 'string' ? undefined : new Float64Array(64)));
     this.texts = spec.columns.map((column) => (column.type === 'string' ? [] : undefined));
   }
 
   /** Appends a row; values in the order of the columns. */
   append(values: readonly (number | string)[]): void {
+    if (!this.kept) return;
     const row = this.length++;
     for (let i = 0; i < this.spec.columns.length; i++) {
       const texts = this.texts[i];
@@ -67,18 +71,29 @@ export class TableRecorder implements Table {
 /** All tables of a run, by name, in order of creation. */
 export class Recorder {
   private readonly byName = new Map<string, TableRecorder>();
+  private readonly without: readonly string[];
+
+  /** @param without names of tables that are left out: what is appended to them is dropped */
+  constructor(without: readonly string[] = []) {
+    this.without = without;
+  }
+
+  /** Whether a table is wanted; who makes rows only for one that is not may leave it. */
+  records(spec: TableSpec): boolean {
+    return !this.without.includes(spec.name);
+  }
 
   /** The table of a specification; created on first use. */
   table(spec: TableSpec): TableRecorder {
     let table = this.byName.get(spec.name);
     if (table === undefined) {
-      table = new TableRecorder(spec);
+      table = new TableRecorder(spec, this.records(spec));
       this.byName.set(spec.name, table);
     }
     return table;
   }
 
   get tables(): readonly TableRecorder[] {
-    return [...this.byName.values()];
+    return [...this.byName.values()].filter((table) => this.records(table.spec));
   }
 }

@@ -166,6 +166,26 @@ export const API_REQUESTS_BY_SECOND: TableSpec = {
   ],
 };
 
+/** Single requests to the API, a sample. */
+export const API_REQUESTS: TableSpec = {
+  name: 'api_requests',
+  description:
+    'Single requests to the API on their way from client to server and back: of each kind (verb and resource) evenly chosen ones, at most as many as the scenario says (record.apiRequests). In order of sending.',
+  columns: [
+    double('sent', 'seconds', 'Handed by the component to its client library.'),
+    double('limited', 'seconds', 'Waited at the rate limiter of the client for this long.'),
+    double('arrived', 'seconds', 'Reached the kube-apiserver; empty when none was reached.'),
+    double('answered', 'seconds', 'The answer left the kube-apiserver; empty when none was reached.'),
+    double('received', 'seconds', 'The answer reached the client.'),
+    text('user', 'Who asked, such as system:kube-scheduler.'),
+    text('server', 'The kube-apiserver that answered.'),
+    text('verb', 'get, list, watch, create, update, patch or delete.'),
+    text('resource', 'Resource, with its subresource after a slash (pods/status).'),
+    text('object', 'Object asked for, as namespace/name; empty for lists.'),
+    integer('code', '', 'HTTP status code of the answer; 0 when the connection failed.'),
+  ],
+};
+
 /** The members of etcd. */
 export const ETCD_BY_SECOND: TableSpec = {
   name: 'etcd_by_second',
@@ -251,6 +271,7 @@ export const TABLES: readonly TableSpec[] = [
   NODE_USAGE,
   ALLOCATION,
   API_REQUESTS_BY_SECOND,
+  API_REQUESTS,
   ETCD_BY_SECOND,
   SCHEDULER_ATTEMPTS,
   SCHEDULER_BY_SECOND,

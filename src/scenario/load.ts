@@ -16,6 +16,7 @@ import { ManifestSet } from './manifests.js';
 import { parseObjective } from './objectives.js';
 import { isPackagedProfile } from './profile.js';
 import { toPodTrace } from './pod-trace.js';
+import { toRecord } from './record.js';
 import { References } from './references.js';
 import { ScenarioProfile } from './scenario-profile.js';
 import type { RawScenario } from './schema.js';
@@ -163,6 +164,7 @@ class ScenarioLoader {
     const clients = (raw.clients ?? []).map((each, i) => toApiClient(each, (key, message) => this.complain(['clients', i, key], message))).filter((each) => each !== undefined);
     const objectives = this.objectives();
     const podTrace = raw.podTrace === undefined ? undefined : toPodTrace(raw.podTrace, this.item, this.folder, namespace, errors, this.files);
+    const record = raw.record === undefined ? undefined : toRecord(raw.record, (key, message) => this.complain(['record', key], message));
     // KWOK's nodes run no containers: where there are only such, an image needs no behaviour.
     const started = cluster.nodes.every(isKwokNode) ? [] : images;
     const unused = matchImages(started, raw.behaviour ?? [], errors, (i, message) => ({
@@ -202,6 +204,7 @@ class ScenarioLoader {
       ...(clients.length === 0 ? {} : { clients }),
       ...(rollout === undefined ? {} : { rollout }),
       ...(podTrace === undefined ? {} : { podTrace }),
+      ...(record === undefined ? {} : { record }),
       ...(perf === undefined ? {} : { schedulerPerf: perf }),
       objectives,
       findings,
@@ -360,6 +363,7 @@ const scenarioKeys: readonly string[] = [
   'clients',
   'timeline',
   'podTrace',
+  'record',
   'rollout',
   'objectives',
   'question',

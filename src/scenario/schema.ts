@@ -3,6 +3,7 @@ import { ADMISSION_PLUGINS } from '../api/admission-kinds.js';
 import { apiClientSchema } from './api-clients.js';
 import { etcdSchema } from './etcd-schema.js';
 import { profileOverrides } from './profile-schema.js';
+import { recordSchema } from './record.js';
 import { kwok, podTrace } from './schema-kwok.js';
 import { traffic } from './schema-traffic.js';
 import { count, distribution, durationText, percent, text, wholeNumber } from './schema-values.js';
@@ -334,6 +335,7 @@ export const scenarioSchema = z
         'Pods, Object and External metrics for HorizontalPodAutoscalers. Cpu and memory come from the pods themselves.',
       ),
     podTrace: podTrace.optional(),
+    record: recordSchema.optional().describe('What the run records. Verdicts and summary.json do not depend on it.'),
     rollout: rollout.optional().describe('The rollout in question.'),
     objectives: z
       .array(

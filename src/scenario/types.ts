@@ -45,6 +45,8 @@ export interface Scenario {
   readonly metrics?: readonly MetricSeries[];
   /** Pods of a recorded trace; absent: none. */
   readonly podTrace?: PodTraceSpec;
+  /** What is recorded; absent: all tables, no single events. */
+  readonly record?: RecordSpec;
   readonly rollout?: RolloutSpec;
   readonly objectives: readonly Objective[];
   /** Things a reader should know that are no errors: a Service that selects nothing, a kind that is not modelled. */
@@ -57,6 +59,20 @@ export interface Scenario {
   readonly variant?: string;
   /** The scenario with each of its variants laid over it, for `compare` and `run --variant`. */
   readonly variants?: readonly Scenario[];
+}
+
+/** What a run records. */
+export interface RecordSpec {
+  /** Names of the tables that are left out. */
+  readonly without: readonly string[];
+  /** Seconds between two samples of gauges; absent: 1, and for nodes by the length of the run. */
+  readonly interval?: number;
+  /** Seconds between two scrapes; absent: 15, as Prometheus is usually set to. */
+  readonly scrapeInterval?: number;
+  /** Requests to the API that are followed, at most of each kind; absent: 32. */
+  readonly apiRequests?: number;
+  /** Every event of the simulation goes to a file. */
+  readonly eventTrace: boolean;
 }
 
 export interface Finding {

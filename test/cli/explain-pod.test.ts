@@ -4,23 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { runCommandLine } from '../../src/cli/program.js';
 import type { AttemptExplanation } from '../../src/scheduler/explain.js';
+import { towtank } from './towtank.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'towtank-explain-'));
 const at = (name: string) => join(folder, name);
 after(() => rmSync(folder, { recursive: true }));
-
-async function towtank(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  let stdout = '';
-  let stderr = '';
-  const code = await runCommandLine(args, {
-    stdout: { write: (text: string) => (stdout += text) },
-    stderr: { write: (text: string) => (stderr += text) },
-    interactive: false,
-  });
-  return { code, stdout, stderr };
-}
 
 /** Rows of a CSV file without quotes. */
 function rows(path: string): Record<string, string>[] {

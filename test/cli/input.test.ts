@@ -3,8 +3,8 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { runCommandLine } from '../../src/cli/program.js';
 import { root } from '../cluster/scenario.js';
+import { type Outcome, towtank } from './towtank.js';
 
 let directory = '';
 let main = '';
@@ -16,23 +16,6 @@ before(() => {
 });
 
 after(() => rmSync(directory, { recursive: true }));
-
-interface Outcome {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function towtank(...args: string[]): Promise<Outcome> {
-  let stdout = '';
-  let stderr = '';
-  const code = await runCommandLine(args, {
-    stdout: { write: (text: string) => (stdout += text) },
-    stderr: { write: (text: string) => (stderr += text) },
-    interactive: false,
-  });
-  return { code, stdout, stderr };
-}
 
 /** Runs the main scenario with a change; nothing may be written. */
 async function withChange(from: string | RegExp, to: string): Promise<Outcome> {

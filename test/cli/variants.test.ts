@@ -1,19 +1,15 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { parquetReadObjects } from 'hyparquet';
 import type { SummaryDocument } from '../../src/analysis/result.js';
-import { runCommandLine } from '../../src/cli/program.js';
-import { root } from '../cluster/scenario.js';
+import { scenarioFolder, towtank } from './towtank.js';
 
 let directory = '';
 let file = '';
 
 before(() => {
-  directory = mkdtempSync(join(tmpdir(), 'towtank-variants-'));
-  cpSync(join(root, 'scenarios'), join(directory, 'scenarios'), { recursive: true });
-  file = join(directory, 'scenarios', 'small.yaml');
   const lines = [
     'question: Which disk?',
     'duration: 20s',
@@ -27,21 +23,10 @@ before(() => {
     '  - { name: fast, cluster: { etcd: { disk: nvme } } }',
     '  - { name: slow, cluster: { etcd: { disk: hdd } } }',
   ];
-  writeFileSync(file, `${lines.join('\n')}\n`);
+  ({ directory, file } = scenarioFolder('variants', lines));
 });
 
 after(() => rmSync(directory, { recursive: true }));
-
-async function towtank(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  let stdout = '';
-  let stderr = '';
-  const code = await runCommandLine(args, {
-    stdout: { write: (text: string) => (stdout += text) },
-    stderr: { write: (text: string) => (stderr += text) },
-    interactive: false,
-  });
-  return { code, stdout, stderr };
-}
 
 test('compare: the answer first, one row a variant with the figures of the control plane, all outputs by name', async () => {
   const out = join(directory, 'out');
@@ -90,4 +75,33 @@ test('a variant that is not there', async () => {
   const none = await towtank('run', strategies, '--variant', 'slow', '--quiet');
   assert.equal(none.code, 2);
   assert.equal(none.stderr, `${strategies}: the scenario has no variants, so there is no variant "slow"\n`);
+});
+
+test('record: tables by name, and every event as Parquet while the run goes on', async () => {
+  const own = join(directory, 'scenarios', 'recorded.yaml');
+  const scenario = readFileSync(file, 'utf8');
+  const record = (text: string): void => writeFileSync(own, `${scenario}record: ${text}\n`);
+  record('{ only: [pods, nodes], eventTrace: true }');
+  const out = join(directory, 'recorded');
+  const { code } = await towtank('compare', own, '--out', out, '--quiet');
+  assert.equal(code, 0);
+  const parquet = readdirSync(out).filter((name) => name.endsWith('.parquet'));
+  assert.deepEqual(parquet.sort(), ['fast', 'slow'].flatMap((name) => ['event_trace', 'nodes', 'pods'].map((table) => `${name}.${table}.parquet`)));
+  const summary = JSON.parse(readFileSync(join(out, 'summary.json'), 'utf8')) as SummaryDocument;
+  const bytes = readFileSync(join(out, 'slow.event_trace.parquet'));
+  const trace = await parquetReadObjects({ file: bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer });
+  assert.equal(Number(trace.at(-1)!['event']), summary.runs['slow']!.events, 'up to the last event');
+  for (let i = 1; i < trace.length; i++) {
+    const [before, row] = [trace[i - 1]!, trace[i]!];
+    assert.ok(Number(row['event']) === Number(before['event']) + 1 && Number(row['time']) >= Number(before['time']) && row['cause'] < row['event']);
+  }
+  const page = await towtank('report', out);
+  assert.equal(page.code, 0, page.stderr);
+
+  record('{ without: [pod] }');
+  const wrong = await towtank('compare', own, '--out', out, '--quiet');
+  assert.equal(wrong.code, 2);
+  assert.match(wrong.stderr, /recorded\.yaml:\d+:\d+: expected a table: requests_by_second, .*pods/);
+  record('{ interval: 1500ms }');
+  assert.match((await towtank('compare', own, '--out', out, '--quiet')).stderr, /recorded\.yaml:\d+:\d+: expected whole seconds, found 1500ms/);
 });

@@ -64,6 +64,7 @@ test('an event trace of many chunks streams to one file', async () => {
     assert.equal(parquetMetadata(file).row_groups.length, 3);
     const read = await parquetReadObjects({ file, rowStart: 131_071, rowEnd: 131_073 });
     assert.deepEqual(read[1], {
+      event: 131_073n,
       time: 131_073_000_000_007n,
       target: 'component-0',
       opcode: 33,
@@ -82,7 +83,7 @@ test('whole numbers keep their value and sign', async () => {
   for (const value of values) table.append([value]);
   const rows = await parquetReadObjects({ file: tableToParquet(table).buffer as ArrayBuffer });
   assert.deepEqual(
-    rows.map((row) => Number(row['time'])),
+    rows.map((row) => Number(row['event'])),
     values,
   );
 });

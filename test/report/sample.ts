@@ -182,6 +182,7 @@ function sampleResult(shape: Shape): RunResult {
   }
   recordPods(recorder, shape, start, random);
   recordNarrative(recorder, shape, start);
+  recordRequests(recorder, start);
   recordNodes(recorder, random);
   const errorShare = errors / requests;
   const during = summarizeLatency(latencies[1]);
@@ -290,6 +291,22 @@ function recordControlPlane(recorder: Recorder, second: number, busy: boolean, r
   recorder
     .table(tables.SCHEDULER_BY_SECOND)
     .append([second, busy ? Math.round(random.next() * 3) : 0, 0, second > 90 ? 2 : 0, 0]);
+}
+
+/** Requests one after the other and at once, one that reached no server, and one that waited at its client's limiter. */
+function recordRequests(recorder: Recorder, start: number): void {
+  const table = recorder.table(tables.API_REQUESTS);
+  const controller = 'system:serviceaccount:kube-system:replicaset-controller';
+  for (let i = 0; i < 10; i++) {
+    const sent = start + 0.001 * i;
+    table.append([sent, 0, sent + 0.0003, sent + 0.0043, sent + 0.0047, controller, 'kube-apiserver-0', 'create', 'pods', 'default', 201]);
+    const beat = start + 0.002 + i;
+    const node = `node-${i}`;
+    table.append([beat, 0, beat + 0.0003, beat + 0.003, beat + 0.0032, `system:node:${node}`, 'kube-apiserver-1', 'update', 'leases', `kube-node-lease/${node}`, 200]);
+  }
+  const sent = start + 60;
+  table.append([sent, 0.4, sent + 0.4002, sent + 0.4042, sent + 0.4045, controller, 'kube-apiserver-0', 'delete', 'pods', 'default/frontend-0', 200]);
+  table.append([sent + 1, 0, Number.NaN, Number.NaN, sent + 1.0001, 'kubernetes-admin', '', 'get', 'pods', 'default/frontend-0', 0]);
 }
 
 function recordPods(recorder: Recorder, shape: Shape, start: number, random: Stream): void {

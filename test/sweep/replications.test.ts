@@ -1,22 +1,18 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { mean } from '../../src/analysis/quantile.js';
 import { meanInterval, pairedDifference } from '../../src/analysis/interval.js';
 import type { SummaryDocument } from '../../src/analysis/result.js';
-import { runCommandLine } from '../../src/cli/program.js';
 import { root } from '../cluster/scenario.js';
+import { scenarioFolder, towtank } from '../cli/towtank.js';
 
 let directory = '';
 let file = '';
 
 before(() => {
-  directory = mkdtempSync(join(tmpdir(), 'towtank-replications-'));
-  cpSync(join(root, 'scenarios'), join(directory, 'scenarios'), { recursive: true });
-  file = join(directory, 'scenarios', 'small.yaml');
   const lines = [
     'question: Which strategy?',
     'duration: 60s',
@@ -28,21 +24,10 @@ before(() => {
     'rollout: { deployment: hello, image: "nginx:1.30", at: 5s, strategies: [recreate, ramped] }',
     'objectives: [errors < 1%]',
   ];
-  writeFileSync(file, `${lines.join('\n')}\n`);
+  ({ directory, file } = scenarioFolder('replications', lines));
 });
 
 after(() => rmSync(directory, { recursive: true }));
-
-async function towtank(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  let stdout = '';
-  let stderr = '';
-  const code = await runCommandLine(args, {
-    stdout: { write: (text: string) => (stdout += text) },
-    stderr: { write: (text: string) => (stderr += text) },
-    interactive: false,
-  });
-  return { code, stdout, stderr };
-}
 
 function bytes(path: string): Map<string, string> {
   const names = readdirSync(path, { recursive: true }).map(String).filter((name) => statSync(join(path, name)).isFile());
