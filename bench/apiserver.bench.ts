@@ -66,7 +66,8 @@ class Counter implements Watcher {
   readonly host: number;
   server = -1;
   events = 0;
-  private revision = 0;
+  revision = OBJECTS + 1;
+  private last = OBJECTS + 1;
 
   constructor(host: number, key?: string) {
     this.host = host;
@@ -74,8 +75,8 @@ class Counter implements Watcher {
   }
 
   watchEvent(record: WatchRecord): void {
-    if (record.revision <= this.revision) throw new Error('a watch event came out of order');
-    this.revision = record.revision;
+    if (record.revision <= this.last) throw new Error('a watch event came out of order');
+    this.last = record.revision;
     this.events++;
   }
 
@@ -149,7 +150,7 @@ function build(everything: number, single: number) {
   const watchers: Counter[] = [];
   for (let i = 0; i < everything; i++) watchers.push(new Counter(network.addHost(`watcher-${i}`, 'a')));
   for (let i = 0; i < single; i++) watchers.push(new Counter(network.addHost(`single-${i}`, 'a'), `default/map-${i % OBJECTS}`));
-  for (const watcher of watchers) if (!connections.watch(watcher, 0, OBJECTS + 1)) throw new Error('no watch');
+  for (const watcher of watchers) if (!connections.watch(watcher, 0)) throw new Error('no watch');
   const client = new RestClient(simulation, connections, 'system:masters', network.addHost('client', 'a'), 0, 0, 0);
   return { simulation, writers: new Writers(client), watchers };
 }

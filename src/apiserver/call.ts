@@ -108,6 +108,9 @@ export function failure(code: number, message: string, reason?: string): ApiResp
   return { code, reason: reason ?? FAILURE_REASONS[code] ?? 'Unknown', message };
 }
 
+/** Reason by which clients know that a server has not reached a resourceVersion yet (`details.causes`: ResourceVersionTooLarge). */
+export const TOO_LARGE = 'ResourceVersionTooLarge';
+
 /** The answer a client makes up when no server could be reached. */
 export const CONNECTION_REFUSED: ApiResponse = {
   code: 0,

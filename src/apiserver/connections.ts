@@ -215,14 +215,14 @@ export class Connections implements Component {
   }
 
   /**
-   * Connects a watcher to a server that is up and sends it what happened after `revision`. False: no server, or the revision
+   * Connects a watcher to a server that is up and sends it what happened after its revision. False: no server, or the revision
    * is too old there and the watcher must list again.
    */
-  watch(watcher: Watcher, preferred: number, revision: number): boolean {
+  watch(watcher: Watcher, preferred: number): boolean {
     const index = this.pickServer(preferred);
     if (index < 0) return false;
     const server = this.servers[index]!;
-    const missed = server.cache(watcher.resource).since(revision);
+    const missed = server.cache(watcher.resource).since(watcher.revision);
     if (missed === undefined) return false;
     this.watches.open(server, watcher, missed);
     return true;

@@ -1,12 +1,14 @@
 import type { Pod } from '../api/core.js';
 import type { KubernetesObject } from '../api/meta.js';
 import { resourceInfo } from '../api/resources.js';
+import { EtcdError } from '../etcd/errors.js';
 import type { EtcdClient, EtcdReceiver, EtcdResponse } from '../etcd/types.js';
 import type { Simulation } from '../kernel/simulation.js';
 import type { Duration, Time } from '../kernel/time.js';
 import { objectOf, REGISTRY } from './cache-feeder.js';
-import { type CallTable, failure } from './call.js';
-import type { ApiRequest, ApiResponse } from './request.js';
+import { type CallTable, failure, TOO_LARGE } from './call.js';
+import { ListSnapshots } from './list-snapshots.js';
+import type { ApiRequest, ApiResponse, ContinueToken } from './request.js';
 import type { WatchCache, WatchRecord } from './watch-cache.js';
 
 /** A consistent list asks for progress that often, and waits that long for the cache before it reads etcd (cacher/progress, blockTimeout). */
@@ -14,6 +16,8 @@ const PROGRESS_PERIOD: Duration = 100e6;
 const CACHE_WAIT: Duration = 3e9;
 /** Seats of a list from the cache are reckoned from this many bytes at most (request/list_work_estimator.go, 1.34). */
 const CACHED_BYTES = 1_000_000;
+/** What etcd says of a revision that is compacted. */
+const COMPACTED = EtcdError.Compacted;
 /** Tags of etcd requests: slot of the call and life of the process. */
 const LIVES = 64;
 
@@ -32,6 +36,8 @@ interface Waiting {
   readonly resource: string;
   readonly revision: number;
   readonly until: Time;
+  /** It asked for what etcd has now: etcd answers when the cache does not catch up. */
+  readonly consistent: boolean;
 }
 
 /**
@@ -48,6 +54,7 @@ export class ListPath implements EtcdReceiver {
   private waiting: Waiting[] = [];
   private armed = false;
   private life = 0;
+  private readonly snapshots = new ListSnapshots();
   /** Pods by node and key; null until somebody lists the pods of a node. */
   private podsByNode: Map<string, Map<string, Pod>> | null = null;
 
@@ -67,7 +74,7 @@ export class ListPath implements EtcdReceiver {
     if (request.nodeName !== undefined) return this.podsOf(request.nodeName).length;
     if (request.name !== '') return 1;
     const all = this.owner.cache(request.resource).objects.size;
-    return request.limit === undefined ? all : Math.max(0, Math.min(request.limit, all - (request.skip ?? 0)));
+    return paged(request) ? Math.min(request.limit!, all) : all;
   }
 
   /** Bytes from which priority and fairness reckons the seats of a list: what it goes through, not what it selects. */
@@ -76,7 +83,7 @@ export class ListPath implements EtcdReceiver {
     const size = resourceInfo(request.resource).typicalBytes;
     if (request.name !== '') return size;
     const all = this.owner.cache(request.resource).objects.size;
-    const bytes = (request.limit === undefined ? all : Math.min(request.limit, all)) * size;
+    const bytes = (paged(request) ? Math.min(request.limit!, all) : all) * size;
     return request.source === 'etcd' ? bytes : Math.min(bytes, CACHED_BYTES);
   }
 
@@ -84,22 +91,36 @@ export class ListPath implements EtcdReceiver {
   begin(slot: number): void {
     const { request } = this.calls.get(slot);
     const cache = this.owner.cache(request.resource);
-    if (request.verb === 'list' && request.source !== undefined) {
-      this.calls.get(slot).etcdSentAt = this.simulation.now;
-      this.read(slot, request, request.source === 'etcd');
-      return;
-    }
-    if (request.verb === 'list') this.fromCache(slot);
-    else {
+    if (request.verb === 'watch' && request.sendInitialEvents !== true) {
       // The events themselves are carried by the connections; this is what opening the stream costs.
-      const items = request.sendInitialEvents ? { items: this.select(request) } : {};
-      this.owner.respond(slot, { code: 200, resourceVersion: cache.revision, ...items });
-    }
+      this.owner.respond(slot, { code: 200, resourceVersion: cache.revision });
+    } else if (request.continue !== undefined) this.nextPage(slot, request, request.continue);
+    else if (request.source !== undefined) this.read(slot, request, request.source === 'etcd');
+    else if ((request.resourceVersion ?? 0) > cache.revision) this.wait(slot, request.resource, request.resourceVersion!, false);
+    else this.fromCache(slot);
   }
 
-  private read(slot: number, { resource, limit }: ApiRequest, whole: boolean): void {
-    const most = whole ? limit : 1;
-    this.etcd.request({ op: 'range', key: `${REGISTRY}${resource}/`, prefix: true, ...(most === undefined ? {} : { limit: most }) }, this, (slot * LIVES + (this.life % LIVES)) * 2 + (whole ? 1 : 0));
+  /** Asks etcd for the objects (`whole`), or for its revision only. */
+  private read(slot: number, { resource, namespace, limit, continue: token }: ApiRequest, whole: boolean): void {
+    this.calls.get(slot).etcdSentAt = this.simulation.now;
+    const root = `${REGISTRY}${resource}/`;
+    const key = namespace === '' || !whole ? root : `${root}${namespace}/`;
+    // One more than the page holds tells whether there is another.
+    const most = !whole ? { limit: 1 } : limit === undefined ? {} : { limit: limit + 1 };
+    const page = token === undefined || !whole ? {} : { after: root + token.after, revision: token.resourceVersion };
+    this.etcd.request({ op: 'range', key, prefix: true, ...most, ...page }, this, (slot * LIVES + (this.life % LIVES)) * 2 + (whole ? 1 : 0));
+  }
+
+  /** A page after the first is of the revision of the first: from the cache's snapshot of it, else from etcd. */
+  private nextPage(slot: number, request: ApiRequest, token: ContinueToken): void {
+    const snapshot = request.source === 'etcd' ? undefined : this.snapshots.at(this.owner.cache(request.resource), token.resourceVersion);
+    if (snapshot === undefined) this.read(slot, request, true);
+    else this.owner.respond(slot, snapshot.page(request));
+  }
+
+  private wait(slot: number, resource: string, revision: number, consistent: boolean): void {
+    this.waiting.push({ slot, resource, revision, until: this.simulation.now + CACHE_WAIT, consistent });
+    if (!this.armed) this.ask();
   }
 
   etcdResponse(tag: number, response: EtcdResponse): void {
@@ -110,12 +131,11 @@ export class ListPath implements EtcdReceiver {
     const { resource } = call.request;
     this.owner.observeEtcd(tag % 2 === 1 ? 'list' : 'get', resource, this.simulation.now - call.etcdSentAt);
     if (response.error !== undefined) {
-      this.owner.respond(slot, failure(500, response.error, 'Unknown'));
+      this.owner.respond(slot, response.error === COMPACTED ? tooOldToContinue() : failure(500, response.error, 'Unknown'));
       return;
     }
     if (tag % 2 === 1) {
-      const items = (response.kvs ?? []).map((kv) => objectOf(kv)!).filter((object) => selected(call.request, object));
-      this.owner.respond(slot, { code: 200, items, resourceVersion: response.revision });
+      this.owner.respond(slot, pageOfEtcd(call.request, response));
       return;
     }
     if (this.owner.cache(resource).revision >= response.revision) {
@@ -123,8 +143,7 @@ export class ListPath implements EtcdReceiver {
       this.fromCache(slot);
       return;
     }
-    this.waiting.push({ slot, resource, revision: response.revision, until: this.simulation.now + CACHE_WAIT });
-    if (!this.armed) this.ask();
+    this.wait(slot, resource, response.revision, true);
   }
 
   private ask(): void {
@@ -140,8 +159,14 @@ export class ListPath implements EtcdReceiver {
     const { now } = this.simulation;
     const late = this.waiting.filter(({ until }) => until <= now);
     this.waiting = this.waiting.filter(({ until }) => until > now);
-    for (const { resource } of late) this.owner.consistentRead(resource, false);
-    for (const { slot } of late) this.read(slot, this.calls.get(slot).request, true);
+    for (const { slot, resource, revision, consistent } of late) {
+      if (!consistent) {
+        this.owner.respond(slot, tooLarge(revision, this.owner.cache(resource).revision));
+        continue;
+      }
+      this.owner.consistentRead(resource, false);
+      this.read(slot, this.calls.get(slot).request, true);
+    }
     if (this.waiting.length > 0) this.ask();
   }
 
@@ -152,8 +177,8 @@ export class ListPath implements EtcdReceiver {
     const ready = this.waiting.filter((each) => each.resource === resource && each.revision <= revision);
     if (ready.length === 0) return;
     this.waiting = this.waiting.filter((each) => each.resource !== resource || each.revision > revision);
-    for (const { slot } of ready) {
-      this.owner.consistentRead(resource, true);
+    for (const { slot, consistent } of ready) {
+      if (consistent) this.owner.consistentRead(resource, true);
       this.fromCache(slot);
     }
   }
@@ -161,10 +186,11 @@ export class ListPath implements EtcdReceiver {
   private fromCache(slot: number): void {
     const { request } = this.calls.get(slot);
     const cache = this.owner.cache(request.resource);
-    const items = this.select(request);
-    const end = (request.skip ?? 0) + items.length;
-    const more = request.limit !== undefined && end < cache.objects.size ? { continueAt: end } : {};
-    this.owner.respond(slot, { code: 200, items, resourceVersion: cache.revision, ...more });
+    if (paged(request) && request.nodeName === undefined && request.name === '' && cache.objects.size > request.limit!) {
+      this.owner.respond(slot, this.snapshots.take(cache).page(request));
+      return;
+    }
+    this.owner.respond(slot, { code: 200, items: this.select(request), resourceVersion: cache.revision });
   }
 
   private select(request: ApiRequest): readonly KubernetesObject[] {
@@ -174,15 +200,9 @@ export class ListPath implements EtcdReceiver {
       const one = objects.get(request.namespace === '' ? request.name : `${request.namespace}/${request.name}`);
       return one === undefined ? [] : [one];
     }
+    if (request.namespace === '') return [...objects.values()];
     const items: KubernetesObject[] = [];
-    const skip = request.skip ?? 0;
-    const end = request.limit === undefined ? Number.POSITIVE_INFINITY : skip + request.limit;
-    let index = 0;
-    for (const object of objects.values()) {
-      if (!selected(request, object)) continue;
-      if (index >= skip && index < end) items.push(object);
-      if (++index >= end) break;
-    }
+    for (const object of objects.values()) if (object.metadata.namespace === request.namespace) items.push(object);
     return items;
   }
 
@@ -223,9 +243,37 @@ export class ListPath implements EtcdReceiver {
     this.armed = false;
     this.waiting = [];
     this.podsByNode = null;
+    this.snapshots.clear();
   }
 }
 
-function selected({ namespace }: ApiRequest, object: KubernetesObject): boolean {
-  return namespace === '' || object.metadata.namespace === namespace;
+/** Whether a limit counts: a list that any state answers (resourceVersion "0") comes whole (cacher.go shouldDelegateList). */
+function paged({ limit, source, resourceVersion }: ApiRequest): boolean {
+  return limit !== undefined && (source !== undefined || (resourceVersion ?? 0) > 0);
+}
+
+/** A list, or a page of it, as etcd gave it. */
+function pageOfEtcd(request: ApiRequest, { kvs = [], revision }: EtcdResponse): ApiResponse {
+  const { limit, continue: token, resource } = request;
+  const resourceVersion = token?.resourceVersion ?? revision;
+  const more = limit !== undefined && kvs.length > limit;
+  const items = (more ? kvs.slice(0, limit) : kvs).map((kv) => objectOf(kv)!).filter((object) => wanted(request, object));
+  const after = more ? kvs[limit - 1]!.key.slice(REGISTRY.length + resource.length + 1) : '';
+  return { code: 200, items, resourceVersion, ...(more ? { continue: { resourceVersion, after } } : {}) };
+}
+
+/** Field selectors are applied to what etcd gives. */
+function wanted({ name, nodeName }: ApiRequest, object: KubernetesObject): boolean {
+  if (name !== '' && object.metadata.name !== name) return false;
+  return nodeName === undefined || (object as Pod).spec.nodeName === nodeName;
+}
+
+/** storage/errors.go NewTooLargeResourceVersionError. */
+function tooLarge(wanted: number, current: number): ApiResponse {
+  return { ...failure(504, `Too large resource version: ${wanted}, current: ${current}`, TOO_LARGE), retryAfterSeconds: 1 };
+}
+
+/** storage/etcd3/errors.go handleExpiredLimitedContinue. */
+function tooOldToContinue(): ApiResponse {
+  return failure(410, 'The provided continue parameter is too old to display a consistent list result. You must start a new list without the continue parameter.');
 }

@@ -132,6 +132,7 @@ export class NodeWatches implements ResponseReceiver {
     if (nodeName === undefined || nodeName === '') return 0;
     const node = this.fleet.indexOf(nodeName);
     if (node === undefined || this.serverOf[node * KINDS + PODS] !== server.index) return 0;
+    if (record.revision <= this.seen[node * KINDS + PODS]!) return 1;
     const slot = this.podDeliveries.put({ node, pod, removed: record.type === 'DELETED' });
     if (!this.network.sendOrdered(server.host, this.fleet.hostOf(node), bytes, this.target, this.opcodes.podEvent, slot)) {
       this.podDeliveries.take(slot);
@@ -155,7 +156,9 @@ export class NodeWatches implements ResponseReceiver {
   /** A node is back after its machine was down: its kubelet starts with a list. */
   restarted(node: number): void {
     for (let watch = node * KINDS; watch < (node + 1) * KINDS; watch++) {
-      if (this.serverOf[watch]! < 0) this.simulation.post(0, this.target, this.opcodes.open, watch * 2 + 1);
+      if (this.serverOf[watch]! >= 0) continue;
+      this.seen[watch] = 0;
+      this.simulation.post(0, this.target, this.opcodes.open, watch * 2 + 1);
     }
     if (this.serverOf[node * KINDS + PODS]! >= 0) this.sendPods(node);
   }
@@ -194,6 +197,8 @@ export class NodeWatches implements ResponseReceiver {
       namespace: '',
       name: resource === 'nodes' ? name : '',
       ...(resource === 'pods' ? { nodeName: name } : {}),
+      // What a node knew has become too old (410): the reflector asks for the newest state (resourceVersion unset).
+      ...(listing && this.seen[watch]! > 0 ? { source: 'consistent' } : {}),
     };
     const user = watch % KINDS < 2 ? `system:node:${name}` : 'system:serviceaccount:kube-system:kube-proxy';
     this.connections.submit(new Call(request, user, host, this, argument), node % this.connections.servers.length, 0);
@@ -216,6 +221,8 @@ export class NodeWatches implements ResponseReceiver {
     if (server < 0) this.backOff(watch, argument);
     // "too old resource version": the reflector starts again with a list.
     else if (!this.connections.servers[server]!.cache(WATCHED[watch % KINDS]!).has(this.seen[watch]!)) this.backOff(watch, watch * 2 + 1);
+    // A server that is behind would take back what the kubelet knows.
+    else if (this.connections.servers[server]!.cache(WATCHED[watch % KINDS]!).revision < this.seen[watch]!) this.backOff(watch, watch * 2);
     else {
       this.opened++;
       this.failures[watch] = 0;

@@ -16,6 +16,13 @@ export interface Patch {
   apply(current: KubernetesObject): KubernetesObject;
 }
 
+/** What a continue token holds (storage/continue.go): the revision of the first page, and the last key of the page before. */
+export interface ContinueToken {
+  readonly resourceVersion: number;
+  /** `namespace/name` or name. */
+  readonly after: string;
+}
+
 export interface ApiRequest {
   readonly verb: Verb;
   /** Plural resource name: `pods`. */
@@ -44,10 +51,12 @@ export interface ApiRequest {
    * (resourceVersion unset), from the cache once that has caught up; `etcd`, read from etcd itself.
    */
   readonly source?: 'consistent' | 'etcd';
+  /** A list (or a watch with its first objects) that must not be older than this (resourceVersionMatch NotOlderThan). */
+  readonly resourceVersion?: number;
   /** Most items of an answer; the rest is asked for page by page. */
   readonly limit?: number;
-  /** Items of the pages before (what a continue token stands for). */
-  readonly skip?: number;
+  /** Where a page begins: what the answer before gave as `continue`. */
+  readonly continue?: ContinueToken;
   /** A get that any version in the watch cache answers (resourceVersion "0"): etcd is not asked. */
   readonly fromCache?: true;
   /** A watch that starts with the objects there are (WatchList): it costs and carries what a list does. */
@@ -66,8 +75,10 @@ export interface ApiResponse {
   /** The object after the request (create, get, update, patch, delete). */
   readonly object?: KubernetesObject;
   readonly items?: readonly KubernetesObject[];
-  /** There are more items: what the next page skips. */
-  readonly continueAt?: number;
+  /** There are more items: where the next page begins. */
+  readonly continue?: ContinueToken;
+  /** Items that are left after this page, when that is known (`metadata.remainingItemCount`). */
+  readonly remainingItemCount?: number;
   /** Revision that a list saw. */
   readonly resourceVersion?: number;
   readonly retryAfterSeconds?: number;

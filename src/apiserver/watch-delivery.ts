@@ -82,7 +82,13 @@ export class WatchDelivery {
   /** An event arrives. */
   arrived(slot: number): void {
     const record = this.records.take(slot);
-    for (const watcher of this.receivers.take(slot)) watcher.watchEvent(record);
+    const { revision } = record;
+    for (const watcher of this.receivers.take(slot)) {
+      // A server that was behind when the watch began sends what the watcher knows from another one (cache_watcher.go process).
+      if (revision <= watcher.revision) continue;
+      watcher.revision = revision;
+      watcher.watchEvent(record);
+    }
   }
 
   private send(server: ApiServer, watchers: readonly Watcher[], distance: number, record: WatchRecord, bytes: number): void {

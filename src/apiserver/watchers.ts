@@ -11,7 +11,9 @@ export interface Watcher {
   readonly host: number;
   /** Number of the API server it is connected to; −1 when none. */
   server: number;
-  /** A change has arrived. */
+  /** Revision up to which it has been told everything: only later changes are delivered, whichever server they come from. */
+  revision: number;
+  /** A change has arrived, later than all before. */
   watchEvent(record: WatchRecord): void;
   /** The connection broke. */
   watchLost(): void;

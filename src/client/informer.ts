@@ -1,5 +1,5 @@
 import { keyOf, type KubernetesObject } from '../api/meta.js';
-import { Call } from '../apiserver/call.js';
+import { Call, TOO_LARGE } from '../apiserver/call.js';
 import type { Connections, Watcher } from '../apiserver/connections.js';
 import { type ApiRequest, type ApiResponse, type ResponseReceiver, succeeded } from '../apiserver/request.js';
 import type { WatchRecord } from '../apiserver/watch-cache.js';
@@ -68,6 +68,7 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
   readonly resource: string;
   readonly host: number;
   server = -1;
+  revision = 0;
   /** Whether the first list has been delivered to the handlers. */
   synced = false;
   /** Lists (and streaming starts), and watches opened so far. */
@@ -91,7 +92,8 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
   private readonly notifications = new Fifo<Notification<T>>();
   private readonly handlers: ResourceEventHandler<T>[] = [];
   private popping = false;
-  private lastRevision = 0;
+  /** The revision it knows is too old everywhere: the next list asks for the newest state. */
+  private expired = false;
   /** Back-offs in a row, and when the last one began. */
   private failures = 0;
   private lastBackOff: Time = 0;
@@ -146,15 +148,17 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
 
   private relist(): void {
     this.lists++;
-    if (this.features.streamingLists) this.send({ verb: 'watch', sendInitialEvents: true }, TAG_LIST);
-    else this.send({ verb: 'list' }, TAG_LIST);
+    // relistResourceVersion: any state at first ("0"), then one that is not older than what it knows, after a 410 the newest.
+    const seen: Pick<ApiRequest, 'source' | 'resourceVersion'> = this.expired ? { source: 'consistent' } : this.revision > 0 ? { resourceVersion: this.revision } : {};
+    if (this.features.streamingLists) this.send({ verb: 'watch', sendInitialEvents: true, ...seen }, TAG_LIST);
+    else this.send({ verb: 'list', ...seen }, TAG_LIST);
   }
 
   private openWatch(): void {
     this.send({ verb: 'watch' }, TAG_WATCH);
   }
 
-  private send(part: Pick<ApiRequest, 'verb' | 'sendInitialEvents'>, tag: number): void {
+  private send(part: Pick<ApiRequest, 'verb' | 'sendInitialEvents' | 'source' | 'resourceVersion'>, tag: number): void {
     const call = new Call({ ...part, resource: this.resource, namespace: '', name: '' }, this.user, this.host, this, tag);
     call.meter = this.meter;
     this.connections.submit(call, this.preferredServer, 0);
@@ -163,6 +167,7 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
   receive(tag: number, response: ApiResponse): void {
     if (this.stopped) return;
     if (!succeeded(response)) {
+      if (response.reason === TOO_LARGE) this.expired = true;
       this.backOff(tag === TAG_WATCH ? OP_WATCH : OP_LIST);
       return;
     }
@@ -174,7 +179,8 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
     for (const object of response.items!) listed.set(keyOf(object), object);
     this.queue.replace(listed, this.store.objects as KnownObjects);
     if (this.initialItems < 0) this.initialItems = this.queue.length;
-    this.lastRevision = response.resourceVersion!;
+    this.expired = false;
+    this.revision = response.resourceVersion!;
     this.noteSynced();
     this.wake();
     // A streaming list is the watch already; after a LIST the watch is a request of its own.
@@ -184,9 +190,11 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
 
   /** The server has accepted the watch: events after the last revision flow. */
   private connect(): void {
-    if (!this.connections.watch(this, this.preferredServer, this.lastRevision)) {
+    if (!this.connections.watch(this, this.preferredServer)) {
       // No server any more: watch again later. "Too old resource version": only a new list helps.
-      this.backOff(this.connections.pickServer(this.preferredServer) < 0 ? OP_WATCH : OP_LIST);
+      const down = this.connections.pickServer(this.preferredServer) < 0;
+      if (!down) this.expired = true;
+      this.backOff(down ? OP_WATCH : OP_LIST);
       return;
     }
     this.watches++;
@@ -197,8 +205,7 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
   }
 
   watchEvent(record: WatchRecord): void {
-    if (record.revision <= this.lastRevision || this.stopped) return;
-    this.lastRevision = record.revision;
+    if (this.stopped) return;
     this.eventsSinceWatch++;
     const type = record.type === 'ADDED' ? 'Added' : record.type === 'MODIFIED' ? 'Updated' : 'Deleted';
     this.queue.add(type, record.key, record.object, this.store.objects as KnownObjects);

@@ -89,10 +89,10 @@ export class KeyIndex {
     this.keepDead(key);
   }
 
-  /** Appends the newest versions of the first `limit` keys with a prefix. */
-  scan(prefix: string, limit: number, out: KeyValue[]): void {
+  /** Appends the newest versions of the first `limit` keys with a prefix, behind `after` unless that is empty. */
+  scan(prefix: string, limit: number, out: KeyValue[], after = ''): void {
     const records: KeyRecord[] = [];
-    this.ordered.scan(prefix, limit, records, isLive);
+    this.ordered.scan(prefix, limit, records, isLive, after);
     for (const record of records) out.push(record.current!);
   }
 
@@ -114,9 +114,9 @@ export class KeyIndex {
   }
 
   /** Appends the versions that the first `limit` keys with a prefix had at a revision. */
-  scanAt(prefix: string, limit: number, revision: number, history: History, out: KeyValue[]): void {
+  scanAt(prefix: string, limit: number, revision: number, history: History, out: KeyValue[], after = ''): void {
     const records: KeyRecord[] = [];
-    this.ordered.scan(prefix, Number.POSITIVE_INFINITY, records);
+    this.ordered.scan(prefix, Number.POSITIVE_INFINITY, records, undefined, after);
     for (const record of records) {
       if (out.length >= limit) return;
       const version = this.versionAt(record, revision, history);

@@ -110,10 +110,10 @@ export class Store {
   }
 
   /**
-   * One key, or the first `limit` (0: all) keys with a prefix, as of `revision` (0: now). Null: the revision is compacted or in
+   * One key, or the first `limit` (0: all) keys with a prefix, behind `after` unless that is empty, as of `revision` (0: now). Null: the revision is compacted or in
    * the future (`error` says which).
    */
-  range(key: string, prefix: boolean, limit: number, revision: number): KeyValue[] | null {
+  range(key: string, prefix: boolean, limit: number, revision: number, after = ''): KeyValue[] | null {
     this.error = '';
     if (revision > this.revision) return this.fail(EtcdError.FutureRevision);
     if (revision > 0 && revision < this.compactRevision) return this.fail(EtcdError.Compacted);
@@ -125,8 +125,8 @@ export class Store {
       return out;
     }
     const most = limit > 0 ? limit : Number.POSITIVE_INFINITY;
-    if (revision === 0 || revision === this.revision) this.index.scan(key, most, out);
-    else this.index.scanAt(key, most, revision, this.history, out);
+    if (revision === 0 || revision === this.revision) this.index.scan(key, most, out, after);
+    else this.index.scanAt(key, most, revision, this.history, out, after);
     return out;
   }
 

@@ -76,12 +76,16 @@ export class OrderedKeys<T extends Keyed> {
     if (chunk.length === 0) this.chunks.splice(at, 1);
   }
 
-  /** Appends the first `limit` records whose keys start with `prefix` to `out`, in key order; only those that `accepts` accepts. */
-  scan(prefix: string, limit: number, out: T[], accepts?: (record: T) => boolean): void {
+  /**
+   * Appends the first `limit` records whose keys start with `prefix` to `out`, in key order; only those that `accepts` accepts, and
+   * only keys above `after`.
+   */
+  scan(prefix: string, limit: number, out: T[], accepts?: (record: T) => boolean, after = ''): void {
     if (this.size === 0) return;
     this.sort();
-    let at = this.chunkOf(prefix);
-    let position = lowerBound(this.chunks[at]!, prefix);
+    const first = after === '' ? prefix : `${after}\u0000`;
+    let at = this.chunkOf(first);
+    let position = lowerBound(this.chunks[at]!, first);
     let left = limit;
     for (; at < this.chunks.length; at++, position = 0) {
       const chunk = this.chunks[at]!;

@@ -99,7 +99,7 @@ export class Requests {
       this.answer(call, { succeeded: true, revision: store.revision, count: store.count(key) });
       return;
     }
-    const kvs = store.range(key, prefix, request.countOnly === true ? 0 : limit, at);
+    const kvs = store.range(key, prefix, request.countOnly === true ? 0 : limit, at, request.after);
     if (kvs === null) {
       this.answer(call, { error: store.error, succeeded: false, revision: store.revision });
     } else if (request.countOnly === true) {

@@ -40,6 +40,8 @@ export type EtcdRequest =
       readonly key: string;
       readonly prefix: boolean;
       readonly limit?: number;
+      /** Only keys behind this one (the range begins at it and a zero byte, as the next page of a list does). */
+      readonly after?: string;
       /** Read at this revision; absent or 0: the current one. */
       readonly revision?: number;
       /** Local read without a quorum. */

@@ -40,8 +40,8 @@ export function toApiClient(raw: RawApiClient, complain: (key: string, message: 
     complain(raw.source === undefined ? 'limit' : 'source', 'belongs to lists');
     return undefined;
   }
-  if (raw.source === 'etcd' && raw.limit !== undefined) {
-    complain('limit', 'pages are served from the cache: leave out "source: etcd", or the limit');
+  if (raw.limit !== undefined && (raw.source ?? 'cache') === 'cache') {
+    complain('limit', 'a list with resourceVersion 0 comes whole: pages need "source: consistent" or "source: etcd"');
     return undefined;
   }
   const namespace = raw.namespace ?? 'default';

@@ -71,13 +71,19 @@ export class SyntheticClient implements Component, ResponseReceiver {
       return;
     }
     this.sentAt[worker] = this.simulation.now;
-    this.client.request(this.request(0), this, worker);
+    this.client.request(this.request(), this, worker);
   }
 
   receive(worker: number, response: ApiResponse, request: ApiRequest): void {
-    if (response.continueAt !== undefined) {
+    if (response.continue !== undefined) {
       // The next page of a list.
-      this.client.request({ ...request, skip: response.continueAt }, this, worker);
+      this.client.request({ ...request, continue: response.continue }, this, worker);
+      return;
+    }
+    if (response.code === 410 && request.continue !== undefined) {
+      // The pager lists anew, in one go (client-go tools/pager FullListIfExpired).
+      const { continue: _token, limit: _limit, ...whole } = request;
+      this.client.request(whole, this, worker);
       return;
     }
     this.free.push(worker);
@@ -86,11 +92,11 @@ export class SyntheticClient implements Component, ResponseReceiver {
     this.latency.observe(this.simulation.now - this.sentAt[worker]!);
   }
 
-  private request(skip: number): ApiRequest {
+  private request(): ApiRequest {
     const { verb, resource, limit, source } = this.spec;
     const { namespaced } = resourceInfo(resource);
     if (verb === 'list') {
-      const page = limit === undefined ? {} : { limit, skip };
+      const page = limit === undefined ? {} : { limit };
       return { verb, resource, namespace: '', name: '', ...page, ...(source === undefined ? {} : { source }) };
     }
     const namespace = namespaced ? this.spec.namespace : '';

@@ -86,9 +86,9 @@ export class RolloutStatusRun extends KubectlRun implements Watcher {
   readonly host: number;
   readonly key: string;
   server = -1;
+  revision = 0;
   private readonly connections: Connections;
   private readonly command: CommandOf<'rollout status'>;
-  private revision = 0;
   private lastMessage = '';
 
   constructor(kubectl: KubectlHost, output: KubectlOutput, command: CommandOf<'rollout status'>) {
@@ -131,7 +131,7 @@ export class RolloutStatusRun extends KubectlRun implements Watcher {
       return;
     }
     if (request.verb === 'watch') {
-      if (!this.connections.watch(this, this.kubectl.preferredServer, this.revision)) this.kubectl.later(this, WATCH_RETRY, WAKE_RETRY);
+      if (!this.connections.watch(this, this.kubectl.preferredServer)) this.kubectl.later(this, WATCH_RETRY, WAKE_RETRY);
       return;
     }
     this.revision = response.resourceVersion!;
@@ -156,7 +156,6 @@ export class RolloutStatusRun extends KubectlRun implements Watcher {
 
   watchEvent(record: WatchRecord): void {
     if (record.key !== this.key || this.exitCode >= 0) return;
-    this.revision = record.revision;
     if (record.type !== 'DELETED') {
       this.look(record.object);
       return;

@@ -108,11 +108,11 @@ export class GetRun extends KubectlRun implements Watcher {
   readonly host: number;
   readonly key: string | undefined;
   server = -1;
+  revision = 0;
   /** Changes printed by --watch. */
   events = 0;
   private readonly connections: Connections;
   private readonly command: CommandOf<'get'>;
-  private revision = 0;
 
   constructor(kubectl: KubectlHost, output: KubectlOutput, command: CommandOf<'get'>) {
     super(kubectl, output);
@@ -137,7 +137,7 @@ export class GetRun extends KubectlRun implements Watcher {
       return;
     }
     if (request.verb === 'watch') {
-      if (!this.connections.watch(this, this.kubectl.preferredServer, this.revision)) this.finish();
+      if (!this.connections.watch(this, this.kubectl.preferredServer)) this.finish();
       return;
     }
     this.revision = response.resourceVersion ?? 0;
