@@ -21,7 +21,7 @@ export const apiClientSchema = z.strictObject({
     .enum(['cache', 'consistent', 'etcd'], { error: 'expected cache, consistent or etcd' })
     .optional()
     .describe('list: cache, resourceVersion 0 (the default); consistent, resourceVersion unset, from cache once that is as new as etcd; etcd, read from etcd.'),
-  limit: wholeNumber('list: objects of a page; all pages are fetched one after the other.', 1).optional(),
+  limit: wholeNumber('list, source consistent or etcd: objects of a page; all pages, of one revision, are fetched one after the other.', 1).optional(),
   from: durationText('First request; default 0s.').optional(),
   until: durationText('Last request; default the end of the run.').optional(),
 });

@@ -134,7 +134,7 @@ test('a flow that floods takes from another level no more than the seats that le
       if (p99(flooded.waits) > p99(calm.waits) + service) hurt++;
       if (bound.waits.length > 0) lent++;
     }),
-    { numRuns: 40, seed: 3 },
+    { numRuns: 25, seed: 3 },
   );
-  assert.ok(hurt > 3 && lent > 30, `the flood was felt in ${hurt} runs`);
+  assert.ok(hurt > 3 && lent > 20, `the flood was felt in ${hurt} runs`);
 });
