@@ -1,10 +1,10 @@
-import type { KubernetesObject, ObjectReference } from './meta.js';
+import type { Condition, KubernetesObject, ObjectReference } from './meta.js';
 
 /** Small `core/v1` kinds: Namespace, ServiceAccount, ConfigMap, Secret, Endpoints. */
 
 export interface Namespace extends KubernetesObject {
   readonly kind: 'Namespace';
-  readonly status?: { readonly phase?: 'Active' | 'Terminating' };
+  readonly status?: { readonly phase?: 'Active' | 'Terminating'; readonly conditions?: readonly Condition[] };
 }
 
 export interface ServiceAccount extends KubernetesObject {
@@ -14,6 +14,12 @@ export interface ServiceAccount extends KubernetesObject {
 
 export interface ConfigMap extends KubernetesObject {
   readonly kind: 'ConfigMap';
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+export interface Secret extends KubernetesObject {
+  readonly kind: 'Secret';
+  readonly type?: string;
   readonly data?: Readonly<Record<string, string>>;
 }
 

@@ -16,6 +16,10 @@ function words(text: string): ReadonlySet<string> {
 }
 
 export const object = fields('apiVersion kind metadata spec status');
+export const endpoints = fields('apiVersion kind metadata subsets');
+export const endpointSubset = fields('addresses notReadyAddresses ports');
+export const endpointAddress = fields('ip nodeName targetRef', 'hostname');
+export const endpointPort = fields('name port protocol', 'appProtocol');
 export const metadata = fields(
   'name namespace generateName uid resourceVersion generation creationTimestamp deletionTimestamp deletionGracePeriodSeconds labels annotations ownerReferences finalizers',
   'managedFields selfLink clusterName',

@@ -6,6 +6,7 @@ import * as known from './known-fields.js';
 import * as admission from './manifest-admission.js';
 import * as more from './manifest-controllers.js';
 import { readNode, readPod, readService } from './manifest-core.js';
+import { readEndpoints } from './manifest-endpoints.js';
 import { present } from './manifest-pod.js';
 import { readDeployment, readReplicaSet } from './manifest-workloads.js';
 import type { KubernetesObject, ObjectMeta, OwnerReference } from './meta.js';
@@ -69,6 +70,8 @@ function readTyped(
       return strict(read, raw, readNode(read, raw, metadata, time));
     case 'v1 Service':
       return strict(read, raw, readService(read, raw, metadata));
+    case 'v1 Endpoints':
+      return readEndpoints(read, raw, metadata);
     case 'apps/v1 Deployment':
       return strict(read, raw, readDeployment(read, raw, metadata, time));
     case 'apps/v1 ReplicaSet':

@@ -1,7 +1,7 @@
 import type { KubernetesObject } from '../api/meta.js';
 
 /** Request verbs of the Kubernetes API (as in audit logs and RBAC). */
-export type Verb = 'create' | 'get' | 'list' | 'watch' | 'update' | 'patch' | 'delete';
+export type Verb = 'create' | 'get' | 'list' | 'watch' | 'update' | 'patch' | 'delete' | 'deletecollection';
 
 /** Subresources that the simulated API server serves. */
 export type Subresource = 'status' | 'binding' | 'scale' | 'eviction';

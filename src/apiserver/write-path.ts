@@ -12,6 +12,7 @@ import type { WebhookServers } from './admission/webhook-calls.js';
 import { ValidatingRun, type WebhookOwner } from './admission/webhook-run.js';
 import { objectOf, REGISTRY, stamp } from './cache-feeder.js';
 import { type Call, type CallTable, failure, type Operation } from './call.js';
+import { DeleteCollectionRun } from './delete-collection.js';
 import { EvictionRun } from './eviction-run.js';
 import { typicalBytes } from './object-size.js';
 import type { NamespaceIndex } from './namespace-index.js';
@@ -107,6 +108,10 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner {
     }
     if (request.verb === 'create' && request.subresource !== 'binding') {
       this.mutate(slot, call, undefined, true);
+      return;
+    }
+    if (request.verb === 'deletecollection') {
+      this.operate(call, new DeleteCollectionRun(this, slot, request)).start();
       return;
     }
     const key = keyOfRequest(request);

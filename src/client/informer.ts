@@ -94,6 +94,9 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
   private popping = false;
   /** The revision it knows is too old everywhere: the next list asks for the newest state. */
   private expired = false;
+  /** resourceVersion of the last list, and the newest one that the store shows. */
+  private listedRevision = 0;
+  private shownRevision = 0;
   /** Back-offs in a row, and when the last one began. */
   private failures = 0;
   private lastBackOff: Time = 0;
@@ -181,6 +184,7 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
     if (this.initialItems < 0) this.initialItems = this.queue.length;
     this.expired = false;
     this.revision = response.resourceVersion!;
+    this.listedRevision = this.revision;
     this.noteSynced();
     this.wake();
     // A streaming list is the watch already; after a LIST the watch is a request of its own.
@@ -292,6 +296,7 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
   }
 
   private storeDelta({ type, key, object, finalStateUnknown = false }: Delta): void {
+    this.shownRevision = Math.max(this.shownRevision, object.metadata.resourceVersion);
     const old = this.store.objects.get(key);
     const deleted = type === 'Deleted';
     if (!deleted) this.store.set(key, old, object as T);
@@ -302,6 +307,7 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
 
   /** The store is replaced first; then handlers hear of what is gone, then of what is there. */
   private storeRelist({ listed }: Relist): void {
+    this.shownRevision = Math.max(this.shownRevision, this.listedRevision);
     const { objects } = this.store;
     for (const [key, old] of [...objects]) {
       if (listed.has(key)) continue;
@@ -325,6 +331,10 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
 
   private noteSynced(): void {
     if (!this.synced) this.synced = this.initialItems === 0 && this.popped.length + this.notifications.length === 0;
+  }
+
+  get resourceVersion(): number | undefined {
+    return this.features.atomicRelist ? this.shownRevision : undefined;
   }
 
   get(key: string): T | undefined {

@@ -11,7 +11,7 @@ const METHODS: Readonly<Record<Verb, string>> = {
   watch: 'GET',
   update: 'PUT',
   patch: 'PATCH',
-  delete: 'DELETE',
+  delete: 'DELETE', deletecollection: 'DELETE',
 };
 
 /** rest_client_* of one process (component-base metrics/prometheus/restclient). Durations in nanoseconds. */

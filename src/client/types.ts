@@ -28,6 +28,8 @@ export interface Indexer<T extends KubernetesObject> {
 export interface Informer<T extends KubernetesObject> {
   readonly resource: string;
   readonly synced: boolean;
+  /** resourceVersion that the cache shows; absent: it does not know (before AtomicFIFO, 1.36). */
+  readonly resourceVersion?: number | undefined;
   get(key: string): T | undefined;
   /** All cached objects in order of first arrival. */
   list(): Iterable<T>;

@@ -3,7 +3,8 @@ import type { Pod } from '../api/core.js';
 import type { PodDisruptionBudget } from '../api/policy.js';
 import { decideEviction } from '../apiserver/eviction.js';
 import { podsToDelete } from '../controllers/pod-ranking.js';
-import { ordinalOf, planStatefulSet } from '../controllers/stateful-set-policy.js';
+import { ordinalOf } from '../controllers/stateful-set-pods.js';
+import { planStatefulSet } from '../controllers/stateful-set-policy.js';
 import { SECOND, type Time } from '../kernel/time.js';
 import {
   commandTarget,
@@ -159,7 +160,7 @@ function checkStateful(states: readonly StatefulState[], pod: Pod, change: Recor
     // The newest revision belongs to the template as soon as it exists; before, the one the status names.
     for (const updateRevision of new Set([revisions[revisions.length - 1]!, set.status.updateRevision ?? revisions[0]!])) {
       const currentRevision = set.status.currentRevision ?? updateRevision;
-      const plan = planStatefulSet({ set, pods: [...pods.values()], currentRevision, updateRevision, maxUnavailableGate: false, now: change.time });
+      const plan = planStatefulSet({ set, pods: [...pods.values()], currentRevision, updateRevision, maxUnavailableGate: false, claims: new Map(), now: change.time });
       const creations = plan.create.map(({ ordinal, revision }) => `+${ordinal}@${revision}`);
       const deletions = plan.remove.map((entry) => `-${ordinalOf(entry.pod)}`);
       found.push([...creations, ...deletions].join(' '));

@@ -6,6 +6,7 @@ import type { Component, Simulation } from '../kernel/simulation.js';
 import { type Duration, MILLISECOND } from '../kernel/time.js';
 import { type DistributionSpec, sample } from '../random/distribution.js';
 import type { Stream } from '../random/stream.js';
+import type { ConsistencyStore } from './consistency.js';
 
 /** No responses: what the first call of `next` gets. */
 const NONE: readonly ApiResponse[] = [];
@@ -46,6 +47,13 @@ export abstract class StagedReconciliation extends Reconciliation {
   protected abstract advance(responses: readonly ApiResponse[]): Step;
 }
 
+/** A sync that ends before it begins: a cache is behind what the controller itself has written. */
+class StaleSync extends Reconciliation {
+  next(): null {
+    return this.fail('the cache is not as new as what was written');
+  }
+}
+
 /** Makes the reconciliation of a key from the informers' caches; null when there is nothing to do. */
 export interface Reconciler {
   reconcile(key: string): Reconciliation | null;
@@ -58,6 +66,8 @@ export interface ControllerOptions {
   readonly client: ApiClient;
   /** Failed tries after which a key is dropped; absent: never (the real default differs by controller). */
   readonly maxRetries?: number;
+  /** Absent: syncs do not wait for the caches to show the controller's own writes. */
+  readonly consistency?: ConsistencyStore;
   /** Rate limiter of the queue, per item, nanoseconds. */
   readonly baseDelay?: Duration;
   readonly maximumDelay?: Duration;
@@ -89,6 +99,8 @@ export class ControllerWorkers implements Component, ResponseReceiver, WorkQueue
   /** Syncs finished, and syncs that ended in an error. */
   syncs = 0;
   errors = 0;
+  /** Syncs that ended at once because a cache was behind the controller's own writes (stale_sync_skips_total). */
+  staleSyncs = 0;
   private readonly context: ProcessContext;
   private readonly simulation: Simulation;
   private readonly target: number;
@@ -96,6 +108,7 @@ export class ControllerWorkers implements Component, ResponseReceiver, WorkQueue
   private readonly syncCpu: DistributionSpec;
   private readonly draws: Stream;
   private readonly maxRetries: number;
+  private readonly consistency: ConsistencyStore | null;
   private readonly work: Work[] = [];
   private readonly idle: number[] = [];
   private reconciler: Reconciler | null = null;
@@ -112,6 +125,7 @@ export class ControllerWorkers implements Component, ResponseReceiver, WorkQueue
     this.syncCpu = syncCpu[options.name] ?? syncCpu['default'] ?? { kind: 'constant', value: 0 };
     this.draws = context.randomness.stream(`${this.name}/sync`);
     this.maxRetries = options.maxRetries ?? Number.POSITIVE_INFINITY;
+    this.consistency = options.consistency ?? null;
     for (let i = 0; i < options.workers; i++) {
       this.work.push(new Work());
       this.idle.push(options.workers - 1 - i);
@@ -149,15 +163,19 @@ export class ControllerWorkers implements Component, ResponseReceiver, WorkQueue
       return;
     }
     const work = this.work[worker]!;
-    work.reconciliation = this.reconciler!.reconcile(work.key);
+    if (this.consistency?.isReady(work.key) === false) {
+      this.staleSyncs++;
+      work.reconciliation = new StaleSync();
+    } else work.reconciliation = this.reconciler!.reconcile(work.key);
     work.responses = [];
     if (work.reconciliation === null) this.finish(worker);
     else this.advance(worker);
   }
 
-  receive(tag: number, response: ApiResponse): void {
+  receive(tag: number, response: ApiResponse, request: ApiRequest): void {
     const worker = Math.floor(tag / TAG_WORKER);
     const work = this.work[worker]!;
+    this.consistency?.wrote(work.key, request, response);
     work.responses[tag % TAG_WORKER] = response;
     if (--work.outstanding === 0) this.advance(worker);
   }

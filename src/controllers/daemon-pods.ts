@@ -35,7 +35,8 @@ export class DaemonPods {
       byNode = new Map();
       this.byNode.set(owner.uid, byNode);
     }
-    byNode.set(node, [...(byNode.get(node) ?? []), pod]);
+    // An adopted pod is here already when the cache comes to show it.
+    byNode.set(node, [...(byNode.get(node) ?? []).filter(({ metadata }) => metadata.name !== pod.metadata.name), pod]);
   }
 
   private takeOut(pod: Pod): void {

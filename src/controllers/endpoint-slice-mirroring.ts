@@ -8,9 +8,8 @@ import type { ProcessContext } from '../client/context.js';
 import type { ApiClient, EventRecorder, Informer, ResourceEventHandler } from '../client/types.js';
 import { SECOND } from '../kernel/time.js';
 import { ControllerWorkers, objectRequest, Reconciliation, type Reconciler } from './controller.js';
-import { portsKey } from './endpoint-slice-policy.js';
+import { newSlice, portsKey } from './endpoint-slice-policy.js';
 import { MANAGED_BY_LABEL, NamespaceIndexer, SERVICE_NAME_LABEL } from './endpointslice.js';
-import { controllerReference } from './ownership.js';
 
 const WORKERS = 5;
 const MAX_RETRIES = 15;
@@ -171,7 +170,7 @@ class MirrorSync extends Reconciliation {
     for (const mirror of missing) {
       const slice = [...free].find((each) => each.addressType === mirror.addressType);
       if (slice === undefined) {
-        const body = this.content(newSlice(endpoints), mirror);
+        const body = newSlice(endpoints, mirror, this.labels());
         requests.push({ verb: 'create', resource: 'endpointslices', namespace: body.metadata.namespace, name: '', body });
       } else {
         free.delete(slice);
@@ -182,10 +181,13 @@ class MirrorSync extends Reconciliation {
     return requests;
   }
 
-  private content(slice: EndpointSlice, { addressType, ports, endpoints }: Mirror): EndpointSlice {
+  private content(slice: EndpointSlice, mirror: Mirror): EndpointSlice {
+    return { ...slice, metadata: { ...slice.metadata, labels: this.labels() }, ...mirror };
+  }
+
+  private labels(): Labels {
     const { name, labels } = this.endpoints!.metadata;
-    const wanted: Labels = { ...labels, [SERVICE_NAME_LABEL]: name, [MANAGED_BY_LABEL]: MIRRORING_CONTROLLER };
-    return { ...slice, metadata: { ...slice.metadata, labels: wanted }, addressType, ports, endpoints };
+    return { ...labels, [SERVICE_NAME_LABEL]: name, [MANAGED_BY_LABEL]: MIRRORING_CONTROLLER };
   }
 
   private answered(responses: readonly ApiResponse[]): null {
@@ -203,27 +205,6 @@ class MirrorSync extends Reconciliation {
     if (this.endpoints !== undefined) this.controller.recorder.event(this.endpoints, 'Warning', 'FailedToUpdateEndpointSlices', message);
     return this.fail(message);
   }
-}
-
-function newSlice(endpoints: Endpoints): EndpointSlice {
-  const { name, namespace } = endpoints.metadata;
-  return {
-    apiVersion: 'discovery.k8s.io/v1',
-    kind: 'EndpointSlice',
-    metadata: {
-      name: '',
-      generateName: `${name}-`,
-      namespace,
-      uid: '',
-      resourceVersion: 0,
-      generation: 0,
-      creationTimestamp: 0,
-      ownerReferences: [controllerReference(endpoints)],
-    },
-    addressType: 'IPv4',
-    endpoints: [],
-    ports: [],
-  };
 }
 
 class EndpointsHandler implements ResourceEventHandler<Endpoints> {

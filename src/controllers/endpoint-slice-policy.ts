@@ -1,6 +1,8 @@
 import { isPodReady, isPodTerminal, type Pod, type Service } from '../api/core.js';
 import type { Endpoint, EndpointSlice } from '../api/workloads.js';
 import { equal } from '../api/equal.js';
+import type { KubernetesObject, Labels } from '../api/meta.js';
+import { controllerReference } from './ownership.js';
 
 /** Which endpoints a Service has and in which slices they go: pure (staging endpointslice/reconciler.go, utils.go). */
 
@@ -202,4 +204,25 @@ function fullestThatFits(
     if (best === undefined || size > best.endpoints.length) best = slice;
   }
   return best;
+}
+
+/** A slice to be created for its owner, a Service or an Endpoints object: the API server completes the name. */
+export function newSlice(owner: KubernetesObject, content: Pick<EndpointSlice, 'addressType' | 'endpoints' | 'ports'>, labels: Labels): EndpointSlice {
+  const { name, namespace } = owner.metadata;
+  return {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: {
+      name: '',
+      generateName: `${name}-`,
+      namespace,
+      uid: '',
+      resourceVersion: 0,
+      generation: 0,
+      creationTimestamp: 0,
+      labels,
+      ownerReferences: [controllerReference(owner)],
+    },
+    ...content,
+  };
 }

@@ -7,8 +7,7 @@ import type { ProcessContext } from '../client/context.js';
 import type { ApiClient, EventRecorder, Indexer, Informer, ResourceEventHandler, WorkQueue } from '../client/types.js';
 import { SECOND } from '../kernel/time.js';
 import { ControllerWorkers, objectRequest, type Reconciler, type Reconciliation, StagedReconciliation, type Step } from './controller.js';
-import { type EndpointChange, endpointPorts, planSlices, podEndpoint, type SlicePlan } from './endpoint-slice-policy.js';
-import { controllerReference } from './ownership.js';
+import { type EndpointChange, endpointPorts, newSlice, planSlices, podEndpoint, type SlicePlan } from './endpoint-slice-policy.js';
 
 const WORKERS = 5;
 const MAX_RETRIES = 15;
@@ -277,30 +276,13 @@ class EndpointSliceSync extends StagedReconciliation {
   }
 
   private newSlice(endpoints: EndpointSlice['endpoints'], ports: EndpointSlice['ports']): EndpointSlice {
-    const { name, namespace, labels } = this.service.metadata;
-    return {
-      apiVersion: 'discovery.k8s.io/v1',
-      kind: 'EndpointSlice',
-      metadata: {
-        name: '',
-        generateName: `${name}-`,
-        namespace,
-        uid: '',
-        resourceVersion: 0,
-        generation: 0,
-        creationTimestamp: 0,
-        labels: {
-          ...labels,
-          [SERVICE_NAME_LABEL]: name,
-          [MANAGED_BY_LABEL]: SLICE_CONTROLLER,
-          ...(this.service.spec.clusterIP === 'None' ? { [HEADLESS_LABEL]: '' } : {}),
-        },
-        ownerReferences: [controllerReference(this.service)],
-      },
-      addressType: 'IPv4',
-      endpoints,
-      ports,
-    };
+    const { metadata, spec } = this.service;
+    return newSlice(this.service, { addressType: 'IPv4', endpoints, ports }, {
+      ...metadata.labels,
+      [SERVICE_NAME_LABEL]: metadata.name,
+      [MANAGED_BY_LABEL]: SLICE_CONTROLLER,
+      ...(spec.clusterIP === 'None' ? { [HEADLESS_LABEL]: '' } : {}),
+    });
   }
 
   /** Notes a write that succeeded; a slice that is gone already counts as deleted. */

@@ -11,6 +11,7 @@ import { apiTime, findCondition } from './conditions.js';
 import { ControllerWorkers, objectRequest, type Reconciler, type Reconciliation, StagedReconciliation, type Step } from './controller.js';
 import { Expectations } from './expectations.js';
 import { RemoveFinalizerPatch } from './garbage-collector.js';
+import { consistencyOf } from './gates.js';
 import { cachedOwner } from './handlers.js';
 import { parseIndexes } from './job-indexes.js';
 import { JobOrphans } from './job-orphans.js';
@@ -53,7 +54,9 @@ export class JobController implements Reconciler {
     this.jobs = context.informers.informer<Job>('jobs');
     this.pods = context.informers.informer<Pod>('pods');
     this.pods.addIndexer(new ControllerUidIndexer());
-    this.workers = new ControllerWorkers(context, { name: 'job', workers: WORKERS, client, baseDelay: BASE_DELAY, maximumDelay: MAXIMUM_DELAY });
+    const options = { name: 'job', workers: WORKERS, client, baseDelay: BASE_DELAY, maximumDelay: MAXIMUM_DELAY };
+    const consistency = consistencyOf(context.scenario, 'StaleControllerConsistencyJob', [this.pods, this.jobs]);
+    this.workers = new ControllerWorkers(context, { ...options, ...consistency });
     this.jobs.addEventHandler(new JobHandler(this));
     this.pods.addEventHandler(new PodHandler(this));
     this.workers.start(this, [this.jobs, this.pods]);

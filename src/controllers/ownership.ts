@@ -62,36 +62,45 @@ export function claim<T extends KubernetesObject>(
 /** Bytes of the patches below as client-go writes them, roughly: names, uid and field names. */
 const OWNER_PATCH_BYTES = 250;
 
-/** Adds a controller reference to an orphan. */
+/** Adds a controller reference to an orphan, and a finalizer if one is given. */
 export class AdoptPatch implements Patch {
   readonly bytes = OWNER_PATCH_BYTES;
   readonly reference: OwnerReference;
+  private readonly finalizer: string | undefined;
 
-  constructor(reference: OwnerReference) {
+  constructor(reference: OwnerReference, finalizer?: string) {
     this.reference = reference;
+    this.finalizer = finalizer;
   }
 
   apply(current: KubernetesObject): KubernetesObject {
     const references = current.metadata.ownerReferences ?? [];
     if (references.some((reference) => reference.uid === this.reference.uid)) return current;
-    return { ...current, metadata: { ...current.metadata, ownerReferences: [...references, this.reference] } };
+    const metadata = { ...current.metadata, ownerReferences: [...references, this.reference] };
+    if (this.finalizer === undefined) return { ...current, metadata };
+    const finalizers = (metadata.finalizers ?? []).filter((name) => name !== this.finalizer);
+    return { ...current, metadata: { ...metadata, finalizers: [...finalizers, this.finalizer] } };
   }
 }
 
-/** Takes an owner's references off an object. */
+/** Takes an owner's references off an object, and a finalizer if one is given. */
 export class ReleasePatch implements Patch {
   readonly bytes = OWNER_PATCH_BYTES;
   readonly uid: string;
+  private readonly finalizer: string | undefined;
 
-  constructor(uid: string) {
+  constructor(uid: string, finalizer?: string) {
     this.uid = uid;
+    this.finalizer = finalizer;
   }
 
   apply(current: KubernetesObject): KubernetesObject {
     const references = current.metadata.ownerReferences ?? [];
     const kept = references.filter((reference) => reference.uid !== this.uid);
     if (kept.length === references.length) return current;
-    const { ownerReferences: _, ...metadata } = current.metadata;
-    return { ...current, metadata: kept.length === 0 ? metadata : { ...metadata, ownerReferences: kept } };
+    const { ownerReferences: _, ...rest } = current.metadata;
+    const metadata = kept.length === 0 ? rest : { ...rest, ownerReferences: kept };
+    if (this.finalizer === undefined || metadata.finalizers === undefined) return { ...current, metadata };
+    return { ...current, metadata: { ...metadata, finalizers: metadata.finalizers.filter((name) => name !== this.finalizer) } };
   }
 }

@@ -20,6 +20,7 @@ import { PodGarbageCollector } from './pod-gc.js';
 import { ReplicaSetController } from './replicaset.js';
 import { replicationController } from './replicationcontroller.js';
 import { ResourceQuotaController } from './resource-quota.js';
+import { ServiceAccountTokenController } from './service-account-tokens.js';
 import { StatefulSetController } from './statefulset.js';
 import { TaintEvictionController } from './taint-eviction.js';
 import { TtlAfterFinishedController } from './ttl-after-finished.js';
@@ -37,6 +38,7 @@ const TABLE = {
   'garbage-collector': { client: 'generic-garbage-collector', qps: 2, burst: 1 },
   namespace: { client: 'namespace-controller', qps: 20, burst: 100 },
   serviceaccount: { client: 'service-account-controller', qps: 1, burst: 1 },
+  'serviceaccount-token': { client: 'tokens-controller', qps: 1, burst: 1 },
   'root-ca-certificate-publisher': { client: 'root-ca-cert-publisher', qps: 1, burst: 1 },
   'node-lifecycle': { client: 'node-controller', qps: 1, burst: 1 },
   'taint-eviction': { client: 'taint-eviction-controller', qps: 1, burst: 1 },
@@ -81,6 +83,8 @@ function start(name: ControllerName, context: ProcessContext, client: ApiClient,
       return new NamespaceController(context, client);
     case 'serviceaccount':
       return new NamespaceDefaultController(context, client, DEFAULT_SERVICE_ACCOUNT);
+    case 'serviceaccount-token':
+      return new ServiceAccountTokenController(context, client);
     case 'root-ca-certificate-publisher':
       return new NamespaceDefaultController(context, client, ROOT_CERTIFICATE);
     case 'node-lifecycle':

@@ -7,6 +7,7 @@ import type { ApiClient, EventRecorder, Informer, ResourceEventHandler, WorkQueu
 import type { Simulation } from '../kernel/simulation.js';
 import { ControllerWorkers, type Reconciler, type Reconciliation } from './controller.js';
 import { Expectations } from './expectations.js';
+import { consistencyOf } from './gates.js';
 import { type OwnedPods, PodsByController } from './owned-pods.js';
 import { BY_CONTROLLER, ControllerUidIndexer, ORPHANS, OrphanIndexer } from './ownership.js';
 import type { RanksByNode } from './pod-ranking.js';
@@ -49,7 +50,9 @@ export class ReplicaSetController implements Reconciler {
     this.podInformer = context.informers.informer<Pod>('pods');
     this.sets.addIndexer(new ControllerUidIndexer());
     this.podInformer.addIndexer(new OrphanIndexer());
-    this.workers = new ControllerWorkers(context, { name: kind.name, workers: WORKERS, client });
+    // ReplicationControllers are not looked after in this way.
+    const guarded = kind === REPLICA_SET ? consistencyOf(context.scenario, 'StaleControllerConsistencyReplicaSet', [this.podInformer, this.sets]) : {};
+    this.workers = new ControllerWorkers(context, { name: kind.name, workers: WORKERS, client, ...guarded });
     this.sets.addEventHandler(new SetHandler(this));
     this.podInformer.addEventHandler(new PodHandler(this));
     this.workers.start(this, [this.sets, this.podInformer]);

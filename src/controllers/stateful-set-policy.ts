@@ -1,8 +1,10 @@
 import type { StatefulSet, StatefulSetStatus } from '../api/apps.js';
-import { isPodAvailable, isPodReady, type Pod } from '../api/core.js';
-import type { Time } from '../kernel/time.js';
+import { isPodAvailable, isPodReady, type Pod, podCondition } from '../api/core.js';
+import { type Duration, SECOND, type Time } from '../kernel/time.js';
 import { scaledValue } from '../api/int-or-string.js';
 import { REVISION_LABEL } from './revisions.js';
+import { type ClaimLookup, existingClaims, hasStaleClaim, isClaimOwnerUpToDate } from './stateful-set-claims.js';
+import { claimsFor, isConsistent, isInRange, ordinalOf, startOrdinal } from './stateful-set-pods.js';
 
 /** What a StatefulSet does next: pure (pkg/controller/statefulset/stateful_set_control.go). */
 
@@ -15,6 +17,8 @@ export interface StatefulSetView {
   readonly updateRevision: string;
   /** Gate MaxUnavailableStatefulSet. */
   readonly maxUnavailableGate: boolean;
+  /** The volume claims that there are. */
+  readonly claims: ClaimLookup;
   readonly now: Time;
 }
 
@@ -30,18 +34,21 @@ export interface StatefulPodDeletion {
   readonly reason?: 'RecreatingFailedPod' | 'RecreatingTerminatedPod';
 }
 
+/** Something about an existing pod, or its claims, that is not as it should be. */
+export interface StatefulFix {
+  readonly pod: Pod;
+  /** Claims that do not exist are made. */
+  readonly makeClaims: boolean;
+  /** The pod itself is written too (UpdateStatefulPod). */
+  readonly writePod: boolean;
+}
+
 /** Writes in order; creations and deletions of one list may go together (Parallel), else there is at most one of each. */
 export interface StatefulSetPlan {
+  readonly fix: readonly StatefulFix[];
   readonly create: readonly StatefulPodCreation[];
   readonly remove: readonly StatefulPodDeletion[];
   readonly status: StatefulSetStatus;
-}
-
-/** Ordinal at the end of a pod's name; −1 when there is none (getParentNameAndOrdinal). */
-export function ordinalOf(pod: Pod): number {
-  const { name } = pod.metadata;
-  const text = name.slice(name.lastIndexOf('-') + 1);
-  return /^\d+$/.test(text) ? Number(text) : -1;
 }
 
 function revisionOf(pod: Pod): string {
@@ -60,10 +67,6 @@ function isAvailable(pod: Pod, set: StatefulSet, now: Time): boolean {
   return pod.status.phase === 'Running' && isPodAvailable(pod, set.spec.minReadySeconds ?? 0, now);
 }
 
-function startOrdinal(set: StatefulSet): number {
-  return set.spec.ordinals?.start ?? 0;
-}
-
 function partitionOf(set: StatefulSet): number {
   return set.spec.updateStrategy.rollingUpdate?.partition ?? 0;
 }
@@ -78,6 +81,18 @@ function revisionFor(view: StatefulSetView, ordinal: number): string {
   return ordinal < startOrdinal(set) + below ? view.currentRevision : view.updateRevision;
 }
 
+/** From now until the next ready pod becomes available; undefined: none will (FindMinNextPodAvailabilityCheck). */
+export function nextAvailability(pods: readonly Pod[], minReadySeconds: number, now: Time): Duration | undefined {
+  let next: Duration | undefined;
+  for (const pod of pods) {
+    const since = isPodReady(pod) ? podCondition(pod, 'Ready')?.lastTransitionTime : undefined;
+    if (since === undefined) continue;
+    const wait = since + minReadySeconds * SECOND - now;
+    if (wait > 0 && (next === undefined || wait < next)) next = wait;
+  }
+  return next;
+}
+
 /** Plans one sync. */
 export function planStatefulSet(view: StatefulSetView): StatefulSetPlan {
   const { set } = view;
@@ -87,18 +102,20 @@ export function planStatefulSet(view: StatefulSetView): StatefulSetPlan {
   for (const pod of view.pods) {
     const ordinal = ordinalOf(pod);
     if (ordinal < 0) continue;
-    if (ordinal >= start && ordinal < start + replicas.length) replicas[ordinal - start] = pod;
+    if (isInRange(pod, set)) replicas[ordinal - start] = pod;
     else condemned.push(pod);
   }
   condemned.sort((a, b) => ordinalOf(b) - ordinalOf(a));
   const status = statusOf(view, replicas, condemned);
+  const fix: StatefulFix[] = [];
   const create: StatefulPodCreation[] = [];
   const remove: StatefulPodDeletion[] = [];
-  const plan = { create, remove, status };
+  const plan = { fix, create, remove, status };
   if (set.metadata.deletionTimestamp !== undefined) return plan;
   const monotonic = set.spec.podManagementPolicy !== 'Parallel';
-  if (planReplicas(view, replicas, monotonic, create, remove)) return plan;
-  if (planCondemned(view, condemned, firstUnhealthy(replicas, condemned), monotonic, remove)) return plan;
+  if (planReplicas(view, replicas, monotonic, plan)) return plan;
+  for (const pod of condemned) if (!claimsMatchPolicy(view, pod)) fix.push({ pod, makeClaims: false, writePod: false });
+  if (planCondemned(view, condemned, firstUnhealthy(view, replicas, condemned), monotonic, remove)) return plan;
   if (set.spec.updateStrategy.type === 'OnDelete') return plan;
   return { ...plan, status: planUpdate(view, replicas, status, remove) };
 }
@@ -108,15 +125,16 @@ function planReplicas(
   view: StatefulSetView,
   replicas: readonly (Pod | undefined)[],
   monotonic: boolean,
-  create: StatefulPodCreation[],
-  remove: StatefulPodDeletion[],
+  { fix, create, remove }: { fix: StatefulFix[]; create: StatefulPodCreation[]; remove: StatefulPodDeletion[] },
 ): boolean {
-  const start = startOrdinal(view.set);
+  const { set } = view;
+  const start = startOrdinal(set);
   for (let i = 0; i < replicas.length; i++) {
     const pod = replicas[i];
     if (pod === undefined) {
       const ordinal = start + i;
-      create.push({ ordinal, revision: revisionFor(view, ordinal) });
+      // A claim that goes with the pod of that name before has to go first.
+      if (!hasStaleClaim(set, ordinal, view.claims)) create.push({ ordinal, revision: revisionFor(view, ordinal) });
       if (monotonic) return true;
       continue;
     }
@@ -127,13 +145,24 @@ function planReplicas(
       if (monotonic) return true;
       continue;
     }
-    if (monotonic && (isTerminating(pod) || !isRunningAndReady(pod) || !isAvailable(pod, view.set, view.now))) return true;
+    const ownersFit = claimsMatchPolicy(view, pod);
+    if (phase === 'Pending' && (!ownersFit || lacksClaim(view, pod))) fix.push({ pod, makeClaims: true, writePod: false });
+    if (monotonic && (isTerminating(pod) || !isRunningAndReady(pod) || !isAvailable(pod, set, view.now))) return true;
+    if (!ownersFit || !isConsistent(set, pod)) fix.push({ pod, makeClaims: !isConsistent(set, pod), writePod: true });
   }
   return false;
 }
 
-function firstUnhealthy(replicas: readonly (Pod | undefined)[], condemned: readonly Pod[]): Pod | undefined {
-  const isUnhealthy = (pod: Pod | undefined): boolean => pod !== undefined && (!isRunningAndReady(pod) || isTerminating(pod));
+function claimsMatchPolicy({ set, claims }: StatefulSetView, pod: Pod): boolean {
+  return existingClaims(set, pod, claims).every((claim) => isClaimOwnerUpToDate(claim, set, pod));
+}
+
+function lacksClaim({ set, claims }: StatefulSetView, pod: Pod): boolean {
+  return claimsFor(set, ordinalOf(pod)).some(({ metadata }) => claims.get(`${metadata.namespace}/${metadata.name}`) === undefined);
+}
+
+function firstUnhealthy(view: StatefulSetView, replicas: readonly (Pod | undefined)[], condemned: readonly Pod[]): Pod | undefined {
+  const isUnhealthy = (pod: Pod | undefined): boolean => pod !== undefined && (isTerminating(pod) || !isAvailable(pod, view.set, view.now));
   return replicas.find(isUnhealthy) ?? [...condemned].reverse().find(isUnhealthy);
 }
 
@@ -167,9 +196,9 @@ function planUpdate(
   const { set } = view;
   const isUnavailable = (pod: Pod | undefined): boolean => pod === undefined || isTerminating(pod) || !isAvailable(pod, set, view.now);
   let allowed = 1;
-  const { maxUnavailable } = set.spec.updateStrategy.rollingUpdate ?? {};
-  const counting = view.maxUnavailableGate && maxUnavailable !== undefined;
+  const counting = view.maxUnavailableGate;
   if (counting) {
+    const { maxUnavailable = 1 } = set.spec.updateStrategy.rollingUpdate ?? {};
     allowed = Math.max(1, scaledValue(maxUnavailable, set.spec.replicas, false));
     // Pods that are unavailable anyway use up the allowance, those that are still to be updated too.
     for (const pod of replicas) if (isUnavailable(pod)) allowed--;

@@ -1,3 +1,4 @@
+import { present } from '../api/manifest-pod.js';
 import { SECOND } from '../kernel/time.js';
 import { type EtcdContext, etcdMembers, toEtcdOverrides, toEtcdSpec } from './etcd.js';
 import type { InputError } from './input-error.js';
@@ -49,6 +50,7 @@ export function toCluster(
     controllerManager: {
       qps: controllerManager.qps ?? CONTROLLER_MANAGER.qps,
       burst: controllerManager.burst ?? CONTROLLER_MANAGER.burst,
+      ...(controllerManager.featureGates === undefined ? {} : { featureGates: present<NonNullable<ClusterSpec['controllerManager']['featureGates']>>(controllerManager.featureGates) }),
     },
     scheduler: toScheduler(raw, { item, folder, errors, files }, options),
     kubeProxy: {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ADMISSION_PLUGINS } from '../api/admission-kinds.js';
+import { CONTROLLER_GATE_NAMES, type ControllerGate } from '../api/controller-gates.js';
 import { apiClientSchema } from './api-clients.js';
 import { etcdSchema } from './etcd-schema.js';
 import { profileOverrides } from './profile-schema.js';
@@ -51,6 +52,9 @@ const clientLimits = {
   burst: wholeNumber('--kube-api-burst.', 1).optional(),
 };
 
+const gate = z.boolean({ error: 'expected true or false' }).optional();
+const controllerGates = Object.fromEntries(CONTROLLER_GATE_NAMES.map((name) => [name, gate])) as Readonly<Record<ControllerGate, typeof gate>>;
+
 const webhook = z.strictObject({
   name: text('Name of the webhook, as a MutatingWebhookConfiguration or ValidatingWebhookConfiguration has it.'),
   latency: distribution('From the call to its answer. Default: `apiServer.webhook` of the cost profile.').optional(),
@@ -91,7 +95,13 @@ const cluster = z.strictObject({
     .optional()
     .describe('Queue of the informers: RealFIFO (the default since 1.33) or the classic DeltaFIFO.'),
   controllerManager: z
-    .strictObject(clientLimits)
+    .strictObject({
+      ...clientLimits,
+      featureGates: z
+        .strictObject(controllerGates)
+        .optional()
+        .describe('kube-controller-manager --feature-gates. Default: as the Kubernetes release has them.'),
+    })
     .optional()
     .describe("kube-controller-manager: limits of each controller's own client. Default 20 and 30."),
   scheduler: z

@@ -1,3 +1,4 @@
+import type { ControllerGate } from '../api/controller-gates.js';
 import type { Node, PodSpec } from '../api/core.js';
 import type { KubernetesObject, Labels, LabelSelector } from '../api/meta.js';
 import type { Duration, Time } from '../kernel/time.js';
@@ -100,7 +101,12 @@ export interface ClusterSpec {
   /** What informers keep deltas in: absent: RealFIFO, the default since 1.33 (gate InOrderInformers). */
   readonly informerQueue?: 'RealFIFO' | 'DeltaFIFO';
   /** Client limits per controller (kube-controller-manager --kube-api-qps, --kube-api-burst). Default 20, 30. */
-  readonly controllerManager: { readonly qps: number; readonly burst: number };
+  readonly controllerManager: {
+    readonly qps: number;
+    readonly burst: number;
+    /** kube-controller-manager --feature-gates; those that are not named are as the release has them. */
+    readonly featureGates?: Readonly<Partial<Record<ControllerGate, boolean>>>;
+  };
   /** kube-scheduler client limits (50, 100) and configuration. */
   readonly scheduler: {
     readonly qps: number;

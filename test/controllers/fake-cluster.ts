@@ -75,6 +75,7 @@ interface PodStep {
 class FakeInformer<T extends KubernetesObject> implements Informer<T> {
   readonly resource: string;
   synced = true;
+  private shown = 0;
   private readonly cache = new Map<string, T>();
   private readonly handlers: ResourceEventHandler<T>[] = [];
   private readonly indexers = new Map<string, Indexer<T>>();
@@ -108,7 +109,12 @@ class FakeInformer<T extends KubernetesObject> implements Informer<T> {
     this.handlers.push(handler);
   }
 
+  get resourceVersion(): number {
+    return this.shown;
+  }
+
   change(object: T, deleted: boolean): void {
+    this.shown = Math.max(this.shown, object.metadata.resourceVersion);
     const key = keyOf(object);
     const old = this.cache.get(key);
     if (deleted) {
@@ -283,6 +289,11 @@ export class FakeCluster implements ProcessContext, InformerFactory, Component, 
     if (request.verb === 'list') {
       const items = this.all(resource).filter((object) => namespace === '' || object.metadata.namespace === namespace);
       return { code: 200, items, resourceVersion: this.revision };
+    }
+    if (request.verb === 'deletecollection') {
+      const items = this.all(resource).filter((object) => namespace === '' || object.metadata.namespace === namespace);
+      for (const { metadata } of items) this.decide({ ...request, verb: 'delete', namespace: metadata.namespace, name: metadata.name });
+      return { code: 200, items };
     }
     if (request.verb === 'get') {
       return current === undefined ? { code: 404, reason: 'NotFound', message: `${name} not found` } : { code: 200, object: current };
