@@ -8,7 +8,7 @@ import { ConsistencyStore } from './consistency.js';
 export function hasGate(scenario: Scenario, gate: ControllerGate): boolean {
   const set = scenario.cluster.controllerManager.featureGates?.[gate];
   if (set !== undefined) return set;
-  const since: string | undefined = CONTROLLER_GATES[gate];
+  const { since } = CONTROLLER_GATES[gate];
   return since !== undefined && scenario.kubernetesVersion >= since;
 }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ADMISSION_PLUGINS } from '../api/admission-kinds.js';
-import { CONTROLLER_GATE_NAMES, type ControllerGate } from '../api/controller-gates.js';
+import { CONTROLLER_GATE_NAMES, CONTROLLER_GATES, type ControllerGate } from '../api/controller-gates.js';
 import { apiClientSchema } from './api-clients.js';
 import { etcdSchema } from './etcd-schema.js';
 import { profileOverrides } from './profile-schema.js';
@@ -53,7 +53,9 @@ const clientLimits = {
 };
 
 const gate = z.boolean({ error: 'expected true or false' }).optional();
-const controllerGates = Object.fromEntries(CONTROLLER_GATE_NAMES.map((name) => [name, gate])) as Readonly<Record<ControllerGate, typeof gate>>;
+const controllerGates = Object.fromEntries(
+  CONTROLLER_GATE_NAMES.map((name) => [name, gate.describe(CONTROLLER_GATES[name].about)]),
+) as Readonly<Record<ControllerGate, typeof gate>>;
 
 const webhook = z.strictObject({
   name: text('Name of the webhook, as a MutatingWebhookConfiguration or ValidatingWebhookConfiguration has it.'),
