@@ -2,7 +2,8 @@ import type { Container, PodSpec, ResourceList } from './core.js';
 
 /** Effective resource amounts of a pod (k8s.io/component-helpers resource.PodRequests, PodLimits). */
 
-const memory = new WeakMap<PodSpec, ResourceList>();
+/** By specification, or by its containers where nothing else counts: those are one array for all pods of a template, wherever they run. */
+const memory = new WeakMap<object, ResourceList>();
 
 /**
  * What the pod asks of a node: the larger of the sum of containers with sidecars and the peak of each init container with the
@@ -10,10 +11,12 @@ const memory = new WeakMap<PodSpec, ResourceList>();
  * for the spec and must not be changed.
  */
 export function podRequests(spec: PodSpec): ResourceList {
-  let requests = memory.get(spec);
+  const plain = spec.initContainers === undefined && spec.overhead === undefined && spec.resources === undefined;
+  const key = plain ? spec.containers : spec;
+  let requests = memory.get(key);
   if (requests === undefined) {
     requests = computeRequests(spec);
-    memory.set(spec, requests);
+    memory.set(key, requests);
   }
   return requests;
 }

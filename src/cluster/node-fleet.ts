@@ -56,13 +56,18 @@ export class Fleet implements NodeFleet {
     return this.names[node]!;
   }
 
-  podChanged(node: number, pod: Pod): void {
+  /** The kubelet of a node has had a pod from the start. */
+  podAdopted(node: number, pod: Pod): void {
     let known = this.known[node];
     if (known === undefined) {
       known = new Map();
       this.known[node] = known;
     }
     known.set(pod.metadata.uid, pod);
+  }
+
+  podChanged(node: number, pod: Pod): void {
+    this.podAdopted(node, pod);
     this.kubelets.podChanged(node, pod);
   }
 

@@ -1,7 +1,7 @@
 import type { Event, Pod } from '../api/core.js';
 import { isPodReady, podCondition } from '../api/core.js';
 import { podVersion } from '../api/image.js';
-import { controllerOf, type KubernetesObject } from '../api/meta.js';
+import { controllerOf, keyOf, type KubernetesObject } from '../api/meta.js';
 import type { EndpointSlice, ReplicaSet } from '../api/workloads.js';
 import type { ChangeObserver } from '../apiserver/connections.js';
 import type { WatchRecord } from '../apiserver/watch-cache.js';
@@ -45,7 +45,12 @@ interface SetCounts {
   available: number;
   /** The last sample had pods: one more row is due that says there are none. */
   sampled: boolean;
+  /** What the last sample saw, as one number. */
+  sampledAs: number;
 }
+
+/** ReplicaSets that get a row each second; of more, unchanged ones get theirs less often. */
+const SETS_BY_SECOND = 200;
 
 /**
  * Follows every change of the cluster from outside the model, at no cost in simulated time: the lives of pods, the sizes of
@@ -74,6 +79,11 @@ export class Observer implements ChangeObserver, PodStepObserver {
   /** From this instant, which is time 0 of all outputs, events are recorded. */
   begin(origin: Time): void {
     this.origin = origin;
+  }
+
+  /** What was there before anything changed. */
+  present(resource: string, objects: Iterable<KubernetesObject>): void {
+    for (const object of objects) this.changed({ type: 'ADDED', resource, key: keyOf(object), object, previous: undefined, revision: 0, time: this.simulation.now });
   }
 
   changed(record: WatchRecord): void {
@@ -171,6 +181,7 @@ export class Observer implements ChangeObserver, PodStepObserver {
         ready: 0,
         available: 0,
         sampled: false,
+        sampledAs: -1,
       };
       this.sets.set(key, set);
     }
@@ -197,12 +208,22 @@ export class Observer implements ChangeObserver, PodStepObserver {
     this.recorder.table(EVENTS).append([time, event.type, event.reason, object, event.message, event.count]);
   }
 
-  /** Appends the sizes of all ReplicaSets that have or want pods, and once those that no longer do. */
+  /**
+   * Appends the sizes of all ReplicaSets that have or want pods, and once those that no longer do. Where there are very many, one that
+   * has not changed gets a row only now and then.
+   */
   sample(second: number): void {
     const table = this.recorder.table(REPLICAS_BY_SECOND);
+    const interval = Math.max(1, Math.ceil(this.sets.size / SETS_BY_SECOND));
+    const all = interval === 1;
+    let place = second;
     for (const set of this.sets.values()) {
+      const due = all || ++place % interval === 0;
       const empty = set.desired === 0 && set.pods === 0;
       if (empty && !set.sampled) continue;
+      const changes = set.desired + set.pods * 3 + set.ready * 5 + set.available * 7;
+      if (!due && changes === set.sampledAs) continue;
+      set.sampledAs = changes;
       set.sampled = !empty;
       table.append([second, set.deployment, set.name, set.version, set.desired, set.pods, set.ready, set.available]);
     }

@@ -1,7 +1,8 @@
 import type { RunResult } from '../analysis/result.js';
 import { imageTag } from '../api/image.js';
 import type { StatefulSet } from '../api/apps.js';
-import type { Pod } from '../api/core.js';
+import type { Pod, Service } from '../api/core.js';
+import type { KubernetesObject } from '../api/meta.js';
 import type { Deployment } from '../api/workloads.js';
 import type { ApiClient } from '../client/types.js';
 import type { Component } from '../kernel/component.js';
@@ -95,6 +96,9 @@ export class ScenarioRun implements Component {
     this.observer = new Observer(simulation, this.recorder, this.tracker, usage);
     this.cluster.connections.observer = this.observer;
     this.cluster.kubelets.observe(this.observer);
+    if (scenario.cluster.settled === true) {
+      for (const resource of ['replicasets', 'pods']) this.observer.present(resource, this.cluster.connections.current(resource));
+    }
     this.client = kubectl.client('kubectl', KUBECTL_QPS, KUBECTL_BURST);
     kubectl.informer('deployments');
     kubectl.informer('services');
@@ -190,7 +194,24 @@ export class ScenarioRun implements Component {
       if ((status.observedGeneration ?? 0) < metadata.generation || (status.readyReplicas ?? 0) < spec.replicas) return false;
       wanted += spec.replicas;
     }
+    if (this.scenario.cluster.settled === true && !this.endpointsWritten()) return false;
     return wanted === 0 ? now >= REST : true;
+  }
+
+  /** Whether every Service that selects pods has its endpoints. */
+  private endpointsWritten(): boolean {
+    const { connections } = this.cluster;
+    const count = (objects: Iterable<KubernetesObject>, wanted: (object: KubernetesObject) => boolean): number => {
+      let found = 0;
+      for (const object of objects) if (wanted(object)) found++;
+      return found;
+    };
+    const selecting = count(connections.current('services'), (object) => {
+      const { spec } = object as Service;
+      return spec.selector !== undefined && spec.type !== 'ExternalName';
+    });
+    const all = (): boolean => true;
+    return count(connections.current('endpointslices'), all) >= selecting && count(connections.current('endpoints'), all) >= selecting;
   }
 
   /** The scenario's time begins. */

@@ -31,6 +31,7 @@ import { EtcdClusters } from './etcd-clusters.js';
 import { KubeletEvents } from './kubelet-events.js';
 import { MetricsServer } from './metrics-server.js';
 import { Fleet } from './node-fleet.js';
+import { SettledStart } from './settled-start.js';
 import { startObjects } from './start-objects.js';
 
 /** kubelet's client limits (--kube-api-qps, --kube-api-burst) and kubectl's (pkg/cmd/cmd.go). */
@@ -159,7 +160,7 @@ export class SimulatedCluster implements LeaderFactory {
     this.workload.connect(this.proxies, this.nodeHosts, this.nodeNames);
     const fleet = new Fleet(this.simulation, cluster.nodes, this.nodeHosts, this.kubelets, this.proxies);
     this.connections.setFleet(fleet, this.randomness.stream('nodes/reflector'));
-    this.load(registry, cluster.nodes.slice(0, options.registeredNodes));
+    this.load(registry, cluster.nodes.slice(0, options.registeredNodes), fleet);
   }
 
   private addHosts(): void {
@@ -299,8 +300,9 @@ export class SimulatedCluster implements LeaderFactory {
   }
 
   /** Puts the start state into etcd and the watch caches. */
-  private load(registry: Allocators, nodes: readonly Node[]): void {
+  private load(registry: Allocators, nodes: readonly Node[], fleet: Fleet): void {
     const objects = startObjects(this.scenario, registry, nodes);
+    if (this.scenario.cluster.settled === true) new SettledStart(objects, registry, this.kubelets, fleet).settle();
     const kvs: KeyValue[] = objects.map(({ resource, key, object, bytes }, i) => {
       const modRevision = i + 2;
       return { key: `/registry/${resource}/${key}`, value: object, bytes, createRevision: modRevision, modRevision, version: 1, lease: 0 };

@@ -72,14 +72,21 @@ function deploymentKey(name: ObjectName): string {
   return `${name.namespace}/${name.name}`;
 }
 
-function store(objects: StartObject[], object: KubernetesObject, registry: RegistryContext): void {
+/** Stores an object as the API server would on creation, then as `finish` makes of it; what is stored, or undefined when it is refused. */
+export function store(
+  objects: StartObject[],
+  object: KubernetesObject,
+  registry: RegistryContext,
+  finish?: (created: KubernetesObject) => KubernetesObject,
+): KubernetesObject | undefined {
   const info = infoOfKind(object.apiVersion, object.kind);
-  if (info === undefined) return;
+  if (info === undefined) return undefined;
   const { namespace, name } = object.metadata;
   const decision = decide({ verb: 'create', resource: info.resource, namespace, name, body: object }, undefined, registry);
-  if (decision.kind !== 'put') return;
-  const stored = decision.object;
+  if (decision.kind !== 'put') return undefined;
+  const stored = finish === undefined ? decision.object : finish(decision.object);
   objects.push({ resource: info.resource, key: keyOf(stored), object: stored, bytes: typicalBytes(info.resource, stored) });
+  return stored;
 }
 
 function metadata(name: string, namespace = ''): ObjectMeta {

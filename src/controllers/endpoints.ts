@@ -11,6 +11,7 @@ import { ControllerWorkers, objectRequest, Reconciliation, type Reconciler } fro
 import { endpointPorts, portsKey, type EndpointPort } from './endpoint-slice-policy.js';
 import { NamespaceIndexer } from './endpointslice.js';
 import { KeyHandler } from './handlers.js';
+import { ServiceSelection } from './service-selection.js';
 
 const WORKERS = 5;
 const MAX_RETRIES = 15;
@@ -130,6 +131,7 @@ export class EndpointsController implements Reconciler {
   readonly recorder: EventRecorder;
   private readonly services: Informer<Service>;
   private readonly pods: Informer<Pod>;
+  private readonly selection: ServiceSelection;
   private readonly endpoints: Informer<Endpoints>;
   private readonly members = new Map<string, ServiceAddresses>();
 
@@ -138,8 +140,8 @@ export class EndpointsController implements Reconciler {
     this.services = context.informers.informer<Service>('services');
     this.pods = context.informers.informer<Pod>('pods');
     this.endpoints = context.informers.informer<Endpoints>('endpoints');
-    this.services.addIndexer(new NamespaceIndexer());
     this.pods.addIndexer(new NamespaceIndexer());
+    this.selection = new ServiceSelection(this.services, this.pods);
     this.workers = new ControllerWorkers(context, { name: 'endpoint', workers: WORKERS, client, maxRetries: MAX_RETRIES });
     this.services.addEventHandler(new ServiceHandler(this));
     this.services.addEventHandler(new KeyHandler<Service>(this.workers.queue));
@@ -174,8 +176,8 @@ export class EndpointsController implements Reconciler {
     const { selector } = service.spec;
     if (selector === undefined) return;
     const members = this.addressesOf(key);
-    for (const pod of this.pods.byIndex('namespace', service.metadata.namespace)) {
-      if (matchesMap(selector, pod.metadata.labels)) members.put(service, pod.metadata.uid, pod, endpointState(service, pod));
+    for (const pod of this.selection.selected(service.metadata.namespace, selector)) {
+      members.put(service, pod.metadata.uid, pod, endpointState(service, pod));
     }
   }
 
@@ -184,8 +186,9 @@ export class EndpointsController implements Reconciler {
   }
 
   podChanged(old: Pod | undefined, pod: Pod | undefined): void {
-    const { namespace, uid } = (pod ?? old)!.metadata;
-    for (const service of this.services.byIndex('namespace', namespace)) {
+    const { namespace, uid, labels } = (pod ?? old)!.metadata;
+    if (old === undefined) this.selection.podAdded();
+    for (const service of this.selection.candidates(namespace, labels, (old ?? pod)!.metadata.labels)) {
       const { selector } = service.spec;
       if (selector === undefined) continue;
       const now = pod !== undefined && matchesMap(selector, pod.metadata.labels);

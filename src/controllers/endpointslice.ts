@@ -8,6 +8,7 @@ import type { ApiClient, EventRecorder, Indexer, Informer, ResourceEventHandler,
 import { SECOND } from '../kernel/time.js';
 import { ControllerWorkers, objectRequest, type Reconciler, type Reconciliation, StagedReconciliation, type Step } from './controller.js';
 import { type EndpointChange, endpointPorts, newSlice, planSlices, podEndpoint, type SlicePlan } from './endpoint-slice-policy.js';
+import { ServiceSelection } from './service-selection.js';
 
 const WORKERS = 5;
 const MAX_RETRIES = 15;
@@ -50,6 +51,7 @@ export class EndpointSliceController implements Reconciler {
   readonly recorder: EventRecorder;
   private readonly services: Informer<Service>;
   private readonly pods: Informer<Pod>;
+  private readonly selection: ServiceSelection;
   private readonly nodes: Informer<Node>;
   private readonly states = new Map<string, ServiceState>();
 
@@ -59,8 +61,8 @@ export class EndpointSliceController implements Reconciler {
     this.pods = context.informers.informer<Pod>('pods');
     this.nodes = context.informers.informer<Node>('nodes');
     const slices = context.informers.informer<EndpointSlice>('endpointslices');
-    this.services.addIndexer(new NamespaceIndexer());
     this.pods.addIndexer(new NamespaceIndexer());
+    this.selection = new ServiceSelection(this.services, this.pods);
     this.workers = new ControllerWorkers(context, {
       name: 'endpointslice',
       workers: WORKERS,
@@ -110,9 +112,7 @@ export class EndpointSliceController implements Reconciler {
     if (selector !== undefined && old?.spec.selector !== selector) {
       for (const uid of state.members.keys()) state.dirty.add(uid);
       state.members.clear();
-      for (const pod of this.pods.byIndex(BY_NAMESPACE, service.metadata.namespace)) {
-        if (matchesMap(selector, pod.metadata.labels)) state.members.set(pod.metadata.uid, pod);
-      }
+      for (const pod of this.selection.selected(service.metadata.namespace, selector)) state.members.set(pod.metadata.uid, pod);
     }
     for (const uid of state.members.keys()) state.dirty.add(uid);
     this.queue.add(key);
@@ -120,8 +120,9 @@ export class EndpointSliceController implements Reconciler {
 
   /** A pod came, changed or went: the Services that select (or selected) it look at it. */
   podChanged(old: Pod | undefined, pod: Pod | undefined): void {
-    const { namespace, uid } = (pod ?? old)!.metadata;
-    for (const service of this.services.byIndex(BY_NAMESPACE, namespace)) {
+    const { namespace, uid, labels } = (pod ?? old)!.metadata;
+    if (old === undefined) this.selection.podAdded();
+    for (const service of this.selection.candidates(namespace, labels, (old ?? pod)!.metadata.labels)) {
       const { selector } = service.spec;
       if (selector === undefined) continue;
       const now = pod !== undefined && matchesMap(selector, pod.metadata.labels);

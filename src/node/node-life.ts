@@ -1,4 +1,4 @@
-import type { Pod } from '../api/core.js';
+import type { Container, ContainerStatus, Pod } from '../api/core.js';
 import type { Condition } from '../api/meta.js';
 import type { Time } from '../kernel/time.js';
 import type { Fleet } from './fleet.js';
@@ -10,12 +10,26 @@ import { effectiveGraceSeconds } from './termination-policy.js';
 /** Exit code that a kubelet gives to containers that it finds dead after the machine came back. */
 const EXIT_CODE_UNKNOWN = 255;
 
-/** A pod as it looks when it has been Running and Ready since `since`. */
-export function runningPod(node: NodeRecord, pod: Pod, since: Time): Pod {
-  const podIP = pod.spec.hostNetwork === true ? node.address : node.addresses.take();
-  if (podIP === undefined) throw new Error(`node ${node.name} has no free pod address for ${pod.metadata.name}`);
-  const condition = (type: string): Condition => ({ type, status: 'True', lastTransitionTime: since });
-  const main = pod.spec.containers.map((container) => ({
+/** What all pods that run since one instant have in common: shared, as there may be very many. */
+const conditionsSince = new Map<Time, readonly Condition[]>();
+const statusesOf = new WeakMap<readonly Container[], { readonly since: Time; readonly statuses: readonly ContainerStatus[] }>();
+
+function trueConditions(since: Time): readonly Condition[] {
+  let conditions = conditionsSince.get(since);
+  if (conditions === undefined) {
+    if (conditionsSince.size > 16) conditionsSince.clear();
+    conditions = ['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled'].map(
+      (type): Condition => ({ type, status: 'True', lastTransitionTime: since }),
+    );
+    conditionsSince.set(since, conditions);
+  }
+  return conditions;
+}
+
+function runningStatuses(containers: readonly Container[], since: Time): readonly ContainerStatus[] {
+  const known = statusesOf.get(containers);
+  if (known?.since === since) return known.statuses;
+  const statuses = containers.map((container) => ({
     name: container.name,
     image: container.image,
     ready: true,
@@ -23,6 +37,14 @@ export function runningPod(node: NodeRecord, pod: Pod, since: Time): Pod {
     restartCount: 0,
     state: { running: { startedAt: since } },
   }));
+  statusesOf.set(containers, { since, statuses });
+  return statuses;
+}
+
+/** A pod as it looks when it has been Running and Ready since `since`. */
+export function runningPod(node: NodeRecord, pod: Pod, since: Time): Pod {
+  const podIP = pod.spec.hostNetwork === true ? node.address : node.addresses.take();
+  if (podIP === undefined) throw new Error(`node ${node.name} has no free pod address for ${pod.metadata.name}`);
   const init = (pod.spec.initContainers ?? []).map((container) =>
     container.restartPolicy === 'Always'
       ? {
@@ -47,13 +69,11 @@ export function runningPod(node: NodeRecord, pod: Pod, since: Time): Pod {
     status: {
       ...pod.status,
       phase: 'Running',
-      conditions: ['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled'].map(
-        condition,
-      ),
+      conditions: trueConditions(since),
       hostIP: node.address,
       podIP,
       startTime: since,
-      containerStatuses: main,
+      containerStatuses: runningStatuses(pod.spec.containers, since),
       ...(init.length === 0 ? {} : { initContainerStatuses: init }),
     },
   };

@@ -46,6 +46,7 @@ export function toCluster(
     ...(raw.controlPlaneReplicas === undefined ? {} : { controlPlaneReplicas: raw.controlPlaneReplicas }),
     ...(raw.priorityAndFairness === undefined ? {} : { priorityAndFairness: raw.priorityAndFairness }),
     ...(raw.controlPlaneCores === undefined ? {} : { controlPlaneCores: raw.controlPlaneCores }),
+    ...(raw.settled === undefined ? {} : { settled: raw.settled }),
     ...(raw.informerQueue === undefined ? {} : { informerQueue: raw.informerQueue }),
     controllerManager: {
       qps: controllerManager.qps ?? CONTROLLER_MANAGER.qps,

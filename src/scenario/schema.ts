@@ -92,6 +92,10 @@ const cluster = z.strictObject({
     1,
     1024,
   ).optional(),
+  settled: z
+    .boolean({ error: 'expected true or false' })
+    .optional()
+    .describe('true: Deployments of the manifests have their pods running from the beginning, placed on nodes in turn; the warm start of a large cluster takes seconds then. Default false: controllers and scheduler bring them up. Pods with affinity, spreading or claims are always scheduled.'),
   informerQueue: z
     .enum(['RealFIFO', 'DeltaFIFO'], { error: 'expected RealFIFO or DeltaFIFO' })
     .optional()
