@@ -8,6 +8,7 @@ import * as more from './manifest-controllers.js';
 import { readNode, readPod, readService } from './manifest-core.js';
 import { readEndpoints } from './manifest-endpoints.js';
 import { present } from './manifest-pod.js';
+import { isRolloutKind, readRolloutKind } from './manifest-rollouts.js';
 import { readDeployment, readReplicaSet } from './manifest-workloads.js';
 import type { KubernetesObject, ObjectMeta, OwnerReference } from './meta.js';
 import type { RawMap } from './reader.js';
@@ -117,6 +118,7 @@ function readTyped(
         metadata: { ...metadata, labels: defaultNamespaceLabels(metadata.name, metadata.labels) },
       };
     default:
+      if (isRolloutKind(apiVersion, kind)) return strict(read, raw, readRolloutKind(read, raw, metadata));
       return { ...raw, apiVersion, kind, metadata };
   }
 }

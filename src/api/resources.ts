@@ -6,6 +6,8 @@ export interface ResourceInfo {
   /** API group, empty for core. */
   readonly group: string;
   readonly version: string;
+  /** Versions under which the same kind is served too. */
+  readonly otherVersions?: readonly string[];
   readonly namespaced: boolean;
   /** Bytes of a typical stored object without managedFields, protobuf: encoded k8s.io/api objects and sizes in the etcd of a real control plane. */
   readonly typicalBytes: number;
@@ -204,6 +206,99 @@ const table: readonly ResourceInfo[] = [
     namespaced: false,
     typicalBytes: 2500,
   },
+  // Custom resources, kept as JSON: larger than protobuf would be.
+  {
+    resource: 'rollouts',
+    kind: 'Rollout',
+    group: 'argoproj.io',
+    version: 'v1alpha1',
+    namespaced: true,
+    typicalBytes: 2300,
+  },
+  {
+    resource: 'analysistemplates',
+    kind: 'AnalysisTemplate',
+    group: 'argoproj.io',
+    version: 'v1alpha1',
+    namespaced: true,
+    typicalBytes: 900,
+  },
+  {
+    resource: 'clusteranalysistemplates',
+    kind: 'ClusterAnalysisTemplate',
+    group: 'argoproj.io',
+    version: 'v1alpha1',
+    namespaced: false,
+    typicalBytes: 900,
+  },
+  {
+    resource: 'analysisruns',
+    kind: 'AnalysisRun',
+    group: 'argoproj.io',
+    version: 'v1alpha1',
+    namespaced: true,
+    typicalBytes: 1800,
+  },
+  {
+    resource: 'experiments',
+    kind: 'Experiment',
+    group: 'argoproj.io',
+    version: 'v1alpha1',
+    namespaced: true,
+    typicalBytes: 1500,
+  },
+  {
+    resource: 'canaries',
+    kind: 'Canary',
+    group: 'flagger.app',
+    version: 'v1beta1',
+    namespaced: true,
+    typicalBytes: 1900,
+  },
+  {
+    resource: 'metrictemplates',
+    kind: 'MetricTemplate',
+    group: 'flagger.app',
+    version: 'v1beta1',
+    namespaced: true,
+    typicalBytes: 700,
+  },
+  {
+    resource: 'httproutes',
+    kind: 'HTTPRoute',
+    group: 'gateway.networking.k8s.io',
+    version: 'v1',
+    otherVersions: ['v1beta1'],
+    namespaced: true,
+    typicalBytes: 900,
+  },
+  {
+    resource: 'virtualservices',
+    kind: 'VirtualService',
+    group: 'networking.istio.io',
+    version: 'v1',
+    otherVersions: ['v1beta1', 'v1alpha3'],
+    namespaced: true,
+    typicalBytes: 900,
+  },
+  {
+    resource: 'destinationrules',
+    kind: 'DestinationRule',
+    group: 'networking.istio.io',
+    version: 'v1',
+    otherVersions: ['v1beta1', 'v1alpha3'],
+    namespaced: true,
+    typicalBytes: 600,
+  },
+  {
+    resource: 'trafficsplits',
+    kind: 'TrafficSplit',
+    group: 'split.smi-spec.io',
+    version: 'v1alpha2',
+    otherVersions: ['v1alpha1', 'v1alpha4'],
+    namespaced: true,
+    typicalBytes: 500,
+  },
 ];
 
 const byResource = new Map(table.map((info) => [info.resource, info]));
@@ -225,7 +320,8 @@ export function resourceInfo(resource: string): ResourceInfo {
 export function infoOfKind(apiVersion: string, kind: string): ResourceInfo | undefined {
   const slash = apiVersion.indexOf('/');
   const info = byKind.get(`${slash < 0 ? '' : apiVersion.slice(0, slash)}/${kind}`);
-  return info?.version === apiVersion.slice(slash + 1) ? info : undefined;
+  const version = apiVersion.slice(slash + 1);
+  return info?.version === version || info?.otherVersions?.includes(version) === true ? info : undefined;
 }
 
 /** `apiVersion` of a resource: `v1`, `apps/v1`. */

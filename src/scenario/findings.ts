@@ -1,4 +1,5 @@
 import type { PodTemplateSpec, Service } from '../api/core.js';
+import { unmodelledRolloutFields } from '../api/manifest-rollouts.js';
 import { matchesMap } from '../api/labels.js';
 import type { Labels } from '../api/meta.js';
 import { nearestName } from '../api/nearest.js';
@@ -12,7 +13,7 @@ import type { Finding } from './types.js';
 export type Place = (item: SourceItem, path: readonly (string | number)[]) => string;
 
 export function manifestFindings(set: ManifestSet, place: Place): Finding[] {
-  return [...unmodelledFindings(set, place), ...replacedFindings(set, place), ...serviceFindings(set, place)];
+  return [...unmodelledFindings(set, place), ...fieldFindings(set, place), ...replacedFindings(set, place), ...serviceFindings(set, place)];
 }
 
 function unmodelledFindings(set: ManifestSet, place: Place): Finding[] {
@@ -24,6 +25,16 @@ function unmodelledFindings(set: ManifestSet, place: Place): Finding[] {
       position: place(item, ['kind']),
     };
   });
+}
+
+/** Fields of rollouts that are given and do nothing. */
+function fieldFindings(set: ManifestSet, place: Place): Finding[] {
+  return set.loaded.flatMap(({ object, item }) =>
+    unmodelledRolloutFields(object).map(({ path, why }): Finding => {
+      const field = path.slice(1).map((step) => (typeof step === 'number' ? `[${step}]` : `.${step}`)).join('').slice(1);
+      return { severity: 'info', message: `${object.kind} "${object.metadata.name}": ${field} is not modelled: ${why}`, position: place(item, path) };
+    }),
+  );
 }
 
 function replacedFindings(set: ManifestSet, place: Place): Finding[] {

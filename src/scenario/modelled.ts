@@ -41,6 +41,16 @@ const acted: ReadonlySet<string> = new Set([
   'storage.k8s.io/v1 StorageClass',
   'storage.k8s.io/v1 CSINode',
   'storage.k8s.io/v1 CSIDriver',
+  'argoproj.io/v1alpha1 Rollout',
+  'argoproj.io/v1alpha1 AnalysisTemplate',
+  'argoproj.io/v1alpha1 ClusterAnalysisTemplate',
+  'argoproj.io/v1alpha1 AnalysisRun',
+  'flagger.app/v1beta1 Canary',
+  'flagger.app/v1beta1 MetricTemplate',
+  // Routes of meshes and gateways: their weights divide the traffic.
+  ...['v1', 'v1beta1'].map((version) => `gateway.networking.k8s.io/${version} HTTPRoute`),
+  ...['v1', 'v1beta1', 'v1alpha3'].flatMap((version) => [`networking.istio.io/${version} VirtualService`, `networking.istio.io/${version} DestinationRule`]),
+  ...['v1alpha1', 'v1alpha2', 'v1alpha4'].map((version) => `split.smi-spec.io/${version} TrafficSplit`),
 ]);
 
 /** Whether some component acts on objects of a kind. */

@@ -150,6 +150,11 @@ function parseYamlDocument(source: SourceFile, start: number, end: number, sink:
   parseYamlPiece(source, start, end, [], sink);
 }
 
+/** Templates of Helm and the like are no manifests yet. */
+function templateHint(text: string): string {
+  return /\{\{[^}]*\}\}/.test(text) ? '; a template: render it first, as with `helm template`' : '';
+}
+
 function parseYamlPiece(
   source: SourceFile,
   start: number,
@@ -166,7 +171,7 @@ function parseYamlPiece(
   const [error] = document.errors;
   if (error !== undefined) {
     const at = source.positionAt(start + Buffer.byteLength(text.slice(0, error.pos[0])));
-    sink.error(source.error(at, { message: `no valid YAML: ${yamlMessage(error.message)}` }));
+    sink.error(source.error(at, { message: `no valid YAML: ${yamlMessage(error.message)}${templateHint(text)}` }));
     return;
   }
   const value = toValue(document, source, start, sink);

@@ -1,0 +1,74 @@
+import { canarySpec, metricTemplateSpec } from './canary-shapes.js';
+import type { KubernetesObject, LabelSelector, ObjectMeta } from './meta.js';
+import type { PodTemplateSpec } from './core.js';
+import { readTemplate } from './manifest-pod.js';
+import { readSelector } from './manifest-selector.js';
+import type { FieldReader, RawMap } from './reader.js';
+import { analysisSpec, rolloutSpec } from './rollout-shapes.js';
+import { destinationRuleSpec, httpRouteSpec, trafficSplitSpec, virtualServiceSpec } from './route-shapes.js';
+import { checkShape, type Shape, type UnmodelledField, unmodelledFields } from './shape.js';
+
+/** Rollouts, analysis templates, Canaries and routes out of manifests: kept as written, pod templates typed. */
+
+const SHAPES: Readonly<Record<string, Shape>> = {
+  'argoproj.io Rollout': rolloutSpec,
+  'argoproj.io AnalysisTemplate': analysisSpec,
+  'argoproj.io ClusterAnalysisTemplate': analysisSpec,
+  'argoproj.io AnalysisRun': analysisSpec,
+  'flagger.app Canary': canarySpec,
+  'flagger.app MetricTemplate': metricTemplateSpec,
+  'gateway.networking.k8s.io HTTPRoute': httpRouteSpec,
+  'networking.istio.io VirtualService': virtualServiceSpec,
+  'networking.istio.io DestinationRule': destinationRuleSpec,
+  'split.smi-spec.io TrafficSplit': trafficSplitSpec,
+};
+
+function shapeOf(apiVersion: string, kind: string): Shape | undefined {
+  return SHAPES[`${apiVersion.slice(0, Math.max(0, apiVersion.indexOf('/')))} ${kind}`];
+}
+
+/** Whether a kind is read here. */
+export function isRolloutKind(apiVersion: string, kind: string): boolean {
+  return shapeOf(apiVersion, kind) !== undefined;
+}
+
+/** Reads an object of one of these kinds. */
+export function readRolloutKind(read: FieldReader, raw: RawMap, metadata: ObjectMeta): KubernetesObject {
+  const apiVersion = String(raw.apiVersion);
+  const kind = String(raw.kind);
+  const spec = read.map(raw, 'spec', '');
+  if (spec === undefined && (raw.spec === undefined || raw.spec === null)) read.missing('', 'spec');
+  checkShape(read, spec, 'spec', shapeOf(apiVersion, kind)!);
+  const object = { ...raw, apiVersion, kind, metadata, status: raw.status ?? {} };
+  if (spec === undefined) return object;
+  if (kind === 'Canary') return readCanary(read, object, spec);
+  return { ...object, spec: kind === 'Rollout' ? readRolloutSpec(read, spec) : spec } as KubernetesObject;
+}
+
+function readRolloutSpec(read: FieldReader, spec: RawMap): object {
+  const selector: LabelSelector | undefined = readSelector(read, spec, 'selector', 'spec');
+  const template: PodTemplateSpec | undefined = spec.template === undefined ? undefined : readTemplate(read, spec, 'spec');
+  if (spec.template === undefined && spec.workloadRef === undefined) read.missing('spec', 'template');
+  const strategy = read.map(spec, 'strategy', 'spec');
+  if (strategy === undefined || (strategy.canary === undefined) === (strategy.blueGreen === undefined)) {
+    read.errors.push({ field: 'spec.strategy', type: 'Malformed', detail: 'one of canary and blueGreen is required' });
+  }
+  const blueGreen = strategy === undefined ? undefined : read.map(strategy, 'blueGreen', 'spec.strategy');
+  if (blueGreen !== undefined && blueGreen.activeService === undefined) read.missing('spec.strategy.blueGreen', 'activeService');
+  return { ...spec, ...(selector === undefined ? {} : { selector }), ...(template === undefined ? {} : { template }) };
+}
+
+function readCanary(read: FieldReader, object: KubernetesObject, spec: RawMap): KubernetesObject {
+  const target = read.map(spec, 'targetRef', 'spec');
+  if (target === undefined) read.missing('spec', 'targetRef');
+  else if (target.name === undefined) read.missing('spec.targetRef', 'name');
+  if (spec.service === undefined) read.missing('spec', 'service');
+  if (spec.analysis === undefined && spec.canaryAnalysis === undefined && spec.skipAnalysis !== true) read.missing('spec', 'analysis');
+  return { ...object, spec } as KubernetesObject;
+}
+
+/** Fields of an object of these kinds that no model looks at; empty for other kinds. */
+export function unmodelledRolloutFields(object: KubernetesObject): UnmodelledField[] {
+  const shape = shapeOf(object.apiVersion, object.kind);
+  return shape === undefined ? [] : unmodelledFields((object as { spec?: unknown }).spec, shape, ['spec']);
+}

@@ -1,0 +1,149 @@
+import { list, map, type Shape, unmodelled } from './shape.js';
+
+/** Fields of `argoproj.io/v1alpha1` kinds (argo-rollouts pkg/apis/rollouts/v1alpha1), without pod templates. */
+
+const LABELS_ONLY = 'labels and annotations of pods while they are canary or stable are not set';
+const arguments_ = list(
+  map({
+    name: 'text',
+    value: 'text',
+    valueFrom: map({
+      podTemplateHashValue: 'text',
+      fieldRef: map({ fieldPath: 'text' }),
+      secretKeyRef: unmodelled('secrets are not read: the argument stays as it is written', map({ name: 'text', key: 'text' })),
+    }),
+  }),
+);
+const dryRun = list(map({ metricName: 'text' }));
+const retention = unmodelled('the last 10 measurements of each metric are kept', 'any');
+const analysis = {
+  templates: list(map({ templateName: 'text', clusterScope: 'flag' })),
+  args: arguments_,
+  dryRun,
+  measurementRetention: retention,
+  analysisRunMetadata: unmodelled('analysis runs get no labels or annotations', 'any'),
+};
+
+const ROUTED = 'its own objects are not written: the weights are put into force on the Services as they would be';
+const routers: Readonly<Record<string, Shape>> = {
+  istio: map({
+    virtualService: map({ name: 'text', routes: list('text'), tlsRoutes: unmodelled('only HTTP is modelled', 'any'), tcpRoutes: unmodelled('only HTTP is modelled', 'any') }),
+    virtualServices: unmodelled('give one virtualService', 'any'),
+    destinationRule: unmodelled('the canary gets its traffic by canaryService and stableService; without them by its share of the pods', 'any'),
+  }),
+  smi: map({ rootService: 'text', trafficSplitName: 'text' }),
+  nginx: map({ stableIngress: 'text', stableIngresses: list('text'), additionalIngressAnnotations: 'any', canaryIngressAnnotations: 'any', annotationPrefix: 'text' }),
+  alb: unmodelled(ROUTED, 'any'),
+  ambassador: unmodelled(ROUTED, 'any'),
+  appMesh: unmodelled(ROUTED, 'any'),
+  apisix: unmodelled(ROUTED, 'any'),
+  traefik: unmodelled(ROUTED, 'any'),
+  plugins: unmodelled(ROUTED, 'any'),
+};
+
+const headerMatch = list('any');
+const step = map({
+  setWeight: 'integer',
+  pause: map({ duration: 'intOrText' }),
+  setCanaryScale: map({ replicas: 'integer', weight: 'integer', matchTrafficWeight: 'flag' }),
+  analysis: map(analysis),
+  experiment: unmodelled('the step starts nothing and is over at once', 'any'),
+  setHeaderRoute: map({ name: 'text', match: headerMatch }),
+  setMirrorRoute: map({ name: 'text', percentage: 'integer', match: unmodelled('requests of all methods and paths are mirrored', 'any') }),
+  plugin: unmodelled('the step is over at once', 'any'),
+  replicaProgressThreshold: map({ type: 'text', value: 'integer' }),
+});
+
+const canary = map({
+  canaryService: 'text',
+  stableService: 'text',
+  steps: list(step),
+  trafficRouting: map({ maxTrafficWeight: 'integer', managedRoutes: list(map({ name: 'text' })), ...routers }),
+  maxSurge: 'intOrText',
+  maxUnavailable: 'intOrText',
+  analysis: map({ ...analysis, startingStep: 'integer' }),
+  dynamicStableScale: 'flag',
+  minPodsPerReplicaSet: 'integer',
+  replicaProgressThreshold: map({ type: 'text', value: 'integer' }),
+  scaleDownDelaySeconds: 'integer',
+  scaleDownDelayRevisionLimit: unmodelled('every old revision keeps its delay', 'integer'),
+  abortScaleDownDelaySeconds: 'integer',
+  canaryMetadata: unmodelled(LABELS_ONLY, 'any'),
+  stableMetadata: unmodelled(LABELS_ONLY, 'any'),
+  antiAffinity: unmodelled('pods of old and new version may share nodes', 'any'),
+  pingPong: unmodelled('give canaryService and stableService', 'any'),
+});
+
+const blueGreen = map({
+  activeService: 'text',
+  previewService: 'text',
+  previewReplicaCount: 'integer',
+  autoPromotionEnabled: 'flag',
+  autoPromotionSeconds: 'integer',
+  scaleDownDelaySeconds: 'integer',
+  scaleDownDelayRevisionLimit: unmodelled('every old revision keeps its delay', 'integer'),
+  abortScaleDownDelaySeconds: 'integer',
+  prePromotionAnalysis: map(analysis),
+  postPromotionAnalysis: map(analysis),
+  maxUnavailable: unmodelled('the old version keeps its size until it goes', 'intOrText'),
+  antiAffinity: unmodelled('pods of old and new version may share nodes', 'any'),
+  activeMetadata: unmodelled(LABELS_ONLY, 'any'),
+  previewMetadata: unmodelled(LABELS_ONLY, 'any'),
+});
+
+/** spec of a Rollout. */
+export const rolloutSpec = map({
+  replicas: 'integer',
+  selector: 'any',
+  template: 'any',
+  workloadRef: map({ apiVersion: 'text', kind: 'text', name: 'text', scaleDown: unmodelled('the Deployment keeps its size: give it replicas 0', 'text') }),
+  minReadySeconds: 'integer',
+  revisionHistoryLimit: 'integer',
+  progressDeadlineSeconds: 'integer',
+  progressDeadlineAbort: 'flag',
+  paused: 'flag',
+  restartAt: unmodelled('pods are not restarted by it', 'text'),
+  analysis: unmodelled('all analysis runs are kept', 'any'),
+  rollbackWindow: unmodelled('only the template of the stable version skips the steps', map({ revisions: 'integer' })),
+  strategy: map({ canary, blueGreen }),
+});
+
+const PROVIDER = 'measurements say what the scenario states for this metric, or succeed';
+const metric = map({
+  name: 'text',
+  interval: 'text',
+  initialDelay: 'text',
+  count: 'intOrText',
+  successCondition: 'text',
+  failureCondition: 'text',
+  failureLimit: 'intOrText',
+  inconclusiveLimit: 'intOrText',
+  consecutiveErrorLimit: 'intOrText',
+  consecutiveSuccessLimit: 'intOrText',
+  provider: map({
+    prometheus: map({
+      address: 'text',
+      query: 'text',
+      timeout: 'integer',
+      authentication: 'any',
+      insecure: 'flag',
+      headers: 'any',
+      rangeQuery: unmodelled('the newest value is taken', 'any'),
+    }),
+    ...Object.fromEntries(
+      ['job', 'web', 'kayenta', 'wavefront', 'newRelic', 'datadog', 'cloudWatch', 'graphite', 'influxdb', 'skywalking', 'plugin'].map(
+        (name): [string, Shape] => [name, unmodelled(PROVIDER, 'any')],
+      ),
+    ),
+  }),
+});
+
+/** spec of an AnalysisTemplate, ClusterAnalysisTemplate or AnalysisRun. */
+export const analysisSpec = map({
+  metrics: list(metric),
+  args: arguments_,
+  dryRun,
+  measurementRetention: retention,
+  templates: unmodelled('templates of templates are left out', 'any'),
+  terminate: 'flag',
+});

@@ -1,0 +1,68 @@
+import { list, map, type Shape, unmodelled } from './shape.js';
+
+/** Fields of routes of meshes and gateways whose weights divide the traffic. */
+
+const HTTP = 'requests have no paths, methods or headers of their own';
+const SUBSET = 'requests go to all endpoints of the host: give a Service for each version';
+
+const destination = map({ host: 'text', subset: unmodelled(SUBSET, 'text'), port: 'any' });
+
+const istioRoute: Readonly<Record<string, Shape>> = {
+  name: 'text',
+  match: 'any',
+  route: list(map({ destination, weight: 'integer', headers: unmodelled(HTTP, 'any') })),
+  mirror: destination,
+  mirrorPercentage: map({ value: 'number' }),
+  mirrors: unmodelled('give one mirror', 'any'),
+  timeout: unmodelled('the timeout of the traffic holds', 'text'),
+  retries: unmodelled('the retries of the traffic hold', 'any'),
+  fault: unmodelled('no faults are injected', 'any'),
+  ...Object.fromEntries(
+    ['redirect', 'directResponse', 'delegate', 'rewrite', 'corsPolicy', 'headers'].map((name): [string, Shape] => [name, unmodelled(HTTP, 'any')]),
+  ),
+};
+
+/** spec of a VirtualService (istio networking/v1). */
+export const virtualServiceSpec = map({
+  hosts: list('text'),
+  gateways: 'any',
+  exportTo: 'any',
+  http: list(map(istioRoute)),
+  tls: unmodelled('only HTTP is modelled', 'any'),
+  tcp: unmodelled('only HTTP is modelled', 'any'),
+});
+
+/** spec of a DestinationRule (istio networking/v1). */
+export const destinationRuleSpec = map({
+  host: 'text',
+  subsets: unmodelled(SUBSET, 'any'),
+  trafficPolicy: unmodelled('balancing and circuit breaking are those of the traffic', 'any'),
+  exportTo: 'any',
+  workloadSelector: 'any',
+});
+
+/** spec of a TrafficSplit (SMI). */
+export const trafficSplitSpec = map({
+  service: 'text',
+  backends: list(map({ service: 'text', weight: 'intOrText' })),
+  matches: unmodelled(HTTP, 'any'),
+});
+
+/** spec of an HTTPRoute (Gateway API v1). */
+export const httpRouteSpec = map({
+  parentRefs: 'any',
+  hostnames: 'any',
+  rules: list(
+    map({
+      name: 'text',
+      matches: 'any',
+      backendRefs: list(
+        map({ name: 'text', namespace: 'text', port: 'integer', weight: 'integer', group: 'text', kind: 'text', filters: unmodelled(HTTP, 'any') }),
+      ),
+      filters: 'any',
+      timeouts: unmodelled('the timeout of the traffic holds', 'any'),
+      retry: unmodelled('the retries of the traffic hold', 'any'),
+      sessionPersistence: unmodelled('every request is divided anew', 'any'),
+    }),
+  ),
+});
