@@ -94,6 +94,16 @@ export interface RunMetrics {
   /** Pods of a recorded trace; null: the scenario has none. */
   readonly podTrace: PodTraceMetrics | null;
   readonly podStartup: PodStartup;
+  /** Absent: no mode of kube-proxy and no cluster DNS is configured. */
+  readonly network?: NetworkMetrics | undefined;
+}
+
+/** How Services and names reached their clients. */
+export interface NetworkMetrics {
+  /** Syncs of all kube-proxies (kubeproxy_sync_proxy_rules_duration_seconds); absent: no mode is configured. */
+  readonly proxySync?: LatencySummary | undefined;
+  /** From the change of a pod until it counts on a node (kubeproxy_network_programming_duration_seconds). */
+  readonly programming?: LatencySummary | undefined;
 }
 
 /** What became of the pods of a recorded trace. */

@@ -85,6 +85,13 @@ const metrics = z.strictObject({
       pod_startup: latency,
     })
     .describe('Start-up of pods, split as ClusterLoader2 does.'),
+  network: z
+    .strictObject({
+      proxySync: latency.optional().describe('Syncs of all kube-proxies.'),
+      programming: latency.optional().describe('From the change of a pod until it counts on a node.'),
+    })
+    .optional()
+    .describe('How Services and names reached their clients; absent when nothing of it is configured.'),
 });
 
 const run = z.strictObject({

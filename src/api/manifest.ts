@@ -7,6 +7,7 @@ import * as admission from './manifest-admission.js';
 import * as more from './manifest-controllers.js';
 import { readNode, readPod, readService } from './manifest-core.js';
 import { readEndpoints } from './manifest-endpoints.js';
+import { readEndpointSlice } from './manifest-network.js';
 import { present } from './manifest-pod.js';
 import { isRolloutKind, readRolloutKind } from './manifest-rollouts.js';
 import { readDeployment, readReplicaSet } from './manifest-workloads.js';
@@ -110,6 +111,8 @@ function readTyped(
     case 'rbac.authorization.k8s.io/v1 RoleBinding':
     case 'rbac.authorization.k8s.io/v1 ClusterRoleBinding':
       return admission.readRoleBinding(read, raw, metadata, kind as RoleBinding['kind']);
+    case 'discovery.k8s.io/v1 EndpointSlice':
+      return readEndpointSlice(read, raw, metadata);
     case 'v1 Namespace':
       return {
         ...raw,

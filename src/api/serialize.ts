@@ -85,6 +85,10 @@ export class Serializer {
         const { podFixed } = (object as RuntimeClass).overhead ?? {};
         return podFixed === undefined ? rest : { ...rest, overhead: { podFixed: resourceTexts(podFixed) } };
       }
+      case 'discovery.k8s.io/v1 EndpointSlice': {
+        const { triggered: _, ...slice } = rest;
+        return slice;
+      }
       case 'v1 Event':
         return this.times(rest, ['firstTimestamp', 'lastTimestamp']);
       default:

@@ -63,6 +63,11 @@ export interface Endpoint {
   readonly nodeName?: string;
   readonly zone?: string;
   readonly targetRef?: ObjectReference;
+  /** Where traffic for it should come from, by the Service's trafficDistribution. */
+  readonly hints?: {
+    readonly forZones?: readonly { readonly name: string }[];
+    readonly forNodes?: readonly { readonly name: string }[];
+  };
 }
 
 export interface EndpointSlice extends KubernetesObject {
@@ -70,6 +75,8 @@ export interface EndpointSlice extends KubernetesObject {
   readonly addressType: 'IPv4' | 'IPv6' | 'FQDN';
   readonly endpoints: readonly Endpoint[];
   readonly ports: readonly { readonly name?: string; readonly port: number; readonly protocol: string }[];
+  /** The annotation endpoints.kubernetes.io/last-change-trigger-time as time: when the pod changed because of which it was written. */
+  readonly triggered?: Time;
 }
 
 export interface Lease extends KubernetesObject {

@@ -29,6 +29,7 @@ export class ClusterFaults implements FaultDomain {
     else if (up) {
       this.cluster.kubelets.heal(index);
       this.cluster.connections.relistNode(index);
+      this.cluster.proxies.runsByMode?.restarted(index);
     } else this.cluster.kubelets.fail(index);
     // A load balancer in front of the nodes notices by its health checks; the model lets it know at once.
     this.cluster.workload.setNodeReady(index, up);

@@ -8,6 +8,7 @@ import { type Time, toSeconds } from '../kernel/time.js';
 import type { Scenario, StrategySpec } from '../scenario/types.js';
 import { LogHistogram } from '../stats/index.js';
 import { NEVER } from './app-tracker.js';
+import { networkMetrics } from './network-scrape.js';
 import type { PodLife } from './observer.js';
 import type { ScenarioRun } from './run.js';
 
@@ -109,6 +110,7 @@ function runMetrics(run: ScenarioRun, scenario: Scenario, end: Time): Measured {
     podsCreated: run.observer.lives().filter((life) => life.created >= origin).length,
     podTrace: podTrace(run, scenario),
     podStartup: podStartup(run.observer.lives(), origin),
+    ...networkMetrics(cluster),
   };
   return { metrics, overall: overall.latency, apiWrite: api.writeLatency, etcdCommit: api.commit };
 }

@@ -15,6 +15,7 @@ import { API_REQUESTS_BY_SECOND, ETCD_BY_SECOND, NODES, SCHEDULER_BY_SECOND } fr
 import { LogHistogram } from '../stats/index.js';
 import { scrapeApiServer, scrapeProcess } from './api-scrape.js';
 import type { RecordSpec } from '../scenario/types.js';
+import { scrapeNetwork } from './network-scrape.js';
 import type { Observer } from './observer.js';
 import type { SimulatedCluster } from './simulated-cluster.js';
 
@@ -69,6 +70,8 @@ export class Sampler implements MetricsSink {
     for (const server of this.cluster.servers) server.metrics.reset();
     for (const member of this.cluster.etcdClusters.members) member.resetMetrics();
     for (const { name } of this.cluster.etcdClusters.all) this.commits.set(name, new LogHistogram());
+    this.cluster.proxies.catchUp();
+    this.cluster.proxies.runsByMode?.reset();
     this.attemptsBefore = this.cluster.scheduler.attempts.length;
     const table = this.recorder.table(NODES);
     for (const node of this.cluster.scenario.cluster.nodes) {
@@ -109,6 +112,7 @@ export class Sampler implements MetricsSink {
     for (const member of etcdClusters.members) scrapeMember(member, this);
     for (const server of servers) scrapeApiServer(server, etcd.members[0]!.store.size, this);
     for (const process of [this.cluster.controllerManager, this.cluster.schedulerProcess]) scrapeProcess(process, this);
+    scrapeNetwork(this.cluster, this);
   }
 
   /** A counter or gauge of the scrape under way. */

@@ -1,4 +1,5 @@
 import type { Node, Service } from '../api/core.js';
+import type { EndpointSlice } from '../api/workloads.js';
 import { Allocators } from '../apiserver/allocators.js';
 import { WebhookServers } from '../apiserver/admission/webhook-calls.js';
 import { ApiServer } from '../apiserver/api-server.js';
@@ -156,6 +157,10 @@ export class SimulatedCluster implements LeaderFactory {
       minSyncPeriod: cluster.kubeProxy.minSyncPeriod,
       extraDelay: cluster.kubeProxy.extraDelay,
       profile,
+      nodeNames: this.nodeNames,
+      nodeZones: this.nodeZones,
+      ...(cluster.kubeProxy.configuration === undefined ? {} : { configuration: cluster.kubeProxy.configuration }),
+      noFullSyncWhenLarge: scenario.kubernetesVersion === '1.36',
     });
     this.workload.connect(this.proxies, this.nodeHosts, this.nodeNames);
     const fleet = new Fleet(this.simulation, cluster.nodes, this.nodeHosts, this.kubelets, this.proxies);
@@ -311,7 +316,10 @@ export class SimulatedCluster implements LeaderFactory {
     for (const server of this.servers) server.warmStart(kvs, objects.length + 1);
     for (const { object } of objects) {
       if (object.kind === 'Service') this.proxies.serviceChanged(object as Service, false, this.simulation.now);
+      else if (object.kind === 'EndpointSlice') this.proxies.endpointSliceChanged(object as EndpointSlice, false, this.simulation.now);
     }
+    // The rules of what was there long ago are not written at the start.
+    if (this.scenario.cluster.kubeProxy.configuration !== undefined) this.proxies.settle();
   }
 
   /** Starts all processes: informers list and watch, kubelets report, controllers work. */

@@ -25,7 +25,17 @@ export function podEndpoint(pod: Pod, zone: string | undefined, service: Service
     ...(pod.spec.nodeName === undefined || pod.spec.nodeName === '' ? {} : { nodeName: pod.spec.nodeName }),
     ...(zone === undefined ? {} : { zone }),
     targetRef: { kind: 'Pod', namespace, name, uid },
+    ...(ready && service.spec.trafficDistribution !== undefined ? endpointHints(service.spec.trafficDistribution, zone, pod.spec.nodeName) : {}),
   };
+}
+
+/** Hints of a ready endpoint: its own zone, or its own node before that (staging endpointslice/trafficdist). */
+function endpointHints(distribution: string, zone: string | undefined, node: string | undefined): Pick<Endpoint, 'hints'> {
+  if (distribution !== 'PreferClose' && distribution !== 'PreferSameZone' && distribution !== 'PreferSameNode') return {};
+  const forZones = zone === undefined ? [] : [{ name: zone }];
+  const forNodes = node === undefined || distribution !== 'PreferSameNode' ? [] : [{ name: node }];
+  if (forZones.length === 0 && forNodes.length === 0) return {};
+  return { hints: { ...(forZones.length === 0 ? {} : { forZones }), ...(forNodes.length === 0 ? {} : { forNodes }) } };
 }
 
 /** Ports of a Service at a pod, named target ports resolved (getEndpointPorts). */

@@ -1,11 +1,11 @@
-import { isPodReady, type Node, type Pod, type Service } from '../api/core.js';
+import { isPodReady, type Node, type Pod, podCondition, type Service } from '../api/core.js';
 import { matchesMap } from '../api/labels.js';
 import { keyOf, type KubernetesObject } from '../api/meta.js';
 import type { Endpoint, EndpointSlice } from '../api/workloads.js';
 import { type ApiRequest, type ApiResponse, succeeded } from '../apiserver/request.js';
 import type { ProcessContext } from '../client/context.js';
 import type { ApiClient, EventRecorder, Indexer, Informer, ResourceEventHandler, WorkQueue } from '../client/types.js';
-import { SECOND } from '../kernel/time.js';
+import { SECOND, type Time } from '../kernel/time.js';
 import { ControllerWorkers, objectRequest, type Reconciler, type Reconciliation, StagedReconciliation, type Step } from './controller.js';
 import { type EndpointChange, endpointPorts, newSlice, planSlices, podEndpoint, type SlicePlan } from './endpoint-slice-policy.js';
 import { ServiceSelection } from './service-selection.js';
@@ -43,6 +43,8 @@ class ServiceState {
   readonly location = new Map<string, string>();
   /** resourceVersions of own writes that the cache must have reached before the next sync (EndpointSliceTracker). */
   readonly expected = new Map<string, number>();
+  /** Newest change of a pod that a slice was written for (TriggerTimeTracker). */
+  triggered: Time = -1;
 }
 
 /** The EndpointSlice controller (pkg/controller/endpointslice): Services and pods in, slices of at most 100 endpoints out. */
@@ -207,6 +209,9 @@ class EndpointSliceSync extends StagedReconciliation {
   private plan: SlicePlan = { create: [], update: [], remove: [] };
   private requests: readonly ApiRequest[] = [];
   private index = -1;
+  /** Earliest change of a pod that this sync writes for; −1: none is known. */
+  private triggered: Time = -1;
+  private newest: Time = -1;
 
   constructor(controller: EndpointSliceController, service: Service, state: ServiceState) {
     super();
@@ -248,7 +253,9 @@ class EndpointSliceSync extends StagedReconciliation {
       const endpoint = pod === undefined ? undefined : podEndpoint(pod, this.controller.zoneOf(pod.spec.nodeName), service);
       if (slice === undefined && endpoint === undefined) continue;
       changes.push({ uid, slice, endpoint, ports: pod === undefined ? [] : endpointPorts(service, pod) });
+      if (pod !== undefined) this.noteTrigger(pod);
     }
+    if (this.newest > state.triggered) state.triggered = this.newest;
     const plan = planSlices([...state.slices.values()], changes);
     // A Service never is without a slice: an empty one stands in, and the last one is emptied rather than deleted.
     const remaining = state.slices.size - plan.remove.length + plan.create.length;
@@ -262,6 +269,13 @@ class EndpointSliceSync extends StagedReconciliation {
     this.requests = this.makeRequests();
   }
 
+  private noteTrigger(pod: Pod): void {
+    const time = podCondition(pod, 'Ready')?.lastTransitionTime ?? -1;
+    if (time <= this.state.triggered) return;
+    if (this.triggered < 0 || time < this.triggered) this.triggered = time;
+    if (time > this.newest) this.newest = time;
+  }
+
   private makeRequests(): ApiRequest[] {
     const requests: ApiRequest[] = [];
     for (const { endpoints, ports } of this.plan.create) {
@@ -269,7 +283,7 @@ class EndpointSliceSync extends StagedReconciliation {
       requests.push({ verb: 'create', resource: 'endpointslices', namespace: body.metadata.namespace, name: '', body });
     }
     for (const { slice, endpoints, ports } of this.plan.update) {
-      const body: EndpointSlice = { ...slice, endpoints, ports };
+      const body: EndpointSlice = { ...slice, endpoints, ports, triggered: this.triggered };
       requests.push(objectRequest('update', 'endpointslices', slice, { body }));
     }
     for (const slice of this.plan.remove) requests.push(objectRequest('delete', 'endpointslices', slice));
@@ -278,7 +292,8 @@ class EndpointSliceSync extends StagedReconciliation {
 
   private newSlice(endpoints: EndpointSlice['endpoints'], ports: EndpointSlice['ports']): EndpointSlice {
     const { metadata, spec } = this.service;
-    return newSlice(this.service, { addressType: 'IPv4', endpoints, ports }, {
+    const content = { addressType: 'IPv4', endpoints, ports, triggered: this.triggered } as const;
+    return newSlice(this.service, content, {
       ...metadata.labels,
       [SERVICE_NAME_LABEL]: metadata.name,
       [MANAGED_BY_LABEL]: SLICE_CONTROLLER,

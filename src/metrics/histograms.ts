@@ -1,6 +1,7 @@
 import { LogHistogram } from '../stats/log-histogram.js';
 import { APISERVER_HISTOGRAMS } from './apiserver-families.js';
 import { ETCD_HISTOGRAMS } from './etcd-families.js';
+import { NETWORK_HISTOGRAMS } from './network-families.js';
 import type { Recorder, TableSpec } from './recorder.js';
 
 /** Cumulative histograms as the components export them, at each scrape. */
@@ -96,6 +97,7 @@ export const HISTOGRAM_FAMILIES: readonly HistogramFamily[] = [
   ...ETCD_HISTOGRAMS,
   SCHEDULING_ALGORITHM_DURATION,
   POD_START_DURATION,
+  ...NETWORK_HISTOGRAMS,
 ];
 
 /** Labels in the way Prometheus writes them, in the order given. */

@@ -7,62 +7,31 @@ import type { Randomness } from '../random/stream.js';
 import type { CostProfile } from '../scenario/types.js';
 import { AddressBook } from './addresses.js';
 import { DrawCursor } from './draws.js';
+import type { KubeProxyConfiguration } from './kube-proxy-costs.js';
+import {
+  changedEndpoints,
+  type EndpointView,
+  NO_ENDPOINTS,
+  type ProxyEndpoint,
+  proxyEndpoint,
+  type ServiceRules,
+  serviceRules,
+  ServiceVersion,
+  type SliceEndpoints,
+} from './proxy-endpoints.js';
+import { ProxyRuns } from './proxy-runs.js';
+
+export type { EndpointView } from './proxy-endpoints.js';
 
 /** Label that names the Service of an EndpointSlice. */
 const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
 /** How long superseded endpoints of a Service are kept for proxies that lag behind; longer than any lag of a live proxy. */
 const HISTORY: Duration = 120 * SECOND;
 
-/** The endpoints of a Service as one proxy sees them; address numbers are those of the proxies' `AddressBook`. */
-export interface EndpointView {
-  /** Addresses that take new connections: the ready ones; if there are none, those serving while they terminate. */
-  readonly addresses: readonly number[];
-}
-
-const NO_ENDPOINTS: EndpointView = { addresses: [] };
-
-/** The endpoints of one slice, split once when the slice changes. */
-interface SliceEndpoints {
-  readonly name: string;
-  readonly ready: readonly number[];
-  /** Not ready, but serving and terminating. */
-  readonly draining: readonly number[];
-}
-
-/** State of a Service from a log position on. The view is merged when a proxy first asks for it. */
-class ServiceVersion {
-  /** Log position of the change that made it. */
-  readonly position: number;
-  readonly slices: readonly SliceEndpoints[];
-  private merged: EndpointView | null = null;
-
-  constructor(position: number, slices: readonly SliceEndpoints[]) {
-    this.position = position;
-    this.slices = slices;
-  }
-
-  /** CategorizeEndpoints (pkg/proxy/topology.go) without topology hints. */
-  view(): EndpointView {
-    if (this.merged === null) {
-      const ready = merge(this.slices, 'ready');
-      this.merged = { addresses: ready.length > 0 ? ready : merge(this.slices, 'draining') };
-    }
-    return this.merged;
-  }
-}
-
-/** In order of slices; an address that two slices name counts once. */
-function merge(slices: readonly SliceEndpoints[], which: 'ready' | 'draining'): readonly number[] {
-  if (slices.length === 1) return slices[0]![which];
-  const all = new Set<number>();
-  for (const slice of slices) for (const address of slice[which]) all.add(address);
-  return [...all];
-}
-
 /** One Service as the log has it. */
 class ServiceLog {
-  /** The Service object exists; its endpoints count only then. */
-  exists = false;
+  /** Null: the Service object does not exist; its endpoints count only when it does. */
+  rules: ServiceRules | null = null;
   slices: readonly SliceEndpoints[] = [];
   versions: ServiceVersion[] = [];
 }
@@ -76,13 +45,21 @@ export interface KubeProxiesOptions {
   readonly minSyncPeriod: Duration;
   /** Added to every delivery. */
   readonly extraDelay: Duration;
+  /** Names and zones of the nodes: policies Local and topology hints need them. */
+  readonly nodeNames?: readonly string[];
+  readonly nodeZones?: readonly string[];
+  /** Absent: every sync takes what the profile says, whatever it writes. */
+  readonly configuration?: KubeProxyConfiguration;
+  /** Whether the hourly full sync of iptables mode is left out in large clusters (1.36). */
+  readonly noFullSyncWhenLarge?: boolean;
 }
 
 /**
  * The kube-proxies of all nodes. Changes of EndpointSlices and Services stand once in a shared log; a node reads the log only
  * when its traffic asks, and then replays its own sync runs: a run starts when a change has reached the node, at the earliest
  * minSyncPeriod after the end of the run before (pkg/util/async BoundedFrequencyRunner), applies what had arrived by then,
- * and counts from its end on.
+ * and counts from its end on. With a configuration a run takes as long as its mode needs for what it writes, and there are runs
+ * without a change, too.
  */
 export class KubeProxies {
   /** Numbers of endpoint addresses. */
@@ -97,6 +74,12 @@ export class KubeProxies {
   /** Times at which the API server sent each change. */
   private sentAt = new Float64Array(256);
   private changes = 0;
+  /** What each change was about and its size; null: runs take what the profile says. */
+  readonly runsByMode: ProxyRuns | null;
+  /** How proxies choose among endpoints unless the traffic says otherwise: at random, but IPVS by its scheduler. */
+  readonly balancing: 'random' | 'roundRobin' | 'leastConnections';
+  private readonly nodeNumbers = new Map<string, number>();
+  private readonly zones: readonly string[];
   private readonly services: ServiceLog[] = [];
   private readonly serviceNumbers = new Map<string, number>();
   /** Per node: next log position to be delivered, when the newest delivery came, runs so far. */
@@ -116,7 +99,13 @@ export class KubeProxies {
     this.simulation = options.simulation;
     this.network = options.profile.network;
     this.syncCost = options.profile.kubeProxy.sync;
-    this.minSyncPeriod = options.minSyncPeriod;
+    const { configuration } = options;
+    this.minSyncPeriod = configuration?.minSyncPeriod ?? options.minSyncPeriod;
+    this.balancing = configuration?.mode !== 'ipvs' ? 'random' : configuration.scheduler === 'lc' ? 'leastConnections' : 'roundRobin';
+    this.zones = options.nodeZones ?? [];
+    options.nodeNames?.forEach((name, index) => {
+      this.nodeNumbers.set(name, index);
+    });
     this.extraDelay = options.extraDelay;
     this.delays = new DrawCursor(options.randomness.keyed('kube-proxy/delivery'));
     this.runs = new DrawCursor(options.randomness.keyed('kube-proxy/sync'));
@@ -128,6 +117,11 @@ export class KubeProxies {
     this.runEnd = new Float64Array(options.nodes).fill(Number.NEGATIVE_INFINITY);
     this.runApplied = new Uint32Array(options.nodes);
     this.applied = new Uint32Array(options.nodes);
+    this.runsByMode =
+      configuration === undefined
+        ? null
+        : new ProxyRuns(configuration, options.profile.kubeProxy, options.nodes, options.noFullSyncWhenLarge === true, options.randomness);
+    if (this.runsByMode !== null) for (let node = 0; node < options.nodes; node++) this.runEnd[node] = this.runsByMode.before(node);
   }
 
   /** Number of a Service, for `view`; given out before the Service exists, too. */
@@ -148,21 +142,23 @@ export class KubeProxies {
     const log = this.services[this.serviceNumber(slice.metadata.namespace, service)]!;
     const { name } = slice.metadata;
     const index = log.slices.findIndex((other) => other.name === name);
-    const slices = [...log.slices];
+    const before = log.slices;
+    const slices = [...before];
     if (deleted) {
       if (index >= 0) slices.splice(index, 1);
     } else if (index >= 0) slices[index] = this.split(slice);
     else slices.push(this.split(slice));
     log.slices = slices;
-    this.append(log, time);
+    this.append(log, time, this.runsByMode === null ? 0 : changedEndpoints(before, slices), slice.triggered ?? -1);
   }
 
   /** The API server sent a new version of a Service (or its deletion) to its watchers at `time`. */
   serviceChanged(service: Service, deleted: boolean, time: Time): void {
     const { namespace, name } = service.metadata;
     const log = this.services[this.serviceNumber(namespace, name)]!;
-    log.exists = !deleted;
-    this.append(log, time);
+    const before = log.rules?.ports ?? 0;
+    log.rules = deleted ? null : serviceRules(service);
+    this.append(log, time, Math.abs((log.rules?.ports ?? 0) - before), -1);
   }
 
   /** Warm start: all proxies have applied everything told so far. */
@@ -172,31 +168,58 @@ export class KubeProxies {
     this.applied.fill(this.changes);
   }
 
-  /** What the proxy of a node has programmed for a Service now. Times asked for one node must not decrease. */
-  view(node: number, service: number): EndpointView {
+  /** Replays the syncs of all proxies up to now, for the metrics of a configured mode. */
+  catchUp(): void {
+    const { now } = this.simulation;
+    if (this.runsByMode === null) return;
+    for (let node = 0; node < this.cursor.length; node++) this.advance(node, now);
+  }
+
+  /**
+   * What the proxy of a node has programmed for a Service now; `external`: for connections from outside the cluster. Times asked for
+   * one node must not decrease.
+   */
+  view(node: number, service: number, external = false): EndpointView {
     const now = this.simulation.now;
     if (this.runApplied[node]! < this.changes && now >= this.nextStep[node]!) this.advance(node, now);
     const position = this.runEnd[node]! <= now ? this.runApplied[node]! : this.applied[node]!;
     const { versions } = this.services[service]!;
     // The wanted version is nearly always the newest or close to it.
-    for (let i = versions.length - 1; i >= 0; i--) if (versions[i]!.position < position) return versions[i]!.view();
+    for (let i = versions.length - 1; i >= 0; i--) if (versions[i]!.position < position) return this.viewOf(versions[i]!, node, external);
     return NO_ENDPOINTS;
   }
 
+  private viewOf(version: ServiceVersion, node: number, external: boolean): EndpointView {
+    return version.plain ? version.view() : version.viewAt(node, this.zones[node] ?? '', external);
+  }
+
+  /** What the API server has told of a Service so far: what a DNS server or an ingress controller that watches it knows soon after. */
+  latest(service: number): EndpointView {
+    const { versions } = this.services[service]!;
+    return versions.length === 0 ? NO_ENDPOINTS : versions[versions.length - 1]!.view();
+  }
+
+  /** What the rules of a node add to the first packet of a connection to a Service. */
+  lookup(node: number, service: number): Duration {
+    const runs = this.runsByMode;
+    return runs === null ? 0 : runs.lookup(node, service, this.runApplied[node]!);
+  }
+
   private split(slice: EndpointSlice): SliceEndpoints {
-    const ready: number[] = [];
-    const draining: number[] = [];
+    const endpoints: ProxyEndpoint[] = [];
+    let hinted = false;
     for (const endpoint of slice.endpoints) {
       const address = endpoint.addresses[0];
       if (address === undefined) continue;
-      const { ready: isReady, serving, terminating } = endpoint.conditions;
-      if (isReady) ready.push(this.addresses.number(address));
-      else if (serving && terminating) draining.push(this.addresses.number(address));
+      const { hints, conditions } = endpoint;
+      if (hints !== undefined) hinted = true;
+      if (!conditions.ready && !(conditions.serving && conditions.terminating)) continue;
+      endpoints.push(proxyEndpoint(endpoint, this.addresses.number(address), (name) => this.nodeNumbers.get(name) ?? -1)!);
     }
-    return { name: slice.metadata.name, ready, draining };
+    return { name: slice.metadata.name, endpoints, hinted };
   }
 
-  private append(log: ServiceLog, time: Time): void {
+  private append(log: ServiceLog, time: Time, servers: number, triggered: Time): void {
     if (this.changes === this.sentAt.length) {
       const grown = new Float64Array(this.changes * 2);
       grown.set(this.sentAt);
@@ -205,7 +228,8 @@ export class KubeProxies {
     const last = this.changes === 0 ? Number.NEGATIVE_INFINITY : this.sentAt[this.changes - 1]!;
     this.sentAt[this.changes] = Math.max(time, last);
     const { versions } = log;
-    versions.push(new ServiceVersion(this.changes, log.exists ? log.slices : []));
+    versions.push(new ServiceVersion(this.changes, log.rules, log.slices));
+    this.runsByMode?.append(this.changes, versions, servers, triggered);
     this.changes++;
     let old = 0;
     while (old + 1 < versions.length && this.sentAt[versions[old + 1]!.position]! < time - HISTORY) old++;
@@ -221,15 +245,17 @@ export class KubeProxies {
       const start = pending
         ? Math.max(this.pendingAt[node]!, this.runEnd[node]! + this.minSyncPeriod)
         : Number.POSITIVE_INFINITY;
-      const next = Math.min(arrival, start);
+      const idle = this.runsByMode === null ? Number.POSITIVE_INFINITY : this.runEnd[node]! + this.runsByMode.idle;
+      const due = Math.min(arrival, start);
+      const next = Math.min(due, idle);
       // Nothing to deliver: what is appended later arrives later, and is found by the log's length.
-      this.nextStep[node] = next === Number.POSITIVE_INFINITY ? 0 : next;
+      this.nextStep[node] = due === Number.POSITIVE_INFINITY ? 0 : due;
       if (next > now) return;
-      if (arrival <= start) {
+      if (arrival === next) {
         if (!pending) this.pendingAt[node] = arrival;
         this.cursor[node] = position + 1;
         this.deliveredAt[node] = arrival;
-      } else this.run(node, start);
+      } else this.run(node, next);
     }
   }
 
@@ -237,6 +263,10 @@ export class KubeProxies {
     this.applied[node] = this.runApplied[node]!;
     this.runApplied[node] = this.cursor[node]!;
     const count = this.runCount[node]!++;
+    if (this.runsByMode !== null) {
+      this.runEnd[node] = this.runsByMode.run(node, count, start, this.applied[node]!, this.runApplied[node]!);
+      return;
+    }
     this.runEnd[node] = start + this.runs.sample(this.syncCost, node, (count & 0xffffff) * 64);
   }
 

@@ -48,6 +48,12 @@ const COMMIT_COLUMNS: readonly Column[] = [
   ['etcd commit\np99 ms', (metrics) => latencyCell(metrics.etcdCommitLatency.p99)],
 ];
 
+const PROXY_COLUMNS: readonly Column[] = [
+  ['proxy syncs\nall nodes', ({ network }) => formatCount(network?.proxySync?.count ?? null)],
+  ['sync ms\np50/p99', ({ network }) => latencyPair(network?.proxySync ?? NO_LATENCY)],
+  ['programming ms\np50/p99', ({ network }) => latencyPair(network?.programming ?? NO_LATENCY)],
+];
+
 const ERROR_COLUMN: Column = ['API\nerrors', (metrics) => formatCount(metrics.apiErrors)];
 
 /** Columns of the control plane; with several etcd clusters each has its own. */
@@ -63,6 +69,14 @@ function controlPlaneColumns(results: readonly RunResult[]): readonly Column[] {
     ];
   });
   return [...CONTROL_PLANE_COLUMNS, ...columns, ERROR_COLUMN];
+}
+
+/** kube-proxies and DNS, where they are configured. */
+function networkColumns(results: readonly RunResult[]): readonly Column[] {
+  const any = (has: (metrics: RunMetrics) => unknown): boolean => results.some(({ summary }) => has(summary.metrics) !== undefined);
+  return [
+    ...(any(({ network }) => network?.proxySync) ? PROXY_COLUMNS : []),
+  ];
 }
 
 /** Pods of a recorded trace: what was bound, how full each resource was at most, and how fragmented it is at the end. */
@@ -97,7 +111,8 @@ export function renderComparison(results: readonly RunResult[], options: Termina
   const rollout = results.some(({ summary }) => summary.metrics.rolloutStart !== null);
   const users = results.some(({ summary }) => summary.metrics.requests > 0);
   const traces = results.some(({ summary }) => summary.metrics.podTrace !== null);
-  const plain = traces ? traceColumns(results) : controlPlaneColumns(results);
+  const network = networkColumns(results);
+  const plain = network.length > 0 ? network : traces ? traceColumns(results) : controlPlaneColumns(results);
   const columns = rollout ? ROLLOUT_COLUMNS : [...plain, ...(users ? USER_COLUMNS : [])];
   const first = results.some(({ summary }) => summary.strategy === null) ? 'variant' : 'strategy';
   const table = new Table({

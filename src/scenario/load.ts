@@ -11,6 +11,7 @@ import { checkValue } from './check.js';
 import { toCluster } from './cluster.js';
 import { checkQuotas, startCounts } from './etcd.js';
 import { manifestFindings } from './findings.js';
+import { withKubeProxy } from './kube-proxy.js';
 import { InputError, inputErrorsOf, throwInputErrors } from './input-error.js';
 import { ManifestSet } from './manifests.js';
 import { parseObjective } from './objectives.js';
@@ -132,9 +133,11 @@ class ScenarioLoader {
       warn: (message: string, path: Path) =>
         schedulerFindings.push({ severity: 'warning', message, position: this.place(this.item, path) }),
     };
-    const cluster = toCluster(rawCluster, this.item, this.folder, errors, this.files, options, (disk, at) =>
+    const shape = toCluster(rawCluster, this.item, this.folder, errors, this.files, options, (disk, at) =>
       costs.etcd(disk, at),
     );
+    const { item, folder, files } = this;
+    const cluster = withKubeProxy(shape, rawCluster.kubeProxy, manifests.loaded, { item, folder, errors, files });
     if (raw.cluster?.etcd !== undefined) {
       const counts = startCounts(cluster, manifests.loaded);
       checkQuotas(raw.cluster.etcd, cluster, counts, (at, message) => this.complain(at, message));

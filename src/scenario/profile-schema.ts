@@ -99,7 +99,24 @@ const kubelet = {
     .describe('Uncompressed by compressed size of images.'),
   statusSyncCpu: time('Work of the status manager for a pod.'),
 };
-const kubeProxy = { sync: dist('One sync of the rules of a node.') };
+const kubeProxy = {
+  sync: dist('One sync of the rules of a node, where no mode of kube-proxy is configured.'),
+  iptablesFull: time('iptables mode: a full sync.'),
+  iptablesRule: time('iptables mode: each rule that is written.'),
+  iptablesPartial: time('iptables mode: a partial sync.'),
+  iptablesUnchangedRule: time('iptables mode: each rule, in a partial sync.'),
+  nftables: time('nftables mode: a sync.'),
+  nftablesService: time('nftables mode: each Service of the table, which every sync lists.'),
+  nftablesElement: time('nftables mode: each port and endpoint of Services that changed.'),
+  ipvs: time('ipvs mode: a sync.'),
+  ipvsElement: time('ipvs mode: each virtual or real server that changed.'),
+  iptablesLookup: time('iptables mode: added to the first packet of a connection for each Service that stands before.'),
+  mapLookup: time('ipvs and nftables mode: added to the first packet of a connection.'),
+  spread: z
+    .number({ error: 'expected a number' })
+    .min(0)
+    .describe('Spread of the duration of a sync: sigma of a lognormal factor.'),
+};
 const volumes = {
   provision: dist('From the request for a volume until the provisioner (CSI driver and cloud) has made it.'),
 };

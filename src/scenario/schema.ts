@@ -129,7 +129,12 @@ const cluster = z.strictObject({
     .describe('kube-scheduler. Client limits default 50 and 100.'),
   kubeProxy: z
     .strictObject({
-      minSyncPeriod: durationText('Least time between two syncs of the rules. Default 1s.').optional(),
+      mode: z
+        .enum(['iptables', 'ipvs', 'nftables'], { error: 'expected iptables, ipvs or nftables' })
+        .optional()
+        .describe('--proxy-mode: syncs cost by what this mode writes. Default: that of the configuration, or of the ConfigMap kube-system/kube-proxy among the manifests; without them all syncs take what the cost profile says.'),
+      configuration: text('KubeProxyConfiguration file (v1alpha1), relative to the scenario, or a ConfigMap that holds one.').optional(),
+      minSyncPeriod: durationText('Least time between two syncs of the rules. Default 1s; ipvs: 0s.').optional(),
       extraDelay: durationText('Added before each sync, to see what late proxies do. Default 0s.').optional(),
     })
     .optional()

@@ -2,6 +2,7 @@ import type { ControllerGate } from '../api/controller-gates.js';
 import type { Node, PodSpec } from '../api/core.js';
 import type { KubernetesObject, Labels, LabelSelector } from '../api/meta.js';
 import type { Duration, Time } from '../kernel/time.js';
+import type { KubeProxyConfiguration, KubeProxyCosts } from '../node/kube-proxy-costs.js';
 import type { Stage } from '../node/kwok/stage.js';
 import type { DistributionSpec } from '../random/distribution.js';
 import type { SchedulerConfiguration } from '../scheduler/config/configuration.js';
@@ -120,7 +121,12 @@ export interface ClusterSpec {
     /** Plugins that the user adds. */
     readonly plugins?: readonly UserPluginSpec[];
   };
-  readonly kubeProxy: { readonly minSyncPeriod: Duration; readonly extraDelay: Duration };
+  readonly kubeProxy: {
+    readonly minSyncPeriod: Duration;
+    readonly extraDelay: Duration;
+    /** Absent: syncs take what `kubeProxy.sync` of the profile says. */
+    readonly configuration?: KubeProxyConfiguration;
+  };
   /** KWOK's controller, which manages the nodes annotated `kwok.x-k8s.io/node: fake`. Absent: there are none. */
   readonly kwok?: KwokSpec;
   /** What webhooks of the manifests do, by name; those that are not named take the profile's time and allow everything. */
@@ -298,7 +304,7 @@ export interface CostProfile {
     readonly compression: number;
     readonly statusSyncCpu: Duration;
   };
-  readonly kubeProxy: { readonly sync: DistributionSpec };
+  readonly kubeProxy: KubeProxyCosts & { readonly sync: DistributionSpec };
   /** From the request for a volume until the provisioner has made it. */
   readonly volumes: { readonly provision: DistributionSpec };
   /** Processor time of kwok's controllers. */

@@ -41,6 +41,8 @@ export class Router {
   private readonly proxies: KubeProxies;
   private readonly nodes: EntryNodes;
   private readonly service: number;
+  /** The proxies' rules cost time by their number. */
+  private readonly looksUp: boolean;
   private readonly draws: DrawCursor;
   private readonly splits: TrafficSplits;
   private readonly cohort: number;
@@ -66,10 +68,11 @@ export class Router {
     this.proxies = proxies;
     this.nodes = nodes;
     this.service = proxies.serviceNumber(spec.service.namespace, spec.service.name);
+    this.looksUp = proxies.runsByMode !== null;
     this.draws = draws;
     this.splits = splits;
     this.cohort = spec.cohort ?? 0;
-    const policy = spec.balancing ?? 'random';
+    const policy = spec.balancing ?? proxies.balancing;
     this.balancer = policy === 'random' && spec.breaker === undefined ? null : new Balancer(policy, spec.breaker);
   }
 
@@ -88,7 +91,7 @@ export class Router {
 
   /** What the proxy of an entry node knows of the Service now. */
   view(entry: number): EndpointView {
-    return this.proxies.view(entry, this.service);
+    return this.proxies.view(entry, this.service, true);
   }
 
   /** Sends a request on from its entry node. Its row holds stream, number, first draw, sending time and the way back to its sender. */
@@ -124,9 +127,10 @@ export class Router {
     const number = requests.number[request]!;
     const first = requests.first[request]!;
     const entryHost = this.nodes.hosts[entry]!;
-    const { addresses } = this.proxies.view(entry, service);
+    const view = this.proxies.view(entry, service, true);
+    const { addresses } = view;
     if (addresses.length === 0) {
-      pods.end(request, '', NO_ENDPOINT, this.simulation.now);
+      this.noEndpoint(request, view);
       return;
     }
     let address: number;
@@ -141,18 +145,25 @@ export class Router {
       this.unreachable(request);
       return;
     }
-    const inside = Math.round(draws.sample(this.distance(entryHost, host), number, first + DRAW_INTERNAL) / 2);
+    let inside = Math.round(draws.sample(this.distance(entryHost, host), number, first + DRAW_INTERNAL) / 2);
+    if (this.looksUp) inside += this.proxies.lookup(entry, service);
     requests.inside[request] = inside;
     requests.back[request] = requests.back[request]! + inside;
     this.simulation.schedule(inside, pods.target, OP_ARRIVE, request);
   }
 
+  /** The rules refuse the connection (REJECT); or drop its packets, where a policy Local keeps the node from endpoints elsewhere. */
+  private noEndpoint(request: number, view: EndpointView): void {
+    if (view.drops === true) this.unreachable(request, NO_ENDPOINT);
+    else this.pods.end(request, '', NO_ENDPOINT, this.simulation.now);
+  }
+
   /** No answer comes at all: the sender's connection attempt times out. */
-  unreachable(request: number): void {
+  unreachable(request: number, cause = NODE_UNREACHABLE): void {
     const { requests } = this.pods;
     const wait = Math.min(this.costs.requests.connectTimeout, this.timeout);
     requests.back[request] = 0;
-    this.pods.end(request, '', NODE_UNREACHABLE, requests.sent[request]! + wait);
+    this.pods.end(request, '', cause, requests.sent[request]! + wait);
   }
 
   private distance(from: number, to: number): DistributionSpec {

@@ -1,0 +1,181 @@
+import type { Service } from '../api/core.js';
+import type { Endpoint } from '../api/workloads.js';
+import type { Duration } from '../kernel/time.js';
+import { SECOND } from '../kernel/time.js';
+
+/** Which endpoints of a Service a node's proxy uses: CategorizeEndpoints (pkg/proxy/topology.go). */
+
+/** sessionAffinityConfig.clientIP.timeoutSeconds when it is not given (pkg/apis/core/v1 DefaultClientIPServiceAffinitySeconds). */
+const AFFINITY_SECONDS = 10_800;
+
+/** The endpoints of a Service as one proxy sees them; address numbers are those of the proxies' `AddressBook`. */
+export interface EndpointView {
+  /** Addresses that take new connections: the ready ones; if there are none, those serving while they terminate. */
+  readonly addresses: readonly number[];
+  /** A policy Local keeps the node's proxy from the endpoints that there are elsewhere: packets are dropped, not refused. */
+  readonly drops?: boolean;
+  /** sessionAffinity ClientIP: how long a client is remembered. Absent: it is not. */
+  readonly affinity?: Duration;
+}
+
+export const NO_ENDPOINTS: EndpointView = { addresses: [] };
+
+/** One endpoint that takes traffic, or would if no other did. */
+export interface ProxyEndpoint {
+  readonly address: number;
+  /** Index of its node; −1: none of the cluster's. */
+  readonly node: number;
+  /** False: it is terminating and still serves. */
+  readonly ready: boolean;
+  /** Zones and nodes that should use it (EndpointHints). */
+  readonly zones: readonly string[];
+  readonly nodes: readonly number[];
+}
+
+/** The endpoints of one slice, split once when the slice changes. */
+export interface SliceEndpoints {
+  readonly name: string;
+  readonly endpoints: readonly ProxyEndpoint[];
+  /** Whether any endpoint has hints. */
+  readonly hinted: boolean;
+}
+
+/** Of a Service, what its proxies need. */
+export interface ServiceRules {
+  readonly ports: number;
+  readonly internalLocal: boolean;
+  readonly externalLocal: boolean;
+  readonly affinity: Duration;
+  /** Headless, ExternalName: proxies write no rules for it. */
+  readonly ignored: boolean;
+}
+
+/** The rules of a Service object. */
+export function serviceRules(service: Service): ServiceRules {
+  const { spec } = service;
+  const config = spec.extra?.['sessionAffinityConfig'] as { clientIP?: { timeoutSeconds?: number } } | undefined;
+  const seconds = config?.clientIP?.timeoutSeconds ?? AFFINITY_SECONDS;
+  return {
+    ports: Math.max(1, spec.ports.length),
+    internalLocal: spec.internalTrafficPolicy === 'Local',
+    externalLocal: spec.externalTrafficPolicy === 'Local',
+    affinity: spec.sessionAffinity === 'ClientIP' ? seconds * SECOND : 0,
+    ignored: spec.clusterIP === 'None' || spec.type === 'ExternalName',
+  };
+}
+
+/** What a proxy keeps of an endpoint of a slice; undefined: nothing, as it takes no traffic. */
+export function proxyEndpoint(endpoint: Endpoint, address: number, nodeOf: (name: string) => number): ProxyEndpoint | undefined {
+  const { ready, serving, terminating } = endpoint.conditions;
+  if (!ready && !(serving && terminating)) return undefined;
+  const { nodeName, hints } = endpoint;
+  return {
+    address,
+    node: nodeName === undefined ? -1 : nodeOf(nodeName),
+    ready,
+    zones: hints?.forZones?.map(({ name }) => name) ?? NONE,
+    nodes: hints?.forNodes?.map(({ name }) => nodeOf(name)) ?? NOBODY,
+  };
+}
+
+const NONE: readonly string[] = [];
+const NOBODY: readonly number[] = [];
+
+/** State of a Service from a log position on. Views are merged when a proxy first asks for them. */
+export class ServiceVersion {
+  /** Log position of the change that made it. */
+  readonly position: number;
+  /** Null: the Service does not exist. */
+  readonly rules: ServiceRules | null;
+  readonly slices: readonly SliceEndpoints[];
+  /** All nodes see the same endpoints. */
+  readonly plain: boolean;
+  private merged: EndpointView | null = null;
+  /** Views that differ by node: by zone or node, and by who asks. */
+  private readonly byPlace: Map<string, EndpointView> | null;
+
+  constructor(position: number, rules: ServiceRules | null, slices: readonly SliceEndpoints[]) {
+    this.position = position;
+    this.rules = rules;
+    this.slices = slices;
+    this.plain = rules === null || !(rules.internalLocal || rules.externalLocal || slices.some((slice) => slice.hinted));
+    this.byPlace = this.plain ? null : new Map();
+  }
+
+  /** The endpoints without regard to places. */
+  view(): EndpointView {
+    if (this.merged === null) this.merged = this.rules === null ? NO_ENDPOINTS : this.finished(select(this.slices, anywhere));
+    return this.merged;
+  }
+
+  /** The endpoints for a node of a zone; `external`: for connections from outside the cluster. */
+  viewAt(node: number, zone: string, external: boolean): EndpointView {
+    const { rules } = this;
+    if (rules === null) return NO_ENDPOINTS;
+    const local = external ? rules.externalLocal : rules.internalLocal;
+    const hinted = local ? '' : this.hints(node, zone);
+    const key = local || hinted === 'node' ? `node ${node}` : hinted === 'zone' ? `zone ${zone}` : '';
+    if (key === '') return this.view();
+    let view = this.byPlace!.get(key);
+    if (view !== undefined) return view;
+    if (local) {
+      const addresses = select(this.slices, (endpoint) => endpoint.node === node);
+      view = this.finished(addresses, addresses.length === 0 && this.view().addresses.length > 0);
+    } else {
+      const suits = hinted === 'node' ? (each: ProxyEndpoint) => each.nodes.includes(node) : (each: ProxyEndpoint) => each.zones.includes(zone);
+      view = this.finished(select(this.slices, suits));
+    }
+    this.byPlace!.set(key, view);
+    return view;
+  }
+
+  /** Hints count only when every ready endpoint has them and one is meant for this place (topologyModeFromHints). */
+  private hints(node: number, zone: string): 'node' | 'zone' | '' {
+    let allNodes = true;
+    let allZones = true;
+    let forNode = false;
+    let forZone = false;
+    for (const { endpoints } of this.slices) {
+      for (const { ready, nodes, zones } of endpoints) {
+        if (!ready) continue;
+        if (nodes.length === 0) allNodes = false;
+        else if (nodes.includes(node)) forNode = true;
+        if (zones.length === 0) allZones = false;
+        else if (zones.includes(zone)) forZone = true;
+      }
+    }
+    if (allNodes && forNode) return 'node';
+    return allZones && forZone ? 'zone' : '';
+  }
+
+  private finished(addresses: readonly number[], drops = false): EndpointView {
+    const { affinity } = this.rules!;
+    return { addresses, ...(drops ? { drops } : {}), ...(affinity > 0 ? { affinity } : {}) };
+  }
+}
+
+function anywhere(): boolean {
+  return true;
+}
+
+/** Ready endpoints that suit; without any, those that serve while they terminate. An address that two slices name counts once. */
+function select(slices: readonly SliceEndpoints[], suits: (endpoint: ProxyEndpoint) => boolean): readonly number[] {
+  const ready = new Set<number>();
+  const draining = new Set<number>();
+  for (const { endpoints } of slices) {
+    for (const endpoint of endpoints) if (suits(endpoint)) (endpoint.ready ? ready : draining).add(endpoint.address);
+  }
+  return [...(ready.size > 0 ? ready : draining)];
+}
+
+/** Endpoints that came or went between two states of a Service. */
+export function changedEndpoints(before: readonly SliceEndpoints[], now: readonly SliceEndpoints[]): number {
+  const had = new Set<number>();
+  for (const slice of before) if (!now.includes(slice)) for (const { address } of slice.endpoints) had.add(address);
+  let changed = 0;
+  for (const slice of now) {
+    if (before.includes(slice)) continue;
+    for (const { address } of slice.endpoints) if (!had.delete(address)) changed++;
+  }
+  return changed + had.size;
+}
