@@ -4,10 +4,9 @@ import type { Simulation } from '../kernel/simulation.js';
 import type { Duration, Time } from '../kernel/time.js';
 import { SECOND } from '../kernel/time.js';
 import type { Randomness } from '../random/stream.js';
-import type { CostProfile } from '../scenario/types.js';
+import type { CostProfile, KubeProxyConfiguration } from '../scenario/types.js';
 import { AddressBook } from './addresses.js';
 import { DrawCursor } from './draws.js';
-import type { KubeProxyConfiguration } from './kube-proxy-costs.js';
 import {
   changedEndpoints,
   type EndpointView,
@@ -197,6 +196,16 @@ export class KubeProxies {
   latest(service: number): EndpointView {
     const { versions } = this.services[service]!;
     return versions.length === 0 ? NO_ENDPOINTS : versions[versions.length - 1]!.view();
+  }
+
+  /** Whether a Service exists, as the API server has told. */
+  exists(service: number): boolean {
+    return this.services[service]!.rules !== null;
+  }
+
+  /** Whether a Service has no address of its own (clusterIP None). */
+  isHeadless(service: number): boolean {
+    return this.services[service]!.rules?.headless === true;
   }
 
   /** What the rules of a node add to the first packet of a connection to a Service. */

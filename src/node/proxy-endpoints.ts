@@ -48,6 +48,7 @@ export interface ServiceRules {
   readonly affinity: Duration;
   /** Headless, ExternalName: proxies write no rules for it. */
   readonly ignored: boolean;
+  readonly headless: boolean;
 }
 
 /** The rules of a Service object. */
@@ -60,6 +61,7 @@ export function serviceRules(service: Service): ServiceRules {
     internalLocal: spec.internalTrafficPolicy === 'Local',
     externalLocal: spec.externalTrafficPolicy === 'Local',
     affinity: spec.sessionAffinity === 'ClientIP' ? seconds * SECOND : 0,
+    headless: spec.clusterIP === 'None',
     ignored: spec.clusterIP === 'None' || spec.type === 'ExternalName',
   };
 }

@@ -2,11 +2,10 @@ import type { Duration, Time } from '../kernel/time.js';
 import type { KeyedDraws, Randomness } from '../random/stream.js';
 import { LogHistogram } from '../stats/log-histogram.js';
 import { DrawCursor } from './draws.js';
+import type { KubeProxyConfiguration, KubeProxyCosts } from '../scenario/types.js';
 import {
   FULL_SYNC_PERIOD,
   idlePeriod,
-  type KubeProxyConfiguration,
-  type KubeProxyCosts,
   LARGE_CLUSTER_ENDPOINTS,
   lookupDuration,
   syncDuration,

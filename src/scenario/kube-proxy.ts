@@ -1,15 +1,18 @@
 import { join } from 'node:path';
 import type { ConfigMap } from '../api/cluster-kinds.js';
 import { isMap, type RawMap } from '../api/reader.js';
-import { type KubeProxyConfiguration, type KubeProxyMode, MIN_SYNC_PERIOD, SYNC_PERIOD } from '../node/kube-proxy-costs.js';
+import { type Duration, SECOND } from '../kernel/time.js';
 import type { InputError } from './input-error.js';
 import type { LoadedObject } from './manifests.js';
 import type { RawScenario } from './schema.js';
 import { type Path, readSource, SourceFile, type SourceItem } from './source.js';
 import { parseItems } from './split.js';
-import type { ClusterSpec } from './types.js';
+import type { ClusterSpec, KubeProxyConfiguration, KubeProxyMode } from './types.js';
 import { duration, parseDuration } from './units.js';
 
+/** Defaults of KubeProxyConfiguration (pkg/proxy/apis/config/v1alpha1/defaults.go). */
+export const MIN_SYNC_PERIOD: Readonly<Record<KubeProxyMode, Duration>> = { iptables: SECOND, nftables: SECOND, ipvs: 0 };
+export const SYNC_PERIOD: Duration = 30 * SECOND;
 /** Where kubeadm keeps kube-proxy's configuration. */
 const NAMESPACE = 'kube-system';
 const NAME = 'kube-proxy';

@@ -117,6 +117,14 @@ const kubeProxy = {
     .min(0)
     .describe('Spread of the duration of a sync: sigma of a lognormal factor.'),
 };
+const dns = {
+  upstream: dist('From a query that CoreDNS forwards to the answer of the name server outside.'),
+  nodeLocal: dist('An answer of NodeLocal DNSCache to a pod of its node.'),
+};
+const ingress = {
+  request: dist("An ingress controller's own work for a request."),
+  reload: dist('From a change of an Ingress until its controller works by it.'),
+};
 const volumes = {
   provision: dist('From the request for a volume until the provisioner (CSI driver and cloud) has made it.'),
 };
@@ -130,7 +138,7 @@ const requests = {
   connectTimeout: time('Until a client gives up connecting to a dead machine.'),
 };
 
-const groups = { network, etcd, apiServer, client, controllers, scheduler, kubelet, kubeProxy, volumes, kwok, requests };
+const groups = { network, etcd, apiServer, client, controllers, scheduler, kubelet, kubeProxy, dns, ingress, volumes, kwok, requests };
 
 /** Fields that a complete profile may lack. */
 const optionalFields: ReadonlySet<unknown> = new Set<unknown>([
@@ -160,6 +168,8 @@ const groupDescriptions: Readonly<Record<keyof typeof groups, string>> = {
   scheduler: 'Processor of a scheduling cycle.',
   kubelet: 'Durations of the container runtime and the kubelet.',
   kubeProxy: 'Durations of kube-proxy.',
+  dns: "Durations of the cluster's DNS.",
+  ingress: 'Durations of ingress controllers.',
   volumes: 'Durations of persistent volumes.',
   kwok: "Processor of KWOK's controllers.",
   requests: 'Defaults of requests and images.',
@@ -178,6 +188,8 @@ const overrides = {
   scheduler: z.strictObject(scheduler).partial().describe(groupDescriptions.scheduler),
   kubelet: z.strictObject(kubelet).partial().describe(groupDescriptions.kubelet),
   kubeProxy: z.strictObject(kubeProxy).partial().describe(groupDescriptions.kubeProxy),
+  dns: z.strictObject(dns).partial().describe(groupDescriptions.dns),
+  ingress: z.strictObject(ingress).partial().describe(groupDescriptions.ingress),
   volumes: z.strictObject(volumes).partial().describe(groupDescriptions.volumes),
   kwok: z.strictObject(kwok).partial().describe(groupDescriptions.kwok),
   requests: z.strictObject(requests).partial().describe(groupDescriptions.requests),
@@ -251,7 +263,7 @@ export function toCostProfile(name: string, raw: RawProfile): CostProfile {
 const distributions: ReadonlySet<unknown> = new Set<unknown>([
   ...[network.sameHost, network.sameZone, network.crossZone, network.external, etcd.fsync, etcd.backendCommit],
   ...[kubelet.prepare, kubelet.sandbox, kubelet.createContainer, kubelet.startContainer, kubelet.stopSandbox],
-  ...[kubelet.plegRelist, kubelet.probe, kubelet.pullOverhead, kubeProxy.sync, apiServer.webhook, volumes.provision],
+  ...[kubelet.plegRelist, kubelet.probe, kubelet.pullOverhead, kubeProxy.sync, apiServer.webhook, dns.upstream, dns.nodeLocal, ingress.request, ingress.reload, volumes.provision],
 ]);
 const maps: ReadonlySet<unknown> = new Set<unknown>([apiServer.requestCpu, controllers.syncCpu]);
 const sizes: ReadonlySet<unknown> = new Set<unknown>([

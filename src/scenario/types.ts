@@ -2,10 +2,19 @@ import type { ControllerGate } from '../api/controller-gates.js';
 import type { Node, PodSpec } from '../api/core.js';
 import type { KubernetesObject, Labels, LabelSelector } from '../api/meta.js';
 import type { Duration, Time } from '../kernel/time.js';
-import type { KubeProxyConfiguration, KubeProxyCosts } from '../node/kube-proxy-costs.js';
 import type { Stage } from '../node/kwok/stage.js';
 import type { DistributionSpec } from '../random/distribution.js';
 import type { SchedulerConfiguration } from '../scheduler/config/configuration.js';
+import type {
+  ClientSpec,
+  ConnectionSpec,
+  DnsSpec,
+  IngressTarget,
+  KubeProxyConfiguration,
+  KubeProxyCosts,
+  LookupSpec,
+  ServiceEntry,
+} from './network-types.js';
 import type { SchedulerPerfSpec } from './scheduler-perf/types.js';
 import type {
   ArrivalSpec,
@@ -19,6 +28,7 @@ import type {
   WarmUpSpec,
 } from './traffic-types.js';
 
+export type * from './network-types.js';
 export type * from './traffic-types.js';
 
 /**
@@ -127,6 +137,8 @@ export interface ClusterSpec {
     /** Absent: syncs take what `kubeProxy.sync` of the profile says. */
     readonly configuration?: KubeProxyConfiguration;
   };
+  /** Absent: names are not looked up. */
+  readonly dns?: DnsSpec;
   /** KWOK's controller, which manages the nodes annotated `kwok.x-k8s.io/node: fake`. Absent: there are none. */
   readonly kwok?: KwokSpec;
   /** What webhooks of the manifests do, by name; those that are not named take the profile's time and allow everything. */
@@ -305,6 +317,18 @@ export interface CostProfile {
     readonly statusSyncCpu: Duration;
   };
   readonly kubeProxy: KubeProxyCosts & { readonly sync: DistributionSpec };
+  readonly dns: {
+    /** From a forwarded query to the answer of the name server outside. */
+    readonly upstream: DistributionSpec;
+    /** An answer of NodeLocal DNSCache. */
+    readonly nodeLocal: DistributionSpec;
+  };
+  readonly ingress: {
+    /** An ingress controller's own work for a request. */
+    readonly request: DistributionSpec;
+    /** From a changed Ingress to the new configuration in force. */
+    readonly reload: DistributionSpec;
+  };
   /** From the request for a volume until the provisioner has made it. */
   readonly volumes: { readonly provision: DistributionSpec };
   /** Processor time of kwok's controllers. */
@@ -381,6 +405,20 @@ export interface TrafficSpec {
   readonly breaker?: BreakerSpec;
   /** The server is told when nobody waits for an answer any more, and stops working on it. Absent: it works on. */
   readonly cancels?: boolean;
+  /** The requests go to a server outside the cluster, by this name; `service` only names the statistics. */
+  readonly host?: string;
+  /** The requests go to an Ingress; `service` has its name. */
+  readonly ingress?: IngressTarget;
+  /** Absent: users outside are sent to a random ready node. */
+  readonly via?: ServiceEntry;
+  /** Pods that send the requests. Absent: users outside, or with `via: clusterIP` somebody on each node. */
+  readonly client?: ClientSpec;
+  /** Distinct clients, of which each request is of a random one; absent: not told apart. */
+  readonly clients?: number;
+  /** Absent: clients know the address (the Service's variables in their environment, or a constant). */
+  readonly lookup?: LookupSpec;
+  /** Absent: connections cost nothing and are not kept. */
+  readonly connections?: ConnectionSpec;
 }
 
 /** A metric of the custom or external metrics API, as a series of steps. */

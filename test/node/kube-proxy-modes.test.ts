@@ -5,8 +5,10 @@ import type { Endpoint, EndpointSlice } from '../../src/api/workloads.js';
 import { Simulation } from '../../src/kernel/simulation.js';
 import { MICROSECOND, MILLISECOND, MINUTE, SECOND } from '../../src/kernel/time.js';
 import { KubeProxies } from '../../src/node/kube-proxy.js';
-import { iptablesRules, type KubeProxyConfiguration, type KubeProxyCosts, type KubeProxyMode, lookupDuration, MIN_SYNC_PERIOD, SYNC_PERIOD, syncDuration } from '../../src/node/kube-proxy-costs.js';
+import { iptablesRules, lookupDuration, syncDuration } from '../../src/node/kube-proxy-costs.js';
 import { Randomness } from '../../src/random/stream.js';
+import { MIN_SYNC_PERIOD, SYNC_PERIOD } from '../../src/scenario/kube-proxy.js';
+import type { KubeProxyConfiguration, KubeProxyCosts, KubeProxyMode } from '../../src/scenario/types.js';
 import { constantProfile } from './harness.js';
 
 const COSTS: KubeProxyCosts = {
