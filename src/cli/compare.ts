@@ -7,6 +7,7 @@ import { loadScenario } from '../scenario/index.js';
 import type { Scenario, StrategySpec } from '../scenario/types.js';
 import { type EventTraceFiles, eventTraceFiles } from './event-trace.js';
 import { finish, outputDirectory, runSource } from './finish.js';
+import { interruptible } from './interrupt.js';
 import { loadOptions, type RunFlags } from './program.js';
 import { Progress } from './progress.js';
 import type { RecordedRun, RunSource } from './rerun.js';
@@ -28,6 +29,12 @@ export async function compare(file: string, flags: RunFlags, terminal: Terminal)
   if (variants.length === 0 && strategies.length === 0) {
     throw new UsageError(`${file}: nothing to compare: the scenario has neither "variants" nor a "rollout" with "strategies"`);
   }
+  return interruptible(() => compareRuns(file, scenario, flags, terminal));
+}
+
+async function compareRuns(file: string, scenario: Scenario, flags: RunFlags, terminal: Terminal): Promise<number> {
+  const { variants = [] } = scenario;
+  const strategies = scenario.rollout?.strategies ?? [];
   checkOutput(outputDirectory(scenario, flags));
   const count = replicationCount(flags);
   const progress = new Progress(terminal, flags, count > 1 ? count : variants.length || strategies.length);
@@ -38,7 +45,7 @@ export async function compare(file: string, flags: RunFlags, terminal: Terminal)
     if (count > 1) return await compareReplicated(file, scenario, flags, terminal, progress, simulateAll, trace);
     const results = await simulateAll(progress);
     progress.stop();
-    finish(scenario, results, flags, terminal, (options) => `${renderComparison(results, options)}${traceHashes(results)}`, comparisonSource(file, scenario, flags), undefined, trace?.directory);
+    await finish(scenario, results, flags, terminal, (options) => `${renderComparison(results, options)}${traceHashes(results)}`, comparisonSource(file, scenario, flags), undefined, trace?.directory);
     return results.some((result) => result.summary.met) ? EXIT_OK : EXIT_FAILED;
   } finally {
     progress.stop();
@@ -62,7 +69,7 @@ async function compareReplicated(
   progress.begin('replications');
   const { results, study, table, done } = await replicateRuns(scenario, plan, flags, progress, () => first(hidden));
   progress.stop();
-  finish(scenario, results, flags, terminal, (options) => renderStudy(study, { ...options, question: scenario.question }), comparisonSource(file, scenario, flags), { study, table }, trace?.directory);
+  await finish(scenario, results, flags, terminal, (options) => renderStudy(study, { ...options, question: scenario.question }), comparisonSource(file, scenario, flags), { study, table }, trace?.directory);
   done();
   const counts = Object.values(study.met);
   return counts.length === 0 || counts.includes(study.seeds) ? EXIT_OK : EXIT_FAILED;

@@ -1,21 +1,23 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RunResult } from '../analysis/result.js';
 import type { Study } from '../analysis/study.js';
 import { type SummaryHeader, summaryDocument, toJson } from '../export/summary.js';
-import { type ExtraFile, fileName, tableFiles, writeOutputs } from '../export/files.js';
+import { type ExtraFile, fileName, tableFiles, writeSteps } from '../export/files.js';
 import type { OutputDirectory } from '../export/output-directory.js';
 import type { Table } from '../metrics/recorder.js';
 import { renderReport } from '../report/html.js';
 import type { TerminalOptions } from '../report/terminal.js';
 import type { Scenario } from '../scenario/types.js';
 import { VERSION } from '../version.js';
+import { checkInterrupt } from './interrupt.js';
 import type { RunFlags } from './program.js';
 import { inputFiles, type RecordedRun, type RunSource } from './rerun.js';
 import type { Terminal } from './terminal.js';
 
 /** Writes the results of a command and prints its answer: the table, or `summary.json` with `--json`. */
-export function finish(
+export async function finish(
   scenario: Scenario,
   results: readonly RunResult[],
   flags: RunFlags,
@@ -24,13 +26,17 @@ export function finish(
   source: RunSource,
   replications?: { readonly study: Study; readonly table: Table },
   begun?: OutputDirectory,
-): void {
+): Promise<void> {
   const study = replications?.study;
   const header: SummaryHeader = { toolVersion: VERSION, scenarioHash: scenarioHash(scenario), ...(study === undefined ? {} : { study }) };
   const directory = outputDirectory(scenario, flags);
   const report = renderReport(results, { ...header, title: scenario.question === '' ? scenario.name : scenario.question }, study);
   const extra: ExtraFile[] = [{ name: 'report.html', content: report }, ...inputFiles(scenario, source), ...(replications === undefined ? [] : tableFiles(replications.table))];
-  writeOutputs(directory, results, header, { csv: true, parquet: true, openMetrics: true, trace: true }, extra, begun);
+  const formats = { csv: true, parquet: true, openMetrics: true, trace: true };
+  for (const _ of writeSteps(directory, results, header, formats, extra, begun)) {
+    await nextTurn();
+    checkInterrupt();
+  }
   if (flags.json === true) terminal.stdout.write(toJson(summaryDocument(results, header)));
   else {
     const { stdout } = terminal;

@@ -1,10 +1,13 @@
 #!/usr/bin/env node
 import { limitHeapGrowth } from './heap.js';
 import { runCommandLine } from './program.js';
+import { guardStreams } from './streams.js';
 
 limitHeapGrowth();
-process.exitCode = await runCommandLine(process.argv.slice(2), {
+const exitCode = guardStreams();
+const code = await runCommandLine(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
   interactive: process.stderr.isTTY === true,
 });
+process.exitCode = exitCode(code);

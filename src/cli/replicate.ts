@@ -10,6 +10,7 @@ import { runReplications, Stopped } from '../sweep/replications.js';
 import { VERSION } from '../version.js';
 import { outputDirectory, scenarioHash } from './finish.js';
 import type { RunFlags } from './program.js';
+import { interrupted } from './interrupt.js';
 import type { Progress } from './progress.js';
 import { Interrupted } from './terminal.js';
 
@@ -44,12 +45,12 @@ export async function replicateRuns(
   const count = replicationCount(flags);
   const key = JSON.stringify([VERSION, scenarioHash(scenario), plan.load, plan.options]);
   const journal = new Journal(outputDirectory(scenario, flags), key);
-  const listener = { progress: (done: number) => progress.at(done), stopped: false };
-  const stop = (): void => {
-    listener.stopped = true;
+  const listener = {
+    progress: (done: number) => progress.at(done),
+    get stopped() {
+      return interrupted();
+    },
   };
-  process.once('SIGINT', stop);
-  process.once('SIGTERM', stop);
   let results: RunResult[] = [];
   try {
     const own = first().then((made): Replication => {
@@ -66,9 +67,6 @@ export async function replicateRuns(
       throw new Interrupted(`interrupted; ${error.finished} of ${count} replications are kept: the same command goes on from there`);
     }
     throw error;
-  } finally {
-    process.removeListener('SIGINT', stop);
-    process.removeListener('SIGTERM', stop);
   }
 }
 

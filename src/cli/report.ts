@@ -1,10 +1,11 @@
 import { writeReport } from '../report/rebuild.js';
+import { interruptible } from './interrupt.js';
 import { VERSION } from '../version.js';
 import { EXIT_OK, type Terminal } from './terminal.js';
 
 /** `towtank report DIRECTORY…`: the page of finished runs, from their files alone. */
 export async function report(directories: readonly string[], out: string | undefined, terminal: Terminal): Promise<number> {
-  const path = await writeReport(directories, VERSION, out);
+  const path = await interruptible(() => writeReport(directories, VERSION, out));
   terminal.stdout.write(`${path}\n`);
   return EXIT_OK;
 }

@@ -8,6 +8,7 @@ import { nearestName } from '../api/nearest.js';
 import { type EventTraceFiles, eventTraceFiles } from './event-trace.js';
 import { checkDeterminism, EXPLAIN_EVENTS, printExplanation } from './explain.js';
 import { finish, outputDirectory, runSource } from './finish.js';
+import { interruptible } from './interrupt.js';
 import { loadOptions, type RunFlags } from './program.js';
 import { Progress } from './progress.js';
 import type { RecordedRun } from './rerun.js';
@@ -21,6 +22,16 @@ export async function runOne(file: string, flags: RunFlags, terminal: Terminal):
   const scenario = flags.variant === undefined ? base : chooseVariant(variants ?? [], flags.variant, file);
   if (scenario.schedulerPerf !== undefined) return runSchedulerPerf(scenario, flags, terminal);
   const strategy = chooseStrategy(scenario.rollout?.strategies ?? [], flags.strategy, file);
+  return interruptible(() => runScenario(file, scenario, strategy, flags, terminal));
+}
+
+async function runScenario(
+  file: string,
+  scenario: Scenario,
+  strategy: StrategySpec | undefined,
+  flags: RunFlags,
+  terminal: Terminal,
+): Promise<number> {
   checkOutput(outputDirectory(scenario, flags));
   const progress = new Progress(terminal, flags, 1);
   let trace: EventTraceFiles | undefined;
@@ -44,7 +55,7 @@ export async function runOne(file: string, flags: RunFlags, terminal: Terminal):
       ...(flags.variant === undefined ? {} : { variant: flags.variant }),
       ...(strategy === undefined ? {} : { strategy: strategy.name }),
     };
-    finish(scenario, [result], flags, terminal, (options) => renderRun(result, options), runSource(file, scenario, flags, [own]), undefined, trace?.directory);
+    await finish(scenario, [result], flags, terminal, (options) => renderRun(result, options), runSource(file, scenario, flags, [own]), undefined, trace?.directory);
     return result.summary.met ? EXIT_OK : EXIT_FAILED;
   } finally {
     progress.stop();

@@ -5,9 +5,10 @@ import type { Scenario } from '../scenario/types.js';
 import { VERSION } from '../version.js';
 import { outputDirectory } from './finish.js';
 import type { RunFlags } from './program.js';
+import { checkInterrupt, interruptible } from './interrupt.js';
 import { Progress } from './progress.js';
 import { runOptions } from './simulate.js';
-import { EXIT_FAILED, EXIT_OK, Interrupted, type Terminal, UsageError } from './terminal.js';
+import { EXIT_FAILED, EXIT_OK, type Terminal, UsageError } from './terminal.js';
 
 /** Version of the layout of `summary.json`. */
 const SCHEMA_VERSION = 1;
@@ -33,27 +34,21 @@ export async function runSchedulerPerf(scenario: Scenario, flags: RunFlags, term
   const { workloads } = scenario.schedulerPerf!;
   const progress = new Progress(terminal, flags, workloads.length);
   const results: PerfResult[] = [];
-  let interrupted = false;
-  const onSignal = (): void => {
-    interrupted = true;
-  };
-  process.once('SIGINT', onSignal);
-  process.once('SIGTERM', onSignal);
   try {
-    for (const workload of workloads) {
-      progress.begin(workload.name);
-      const run = new SchedulerPerfRun(scenario, workload, runOptions(flags));
-      for (let second = 1; run.advance(); second++) {
-        if (second % SLICE !== 0) continue;
-        await nextTurn();
-        if (interrupted) throw new Interrupted('interrupted; nothing was written');
+    await interruptible(async () => {
+      for (const workload of workloads) {
+        progress.begin(workload.name);
+        const run = new SchedulerPerfRun(scenario, workload, runOptions(flags));
+        for (let second = 1; run.advance(); second++) {
+          if (second % SLICE !== 0) continue;
+          await nextTurn();
+          checkInterrupt();
+        }
+        results.push(run.result());
+        progress.end();
       }
-      results.push(run.result());
-      progress.end();
-    }
+    });
   } finally {
-    process.removeListener('SIGINT', onSignal);
-    process.removeListener('SIGTERM', onSignal);
     progress.stop();
   }
   const document = { schemaVersion: SCHEMA_VERSION, toolVersion: VERSION, name: scenario.name, seed: scenario.seed, schedulerPerf: results };

@@ -4,8 +4,8 @@ import type { ScenarioRun, ScenarioRunOptions } from '../cluster/run.js';
 import type { EventListName } from '../kernel/event-list.js';
 import type { EventTraceFiles } from './event-trace.js';
 import type { RunFlags } from './program.js';
+import { checkInterrupt, interruptible } from './interrupt.js';
 import type { Progress } from './progress.js';
-import { Interrupted } from './terminal.js';
 
 /** Simulated seconds between two looks at the progress bar and at signals. */
 const SLICE = 20;
@@ -37,22 +37,13 @@ export async function warmUp(run: ScenarioRun, progress: Progress): Promise<void
 
 /** Advances a run second by second until a condition holds. */
 export async function advance(run: ScenarioRun, progress: Progress, until: () => boolean): Promise<void> {
-  let interrupted = false;
-  const onSignal = (): void => {
-    interrupted = true;
-  };
-  process.once('SIGINT', onSignal);
-  process.once('SIGTERM', onSignal);
-  try {
+  await interruptible(async () => {
     for (let i = 1; !until(); i++) {
       run.advance();
       if (i % SLICE !== 0) continue;
       progress.update(run.share);
       await nextTurn();
-      if (interrupted) throw new Interrupted('interrupted; nothing was written');
+      checkInterrupt();
     }
-  } finally {
-    process.removeListener('SIGINT', onSignal);
-    process.removeListener('SIGTERM', onSignal);
-  }
+  });
 }

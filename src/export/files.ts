@@ -36,22 +36,45 @@ export function writeOutputs(
   extra: readonly ExtraFile[] = [],
   begun?: OutputDirectory,
 ): void {
+  for (const _ of writeSteps(path, results, header, formats, extra, begun));
+}
+
+/** As `writeOutputs`, file by file: whoever goes through the steps may stop between two, and then nothing is written. */
+export function* writeSteps(
+  path: string,
+  results: readonly RunResult[],
+  header: SummaryHeader,
+  formats: OutputFormats,
+  extra: readonly ExtraFile[] = [],
+  begun?: OutputDirectory,
+): Generator<void> {
   const directory = begun ?? new OutputDirectory(path);
   try {
-    directory.write('summary.json', toJson(summaryDocument(results, header)));
-    for (const result of results) {
-      const prefix = filePrefix(result.name, results.length);
-      if (formats.openMetrics === true) directory.write(`${prefix}metrics.om`, toOpenMetrics(result));
-      if (formats.trace === true) directory.write(`${prefix}trace.json`, toChromeTrace(result));
-      for (const table of result.tables) {
-        if (formats.csv) directory.write(`${prefix}${table.spec.name}.csv`, tableToCsv(table));
-        if (formats.parquet) directory.write(`${prefix}${table.spec.name}.parquet`, parquetParts(table));
-      }
+    for (const file of outputFiles(results, header, formats)) {
+      directory.write(file.name, file.content);
+      yield;
     }
-    for (const file of extra) directory.write(file.name, file.content);
+    for (const file of extra) {
+      directory.write(file.name, file.content);
+      yield;
+    }
     directory.commit();
   } finally {
     directory.discard();
+  }
+}
+
+/** The files of an output, each made when its turn comes. */
+function* outputFiles(results: readonly RunResult[], header: SummaryHeader, formats: OutputFormats): Generator<ExtraFile> {
+  yield { name: 'summary.json', content: toJson(summaryDocument(results, header)) };
+  for (const result of results) {
+    const prefix = filePrefix(result.name, results.length);
+    if (formats.openMetrics === true) yield { name: `${prefix}metrics.om`, content: toOpenMetrics(result) };
+    if (formats.trace === true) yield { name: `${prefix}trace.json`, content: toChromeTrace(result) };
+    for (const table of result.tables) {
+      if (formats.csv) yield { name: `${prefix}${table.spec.name}.csv`, content: tableToCsv(table) };
+      if (formats.parquet) yield { name: `${prefix}${table.spec.name}.parquet`, content: parquetParts(table) };
+    }
   }
 }
 
