@@ -91,6 +91,7 @@ function cpuSeconds(): number {
 /** Nobody looks at the cluster: for the comparison only, which is why it reaches into the run. */
 function stopRecording(run: ScenarioRun): void {
   run.cluster.connections.observer = null;
+  run.cluster.connections.follower = null;
   (run as unknown as { sampler: { sample(): void } }).sampler.sample = () => undefined;
 }
 
