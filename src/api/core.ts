@@ -261,6 +261,7 @@ export interface NodeStatus {
   readonly nodeInfo?: Readonly<Record<string, string>>;
   readonly declaredFeatures?: readonly string[];
   readonly volumesAttached?: readonly { readonly name: string; readonly devicePath: string }[];
+  readonly volumesInUse?: readonly string[];
 }
 
 export interface Node extends KubernetesObject {

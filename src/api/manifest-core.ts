@@ -147,6 +147,7 @@ export function readNode(read: FieldReader, raw: RawMap, metadata: ObjectMeta, t
       })),
       nodeInfo: isMap(status.nodeInfo) ? textsOnly(status.nodeInfo) : undefined,
       declaredFeatures: read.texts(status, 'declaredFeatures', 'status'),
+      volumesInUse: read.texts(status, 'volumesInUse', 'status'),
       volumesAttached: read.listOf(status, 'volumesAttached', 'status', (item, at) => ({
         name: read.text(item, 'name', at) ?? '',
         devicePath: read.text(item, 'devicePath', at) ?? '',

@@ -119,6 +119,14 @@ const table: readonly ResourceInfo[] = [
     typicalBytes: 300,
   },
   {
+    resource: 'volumeattachments',
+    kind: 'VolumeAttachment',
+    group: 'storage.k8s.io',
+    version: 'v1',
+    namespaced: false,
+    typicalBytes: 400,
+  },
+  {
     resource: 'limitranges',
     kind: 'LimitRange',
     group: '',

@@ -1,4 +1,5 @@
 import type { Node, Service } from '../api/core.js';
+import { needsAttachment } from '../api/volumes.js';
 import type { EndpointSlice } from '../api/workloads.js';
 import { Allocators } from '../apiserver/allocators.js';
 import { WebhookServers } from '../apiserver/admission/webhook-calls.js';
@@ -300,6 +301,7 @@ export class SimulatedCluster implements LeaderFactory {
       clientFor: (index) => this.kubeletClients[index]!,
       hosts: this.nodeHosts,
       events: this.kubeletEvents,
+      attachesVolumes: this.scenario.objects.some((object) => object.kind === 'CSIDriver' && needsAttachment(object)),
       kubernetesVersion: this.scenario.kubernetesVersion,
     });
   }

@@ -1,7 +1,9 @@
 import type { ProcessContext } from '../client/context.js';
 import type { ApiClient } from '../client/types.js';
 import { VolumeController } from '../scheduler/volumes/volume-controller.js';
+import { AttachDetachController } from './attach-detach.js';
 import { CronJobController } from './cronjob.js';
+import { CsiAttacher } from './csi-attacher.js';
 import { DaemonSetController } from './daemonset.js';
 import { DeploymentController } from './deployment.js';
 import { DisruptionController } from './disruption.js';
@@ -56,6 +58,7 @@ const TABLE = {
   resourcequota: { client: 'resourcequota-controller', qps: 1, burst: 1 },
   'persistentvolumeclaim-protection': { client: 'pvc-protection-controller', qps: 1, burst: 1 },
   'persistentvolume-protection': { client: 'pv-protection-controller', qps: 1, burst: 1 },
+  'persistentvolume-attach-detach': { client: 'attachdetach-controller', qps: 1, burst: 1 },
   'persistentvolume-binder': { client: 'persistent-volume-binder', qps: 1, burst: 1 },
 } as const;
 
@@ -119,6 +122,8 @@ function start(name: ControllerName, context: ProcessContext, client: ApiClient,
       return new ClaimProtectionController(context, client);
     case 'persistentvolume-protection':
       return new VolumeProtectionController(context, client);
+    case 'persistentvolume-attach-detach':
+      return [new AttachDetachController(context, client), new CsiAttacher(context)];
     case 'persistentvolume-binder':
       return new VolumeController(context, client, context.profile.volumes.provision);
   }

@@ -16,6 +16,7 @@ import type { Prober } from './prober.js';
 import type { ContainerRecord, NodeRecord, PodRecord, ProbeRecord } from './records.js';
 import type { CrashLoopRequeue } from './restart-policy.js';
 import type { StatusManager } from './status-manager.js';
+import type { VolumeManager } from './volume-manager.js';
 
 /** Phase of what a relist sets off: after the relist itself, when both come at one instant. */
 export const PHASE_AFTER_RELIST = 1;
@@ -90,6 +91,8 @@ export class Fleet {
   prober!: Prober;
   statuses!: StatusManager;
   heartbeats!: Heartbeats;
+  /** null: no volume of this cluster is attached. */
+  volumes: VolumeManager | null = null;
   private readonly durations: DrawCursor;
   private readonly uniforms: DrawCursor;
 

@@ -159,6 +159,8 @@ export class Heartbeats {
       : 0;
     const images = changed ? this.images(node) : undefined;
     node.imagesChanged = false;
+    node.volumesSent = node.volumesChanged ? [...node.volumesInUse.keys()] : null;
+    node.volumesChanged = false;
     node.client!.request(
       {
         verb: 'patch',
@@ -166,7 +168,7 @@ export class Heartbeats {
         subresource: 'status',
         namespace: '',
         name: node.name,
-        patch: new NodeStatusPatch(now, images),
+        patch: new NodeStatusPatch(now, images, node.volumesSent ?? undefined),
       },
       this.receiver,
       tagOf(node, TAG_NODE_STATUS),
@@ -175,6 +177,11 @@ export class Heartbeats {
 
   /** The answer to the PATCH: a failure is repeated at the next update. */
   statusAnswered(node: NodeRecord, response: ApiResponse): void {
+    if (node.volumesSent !== null) {
+      if (succeeded(response)) this.fleet.volumes?.reported(node, node.volumesSent);
+      else node.volumesChanged = true;
+      node.volumesSent = null;
+    }
     if (node.statusEvent !== 0) return;
     if (succeeded(response)) {
       node.lastReport = this.fleet.simulation.now;

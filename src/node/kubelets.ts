@@ -24,6 +24,7 @@ import { ContainerRecord, NodeRecord, PodRecord, WORK_TERMINATED } from './recor
 import { REGISTRY_BURST } from './image-policy.js';
 import { StatusManager, TAG_LEASE, TAG_LEASE_GET, TAG_NODE_STATUS } from './status-manager.js';
 import { effectiveGraceSeconds } from './termination-policy.js';
+import { VolumeManager } from './volume-manager.js';
 import { adoptRunning, crash, restart, resumePod, runningPod } from './node-life.js';
 
 export interface KubeletsOptions {
@@ -43,6 +44,8 @@ export interface KubeletsOptions {
   readonly events?: EventRecorder;
   /** Told of the steps of each pod. */
   readonly observer?: PodStepObserver;
+  /** Some volumes are attached by the attach/detach controller, which pods wait for. Default false. */
+  readonly attachesVolumes?: boolean;
   /** Default 1.34. */
   readonly kubernetesVersion?: '1.34' | '1.35' | '1.36';
 }
@@ -81,6 +84,7 @@ export class Kubelets implements Component, ResponseReceiver {
     fleet.prober = new Prober(fleet);
     fleet.statuses = new StatusManager(fleet, this);
     fleet.heartbeats = new Heartbeats(fleet, this);
+    if (options.attachesVolumes === true) fleet.volumes = new VolumeManager(fleet, profile.volumes.mount);
     for (let index = 0; index < options.nodes.length; index++) {
       const record = this.addNode(options.nodes[index]!, options.hosts[index]!);
       record.client = options.clientFor(index);

@@ -158,6 +158,7 @@ export function crash(fleet: Fleet, node: NodeRecord): void {
   node.statusQueue.clear();
   node.statusPod = null;
   node.starting = 0;
+  fleet.volumes?.crash(node);
   for (const pod of [...node.pods.values()]) {
     simulation.cancel(pod.syncEvent);
     simulation.cancel(pod.resyncEvent);

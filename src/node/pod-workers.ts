@@ -141,6 +141,13 @@ export class PodWorkers {
   /** Directories, cgroup and volumes are ready. */
   prepared(pod: PodRecord): void {
     pod.stepEvent = 0;
+    if (this.stopWanted(pod)) return;
+    if (this.fleet.volumes?.begin(pod) === true) return;
+    this.volumesReady(pod);
+  }
+
+  /** All volumes of a pod are mounted. */
+  volumesReady(pod: PodRecord): void {
     pod.prepared = true;
     if (this.stopWanted(pod)) return;
     this.startSandbox(pod);
@@ -329,6 +336,7 @@ export class PodWorkers {
     pod.graceSeconds = first ? graceSeconds : Math.min(pod.graceSeconds, graceSeconds);
     if (pod.work === WORK_SYNCING) {
       if (this.puller.abandon(pod)) this.startNext(pod);
+      else if (this.fleet.volumes?.abandon(pod) === true) this.stopWanted(pod);
       return;
     }
     this.requestSync(pod);

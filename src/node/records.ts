@@ -291,6 +291,11 @@ export class NodeRecord {
   lastReport: Time = 0;
   reportDelay = 0;
   reports = 0;
+  /** Volumes in use by the pods that have or want them, as status.volumesInUse is to say; and what the API was told last. */
+  readonly volumesInUse = new Map<string, number>();
+  volumesReported: ReadonlySet<string> = new Set();
+  volumesChanged = false;
+  volumesSent: readonly string[] | null = null;
 
   constructor(index: number, node: Node, host: number, address: string, addresses: PodAddresses) {
     this.index = index;

@@ -144,6 +144,7 @@ export class Termination {
   terminatedSynced(pod: PodRecord): void {
     pod.stepEvent = 0;
     pod.finished = true;
+    this.fleet.volumes?.release(pod);
     if (pod.gone) this.fleet.statuses.forgetPod(pod);
     else this.fleet.statuses.podFinished(pod);
   }

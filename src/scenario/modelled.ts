@@ -41,6 +41,7 @@ const acted: ReadonlySet<string> = new Set([
   'storage.k8s.io/v1 StorageClass',
   'storage.k8s.io/v1 CSINode',
   'storage.k8s.io/v1 CSIDriver',
+  'storage.k8s.io/v1 VolumeAttachment',
   'argoproj.io/v1alpha1 Rollout',
   'argoproj.io/v1alpha1 AnalysisTemplate',
   'argoproj.io/v1alpha1 ClusterAnalysisTemplate',

@@ -127,6 +127,9 @@ const ingress = {
 };
 const volumes = {
   provision: dist('From the request for a volume until the provisioner (CSI driver and cloud) has made it.'),
+  attach: dist('The cloud attaches a volume to a machine (drivers with a CSIDriver object). Absent: no time.').optional(),
+  detach: dist('The cloud detaches a volume from a machine. Absent: no time.').optional(),
+  mount: dist('The kubelet mounts an attached volume. Absent: no time.').optional(),
 };
 const kwok = {
   preprocessCpu: time('Choosing the next stage of a changed Pod or Node.'),

@@ -330,7 +330,13 @@ export interface CostProfile {
     readonly reload: DistributionSpec;
   };
   /** From the request for a volume until the provisioner has made it. */
-  readonly volumes: { readonly provision: DistributionSpec };
+  readonly volumes: {
+    readonly provision: DistributionSpec;
+    /** The cloud attaches a volume to a machine, or detaches it; the kubelet mounts it. Absent: no time. */
+    readonly attach?: DistributionSpec;
+    readonly detach?: DistributionSpec;
+    readonly mount?: DistributionSpec;
+  };
   /** Processor time of kwok's controllers. */
   readonly kwok: {
     /** Choosing the next stage for a changed object. */
