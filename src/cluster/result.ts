@@ -1,6 +1,6 @@
 import type { EtcdClusterMetrics, LatencySummary, PodStartup, PodTraceMetrics, RunMetrics, RunSummary, Verdict } from '../analysis/result.js';
 import { NO_LATENCY, summarizeLatency } from '../analysis/latency.js';
-import { judge, serviceLevels } from '../analysis/verdict.js';
+import { type ApiQuantiles, judge, serviceLevels } from '../analysis/verdict.js';
 import { podCondition, type Pod } from '../api/core.js';
 import { keyOf } from '../api/meta.js';
 import { formatTimestamp } from '../api/timestamps.js';
@@ -22,7 +22,6 @@ export function summarize(run: ScenarioRun, scenario: Scenario, strategy: Strate
     apiWrite: quantileOf(apiWrite, SECOND),
     etcdCommit: quantileOf(etcdCommit, SECOND),
   });
-  const { single, list } = apiLatencies(run);
   return {
     scenario: scenario.name,
     question: scenario.question,
@@ -35,7 +34,7 @@ export function summarize(run: ScenarioRun, scenario: Scenario, strategy: Strate
     events: simulation.events,
     traceHash: simulation.traceHash,
     verdicts,
-    serviceLevels: serviceLevels({ single: latencySummary(single), list: latencySummary(list) }, metrics.podStartup),
+    serviceLevels: serviceLevels(apiQuantiles(run), metrics.podStartup),
     met: verdicts.every((verdict) => verdict.met),
     metrics,
     findings: [...scenario.findings.map(({ message, position }) => (position === undefined ? message : `${position}: ${message}`)), ...pendingPods(run), ...failures(run)],
@@ -138,16 +137,23 @@ function etcdClusters(run: ScenarioRun): EtcdClusterMetrics[] {
   }));
 }
 
-function apiLatencies(run: ScenarioRun): { single: LogHistogram; list: LogHistogram } {
-  const single = new LogHistogram();
-  const list = new LogHistogram();
+/** p99 in seconds of the slowest pair of verb and resource, over all servers. */
+function apiQuantiles(run: ScenarioRun): ApiQuantiles {
+  const kinds = new Map<string, { readonly list: boolean; readonly latency: LogHistogram }>();
   for (const server of run.cluster.servers) {
-    for (const figures of server.metrics.totals.values()) {
-      if (figures.verb === 'list') list.merge(figures.latency);
-      else if (figures.verb !== 'watch') single.merge(figures.latency);
+    for (const { verb, resource, latency } of server.metrics.totals.values()) {
+      if (verb === 'watch') continue;
+      const key = `${verb} ${resource}`;
+      let kind = kinds.get(key);
+      if (kind === undefined) kinds.set(key, (kind = { list: verb === 'list', latency: new LogHistogram() }));
+      kind.latency.merge(latency);
     }
   }
-  return { single, list };
+  const slowest = (list: boolean): number | null => {
+    const all = [...kinds.values()].filter((kind) => kind.list === list && kind.latency.count > 0);
+    return all.length === 0 ? null : Math.max(...all.map(({ latency }) => latency.quantile(0.99))) / SECOND;
+  };
+  return { single: slowest(false), list: slowest(true) };
 }
 
 function schedulingDuration(run: ScenarioRun): LatencySummary {

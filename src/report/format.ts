@@ -44,7 +44,7 @@ export function formatInUnit(value: number | null, unit: string): string {
 
 /** `errors < 0.1% (measured 1.34%)`. */
 export function describeVerdict(verdict: Verdict): string {
-  const measured = verdict.value === null ? 'not reached' : `measured ${formatInUnit(verdict.value, verdict.unit)}`;
+  const measured = verdict.value === null ? (verdict.met ? 'none in the run' : 'not reached') : `measured ${formatInUnit(verdict.value, verdict.unit)}`;
   return `${verdict.objective} (${measured})`;
 }
 

@@ -105,6 +105,43 @@ test('warm-up: found where it is, nothing where there is none, null where it nev
   assert.equal(warmUpLength(Float64Array.from({ length: 100 }, (_, i) => (i < 80 ? 100 - i : 20))), null);
 });
 
+/** The statistic of White (1997) and White, Cobb and Spratt (2000), term by term: where to cut, in batches. */
+function cutByDefinition(means: readonly number[]): number {
+  let best = Number.POSITIVE_INFINITY;
+  let cut = 0;
+  for (let d = 0; d <= means.length - 3; d++) {
+    const rest = means.slice(d);
+    const center = rest.reduce((sum, value) => sum + value, 0) / rest.length;
+    const statistic = rest.reduce((sum, value) => sum + (value - center) ** 2, 0) / rest.length ** 2;
+    if (statistic < best - 1e-12) [best, cut] = [statistic, d];
+  }
+  return cut;
+}
+
+test('warm-up: MSER-5 as its authors define it', () => {
+  for (let trial = 0; trial < 50; trial++) {
+    const series = autoregressive(300, 0.7, trial, `mser-${trial}`);
+    const means = Array.from({ length: 60 }, (_, i) => mean(series.subarray(5 * i, 5 * i + 5))!);
+    const cut = cutByDefinition(means);
+    assert.equal(warmUpLength(series), cut > 30 ? null : 5 * cut, `trial ${trial}`);
+  }
+});
+
+// R's data set lh (Diggle 1990): mean 2.4; acf(lh) begins 1.000 0.576 0.182 (Venables and Ripley, Modern Applied Statistics with S, §14.1).
+test('batch means and lag correlation of the luteinizing hormone series', () => {
+  const lh = [
+    2.4, 2.4, 2.4, 2.2, 2.1, 1.5, 2.3, 2.3, 2.5, 2.0, 1.9, 1.7, 2.2, 1.8, 3.2, 3.2, 2.7, 2.2, 2.2, 1.9, 1.9, 1.8, 2.7, 3.0, 2.3, 2.0, 2.0, 2.9,
+    2.9, 2.7, 2.7, 2.3, 2.6, 2.4, 1.8, 1.7, 1.5, 1.4, 2.1, 3.3, 3.5, 3.5, 3.1, 2.6, 2.1, 3.4, 3.0, 2.9,
+  ];
+  near(lagCorrelation(lh)!, 0.576, 0.0005);
+  // Four batches of twelve: sums 25.7, 28.8, 28.3, 32.4; t(0.975, 3) = 3.1824.
+  const interval = batchMeansInterval(lh, 4)!;
+  const means = [25.7, 28.8, 28.3, 32.4].map((sum) => sum / 12);
+  const spread = means.reduce((sum, value) => sum + (value - 2.4) ** 2, 0) / 3;
+  near(interval.estimate, 2.4, 1e-12);
+  near(interval.high - interval.estimate, 3.18245 * Math.sqrt(spread / 4), 1e-5);
+});
+
 // R: p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm") gives 0.03 0.06 0.06 0.02.
 test('Holm adjustment', () => {
   const adjusted = holm([0.01, 0.04, 0.03, 0.005]);
@@ -149,4 +186,19 @@ test('replications stop when the mean is known well enough', () => {
   assert.ok(interval!.low < 10 && 10 < interval!.high);
   assert.equal(sequentialProgress([5, 5], 0.05, 0.95, 2).done, true);
   assert.equal(sequentialProgress([5, 5], 0.05).done, false, 'never on two');
+});
+
+// Law, Simulation Modeling and Analysis, §9.4.1, the bank: mean 2.03 and variance 0.31 of ten replications; a relative error of 0.10 with
+// 90 % confidence takes n = 27.
+test('how many replications a precision takes: the bank of Law', () => {
+  const sample = (n: number): number[] => {
+    const pairs = n >> 1;
+    const half = Math.sqrt((0.31 * (n - 1)) / (2 * pairs));
+    const values = Array.from({ length: 2 * pairs }, (_, i) => 2.03 + (i % 2 === 0 ? half : -half));
+    return n % 2 === 0 ? values : [...values, 2.03];
+  };
+  let n = 10;
+  while (!sequentialProgress(sample(n), 0.1, 0.9).done) n++;
+  assert.equal(n, 27);
+  assert.equal(sequentialProgress(sample(26), 0.1, 0.9).done, false);
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { summarizeLatency } from '../../src/analysis/latency.js';
 import { allMet, judge, serviceLevels } from '../../src/analysis/verdict.js';
+import { describeVerdict } from '../../src/report/format.js';
 import type { Objective } from '../../src/scenario/types.js';
 import { metrics } from '../report/sample.js';
 
@@ -73,16 +74,15 @@ test('a quantity the run does not give misses its objective', () => {
 
 test('official service levels, only where something was measured', () => {
   const startup = metrics({}).podStartup;
-  const none = summarizeLatency([]);
-  const levels = serviceLevels(
-    { single: summarizeLatency([0.2, 1.5]), list: none },
-    { ...startup, pod_startup: summarizeLatency([4]) },
-  );
+  const levels = serviceLevels({ single: 1.5, list: null }, { ...startup, pod_startup: summarizeLatency([4]) });
   assert.deepEqual(
-    levels.map((level) => [level.metric, level.met]),
+    levels.map((level) => [level.metric, level.met, level.limit]),
     [
-      ['apiLatency', false],
-      ['podStartup', true],
+      ['apiLatency', false, 1],
+      ['apiListLatency', true, 30],
+      ['podStartup', true, 5],
     ],
   );
+  assert.equal(describeVerdict(levels[1]!), 'API latency p99 <= 30s (lists) (none in the run)');
+  assert.equal(serviceLevels({ single: null, list: 31 }, startup)[1]!.met, false);
 });
