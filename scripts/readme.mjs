@@ -1,4 +1,4 @@
-// Puts what the main job prints into the README, and a picture of its report into docs/images (when Chromium is installed).
+// Puts what the main job prints into the README, and pictures of its report into docs/images (when Chromium is installed).
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -19,10 +19,10 @@ if (existsSync(chromium)) {
   const browser = await browserType.launch({ executablePath: chromium, args: ['--no-sandbox'] });
   const page = await browser.newPage({ viewport: { width: 1180, height: 1000 } });
   await page.goto(pathToFileURL(resolve('reports/strategies/report.html')).href);
-  await page.waitForTimeout(1500);
+  await page.waitForSelector('html[data-drawn]');
   await page.screenshot({ path: 'docs/images/report.png', clip: { x: 0, y: 0, width: 1180, height: 960 } });
-  const figures = await page.getByRole('heading', { name: 'All strategies over time' }).boundingBox();
-  const clip = { x: 0, y: figures.y - 20, width: 1180, height: 800 };
-  await page.screenshot({ path: 'docs/images/report-over-time.png', clip, fullPage: true });
+  // Drawn by the report itself, for light and dark ground.
+  const picture = await page.evaluate("window.towtankPicture('Replicas by version')");
+  writeFileSync('docs/images/replicas.svg', `${picture}\n`);
   await browser.close();
 }

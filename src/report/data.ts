@@ -131,8 +131,8 @@ function warningsFirst(table: Table, limit: number): ArrayLike<number> {
 }
 
 /**
- * Node use as a grid: nodes by falling mean CPU in bands of alike ones, so that at most NODE_ROWS remain; time in
- * HEAT_COLUMNS steps. Each cell is the mean of its band, and its greatest CPU.
+ * Node use as a grid: nodes that ever had pods by falling mean CPU, in bands of alike ones so that at most NODE_ROWS remain; time in
+ * HEAT_COLUMNS steps. Each cell is the mean of its band, and its greatest CPU; a node without a row in a sample had no pods then.
  */
 function heat(table: Table, seconds: number): BrowserTable {
   const nodes = table.column('node') as readonly string[];
@@ -142,34 +142,42 @@ function heat(table: Table, seconds: number): BrowserTable {
   const names = byFallingMean(nodes, cpu);
   const rank = new Map(names.map((name, i) => [name, i]));
   const bandSize = Math.ceil(names.length / NODE_ROWS);
-  const width = Math.max(1, seconds / HEAT_COLUMNS);
-  const cells = new Map<number, { time: number; band: number; n: number; cpu: number; top: number; memory: number }>();
-  for (let row = 0; row < table.length; row++) {
-    const band = Math.floor(rank.get(nodes[row]!)! / bandSize);
-    const column = Math.floor(times[row]! / width);
-    const key = column * NODE_ROWS + band;
-    let cell = cells.get(key);
-    if (cell === undefined) cells.set(key, (cell = { time: column * width, band, n: 0, cpu: 0, top: 0, memory: 0 }));
-    cell.n++;
-    cell.cpu += cpu[row]!;
-    cell.top = Math.max(cell.top, cpu[row]!);
-    cell.memory += memory[row]!;
-  }
   const bands: string[] = [];
+  const sizes: number[] = [];
   for (let from = 0; from < names.length; from += bandSize) {
     const size = Math.min(bandSize, names.length - from);
+    sizes.push(size);
     bands.push(size === 1 ? names[from]! : `${size} nodes like ${names[from]!}`);
   }
-  const all = [...cells.values()].sort((a, b) => a.band - b.band || a.time - b.time);
+  const width = Math.max(1, seconds / HEAT_COLUMNS);
+  const columns = Math.floor(seconds / width) + 1;
+  const samples = new Float64Array(columns);
+  for (const time of new Set(times)) samples[Math.floor(time / width)]!++;
+  const sums = [new Float64Array(columns * bands.length), new Float64Array(columns * bands.length), new Float64Array(columns * bands.length)] as const;
+  for (let row = 0; row < table.length; row++) {
+    const cell = Math.floor(rank.get(nodes[row]!)! / bandSize) * columns + Math.floor(times[row]! / width);
+    sums[0][cell]! += cpu[row]!;
+    sums[1][cell]! += memory[row]!;
+    sums[2][cell] = Math.max(sums[2][cell]!, cpu[row]!);
+  }
+  const cells: { band: number; time: number; cpu: number; memory: number; top: number }[] = [];
+  for (let band = 0; band < bands.length; band++) {
+    for (let column = 0; column < columns; column++) {
+      if (samples[column] === 0) continue;
+      const at = band * columns + column;
+      const n = samples[column]! * sizes[band]!;
+      cells.push({ band, time: column * width, cpu: sums[0][at]! / n, memory: sums[1][at]! / n, top: sums[2][at]! });
+    }
+  }
   const round = (value: number): number => Number(value.toPrecision(3));
   return {
-    length: all.length,
+    length: cells.length,
     columns: {
-      time: all.map((cell) => round(cell.time)),
-      node: { dictionary: bands, index: all.map((cell) => cell.band) },
-      cpu_requested: all.map((cell) => round(cell.cpu / cell.n)),
-      cpu_highest: all.map((cell) => round(cell.top)),
-      memory_requested: all.map((cell) => round(cell.memory / cell.n)),
+      time: cells.map((cell) => round(cell.time)),
+      node: { dictionary: bands, index: cells.map((cell) => cell.band) },
+      cpu_requested: cells.map((cell) => round(cell.cpu)),
+      cpu_highest: cells.map((cell) => round(cell.top)),
+      memory_requested: cells.map((cell) => round(cell.memory)),
     },
   };
 }

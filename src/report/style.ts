@@ -102,7 +102,7 @@ figcaption .tools button:hover { color: var(--text); background: var(--raised); 
 .plot svg [aria-label="tip"] { font-size: 12.5px; }
 .plot { min-height: 40px; }
 .plot:focus-visible { outline-offset: 4px; }
-.empty { color: var(--soft); padding: 22px 0; }
+.empty { color: var(--soft); margin: 4px 0 6px; min-height: 150px; padding: 22px; display: grid; place-items: center; text-align: center; border: 1px dashed var(--line); border-radius: 8px; background: color-mix(in srgb, var(--raised) 45%, transparent); }
 .choice { display: flex; gap: 6px; align-items: center; margin: 0 0 14px; font-size: 14px; color: var(--soft); }
 .choice button[aria-pressed="true"] { background: var(--text); color: var(--page); border-color: var(--text); }
 .multiples { display: grid; gap: 8px 20px; grid-template-columns: repeat(auto-fit, minmax(240px, 1fr)); }
@@ -122,7 +122,7 @@ figcaption .tools button:hover { color: var(--text); background: var(--raised); 
 .steps { margin: 8px 0 0; padding: 0; list-style: none; display: grid; gap: 3px; font-size: 13.5px; }
 .steps li { display: grid; grid-template-columns: 64px minmax(70px, 110px) 1fr; gap: 10px; border-top: 1px solid var(--line); padding-top: 4px; }
 .steps time { color: var(--soft); font-variant-numeric: tabular-nums; text-align: right; }
-.steps b { font-weight: 600; }
+.steps b { font-weight: 600; overflow-wrap: anywhere; }
 
 .rows { font-size: 13.5px; }
 .rows th, .rows td { text-align: left; padding: 5px 12px; border-top: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; }
@@ -133,6 +133,7 @@ figcaption .tools button:hover { color: var(--text); background: var(--raised); 
 .rows tr.warning td { background: var(--note-soft); }
 .window { max-height: 420px; overflow: auto; border: 1px solid var(--line); border-radius: 8px; }
 .controls { display: flex; flex-wrap: wrap; gap: 8px; align-items: center; margin: 6px 0 10px; }
+.controls label { font-size: 13.5px; color: var(--soft); }
 .controls input[type="search"] { flex: 1 1 220px; max-width: 420px; }
 .controls output { color: var(--soft); font-size: 13px; }
 footer { color: var(--soft); font-size: 13px; padding-top: 28px; padding-bottom: 44px; overflow-wrap: anywhere; }
@@ -160,7 +161,11 @@ footer dd { margin: 0; }
   .rows.events thead, .rows.events td:last-child { display: none; }
   .rows td, .rows th { padding: 5px 8px; }
   h2 { margin-top: 34px; }
-  .steps li { grid-template-columns: 52px 76px 1fr; gap: 8px; }
+  .compare thead .swatch { display: block; margin: 0 0 4px auto; }
+  .facts div:last-child:nth-child(odd) { grid-column: 1 / -1; }
+  .rows.kinds th:nth-child(3), .rows.kinds td:nth-child(3), .rows.kinds th:nth-child(5), .rows.kinds td:nth-child(5) { display: none; }
+  .rows.kinds td.word { white-space: normal; }
+  .steps li { grid-template-columns: 48px 84px 1fr; gap: 8px; }
 }
 @media (prefers-reduced-motion: reduce) { html { scroll-behavior: auto; } }
 @media print {

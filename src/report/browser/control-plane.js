@@ -159,7 +159,7 @@ function apiTotals(run) {
         { class: 'window', tabindex: '0', style: 'max-height:420px' },
         h(
           'table',
-          { class: 'rows' },
+          { class: 'rows kinds' },
           h(
             'thead',
             {},

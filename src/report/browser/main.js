@@ -2,7 +2,7 @@ import { details } from './details.js';
 import { h } from './dom.js';
 import { adaptive } from './picture.js';
 import { timeDomain, view } from './series.js';
-import { intervals, together } from './together.js';
+import { glance, intervals, together } from './together.js';
 
 const data = JSON.parse(document.getElementById('data').textContent);
 const figures = new Set();
@@ -154,8 +154,22 @@ function seeds(study) {
   place(section, intervals(study));
 }
 
+/** The strategies of one seed beside one another. */
+function oneSeed(runs) {
+  const list = glance(runs);
+  if (list.length === 0) return;
+  const section = document.getElementById('study');
+  section.hidden = false;
+  section.append(
+    h('h2', {}, 'At a glance'),
+    h('p', { class: 'lead' }, 'One seed each, the same users and the same luck. Whether a difference is more than that luck, --replications 30 tells.'),
+  );
+  place(section, list);
+}
+
 themeButton();
 if (data.study) seeds(data.study);
+else if (data.runs.length > 1) oneSeed(data.runs);
 if (data.runs.length > 1) overview(data.runs);
 if (data.runs.length > 0) tabs(data.runs);
 drawVisible();

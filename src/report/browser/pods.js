@@ -1,6 +1,6 @@
-import { clock, count, figure, key, Plot, seconds, timeAxis } from './charts.js';
+import { clock, count, figure, key, Plot, seconds, timeAxis, versionColor } from './charts.js';
 import { h } from './dom.js';
-import { rowsOf, timeDomain } from './series.js';
+import { distinct, rowsOf, timeDomain } from './series.js';
 
 /** Phases of a pod's life: name, instant it begins, colour. */
 const PHASES = [
@@ -56,6 +56,8 @@ export function podWaterfall(run) {
   const pods = rowsOf(run, 'pods');
   if (pods.length === 0) return null;
   const shown = run.shown.pods;
+  const versions = distinct(pods.toSorted(ORDERS.creation), 'version');
+  const versionOf = new Map(versions.map((version, i) => [version, versionColor(i)]));
   let order = 'creation';
   const startup = run.summary.metrics.podStartup.pod_startup;
   const change = (set) => (event) => {
@@ -67,7 +69,7 @@ export function podWaterfall(run) {
     note: `the phases of each pod that came or went${shown ? `; ${count(shown[0])} of ${count(shown[1])} pods, evenly chosen` : ''}`,
     label: `${pods.length} pods; start-up median ${seconds(startup.p50)}, 99th percentile ${seconds(startup.p99)}`,
     wide: true,
-    legend: PHASES.map(([name, , color]) => key(name, color)),
+    legend: [...PHASES.map(([name, , color]) => key(name, color)), ...versions.map((version) => key(`square: ${version}`, versionOf.get(version)))],
     controls: h(
       'div',
       { class: 'controls' },
@@ -94,6 +96,7 @@ export function podWaterfall(run) {
         .flatMap((pod) => phases(pod, run.summary.simulatedSeconds))
         .filter((s) => s.to > from && s.from < to);
       const names = sorted.map((pod) => pod.name);
+      const nodeOf = new Map(sorted.map((pod) => [pod.name, pod.node || 'no node']));
       const step = Math.max(2, Math.min(14, 700 / names.length));
       const labels = step >= 10 && width > 600;
       return Plot.plot({
@@ -109,7 +112,17 @@ export function podWaterfall(run) {
           label: null,
         },
         marks: [
-          labels ? Plot.axisY({ tickSize: 0, fontSize: 10, label: null, tickFormat: shortName }) : null,
+          labels
+            ? Plot.axisY({ tickSize: 0, tickPadding: 9, fontSize: 10, label: null, tickFormat: (name) => (order === 'node' ? `${nodeOf.get(name)} · ${name.slice(-5)}` : shortName(name)) })
+            : null,
+          Plot.dot(sorted, {
+            frameAnchor: 'left',
+            y: 'name',
+            dx: -4,
+            r: Math.min(3.2, step / 2.4),
+            symbol: 'square',
+            fill: (d) => versionOf.get(d.version),
+          }),
           Plot.barX(spans, { x1: 'from', x2: 'to', y: 'pod', fill: 'color', inset: step > 4 ? 0.6 : 0, clip: true }),
           Plot.tip(
             spans,
@@ -134,6 +147,26 @@ export function podWaterfall(run) {
   return element;
 }
 
+/** Steps of the scale of shares, from the least to the alarming one. */
+const HEAT = ['var(--heat0)', 'var(--heat1)', 'var(--heat2)', 'var(--heat3)', 'var(--heat4)'];
+
+/**
+ * Bounds of the steps: those that people plan with when some node is a quarter full; in an emptier cluster fifths of the fullest, so
+ * that one still sees which nodes have more.
+ */
+function heatBounds(highest) {
+  if (highest >= 0.25) return [0.25, 0.5, 0.75, 0.9];
+  const step = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05].find((each) => 5 * each >= highest) ?? 0.05;
+  return [step, 2 * step, 3 * step, 4 * step];
+}
+
+/** The key of the scale: its steps as one bar with the bounds between them. */
+function heatKey(bounds) {
+  const texts = [`below ${share(bounds[0])}`, ...bounds.slice(0, -1).map((low, i) => `${share(low)} to ${share(bounds[i + 1])}`), `${share(bounds.at(-1))} and more`];
+  // The last colour alarms; it is kept for nodes that are really full.
+  return texts.map((text, i) => key(text, i === 4 && bounds[3] < 0.9 ? 'var(--heat3)' : HEAT[i]));
+}
+
 /** Requested CPU or memory of nodes over time. */
 export function nodeHeat(run) {
   const rows = rowsOf(run, 'node_usage');
@@ -141,11 +174,15 @@ export function nodeHeat(run) {
   const bands = [...new Set(rows.map((row) => row.node))];
   const times = [...new Set(rows.map((row) => row.time))].sort((a, b) => a - b);
   const next = new Map(times.map((time, i) => [time, times[i + 1] ?? run.summary.simulatedSeconds]));
+  const highest = { cpu_requested: 0, memory_requested: 0 };
+  for (const row of rows) for (const name of Object.keys(highest)) highest[name] = Math.max(highest[name], row[name]);
+  const top = Math.max(...rows.map((row) => row.cpu_highest));
+  const legend = h('span', { style: 'display:contents' }, heatKey(heatBounds(highest.cpu_requested)));
   let column = 'cpu_requested';
   const element = figure({
     title: 'Node utilisation',
-    note: `requested share of the allocatable${bands.some((band) => / nodes like /.test(band)) ? '; fullest nodes on top, alike ones averaged' : '; fullest nodes on top'}`,
-    label: `CPU requested: highest node ${Math.round(100 * Math.max(...rows.map((row) => row.cpu_highest)))}%`,
+    note: `requested share of the allocatable of nodes with pods; fullest on top${bands.some((band) => / nodes like /.test(band)) ? ', alike ones averaged' : ''}`,
+    label: `CPU requested: highest node ${percent(top)}`,
     wide: true,
     controls: h(
       'div',
@@ -159,6 +196,7 @@ export function nodeHeat(run) {
           {
             change: (event) => {
               column = event.target.value;
+              legend.replaceChildren(...heatKey(heatBounds(highest[column])));
               element.redraw();
             },
           },
@@ -169,43 +207,42 @@ export function nodeHeat(run) {
     ),
     data: () => rows,
     draw: (width) => {
-      const plot = Plot.plot({
+      const bounds = heatBounds(highest[column]);
+      const range = bounds[3] < 0.9 ? [...HEAT.slice(0, 4), HEAT[3]] : HEAT;
+      const each = Math.max(4, Math.min(16, 300 / bands.length));
+      const labels = each >= 11 && width > 600;
+      return Plot.plot({
         width,
-        height: Math.max(120, Math.min(420, bands.length * 14)) + 60,
-        marginLeft: 12,
+        height: bands.length * each + 50,
+        marginLeft: labels ? 130 : 12,
         marginRight: 12,
-        marginTop: 8,
+        marginTop: 6,
         x: timeAxis(width, ...timeDomain([run])),
         y: { domain: bands, axis: null, padding: 0.04 },
-        color: {
-          type: 'threshold',
-          domain: [0.25, 0.5, 0.75, 0.9],
-          range: ['var(--heat0)', 'var(--heat1)', 'var(--heat2)', 'var(--heat3)', 'var(--heat4)'],
-        },
+        color: { type: 'threshold', domain: bounds, range },
         marks: [
-          Plot.barX(rows, { x1: 'time', x2: (d) => next.get(d.time), y: 'node', fill: column, clip: true }),
+          labels ? Plot.axisY({ tickSize: 0, fontSize: 10, label: null, tickFormat: shortName }) : null,
+          Plot.barX(rows, { x1: 'time', x2: (d) => next.get(d.time), y: 'node', fill: column, inset: 0.5, clip: true }),
           Plot.tip(
             rows,
             Plot.pointer({
               x: (d) => (d.time + next.get(d.time)) / 2,
               y: 'node',
               title: (d) =>
-                `${d.node}\n${clock(d.time)}\nCPU ${percent(d.cpu_requested)} requested (highest ${percent(d.cpu_highest)})\nmemory ${percent(d.memory_requested)} requested`,
+                `${d.node}\n${clock(d.time)}\nCPU ${share(d.cpu_requested)} requested (highest ${share(d.cpu_highest)})\nmemory ${share(d.memory_requested)} requested`,
             }),
           ),
         ],
       });
-      return plot;
     },
-    legend: [
-      ['below 25%', 0],
-      ['25 to 50%', 1],
-      ['50 to 75%', 2],
-      ['75 to 90%', 3],
-      ['90% and more', 4],
-    ].map(([name, i]) => key(name, `var(--heat${i})`)),
+    legend: [legend],
   });
   return element;
+}
+
+/** A share, with a digit after the point where it is small. */
+function share(value) {
+  return value < 0.0995 && value > 0 ? `${Number((100 * value).toPrecision(2))}%` : percent(value);
 }
 
 function percent(share) {

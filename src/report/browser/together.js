@@ -1,3 +1,4 @@
+import { shareInterval } from '../../analysis/interval.ts';
 import { formatShare } from '../format.ts';
 import {
   count,
@@ -58,6 +59,24 @@ export function together(runs) {
       ),
     ),
     {},
+  );
+  overlay(
+    'API latency p99',
+    'of create, update, patch and delete requests at the kube-apiservers, slowest kind',
+    runs.map((run) =>
+      maxByTime(
+        run,
+        rowsOf(run, 'api_requests_by_second').filter((row) => WRITES.has(row.verb)),
+        (row) => row.p99,
+      ),
+    ),
+    { axis: durationAxis, format: seconds },
+  );
+  overlay(
+    'etcd commit p99',
+    'from proposal to commit at the leader',
+    runs.map((run) => maxByTime(run, rowsOf(run, 'etcd_by_second'), (row) => row.commit_p99)),
+    { axis: durationAxis, format: seconds },
   );
   return figures;
 }
@@ -221,48 +240,74 @@ export function intervals(study) {
           ? [key('not significantly worse than the best', 'var(--s1)'), key('worse than the best', 'var(--s6)')]
           : null,
       draw: (width) =>
-        Plot.plot({
-          width,
-          height: 50 + 30 * measure.rows.length,
-          marginLeft: 110,
-          marginRight: 20,
-          x: {
-            ...domainOf(measure.rows),
-            grid: true,
-            label: null,
-            tickFormat: (value) => text(measure, value).replace(/\.0+(?=[ %]|$)/, ''),
-            ticks: Math.max(3, Math.floor(width / 110)),
-          },
-          y: { domain: measure.rows.map((row) => row.name), label: null, tickSize: 0 },
-          marks: [
-            Plot.ruleY(measure.rows, {
-              x1: 'low',
-              x2: 'high',
-              y: 'name',
-              stroke: (row) => (row.tied ? 'var(--s1)' : 'var(--s6)'),
-              strokeWidth: 2.5,
-            }),
-            Plot.dot(measure.rows, {
-              x: 'estimate',
-              y: 'name',
-              fill: (row) => (row.tied ? 'var(--s1)' : 'var(--s6)'),
-              r: 5,
-              symbol: (row) => (row.tied ? 'circle' : 'diamond'),
-            }),
-            Plot.tip(
-              measure.rows,
-              Plot.pointerY({
-                x: 'estimate',
-                y: 'name',
-                maxRadius: 200,
-                title: (row) =>
-                  `${row.name}\n${text(measure, row.estimate)}\n${text(measure, row.low)} to ${text(measure, row.high)}${row.pValue === null ? '\nthe best' : `\np ${row.pValue < 0.001 ? '< 0.001' : `= ${row.pValue.toPrecision(2)}`} against the best`}`,
-              }),
-            ),
-          ],
+        whiskers(width, measure.rows, {
+          words: (value) => text(measure, value),
+          color: (row) => (row.tied ? 'var(--s1)' : 'var(--s6)'),
+          symbol: (row) => (row.tied ? 'circle' : 'diamond'),
+          title: (row) =>
+            `${row.name}\n${text(measure, row.estimate)}\n${text(measure, row.low)} to ${text(measure, row.high)}${row.pValue === null ? '\nthe best' : `\np ${row.pValue < 0.001 ? '< 0.001' : `= ${row.pValue.toPrecision(2)}`} against the best`}`,
         }),
     }),
   );
+}
+
+/** A row a strategy: a dot at `estimate`, a whisker from `low` to `high`. */
+function whiskers(width, rows, { words, color, symbol, title }) {
+  return Plot.plot({
+    width,
+    height: 50 + 30 * rows.length,
+    marginLeft: Math.min(150, 24 + 7 * Math.max(...rows.map((row) => row.name.length))),
+    marginRight: 24,
+    x: {
+      ...domainOf(rows),
+      grid: true,
+      label: null,
+      tickFormat: (value) => words(value).replace(/\.0+(?=[ %]|$)/, ''),
+      ticks: Math.max(3, Math.floor(width / 110)),
+    },
+    y: { domain: rows.map((row) => row.name), label: null, tickSize: 0, tickPadding: 10 },
+    marks: [
+      Plot.ruleY(rows, { x1: 'low', x2: 'high', y: 'name', stroke: color, strokeWidth: 2.5 }),
+      Plot.tickX(
+        rows.flatMap((row) => [row.low, row.high].map((at) => ({ ...row, at }))).filter((row) => row.at !== row.estimate),
+        { x: 'at', y: 'name', stroke: color, strokeWidth: 2.5, inset: 7 },
+      ),
+      Plot.dot(rows, { x: 'estimate', y: 'name', fill: color, r: 5, symbol }),
+      Plot.tip(rows, Plot.pointerY({ x: 'estimate', y: 'name', maxRadius: 200, title })),
+    ],
+  });
+}
+
+/** What a glance should tell of strategies that were run with one seed: dots, with whiskers where one run has a spread of its own. */
+export function glance(runs) {
+  const colors = new Map(runs.map((run, i) => [run.name, strategyColor(i)]));
+  const shown = (title, note, words, rowOf) => {
+    const rows = runs.map((run) => ({ name: run.name, ...rowOf(run.summary.metrics) })).filter((row) => row.estimate !== null && row.estimate !== undefined);
+    if (rows.length < 2) return null;
+    const line = (row) => row.words ?? `${words(row.estimate)}${row.low === row.high ? '' : `, ${words(row.low)} to ${words(row.high)}`}`;
+    return figure({
+      title,
+      note,
+      label: rows.map((row) => `${row.name}: ${line(row)}`).join('; '),
+      data: () => rows.map(({ name, estimate, low, high }) => ({ strategy: name, estimate, low, high })),
+      draw: (width) =>
+        whiskers(width, rows, { words, color: (row) => colors.get(row.name), symbol: () => 'circle', title: (row) => `${row.name}\n${line(row)}` }),
+    });
+  };
+  const alone = (value) => ({ estimate: value, low: value, high: value });
+  return [
+    shown('How long the rollout takes', 'from its start to its end', seconds, (metrics) => alone(metrics.rolloutDuration)),
+    shown('Requests that fail', 'share over the run, with the 95% interval of its requests (Wilson)', formatShare, (metrics) =>
+      metrics.requests === 0 ? alone(null) : shareInterval(metrics.errors, metrics.requests),
+    ),
+    shown('Latency of users', 'during the rollout: dot p50, whisker to p99', seconds, ({ latency: { during } }) => ({
+      estimate: during.p50,
+      low: during.p50,
+      high: during.p99,
+      words: `p50 ${seconds(during.p50)}, p90 ${seconds(during.p90)}, p99 ${seconds(during.p99)}`,
+    })),
+    shown('API writes', 'over the run', count, (metrics) => alone(metrics.apiWrites)),
+  ].filter(Boolean);
 }
 
 /** The axis of intervals; one that is a single value stands in the middle. */
