@@ -108,6 +108,16 @@ export class ClusterFaults implements FaultDomain {
     }
   }
 
+  setRegistry(host: string, up: boolean): void {
+    this.cluster.kubelets.setRegistry(host, up);
+  }
+
+  restartNode(index: number, what: 'kubelet' | 'runtime', delay: Duration, start: Duration): void {
+    if (isKwokNode(this.cluster.scenario.cluster.nodes[index]!)) return;
+    if (what === 'kubelet') this.cluster.kubelets.restartKubelet(index, delay, start);
+    else this.cluster.kubelets.restartRuntime(index, delay, start);
+  }
+
   setLink(from: string, to: string, connected: boolean): void {
     const a = this.hostNamed(from);
     const b = this.hostNamed(to);

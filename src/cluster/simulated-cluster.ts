@@ -28,6 +28,7 @@ import type { ExplainTarget } from '../scheduler/explain.js';
 import { KubeScheduler } from '../scheduler/scheduler.js';
 import { SyntheticClient } from '../workload/api-clients.js';
 import { Workload } from '../workload/workload.js';
+import { cachedImages } from './cached-images.js';
 import { type LeaderFactory, ReplicatedProcess } from './control-plane.js';
 import { EtcdClusters } from './etcd-clusters.js';
 import { KubeletEvents } from './kubelet-events.js';
@@ -290,7 +291,11 @@ export class SimulatedCluster implements LeaderFactory {
       const server = i % this.servers.length;
       this.kubeletClients.push(new RestClient(simulation, connections, user, this.nodeHosts[i]!, server, KUBELET_QPS, KUBELET_BURST));
     }
-    return new Kubelets({
+    const { kubelet, registries } = this.scenario.cluster;
+    const kubelets = new Kubelets({
+      ...(kubelet === undefined ? {} : { configuration: kubelet }),
+      ...(registries === undefined ? {} : { registries }),
+      relist: this.connections,
       simulation,
       randomness: this.randomness,
       profile: this.scenario.profile,
@@ -304,6 +309,8 @@ export class SimulatedCluster implements LeaderFactory {
       attachesVolumes: this.scenario.objects.some((object) => object.kind === 'CSIDriver' && needsAttachment(object)),
       kubernetesVersion: this.scenario.kubernetesVersion,
     });
+    kubelets.warmImages(cachedImages(this.scenario));
+    return kubelets;
   }
 
   /** Puts the start state into etcd and the watch caches. */

@@ -82,6 +82,15 @@ export class Timeline implements Component, ResponseReceiver, KubectlOutput {
       this.note(action.action, `a bit flips in the database of ${this.faults.etcdName(action.member)}`);
       return;
     }
+    if (action.action === 'restartNode') {
+      action.nodes.forEach((name, i) => {
+        const index = this.faults.nodeIndex(name);
+        if (index !== undefined) this.faults.restartNode(index, action.what, i * action.every, action.start);
+      });
+      const which = action.nodes.length === 1 ? action.nodes[0] : `${action.nodes.length} nodes`;
+      this.note('restart', `the ${action.what === 'kubelet' ? 'kubelet' : 'container runtime'} of ${which} is to restart`);
+      return;
+    }
     if (action.action === 'restart') {
       this.faults.restartApiServer(action.index, action.shutdownDelay, action.start);
       this.note(action.action, `kube-apiserver-${action.index} is to restart`);
@@ -133,6 +142,7 @@ function requestsOf(action: TimelineAction): readonly ApiRequest[] {
     case 'disarmAlarms':
     case 'corrupt':
     case 'restart':
+    case 'restartNode':
     case 'kubectl':
       return [];
   }

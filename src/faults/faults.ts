@@ -30,6 +30,10 @@ export interface FaultDomain {
   setMachine(index: number, up: boolean): void;
   /** A graceful restart: serves on for `shutdownDelay`, finishes what is in flight, starts again `startAfter` after its end. */
   restartApiServer(index: number, shutdownDelay: Duration, startAfter: Duration): void;
+  /** An image registry cannot be reached (false), or can again. */
+  setRegistry(host: string, up: boolean): void;
+  /** A node's kubelet or container runtime ends after `delay` and starts again `start` later. */
+  restartNode(index: number, what: 'kubelet' | 'runtime', delay: Duration, start: Duration): void;
   /** Cuts (false) or heals (true) the link between two hosts, both ways. */
   setLink(from: string, to: string, connected: boolean): void;
 }
@@ -58,6 +62,9 @@ export function setFault(domain: FaultDomain, target: FaultTarget, up: boolean):
     case 'etcd':
       domain.setEtcdMember(target.index, up);
       return `${domain.etcdName(target.index)} is ${verb}`;
+    case 'registry':
+      domain.setRegistry(target.host, up);
+      return `registry ${target.host} is ${verb}`;
     case 'disk':
       domain.setEtcdDisk(target.index, up ? 1 : target.factor);
       return up

@@ -29,8 +29,16 @@ export interface ContainerBehaviour {
    * the same: kubelets keep no lives.
    */
   life(pod: Pod, container: Container, restart: number, ordinal: number): ContainerLife;
-  /** Compressed size in bytes of an image, and the answer of the registry: whether it exists. */
-  image(name: string): { readonly bytes: number; readonly exists: boolean };
+  /** Compressed size in bytes of an image, of its layers where they are known, and the answer of the registry: whether it exists. */
+  image(name: string): ImageFacts;
+}
+
+/** What the registry says of an image. */
+export interface ImageFacts {
+  readonly bytes: number;
+  readonly exists: boolean;
+  /** Images that have a layer of one name share it. Absent: nothing is shared. */
+  readonly layers?: readonly { readonly name: string; readonly bytes: number }[];
 }
 
 /**

@@ -240,6 +240,7 @@ export class ContainerRuntime {
   end(container: ContainerRecord, exitCode: number, outOfMemory = false): void {
     this.cancelEvents(container);
     container.state = EXITED;
+    this.fleet.images.released(container.pod.node, container.spec.image);
     container.finishedAt = this.fleet.simulation.now;
     container.exitCode = exitCode;
     container.lastTermination = terminatedState(container, outOfMemory);

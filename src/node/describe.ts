@@ -1,11 +1,21 @@
 import type { Fleet } from './fleet.js';
 import * as op from './fleet.js';
 
-/** Steps of the fleet by opcode: what happens, and whether the argument is a pod, a container, a probe or a node. */
-const STEPS: Readonly<Record<number, readonly [string, 'pod' | 'container' | 'probe' | 'node']>> = {
+type Subject = 'pod' | 'container' | 'probe' | 'node' | 'pull' | 'registry';
+
+/** Steps of the fleet by opcode: what happens, and what the argument is. */
+const STEPS: Readonly<Record<number, readonly [string, Subject]>> = {
   [op.OP_PREPARED]: ['cgroup and volumes are ready', 'pod'],
   [op.OP_SANDBOX]: ['the sandbox is up', 'pod'],
-  [op.OP_PULLED]: ['an image pull ends', 'node'],
+  [op.OP_PULLED]: ['an image pull ends', 'pull'],
+  [op.OP_PULL_BEGIN]: ['a registry answers', 'pull'],
+  [op.OP_REGISTRY]: ['a transfer of a registry ends', 'registry'],
+  [op.OP_KUBELET_STOP]: ['the kubelet ends', 'node'],
+  [op.OP_KUBELET_START]: ['the kubelet starts', 'node'],
+  [op.OP_RUNTIME_STOP]: ['the container runtime ends', 'node'],
+  [op.OP_RUNTIME_START]: ['the container runtime starts', 'node'],
+  [op.OP_RUNTIME_NOT_READY]: ['the container runtime is missed', 'node'],
+  [op.OP_IMAGE_GC]: ['unused images are removed', 'node'],
   [op.OP_CREATED]: ['the container is created', 'container'],
   [op.OP_STARTED]: ['the container runs', 'container'],
   [op.OP_LISTENING]: ['the application listens', 'container'],
@@ -35,8 +45,10 @@ export function describeEvent(fleet: Fleet, opcode: number, argument: number): s
   return `${what}: ${subject(fleet, kind, argument)}`;
 }
 
-function subject(fleet: Fleet, kind: 'pod' | 'container' | 'probe' | 'node', argument: number): string {
+function subject(fleet: Fleet, kind: Subject, argument: number): string {
   if (kind === 'node') return `node ${fleet.nodes[argument]?.name ?? argument}`;
+  if (kind === 'registry') return `registry ${argument}`;
+  if (kind === 'pull') return `image ${fleet.pulls.get(argument).container.spec.image} of node ${fleet.pulls.get(argument).node.name}`;
   if (kind === 'pod') {
     const { namespace, name } = fleet.pods.get(argument).pod.metadata;
     return `pod ${namespace}/${name}`;

@@ -10,7 +10,11 @@ import type { ContainerBehaviour, PodLifecycleListener, PodStepObserver } from '
 import type { ContainerRuntime } from './container-runtime.js';
 import { DrawCursor } from './draws.js';
 import type { Heartbeats } from './heartbeats.js';
+import type { ImageStore } from './image-store.js';
+import { DEFAULT_KUBELET, type KubeletConfiguration } from './configuration.js';
 import type { Pleg } from './pleg.js';
+import type { Restarts } from './kubelet-restart.js';
+import type { Pull } from './registry.js';
 import type { PodWorkers } from './pod-workers.js';
 import type { Prober } from './prober.js';
 import type { ContainerRecord, NodeRecord, PodRecord, ProbeRecord } from './records.js';
@@ -24,7 +28,7 @@ export const PHASE_AFTER_RELIST = 1;
 /** Opcodes of the fleet's events; the comment names what the argument is. */
 export const OP_PREPARED = 1; // pod: cgroup and volumes are ready
 export const OP_SANDBOX = 2; // pod: sandbox is up
-export const OP_PULLED = 3; // node: the pull in progress ends
+export const OP_PULLED = 3; // pull: it ends
 export const OP_CREATED = 4; // container
 export const OP_STARTED = 5; // container
 export const OP_LISTENING = 6; // container
@@ -46,6 +50,14 @@ export const OP_RELIST_POD = 22; // pod: relist on demand
 export const OP_DEADLINE = 23; // pod: activeDeadlineSeconds are over
 export const OP_TURN = 24; // container: a sidecar has waited for its turn until the end of the grace period
 export const OP_POST_STARTED = 21; // container: postStart ended
+export const OP_KUBELET_STOP = 28; // node
+export const OP_KUBELET_START = 29; // node
+export const OP_RUNTIME_STOP = 30; // node
+export const OP_RUNTIME_START = 31; // node
+export const OP_RUNTIME_NOT_READY = 32; // node: its runtime has been silent for long
+export const OP_REGISTRY = 25; // registry: the first of its transfers ends
+export const OP_PULL_BEGIN = 26; // pull: the registry has answered, bytes flow
+export const OP_IMAGE_GC = 27; // node: garbage collection of images
 
 /** What differs between Kubernetes versions (pkg/kubelet of 1.34, 1.35 and 1.36). */
 export interface KubeletFeatures {
@@ -54,6 +66,8 @@ export interface KubeletFeatures {
   readonly relistOnDemand: boolean;
   /** 1.36: condition PodReadyToStartContainers is written when the sandbox is up, before images are pulled. */
   readonly sandboxReadyWrite: boolean;
+  /** From 1.35 (gate ChangeContainerStatusOnKubeletRestart off): ready containers stay ready when their kubelet starts again. */
+  readonly keepReadiness: boolean;
   /** From 1.35: `Container created` instead of `Created container: NAME`. */
   readonly shortEventTexts: boolean;
 }
@@ -64,6 +78,7 @@ export function featuresOf(version: '1.34' | '1.35' | '1.36'): KubeletFeatures {
     crashLoopRequeue: version === '1.34' ? 'fixed' : 'untilEnd',
     relistOnDemand: version === '1.36',
     sandboxReadyWrite: version === '1.36',
+    keepReadiness: version !== '1.34',
     shortEventTexts: version !== '1.34',
   };
 }
@@ -83,6 +98,8 @@ export class Fleet {
   readonly pods = new Slots<PodRecord>();
   readonly containers = new Slots<ContainerRecord>();
   readonly probes = new Slots<ProbeRecord>();
+  readonly pulls = new Slots<Pull>();
+  kubelet: KubeletConfiguration = DEFAULT_KUBELET;
   /** Images that every node has. */
   readonly commonImages = new Set<string>();
   pleg!: Pleg;
@@ -93,6 +110,8 @@ export class Fleet {
   heartbeats!: Heartbeats;
   /** null: no volume of this cluster is attached. */
   volumes: VolumeManager | null = null;
+  images!: ImageStore;
+  restarts!: Restarts;
   private readonly durations: DrawCursor;
   private readonly uniforms: DrawCursor;
 
@@ -144,6 +163,11 @@ export class Fleet {
   /** Tells the observer, if any, of a step of a pod. */
   step(pod: Pod, step: 'sandboxed' | 'pulled' | 'started'): void {
     if (this.observer !== null) this.observer.podStep(pod, step, this.simulation.now);
+  }
+
+  /** Records an event about a node. */
+  nodeEvent(node: NodeRecord, type: 'Normal' | 'Warning', reason: string, message: string): void {
+    if (this.events !== null) this.events.event(node.node, type, reason, message);
   }
 
   /** Records an event about a pod. */

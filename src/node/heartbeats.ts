@@ -168,7 +168,7 @@ export class Heartbeats {
         subresource: 'status',
         namespace: '',
         name: node.name,
-        patch: new NodeStatusPatch(now, images, node.volumesSent ?? undefined),
+        patch: new NodeStatusPatch(now, images, node.volumesSent ?? undefined, unusualConditions(node)),
       },
       this.receiver,
       tagOf(node, TAG_NODE_STATUS),
@@ -192,7 +192,7 @@ export class Heartbeats {
   /** status.images: the images of the warm start and those pulled since, at most 50. */
   private images(node: NodeRecord): readonly ContainerImage[] {
     const list: ContainerImage[] = [];
-    for (const source of [node.images, this.fleet.commonImages]) {
+    for (const source of [node.images.keys(), this.fleet.commonImages]) {
       for (const name of source) {
         if (list.length === NODE_STATUS_MAX_IMAGES) return list;
         list.push({ names: [name], sizeBytes: this.fleet.behaviour.image(name).bytes });
@@ -200,4 +200,9 @@ export class Heartbeats {
     }
     return list;
   }
+}
+
+/** Conditions of a node that are not as usual, with their reasons; undefined: all are. */
+function unusualConditions(node: NodeRecord): Readonly<Record<string, string>> | undefined {
+  return node.ready ? undefined : { Ready: 'KubeletNotReady' };
 }

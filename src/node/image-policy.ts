@@ -1,8 +1,8 @@
 import type { CostProfile } from '../scenario/types.js';
 import type { Duration, Time } from '../kernel/time.js';
-import { SECOND } from '../kernel/time.js';
+import { MINUTE, SECOND } from '../kernel/time.js';
 
-/** Image pulls (pkg/kubelet/images). Pure. */
+/** Image pulls and garbage collection of images (pkg/kubelet/images). Pure. */
 
 /** registryPullQPS and registryBurst of the kubelet's configuration. */
 export const REGISTRY_PULL_QPS = 5;
@@ -11,13 +11,29 @@ export const REGISTRY_BURST = 10;
 export const NODE_STATUS_MAX_IMAGES = 50;
 /** Layers of a typical image, equal in size: how far unpacking overlaps the download (modelling assumption). */
 const LAYERS = 5;
+/** kubelet.go ImageGCPeriod, and imageMinimumGCAge. */
+export const IMAGE_GC_PERIOD: Duration = 5 * MINUTE;
+export const IMAGE_GC_MINIMUM_AGE: Duration = 2 * MINUTE;
+/** imageGCHighThresholdPercent and imageGCLowThresholdPercent. */
+export const IMAGE_GC_HIGH_PERCENT = 85;
+export const IMAGE_GC_LOW_PERCENT = 80;
+/** containerd gives up a connection to a registry after this long (pkg/cri registry host options, DialContext). */
+export const REGISTRY_DIAL_TIMEOUT: Duration = 30 * SECOND;
 
 /** Download and unpacking of an image that is not on the node, without the overhead of the registry's answers. */
 export function pullDuration(bytes: number, costs: CostProfile['kubelet']): Duration {
   const download = (bytes / costs.pullBytesPerSecond) * SECOND;
-  const unpack = ((bytes * costs.compression) / costs.unpackBytesPerSecond) * SECOND;
-  // Layers are unpacked one after another as they arrive: the slower of the two stages, plus one layer of the other.
-  return Math.round(Math.max(download + unpack / LAYERS, unpack + download / LAYERS));
+  return Math.round(Math.max(download + unpackDuration(bytes, costs) / LAYERS, unpackDuration(bytes, costs) + download / LAYERS));
+}
+
+/** What is left to do when the last byte of an image has come, `download` after the first: layers are unpacked one after another as they arrive. */
+export function unpackRest(bytes: number, download: Duration, costs: CostProfile['kubelet']): Duration {
+  const unpack = unpackDuration(bytes, costs);
+  return Math.round(Math.max(unpack / LAYERS, unpack + download / LAYERS - download));
+}
+
+function unpackDuration(bytes: number, costs: CostProfile['kubelet']): Duration {
+  return ((bytes * costs.compression) / costs.unpackBytesPerSecond) * SECOND;
 }
 
 /** Whether the image must be asked from the registry. `undefined`: policy Never and the image is absent (ErrImageNeverPull). */
@@ -29,4 +45,35 @@ export function needsPull(policy: 'Always' | 'IfNotPresent' | 'Never', present: 
 /** Tokens of the pull limiter at `now`, given the tokens at an earlier instant. */
 export function pullTokens(tokens: number, at: Time, now: Time): number {
   return Math.min(REGISTRY_BURST, tokens + ((now - at) / SECOND) * REGISTRY_PULL_QPS);
+}
+
+/** An image on a node's disk. */
+export interface StoredImage {
+  readonly name: string;
+  /** What its removal frees. */
+  readonly bytes: number;
+  readonly detectedAt: Time;
+  readonly lastUsed: Time;
+  readonly inUse: boolean;
+}
+
+/** Bytes that garbage collection is to free: from above the high threshold down to the low one; 0: nothing (image_gc_manager.go GarbageCollect). */
+export function bytesToFree(used: number, capacity: number, highPercent: number, lowPercent: number): number {
+  if (capacity === Number.POSITIVE_INFINITY || (used / capacity) * 100 < highPercent) return 0;
+  return used - (capacity * lowPercent) / 100;
+}
+
+/** Images to remove, in order: least recently used first, then oldest; none in use and none younger than the minimum age (freeSpace). */
+export function imagesToRemove(images: readonly StoredImage[], free: number, now: Time, minimumAge: Duration): StoredImage[] {
+  const candidates = images.filter((image) => !image.inUse);
+  candidates.sort((a, b) => a.lastUsed - b.lastUsed || a.detectedAt - b.detectedAt || (a.name < b.name ? -1 : 1));
+  const removed: StoredImage[] = [];
+  let freed = 0;
+  for (const image of candidates) {
+    if (freed >= free) break;
+    if (image.lastUsed >= now || now - image.detectedAt < minimumAge) continue;
+    removed.push(image);
+    freed += image.bytes;
+  }
+  return removed;
 }

@@ -1,15 +1,18 @@
 import { SECOND } from '../kernel/time.js';
 import type { Fleet } from './fleet.js';
-import { OP_PULLED } from './fleet.js';
+import { OP_PULL_BEGIN, OP_PULLED } from './fleet.js';
 import { keyOf } from './container-runtime.js';
-import { needsPull, pullDuration, pullTokens } from './image-policy.js';
+import { needsPull, pullDuration, pullTokens, REGISTRY_DIAL_TIMEOUT, unpackRest } from './image-policy.js';
 import { noteBackOff } from './pod-workers.js';
+import { Pull, type PullReceiver, Registry, registryOf } from './registry.js';
 import type { ContainerRecord, NodeRecord, PodRecord } from './records.js';
 import { isInBackOffSinceUpdate, nextBackOff } from './restart-policy.js';
 
-/** The image manager of each node (pkg/kubelet/images): presence check, back-off, pull limiter, serial pulls in order of arrival. */
-export class ImagePuller {
+/** The image manager of each node (pkg/kubelet/images): presence check, back-off, pull limiter, pulls in order of arrival. */
+export class ImagePuller implements PullReceiver {
   private readonly fleet: Fleet;
+  /** By number. */
+  readonly registries: Registry[] = [];
 
   constructor(fleet: Fleet) {
     this.fleet = fleet;
@@ -59,45 +62,84 @@ export class ImagePuller {
     this.pump(node);
   }
 
+  /** A registry with a limit of its bandwidth. */
+  addRegistry(host: string, bytesPerSecond: number): Registry {
+    const registry = new Registry(this.fleet, this, host, this.registries.length, bytesPerSecond);
+    this.registries.push(registry);
+    return registry;
+  }
+
+  /** The registry of a host. */
+  registry(host: string): Registry {
+    return this.registries.find((each) => each.host === host) ?? this.addRegistry(host, Number.POSITIVE_INFINITY);
+  }
+
   private pump(node: NodeRecord): void {
-    if (node.pulling !== null) return;
-    for (;;) {
+    const { parallelImagePulls } = this.fleet.kubelet;
+    while (node.pulling.length < parallelImagePulls) {
       const container = node.pulls.shift();
       if (container === undefined) return;
-      if (!container.work.pullWaiting) continue;
-      this.start(node, container);
-      return;
+      if (container.work.pullWaiting) this.start(node, container);
     }
   }
 
+  /** Asks the registry. Where nothing limits the transfer but the node, its end is known at once. */
   private start(node: NodeRecord, container: ContainerRecord): void {
     const { fleet } = this;
     const { image } = container.spec;
-    node.pulling = container;
+    const pull = new Pull(node, container);
+    pull.slot = fleet.pulls.put(pull);
+    node.pulling.push(pull);
     container.work.pullBegan = fleet.simulation.now;
     const overhead = fleet.duration(fleet.costs.pullOverhead, keyOf(container), OP_PULLED, container.work.imageTries++);
-    const { bytes, exists } = fleet.behaviour.image(image);
-    const transfer = exists && !fleet.hasImage(node, image) ? pullDuration(bytes, fleet.costs) : 0;
-    node.pullEvent = fleet.after(overhead + transfer, OP_PULLED, node.index);
+    const registry = this.registry(registryOf(image));
+    pull.registry = registry;
+    const { exists } = fleet.behaviour.image(image);
+    if (!registry.up) {
+      pull.failure = `failed to resolve reference "${image}": failed to do request: Head "https://${registry.host}": dial tcp: i/o timeout`;
+      pull.event = fleet.after(REGISTRY_DIAL_TIMEOUT, OP_PULLED, pull.slot);
+      return;
+    }
+    if (!exists) pull.failure = `failed to resolve reference "${image}": not found`;
+    pull.bytes = exists && !fleet.hasImage(node, image) ? fleet.images.missingBytes(node, image) : 0;
+    if (pull.bytes === 0 || (registry.unlimited && fleet.kubelet.parallelImagePulls === 1)) {
+      const transfer = pull.bytes === 0 ? 0 : pullDuration(pull.bytes, fleet.costs);
+      pull.event = fleet.after(overhead + transfer, OP_PULLED, pull.slot);
+    } else pull.event = fleet.after(overhead, OP_PULL_BEGIN, pull.slot);
   }
 
-  /** The pull in progress on a node ends. */
-  pulled(node: NodeRecord): void {
+  /** The registry has answered: the layers that the node lacks are transferred. */
+  answered(pull: Pull): void {
+    pull.event = 0;
+    if (pull.registry!.up) pull.registry!.begin(pull);
+    else this.broken(pull);
+  }
+
+  /** The last byte has come. */
+  downloaded(pull: Pull): void {
     const { fleet } = this;
-    const container = node.pulling!;
+    const rest = unpackRest(pull.bytes, fleet.simulation.now - pull.began, fleet.costs);
+    pull.event = fleet.after(rest, OP_PULLED, pull.slot);
+  }
+
+  /** The connection to the registry broke. */
+  broken(pull: Pull): void {
+    pull.failure = `failed to copy: read tcp: connection reset by peer (${pull.registry!.host})`;
+    pull.event = this.fleet.after(0, OP_PULLED, pull.slot);
+  }
+
+  /** A pull ends. */
+  pulled(pull: Pull): void {
+    const { fleet } = this;
+    const { node, container, failure } = pull;
     const { pod, spec } = container;
     const now = fleet.simulation.now;
-    node.pulling = null;
-    node.pullEvent = 0;
-    const { bytes, exists } = fleet.behaviour.image(spec.image);
+    this.remove(pull);
+    const { bytes } = fleet.behaviour.image(spec.image);
     const wanted = container.work.pullWaiting;
     container.work.pullWaiting = false;
-    if (exists) {
-      if (!fleet.hasImage(node, spec.image)) {
-        node.images.add(spec.image);
-        node.imagesChanged = true;
-        fleet.heartbeats.statusChanged(node);
-      }
+    if (failure === '') {
+      if (!fleet.hasImage(node, spec.image)) fleet.images.add(node, spec.image);
       if (wanted) {
         const took = seconds(now - container.work.pullBegan);
         const waited = seconds(now - container.work.pullQueuedAt);
@@ -111,8 +153,35 @@ export class ImagePuller {
     }
     this.pump(node);
     if (!wanted) return;
-    if (exists) fleet.workers.imageReady(container, 0);
-    else this.failed(container, `failed to resolve reference "${spec.image}": not found`);
+    if (failure === '') fleet.workers.imageReady(container, 0);
+    else this.failed(container, failure);
+  }
+
+  private remove(pull: Pull): void {
+    const { fleet } = this;
+    fleet.simulation.cancel(pull.event);
+    pull.event = 0;
+    pull.registry?.cancel(pull);
+    fleet.pulls.take(pull.slot);
+    const { pulling } = pull.node;
+    pulling.splice(pulling.indexOf(pull), 1);
+  }
+
+  /** The runtime ends: what it pulls fails, and what waits is told so too. */
+  breakAll(node: NodeRecord, failure: string): void {
+    const waiting: ContainerRecord[] = [];
+    for (let next = node.pulls.shift(); next !== undefined; next = node.pulls.shift()) waiting.push(next);
+    const broken = [...node.pulling.map(({ container }) => container), ...waiting].filter(({ work }) => work.pullWaiting);
+    this.dropAll(node);
+    for (const container of broken) {
+      container.work.pullWaiting = false;
+      this.failed(container, failure);
+    }
+  }
+
+  /** The machine stops, and all pulls with it. */
+  dropAll(node: NodeRecord): void {
+    for (const pull of [...node.pulling]) this.remove(pull);
   }
 
   private failed(container: ContainerRecord, why: string): void {
@@ -132,10 +201,9 @@ export class ImagePuller {
     if (container === undefined || !container.work.pullWaiting) return false;
     container.work.pullWaiting = false;
     const { node } = pod;
-    if (node.pulling === container) {
-      this.fleet.simulation.cancel(node.pullEvent);
-      node.pullEvent = 0;
-      node.pulling = null;
+    const pull = node.pulling.find((each) => each.container === container);
+    if (pull !== undefined) {
+      this.remove(pull);
       this.pump(node);
     }
     return true;

@@ -3,7 +3,7 @@ import { podRequests } from '../api/pod-resources.js';
 import type { ApiRequest, ApiResponse, ResponseReceiver } from '../apiserver/request.js';
 import type { ApiClient, EventRecorder } from '../client/types.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
-import { SECOND } from '../kernel/time.js';
+import { type Duration, SECOND } from '../kernel/time.js';
 import type { Network } from '../network/network.js';
 import type { Randomness } from '../random/stream.js';
 import type { CostProfile } from '../scenario/types.js';
@@ -13,10 +13,13 @@ import type { ContainerBehaviour, PodLifecycleListener, PodStepObserver } from '
 import { ContainerRuntime } from './container-runtime.js';
 import * as op from './fleet.js';
 import { Fleet, featuresOf, nodeKey } from './fleet.js';
+import type { KubeletConfiguration } from './configuration.js';
 import { Heartbeats } from './heartbeats.js';
+import { ImageStore } from './image-store.js';
 import { describeEvent } from './describe.js';
 import { isKwokNode } from './kwok/stage.js';
 import { PodOrdinals, podDrawKey } from './ordinals.js';
+import { type PodLister, Restarts } from './kubelet-restart.js';
 import { Pleg } from './pleg.js';
 import { PodWorkers } from './pod-workers.js';
 import { Prober } from './prober.js';
@@ -48,6 +51,12 @@ export interface KubeletsOptions {
   readonly attachesVolumes?: boolean;
   /** Default 1.34. */
   readonly kubernetesVersion?: '1.34' | '1.35' | '1.36';
+  /** Asked to list the pods of a node whose kubelet starts again. */
+  readonly relist?: PodLister;
+  /** Absent: the kubelet's defaults. */
+  readonly configuration?: KubeletConfiguration;
+  /** Registries whose bandwidth is limited; others are not. */
+  readonly registries?: readonly { readonly host: string; readonly bytesPerSecond: number }[];
 }
 
 /** State of a container that waits for init containers. */
@@ -80,7 +89,11 @@ export class Kubelets implements Component, ResponseReceiver {
     fleet.observer = options.observer ?? null;
     fleet.pleg = new Pleg(fleet);
     fleet.runtime = new ContainerRuntime(fleet);
+    fleet.images = new ImageStore(fleet);
+    fleet.restarts = new Restarts(fleet, options.relist ?? null);
+    if (options.configuration !== undefined) fleet.kubelet = options.configuration;
     fleet.workers = new PodWorkers(fleet);
+    for (const { host, bytesPerSecond } of options.registries ?? []) fleet.workers.puller.addRegistry(host, bytesPerSecond);
     fleet.prober = new Prober(fleet);
     fleet.statuses = new StatusManager(fleet, this);
     fleet.heartbeats = new Heartbeats(fleet, this);
@@ -109,6 +122,7 @@ export class Kubelets implements Component, ResponseReceiver {
     record.batchPhase = Math.round(fleet.uniform(key, op.OP_BATCH) * 10 * SECOND);
     record.statusPhase = Math.round(fleet.uniform(key, op.OP_STATUS) * 10 * SECOND);
     record.pullTokens = REGISTRY_BURST;
+    record.diskBytes = node.status.capacity['ephemeral-storage'] ?? Number.POSITIVE_INFINITY;
     fleet.nodes.push(record);
     return record;
   }
@@ -130,6 +144,21 @@ export class Kubelets implements Component, ResponseReceiver {
   /** Images that all nodes have from the start. */
   warmImages(names: Iterable<string>): void {
     for (const name of names) this.fleet.commonImages.add(name);
+  }
+
+  /** A kubelet ends after `delay` and starts again `start` later; its containers run on. */
+  restartKubelet(nodeIndex: number, delay: Duration, start: Duration): void {
+    this.fleet.restarts.planKubelet(this.fleet.nodes[nodeIndex]!, delay, start);
+  }
+
+  /** A container runtime ends after `delay` and starts again `start` later; its containers run on. */
+  restartRuntime(nodeIndex: number, delay: Duration, start: Duration): void {
+    this.fleet.restarts.planRuntime(this.fleet.nodes[nodeIndex]!, delay, start);
+  }
+
+  /** A registry cannot be reached from now on (false), or can again. */
+  setRegistry(host: string, up: boolean): void {
+    this.fleet.workers.puller.registry(host).setUp(up);
   }
 
   /** Address of a node, as its pods' hostIP. */
@@ -164,6 +193,10 @@ export class Kubelets implements Component, ResponseReceiver {
     }
     record.pod = pod;
     if (!node.up) return;
+    if (record.detached) {
+      fleet.restarts.reattach(record);
+      return;
+    }
     if (record.lost) {
       resumePod(fleet, record, this);
       return;
@@ -317,7 +350,31 @@ export class Kubelets implements Component, ResponseReceiver {
         workers.sandboxUp(fleet.pods.get(argument));
         return;
       case op.OP_PULLED:
-        workers.puller.pulled(fleet.nodes[argument]!);
+        workers.puller.pulled(fleet.pulls.get(argument));
+        return;
+      case op.OP_PULL_BEGIN:
+        workers.puller.answered(fleet.pulls.get(argument));
+        return;
+      case op.OP_KUBELET_STOP:
+        fleet.restarts.stopKubelet(fleet.nodes[argument]!);
+        return;
+      case op.OP_KUBELET_START:
+        fleet.restarts.startKubelet(fleet.nodes[argument]!);
+        return;
+      case op.OP_RUNTIME_STOP:
+        fleet.restarts.stopRuntime(fleet.nodes[argument]!);
+        return;
+      case op.OP_RUNTIME_START:
+        fleet.restarts.startRuntime(fleet.nodes[argument]!);
+        return;
+      case op.OP_RUNTIME_NOT_READY:
+        fleet.restarts.runtimeSilent(fleet.nodes[argument]!);
+        return;
+      case op.OP_REGISTRY:
+        workers.puller.registries[argument]!.flowed();
+        return;
+      case op.OP_IMAGE_GC:
+        fleet.images.collect(fleet.nodes[argument]!);
         return;
       case op.OP_CREATED:
         runtime.created(fleet.containers.get(argument));

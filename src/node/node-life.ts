@@ -2,9 +2,10 @@ import type { Container, ContainerStatus, Pod } from '../api/core.js';
 import type { Condition } from '../api/meta.js';
 import type { Time } from '../kernel/time.js';
 import type { Fleet } from './fleet.js';
+import { dropWork } from './kubelet-restart.js';
 import type { Kubelets } from './kubelets.js';
 import type { ContainerRecord, NodeRecord, PodRecord } from './records.js';
-import { CREATING, EXITED, NO_CONTAINERS, RUNNING, WAITING, WORK_IDLE, WORK_TERMINATED } from './records.js';
+import { CREATING, EXITED, RUNNING, WAITING, WORK_IDLE, WORK_TERMINATED } from './records.js';
 import { effectiveGraceSeconds } from './termination-policy.js';
 
 /** Exit code that a kubelet gives to containers that it finds dead after the machine came back. */
@@ -111,7 +112,7 @@ export function adoptRunning(fleet: Fleet, record: PodRecord): void {
 }
 
 function keepImage(fleet: Fleet, container: ContainerRecord): void {
-  if (!fleet.hasImage(container.pod.node, container.spec.image)) container.pod.node.images.add(container.spec.image);
+  if (!fleet.hasImage(container.pod.node, container.spec.image)) fleet.images.keep(container.pod.node, container.spec.image);
 }
 
 function adoptContainer(fleet: Fleet, container: ContainerRecord): void {
@@ -139,48 +140,16 @@ function adoptContainer(fleet: Fleet, container: ContainerRecord): void {
 
 /** The machine stops: processes die, pending work is dropped, nothing is sent. */
 export function crash(fleet: Fleet, node: NodeRecord): void {
-  if (!node.up) return;
-  const { simulation } = fleet;
-  node.up = false;
-  node.epoch++;
-  fleet.heartbeats.stop(node);
-  simulation.cancel(node.relistEvent);
-  simulation.cancel(node.pullEvent);
-  simulation.cancel(node.syncEvent);
-  simulation.cancel(node.batchEvent);
-  node.relistEvent = 0;
-  node.pullEvent = 0;
-  node.syncEvent = 0;
-  node.batchEvent = 0;
-  node.changed = [];
-  node.pulls.clear();
-  node.pulling = null;
-  node.statusQueue.clear();
-  node.statusPod = null;
-  node.starting = 0;
+  if (!node.up && !node.kubeletDown) return;
+  dropWork(fleet, node);
+  node.kubeletDown = false;
   fleet.volumes?.crash(node);
   for (const pod of [...node.pods.values()]) {
-    simulation.cancel(pod.syncEvent);
-    simulation.cancel(pod.resyncEvent);
-    simulation.cancel(pod.relistEvent);
-    simulation.cancel(pod.deadlineEvent);
-    simulation.cancel(pod.stepEvent);
-    pod.syncEvent = 0;
-    pod.resyncEvent = 0;
-    pod.relistEvent = 0;
-    pod.deadlineEvent = 0;
-    pod.stepEvent = 0;
-    pod.changed = false;
-    pod.queued = false;
-    pod.deleteSent = false;
-    pod.counted = false;
-    pod.pending = false;
-    pod.toStart = NO_CONTAINERS;
-    fleet.prober.removePod(pod);
     for (const container of pod.init) crashContainer(fleet, container);
     for (const container of pod.main) crashContainer(fleet, container);
     pod.sandbox = false;
     pod.lost = true;
+    pod.detached = false;
     if (!pod.gone) continue;
     // The API knows nothing of it any more, and nothing is left of it here.
     fleet.workers.termination.releaseNode(pod);

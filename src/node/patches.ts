@@ -90,9 +90,17 @@ export class NodeStatusPatch implements Patch {
   readonly at: number;
   readonly images: NodeStatus['images'];
   readonly volumesInUse: NodeStatus['volumesInUse'];
+  /** Conditions that are not as usual: Ready false, pressure true; the others are well. */
+  readonly unusual: Readonly<Record<string, string>>;
 
-  constructor(at: number, images: NodeStatus['images'], volumesInUse?: NodeStatus['volumesInUse']) {
+  constructor(
+    at: number,
+    images: NodeStatus['images'],
+    volumesInUse?: NodeStatus['volumesInUse'],
+    unusual: Readonly<Record<string, string>> = USUAL,
+  ) {
     this.at = at;
+    this.unusual = unusual;
     this.images = images;
     this.volumesInUse = volumesInUse;
     // Four conditions with heartbeats ≈ 150 bytes each, and ≈ 190 bytes an image when the list is sent.
@@ -110,10 +118,13 @@ export class NodeStatusPatch implements Patch {
 
   /** Ready and the pressure conditions are the kubelet's own; others (NetworkUnavailable, …) stay. */
   private beat(condition: Condition): Condition {
-    const wanted = condition.type === 'Ready' ? 'True' : PRESSURE.has(condition.type) ? 'False' : undefined;
-    if (wanted === undefined) return condition;
+    const { type } = condition;
+    const unusual = this.unusual[type];
+    const usual = type === 'Ready' ? 'True' : PRESSURE.has(type) ? 'False' : undefined;
+    if (usual === undefined) return condition;
+    const wanted = unusual === undefined ? usual : usual === 'True' ? 'False' : 'True';
     if (condition.status === wanted) return { ...condition, lastHeartbeatTime: this.at };
-    const reason = REASONS[condition.type];
+    const reason = unusual ?? REASONS[type];
     const { message: _message, ...rest } = condition;
     return {
       ...rest,
@@ -125,6 +136,7 @@ export class NodeStatusPatch implements Patch {
   }
 }
 
+const USUAL: Readonly<Record<string, string>> = {};
 const PRESSURE: ReadonlySet<string> = new Set(['MemoryPressure', 'DiskPressure', 'PIDPressure']);
 const READY: Condition = { type: 'Ready', status: 'Unknown' };
 const REASONS: Readonly<Record<string, string>> = {

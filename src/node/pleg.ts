@@ -24,13 +24,28 @@ export class Pleg {
   /** Start of the newest relist that has ended by `now`: the age of the pod cache. */
   lastRelist(node: NodeRecord, now: Time): Time {
     let tick = Math.floor((now - node.plegPhase) / RELIST_PERIOD);
-    while (this.end(node, tick) > now) tick--;
+    while (this.end(node, tick) > now || this.missed(node, tick)) tick--;
     return node.plegPhase + tick * RELIST_PERIOD;
   }
 
   /** End of the first relist that starts after `time`. */
   endOfNext(node: NodeRecord, time: Time): Time {
-    return this.end(node, Math.floor((time - node.plegPhase) / RELIST_PERIOD) + 1);
+    let tick = Math.floor((time - node.plegPhase) / RELIST_PERIOD) + 1;
+    if (this.missed(node, tick)) tick = Math.ceil((node.runtimeBackAt - node.plegPhase) / RELIST_PERIOD);
+    return this.end(node, tick);
+  }
+
+  /** Whether a relist got no answer, because the runtime was not there. */
+  private missed(node: NodeRecord, tick: number): boolean {
+    const start = node.plegPhase + tick * RELIST_PERIOD;
+    return start < node.runtimeBackAt && start >= node.runtimeDownAt - RELIST_PERIOD;
+  }
+
+  /** The runtime answers again: what has changed meanwhile is seen by the next relist. */
+  resume(node: NodeRecord): void {
+    if (node.changed.length > 0 && node.relistEvent === 0) {
+      node.relistEvent = this.fleet.at(this.endOfNext(node, this.fleet.simulation.now), OP_RELIST, node.index);
+    }
   }
 
   private end(node: NodeRecord, tick: number): Time {
@@ -42,7 +57,7 @@ export class Pleg {
   changed(pod: PodRecord): void {
     const { node } = pod;
     const now = this.fleet.simulation.now;
-    if (pod.changed) return;
+    if (pod.changed || !node.up) return;
     pod.changed = true;
     pod.changedAt = now;
     node.changed.push(pod);

@@ -82,6 +82,11 @@ export class PodWorkers {
   sync(pod: PodRecord): void {
     const { fleet } = this;
     pod.syncEvent = 0;
+    if (fleet.simulation.now < pod.node.runtimeBackAt) {
+      // The sync loop skips its rounds while the runtime is down.
+      pod.syncEvent = fleet.at(pod.node.runtimeBackAt, OP_SYNC, pod.slot, PHASE_AFTER_RELIST);
+      return;
+    }
     fleet.simulation.cancel(pod.resyncEvent);
     pod.resyncEvent = 0;
     if (pod.terminating) {
@@ -263,6 +268,21 @@ export class PodWorkers {
     const { pod } = container;
     if (container === pod.main[pod.main.length - 1] && pod.begun < pod.main.length) this.fleet.step(pod.pod, 'pulled');
     this.fleet.runtime.create(container, cost);
+  }
+
+  /** The runtime has gone away under a running sync: it fails, and is tried again. */
+  callFailed(pod: PodRecord): void {
+    const { simulation } = this.fleet;
+    const container = pod.toStart[0];
+    simulation.cancel(pod.stepEvent);
+    pod.stepEvent = 0;
+    if (container?.hasWork === true && container.work.creating) {
+      simulation.cancel(container.work.stepEvent);
+      container.work.stepEvent = 0;
+      container.work.creating = false;
+    }
+    pod.toStart = NO_CONTAINERS;
+    this.finishSync(pod, true);
   }
 
   /** The first container in line runs. */

@@ -1,5 +1,6 @@
 import type { Probe } from '../api/core.js';
-import type { Time } from '../kernel/time.js';
+import { isPodReady } from '../api/core.js';
+import { SECOND, type Time } from '../kernel/time.js';
 import { keyOf } from './container-runtime.js';
 import type { Fleet } from './fleet.js';
 import { OP_PROBE } from './fleet.js';
@@ -9,6 +10,9 @@ import { ProbeRecord } from './records.js';
 import { RUNNING } from './records.js';
 import { nextTick } from './restart-policy.js';
 import { publishStatus } from './status-view.js';
+
+/** Containers that started so long before their kubelet keep their readiness (prober worker.go). */
+const KEPT_AFTER = 10 * SECOND;
 
 /**
  * The probe workers (pkg/kubelet/prober). A worker ticks from the first sync of its pod; ticks at which nothing could change
@@ -60,8 +64,18 @@ export class Prober {
       probe.lastResult = 0;
       probe.run = 0;
       probe.onHold = false;
+      if (probe.type !== 'liveness' && this.keepsReadiness(container)) {
+        probe.result = RESULT_SUCCESS;
+        probe.lastResult = RESULT_SUCCESS;
+      }
     }
     if (container.startup !== null) this.schedule(container.startup, this.next(container.startup));
+  }
+
+  /** A container of a Ready pod that ran well before its kubelet started is taken to be ready still. */
+  private keepsReadiness(container: ContainerRecord): boolean {
+    const { pod } = container;
+    return this.fleet.features.keepReadiness && container.startedAt < pod.node.startedAt - KEPT_AFTER && isPodReady(pod.pod);
   }
 
   /** The container counts as started: liveness and readiness are probed from their next ticks on. */
@@ -84,6 +98,11 @@ export class Prober {
     // A probe being executed already is not doubled.
     if (probe.event !== 0 && probe.tickAt <= now) return;
     this.cancel(probe);
+    // A worker sleeps first when its kubelet has just started.
+    if (probe.ticks === 0 && probe.base > now) {
+      this.schedule(probe, probe.base);
+      return;
+    }
     probe.base = now;
     this.schedule(probe, now);
   }

@@ -2,10 +2,12 @@ import type { Container, ContainerState, ContainerStatus, Node, Pod, PodStatus }
 import type { ApiClient } from '../client/types.js';
 import { Fifo } from '../kernel/fifo.js';
 import type { EventHandle } from '../kernel/simulation.js';
-import type { Time } from '../kernel/time.js';
+import type { Duration, Time } from '../kernel/time.js';
 import type { PodAddresses } from './addresses.js';
 import type { ProbeCount, ProbeType } from './probe-policy.js';
 import { initialResult } from './probe-policy.js';
+import type { ImageEntry } from './image-store.js';
+import type { Pull } from './registry.js';
 import type { BackOffEntry } from './restart-policy.js';
 import { NO_BACK_OFF } from './restart-policy.js';
 
@@ -216,6 +218,8 @@ export class PodRecord {
   toStop = 0;
   /** Its machine crashed; nothing is done for it before the API tells of it again. */
   lost = false;
+  /** Its kubelet has ended while the pod runs on; taken up again when the API tells of it. */
+  detached = false;
   /** The API object is gone. */
   gone = false;
   /** Deletion may be completed: nothing of the pod is left on the node. */
@@ -253,6 +257,15 @@ export class NodeRecord {
   /** Raised at each crash, so that answers to requests of an earlier life are dropped. */
   epoch = 0;
   startedAt: Time = Number.NEGATIVE_INFINITY;
+  /** The kubelet's process is gone while the machine runs; it starts again after so long. */
+  kubeletDown = false;
+  kubeletStart: Duration = 0;
+  /** When the container runtime was last not there. */
+  runtimeDownAt: Time = Number.NEGATIVE_INFINITY;
+  runtimeBackAt: Time = Number.NEGATIVE_INFINITY;
+  runtimeStart: Duration = 0;
+  /** Condition Ready as the kubelet reports it. */
+  ready = true;
   /** Phases of the kubelet's tickers. */
   plegPhase: Time = 0;
   syncPhase: Time = 0;
@@ -266,11 +279,17 @@ export class NodeRecord {
   usedPods = 0;
   readonly hostPorts = new Map<string, number>();
   /** Images on the node beside those common to all. */
-  readonly images = new Set<string>();
+  readonly images = new Map<string, ImageEntry>();
+  /** Images that have a layer, by layer. */
+  readonly layers = new Map<string, number>();
+  /** Disk for images and pods; Infinity: not told. What images take of it, and what others do. */
+  diskBytes = Number.POSITIVE_INFINITY;
+  imageBytes = 0;
+  otherDiskBytes = 0;
+  imageGcEvent: EventHandle = 0;
   imagesChanged = false;
   readonly pulls = new Fifo<ContainerRecord>();
-  pulling: ContainerRecord | null = null;
-  pullEvent: EventHandle = 0;
+  pulling: Pull[] = [];
   pullTokens = 0;
   pullTokensAt: Time = 0;
   /** Pods between sandbox and started containers. */

@@ -127,17 +127,23 @@ export class Termination {
     for (const key of hostPortsOf(pod.pod)) node.hostPorts.set(key, (node.hostPorts.get(key) ?? 0) + 1);
   }
 
-  /** Gives back the address and the admitted resources. */
-  releaseNode(pod: PodRecord): void {
+  /** Gives back the admitted resources. */
+  unclaim(pod: PodRecord): void {
     const { node } = pod;
-    if (pod.address !== undefined && pod.pod.spec.hostNetwork !== true) node.addresses.release(pod.address);
-    pod.address = undefined;
     if (!pod.admitted) return;
     pod.admitted = false;
     const requests = podRequests(pod.pod.spec);
     for (const name in requests) node.used[name] = node.used[name]! - requests[name]!;
     node.usedPods--;
     for (const key of hostPortsOf(pod.pod)) node.hostPorts.set(key, node.hostPorts.get(key)! - 1);
+  }
+
+  /** Gives back the address and the admitted resources. */
+  releaseNode(pod: PodRecord): void {
+    const { node } = pod;
+    if (pod.address !== undefined && pod.pod.spec.hostNetwork !== true) node.addresses.release(pod.address);
+    pod.address = undefined;
+    this.unclaim(pod);
   }
 
   /** SyncTerminatedPod: volumes and cgroups are gone; the API object may go too. */

@@ -30,7 +30,10 @@ export function toBehaviour(raw: RawBehaviour, profile: CostProfile): ImageBehav
     startup: raw.start === undefined ? DEFAULTS.startup : toDistribution(raw.start),
     shutdown: raw.stop === undefined ? DEFAULTS.shutdown : toDistribution(raw.stop),
     servesWhileDraining: raw.drains ?? false,
-    imageBytes: raw.size === undefined ? profile.requests.imageBytes : bytes(raw.size),
+    imageBytes: imageBytes(raw, profile),
+    ...(raw.layers === undefined ? {} : { layers: Object.entries(raw.layers).map(([name, size]) => ({ name, bytes: bytes(size) })) }),
+    ...(raw.cached === undefined ? {} : { cached: raw.cached }),
+    ...(raw.missing === undefined ? {} : { missing: raw.missing }),
     neverReady: raw.ready === false,
     request: {
       time: request?.time === undefined ? DEFAULTS.service : toDistribution(request.time),
@@ -59,6 +62,12 @@ export function toBehaviour(raw: RawBehaviour, profile: CostProfile): ImageBehav
       ? {}
       : { crash: { after: toDistribution(raw.exit.after), exitCode: raw.exit.code ?? DEFAULTS.exitCode } }),
   };
+}
+
+/** Compressed size of an image. */
+function imageBytes({ layers, size }: RawBehaviour, profile: CostProfile): number {
+  if (layers !== undefined) return Object.values(layers).reduce<number>((sum, layer) => sum + bytes(layer), 0);
+  return size === undefined ? profile.requests.imageBytes : bytes(size);
 }
 
 /** A use of an image, with the place that names it. */

@@ -9,9 +9,10 @@ import { zonesOf } from './references.js';
 import type { RawScenario } from './schema.js';
 import { type SchedulerOptions, toScheduler } from './scheduler.js';
 import type { SourceItem } from './source.js';
+import { toKubelet } from './schema-kubelet.js';
 import { toDistribution } from './schema-values.js';
 import type { ClusterSpec, WebhookBehaviour } from './types.js';
-import { duration, share } from './units.js';
+import { bytes, duration, share } from './units.js';
 
 /** Defaults of the components' own flags. */
 const CONTROLLER_MANAGER = { qps: 20, burst: 30 } as const;
@@ -53,6 +54,12 @@ export function toCluster(
       burst: controllerManager.burst ?? CONTROLLER_MANAGER.burst,
       ...(controllerManager.featureGates === undefined ? {} : { featureGates: present<NonNullable<ClusterSpec['controllerManager']['featureGates']>>(controllerManager.featureGates) }),
     },
+    ...(raw.kubelet === undefined
+      ? {}
+      : { kubelet: toKubelet(raw.kubelet, (message) => errors.push(item.keyError(['cluster', 'kubelet'], { message }))) }),
+    ...(raw.registries === undefined
+      ? {}
+      : { registries: raw.registries.map(({ host, bandwidth }) => ({ host, bytesPerSecond: bytes(bandwidth) })) }),
     scheduler: toScheduler(raw, { item, folder, errors, files }, options),
     kubeProxy: {
       minSyncPeriod:

@@ -1,3 +1,5 @@
+import { registryOf } from '../node/registry.js';
+import { imagesOf } from './behaviours.js';
 import { keyOf } from '../api/meta.js';
 import { nearestName } from '../api/nearest.js';
 import { type ResourceInfo, resources } from '../api/resources.js';
@@ -136,7 +138,7 @@ export class References {
     if (given.length !== 1) {
       return this.complain(
         path,
-        `expected one of node, zone, link, apiServer, machine, etcd, disk, found ${given.join(' and ') || 'none of them'}`,
+        `expected one of node, zone, link, apiServer, machine, etcd, disk, registry, found ${given.join(' and ') || 'none of them'}`,
       );
     }
     if (raw.disk !== undefined) return this.disk(raw.disk, raw.factor, path, cluster);
@@ -154,6 +156,11 @@ export class References {
       const machines = controlPlaneHosts(cluster).filter((name) => name.startsWith('control-plane-'));
       return this.named('machine', raw.machine, machines, [...path, 'machine']) && { kind: 'machine', index: machines.indexOf(raw.machine) };
     }
+    if (raw.registry !== undefined) {
+      const hosts = new Set((cluster.registries ?? []).map(({ host }) => host));
+      for (const objects of this.byKind.values()) for (const { image } of imagesOf([...objects.values()])) hosts.add(registryOf(image));
+      return this.named('registry', raw.registry, [...hosts], [...path, 'registry']) && { kind: 'registry', host: raw.registry };
+    }
     if (raw.etcd !== undefined) {
       const index = this.member(raw.etcd, cluster, path);
       return index === undefined ? undefined : { kind: 'etcd', index };
@@ -164,6 +171,11 @@ export class References {
       this.named('host', from, hosts, [...path, 'link', 'from']) &&
       this.named('host', to, hosts, [...path, 'link', 'to']);
     return both && { kind: 'link', from, to };
+  }
+
+  /** A node by name. */
+  node(name: string, cluster: ClusterSpec, path: Path): true | undefined {
+    return this.named('node', name, cluster.nodes.map((node) => node.metadata.name), path);
   }
 
   /** The number of an etcd member, by its number or name; those of further clusters follow on those of the main one. */

@@ -22,6 +22,15 @@ export const behaviour = z.strictObject({
       'Goes on accepting requests after SIGTERM until it exits (true), or closes its listener at once (false, the default).',
     ),
   size: quantity('Compressed size of the image; default from the cost profile.').optional(),
+  layers: z
+    .record(z.string(), quantity('Compressed size of the layer.'))
+    .optional()
+    .describe('Layers by name, instead of `size`: a node transfers those that it does not have from other images.'),
+  cached: z.boolean({ error: 'expected true or false' }).optional().describe('true: every node has the image from the start.'),
+  missing: z
+    .boolean({ error: 'expected true or false' })
+    .optional()
+    .describe('true: the registry does not have the image (ErrImagePull, ImagePullBackOff).'),
   ready: z
     .boolean({ error: 'expected true or false' })
     .optional()

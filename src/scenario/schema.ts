@@ -5,9 +5,10 @@ import { apiClientSchema } from './api-clients.js';
 import { etcdSchema } from './etcd-schema.js';
 import { profileOverrides } from './profile-schema.js';
 import { recordSchema } from './record.js';
+import { kubeletSchema } from './schema-kubelet.js';
 import { kwok, podTrace } from './schema-kwok.js';
 import { traffic } from './schema-traffic.js';
-import { count, distribution, durationText, percent, text, wholeNumber } from './schema-values.js';
+import { count, distribution, durationText, percent, quantity, text, wholeNumber } from './schema-values.js';
 import { behaviour, metric } from './schema-workload.js';
 
 /** The scenario file as a zod schema: what is checked on loading and what `towtank schema` prints for editors. */
@@ -127,6 +128,16 @@ const cluster = z.strictObject({
     })
     .optional()
     .describe('kube-scheduler. Client limits default 50 and 100.'),
+  kubelet: kubeletSchema.optional(),
+  registries: z
+    .array(
+      z.strictObject({
+        host: text('Host of the registry as images name it: `registry.example`; `docker.io` for images without one.'),
+        bandwidth: quantity('Bytes a second that it sends to all nodes together: 1G.'),
+      }),
+    )
+    .optional()
+    .describe('Image registries whose bandwidth is limited. Others are limited by the nodes alone (profile: kubelet.pullBytesPerSecond).'),
   kubeProxy: z
     .strictObject({
       mode: z
@@ -186,6 +197,7 @@ const faultTarget = z.strictObject({
     'An etcd member: its number from 0, or its name such as etcd-events-0: the process dies.',
   ).optional(),
   disk: text('Disk of an etcd member by the name of the member, such as etcd-1: it becomes slow.').optional(),
+  registry: text('Host of an image registry: it cannot be reached, and transfers under way break.').optional(),
   factor: z
     .number({ error: 'expected a number above 1' })
     .gt(1, { error: 'expected a number above 1' })
@@ -249,12 +261,15 @@ const timelineEntry = z.strictObject({
     .describe("A bit flips in the file of a member's database: see corruptCheckTime and initialCorruptCheck."),
   restart: z
     .strictObject({
-      apiServer: wholeNumber('Number of a kube-apiserver process, from 0.', 0),
+      apiServer: wholeNumber('Number of a kube-apiserver process, from 0.', 0).optional(),
+      kubelet: text('Name of a node, or `*` for all: its kubelet ends and starts again; containers run on.').optional(),
+      runtime: text('Name of a node, or `*` for all: its container runtime ends and starts again; containers run on.').optional(),
+      every: durationText('With `*`: from one node to the next. Default 0s.').optional(),
       shutdownDelay: durationText('It serves on for this long first (--shutdown-delay-duration). Default 0s.').optional(),
-      start: durationText('From the end of the process until it starts again and lists everything from etcd. Default 0s.').optional(),
+      start: durationText('From the end of the process until it starts again. Default 0s.').optional(),
     })
     .optional()
-    .describe('A kube-apiserver ends gracefully (requests in flight are finished, watches closed) and starts again.'),
+    .describe('A kube-apiserver ends gracefully (requests in flight are finished, watches closed) and starts again, or a kubelet or container runtime does.'),
 });
 
 const variant = z

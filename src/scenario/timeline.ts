@@ -134,7 +134,17 @@ function toAction(
     return member === undefined ? undefined : { action: 'corrupt', member };
     }
   if (entry.restart !== undefined) {
-    const { apiServer, shutdownDelay = '0s', start = '0s' } = entry.restart;
+    const { apiServer, kubelet, runtime, every = '0s', shutdownDelay = '0s', start = '0s' } = entry.restart;
+    const given = [apiServer, kubelet, runtime].filter((each) => each !== undefined).length;
+    if (given !== 1) return references.complain([...path, 'restart'], 'expected one of apiServer, kubelet, runtime');
+    const name = kubelet ?? runtime;
+    if (name !== undefined) {
+      const what = kubelet === undefined ? 'runtime' : 'kubelet';
+      if (name !== '*' && references.node(name, cluster, [...path, 'restart', what]) === undefined) return undefined;
+      const nodes = name === '*' ? cluster.nodes.map((node) => node.metadata.name) : [name];
+      return { action: 'restartNode', what, nodes, start: duration(start), every: duration(every) };
+    }
+    if (apiServer === undefined) return undefined;
     const found = references.numbered('apiServer', apiServer, cluster.apiServers, [...path, 'restart']);
     return found && { action: 'restart', index: apiServer, shutdownDelay: duration(shutdownDelay), start: duration(start) };
   }

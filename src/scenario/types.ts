@@ -3,6 +3,7 @@ import type { Node, PodSpec } from '../api/core.js';
 import type { KubernetesObject, Labels, LabelSelector } from '../api/meta.js';
 import type { Duration, Time } from '../kernel/time.js';
 import type { Stage } from '../node/kwok/stage.js';
+import type { KubeletConfiguration } from '../node/configuration.js';
 import type { DistributionSpec } from '../random/distribution.js';
 import type { SchedulerConfiguration } from '../scheduler/config/configuration.js';
 import type {
@@ -131,6 +132,10 @@ export interface ClusterSpec {
     /** Plugins that the user adds. */
     readonly plugins?: readonly UserPluginSpec[];
   };
+  /** Settings of all kubelets; absent: their defaults. */
+  readonly kubelet?: KubeletConfiguration;
+  /** Image registries whose bandwidth is limited. Absent: none is. */
+  readonly registries?: readonly RegistrySpec[];
   readonly kubeProxy: {
     readonly minSyncPeriod: Duration;
     readonly extraDelay: Duration;
@@ -145,6 +150,13 @@ export interface ClusterSpec {
   readonly webhooks?: readonly WebhookBehaviour[];
   /** kube-apiserver --disable-admission-plugins. */
   readonly disabledAdmissionPlugins?: readonly string[];
+}
+
+/** An image registry. */
+export interface RegistrySpec {
+  readonly host: string;
+  /** Sent to all nodes together. */
+  readonly bytesPerSecond: number;
 }
 
 /** One kwok process (KwokConfigurationOptions). */
@@ -362,6 +374,12 @@ export interface ImageBehaviour {
   /** Keeps accepting requests while it drains (true) or closes its listener at SIGTERM (false). */
   readonly servesWhileDraining: boolean;
   readonly imageBytes: number;
+  /** Layers that images share by name. Absent: nothing is shared. */
+  readonly layers?: readonly { readonly name: string; readonly bytes: number }[];
+  /** Every node has it from the start. Absent: false. */
+  readonly cached?: boolean;
+  /** The registry does not have it. Absent: false. */
+  readonly missing?: boolean;
   readonly request: RequestBehaviour;
   /** Never becomes ready. */
   readonly neverReady: boolean;
@@ -470,6 +488,8 @@ export type FaultTarget =
   /** A machine of the control plane with all that runs on it. */
   | { readonly kind: 'machine'; readonly index: number }
   | { readonly kind: 'etcd'; readonly index: number }
+  /** An image registry cannot be reached. */
+  | { readonly kind: 'registry'; readonly host: string }
   /** The disk of an etcd member is slower by a factor. */
   | { readonly kind: 'disk'; readonly index: number; readonly factor: number };
 
@@ -511,6 +531,8 @@ export type TimelineAction = { readonly at: Time; readonly position: string } & 
   | { readonly action: 'kubectl'; readonly command: KubectlCommand }
   /** A graceful restart of an API server; `start`: from its end until it starts again. */
   | { readonly action: 'restart'; readonly index: number; readonly shutdownDelay: Duration; readonly start: Duration }
+  /** A kubelet or container runtime ends and starts again after `start`; on several nodes one after the other. */
+  | { readonly action: 'restartNode'; readonly what: 'kubelet' | 'runtime'; readonly nodes: readonly string[]; readonly start: Duration; readonly every: Duration }
   /** `etcdctl defrag` of a member; absent `duration`: by the size of its data. */
   | { readonly action: 'defragment'; readonly member: number; readonly duration?: Duration }
   /** `etcdctl move-leader`. */

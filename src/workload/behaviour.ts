@@ -1,5 +1,5 @@
 import type { Container, Pod } from '../api/core.js';
-import type { ContainerBehaviour, ContainerLife } from '../node/behaviour.js';
+import type { ContainerBehaviour, ContainerLife, ImageFacts } from '../node/behaviour.js';
 import type { Duration } from '../kernel/time.js';
 import { SECOND } from '../kernel/time.js';
 import { DrawCursor } from '../node/draws.js';
@@ -73,8 +73,9 @@ export class ScenarioBehaviour implements ContainerBehaviour {
     };
   }
 
-  /** Every image that a behaviour describes exists in the registry. */
-  image(name: string): { readonly bytes: number; readonly exists: boolean } {
-    return { bytes: this.of(name).imageBytes, exists: true };
+  /** An image that a behaviour describes exists in the registry, unless it says otherwise. */
+  image(name: string): ImageFacts {
+    const { imageBytes: bytes, layers, missing } = this.of(name);
+    return layers === undefined ? { bytes, exists: missing !== true } : { bytes, exists: missing !== true, layers };
   }
 }

@@ -5,8 +5,8 @@ import type { ApiClient, EventRecorder } from '../../src/client/types.js';
 import { Simulation } from '../../src/kernel/simulation.js';
 import { MILLISECOND, SECOND } from '../../src/kernel/time.js';
 import { Network } from '../../src/network/network.js';
-import type { ContainerBehaviour, ContainerLife, PodLifecycleListener } from '../../src/node/behaviour.js';
-import { Kubelets } from '../../src/node/kubelets.js';
+import type { ContainerBehaviour, ContainerLife, ImageFacts, PodLifecycleListener } from '../../src/node/behaviour.js';
+import { Kubelets, type KubeletsOptions } from '../../src/node/kubelets.js';
 import type { DistributionSpec } from '../../src/random/distribution.js';
 import { Randomness } from '../../src/random/stream.js';
 import type { CostProfile } from '../../src/scenario/types.js';
@@ -108,14 +108,15 @@ export class TestBehaviour implements ContainerBehaviour {
   readonly lives = new Map<string, ContainerLife | ((restart: number) => ContainerLife)>();
   readonly missing = new Set<string>();
   bytes = 100e6;
+  readonly sizes = new Map<string, ImageFacts>();
 
   life(_pod: Pod, container: Container, restart: number): ContainerLife {
     const life = this.lives.get(container.image) ?? SERVES;
     return typeof life === 'function' ? life(restart) : life;
   }
 
-  image(name: string): { readonly bytes: number; readonly exists: boolean } {
-    return { bytes: this.bytes, exists: !this.missing.has(name) };
+  image(name: string): ImageFacts {
+    return this.sizes.get(name) ?? { bytes: this.bytes, exists: !this.missing.has(name) };
   }
 }
 
@@ -148,7 +149,8 @@ export class Bench implements EventRecorder, PodLifecycleListener {
     seed = '1',
     profile: CostProfile = constantProfile(),
     kubernetesVersion?: '1.34' | '1.35' | '1.36',
-    applications?: (simulation: Simulation) => { behaviour: ContainerBehaviour; lifecycle: PodLifecycleListener },
+    applications?: ((simulation: Simulation) => { behaviour: ContainerBehaviour; lifecycle: PodLifecycleListener }) | undefined,
+    settings: Pick<KubeletsOptions, 'configuration' | 'registries'> = {},
   ) {
     const randomness = new Randomness(seed);
     this.network = new Network(this.simulation, randomness, profile.network);
@@ -171,8 +173,17 @@ export class Bench implements EventRecorder, PodLifecycleListener {
       events: this,
       clientFor: (index): ApiClient => new BenchClient(this, index),
       ...(kubernetesVersion === undefined ? {} : { kubernetesVersion }),
+      ...settings,
+      relist: this,
     });
     for (const node of list) this.store.set(`nodes//${node.metadata.name}`, node);
+  }
+
+  /** A kubelet that starts lists its pods. */
+  relistNode(node: number): void {
+    for (const [key, object] of [...this.store]) {
+      if (key.startsWith('pods/') && nodeOf(object as Pod) === node) this.kubelets.podChanged(node, object as Pod);
+    }
   }
 
   event(object: KubernetesObject, _type: 'Normal' | 'Warning', reason: string, message: string): void {
