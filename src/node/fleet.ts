@@ -11,7 +11,7 @@ import type { ContainerRuntime } from './container-runtime.js';
 import { DrawCursor } from './draws.js';
 import type { Heartbeats } from './heartbeats.js';
 import type { ImageStore } from './image-store.js';
-import { DEFAULT_KUBELET, type KubeletConfiguration } from './configuration.js';
+import { DEFAULT_KUBELET, type KubeletConfiguration } from '../api/kubelet-configuration.js';
 import type { Pleg } from './pleg.js';
 import type { Restarts } from './kubelet-restart.js';
 import type { Pull } from './registry.js';

@@ -14,9 +14,6 @@ const LAYERS = 5;
 /** kubelet.go ImageGCPeriod, and imageMinimumGCAge. */
 export const IMAGE_GC_PERIOD: Duration = 5 * MINUTE;
 export const IMAGE_GC_MINIMUM_AGE: Duration = 2 * MINUTE;
-/** imageGCHighThresholdPercent and imageGCLowThresholdPercent. */
-export const IMAGE_GC_HIGH_PERCENT = 85;
-export const IMAGE_GC_LOW_PERCENT = 80;
 /** containerd gives up a connection to a registry after this long (pkg/cri registry host options, DialContext). */
 export const REGISTRY_DIAL_TIMEOUT: Duration = 30 * SECOND;
 

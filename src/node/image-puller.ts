@@ -4,7 +4,8 @@ import { OP_PULL_BEGIN, OP_PULLED } from './fleet.js';
 import { keyOf } from './container-runtime.js';
 import { needsPull, pullDuration, pullTokens, REGISTRY_DIAL_TIMEOUT, unpackRest } from './image-policy.js';
 import { noteBackOff } from './pod-workers.js';
-import { Pull, type PullReceiver, Registry, registryOf } from './registry.js';
+import { registryOf } from '../api/image.js';
+import { Pull, type PullReceiver, Registry } from './registry.js';
 import type { ContainerRecord, NodeRecord, PodRecord } from './records.js';
 import { isInBackOffSinceUpdate, nextBackOff } from './restart-policy.js';
 

@@ -13,7 +13,7 @@ import type { ContainerBehaviour, PodLifecycleListener, PodStepObserver } from '
 import { ContainerRuntime } from './container-runtime.js';
 import * as op from './fleet.js';
 import { Fleet, featuresOf, nodeKey } from './fleet.js';
-import type { KubeletConfiguration } from './configuration.js';
+import type { KubeletConfiguration } from '../api/kubelet-configuration.js';
 import { Heartbeats } from './heartbeats.js';
 import { ImageStore } from './image-store.js';
 import { describeEvent } from './describe.js';

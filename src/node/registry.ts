@@ -201,10 +201,3 @@ export class Registry {
     }
   }
 }
-
-/** Host of an image's registry: what stands before the first slash if it looks like a host, else docker.io (distribution/reference). */
-export function registryOf(image: string): string {
-  const slash = image.indexOf('/');
-  const first = slash < 0 ? '' : image.slice(0, slash);
-  return first.includes('.') || first.includes(':') || first === 'localhost' ? first : 'docker.io';
-}

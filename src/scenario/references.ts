@@ -1,4 +1,4 @@
-import { registryOf } from '../node/registry.js';
+import { registryOf } from '../api/image.js';
 import { imagesOf } from './behaviours.js';
 import { keyOf } from '../api/meta.js';
 import { nearestName } from '../api/nearest.js';

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { IMAGE_GC_HIGH_PERCENT, IMAGE_GC_LOW_PERCENT } from '../node/image-policy.js';
-import { DEFAULT_KUBELET, type KubeletConfiguration } from '../node/configuration.js';
+import { DEFAULT_KUBELET, IMAGE_GC_HIGH_PERCENT, IMAGE_GC_LOW_PERCENT, type KubeletConfiguration } from '../api/kubelet-configuration.js';
 import { wholeNumber } from './schema-values.js';
 
 /** Settings of the kubelets, under their names in KubeletConfiguration. */

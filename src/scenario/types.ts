@@ -3,7 +3,7 @@ import type { Node, PodSpec } from '../api/core.js';
 import type { KubernetesObject, Labels, LabelSelector } from '../api/meta.js';
 import type { Duration, Time } from '../kernel/time.js';
 import type { Stage } from '../node/kwok/stage.js';
-import type { KubeletConfiguration } from '../node/configuration.js';
+import type { KubeletConfiguration } from '../api/kubelet-configuration.js';
 import type { DistributionSpec } from '../random/distribution.js';
 import type { SchedulerConfiguration } from '../scheduler/config/configuration.js';
 import type {

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { SECOND } from '../../src/kernel/time.js';
-import { DEFAULT_KUBELET } from '../../src/node/configuration.js';
+import { registryOf } from '../../src/api/image.js';
+import { DEFAULT_KUBELET } from '../../src/api/kubelet-configuration.js';
 import { bytesToFree, imagesToRemove, pullDuration, unpackRest } from '../../src/node/image-policy.js';
-import { registryOf } from '../../src/node/registry.js';
 import { at, Bench, constantProfile, testContainer, testPod } from './harness.js';
 
 /** When each image was there, by pod. */

@@ -1,4 +1,6 @@
-import { IMAGE_GC_HIGH_PERCENT, IMAGE_GC_LOW_PERCENT } from './image-policy.js';
+/** imageGCHighThresholdPercent and imageGCLowThresholdPercent. */
+export const IMAGE_GC_HIGH_PERCENT = 85;
+export const IMAGE_GC_LOW_PERCENT = 80;
 
 /** Settings of all kubelets (KubeletConfiguration v1beta1). */
 export interface KubeletConfiguration {
