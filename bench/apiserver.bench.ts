@@ -150,7 +150,7 @@ function build(everything: number, single: number) {
   const watchers: Counter[] = [];
   for (let i = 0; i < everything; i++) watchers.push(new Counter(network.addHost(`watcher-${i}`, 'a')));
   for (let i = 0; i < single; i++) watchers.push(new Counter(network.addHost(`single-${i}`, 'a'), `default/map-${i % OBJECTS}`));
-  for (const watcher of watchers) if (!connections.watch(watcher, 0)) throw new Error('no watch');
+  for (const watcher of watchers) if (connections.watch(watcher, 0) !== 'watching') throw new Error('no watch');
   const client = new RestClient(simulation, connections, 'system:masters', network.addHost('client', 'a'), 0, 0, 0);
   return { simulation, writers: new Writers(client), watchers };
 }

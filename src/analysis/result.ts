@@ -83,7 +83,13 @@ export interface RunMetrics {
   readonly apiErrors: number;
   /** Requests that write (create, update, patch, delete), without the heartbeats of nodes (leases and node status). */
   readonly apiWrites: number;
+  /** Requests that no API server answered: connections refused or lost. */
+  readonly apiUnanswered: number;
   readonly apiWriteLatency: LatencySummary;
+  /** Programs of the scenario that use the API. */
+  readonly apiClients: readonly ApiClientMetrics[];
+  /** kube-apiserver processes on machines with limited memory; empty: there is enough. */
+  readonly apiServerMemory: readonly ApiServerMemoryMetrics[];
   /** Write transactions of etcd as the API servers see them, whichever cluster they went to. */
   readonly etcdCommitLatency: LatencySummary;
   /** The main etcd cluster, then those that keep some resources alone. */
@@ -104,6 +110,24 @@ export interface NetworkMetrics {
   readonly proxySync?: LatencySummary | undefined;
   /** From the change of a pod until it counts on a node (kubeproxy_network_programming_duration_seconds). */
   readonly programming?: LatencySummary | undefined;
+}
+
+/** What a program that uses the API got. */
+export interface ApiClientMetrics {
+  readonly name: string;
+  readonly requests: number;
+  /** Answered 429 or 5xx in spite of all retries, or not at all. */
+  readonly failed: number;
+  /** From the sending of a request, with its retries and pages, to its answer. */
+  readonly latency: LatencySummary;
+}
+
+/** Memory of one kube-apiserver. */
+export interface ApiServerMemoryMetrics {
+  readonly name: string;
+  readonly peakBytes: number;
+  /** Times that it was killed for want of memory. */
+  readonly kills: number;
 }
 
 /** What became of the pods of a recorded trace. */

@@ -39,7 +39,27 @@ const metrics = z.strictObject({
   apiRequests: count,
   apiErrors: count.describe('API requests answered with 429 or a 5xx code.'),
   apiWrites: count.describe('Create, update, patch and delete requests.'),
+  apiUnanswered: count.describe('API requests that no server answered: connections refused or lost.'),
   apiWriteLatency: latency,
+  apiClients: z
+    .array(
+      z.strictObject({
+        name: z.string(),
+        requests: count,
+        failed: count.describe('Answered 429 or 5xx in spite of all retries, or not at all.'),
+        latency: latency.describe('From the sending of a request, with its retries and pages, to its answer.'),
+      }),
+    )
+    .describe('Programs of the scenario that use the API.'),
+  apiServerMemory: z
+    .array(
+      z.strictObject({
+        name: z.string(),
+        peakBytes: count,
+        kills: count.describe('Times that it was killed for want of memory.'),
+      }),
+    )
+    .describe('kube-apiserver processes on machines with limited memory; empty: there is enough.'),
   etcdCommitLatency: latency.describe('Write transactions of etcd as the API servers see them.'),
   etcdClusters: z
     .array(

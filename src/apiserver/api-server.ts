@@ -19,6 +19,7 @@ import type { Connections } from './connections.js';
 import { CpuPool } from './cpu-pool.js';
 import { Deadlines, TIMED_OUT } from './deadlines.js';
 import { ListPath } from './list-path.js';
+import { Listing, memoryOf } from './memory.js';
 import { RequestMetrics } from './metrics.js';
 import { typicalBytes } from './object-size.js';
 import { NamespaceIndex } from './namespace-index.js';
@@ -71,6 +72,10 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
   static readonly ARRIVE = OP_ARRIVE;
   /** Accepts requests. */
   up = true;
+  /** Starts of the process so far: its connections do not outlive it. */
+  life = 0;
+  /** Told to end: /readyz fails, though it still serves. */
+  private ending = false;
   /** Works off what it has, accepts nothing and ends then. */
   private draining = false;
   /** From its end until it starts again after a graceful restart; −1: it does not start by itself. */
@@ -95,6 +100,8 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
   private readonly abandoned = new Set<number>();
   private readonly deadlines: Deadlines;
   private readonly authorizer: Authorizer | null;
+  /** Bytes of lists in flight. */
+  readonly listing = new Listing();
   /** Calls that may start: filled by seat control, emptied at once. */
   private readonly startable: number[] = [];
 
@@ -126,6 +133,11 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     this.compactors = new Compactors(simulation, target, OP_COMPACT, etcd, options.compactionInterval ?? 0);
   }
 
+  /** What /readyz says. */
+  get ready(): boolean {
+    return this.up && !this.ending;
+  }
+
   /** PodDisruptionBudgets of a namespace, as the watch cache has them. */
   budgetsIn(namespace: string): Iterable<KubernetesObject> {
     return this.lister.in('poddisruptionbudgets', namespace);
@@ -149,6 +161,13 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
   /** The watch caches of all resources. */
   caches(): readonly WatchCache[] {
     return this.feeder.caches;
+  }
+
+  /** Resident bytes of the process, at the height of its lists since the last time they were asked for. */
+  takeMemory(): number {
+    const { memory } = this.profile;
+    if (memory === undefined || (!this.up && !this.draining)) return 0;
+    return memoryOf({ caches: this.caches(), watches: this.connections.watchesAt(this), requests: this.inFlight.size, ...this.listing.takePeak() }, memory);
   }
 
   /** Flows of priority and fairness by schema, for metrics. */
@@ -278,7 +297,11 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
   private admit(slot: number): void {
     const call = this.calls.get(slot);
     let cost = sample(this.costs.of(call.request), this.stream);
-    cost += this.lists.objects(call.request) * this.profile.apiServer.listObjectCpu;
+    const objects = this.lists.objects(call.request);
+    if (objects > 0) {
+      cost += objects * this.profile.apiServer.listObjectCpu;
+      this.listing.begin(call, objects);
+    }
     if (this.authorizer !== null) cost += this.authorizer.cost(call);
     this.cpu.request(cost, slot);
   }
@@ -301,6 +324,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     const call = this.calls.get(slot);
     call.response = response;
     this.inFlight.delete(slot);
+    if (call.listBytes !== 0) this.listing.end(call);
     this.metrics.observe(call.request, response.code, this.simulation.now - call.arrivedAt);
     if (this.simulation.trace !== null && isMutating(call.request)) note(this.simulation, call, response);
     this.connections.deliverResponse(this, call, slot, HEADER_BYTES + responseBytes(call.request, response));
@@ -312,7 +336,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
   /** Whether nobody waits for a call any more, which is then forgotten. */
   private dropped(slot: number): boolean {
     if (!this.abandoned.delete(slot)) return false;
-    this.calls.take(slot);
+    this.listing.end(this.calls.take(slot));
     return true;
   }
 
@@ -349,6 +373,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
   restart(shutdownDelay: Duration, startAfter: Duration): void {
     if (!this.up) return;
     this.startAfter = startAfter;
+    this.ending = true;
     this.simulation.post(shutdownDelay, this.target, OP_DRAIN);
   }
 
@@ -372,15 +397,22 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
   fail(): void {
     if (!this.up && !this.draining) return;
     this.up = false;
+    this.ending = false;
+    this.life++;
     this.draining = false;
     this.startAfter = -1;
     this.writes.reset();
     this.lists.reset();
-    for (const slot of this.inFlight) this.connections.connectionLost(this, this.calls.get(slot), slot);
+    for (const slot of this.inFlight) {
+      const call = this.calls.get(slot);
+      call.listBytes = 0;
+      this.connections.connectionLost(this, call, slot);
+    }
     this.inFlight.clear();
     for (const slot of this.abandoned) this.calls.take(slot);
     this.abandoned.clear();
     this.seats.reset();
+    this.listing.reset();
     this.cpu.reset();
     this.feeder.stop();
     this.compactors.stop();

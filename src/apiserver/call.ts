@@ -59,6 +59,8 @@ export class Call {
   deletes = false;
   /** A request of several steps (an eviction); null: one transaction. */
   operation: Operation | null = null;
+  /** Encoded bytes of the list that it works on; negative: from the watch cache. */
+  listBytes = 0;
   /** Times it was sent again because the server asked for it (Retry-After). */
   attempts = 0;
   /** Times the transaction was tried again because the object had changed meanwhile. */

@@ -7,12 +7,14 @@ import type { Stream } from '../random/stream.js';
 import { ApiServer } from './api-server.js';
 import { CONNECTION_REFUSED, type Call, type CallMeter, type CallTable } from './call.js';
 import { NodeWatches } from './node-watches.js';
+import type { LoadBalancerSpec } from '../scenario/types.js';
 import type { ApiRequest } from './request.js';
 import type { WatchRecord } from './watch-cache.js';
 import { WatchDelivery } from './watch-delivery.js';
-import type { ChangeObserver, NodeFleet, RequestAuditor, Watcher } from './watchers.js';
+import { LoadBalancer } from './load-balancer.js';
+import type { ChangeObserver, NodeFleet, RequestAuditor, Watcher, WatchOpening } from './watchers.js';
 
-export type { ChangeObserver, NodeFleet, RequestAuditor, Watcher } from './watchers.js';
+export type { ChangeObserver, NodeFleet, RequestAuditor, Watcher, WatchOpening } from './watchers.js';
 
 const OP_SEND = 1;
 const OP_RESPONSE = 2;
@@ -56,6 +58,10 @@ export class Connections implements Component {
   private readonly lostWatchers = new Slots<Watcher>();
   /** Watches of kubelets and kube-proxies; null: there are no nodes. */
   nodes: NodeWatches | null = null;
+  /** In front of the servers; null: clients know the servers themselves. */
+  balancer: LoadBalancer | null = null;
+  /** Requests that got no answer from any server: refused, or cut off. */
+  unanswered = 0;
   /** Hosts whose clients dial anew for each request, as kubectl does: they never sit on a dead connection. */
   readonly dialling = new Set<number>();
   /** Until when those who are connected to a machine that is lost do not know it, by server. */
@@ -89,14 +95,32 @@ export class Connections implements Component {
     this.nodes = new NodeWatches(this.simulation, this.network, this.target, NODE_OPCODES, this, fleet, jitter);
   }
 
-  /** A server that is up, by preference; −1 when all are down. */
+  /** Puts a load balancer in front of all servers. */
+  balance(spec: LoadBalancerSpec): void {
+    this.balancer = new LoadBalancer(this.simulation, this.network, this.servers, spec);
+  }
+
+  /** A server that is up, by preference, then one that does not end soon; −1 when all are down. */
   pickServer(preferred: number): number {
     const count = this.servers.length;
+    let ending = -1;
     for (let i = 0; i < count; i++) {
       const index = (preferred + i) % count;
-      if (this.servers[index]!.up) return index;
+      const server = this.servers[index]!;
+      if (!server.up) continue;
+      if (i === 0 || server.ready) return index;
+      if (ending < 0) ending = index;
     }
-    return -1;
+    return ending;
+  }
+
+  /** The server that a client's next request goes to; −1: its connection is refused. */
+  serverFor(host: number, user: string, preferred: number): number {
+    const { balancer } = this;
+    if (balancer === null) return this.pickServer(preferred);
+    const keep = !this.dialling.has(host);
+    const open = keep ? balancer.open(host, user) : -1;
+    return open >= 0 ? open : balancer.connect(host, user, keep);
   }
 
   /** Sends a call `delay` from now (the wait at the client-side limiter). */
@@ -151,13 +175,14 @@ export class Connections implements Component {
       this.calls.take(slot);
       return;
     }
-    const unaware = this.deadUntil[call.server]! - this.simulation.now;
-    if (unaware > 0 && !this.dialling.has(call.clientHost) && !this.servers[call.server]!.up) {
+    const before = this.balancer === null ? call.server : this.balancer.last(call.clientHost, call.user);
+    const unaware = before < 0 ? 0 : this.deadUntil[before]! - this.simulation.now;
+    if (unaware > 0 && !this.dialling.has(call.clientHost) && !this.servers[before]!.up) {
       // The connection is dead and the client does not know it yet.
       this.answerLocally(slot, unaware);
       return;
     }
-    const index = this.pickServer(call.server);
+    const index = this.serverFor(call.clientHost, call.user, call.server);
     const server = index < 0 ? undefined : this.servers[index]!;
     if (server === undefined) {
       this.answerLocally(slot, this.network.delay(call.clientHost, call.clientHost, 0));
@@ -186,6 +211,7 @@ export class Connections implements Component {
 
   /** The client learns by itself that there will be no answer. */
   private answerLocally(slot: number, delay: Duration): void {
+    this.unanswered++;
     this.calls.get(slot).response = CONNECTION_REFUSED;
     this.simulation.post(delay, this.target, OP_RESPONSE, slot);
   }
@@ -215,17 +241,22 @@ export class Connections implements Component {
   }
 
   /**
-   * Connects a watcher to a server that is up and sends it what happened after its revision. False: no server, or the revision
-   * is too old there and the watcher must list again.
+   * Connects a watcher to a server that is up and sends it what happened after its revision, unless that is too old there: then
+   * the watcher must list again.
    */
-  watch(watcher: Watcher, preferred: number): boolean {
-    const index = this.pickServer(preferred);
-    if (index < 0) return false;
+  watch(watcher: Watcher, preferred: number): WatchOpening {
+    const index = this.serverFor(watcher.host, watcher.user ?? '', preferred);
+    if (index < 0) return 'unreachable';
     const server = this.servers[index]!;
     const missed = server.cache(watcher.resource).since(watcher.revision);
-    if (missed === undefined) return false;
+    if (missed === undefined) return 'expired';
     this.watches.open(server, watcher, missed);
-    return true;
+    return 'watching';
+  }
+
+  /** Watches open at a server, those of nodes included. */
+  watchesAt(server: ApiServer): number {
+    return this.watches.countAll(server) + (this.nodes?.countAll(server) ?? 0);
   }
 
   /** Ends a watch; what is on its way still arrives. */

@@ -45,7 +45,7 @@ export interface NodeOpcodes {
 /** What the watches of nodes need of the connections they belong to. */
 export interface NodeConnections {
   readonly servers: readonly ApiServer[];
-  pickServer(preferred: number): number;
+  serverFor(host: number, user: string, preferred: number): number;
   submit(call: Call, preferred: number, delay: Duration): void;
 }
 
@@ -113,6 +113,13 @@ export class NodeWatches implements ResponseReceiver {
   count(server: ApiServer, resource: string): number {
     const kind = WATCHED.indexOf(resource as (typeof WATCHED)[number]);
     return kind < 0 ? 0 : this.counts[server.index * KINDS + kind]!;
+  }
+
+  /** Watches of nodes that are open at a server. */
+  countAll(server: ApiServer): number {
+    let count = 0;
+    for (let kind = 0; kind < KINDS; kind++) count += this.counts[server.index * KINDS + kind]!;
+    return count;
   }
 
   /** Sends a change to the nodes it concerns; returns how many that are. `first`: no other server has sent it before. */
@@ -200,8 +207,12 @@ export class NodeWatches implements ResponseReceiver {
       // What a node knew has become too old (410): the reflector asks for the newest state (resourceVersion unset).
       ...(listing && this.seen[watch]! > 0 ? { source: 'consistent' } : {}),
     };
-    const user = watch % KINDS < 2 ? `system:node:${name}` : 'system:serviceaccount:kube-system:kube-proxy';
-    this.connections.submit(new Call(request, user, host, this, argument), node % this.connections.servers.length, 0);
+    this.connections.submit(new Call(request, this.userOf(watch), host, this, argument), node % this.connections.servers.length, 0);
+  }
+
+  /** Kubelets are users of their own, all kube-proxies are one. */
+  private userOf(watch: number): string {
+    return watch % KINDS < 2 ? `system:node:${this.fleet.nameOf(Math.floor(watch / KINDS))}` : 'system:serviceaccount:kube-system:kube-proxy';
   }
 
   receive(argument: number, response: ApiResponse): void {
@@ -217,7 +228,7 @@ export class NodeWatches implements ResponseReceiver {
       this.ask(watch * 2);
       return;
     }
-    const server = this.connections.pickServer(node % this.connections.servers.length);
+    const server = this.connections.serverFor(this.fleet.hostOf(node), this.userOf(watch), node % this.connections.servers.length);
     if (server < 0) this.backOff(watch, argument);
     // "too old resource version": the reflector starts again with a list.
     else if (!this.connections.servers[server]!.cache(WATCHED[watch % KINDS]!).has(this.seen[watch]!)) this.backOff(watch, watch * 2 + 1);

@@ -71,6 +71,11 @@ export class WatchCache {
     return record;
   }
 
+  /** Events that the window holds. */
+  get windowLength(): number {
+    return this.log.length - this.start;
+  }
+
   /** Whether a watch can start after a revision: nothing after it has left the window. */
   has(revision: number): boolean {
     return revision >= this.droppedRevision;

@@ -64,6 +64,11 @@ export class WatchDelivery {
     return this.tables[server.index]!.count(resource, namespace, name);
   }
 
+  /** How many watches are open at a server. */
+  countAll(server: ApiServer): number {
+    return this.tables[server.index]!.size;
+  }
+
   /** Sends a change to those who watch it at a server; returns how many they are. */
   dispatch(server: ApiServer, record: WatchRecord, bytes: number): number {
     const table = this.tables[server.index]!;

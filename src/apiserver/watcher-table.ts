@@ -24,6 +24,8 @@ class Group {
 /** The watches open at one API server, found by resource and key: a change costs what it is sent to, however many watch other objects. */
 export class WatcherTable {
   private readonly groups = new Map<string, Group>();
+  /** All watches. */
+  size = 0;
 
   /** Adds a watcher at a distance from the server. */
   add(watcher: Watcher, distance: number): void {
@@ -32,6 +34,7 @@ export class WatcherTable {
       group = new Group();
       this.groups.set(watcher.resource, group);
     }
+    this.size++;
     if (watcher.key !== undefined) {
       group.byKey.set(watcher.key, [...(group.byKey.get(watcher.key) ?? []), watcher]);
       return;
@@ -46,7 +49,9 @@ export class WatcherTable {
     const group = this.groups.get(watcher.resource);
     if (group === undefined) return;
     if (watcher.key !== undefined) {
-      const left = (group.byKey.get(watcher.key) ?? NOBODY).filter((other) => other !== watcher);
+      const all = group.byKey.get(watcher.key) ?? NOBODY;
+      const left = all.filter((other) => other !== watcher);
+      this.size -= all.length - left.length;
       if (left.length > 0) group.byKey.set(watcher.key, left);
       else group.byKey.delete(watcher.key);
       return;
@@ -55,6 +60,7 @@ export class WatcherTable {
       if (!audience.watchers.includes(watcher)) continue;
       audience.watchers = audience.watchers.filter((other) => other !== watcher);
       group.size--;
+      this.size--;
     }
   }
 
@@ -86,6 +92,7 @@ export class WatcherTable {
       for (const list of group.byKey.values()) for (const watcher of list) taken.push(watcher);
       this.groups.delete(name);
     }
+    this.size -= taken.length;
     return taken;
   }
 }

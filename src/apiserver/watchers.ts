@@ -9,6 +9,8 @@ export interface Watcher {
   /** `namespace/name` of the only object it asked for (field selector metadata.name); absent: all. */
   readonly key?: string | undefined;
   readonly host: number;
+  /** Whose connection it shares; absent: one of its own. */
+  readonly user?: string;
   /** Number of the API server it is connected to; −1 when none. */
   server: number;
   /** Revision up to which it has been told everything: only later changes are delivered, whichever server they come from. */
@@ -18,6 +20,9 @@ export interface Watcher {
   /** The connection broke. */
   watchLost(): void;
 }
+
+/** How the opening of a watch ends: it flows; no server could be reached; the revision is too old there (410). */
+export type WatchOpening = 'watching' | 'unreachable' | 'expired';
 
 /** The kubelets and kube-proxies of all nodes: thousands of watchers that are served together. */
 export interface NodeFleet {

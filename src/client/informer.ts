@@ -78,7 +78,7 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
   private readonly simulation: Simulation;
   private readonly connections: Connections;
   private readonly target: number;
-  private readonly user: string;
+  readonly user: string;
   private readonly preferredServer: number;
   private readonly eventCost: Duration;
   private readonly stream: Stream;
@@ -194,11 +194,11 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
 
   /** The server has accepted the watch: events after the last revision flow. */
   private connect(): void {
-    if (!this.connections.watch(this, this.preferredServer)) {
+    const opening = this.connections.watch(this, this.preferredServer);
+    if (opening !== 'watching') {
       // No server any more: watch again later. "Too old resource version": only a new list helps.
-      const down = this.connections.pickServer(this.preferredServer) < 0;
-      if (!down) this.expired = true;
-      this.backOff(down ? OP_WATCH : OP_LIST);
+      if (opening === 'expired') this.expired = true;
+      this.backOff(opening === 'expired' ? OP_LIST : OP_WATCH);
       return;
     }
     this.watches++;

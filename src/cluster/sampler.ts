@@ -68,6 +68,7 @@ export class Sampler implements MetricsSink {
   begin(origin: Time): void {
     this.origin = origin;
     for (const server of this.cluster.servers) server.metrics.reset();
+    this.cluster.connections.unanswered = 0;
     for (const member of this.cluster.etcdClusters.members) member.resetMetrics();
     for (const { name } of this.cluster.etcdClusters.all) this.commits.set(name, new LogHistogram());
     this.cluster.proxies.catchUp();

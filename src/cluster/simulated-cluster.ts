@@ -30,6 +30,7 @@ import { SyntheticClient } from '../workload/api-clients.js';
 import { Workload } from '../workload/workload.js';
 import { cachedImages } from './cached-images.js';
 import { type LeaderFactory, ReplicatedProcess } from './control-plane.js';
+import { ControlPlaneMemory } from './control-plane-memory.js';
 import { EtcdClusters } from './etcd-clusters.js';
 import { KubeletEvents } from './kubelet-events.js';
 import { MetricsServer } from './metrics-server.js';
@@ -102,6 +103,8 @@ export class SimulatedCluster implements LeaderFactory {
   readonly controlPlaneHosts: number[] = [];
   /** Cores of the machines of the control plane, when all on one share them. */
   private readonly machines: Processor[] = [];
+  /** Memory of its machines; null: there is enough. */
+  readonly memory: ControlPlaneMemory | null;
   /** Programs that use the API beside the cluster's components. */
   readonly clients: readonly SyntheticClient[];
   /** Where users work: the first machine of the control plane, or one of their own when machines of it can be lost. */
@@ -133,6 +136,9 @@ export class SimulatedCluster implements LeaderFactory {
     this.webhooks = new WebhookServers(cluster.webhooks ?? [], profile.apiServer.webhook ?? NO_TIME);
     const registry = new Allocators(this.simulation, this.randomness);
     this.addApiServers(registry);
+    if (cluster.loadBalancer !== undefined) this.connections.balance(cluster.loadBalancer);
+    const { controlPlaneMemory: bytes } = cluster;
+    this.memory = bytes === undefined ? null : new ControlPlaneMemory(this.simulation, this.network, this.etcdClusters, this.servers, bytes);
     this.controllerManager = this.process('kube-controller-manager', cluster.controllerManager.qps, cluster.controllerManager.burst);
     this.schedulerProcess = this.process('kube-scheduler', cluster.scheduler.qps, cluster.scheduler.burst);
     this.kubectl = this.process('kubectl', KUBECTL_QPS, KUBECTL_BURST);

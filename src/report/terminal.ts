@@ -56,10 +56,27 @@ const PROXY_COLUMNS: readonly Column[] = [
 
 const ERROR_COLUMN: Column = ['API\nerrors', (metrics) => formatCount(metrics.apiErrors)];
 
+/** What matters only to some: requests without an answer, memory, and what the scenario's own programs got. */
+function sometimes(results: readonly RunResult[]): readonly Column[] {
+  const any = (test: (metrics: RunMetrics) => boolean) => results.some(({ summary }) => test(summary.metrics));
+  const columns: Column[] = [ERROR_COLUMN];
+  if (any(({ apiUnanswered }) => apiUnanswered > 0)) columns.push(['no\nanswer', ({ apiUnanswered }) => formatCount(apiUnanswered)]);
+  if (any(({ apiServerMemory }) => apiServerMemory.length > 0)) {
+    columns.push(['most\nMiB', ({ apiServerMemory }) => megabytes(Math.max(...apiServerMemory.map(({ peakBytes }) => peakBytes)))]);
+    columns.push(['OOM\nkills', ({ apiServerMemory }) => formatCount(apiServerMemory.reduce((sum, { kills }) => sum + kills, 0))]);
+  }
+  for (const name of new Set(results.flatMap(({ summary }) => summary.metrics.apiClients.map((each) => each.name)))) {
+    const find = ({ apiClients }: RunMetrics) => apiClients.find((each) => each.name === name);
+    columns.push([`${name}\np50/p99 ms`, (metrics) => latencyPair(find(metrics)?.latency ?? NO_LATENCY)]);
+    if (any((metrics) => (find(metrics)?.failed ?? 0) > 0)) columns.push([`${name}\nfailed`, (metrics) => formatCount(find(metrics)?.failed ?? null)]);
+  }
+  return columns;
+}
+
 /** Columns of the control plane; with several etcd clusters each has its own. */
 function controlPlaneColumns(results: readonly RunResult[]): readonly Column[] {
   const names = new Set(results.flatMap(({ summary }) => summary.metrics.etcdClusters.map(({ name }) => name)));
-  if (names.size < 2) return [...CONTROL_PLANE_COLUMNS, ...COMMIT_COLUMNS, ERROR_COLUMN];
+  if (names.size < 2) return [...CONTROL_PLANE_COLUMNS, ...COMMIT_COLUMNS, ...sometimes(results)];
   const columns = [...names].flatMap((name): Column[] => {
     const find = (metrics: RunMetrics) => metrics.etcdClusters.find((each) => each.name === name);
     return [
@@ -68,7 +85,7 @@ function controlPlaneColumns(results: readonly RunResult[]): readonly Column[] {
       [`${name}\nMiB`, (metrics) => megabytes(find(metrics)?.databaseBytes)],
     ];
   });
-  return [...CONTROL_PLANE_COLUMNS, ...columns, ERROR_COLUMN];
+  return [...CONTROL_PLANE_COLUMNS, ...columns, ...sometimes(results)];
 }
 
 /** kube-proxies and DNS, where they are configured. */
@@ -182,6 +199,9 @@ export function renderRun(result: RunResult, options: TerminalOptions = {}): str
     ...traceRows(metrics.podTrace),
     ['API requests', `${formatCount(metrics.apiRequests)} (${formatCount(metrics.apiWrites)} writes)`],
     ['API errors (429 and 5xx)', metrics.apiErrors === 0 ? NONE : formatCount(metrics.apiErrors)],
+    ['API requests without an answer', metrics.apiUnanswered === 0 ? NONE : formatCount(metrics.apiUnanswered)],
+    ...metrics.apiServerMemory.map(({ name, peakBytes, kills }) => [`${name}, most memory`, `${megabytes(peakBytes)} MiB${kills === 0 ? '' : `, killed ${kills} times`}`] as const),
+    ...metrics.apiClients.map(({ name, requests, failed, latency }) => [`${name}, ${formatCount(requests)} requests${failed === 0 ? '' : `, ${formatCount(failed)} failed`}`, latencyWords(latency)] as const),
     ['API write latency p50/p99', latencyWords(metrics.apiWriteLatency)],
     ['etcd commit latency p50/p99', latencyWords(metrics.etcdCommitLatency)],
     ...(metrics.etcdClusters.length < 2 ? [] : metrics.etcdClusters).map(

@@ -11,7 +11,7 @@ import { type SchedulerOptions, toScheduler } from './scheduler.js';
 import type { SourceItem } from './source.js';
 import { toKubelet } from './schema-kubelet.js';
 import { toDistribution } from './schema-values.js';
-import type { ClusterSpec, WebhookBehaviour } from './types.js';
+import type { ClusterSpec, LoadBalancerSpec, WebhookBehaviour } from './types.js';
 import { bytes, duration, share } from './units.js';
 
 /** Defaults of the components' own flags. */
@@ -46,6 +46,8 @@ export function toCluster(
     apiServers: raw.apiServers ?? 1,
     ...(raw.controlPlaneReplicas === undefined ? {} : { controlPlaneReplicas: raw.controlPlaneReplicas }),
     ...(raw.priorityAndFairness === undefined ? {} : { priorityAndFairness: raw.priorityAndFairness }),
+    ...(raw.loadBalancer === undefined ? {} : { loadBalancer: toLoadBalancer(raw.loadBalancer) }),
+    ...(raw.controlPlaneMemory === undefined ? {} : { controlPlaneMemory: bytes(raw.controlPlaneMemory) }),
     ...(raw.controlPlaneCores === undefined ? {} : { controlPlaneCores: raw.controlPlaneCores }),
     ...(raw.settled === undefined ? {} : { settled: raw.settled }),
     ...(raw.informerQueue === undefined ? {} : { informerQueue: raw.informerQueue }),
@@ -70,6 +72,11 @@ export function toCluster(
     ...(raw.disableAdmissionPlugins === undefined ? {} : { disabledAdmissionPlugins: raw.disableAdmissionPlugins }),
     ...(raw.webhooks === undefined ? {} : { webhooks: raw.webhooks.map(toWebhook) }),
   };
+}
+
+/** Defaults of HAProxy's `inter`, `fall` and `rise`. */
+function toLoadBalancer({ interval, fall = 3, rise = 2 }: NonNullable<NonNullable<RawScenario['cluster']>['loadBalancer']>): LoadBalancerSpec {
+  return { interval: interval === undefined ? 2 * SECOND : duration(interval), fall, rise };
 }
 
 function toWebhook(raw: NonNullable<NonNullable<RawScenario['cluster']>['webhooks']>[number]): WebhookBehaviour {

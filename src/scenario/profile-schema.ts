@@ -51,6 +51,15 @@ const apiServer = {
   rbacBindingCpu: time('Processor time of a role binding that authorization looks at.').optional(),
   rbacRuleCpu: time('Processor time of a rule that authorization compares.').optional(),
 };
+const factor = (what: string) => z.number({ error: 'expected a number' }).positive().describe(what);
+const memory = {
+  base: quantity('Bytes of a kube-apiserver without objects and clients.'),
+  decodedFactor: factor('Bytes of a decoded object by those of its encoding.'),
+  collectorFactor: factor("Heap by what lives in it: Go's collector runs when it has doubled (GOGC=100)."),
+  watch: quantity('Bytes of an open watch.'),
+  request: quantity('Bytes of a request in flight.'),
+  cachedListFactor: factor('Bytes held for a list from the watch cache in flight by those of its encoding.'),
+};
 const client = {
   eventCpu: time('Decoding one watch event and running the handlers of an informer for it.'),
 };
@@ -141,7 +150,7 @@ const requests = {
   connectTimeout: time('Until a client gives up connecting to a dead machine.'),
 };
 
-const groups = { network, etcd, apiServer, client, controllers, scheduler, kubelet, kubeProxy, dns, ingress, volumes, kwok, requests };
+const groups = { network, etcd, apiServer, memory, client, controllers, scheduler, kubelet, kubeProxy, dns, ingress, volumes, kwok, requests };
 
 /** Fields that a complete profile may lack. */
 const optionalFields: ReadonlySet<unknown> = new Set<unknown>([
@@ -160,12 +169,14 @@ const optionalFields: ReadonlySet<unknown> = new Set<unknown>([
   scheduler.garbagePerEvaluatedNode,
   scheduler.garbageSlice,
   etcd.walReplayCpu,
+  ...Object.values(memory),
 ]);
 
 const groupDescriptions: Readonly<Record<keyof typeof groups, string>> = {
   network: 'Round-trip times by distance, and bandwidth.',
   etcd: 'Disk and processor of an etcd member.',
   apiServer: 'Processor of a kube-apiserver.',
+  memory: 'Memory of a kube-apiserver.',
   client: 'Processor of informers.',
   controllers: 'Processor of the controllers.',
   scheduler: 'Processor of a scheduling cycle.',
@@ -186,6 +197,7 @@ const overrides = {
   network: z.strictObject(network).partial().describe(groupDescriptions.network),
   etcd: z.strictObject(etcd).partial().describe(groupDescriptions.etcd),
   apiServer: z.strictObject(apiServer).partial().describe(groupDescriptions.apiServer),
+  memory: z.strictObject(memory).partial().describe(groupDescriptions.memory),
   client: z.strictObject(client).partial().describe(groupDescriptions.client),
   controllers: z.strictObject(controllers).partial().describe(groupDescriptions.controllers),
   scheduler: z.strictObject(scheduler).partial().describe(groupDescriptions.scheduler),
@@ -253,7 +265,8 @@ export function missingFields(raw: RawProfile): string[] {
 export function toCostProfile(name: string, raw: RawProfile): CostProfile {
   const result: Record<string, unknown> = { name };
   for (const [group, fields] of Object.entries(groups)) {
-    const given = raw[group as keyof typeof groups] as Record<string, unknown>;
+    const given = raw[group as keyof typeof groups] as Record<string, unknown> | undefined;
+    if (given === undefined) continue;
     const converted: Record<string, unknown> = {};
     for (const [field, schema] of Object.entries(fields)) {
       if (given[field] !== undefined) converted[field] = convert(schema, given[field]);
@@ -274,6 +287,7 @@ const sizes: ReadonlySet<unknown> = new Set<unknown>([
   kubelet.pullBytesPerSecond,
   kubelet.unpackBytesPerSecond,
   requests.imageBytes,
+  ...[memory.base, memory.watch, memory.request],
 ]);
 
 function convert(schema: unknown, value: unknown): unknown {

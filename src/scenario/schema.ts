@@ -88,6 +88,19 @@ const cluster = z.strictObject({
     .boolean({ error: 'expected true or false' })
     .optional()
     .describe('--enable-priority-and-fairness of kube-apiserver. Default true; false: 400 reading and 200 writing requests in flight at most, all others are refused with 429.'),
+  loadBalancer: z
+    .strictObject({
+      interval: durationText('Between two checks of a server. Default 2s.').optional(),
+      fall: wholeNumber('Checks in a row that must fail before a server gets no new connections. Default 3.', 1).optional(),
+      rise: wholeNumber('Checks in a row that must succeed before it gets some again. Default 2.', 1).optional(),
+    })
+    .optional()
+    .describe(
+      "A balancer of TCP connections between clients and API servers that asks each for /readyz (defaults: HAProxy's). Connections stay where they are while their server lives. Default: clients know all servers, and at once which of them are up.",
+    ),
+  controlPlaneMemory: quantity(
+    'Memory of each machine of the control plane, for its kube-apiserver and the database of its etcd member (stacked): `8Gi`. An API server that needs more is killed, and started again by its kubelet. Default: there is enough.',
+  ).optional(),
   controlPlaneCores: wholeNumber(
     'Cores of each machine of the control plane, shared by its kube-apiserver, etcd member (stacked), kube-controller-manager and kube-scheduler. Default: each has what the cost profile says, for itself.',
     1,

@@ -112,6 +112,10 @@ export interface ClusterSpec {
   readonly controlPlaneCores?: number;
   /** Processes of kube-controller-manager and of kube-scheduler, of which one each leads. Absent: 1. */
   readonly controlPlaneReplicas?: number;
+  /** A balancer between clients and API servers. Absent: clients know all servers, and which of them are up. */
+  readonly loadBalancer?: LoadBalancerSpec;
+  /** Bytes of memory of each machine of the control plane. Absent: enough for everything. */
+  readonly controlPlaneMemory?: number;
   /** What informers keep deltas in: absent: RealFIFO, the default since 1.33 (gate InOrderInformers). */
   readonly informerQueue?: 'RealFIFO' | 'DeltaFIFO';
   /** Client limits per controller (kube-controller-manager --kube-api-qps, --kube-api-burst). Default 20, 30. */
@@ -159,6 +163,14 @@ export interface RegistrySpec {
   readonly bytesPerSecond: number;
 }
 
+/** Health checks of a load balancer in front of the API servers: GET /readyz of each. */
+export interface LoadBalancerSpec {
+  readonly interval: Duration;
+  /** Checks in a row that must fail before a server gets no more connections, and succeed before it gets some again. */
+  readonly fall: number;
+  readonly rise: number;
+}
+
 /** One kwok process (KwokConfigurationOptions). */
 export interface KwokSpec {
   readonly stages: readonly Stage[];
@@ -170,6 +182,19 @@ export interface KwokSpec {
   readonly nodeLeaseParallelism: number;
   /** 0: no leases. */
   readonly nodeLeaseDurationSeconds: number;
+}
+
+/** What a kube-apiserver's memory consists of, bytes and factors. */
+export interface ApiServerMemoryCosts {
+  readonly base: number;
+  /** Bytes of a decoded object by those of its encoding. */
+  readonly decodedFactor: number;
+  /** Heap by what lives in it. */
+  readonly collectorFactor: number;
+  readonly watch: number;
+  readonly request: number;
+  /** Bytes held for a list from the watch cache in flight by those of its encoding. */
+  readonly cachedListFactor: number;
 }
 
 /** How an admission webhook behaves. */
@@ -280,6 +305,8 @@ export interface CostProfile {
     readonly rbacBindingCpu?: Duration;
     readonly rbacRuleCpu?: Duration;
   };
+  /** Memory of a kube-apiserver; absent: it takes none. */
+  readonly memory?: ApiServerMemoryCosts;
   readonly client: {
     /** Decoding one watch event and running the handlers of an informer for it. */
     readonly eventCpu: Duration;

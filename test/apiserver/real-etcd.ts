@@ -167,8 +167,9 @@ export class Scribe implements Watcher, ResponseReceiver, Component {
       return;
     }
     if (tag === TAG_WATCH) {
-      if (this.world.connections.watch(this, this.preferred)) return;
-      if (this.world.connections.pickServer(0) >= 0) this.expired = true;
+      const opening = this.world.connections.watch(this, this.preferred);
+      if (opening === 'watching') return;
+      if (opening === 'expired') this.expired = true;
       this.later(0);
       return;
     }

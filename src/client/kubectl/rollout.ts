@@ -131,7 +131,7 @@ export class RolloutStatusRun extends KubectlRun implements Watcher {
       return;
     }
     if (request.verb === 'watch') {
-      if (!this.connections.watch(this, this.kubectl.preferredServer)) this.kubectl.later(this, WATCH_RETRY, WAKE_RETRY);
+      if (this.connections.watch(this, this.kubectl.preferredServer) !== 'watching') this.kubectl.later(this, WATCH_RETRY, WAKE_RETRY);
       return;
     }
     this.revision = response.resourceVersion!;

@@ -137,7 +137,7 @@ export class GetRun extends KubectlRun implements Watcher {
       return;
     }
     if (request.verb === 'watch') {
-      if (!this.connections.watch(this, this.kubectl.preferredServer)) this.finish();
+      if (this.connections.watch(this, this.kubectl.preferredServer) !== 'watching') this.finish();
       return;
     }
     this.revision = response.resourceVersion ?? 0;
