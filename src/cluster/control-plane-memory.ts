@@ -58,7 +58,7 @@ export class ControlPlaneMemory implements Component {
       if (this.network.isUp(server.host)) server.heal();
       return;
     }
-    this.guarded.forEach((each, index) => this.check(each, index));
+    for (let index = 0; index < this.guarded.length; index++) this.check(this.guarded[index]!, index);
     this.simulation.post(CHECK_PERIOD, this.target, OP_CHECK);
   }
 
