@@ -110,6 +110,21 @@ export interface NetworkMetrics {
   readonly proxySync?: LatencySummary | undefined;
   /** From the change of a pod until it counts on a node (kubeproxy_network_programming_duration_seconds). */
   readonly programming?: LatencySummary | undefined;
+  /** Look-ups of names; absent: no clients look names up. */
+  readonly dns?: DnsSummary | undefined;
+}
+
+/** The cluster's DNS. */
+export interface DnsSummary {
+  readonly lookups: number;
+  readonly failed: number;
+  /** Queries that resolvers sent, that CoreDNS answered, and that it forwarded. */
+  readonly queries: number;
+  readonly served: number;
+  readonly forwarded: number;
+  readonly timeouts: number;
+  /** Of whole look-ups. */
+  readonly latency: LatencySummary;
 }
 
 /** What a program that uses the API got. */

@@ -109,6 +109,18 @@ const metrics = z.strictObject({
     .strictObject({
       proxySync: latency.optional().describe('Syncs of all kube-proxies.'),
       programming: latency.optional().describe('From the change of a pod until it counts on a node.'),
+      dns: z
+        .strictObject({
+          lookups: count,
+          failed: count,
+          queries: count.describe('Queries that resolvers sent.'),
+          served: count.describe('Queries that CoreDNS answered.'),
+          forwarded: count.describe('Of these, to name servers outside.'),
+          timeouts: count,
+          latency: latency.describe('Of whole look-ups.'),
+        })
+        .optional()
+        .describe('Look-ups of names.'),
     })
     .optional()
     .describe('How Services and names reached their clients; absent when nothing of it is configured.'),

@@ -108,6 +108,11 @@ export class ClusterFaults implements FaultDomain {
     }
   }
 
+  setDns(up: boolean): void {
+    const { dns } = this.cluster.workload;
+    if (dns !== null) dns.down = !up;
+  }
+
   setRegistry(host: string, up: boolean): void {
     this.cluster.kubelets.setRegistry(host, up);
   }
@@ -118,11 +123,11 @@ export class ClusterFaults implements FaultDomain {
     else this.cluster.kubelets.restartRuntime(index, delay, start);
   }
 
-  setLink(from: string, to: string, connected: boolean): void {
+  setLink(from: string, to: string, connected: boolean, oneWay = false): void {
     const a = this.hostNamed(from);
     const b = this.hostNamed(to);
     this.cluster.network.setLink(a, b, connected);
-    this.cluster.network.setLink(b, a, connected);
+    if (!oneWay) this.cluster.network.setLink(b, a, connected);
   }
 
   private hostNamed(name: string): number {

@@ -17,6 +17,7 @@ import { Processor } from '../etcd/processor.js';
 import type { KeyValue } from '../etcd/types.js';
 import type { EventListName } from '../kernel/event-list.js';
 import { Simulation } from '../kernel/simulation.js';
+import type { Ingress } from '../network/ingress-rules.js';
 import { Network } from '../network/network.js';
 import { Kubelets } from '../node/kubelets.js';
 import { KwokController } from '../node/kwok/kwok-controller.js';
@@ -27,6 +28,7 @@ import type { Scenario } from '../scenario/types.js';
 import type { ExplainTarget } from '../scheduler/explain.js';
 import { KubeScheduler } from '../scheduler/scheduler.js';
 import { SyntheticClient } from '../workload/api-clients.js';
+import { INGRESS_SYNC_PERIOD } from '../workload/ingress.js';
 import { Workload } from '../workload/workload.js';
 import { cachedImages } from './cached-images.js';
 import { type LeaderFactory, ReplicatedProcess } from './control-plane.js';
@@ -92,6 +94,8 @@ export class SimulatedCluster implements LeaderFactory {
   /** The process that plays the stages of KWOK's nodes; null: there are none. */
   readonly kwok: KwokController | null;
   private readonly kwokProcess: Process | null;
+  /** The client of an ingress controller; null: no traffic goes to an Ingress. */
+  private readonly ingressProcess: Process | null;
   readonly proxies: KubeProxies;
   readonly workload: Workload;
   /** What the HorizontalPodAutoscaler controller sees of the pods. */
@@ -169,8 +173,12 @@ export class SimulatedCluster implements LeaderFactory {
       nodeZones: this.nodeZones,
       ...(cluster.kubeProxy.configuration === undefined ? {} : { configuration: cluster.kubeProxy.configuration }),
       noFullSyncWhenLarge: scenario.kubernetesVersion === '1.36',
+      watcherPeriod: INGRESS_SYNC_PERIOD,
     });
     this.workload.connect(this.proxies, this.nodeHosts, this.nodeNames);
+    const { ingress } = this.workload;
+    this.ingressProcess = ingress === null ? null : this.process('ingress-nginx', 0, 0);
+    if (ingress !== null) this.ingressProcess!.informer<Ingress>('ingresses').addEventHandler(ingress);
     const fleet = new Fleet(this.simulation, cluster.nodes, this.nodeHosts, this.kubelets, this.proxies);
     this.connections.setFleet(fleet, this.randomness.stream('nodes/reflector'));
     this.load(registry, cluster.nodes.slice(0, options.registeredNodes), fleet);
@@ -343,6 +351,7 @@ export class SimulatedCluster implements LeaderFactory {
     for (const replicas of this.controlPlane) replicas.start();
     this.kubectl.start();
     this.kwokProcess?.start();
+    this.ingressProcess?.start();
     this.kubelets.start();
   }
 

@@ -34,8 +34,10 @@ export interface FaultDomain {
   setRegistry(host: string, up: boolean): void;
   /** A node's kubelet or container runtime ends after `delay` and starts again `start` later. */
   restartNode(index: number, what: 'kubelet' | 'runtime', delay: Duration, start: Duration): void;
-  /** Cuts (false) or heals (true) the link between two hosts, both ways. */
-  setLink(from: string, to: string, connected: boolean): void;
+  /** Cuts (false) or heals (true) the link between two hosts, both ways unless told. */
+  setLink(from: string, to: string, connected: boolean, oneWay?: boolean): void;
+  /** All queries to the cluster's name servers are lost (false), or not. */
+  setDns(up: boolean): void;
 }
 
 /** Breaks (`up` false) or heals (`up` true) a target; returns what happened, for the log. */
@@ -51,8 +53,11 @@ export function setFault(domain: FaultDomain, target: FaultTarget, up: boolean):
     case 'zone':
       return setZone(domain, target.name, up);
     case 'link':
-      domain.setLink(target.from, target.to, up);
-      return `link ${target.from} – ${target.to} is ${verb}`;
+      domain.setLink(target.from, target.to, up, target.oneWay);
+      return target.oneWay === true ? `link ${target.from} → ${target.to} is ${verb}` : `link ${target.from} – ${target.to} is ${verb}`;
+    case 'dns':
+      domain.setDns(up);
+      return `the DNS of the cluster is ${verb}`;
     case 'apiServer':
       domain.setApiServer(target.index, up);
       return `kube-apiserver-${target.index} is ${verb}`;

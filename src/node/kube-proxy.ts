@@ -51,6 +51,8 @@ export interface KubeProxiesOptions {
   readonly configuration?: KubeProxyConfiguration;
   /** Whether the hourly full sync of iptables mode is left out in large clusters (1.36). */
   readonly noFullSyncWhenLarge?: boolean;
+  /** Least time between two looks of the watcher that is no kube-proxy (an ingress controller). Absent: 0. */
+  readonly watcherPeriod?: Duration;
 }
 
 /**
@@ -77,6 +79,9 @@ export class KubeProxies {
   readonly runsByMode: ProxyRuns | null;
   /** How proxies choose among endpoints unless the traffic says otherwise: at random, but IPVS by its scheduler. */
   readonly balancing: 'random' | 'roundRobin' | 'leastConnections';
+  /** Number, for `view`, of one who watches Services and EndpointSlices without being a node's proxy. */
+  readonly watcher: number;
+  private readonly watcherPeriod: Duration;
   private readonly nodeNumbers = new Map<string, number>();
   private readonly zones: readonly string[];
   private readonly services: ServiceLog[] = [];
@@ -106,16 +111,19 @@ export class KubeProxies {
       this.nodeNumbers.set(name, index);
     });
     this.extraDelay = options.extraDelay;
+    this.watcher = options.nodes;
+    this.watcherPeriod = options.watcherPeriod ?? 0;
+    const size = options.nodes + 1;
     this.delays = new DrawCursor(options.randomness.keyed('kube-proxy/delivery'));
     this.runs = new DrawCursor(options.randomness.keyed('kube-proxy/sync'));
-    this.cursor = new Uint32Array(options.nodes);
-    this.deliveredAt = new Float64Array(options.nodes).fill(Number.NEGATIVE_INFINITY);
-    this.runCount = new Uint32Array(options.nodes);
-    this.pendingAt = new Float64Array(options.nodes);
-    this.nextStep = new Float64Array(options.nodes);
-    this.runEnd = new Float64Array(options.nodes).fill(Number.NEGATIVE_INFINITY);
-    this.runApplied = new Uint32Array(options.nodes);
-    this.applied = new Uint32Array(options.nodes);
+    this.cursor = new Uint32Array(size);
+    this.deliveredAt = new Float64Array(size).fill(Number.NEGATIVE_INFINITY);
+    this.runCount = new Uint32Array(size);
+    this.pendingAt = new Float64Array(size);
+    this.nextStep = new Float64Array(size);
+    this.runEnd = new Float64Array(size).fill(Number.NEGATIVE_INFINITY);
+    this.runApplied = new Uint32Array(size);
+    this.applied = new Uint32Array(size);
     this.runsByMode =
       configuration === undefined
         ? null
@@ -171,7 +179,7 @@ export class KubeProxies {
   catchUp(): void {
     const { now } = this.simulation;
     if (this.runsByMode === null) return;
-    for (let node = 0; node < this.cursor.length; node++) this.advance(node, now);
+    for (let node = 0; node < this.watcher; node++) this.advance(node, now);
   }
 
   /**
@@ -201,6 +209,11 @@ export class KubeProxies {
   /** Whether a Service exists, as the API server has told. */
   exists(service: number): boolean {
     return this.services[service]!.rules !== null;
+  }
+
+  /** Whether connections from outside stay on the node that they reach (externalTrafficPolicy Local). */
+  externalLocal(service: number): boolean {
+    return this.services[service]!.rules?.externalLocal === true;
   }
 
   /** Whether a Service has no address of its own (clusterIP None). */
@@ -252,9 +265,9 @@ export class KubeProxies {
       const arrival = position < this.changes ? this.arrival(node, position) : Number.POSITIVE_INFINITY;
       const pending = this.runApplied[node]! < position;
       const start = pending
-        ? Math.max(this.pendingAt[node]!, this.runEnd[node]! + this.minSyncPeriod)
+        ? Math.max(this.pendingAt[node]!, this.runEnd[node]! + (node === this.watcher ? this.watcherPeriod : this.minSyncPeriod))
         : Number.POSITIVE_INFINITY;
-      const idle = this.runsByMode === null ? Number.POSITIVE_INFINITY : this.runEnd[node]! + this.runsByMode.idle;
+      const idle = this.runsByMode === null || node === this.watcher ? Number.POSITIVE_INFINITY : this.runEnd[node]! + this.runsByMode.idle;
       const due = Math.min(arrival, start);
       const next = Math.min(due, idle);
       // Nothing to deliver: what is appended later arrives later, and is found by the log's length.
@@ -272,6 +285,10 @@ export class KubeProxies {
     this.applied[node] = this.runApplied[node]!;
     this.runApplied[node] = this.cursor[node]!;
     const count = this.runCount[node]!++;
+    if (node === this.watcher) {
+      this.runEnd[node] = start;
+      return;
+    }
     if (this.runsByMode !== null) {
       this.runEnd[node] = this.runsByMode.run(node, count, start, this.applied[node]!, this.runApplied[node]!);
       return;

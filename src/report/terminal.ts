@@ -54,6 +54,13 @@ const PROXY_COLUMNS: readonly Column[] = [
   ['programming ms\np50/p99', ({ network }) => latencyPair(network?.programming ?? NO_LATENCY)],
 ];
 
+const DNS_COLUMNS: readonly Column[] = [
+  ['look-ups', ({ network }) => formatCount(network?.dns?.lookups ?? null)],
+  ['queries', ({ network }) => formatCount(network?.dns?.queries ?? null)],
+  ['timeouts', ({ network }) => formatCount(network?.dns?.timeouts ?? null)],
+  ['look-up ms\np50/p99', ({ network }) => latencyPair(network?.dns?.latency ?? NO_LATENCY)],
+];
+
 const ERROR_COLUMN: Column = ['API\nerrors', (metrics) => formatCount(metrics.apiErrors)];
 
 /** What matters only to some: requests without an answer, memory, and what the scenario's own programs got. */
@@ -93,6 +100,7 @@ function networkColumns(results: readonly RunResult[]): readonly Column[] {
   const any = (has: (metrics: RunMetrics) => unknown): boolean => results.some(({ summary }) => has(summary.metrics) !== undefined);
   return [
     ...(any(({ network }) => network?.proxySync) ? PROXY_COLUMNS : []),
+    ...(any(({ network }) => network?.dns) ? DNS_COLUMNS : []),
   ];
 }
 

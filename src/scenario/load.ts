@@ -11,6 +11,7 @@ import { checkValue } from './check.js';
 import { toCluster } from './cluster.js';
 import { checkQuotas, startCounts } from './etcd.js';
 import { manifestFindings } from './findings.js';
+import { findDns } from './dns.js';
 import { withKubeProxy } from './kube-proxy.js';
 import { InputError, inputErrorsOf, throwInputErrors } from './input-error.js';
 import { ManifestSet } from './manifests.js';
@@ -29,9 +30,10 @@ import { parseSingle } from './split.js';
 import { isSchedulerConfigurationFile, readSchedulerConfigurationFile } from './scheduler-configuration.js';
 import { toMetric } from './metrics.js';
 import { readApplied, type TimelineContext, toRollout, toTimeline } from './timeline.js';
-import type { ClusterSpec, CostProfile, Finding, Objective, Scenario, TrafficSpec } from './types.js';
+import type { ClusterSpec, CostProfile, DnsSpec, Finding, Objective, Scenario, TrafficSpec } from './types.js';
 import { harnessCluster, readSchedulerPerf } from './scheduler-perf/load.js';
 import { toTrafficOptions } from './traffic.js';
+import { toTrafficPath } from './traffic-paths.js';
 import { duration } from './units.js';
 import { mergeVariant, type RawVariant, VariantItem, variantErrors } from './variants.js';
 
@@ -137,7 +139,8 @@ class ScenarioLoader {
       costs.etcd(disk, at),
     );
     const { item, folder, files } = this;
-    const cluster = withKubeProxy(shape, rawCluster.kubeProxy, manifests.loaded, { item, folder, errors, files });
+    const dns = findDns(manifests.loaded);
+    const cluster = withKubeProxy(dns === undefined ? shape : { ...shape, dns }, rawCluster.kubeProxy, manifests.loaded, { item, folder, errors, files });
     if (raw.cluster?.etcd !== undefined) {
       const counts = startCounts(cluster, manifests.loaded);
       checkQuotas(raw.cluster.etcd, cluster, counts, (at, message) => this.complain(at, message));
@@ -162,7 +165,7 @@ class ScenarioLoader {
     for (const set of applied.values()) images.push(...imagesOf(set.loaded));
     const timeline = toTimeline(raw.timeline ?? [], applied, context);
     const rollout = raw.rollout === undefined ? undefined : toRollout(raw.rollout, context);
-    const traffic = (raw.traffic ?? []).map((each, i) => this.traffic(each, i, references));
+    const traffic = (raw.traffic ?? []).map((each, i) => this.traffic(each, i, references, cluster.dns));
     const metrics = raw.metrics?.map((each, i) => toMetric(each, i, namespace, (at, message) => this.complain(at, message)));
     const clients = (raw.clients ?? []).map((each, i) => toApiClient(each, (key, message) => this.complain(['clients', i, key], message))).filter((each) => each !== undefined);
     const objectives = this.objectives();
@@ -276,20 +279,17 @@ class ScenarioLoader {
     return findings;
   }
 
-  private traffic(raw: RawTraffic, i: number, references: References): TrafficSpec | undefined {
+  private traffic(raw: RawTraffic, i: number, references: References, dns: DnsSpec | undefined): TrafficSpec | undefined {
     const path: Path = ['traffic', i];
-    const match = /^(?:(service|svc|services)\/)?([^/]+)$/i.exec(raw.to);
-    if (match === null) return this.complain([...path, 'to'], `expected service/NAME, found the text "${raw.to}"`);
-    const found = references.object('Service', match[2]!, raw.namespace, [...path, 'to']);
+    const way = toTrafficPath(raw, path, { references, dns });
     const start = duration(raw.from ?? '0s');
     const end = raw.until === undefined ? undefined : duration(raw.until);
     if (end !== undefined && end <= start)
       this.complain([...path, 'until'], `expected a time after ${raw.from ?? '0s'}, found ${raw.until}`);
     const { item, folder, errors, files } = this;
     const options = toTrafficOptions(raw, path, { item, folder, errors, files });
-    if (found === undefined || options === undefined) return undefined;
-    const { namespace, name } = found.object.metadata;
-    return { service: { namespace, name }, start, ...(end === undefined ? {} : { end }), ...options };
+    if (way === undefined || options === undefined) return undefined;
+    return { ...way, start, ...(end === undefined ? {} : { end }), ...options };
   }
 
   private objectives(): Objective[] {

@@ -88,6 +88,14 @@ export interface ConnectionSpec {
 /** How clients enter: by the Service's address from inside, by a port of any node, or by the cloud's load balancer. */
 export type ServiceEntry = 'clusterIP' | 'nodePort' | 'loadBalancer';
 
+/** How a cloud's load balancer checks nodes. */
+export interface HealthCheckSpec {
+  readonly interval: Duration;
+  /** Checks in a row. */
+  readonly healthy: number;
+  readonly unhealthy: number;
+}
+
 /** Where requests to an Ingress go. */
 export interface IngressTarget {
   readonly namespace: string;

@@ -138,7 +138,7 @@ export class References {
     if (given.length !== 1) {
       return this.complain(
         path,
-        `expected one of node, zone, link, apiServer, machine, etcd, disk, registry, found ${given.join(' and ') || 'none of them'}`,
+        `expected one of node, zone, link, dns, apiServer, machine, etcd, disk, registry, found ${given.join(' and ') || 'none of them'}`,
       );
     }
     if (raw.disk !== undefined) return this.disk(raw.disk, raw.factor, path, cluster);
@@ -165,12 +165,13 @@ export class References {
       const index = this.member(raw.etcd, cluster, path);
       return index === undefined ? undefined : { kind: 'etcd', index };
     }
-    const { from, to } = raw.link as { from: string; to: string };
+    if (raw.dns !== undefined) return cluster.dns === undefined ? this.complain([...path, 'dns'], 'the manifests have no Service kube-system/kube-dns') : { kind: 'dns' };
+    const { from, to, oneWay } = raw.link as { from: string; to: string; oneWay?: boolean };
     const hosts = [...controlPlaneHosts(cluster), ...nodes];
     const both =
       this.named('host', from, hosts, [...path, 'link', 'from']) &&
       this.named('host', to, hosts, [...path, 'link', 'to']);
-    return both && { kind: 'link', from, to };
+    return both && { kind: 'link', from, to, ...(oneWay === true ? { oneWay } : {}) };
   }
 
   /** A node by name. */

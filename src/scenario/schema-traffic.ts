@@ -52,7 +52,25 @@ const ARRIVALS =
 
 export const traffic = z
   .strictObject({
-    to: text('Service that users call: `service/NAME`.'),
+    to: text('What users call: `service/NAME`, `ingress/NAME`, or `host/NAME`, a server outside the cluster.'),
+    host: text('With an Ingress: host of the requests. Default: that of its first rule.').optional(),
+    path: text('With an Ingress: path of the requests. Default /.').optional(),
+    via: z
+      .enum(['clusterIP', 'nodePort', 'loadBalancer'], { error: 'expected clusterIP, nodePort or loadBalancer' })
+      .optional()
+      .describe('clusterIP: clients on the nodes. nodePort: users who know all nodes. loadBalancer: of the cloud, with its health checks. Default: users are sent to a random ready node.'),
+    client: text('Pods that send the requests: `deployment/NAME`. Default: users outside the cluster.').optional(),
+    clients: count('So many clients, of which each request is of a random one; they are told apart by session affinity and connections.').optional(),
+    name: text('Name that clients look up before each new connection: `web`, `web.shop`, `api.example.com.`. Default: none, they know the address (of the environment); for host/NAME its own.').optional(),
+    connections: z
+      .strictObject({
+        keepAlive: durationText('Idle connections are kept for this long; 0s: a connection for each request. Default 90s.').optional(),
+        maximumRequests: count('Requests of one connection. Default: no limit.').optional(),
+        maximumAge: durationText('From this age on a connection takes no more requests. Default: no limit.').optional(),
+        tls: z.boolean({ error: 'expected true or false' }).optional().describe('TLS 1.3: a round trip more for each connection. Default false.'),
+      })
+      .optional()
+      .describe('Connections take a round trip to open, and are kept. Default: they cost nothing and each request has its own.'),
     namespace: text('Namespace of the object; default `default`.').optional(),
     rate: rateText('Mean arrivals: 500/s, 30/m. Required unless `arrivals` is a map.').optional(),
     arrivals: z

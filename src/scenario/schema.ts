@@ -201,9 +201,12 @@ const faultTarget = z.strictObject({
         'Name of a machine: a node, or control-plane-0, which carries kube-apiserver 0 and, unless etcd is external, etcd member 0.',
       ),
       to: text('Name of the other machine.'),
+      oneWay: z.boolean({ error: 'expected true or false' }).optional().describe('Only what is sent from the first to the second is lost. Default false.'),
     })
     .optional()
-    .describe('The link between two machines is cut, both ways.'),
+    
+    .describe('The link between two machines is cut, both ways unless told.'),
+  dns: z.literal(true, { error: 'expected true' }).optional().describe('The name servers of the cluster: all queries are lost.'),
   apiServer: wholeNumber('Number of a kube-apiserver process, from 0.', 0).optional(),
   machine: text('A machine of the control plane such as control-plane-0: it stops with its kube-apiserver, kube-controller-manager, kube-scheduler and, unless etcd is external, etcd members.').optional(),
   etcd: etcdMember(

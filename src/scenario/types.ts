@@ -10,6 +10,7 @@ import type {
   ClientSpec,
   ConnectionSpec,
   DnsSpec,
+  HealthCheckSpec,
   IngressTarget,
   KubeProxyConfiguration,
   KubeProxyCosts,
@@ -462,6 +463,8 @@ export interface TrafficSpec {
   readonly ingress?: IngressTarget;
   /** Absent: users outside are sent to a random ready node. */
   readonly via?: ServiceEntry;
+  /** With `via: loadBalancer`. */
+  readonly healthCheck?: HealthCheckSpec;
   /** Pods that send the requests. Absent: users outside, or with `via: clusterIP` somebody on each node. */
   readonly client?: ClientSpec;
   /** Distinct clients, of which each request is of a random one; absent: not told apart. */
@@ -510,13 +513,15 @@ export interface ApiClientSpec {
 export type FaultTarget =
   | { readonly kind: 'node'; readonly name: string }
   | { readonly kind: 'zone'; readonly name: string }
-  | { readonly kind: 'link'; readonly from: string; readonly to: string }
+  | { readonly kind: 'link'; readonly from: string; readonly to: string; readonly oneWay?: boolean }
   | { readonly kind: 'apiServer'; readonly index: number }
   /** A machine of the control plane with all that runs on it. */
   | { readonly kind: 'machine'; readonly index: number }
   | { readonly kind: 'etcd'; readonly index: number }
   /** An image registry cannot be reached. */
   | { readonly kind: 'registry'; readonly host: string }
+  /** All name servers of the cluster. */
+  | { readonly kind: 'dns' }
   /** The disk of an etcd member is slower by a factor. */
   | { readonly kind: 'disk'; readonly index: number; readonly factor: number };
 

@@ -76,6 +76,14 @@ export class Balancer {
     return address;
   }
 
+  /** A request is sent to an address that was not picked here. */
+  add(entry: number, address: number): void {
+    const state = this.state(entry);
+    state.reach(address);
+    state.open[address]!++;
+    state.total++;
+  }
+
   /** A request to an address is over, as this proxy sees it. */
   release(entry: number, address: number): void {
     const state = this.state(entry);

@@ -293,7 +293,10 @@ export class Calls implements Component {
     this.simulation.cancel(requests.timer[request]!);
     requests.timer[request] = 0;
     const proxy = requests.proxy[request]!;
-    if (proxy !== 0) this.router.balancer!.release(proxy - 1, requests.address[request]!);
+    if (proxy !== 0) {
+      const cause = requests.state[request] === ANSWERED ? requests.cause[request]! : TIMEOUT;
+      (this.router.connector ?? this.router.balancer!).release(proxy - 1, requests.address[request]!, request, cause);
+    }
     requests.proxy[request] = 0;
   }
 

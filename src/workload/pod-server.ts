@@ -77,7 +77,7 @@ export interface RequestStream {
 
 /** Counts open requests by proxy and address. */
 export interface RequestCounter {
-  release(entry: number, address: number): void;
+  release(entry: number, address: number, request: number, cause: number): void;
 }
 
 /** Who follows requests until their answers are back. */

@@ -1,9 +1,11 @@
 import type { Pod } from '../api/core.js';
 import { podVersion } from '../api/image.js';
+import { matchesMap } from '../api/labels.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
 import type { Duration } from '../kernel/time.js';
 import type { AddressBook } from '../node/addresses.js';
 import type { PodLifecycleListener } from '../node/behaviour.js';
+import type { ClientSpec } from '../scenario/types.js';
 import type { ScenarioBehaviour } from './behaviour.js';
 import { PodServer, type RequestStream } from './pod-server.js';
 import { RequestTable, SERVING, TRAVELLING, WAITING } from './request-table.js';
@@ -36,6 +38,7 @@ export class PodServers implements Component, PodLifecycleListener {
   private readonly byAddress: (PodServer | undefined)[] = [];
   private readonly hosts: number[] = [];
   private addresses: AddressBook | null = null;
+  private readonly clientPods = new Map<ClientSpec, number[]>();
   private readonly hostOfNode = new Map<string, number>();
 
   constructor(simulation: Simulation, behaviour: ScenarioBehaviour) {
@@ -50,6 +53,16 @@ export class PodServers implements Component, PodLifecycleListener {
     nodeNames.forEach((name, index) => {
       this.hostOfNode.set(name, hosts[index]!);
     });
+  }
+
+  /** Keeps the addresses of the running pods that send requests: to be called before pods start. */
+  addClients(client: ClientSpec): void {
+    this.clientPods.set(client, []);
+  }
+
+  /** Addresses of the pods of a client that run now. */
+  clients(client: ClientSpec): readonly number[] {
+    return this.clientPods.get(client)!;
   }
 
   /** Registers a stream of requests; returns its number. */
@@ -91,6 +104,8 @@ export class PodServers implements Component, PodLifecycleListener {
     this.byUid.set(server.uid, server);
     this.byAddress[address] = server;
     this.hosts[address] = host;
+    for (const [{ namespace, selector }, members] of this.clientPods)
+      if (namespace === pod.metadata.namespace && matchesMap(selector, pod.metadata.labels)) members.push(address);
   }
 
   podStoppedListening(pod: Pod, killed: boolean, outOfMemory = false): void {
@@ -99,6 +114,10 @@ export class PodServers implements Component, PodLifecycleListener {
     server.accepting = false;
     if (!killed) return;
     this.byUid.delete(server.uid);
+    for (const members of this.clientPods.values()) {
+      const place = members.indexOf(server.address);
+      if (place >= 0) members.splice(place, 1);
+    }
     if (this.byAddress[server.address] === server) this.byAddress[server.address] = undefined;
     const { requests, simulation } = this;
     const now = simulation.now;
@@ -320,7 +339,7 @@ export class PodServers implements Component, PodLifecycleListener {
       calls.ended(request, version, cause, time);
       return;
     }
-    if (balancer && requests.proxy[request] !== 0) balancer.release(requests.proxy[request]! - 1, requests.address[request]!);
+    if (balancer && requests.proxy[request] !== 0) balancer.release(requests.proxy[request]! - 1, requests.address[request]!, request, time + requests.back[request]! > requests.sent[request]! + timeout ? TIMEOUT : cause);
     const sent = requests.sent[request]!;
     const end = time + requests.back[request]!;
     if (requests.timedOut[request] === 0) {

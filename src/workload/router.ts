@@ -5,6 +5,7 @@ import type { EndpointView, KubeProxies } from '../node/kube-proxy.js';
 import type { DistributionSpec } from '../random/distribution.js';
 import type { CostProfile, TrafficSpec } from '../scenario/types.js';
 import { Balancer } from './balancer.js';
+import type { Connector } from './connector.js';
 import { OP_ARRIVE, type PodServers } from './pods.js';
 import type { TrafficSplits } from './splits.js';
 import { NO_ENDPOINT, NODE_UNREACHABLE } from './statistics.js';
@@ -33,6 +34,8 @@ export interface EntryNodes {
 export class Router {
   /** Null: the proxies choose at random and keep no state. */
   readonly balancer: Balancer | null;
+  /** What lies between clients and proxies, when the scenario says so; null: nothing does. */
+  connector: Connector | null = null;
   private readonly simulation: Simulation;
   private readonly network: Network;
   private readonly costs: CostProfile;
@@ -78,11 +81,13 @@ export class Router {
 
   /** One way between a user and the cluster's edge, for a request. */
   external(number: number): number {
+    if (this.connector?.inside === true) return 0;
     return Math.round(this.draws.sample(this.costs.network.external, number, DRAW_EXTERNAL) / 2);
   }
 
   /** The node at which a request enters; −1 when there is none or it is down. */
   entry(number: number): number {
+    if (this.connector !== null) return this.connector.entry(number);
     const { ready, hosts } = this.nodes;
     if (ready.length === 0) return -1;
     const entry = ready[Math.floor(this.draws.at(number, DRAW_NODE).next() * ready.length)]!;
@@ -107,7 +112,8 @@ export class Router {
       if (copy >= 0) this.mirror(copy, number, entry);
       service = this.splits.backend(service, draws.at(number, first + DRAW_BACKEND).next(), cohort);
     }
-    this.send(request, entry, service);
+    if (this.connector === null) this.send(request, entry, service);
+    else this.connector.forward(request, entry, service);
   }
 
   /** Sends a copy of a request, whose answer nobody waits for. */
@@ -122,38 +128,45 @@ export class Router {
   }
 
   private send(request: number, entry: number, service: number): void {
-    const { pods, network, draws } = this;
-    const { requests } = pods;
-    const number = requests.number[request]!;
-    const first = requests.first[request]!;
-    const entryHost = this.nodes.hosts[entry]!;
     const view = this.proxies.view(entry, service, true);
-    const { addresses } = view;
-    if (addresses.length === 0) {
+    if (view.addresses.length === 0) {
       this.noEndpoint(request, view);
       return;
     }
-    let address: number;
-    if (this.balancer === null || requests.stream[request] === this.mirrorStream) address = addresses[Math.floor(draws.at(number, first + DRAW_ENDPOINT).next() * addresses.length)]!;
-    else {
-      address = this.balancer.pick(entry, addresses, this.simulation.now, draws, number, first + DRAW_ENDPOINT);
-      requests.proxy[request] = entry + 1;
-    }
+    const address = this.choose(view, entry, request);
+    this.deliver(request, entry, address, this.looksUp ? this.proxies.lookup(entry, service) : 0, 0);
+  }
+
+  /** The proxy's choice of an endpoint; not empty. */
+  choose({ addresses }: EndpointView, entry: number, request: number): number {
+    const { requests } = this.pods;
+    const number = requests.number[request]!;
+    const first = requests.first[request]! + DRAW_ENDPOINT;
+    if (this.balancer === null || requests.stream[request] === this.mirrorStream) return addresses[Math.floor(this.draws.at(number, first).next() * addresses.length)]!;
+    requests.proxy[request] = entry + 1;
+    return this.balancer.pick(entry, addresses, this.simulation.now, this.draws, number, first);
+  }
+
+  /** Sends a request from its entry node to an address, `extra` later and after so many round trips of handshakes with it. */
+  deliver(request: number, entry: number, address: number, extra: number, handshakes: number): void {
+    const { pods, network } = this;
+    const { requests } = pods;
+    const entryHost = this.nodes.hosts[entry]!;
     const host = pods.hostOf(address) ?? entryHost;
     requests.address[request] = address;
     if (!network.reachable(entryHost, host) || !network.reachable(host, entryHost)) {
       this.unreachable(request);
       return;
     }
-    let inside = Math.round(draws.sample(this.distance(entryHost, host), number, first + DRAW_INTERNAL) / 2);
-    if (this.looksUp) inside += this.proxies.lookup(entry, service);
+    const inside = Math.round(this.draws.sample(this.distance(entryHost, host), requests.number[request]!, requests.first[request]! + DRAW_INTERNAL) / 2);
+    const back = requests.back[request]! + inside;
     requests.inside[request] = inside;
-    requests.back[request] = requests.back[request]! + inside;
-    this.simulation.schedule(inside, pods.target, OP_ARRIVE, request);
+    requests.back[request] = back;
+    this.simulation.schedule(handshakes === 0 ? inside + extra : inside + extra + 2 * handshakes * back, pods.target, OP_ARRIVE, request);
   }
 
   /** The rules refuse the connection (REJECT); or drop its packets, where a policy Local keeps the node from endpoints elsewhere. */
-  private noEndpoint(request: number, view: EndpointView): void {
+  noEndpoint(request: number, view: EndpointView): void {
     if (view.drops === true) this.unreachable(request, NO_ENDPOINT);
     else this.pods.end(request, '', NO_ENDPOINT, this.simulation.now);
   }

@@ -14,6 +14,8 @@ export const CAUSES = [
   'node-unreachable',
   'circuit-open',
   'out-of-memory',
+  'name-resolution',
+  'no-route',
 ] as const;
 export const SUCCESS = 0;
 export const NO_ENDPOINT = 1;
@@ -27,6 +29,10 @@ export const NODE_UNREACHABLE = 7;
 export const CIRCUIT_OPEN = 8;
 /** Held by a pod whose process was killed at its memory limit. */
 export const OUT_OF_MEMORY = 9;
+/** The client's resolver found no address. */
+export const NAME_RESOLUTION = 10;
+/** No rule of an Ingress matches: 404. */
+export const NO_ROUTE = 11;
 
 /** Requests of one second that one version answered (or that reached no pod, version empty). */
 class Cell {

@@ -7,6 +7,10 @@ import type { Randomness } from '../random/stream.js';
 import type { CostProfile, TrafficSpec } from '../scenario/types.js';
 import { type Arrivals, openArrivals } from './arrivals.js';
 import { Calls } from './calls.js';
+import { Connector } from './connector.js';
+import type { ClusterDns } from './dns.js';
+import type { IngressController } from './ingress.js';
+import type { LoadBalancer } from './load-balancer.js';
 import type { PodServers } from './pods.js';
 import { type EntryNodes, Router } from './router.js';
 import type { TrafficSplits } from './splits.js';
@@ -16,6 +20,18 @@ export type { EntryNodes } from './router.js';
 
 /** A request reaches its entry node; argument: user of a closed loop. */
 const OP_ENTER = 1;
+
+/** What may lie between users and a Service. */
+export interface TrafficInfrastructure {
+  readonly dns: ClusterDns | null;
+  readonly balancer: LoadBalancer | null;
+  readonly ingress: IngressController | null;
+}
+
+/** Whether a stream's requests are more than users reaching a Service. */
+function needsConnector({ host, ingress, via, client, clients, lookup, connections }: TrafficSpec): boolean {
+  return [host, ingress, via, client, clients, lookup, connections].some((each) => each !== undefined);
+}
 
 /** First draw of a user's think time before a request. */
 const DRAW_THINK = 256;
@@ -61,6 +77,7 @@ export class Traffic implements Component {
     nodes: EntryNodes,
     statistics: ServiceStatistics,
     splits: TrafficSplits,
+    between: TrafficInfrastructure,
   ) {
     const { namespace, name } = spec.service;
     this.name = `traffic/${namespace}/${name}/${index}`;
@@ -70,6 +87,11 @@ export class Traffic implements Component {
     this.statistics = statistics;
     this.draws = new DrawCursor(randomness.keyed(this.name));
     this.router = new Router(simulation, network, costs, spec, pods, proxies, nodes, this.draws, splits);
+    if (needsConnector(spec)) {
+      const connector = new Connector({ name: `${this.name}/clients`, simulation, network, costs, spec, pods, proxies, nodes, draws: this.draws, ...between });
+      connector.connect(this.router);
+      this.router.connector = connector;
+    }
     const closed = spec.arrivals?.kind === 'closed' ? spec.arrivals : undefined;
     this.arrivals = spec.arrivals?.kind === 'closed' ? null : openArrivals(spec.arrivals, spec.rate);
     this.numbers = new Float64Array(closed?.users ?? 0);
@@ -84,7 +106,7 @@ export class Traffic implements Component {
       statistics,
       demand,
       timeout: spec.timeout,
-      balancer: this.router.balancer,
+      balancer: this.router.connector ?? this.router.balancer,
       calls: this.calls,
     });
     this.calls?.open(this.stream);

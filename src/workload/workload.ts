@@ -5,14 +5,20 @@ import { ERRORS_BY_SECOND, REQUESTS_BY_SECOND } from '../metrics/tables.js';
 import type { Network } from '../network/network.js';
 import type { KubeProxies } from '../node/kube-proxy.js';
 import type { Randomness } from '../random/stream.js';
-import type { Scenario } from '../scenario/types.js';
+import type { Scenario, TrafficSpec } from '../scenario/types.js';
 import { ScenarioBehaviour } from './behaviour.js';
+import { ClusterDns } from './dns.js';
+import { IngressController } from './ingress.js';
+import { LoadBalancer } from './load-balancer.js';
 import { PodServers } from './pods.js';
 import { TrafficSplits } from './splits.js';
 import type { RequestTotals } from './statistics.js';
 import { CAUSES, ServiceStatistics } from './statistics.js';
 import { type EntryNodes, Traffic } from './traffic.js';
 import { LogHistogram } from '../stats/log-histogram.js';
+
+/** Nodes with this label get no connections of the cloud's load balancers (LabelNodeExcludeBalancers). */
+const EXCLUDED_LABEL = 'node.kubernetes.io/exclude-from-external-load-balancers';
 
 export interface WorkloadOptions {
   readonly simulation: Simulation;
@@ -27,6 +33,10 @@ export class Workload {
   readonly pods: PodServers;
   /** One for each entry of the scenario's traffic; empty before `connect`. */
   readonly traffic: Traffic[] = [];
+  /** The cluster's DNS, when some traffic looks names up; the ingress controller, when some goes to an Ingress. */
+  dns: ClusterDns | null = null;
+  ingress: IngressController | null = null;
+  private readonly loadBalancers = new Map<string, LoadBalancer>();
   private readonly simulation: Simulation;
   private readonly randomness: Randomness;
   private readonly network: Network;
@@ -51,6 +61,12 @@ export class Workload {
     const splits = new TrafficSplits(proxies);
     this.splitTable = splits;
     const { simulation, randomness, network, scenario, pods, nodes } = this;
+    const { dns: dnsSpec } = scenario.cluster ?? {};
+    const { profile } = scenario;
+    if (dnsSpec !== undefined && scenario.traffic.some((spec) => spec.lookup !== undefined))
+      this.dns = new ClusterDns(simulation, randomness, network, profile, dnsSpec, pods, proxies, hosts);
+    if (scenario.traffic.some((spec) => spec.ingress !== undefined)) this.ingress = new IngressController(simulation, randomness, profile.ingress.reload);
+    for (const { client } of scenario.traffic) if (client !== undefined) pods.addClients(client);
     scenario.traffic.forEach((spec, index) => {
       const service = `${spec.service.namespace}/${spec.service.name}`;
       let statistics = this.byService.get(service);
@@ -58,16 +74,30 @@ export class Workload {
         statistics = new ServiceStatistics(service);
         this.byService.set(service, statistics);
       }
-      const { profile } = scenario;
+      const between = { dns: this.dns, ingress: this.ingress, balancer: spec.via === 'loadBalancer' ? this.loadBalancer(spec, proxies, hosts) : null };
       this.traffic.push(
-        new Traffic(simulation, randomness, network, profile, spec, index, pods, proxies, nodes, statistics, splits),
+        new Traffic(simulation, randomness, network, profile, spec, index, pods, proxies, nodes, statistics, splits, between),
       );
     });
   }
 
   /** Starts all traffic. `origin` is the instant from which the scenario's times and the seconds of the statistics count. */
   start(origin: Time): void {
+    for (const balancer of this.loadBalancers.values()) balancer.start();
     for (const traffic of this.traffic) traffic.start(origin);
+  }
+
+  /** The load balancer of a Service; several streams share it. */
+  private loadBalancer({ service: { namespace, name }, healthCheck }: TrafficSpec, proxies: KubeProxies, hosts: readonly number[]): LoadBalancer {
+    const key = `${namespace}/${name}`;
+    let balancer = this.loadBalancers.get(key);
+    if (balancer === undefined) {
+      const targets = this.scenario.cluster.nodes.flatMap(({ metadata }, i) => (metadata.labels?.[EXCLUDED_LABEL] === undefined ? [i] : []));
+      const number = proxies.serviceNumber(namespace, name);
+      balancer = new LoadBalancer(`load-balancer/${key}`, this.simulation, this.network, proxies, hosts, targets, number, healthCheck!);
+      this.loadBalancers.set(key, balancer);
+    }
+    return balancer;
   }
 
   /** Whether users are sent to a node: what a load balancer outside makes of the node's condition. */
