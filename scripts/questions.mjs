@@ -1,23 +1,32 @@
-// Puts what `towtank compare` prints for each scenario of a folder into the page about it. Needs a build.
+// Puts what `towtank compare` prints for each scenario of a folder into the page about it, and draws the figures that follow. Needs a build.
 //   node scripts/questions.mjs scenarios/etcd        docs/etcd.md
 //   node scripts/questions.mjs scenarios/apiserver   docs/apiserver.md
+//   node scripts/questions.mjs scenarios/network     docs/network.md
+// A figure is an image whose title names what it shows, of the comparison before it:
+//   ![errors](images/network-dns.svg "errors")   ![p99, ms](images/x.svg "latency.before.p99 * 1000")
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { bars } from './figure.mjs';
 
 const folder = process.argv[2];
 if (folder === undefined) throw new Error('usage: node scripts/questions.mjs FOLDER [BUILD]');
 const build = process.argv[3] ?? 'dist';
 const page = join('docs', `${basename(folder)}.md`);
 const out = mkdtempSync(join(tmpdir(), 'towtank-questions-'));
-const text = readFileSync(page, 'utf8').replace(/```console\n\$ towtank compare (\S+)\n[\s\S]*?```/g, (_block, file) => {
-  const args = [`${build}/src/cli/main.js`, 'compare', file, '--quiet', '--out', join(out, file.replaceAll('/', '-'))];
+const BLOCK = /```console\n\$ towtank compare (\S+)\n[\s\S]*?```((?:\n+!\[[^\]]*\]\(images\/\S+\.svg "[^"]+"\))*)/g;
+const text = readFileSync(page, 'utf8').replace(BLOCK, (_block, file, images) => {
+  const directory = join(out, file.replaceAll('/', '-'));
+  const args = [`${build}/src/cli/main.js`, 'compare', file, '--quiet', '--out', directory];
   const run = spawnSync(process.execPath, args, { encoding: 'utf8' });
   if (run.status === null || run.status > 1) throw new Error(run.stderr);
+  const { runs } = images === '' ? {} : JSON.parse(readFileSync(join(directory, 'summary.json'), 'utf8'));
+  for (const [, title, image, path, scale] of images.matchAll(/!\[([^\]]*)\]\((images\/\S+\.svg) "([\w.]+)(?: \* (\d+))?"\)/g))
+    writeFileSync(join('docs', image), bars(runs, path, title, Number(scale ?? 1)));
   // Hashes name the exact version of the model; the page is about its answers.
   const answer = run.stdout.replace(/^trace hashes:.*\n/m, '').trimEnd();
-  return `\`\`\`console\n$ towtank compare ${file}\n${answer}\n\`\`\``;
+  return `\`\`\`console\n$ towtank compare ${file}\n${answer}\n\`\`\`${images}`;
 });
 rmSync(out, { recursive: true });
 writeFileSync(page, text);

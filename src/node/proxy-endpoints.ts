@@ -14,6 +14,8 @@ export interface EndpointView {
   readonly addresses: readonly number[];
   /** A policy Local keeps the node's proxy from the endpoints that there are elsewhere: packets are dropped, not refused. */
   readonly drops?: boolean;
+  /** No endpoint is ready: these terminate, and a check of the healthCheckNodePort fails already (KEP-1669). */
+  readonly draining?: boolean;
   /** sessionAffinity ClientIP: how long a client is remembered. Absent: it is not. */
   readonly affinity?: Duration;
 }
@@ -121,8 +123,8 @@ export class ServiceVersion {
     let view = this.byPlace!.get(key);
     if (view !== undefined) return view;
     if (local) {
-      const addresses = select(this.slices, (endpoint) => endpoint.node === node);
-      view = this.finished(addresses, addresses.length === 0 && this.view().addresses.length > 0);
+      const selected = select(this.slices, (endpoint) => endpoint.node === node);
+      view = this.finished(selected, selected.addresses.length === 0 && this.view().addresses.length > 0);
     } else {
       const suits = hinted === 'node' ? (each: ProxyEndpoint) => each.nodes.includes(node) : (each: ProxyEndpoint) => each.zones.includes(zone);
       view = this.finished(select(this.slices, suits));
@@ -150,9 +152,9 @@ export class ServiceVersion {
     return allZones && forZone ? 'zone' : '';
   }
 
-  private finished(addresses: readonly number[], drops = false): EndpointView {
+  private finished({ addresses, draining }: Selection, drops = false): EndpointView {
     const { affinity } = this.rules!;
-    return { addresses, ...(drops ? { drops } : {}), ...(affinity > 0 ? { affinity } : {}) };
+    return { addresses, ...(draining ? { draining } : {}), ...(drops ? { drops } : {}), ...(affinity > 0 ? { affinity } : {}) };
   }
 }
 
@@ -160,14 +162,19 @@ function anywhere(): boolean {
   return true;
 }
 
+interface Selection {
+  readonly addresses: readonly number[];
+  readonly draining: boolean;
+}
+
 /** Ready endpoints that suit; without any, those that serve while they terminate. An address that two slices name counts once. */
-function select(slices: readonly SliceEndpoints[], suits: (endpoint: ProxyEndpoint) => boolean): readonly number[] {
+function select(slices: readonly SliceEndpoints[], suits: (endpoint: ProxyEndpoint) => boolean): Selection {
   const ready = new Set<number>();
   const draining = new Set<number>();
   for (const { endpoints } of slices) {
     for (const endpoint of endpoints) if (suits(endpoint)) (endpoint.ready ? ready : draining).add(endpoint.address);
   }
-  return [...(ready.size > 0 ? ready : draining)];
+  return { addresses: [...(ready.size > 0 ? ready : draining)], draining: ready.size === 0 && draining.size > 0 };
 }
 
 /** Endpoints that came or went between two states of a Service. */

@@ -91,8 +91,8 @@ export class LoadBalancer implements Component {
   private answers(node: number): boolean {
     if (!this.network.isUp(this.hosts[node]!)) return false;
     if (!this.proxies.externalLocal(this.service)) return true;
-    const { addresses, drops = false } = this.proxies.view(node, this.service, true);
-    return addresses.length > 0 && !drops;
+    const { addresses, draining = false } = this.proxies.view(node, this.service, true);
+    return addresses.length > 0 && !draining;
   }
 
   private collect(): void {
