@@ -1,4 +1,5 @@
-// The same trace hash on every runtime: Node 20, 22, 24 and 26, Bun, and headless Chromium where it is installed. The runtimes come from the npm
+// The same trace hash on every runtime: Node 20, 22, 24 and 26, Bun, and headless Chromium where it is installed; on those of Node also
+// the same bytes of CSV, Parquet, OpenMetrics, trace and summary. The runtimes come from the npm
 // packages `node` and `bun`, into a folder of their own (TOWTANK_RUNTIMES, by default in the system's temporary folder). Build first.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -69,6 +70,9 @@ function chromium() {
   return { program, page, classic };
 }
 
+/** The line of a run's outputs; on Node only, because files belong to Node. */
+const outputsProbe = join(dist, 'test/export/runtime-probe.js');
+const outputs = [];
 const results = [];
 const skipped = [];
 
@@ -77,14 +81,26 @@ function record(name, line) {
   console.log(`${name.padEnd(12)} ${line}`);
 }
 
+function recordOutputs(name, program) {
+  const line = run(program, [outputsProbe]);
+  outputs.push({ name, line });
+  console.log(`${''.padEnd(12)} ${line}`);
+}
+
 const selected = (name) => wanted.length === 0 || wanted.some((part) => name.includes(part));
 
-if (selected('this')) record(`node ${process.versions.node}`, run(process.execPath, [bundle]));
+if (selected('this')) {
+  record(`node ${process.versions.node}`, run(process.execPath, [bundle]));
+  recordOutputs(`node ${process.versions.node}`, process.execPath);
+}
 for (const version of ['20', '22', '24', '26']) {
   if (!selected(`node@${version}`)) continue;
   const program = installed('node', version, 'node');
   if (program === undefined) skipped.push(`node ${version}`);
-  else record(`node@${version}`, run(program, [bundle]));
+  else {
+    record(`node@${version}`, run(program, [bundle]));
+    recordOutputs(`node@${version}`, program);
+  }
 }
 if (selected('bun')) {
   const program = installed('bun', 'latest', 'bun');
@@ -120,8 +136,11 @@ if (selected('chromium')) {
 
 rmSync(work, { recursive: true, force: true });
 const lines = new Set(results.map((result) => result.line));
-const passed = lines.size === 1 && [...lines][0].startsWith('towtank ');
+const outputLines = new Set(outputs.map((output) => output.line));
+const sameOutputs = outputLines.size <= 1 && [...outputLines].every((line) => line.startsWith('towtank outputs '));
+const passed = lines.size === 1 && [...lines][0].startsWith('towtank ') && sameOutputs;
 for (const name of skipped) console.log(`${name.padEnd(12)} skipped: not there and not to be installed`);
+if (outputs.length > 0) console.log(sameOutputs ? `${outputs.length} versions of Node write the same bytes` : 'outputs differ');
 console.log(passed ? `${results.length} runtimes agree` : 'the runtimes differ');
 console.log(`${passed ? results.length : 0} passed, ${passed ? 0 : results.length} failed, ${skipped.length} skipped`);
 process.exit(passed ? 0 : 1);

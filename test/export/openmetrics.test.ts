@@ -1,11 +1,7 @@
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { families } from '../../src/export/openmetrics-families.js';
-import { epochSeconds, lastScrape, toOpenMetrics } from '../../src/export/openmetrics.js';
+import { epochSeconds, toOpenMetrics } from '../../src/export/openmetrics.js';
 import { API_REQUEST_DURATION, HISTOGRAMS, labelText, ScrapedHistogram } from '../../src/metrics/histograms.js';
 import { Recorder } from '../../src/metrics/recorder.js';
 import { LogHistogram } from '../../src/stats/log-histogram.js';
@@ -13,7 +9,6 @@ import { sampleResults } from '../report/sample.js';
 
 const result = sampleResults()[3]!;
 const text = [...toOpenMetrics(result)].join('');
-const has = (program: string): boolean => spawnSync(program, ['--version']).status === 0;
 
 test('one block a family, no series twice, times ascending, end mark', () => {
   assert.ok(text.endsWith('# EOF\n'));
@@ -83,58 +78,4 @@ test('instants as seconds since 1970, as Date counts them', () => {
 
 test('label values are escaped', () => {
   assert.equal(labelText({ a: 'say "hi"\\\n' }), 'a="say \\"hi\\"\\\\\\n"');
-});
-
-const promtool = has('promtool') ? {} : { skip: 'promtool is not installed' };
-
-test('promtool accepts the last scrape', promtool, () => {
-  const check = spawnSync('promtool', ['check', 'metrics'], { input: lastScrape(result), encoding: 'utf8' });
-  const own = `${check.stdout}${check.stderr}`.split('\n').filter((line) => line.startsWith('towtank_'));
-  assert.deepEqual(own, []);
-  assert.ok(check.status === 0 || check.status === 3, check.stderr);
-});
-
-const prometheus = has('promtool') && has('prometheus') ? {} : { skip: 'prometheus is not installed' };
-
-test('Prometheus loads the file and answers with the values of the summary', prometheus, async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'towtank-prometheus-'));
-  const port = 20_000 + (process.pid % 20_000);
-  writeFileSync(join(folder, 'metrics.om'), text);
-  writeFileSync(join(folder, 'prometheus.yml'), '{}\n');
-  const load = spawnSync(
-    'promtool',
-    ['tsdb', 'create-blocks-from', 'openmetrics', join(folder, 'metrics.om'), join(folder, 'data')],
-    { encoding: 'utf8' },
-  );
-  assert.equal(load.status, 0, load.stderr);
-  const server = spawn('prometheus', [
-    `--config.file=${join(folder, 'prometheus.yml')}`,
-    `--storage.tsdb.path=${join(folder, 'data')}`,
-    `--web.listen-address=127.0.0.1:${port}`,
-    '--storage.tsdb.retention.time=100y',
-    '--log.level=error',
-  ]);
-  try {
-    const query = async (expression: string): Promise<number> => {
-      const url = `http://127.0.0.1:${port}/api/v1/query?time=${1735689600 + 300}&query=${encodeURIComponent(expression)}`;
-      for (let attempt = 0; ; attempt++) {
-        try {
-          const answer = (await (await fetch(url)).json()) as { data: { result: { value: [number, string] }[] } };
-          return Number(answer.data.result[0]!.value[1]);
-        } catch (error) {
-          if (attempt === 100) throw error;
-          await new Promise((resolve) => setTimeout(resolve, 100));
-        }
-      }
-    };
-    assert.equal(await query('sum(towtank_user_requests_total)'), result.summary.metrics.requests);
-    assert.equal(await query('towtank_rollout_duration_seconds'), result.summary.metrics.rolloutDuration);
-    assert.equal(await query('sum(scheduler_schedule_attempts_total{result="scheduled"})'), 20);
-    const median = await query('histogram_quantile(0.5, kubelet_pod_start_duration_seconds_bucket)');
-    assert.ok(median >= 0.5 && median <= 3, `${median}`);
-  } finally {
-    server.kill();
-    await new Promise((resolve) => server.once('exit', resolve));
-    rmSync(folder, { recursive: true, force: true });
-  }
 });
