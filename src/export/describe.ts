@@ -13,7 +13,7 @@ function describeTable(table: TableSpec): string {
   return `### \`${table.name}\`
 
 ${table.description}
-
+${table.source === undefined ? '' : `\nFrom: ${table.source}\n`}
 | column | type | unit | meaning |
 |---|---|---|---|
 ${rows.join('\n')}
@@ -62,7 +62,25 @@ WHERE created >= 0
 GROUP BY ALL;
 \`\`\`
 
-A notebook:
+And over every event of a run (\`record: { eventTrace: true }\`), of which DuckDB reads only the columns it needs: who is busiest, and what
+an event led to, from cause to effect:
+
+\`\`\`sql
+SELECT target, count(*) AS events, min(time) / 1e9 AS first, max(time) / 1e9 AS last
+FROM 'reports/strategies/canary.event_trace.parquet'
+GROUP BY target ORDER BY events DESC LIMIT 10;
+
+WITH RECURSIVE effects AS (
+  SELECT event, time, target, opcode, 0 AS depth FROM 'reports/strategies/canary.event_trace.parquet' WHERE event = 200000
+  UNION ALL
+  SELECT t.event, t.time, t.target, t.opcode, depth + 1
+  FROM effects JOIN 'reports/strategies/canary.event_trace.parquet' t ON t.cause = effects.event
+  WHERE depth < 5
+)
+SELECT * FROM effects ORDER BY event;
+\`\`\`
+
+A notebook with these queries and figures drawn from them: [notebook.ipynb](notebook.ipynb). It begins
 
 \`\`\`python
 import pandas as pd
@@ -70,15 +88,37 @@ requests = pd.read_parquet("reports/strategies/canary.requests_by_second.parquet
 requests.pivot_table(index="time", columns="version", values="requests", aggfunc="sum").plot.area()
 \`\`\`
 
-Prometheus and Grafana: load the metrics of a run, start Prometheus on the blocks, and point existing dashboards at it with
-the time range of the run (it starts at the scenario's \`startTime\`, by default 2025-01-01 00:00 UTC):
+### Prometheus and Grafana
+
+Load the metrics of a run, start Prometheus on the blocks, and look at the time range of the run (it starts at the scenario's
+\`startTime\`, by default 2025-01-01 00:00 UTC):
 
 \`\`\`sh
 promtool tsdb create-blocks-from openmetrics reports/strategies/canary.metrics.om data/
-prometheus --storage.tsdb.path=data/ --storage.tsdb.retention.time=100y --config.file=/dev/null
+echo '{}' > prometheus.yml
+prometheus --config.file=prometheus.yml --storage.tsdb.path=data/ --storage.tsdb.retention.time=100y
 \`\`\`
 
-Perfetto: open https://ui.perfetto.dev and drop \`trace.json\` on it; pods are tracks under their nodes, beside them
+The names, labels and buckets are those of the real components (\`job="apiserver"\`, \`job="etcd"\`, \`job="kube-scheduler"\`, …), so
+the community's dashboards work on it: those of [kubernetes-mixin](https://github.com/kubernetes-monitoring/kubernetes-mixin) (API
+server, scheduler, controller manager) and of [etcd](https://github.com/etcd-io/etcd/tree/main/contrib/mixin). In Grafana:
+
+1. Add the Prometheus above as a data source (\`http://localhost:9090\`).
+2. Make the dashboards' JSON: \`jb init && jb install github.com/kubernetes-monitoring/kubernetes-mixin@master\`, then
+   \`jsonnet -J vendor -m out -e '(import "kubernetes-mixin/mixin.libsonnet") { _config+:: { kubeApiserverSelector: "job=\\"apiserver\\"", kubeSchedulerSelector: "job=\\"kube-scheduler\\"" } }.grafanaDashboards'\`;
+   or import by number from grafana.com (etcd: 3070).
+3. towtank measures API requests as \`apiserver_request_duration_seconds\`; panels over the newer \`apiserver_request_sli_duration_seconds\` show
+   something after \`sed -i 's/request_sli_duration/request_duration/g' out/*.json rules.yaml\`. Recording rules (\`cluster_quantile:…\`) are not in a
+   loaded block: compute them with \`promtool tsdb create-blocks-from rules --start=1735689600 --end=1735689900 --url=http://localhost:9090 rules.yaml\`,
+   where \`rules.yaml\` is the mixin's \`prometheusRules\` and the times are those of the run.
+4. Set the dashboard's time range to the run's, for example 2025-01-01 00:00:00 to 00:05:00, without refresh. The default scrape interval
+   is 15 s, so \`$__rate_interval\` of a minute or more gives lines; \`record: { scrape: 5s }\` gives finer ones.
+
+A query to begin with: \`histogram_quantile(0.99, sum by (le, verb) (rate(apiserver_request_duration_seconds_bucket[1m])))\`.
+
+### Perfetto
+
+Open https://ui.perfetto.dev and drop \`trace.json\` on it; pods are tracks under their nodes, beside them
 the rollout, the terms of the etcd members, the scheduler's cycles, and sampled API requests as arrows from client to server.
 
 ## Tables

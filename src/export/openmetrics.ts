@@ -1,4 +1,4 @@
-import type { RunResult } from '../analysis/result.js';
+import { type RunResult, tableOf } from '../analysis/result.js';
 import { families } from './openmetrics-families.js';
 import type { Family } from './openmetrics-series.js';
 
@@ -9,7 +9,7 @@ export const SCRAPE_INTERVAL = 15;
  * The metrics of a run as OpenMetrics 1.0 text, under the names, labels and buckets of the real components, with simulated
  * timestamps, in parts. `promtool tsdb create-blocks-from openmetrics` loads it.
  */
-export function* toOpenMetrics(result: RunResult, interval = SCRAPE_INTERVAL): Generator<string> {
+export function* toOpenMetrics(result: RunResult, interval = scrapeInterval(result)): Generator<string> {
   const start = epochSeconds(result.summary.startTime);
   for (const family of families(result, interval)) {
     yield `# HELP ${family.name} ${escapeHelp(family.help)}\n# TYPE ${family.name} ${family.type}\n`;
@@ -19,6 +19,12 @@ export function* toOpenMetrics(result: RunResult, interval = SCRAPE_INTERVAL): G
     }
   }
   yield '# EOF\n';
+}
+
+/** Seconds between the scrapes of a run: its first one is that long after the start. */
+function scrapeInterval(result: RunResult): number {
+  const first = tableOf(result, 'scrapes')?.column('time')[0] ?? tableOf(result, 'histograms')?.column('time')[0];
+  return typeof first === 'number' ? first : SCRAPE_INTERVAL;
 }
 
 /** The last scrape as Prometheus text without timestamps, as an exporter would answer at the end of the run. */

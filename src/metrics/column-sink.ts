@@ -51,6 +51,7 @@ export const EVENT_TRACE: TableSpec = {
   name: 'event_trace',
   description:
     'Every event of the simulation since time 0 of the run, in the order it was handled. Recorded when the scenario asks for it (record.eventTrace), as Parquet only.',
+  source: 'The dispatcher of the simulation. A real cluster has nothing like it.',
   columns: [
     {
       name: 'event',

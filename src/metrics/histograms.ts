@@ -9,6 +9,7 @@ export const HISTOGRAMS: TableSpec = {
   name: 'histograms',
   description:
     'Latency histograms of the control plane, cumulative since the start of the run, at each scrape: one row a bucket, under the names and with the buckets of the real components.',
+  source: "The components' own histograms, read at each scrape. In a real cluster: their /metrics.",
   columns: [
     { name: 'time', type: 'double', unit: 'seconds', description: 'Simulated time since the start of the run.' },
     {

@@ -14,6 +14,8 @@ export interface ColumnSpec {
 export interface TableSpec {
   readonly name: string;
   readonly description: string;
+  /** Where its rows come from in the simulation, and what shows the same in a real cluster. */
+  readonly source?: string;
   readonly columns: readonly ColumnSpec[];
 }
 

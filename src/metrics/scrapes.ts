@@ -5,6 +5,7 @@ export const SCRAPES: TableSpec = {
   name: 'scrapes',
   description:
     'Counters and gauges of the control plane at each scrape, under the names and with the labels of the real components. Counters count since the start of the run, or of the process.',
+  source: "The components' own counters and gauges, read at each scrape. In a real cluster: their /metrics.",
   columns: [
     { name: 'time', type: 'double', unit: 'seconds', description: 'Simulated time since the start of the run.' },
     { name: 'metric', type: 'string', unit: '', description: 'Name of the metric: etcd_server_is_leader, …' },

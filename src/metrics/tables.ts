@@ -27,6 +27,7 @@ const instant = double('time', 'seconds', 'Simulated time since the start of the
 export const REQUESTS_BY_SECOND: TableSpec = {
   name: 'requests_by_second',
   description: 'Requests of users by the second in which they ended, by Service and by the version that answered.',
+  source: "The traffic model, when a request of a user ends. In a real cluster: the access log of an ingress or mesh, or the users' own metrics.",
   columns: [
     second,
     text('service', 'Service the request was sent to, as namespace/name.'),
@@ -42,6 +43,7 @@ export const REQUESTS_BY_SECOND: TableSpec = {
 export const ERRORS_BY_SECOND: TableSpec = {
   name: 'errors_by_second',
   description: 'Failed requests of users by the second in which they failed and by cause.',
+  source: "The traffic model, as above. In a real cluster: the users' own metrics.",
   columns: [
     second,
     text('service', 'Service the request was sent to, as namespace/name.'),
@@ -55,6 +57,7 @@ export const REPLICATIONS: TableSpec = {
   name: 'replications',
   description:
     'The measures of every replication of every strategy or variant (`compare --replications`), one row a measure.',
+  source: 'The summary of each replication.',
   columns: [
     integer('replication', '', 'Number of the replication, from 0.'),
     text('seed', 'Seed of its random streams.'),
@@ -68,6 +71,7 @@ export const REPLICATIONS: TableSpec = {
 export const REPLICAS_BY_SECOND: TableSpec = {
   name: 'replicas_by_second',
   description: 'Replicas of each ReplicaSet that wants or has pods, at each sampled second; without a row it has none.',
+  source: 'An observer of what the API server stores: ReplicaSets and the conditions of their pods. In a real cluster: kube-state-metrics (kube_replicaset_*).',
   columns: [
     second,
     text('deployment', 'Deployment that owns the ReplicaSet, as namespace/name.'),
@@ -84,6 +88,7 @@ export const REPLICAS_BY_SECOND: TableSpec = {
 export const PODS: TableSpec = {
   name: 'pods',
   description: 'The life of each pod: one row a pod, one column an instant. Empty: it did not happen in the run.',
+  source: "An observer of what the API server stores (created, scheduled, ready, watched, deleted, removed) and the kubelet on the node (sandboxed, pulled, started). In a real cluster: the pod's conditions and the kubelet's pod_start metrics.",
   columns: [
     text('namespace', 'Namespace of the pod.'),
     text('name', 'Name of the pod.'),
@@ -107,6 +112,7 @@ export const PODS: TableSpec = {
 export const NODES: TableSpec = {
   name: 'nodes',
   description: 'Nodes of the cluster: one row a node.',
+  source: 'The Node objects of the scenario. In a real cluster: `kubectl get nodes -o yaml`.',
   columns: [
     text('name', 'Name of the node.'),
     text('zone', 'Its topology.kubernetes.io/zone label.'),
@@ -121,6 +127,7 @@ export const NODES: TableSpec = {
 export const NODE_USAGE: TableSpec = {
   name: 'node_usage',
   description: 'Use of nodes at each sampling instant.',
+  source: 'An observer that adds up the requests of the pods bound to each node. In a real cluster: kube-state-metrics (kube_pod_container_resource_requests).',
   columns: [
     instant,
     text('node', 'Name of the node.'),
@@ -134,6 +141,7 @@ export const NODE_USAGE: TableSpec = {
 export const ALLOCATION: TableSpec = {
   name: 'allocation',
   description: 'What the pods bound to nodes ask for, by resource, at each sampling instant of a run with a pod trace.',
+  source: 'The same observer, by resource; fragmentation is computed from the free amounts.',
   columns: [
     instant,
     text('resource', 'Resource: cpu in cores, memory in bytes, extended resources in pieces.'),
@@ -155,6 +163,7 @@ export const ALLOCATION: TableSpec = {
 export const API_REQUESTS_BY_SECOND: TableSpec = {
   name: 'api_requests_by_second',
   description: 'Requests at the kube-apiservers by the second in which they ended; watches count when they are opened.',
+  source: "The API servers' own counters and latency histograms, read each second. In a real cluster: apiserver_request_total and apiserver_request_duration_seconds.",
   columns: [
     second,
     text('verb', 'get, list, watch, create, update, patch or delete.'),
@@ -171,6 +180,7 @@ export const API_REQUESTS: TableSpec = {
   name: 'api_requests',
   description:
     'Single requests to the API on their way from client to server and back: of each kind (verb and resource) evenly chosen ones, at most as many as the scenario says (record.apiRequests). In order of sending.',
+  source: "The connections between clients and API servers, when an answer reaches its client. In a real cluster: the audit log (arrived, answered) and the client's own trace.",
   columns: [
     double('sent', 'seconds', 'Handed by the component to its client library.'),
     double('limited', 'seconds', 'Waited at the rate limiter of the client for this long.'),
@@ -190,6 +200,7 @@ export const API_REQUESTS: TableSpec = {
 export const ETCD_BY_SECOND: TableSpec = {
   name: 'etcd_by_second',
   description: 'State and latencies of each etcd member, by second.',
+  source: 'Each member, read each second: its Raft state, and what it measured since. In a real cluster: etcd_server_is_leader, etcd_server_proposals_*, etcd_disk_wal_fsync_duration_seconds, etcd_mvcc_db_total_size_in_bytes.',
   columns: [
     second,
     text('member', 'Name of the member.'),
@@ -208,6 +219,7 @@ export const ETCD_BY_SECOND: TableSpec = {
 export const SCHEDULER_ATTEMPTS: TableSpec = {
   name: 'scheduler_attempts',
   description: 'Attempts of kube-scheduler to place a pod, at the end of their scheduling cycle.',
+  source: 'kube-scheduler, when a scheduling cycle ends. In a real cluster: its log and scheduler_schedule_attempts_total.',
   columns: [
     instant,
     text('pod', 'Pod, as namespace/name.'),
@@ -226,6 +238,7 @@ export const SCHEDULER_ATTEMPTS: TableSpec = {
 export const SCHEDULER_BY_SECOND: TableSpec = {
   name: 'scheduler_by_second',
   description: 'Pods in the queues of kube-scheduler at the end of each second (scheduler_pending_pods).',
+  source: "kube-scheduler's queues, read each second. In a real cluster: scheduler_pending_pods.",
   columns: [
     second,
     integer('active', 'pods', 'Pods in the active queue.'),
@@ -239,6 +252,7 @@ export const SCHEDULER_BY_SECOND: TableSpec = {
 export const EVENTS: TableSpec = {
   name: 'events',
   description: 'Kubernetes events as stored, one row a creation or update of the series.',
+  source: 'An observer of the Event objects that the API server stores. In a real cluster: `kubectl get events -A`.',
   columns: [
     instant,
     text('type', 'Normal or Warning.'),
@@ -253,6 +267,7 @@ export const EVENTS: TableSpec = {
 export const ROLLOUT: TableSpec = {
   name: 'rollout',
   description: 'Steps of the rollout strategy and of the timeline, in order of time.',
+  source: "The rollout's pipeline and the scenario's timeline.",
   columns: [
     instant,
     text('phase', 'Name of the step: start, scale, pause, switch, promote, complete, fail, heal, …'),

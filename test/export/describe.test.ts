@@ -31,7 +31,25 @@ test('every table and column is described, names are unique', () => {
   assert.equal(new Set(TABLES.map((table) => table.name)).size, TABLES.length);
   for (const table of TABLES) {
     assert.match(table.description, /\.$/, table.name);
+    assert.match(table.source ?? '', /\.$/, `${table.name} says where it comes from`);
     assert.equal(new Set(table.columns.map((column) => column.name)).size, table.columns.length, table.name);
     for (const column of table.columns) assert.match(column.description, /\.$|…$/, `${table.name}.${column.name}`);
+  }
+});
+
+test('the queries and the notebook of the documentation read tables that there are, by their columns', () => {
+  const read = (name: string): string => readFileSync(fileURLToPath(new URL(`../../../docs/${name}`, import.meta.url)), 'utf8');
+  const notebook = JSON.parse(read('notebook.ipynb')) as { cells: { cell_type: string; source: string[]; outputs?: unknown[] }[] };
+  const code = notebook.cells.filter((cell) => cell.cell_type === 'code').map((cell) => cell.source.join(''));
+  assert.ok(code.length >= 6);
+  const queries = [...read('outputs.md').matchAll(/```sql\n([\s\S]*?)```/g)].map((match) => match[1]!);
+  const known = new Map(TABLES.map((table) => [table.name, new Set(table.columns.map((column) => column.name))]));
+  for (const text of [...queries, ...code]) {
+    const tables = [...text.matchAll(/\.([a-z_]+)\.parquet/g)].map((match) => match[1]!);
+    for (const name of tables) assert.ok(known.has(name), `table ${name}`);
+    if (tables.length !== 1) continue;
+    for (const [, a, b] of text.matchAll(/\((?:1000 \* )?([a-z_]+) - ([a-z_]+)/g)) {
+      for (const column of [a!, b!]) assert.ok(known.get(tables[0]!)!.has(column), `${tables[0]}.${column}`);
+    }
   }
 });
