@@ -108,6 +108,10 @@ export class ClusterFaults implements FaultDomain {
     }
   }
 
+  setZoneLink(from: string, to: string, connected: boolean): void {
+    this.cluster.network.setZoneLink(from, to, connected);
+  }
+
   setDns(up: boolean): void {
     const { dns } = this.cluster.workload;
     if (dns !== null) dns.down = !up;

@@ -36,6 +36,8 @@ export interface FaultDomain {
   restartNode(index: number, what: 'kubelet' | 'runtime', delay: Duration, start: Duration): void;
   /** Cuts (false) or heals (true) the link between two hosts, both ways unless told. */
   setLink(from: string, to: string, connected: boolean, oneWay?: boolean): void;
+  /** Cuts (false) or heals (true) all links from the machines of a zone to those of another. */
+  setZoneLink(from: string, to: string, connected: boolean): void;
   /** All queries to the cluster's name servers are lost (false), or not. */
   setDns(up: boolean): void;
 }
@@ -55,6 +57,11 @@ export function setFault(domain: FaultDomain, target: FaultTarget, up: boolean):
     case 'link':
       domain.setLink(target.from, target.to, up, target.oneWay);
       return target.oneWay === true ? `link ${target.from} → ${target.to} is ${verb}` : `link ${target.from} – ${target.to} is ${verb}`;
+    case 'partition': {
+      domain.setZoneLink(target.from, target.to, up);
+      if (!target.oneWay) domain.setZoneLink(target.to, target.from, up);
+      return `zones ${target.from} ${target.oneWay ? '→' : '–'} ${target.to}: the links between them are ${verb}`;
+    }
     case 'dns':
       domain.setDns(up);
       return `the DNS of the cluster is ${verb}`;

@@ -11,6 +11,28 @@ export interface NetworkCosts {
   readonly crossZone: DistributionSpec;
   readonly external: DistributionSpec;
   readonly bytesPerSecond: number;
+  /** Share of the packets between machines that are lost, 0..1; absent: none. */
+  readonly loss?: number;
+  /** Round trips between two zones (`a b`, either way), instead of `crossZone`. */
+  readonly zonePairs?: Readonly<Record<string, DistributionSpec>>;
+}
+
+/** A lost segment is sent again after this long, then after twice as long each time (Linux TCP_RTO_MIN; RFC 6298). */
+export const RETRANSMISSION_TIMEOUT: Duration = 200_000_000;
+/** Losses in a row after which a message is taken as arrived all the same. */
+const MOST_LOSSES = 10;
+
+/** What losses add to the way of one message: `u` in [0, 1) decides how many there are in a row. */
+export function retransmissions(loss: number, u: number): Duration {
+  let delay = 0;
+  let wait = RETRANSMISSION_TIMEOUT;
+  let still = loss;
+  for (let losses = 0; losses < MOST_LOSSES && u < still; losses++) {
+    delay += wait;
+    wait *= 2;
+    still *= loss;
+  }
+  return delay;
 }
 
 /** A machine (or the users outside) as the network sees it. */
@@ -53,6 +75,8 @@ export class Network {
   private readonly randomness: Randomness;
   /** Cut links, as `from>to` of host numbers. */
   private readonly cut = new Set<string>();
+  /** Zones between which nothing passes, as `from>to`. */
+  private readonly cutZones = new Set<string>();
   /** Number of the stream that `sendOrdered` uses between two hosts, by `from * 2^20 + to`. */
   private readonly defaultStreams = new Map<number, number>();
   private readonly streams: OrderedStream[] = [];
@@ -101,9 +125,15 @@ export class Network {
     else this.cut.add(`${from}>${to}`);
   }
 
+  /** Cuts or heals all one-way links from the hosts of a zone to those of another. */
+  setZoneLink(from: string, to: string, connected: boolean): void {
+    if (connected) this.cutZones.delete(`${from}>${to}`);
+    else this.cutZones.add(`${from}>${to}`);
+  }
+
   /** Whether every host is up and no link is cut. */
   get whole(): boolean {
-    return this.hostsDown === 0 && this.cut.size === 0;
+    return this.hostsDown === 0 && this.cut.size === 0 && this.cutZones.size === 0;
   }
 
   /** How far one host is from another: on the same machine, in the same zone, in another zone, or one of them outside the cluster. */
@@ -115,9 +145,22 @@ export class Network {
     return a === b ? SAME_ZONE : CROSS_ZONE;
   }
 
+  /** Round trips between two hosts. */
+  roundTrip(from: number, to: number): DistributionSpec {
+    const distance = this.distance(from, to);
+    if (distance === CROSS_ZONE && this.costs.zonePairs !== undefined) {
+      const a = this.hosts[from]!.zone;
+      const b = this.hosts[to]!.zone;
+      const own = this.costs.zonePairs[`${a} ${b}`] ?? this.costs.zonePairs[`${b} ${a}`];
+      if (own !== undefined) return own;
+    }
+    return this.roundTrips[distance]!;
+  }
+
   /** Whether a message sent now would arrive. */
   reachable(from: number, to: number): boolean {
     if (!this.hosts[from]!.up || !this.hosts[to]!.up) return false;
+    if (this.cutZones.size > 0 && this.cutZones.has(`${this.hosts[from]!.zone}>${this.hosts[to]!.zone}`)) return false;
     return this.cut.size === 0 || !this.cut.has(`${from}>${to}`);
   }
 
@@ -149,7 +192,9 @@ export class Network {
   private latency(from: number, to: number): number {
     const a = this.hosts[from]!;
     a.stream ??= this.randomness.stream(`network/${a.name}`);
-    return sample(this.roundTrips[this.distance(from, to)]!, a.stream) / 2;
+    const half = sample(this.roundTrip(from, to), a.stream) / 2;
+    const { loss } = this.costs;
+    return loss === undefined || from === to ? half : half + retransmissions(loss, a.stream.next());
   }
 
   /**

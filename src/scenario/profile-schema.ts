@@ -15,6 +15,14 @@ const network = {
   crossZone: dist('Round trip between zones.'),
   external: dist('Round trip from users outside to the edge of the cluster.'),
   bytesPerSecond: quantity('Bandwidth of a link, bytes a second.'),
+  loss: z
+    .number({ error: 'expected a number from 0 to 1' })
+    .min(0, { error: 'expected a number from 0 to 1' })
+    .lt(1, { error: 'expected a number below 1' })
+    .describe('Share of the packets between machines that are lost; TCP sends them again after 200 ms. Default 0.'),
+  zonePairs: z
+    .record(z.string(), dist('Round trip.'))
+    .describe('Round trips between two zones, such as `a b`, instead of crossZone.'),
 };
 const etcd = {
   fsync: dist('One fdatasync of the write-ahead log.'),
@@ -154,6 +162,8 @@ const groups = { network, etcd, apiServer, memory, client, controllers, schedule
 
 /** Fields that a complete profile may lack. */
 const optionalFields: ReadonlySet<unknown> = new Set<unknown>([
+  network.loss,
+  network.zonePairs,
   apiServer.webhook,
   apiServer.rbacBindingCpu,
   apiServer.rbacRuleCpu,
@@ -281,7 +291,7 @@ const distributions: ReadonlySet<unknown> = new Set<unknown>([
   ...[kubelet.prepare, kubelet.sandbox, kubelet.createContainer, kubelet.startContainer, kubelet.stopSandbox],
   ...[kubelet.plegRelist, kubelet.probe, kubelet.pullOverhead, kubeProxy.sync, apiServer.webhook, dns.upstream, dns.nodeLocal, ingress.request, ingress.reload, volumes.provision],
 ]);
-const maps: ReadonlySet<unknown> = new Set<unknown>([apiServer.requestCpu, controllers.syncCpu]);
+const maps: ReadonlySet<unknown> = new Set<unknown>([apiServer.requestCpu, controllers.syncCpu, network.zonePairs]);
 const sizes: ReadonlySet<unknown> = new Set<unknown>([
   network.bytesPerSecond,
   kubelet.pullBytesPerSecond,

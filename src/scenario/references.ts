@@ -138,7 +138,7 @@ export class References {
     if (given.length !== 1) {
       return this.complain(
         path,
-        `expected one of node, zone, link, dns, apiServer, machine, etcd, disk, registry, found ${given.join(' and ') || 'none of them'}`,
+        `expected one of node, zone, link, partition, dns, apiServer, machine, etcd, disk, registry, found ${given.join(' and ') || 'none of them'}`,
       );
     }
     if (raw.disk !== undefined) return this.disk(raw.disk, raw.factor, path, cluster);
@@ -164,6 +164,12 @@ export class References {
     if (raw.etcd !== undefined) {
       const index = this.member(raw.etcd, cluster, path);
       return index === undefined ? undefined : { kind: 'etcd', index };
+    }
+    if (raw.partition !== undefined) {
+      const { from, to, oneWay = false } = raw.partition;
+      const zones = [...new Set([...zonesOf(cluster), ...cluster.etcd.zones])];
+      const both = this.named('zone', from, zones, [...path, 'partition', 'from']) && this.named('zone', to, zones, [...path, 'partition', 'to']);
+      return both && { kind: 'partition', from, to, oneWay };
     }
     if (raw.dns !== undefined) return cluster.dns === undefined ? this.complain([...path, 'dns'], 'the manifests have no Service kube-system/kube-dns') : { kind: 'dns' };
     const { from, to, oneWay } = raw.link as { from: string; to: string; oneWay?: boolean };

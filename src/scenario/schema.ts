@@ -206,6 +206,14 @@ const faultTarget = z.strictObject({
     .optional()
     
     .describe('The link between two machines is cut, both ways unless told.'),
+  partition: z
+    .strictObject({
+      from: text('Name of a zone.'),
+      to: text('Name of the other zone.'),
+      oneWay: z.boolean({ error: 'expected true or false' }).optional().describe('Only what is sent from the first to the second is lost. Default false.'),
+    })
+    .optional()
+    .describe('Nothing passes between the machines of two zones.'),
   dns: z.literal(true, { error: 'expected true' }).optional().describe('The name servers of the cluster: all queries are lost.'),
   apiServer: wholeNumber('Number of a kube-apiserver process, from 0.', 0).optional(),
   machine: text('A machine of the control plane such as control-plane-0: it stops with its kube-apiserver, kube-controller-manager, kube-scheduler and, unless etcd is external, etcd members.').optional(),

@@ -266,6 +266,10 @@ export interface CostProfile {
     readonly external: DistributionSpec;
     /** Node and member links. */
     readonly bytesPerSecond: number;
+    /** Share of the packets between machines that are lost, 0..1; absent: none. */
+    readonly loss?: number;
+    /** Round trips between two zones (`a b`, either way), instead of `crossZone`. */
+    readonly zonePairs?: Readonly<Record<string, DistributionSpec>>;
   };
   readonly etcd: {
     /** One fdatasync of the WAL. */
@@ -520,6 +524,8 @@ export type FaultTarget =
   | { readonly kind: 'etcd'; readonly index: number }
   /** An image registry cannot be reached. */
   | { readonly kind: 'registry'; readonly host: string }
+  /** All links from the machines of one zone to those of another. */
+  | { readonly kind: 'partition'; readonly from: string; readonly to: string; readonly oneWay: boolean }
   /** All name servers of the cluster. */
   | { readonly kind: 'dns' }
   /** The disk of an etcd member is slower by a factor. */

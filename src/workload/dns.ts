@@ -21,6 +21,7 @@ const OP_TIMEOUT = 3;
 const OP_CACHED = 4;
 
 const DRAW_ENDPOINT = 1;
+const DRAW_LOSS = 2;
 const DRAW_INSIDE = 64;
 const DRAW_UPSTREAM = 128;
 /** A resolver asks for the addresses of both families at once (A and AAAA). */
@@ -221,9 +222,13 @@ export class ClusterDns implements Component {
       requests.free(row);
       return;
     }
-    const { sameHost, sameZone, crossZone } = this.costs.network;
-    const distance = from === to ? sameHost : network.zoneOf(from) === network.zoneOf(to) ? sameZone : crossZone;
-    const inside = Math.round(draws.sample(distance, number, DRAW_INSIDE) / 2);
+    // Datagrams are not sent again by the network: neither a query nor its answer.
+    const { loss = 0 } = this.costs.network;
+    if (loss > 0 && from !== to && draws.at(number, DRAW_LOSS).next() < 1 - (1 - loss) * (1 - loss)) {
+      requests.free(row);
+      return;
+    }
+    const inside = Math.round(draws.sample(network.roundTrip(from, to), number, DRAW_INSIDE) / 2);
     requests.inside[row] = inside;
     requests.back[row] = inside;
     simulation.schedule(inside, pods.target, OP_ARRIVE, row);

@@ -1,8 +1,7 @@
 import type { Simulation } from '../kernel/simulation.js';
-import type { Network } from '../network/network.js';
+import { type Network, retransmissions } from '../network/network.js';
 import type { DrawCursor } from '../node/draws.js';
 import type { EndpointView, KubeProxies } from '../node/kube-proxy.js';
-import type { DistributionSpec } from '../random/distribution.js';
 import type { CostProfile, TrafficSpec } from '../scenario/types.js';
 import { Balancer } from './balancer.js';
 import type { Connector } from './connector.js';
@@ -19,6 +18,8 @@ const DRAW_COHORT = 9;
 const DRAW_MIRROR = 10;
 const DRAW_EXTERNAL = 64;
 const DRAW_INTERNAL = 128;
+/** Whether the request, and its answer, are lost and sent again. */
+const DRAW_LOSS = 11;
 /** Draws that one try of a request may use, in its stream and of its demand. */
 export const TRY_STRIDE = 4096;
 
@@ -46,6 +47,7 @@ export class Router {
   private readonly service: number;
   /** The proxies' rules cost time by their number. */
   private readonly looksUp: boolean;
+  private readonly loss: number;
   private readonly draws: DrawCursor;
   private readonly splits: TrafficSplits;
   private readonly cohort: number;
@@ -72,6 +74,7 @@ export class Router {
     this.nodes = nodes;
     this.service = proxies.serviceNumber(spec.service.namespace, spec.service.name);
     this.looksUp = proxies.runsByMode !== null;
+    this.loss = costs.network.loss ?? 0;
     this.draws = draws;
     this.splits = splits;
     this.cohort = spec.cohort ?? 0;
@@ -158,8 +161,13 @@ export class Router {
       this.unreachable(request);
       return;
     }
-    const inside = Math.round(this.draws.sample(this.distance(entryHost, host), requests.number[request]!, requests.first[request]! + DRAW_INTERNAL) / 2);
-    const back = requests.back[request]! + inside;
+    const inside = Math.round(this.draws.sample(network.roundTrip(entryHost, host), requests.number[request]!, requests.first[request]! + DRAW_INTERNAL) / 2);
+    let back = requests.back[request]! + inside;
+    if (this.loss > 0 && entryHost !== host) {
+      const losses = this.draws.at(requests.number[request]!, requests.first[request]! + DRAW_LOSS);
+      extra += retransmissions(this.loss, losses.next());
+      back += retransmissions(this.loss, losses.next());
+    }
     requests.inside[request] = inside;
     requests.back[request] = back;
     this.simulation.schedule(handshakes === 0 ? inside + extra : inside + extra + 2 * handshakes * back, pods.target, OP_ARRIVE, request);
@@ -177,11 +185,5 @@ export class Router {
     const wait = Math.min(this.costs.requests.connectTimeout, this.timeout);
     requests.back[request] = 0;
     this.pods.end(request, '', cause, requests.sent[request]! + wait);
-  }
-
-  private distance(from: number, to: number): DistributionSpec {
-    const { network } = this.costs;
-    if (from === to) return network.sameHost;
-    return this.network.zoneOf(from) === this.network.zoneOf(to) ? network.sameZone : network.crossZone;
   }
 }

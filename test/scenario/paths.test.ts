@@ -83,6 +83,23 @@ test('where traffic goes and from where', () => {
   assert.deepEqual(trafficOf('to: service/web, connections: { tls: true, maximumAge: 5m }').connections, { keepAlive: 90e9, maximumAge: 300e9, handshakes: 2 });
 });
 
+function targetOf(fail: string, dns = true) {
+  writeFileSync(join(folder, 'all.yaml'), `${dns ? DNS : ''}${MANIFESTS}`);
+  const file = join(folder, 'scenario.yaml');
+  const node = '{ apiVersion: v1, kind: Node, metadata: { name: n }, status: { capacity: { cpu: 1, memory: 1Gi, pods: 10 } } }';
+  writeFileSync(file, `cluster: { nodes: [{ count: 4, zones: [a, b], template: ${node} }] }\nmanifests: all.yaml\nbehaviour: [{ image: "*" }]\ntimeline: [{ at: 1s, fail: ${fail} }]\n`);
+  const [action] = loadScenario(file).timeline;
+  return action?.action === 'fail' ? action.target : undefined;
+}
+
+test('faults of the network: the DNS, links one way, partitions between zones', () => {
+  assert.deepEqual(targetOf('{ dns: true }'), { kind: 'dns' });
+  assert.deepEqual(targetOf('{ partition: { from: a, to: b } }'), { kind: 'partition', from: 'a', to: 'b', oneWay: false });
+  assert.deepEqual(targetOf('{ link: { from: node-0, to: node-1, oneWay: true } }'), { kind: 'link', from: 'node-0', to: 'node-1', oneWay: true });
+  assert.throws(() => targetOf('{ partition: { from: a, to: x } }'), /no zone is named x/);
+  assert.throws(() => targetOf('{ dns: true }', false), /no Service kube-system\/kube-dns/);
+});
+
 test('what cannot be is an error', () => {
   assert.throws(() => trafficOf('to: service/plain, via: nodePort'), /has no node port: its type is ClusterIP/);
   assert.throws(() => trafficOf('to: service/plain, via: loadBalancer'), /has no load balancer/);
