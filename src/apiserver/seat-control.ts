@@ -47,7 +47,7 @@ export class SeatControl {
   private control: FlowControl;
   private readonly seats = new Slots<Seat>();
   /** Seats by slot of the call: a call is in one place at a time. */
-  private readonly bySlot = new Map<number, Seat>();
+  private readonly bySlot: (Seat | null)[] = [];
   private readonly startedTickets: Ticket[] = [];
   private readonly classifier = new Classifier();
   private life = 0;
@@ -78,7 +78,7 @@ export class SeatControl {
     const where = this.classifier.classify(call.request, call.user);
     const figures = this.figuresOf(where.level, where.schema);
     const seat = new Seat(slot, where.level, this.life, figures);
-    this.bySlot.set(slot, seat);
+    this.keep(slot, seat);
     const work = estimateWork(call.request, bytes, watchers, this.control.maximumSeats(where.level));
     const { now } = this.simulation;
     const { arrival, ticket } = this.control.arrive(slot, where, work, now, this.startedTickets);
@@ -86,7 +86,7 @@ export class SeatControl {
     this.report(started);
     if (arrival === 'rejected') {
       figures.reject(this.control.rejects(where.level) ? 'concurrency-limit' : 'queue-full', 0);
-      this.bySlot.delete(slot);
+      this.bySlot[slot] = null;
       return false;
     }
     if (arrival === 'waiting') {
@@ -101,6 +101,12 @@ export class SeatControl {
     return true;
   }
 
+  private keep(slot: number, seat: Seat): void {
+    const { bySlot } = this;
+    while (bySlot.length <= slot) bySlot.push(null);
+    bySlot[slot] = seat;
+  }
+
   /** Without priority and fairness: a request is served or refused at once. Watches and system:masters are not counted. */
   private count(slot: number, call: Call, limits: readonly [number, number], started: number[]): boolean {
     const kind = isMutating(call.request) ? 1 : 0;
@@ -108,7 +114,7 @@ export class SeatControl {
     if (counted && this.inFlight[kind] >= limits[kind]) return false;
     if (counted) {
       this.inFlight[kind]++;
-      this.bySlot.set(slot, new Seat(slot, kind === 1 ? 'mutating' : 'readOnly', this.life, UNCOUNTED));
+      this.keep(slot, new Seat(slot, kind === 1 ? 'mutating' : 'readOnly', this.life, UNCOUNTED));
     }
     started.push(slot);
     return true;
@@ -116,9 +122,9 @@ export class SeatControl {
 
   /** A call has been answered: its seats are free now, or later if it is a write that many watch. */
   answered(slot: number, started: number[]): void {
-    const seat = this.bySlot.get(slot);
-    if (seat === undefined) return;
-    this.bySlot.delete(slot);
+    const seat = this.bySlot[slot] ?? null;
+    if (seat === null) return;
+    this.bySlot[slot] = null;
     if (this.limits !== null) {
       this.inFlight[seat.level === 'mutating' ? 1 : 0]--;
       return;
@@ -151,7 +157,7 @@ export class SeatControl {
     const seat = this.seats.take(argument);
     if (seat.life !== this.life || seat.ticket!.state !== 'waiting') return -1;
     this.control.giveUp(seat.level, seat.ticket!, this.simulation.now);
-    this.bySlot.delete(seat.slot);
+    this.bySlot[seat.slot] = null;
     seat.figures.waiting--;
     seat.figures.reject('time-out', MAXIMUM_WAIT);
     return seat.slot;
@@ -173,7 +179,7 @@ export class SeatControl {
   reset(): void {
     this.life++;
     this.inFlight = [0, 0];
-    this.bySlot.clear();
+    this.bySlot.length = 0;
     for (const flow of this.flows) flow.clear();
     this.control = new FlowControl(this.serverLimit);
   }
@@ -192,7 +198,7 @@ export class SeatControl {
     const tickets = this.startedTickets;
     for (let i = 0; i < tickets.length; i++) {
       const ticket = tickets[i]!;
-      const seat = this.bySlot.get(ticket.id)!;
+      const seat = this.bySlot[ticket.id]!;
       if (seat.queued) {
         seat.queued = false;
         seat.figures.waiting--;

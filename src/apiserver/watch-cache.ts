@@ -52,8 +52,8 @@ export class WatchCache {
 
   /** Takes a change in; returns its record, or undefined when the cache has seen it already. */
   apply(key: string, object: KubernetesObject | undefined, revision: number, now: Time): WatchRecord | undefined {
-    const previous = this.objects.get(key);
     if (revision <= this.revision) return undefined;
+    const previous = this.objects.get(key);
     this.revision = revision;
     let record: WatchRecord;
     if (object === undefined) {

@@ -37,7 +37,9 @@ export function restoreSnapshot(member: Member, snapshot: Snapshot): void {
   member.metrics.snapDbFsyncDurationSeconds.observe(syncFile(member));
   member.storage.applySnapshot(snapshot);
   member.wal.restore(snapshot);
-  member.store = Store.restore(snapshot.data as StoreSnapshot, member.spec.quotaBackendBytes);
+  const { keys } = member.store;
+  member.store.release();
+  member.store = Store.restore(snapshot.data as StoreSnapshot, member.spec.quotaBackendBytes, keys);
   member.noSpaceRaised = member.store.noSpace;
   member.confState = snapshot.confState;
   member.applier.appliedIndex = snapshot.index;

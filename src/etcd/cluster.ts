@@ -14,6 +14,7 @@ import type { CostProfile, EtcdSpec } from '../scenario/types.js';
 import { defragment } from './backend-file.js';
 import { Disk } from './disk.js';
 import { EtcdError } from './errors.js';
+import { KeySpace } from './key-space.js';
 import { Member } from './member.js';
 import { Store } from './mvcc.js';
 import { Peers } from './peers.js';
@@ -55,6 +56,7 @@ export class EtcdCluster {
   private readonly network: Network;
   private readonly quota: number;
   private readonly peers: Peers;
+  private readonly keys = new KeySpace();
   private readonly options: EtcdClusterOptions;
 
   constructor(options: EtcdClusterOptions) {
@@ -76,7 +78,7 @@ export class EtcdCluster {
     let newest = Math.max(revision, 1);
     for (const kv of kvs) if (kv.modRevision > newest) newest = kv.modRevision;
     this.begin(newest, () => {
-      const store = new Store(this.quota);
+      const store = new Store(this.quota, this.keys);
       store.load(kvs, newest);
       return store;
     });
@@ -158,7 +160,7 @@ export class EtcdCluster {
 
   /** Starts all members with the content of a backup (`etcdutl snapshot restore`): same keys, revisions and leases. */
   restore(backup: StoreSnapshot): void {
-    this.begin(backup.revision, () => Store.restore(backup, this.quota));
+    this.begin(backup.revision, () => Store.restore(backup, this.quota, this.keys));
   }
 
   /**
@@ -235,6 +237,7 @@ export class EtcdCluster {
       checkQuorum,
       name: `${name}-${index}`,
       peers: this.peers,
+      keys: this.keys,
     });
     this.peers.add(member);
     return member;

@@ -1,5 +1,6 @@
 import type { Time } from '../kernel/time.js';
 import type { Call } from './connection.js';
+import type { KeyName } from './key-space.js';
 import type { EtcdRequest, WatchEvent } from './types.js';
 
 /** Bytes of an InternalRaftRequest around key and value: header, field tags and lengths. */
@@ -24,6 +25,8 @@ export class Command {
   readonly request: EtcdRequest | MemberRequest;
   /** The key, as the same text object that the stores hold once one of them has found it; empty when there is none. */
   key: string;
+  /** What the stores call the key, once one of them has found it. */
+  name: KeyName | null = null;
   /** Index and incarnation of the member that proposed it and will answer. */
   readonly origin: number;
   readonly incarnation: number;

@@ -1,6 +1,5 @@
 import type { History } from './history.js';
-import { NOWHERE, OrderedKeys } from './ordered-keys.js';
-import type { KeyRecord } from './records.js';
+import type { KeyName, KeySpace } from './key-space.js';
 import type { KeyValue } from './types.js';
 
 /**
@@ -8,125 +7,136 @@ import type { KeyValue } from './types.js';
  * compaction. Older versions hang on the events of the history.
  */
 export class KeyIndex {
-  private readonly records = new Map<string, KeyRecord>();
-  /** All records, those of deleted keys included. */
-  private readonly ordered = new OrderedKeys<KeyRecord>();
-  /** How many of them are of deleted keys. */
+  private readonly space: KeySpace;
+  /** Newest versions by the ordinal of the key; null: deleted and not compacted, undefined: not held. */
+  private readonly versions: (KeyValue | null | undefined)[] = [];
+  private held = 0;
+  /** How many of the held keys are deleted. */
   private dead = 0;
-  /** Revisions at which a key was deleted, ascending, since the last compaction. */
-  private readonly deletions = new Map<string, number[]>();
+  /** Revisions at which a key was deleted, ascending, since the last compaction; by ordinal. */
+  private readonly deletions = new Map<number, number[]>();
 
-  /** The record of a key that has a version or, until compaction, had one. */
-  get(key: string): KeyRecord | undefined {
-    return this.records.get(key);
+  constructor(space: KeySpace) {
+    this.space = space;
   }
 
-  /** Makes a version the newest of its key. `record`: what `get` gave. */
-  put(record: KeyRecord | undefined, kv: KeyValue): void {
-    if (record === undefined) {
-      this.add(kv.key, kv);
+  /** The name of a key that some store of the space holds. */
+  find(key: string): KeyName | undefined {
+    return this.space.find(key);
+  }
+
+  /** Newest version of a key; null: it is deleted, or unknown here. */
+  current(name: KeyName | undefined): KeyValue | null {
+    return name === undefined ? null : (this.versions[name.ordinal] ?? null);
+  }
+
+  /** Makes a version the newest of its key. `name`: what `find` gave. */
+  put(name: KeyName | undefined, kv: KeyValue): void {
+    if (name === undefined) {
+      this.hold(this.space.add(kv.key), kv);
       return;
     }
-    if (record.current === null) this.dead--;
-    record.current = kv;
+    const before = this.versions[name.ordinal];
+    if (before === undefined) {
+      this.hold(name, kv);
+      return;
+    }
+    if (before === null) this.dead--;
+    this.versions[name.ordinal] = kv;
   }
 
   /** Takes a put back: `previous` is the newest version again, null: the key was not there. */
   unput(key: string, previous: KeyValue | null): void {
-    const record = this.records.get(key)!;
-    record.current = previous;
+    const name = this.space.find(key)!;
+    this.versions[name.ordinal] = previous;
     if (previous !== null) return;
-    if (this.deletions.has(key)) this.dead++;
-    else this.forget(record);
+    if (this.deletions.has(name.ordinal)) this.dead++;
+    else this.forget(name);
   }
 
   /** Takes a deleted key out of the current view. */
-  bury(key: string, revision: number): void {
-    const record = this.records.get(key)!;
-    record.current = null;
+  bury(name: KeyName, revision: number): void {
+    this.versions[name.ordinal] = null;
     this.dead++;
-    this.noteDeletion(key, revision);
+    this.note(name, revision);
   }
 
   /** Takes a deletion back. */
   unbury(previous: KeyValue): void {
-    const record = this.records.get(previous.key)!;
-    record.current = previous;
+    const { ordinal } = this.space.find(previous.key)!;
+    this.versions[ordinal] = previous;
     this.dead--;
-    const deletions = this.deletions.get(previous.key)!;
+    const deletions = this.deletions.get(ordinal)!;
     deletions.pop();
-    if (deletions.length === 0) this.deletions.delete(previous.key);
+    if (deletions.length === 0) this.deletions.delete(ordinal);
   }
 
   /** A key was deleted at a revision that is not compacted. */
   noteDeletion(key: string, revision: number): void {
-    const deletions = this.deletions.get(key);
-    if (deletions === undefined) this.deletions.set(key, [revision]);
-    else deletions.push(revision);
-    this.keepDead(key);
+    this.note(this.keepDead(key), revision);
   }
 
   /** A deletion is compacted; false when it is not the oldest one known of the key. */
   forgetDeletion(key: string, revision: number): boolean {
-    const deletions = this.deletions.get(key);
-    if (deletions === undefined || deletions[0] !== revision) return false;
+    const name = this.space.find(key);
+    const deletions = name === undefined ? undefined : this.deletions.get(name.ordinal);
+    if (name === undefined || deletions === undefined || deletions[0] !== revision) return false;
     deletions.shift();
     if (deletions.length > 0) return true;
-    this.deletions.delete(key);
-    const record = this.records.get(key)!;
-    if (record.current === null) {
+    this.deletions.delete(name.ordinal);
+    if (this.versions[name.ordinal] === null) {
       this.dead--;
-      this.forget(record);
+      this.forget(name);
     }
     return true;
   }
 
   /** Takes `forgetDeletion` back. */
   rememberDeletion(key: string, revision: number): void {
-    const deletions = this.deletions.get(key);
-    if (deletions === undefined) this.deletions.set(key, [revision]);
+    const { ordinal } = this.keepDead(key);
+    const deletions = this.deletions.get(ordinal);
+    if (deletions === undefined) this.deletions.set(ordinal, [revision]);
     else deletions.unshift(revision);
-    this.keepDead(key);
   }
 
   /** Appends the newest versions of the first `limit` keys with a prefix, behind `after` unless that is empty. */
   scan(prefix: string, limit: number, out: KeyValue[], after = ''): void {
-    const records: KeyRecord[] = [];
-    this.ordered.scan(prefix, limit, records, isLive, after);
-    for (const record of records) out.push(record.current!);
+    const names: KeyName[] = [];
+    this.space.scan(prefix, limit, names, (name) => this.isLive(name), after);
+    for (const { ordinal } of names) out.push(this.versions[ordinal]!);
   }
 
   /** How many live keys have a prefix. */
   count(prefix: string): number {
-    if (prefix === '') return this.records.size - this.dead;
-    if (this.dead === 0) return this.ordered.count(prefix);
-    const records: KeyRecord[] = [];
-    this.ordered.scan(prefix, Number.POSITIVE_INFINITY, records, isLive);
-    return records.length;
+    const live = this.held - this.dead;
+    if (prefix === '') return live;
+    if (live === this.space.size) return this.space.count(prefix);
+    const names: KeyName[] = [];
+    this.space.scan(prefix, Number.POSITIVE_INFINITY, names, (name) => this.isLive(name));
+    return names.length;
   }
 
   /** Newest versions of all live keys, in key order. */
   all(): KeyValue[] {
-    return this.ordered
-      .all()
-      .filter(isLive)
-      .map((record) => record.current!);
+    const out: KeyValue[] = [];
+    this.scan('', Number.POSITIVE_INFINITY, out);
+    return out;
   }
 
   /** Appends the versions that the first `limit` keys with a prefix had at a revision. */
   scanAt(prefix: string, limit: number, revision: number, history: History, out: KeyValue[], after = ''): void {
-    const records: KeyRecord[] = [];
-    this.ordered.scan(prefix, Number.POSITIVE_INFINITY, records, undefined, after);
-    for (const record of records) {
+    const names: KeyName[] = [];
+    this.space.scan(prefix, Number.POSITIVE_INFINITY, names, (name) => this.versions[name.ordinal] !== undefined, after);
+    for (const name of names) {
       if (out.length >= limit) return;
-      const version = this.versionAt(record, revision, history);
+      const version = this.versionAt(name, revision, history);
       if (version !== null) out.push(version);
     }
   }
 
   /** Version of a key as of a revision (0: now); null when it did not exist then. */
-  versionAt(record: KeyRecord, revision: number, history: History): KeyValue | null {
-    let version = record.current;
+  versionAt(name: KeyName, revision: number, history: History): KeyValue | null {
+    let version = this.current(name);
     if (revision === 0) return version;
     let deletions: readonly number[] | undefined;
     let next = -1;
@@ -139,36 +149,61 @@ export class KeyIndex {
       // Before its creation the key may have lived and been deleted, at the last deletion below that revision.
       const before = version === null ? Number.POSITIVE_INFINITY : version.modRevision;
       if (deletions === undefined) {
-        deletions = this.deletions.get(record.key) ?? NO_DELETIONS;
+        deletions = this.deletions.get(name.ordinal) ?? NO_DELETIONS;
         next = deletions.length - 1;
       }
       while (next >= 0 && deletions[next]! >= before) next--;
       if (next < 0 || deletions[next]! <= revision) return null;
-      version = previousOf(history, record.key, deletions[next]!);
+      version = previousOf(history, name.key, deletions[next]!);
     }
   }
 
-  private add(key: string, current: KeyValue | null): void {
-    const record: KeyRecord = { key, current, place: NOWHERE };
-    this.records.set(key, record);
-    this.ordered.insert(record);
+  /** Gives up all keys: another store takes this one's place. */
+  release(): void {
+    const { versions, space } = this;
+    for (let ordinal = 0; ordinal < versions.length; ordinal++) {
+      if (versions[ordinal] === undefined) continue;
+      versions[ordinal] = undefined;
+      space.release(space.all[ordinal]!);
+    }
+    this.deletions.clear();
+    this.held = 0;
+    this.dead = 0;
   }
 
-  private forget(record: KeyRecord): void {
-    this.records.delete(record.key);
-    this.ordered.remove(record);
+  private isLive({ ordinal }: KeyName): boolean {
+    const version = this.versions[ordinal];
+    return version !== undefined && version !== null;
   }
 
-  /** A key with a deletion has a record, even if it has no version. */
-  private keepDead(key: string): void {
-    if (this.records.has(key)) return;
-    this.add(key, null);
+  private hold(name: KeyName, version: KeyValue | null): void {
+    const { versions } = this;
+    while (versions.length <= name.ordinal) versions.push(undefined);
+    versions[name.ordinal] = version;
+    this.space.hold(name);
+    this.held++;
+  }
+
+  private forget(name: KeyName): void {
+    this.versions[name.ordinal] = undefined;
+    this.held--;
+    this.space.release(name);
+  }
+
+  private note({ ordinal }: KeyName, revision: number): void {
+    const deletions = this.deletions.get(ordinal);
+    if (deletions === undefined) this.deletions.set(ordinal, [revision]);
+    else deletions.push(revision);
+  }
+
+  /** A key with a deletion is held, even if it has no version. */
+  private keepDead(key: string): KeyName {
+    const name = this.space.find(key) ?? this.space.add(key);
+    if (this.versions[name.ordinal] !== undefined) return name;
+    this.hold(name, null);
     this.dead++;
+    return name;
   }
-}
-
-function isLive(record: KeyRecord): boolean {
-  return record.current !== null;
 }
 
 function previousOf(history: History, key: string, revision: number): KeyValue | null {

@@ -3,6 +3,7 @@ import type { Network } from '../network/network.js';
 import type { Randomness } from '../random/stream.js';
 import type { CostProfile, EtcdSpec } from '../scenario/types.js';
 import type { Disk } from './disk.js';
+import type { KeySpace } from './key-space.js';
 import type { Peers } from './peers.js';
 import type { ProcessorShare } from './processor.js';
 
@@ -23,4 +24,6 @@ export interface MemberOptions {
   readonly logDisk: Disk;
   readonly dataDisk: Disk;
   readonly peers: Peers;
+  /** What the stores of the cluster's members share. */
+  readonly keys: KeySpace;
 }

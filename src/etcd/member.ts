@@ -127,7 +127,7 @@ export class Member implements Component {
     this.watchStream = options.randomness.stream(`${this.name}/watch`);
     this.electionDraws = new ElectionDraws(options.randomness.stream(`${this.name}/election`));
     this.confState = this.storage.initialConfState();
-    this.store = new Store(options.spec.quotaBackendBytes);
+    this.store = new Store(options.spec.quotaBackendBytes, options.keys);
     this.loop = new ReadyLoop(this);
     this.applier = new Applier(this);
     this.requests = new Requests(this);
@@ -167,6 +167,7 @@ export class Member implements Component {
     this.wal.restore(snapshot);
     this.wal.buffer(this.storage.initialHardState());
     this.wal.sync([]);
+    this.store.release();
     this.store = store;
     this.noSpaceRaised = store.noSpace;
     this.confState = snapshot.confState;

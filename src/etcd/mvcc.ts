@@ -2,8 +2,9 @@ import type { Command } from './command.js';
 import { EtcdError } from './errors.js';
 import { History, NO_EVENTS } from './history.js';
 import { KeyIndex } from './key-index.js';
+import { type KeyName, KeySpace } from './key-space.js';
 import { Lessor } from './lease.js';
-import { type KeyRecord, quotaCost, RECORD_OVERHEAD, recordBytes, type StoreSnapshot, tombstone } from './records.js';
+import { hashOf, quotaCost, RECORD_OVERHEAD, recordBytes, type StoreSnapshot, tombstone } from './records.js';
 import type { StoreMark, Undo } from './rollback.js';
 import type { EtcdRequest, KeyValue, WatchEvent } from './types.js';
 
@@ -34,18 +35,23 @@ export class Store {
   /** Found by a transaction whose compare failed. */
   found: KeyValue | null = null;
 
-  private readonly index = new KeyIndex();
+  /** What the stores of a cluster share. */
+  readonly keys: KeySpace;
+  private readonly index: KeyIndex;
   private readonly history = new History();
   /** What took place beside the events of the history since the last mark. */
   private journal: Undo[] = [];
 
-  constructor(quota: number) {
+  /** `keys`: what the stores of a cluster share; absent: the store is alone. */
+  constructor(quota: number, keys: KeySpace = new KeySpace()) {
     this.quota = quota;
+    this.keys = keys;
+    this.index = new KeyIndex(keys);
   }
 
   /** Newest version of a key. */
   get(key: string): KeyValue | null {
-    return this.index.get(key)?.current ?? null;
+    return this.index.current(this.index.find(key));
   }
 
   /** Whether the quota still has room for a request (checked before it is proposed and again when it is applied). */
@@ -70,21 +76,22 @@ export class Store {
         this.put(command, this.find(command), request.value, request.bytes, request.lease ?? 0);
         break;
       case 'txn': {
-        const record = this.find(command);
-        const current = record === undefined ? null : record.current;
+        const name = this.find(command);
+        const current = this.index.current(name);
         if ((current === null ? 0 : current.modRevision) !== request.expectedModRevision) {
           this.succeeded = false;
           this.found = current;
         } else if (request.then === 'put') {
-          this.put(command, record, request.value, request.bytes, request.lease ?? 0);
+          this.put(command, name, request.value, request.bytes, request.lease ?? 0);
         } else if (current !== null) {
-          this.delete(command, current);
+          this.delete(command, name!, current);
         }
         break;
       }
       case 'delete': {
-        const current = this.find(command)?.current ?? null;
-        if (current !== null) this.delete(command, current);
+        const name = this.find(command);
+        const current = this.index.current(name);
+        if (current !== null) this.delete(command, name!, current);
         break;
       }
       case 'compact':
@@ -119,8 +126,8 @@ export class Store {
     if (revision > 0 && revision < this.compactRevision) return this.fail(EtcdError.Compacted);
     const out: KeyValue[] = [];
     if (!prefix) {
-      const record = this.index.get(key);
-      const version = record === undefined ? null : this.index.versionAt(record, revision, this.history);
+      const name = this.index.find(key);
+      const version = name === undefined ? null : this.index.versionAt(name, revision, this.history);
       if (version !== null) out.push(version);
       return out;
     }
@@ -143,13 +150,18 @@ export class Store {
   /** Fills an empty store without history: the start state of a warm start, of which `kvs` hold their revisions. */
   load(kvs: readonly KeyValue[], revision: number): void {
     for (const kv of kvs) {
-      this.index.put(undefined, kv);
+      this.index.put(this.index.find(kv.key), kv);
       this.addBytes(recordBytes(kv));
       if (kv.lease !== 0) this.lessor.attach(kv.lease, kv.key);
     }
     this.revision = revision;
     this.history.reset(revision + 1);
     this.compactRevision = revision;
+  }
+
+  /** Another store takes this one's place: what it shared is given up. */
+  release(): void {
+    this.index.release();
   }
 
   /** A copy that shares all values. */
@@ -168,8 +180,8 @@ export class Store {
   }
 
   /** A store with the content of a snapshot: same keys, revisions and history. */
-  static restore(snapshot: StoreSnapshot, quota: number): Store {
-    const store = new Store(quota);
+  static restore(snapshot: StoreSnapshot, quota: number, keys?: KeySpace): Store {
+    const store = new Store(quota, keys);
     for (const lease of snapshot.leases) store.lessor.grant(lease.id, lease.ttlSeconds);
     store.load(snapshot.kvs, snapshot.revision);
     store.compactRevision = snapshot.compactRevision;
@@ -192,25 +204,14 @@ export class Store {
    */
   hash(revision: number): number | undefined {
     const kvs = this.range('', true, 0, revision);
-    if (kvs === null) return undefined;
-    let hash = 0x811c9dc5;
-    const mix = (value: number) => (hash = Math.imul(hash ^ value, 0x01000193));
-    for (const { key, bytes, createRevision, modRevision, version, lease } of kvs) {
-      for (let i = 0; i < key.length; i++) mix(key.charCodeAt(i));
-      mix(bytes);
-      mix(createRevision);
-      mix(modRevision);
-      mix(version);
-      mix(lease);
-    }
-    return hash >>> 0;
+    return kvs === null ? undefined : hashOf(kvs);
   }
 
   /** A bit of the file flips unnoticed: the newest version of one key, in the middle of them, is no longer what was written. */
   corruptFile(): void {
     const kvs = this.index.all();
     const kv = kvs[kvs.length >> 1];
-    if (kv !== undefined) this.index.put(this.index.get(kv.key), { ...kv, version: kv.version + 1 });
+    if (kv !== undefined) this.index.put(this.index.find(kv.key), { ...kv, version: kv.version + 1 });
   }
 
   /** Copies the live data into a new file: the database is as small as its content again. */
@@ -218,14 +219,19 @@ export class Store {
     this.size = this.sizeInUse;
   }
 
-  /** The record of a command's key. The command then holds the stored text, which the next member finds faster. */
-  private find(command: Command): KeyRecord | undefined {
-    const record = this.index.get(command.key);
-    if (record !== undefined) command.key = record.key;
-    return record;
+  /** The name of a command's key, which the first member to look for it leaves there for the others. */
+  private find(command: Command): KeyName | undefined {
+    const { name } = command;
+    if (name !== null && this.keys.knows(name)) return name;
+    const found = this.index.find(command.key);
+    if (found !== undefined) {
+      command.name = found;
+      command.key = found.key;
+    }
+    return found;
   }
 
-  private put(command: Command, found: KeyRecord | undefined, value: unknown, bytes: number, lease: number): void {
+  private put(command: Command, name: KeyName | undefined, value: unknown, bytes: number, lease: number): void {
     if (this.noSpace) {
       this.error = EtcdError.NoSpace;
       return;
@@ -235,7 +241,7 @@ export class Store {
       return;
     }
     const { key } = command;
-    const previous = found === undefined ? null : found.current;
+    const previous = this.index.current(name);
     const revision = ++this.revision;
     // Members that apply the same command at the same revision share the event that the first one made.
     let events = command.events;
@@ -253,7 +259,7 @@ export class Store {
       command.events = events;
     }
     const kv = events[0]!.kv;
-    this.index.put(found, kv);
+    this.index.put(name, kv);
     if (previous !== null && previous.lease !== 0 && previous.lease !== lease) this.lessor.detach(previous.lease, key);
     if (lease !== 0) this.lessor.attach(lease, key);
     this.addBytes(recordBytes(kv));
@@ -261,11 +267,11 @@ export class Store {
     this.events = events;
   }
 
-  private delete(command: Command, current: KeyValue): void {
+  private delete(command: Command, name: KeyName, current: KeyValue): void {
     const revision = ++this.revision;
     if (command.events === null || command.events[0]!.kv.modRevision !== revision)
       command.events = [tombstone(current, revision)];
-    this.bury(current, revision);
+    this.bury(name, current, revision);
     this.history.push(command.events);
     this.events = command.events;
   }
@@ -282,15 +288,15 @@ export class Store {
     const keys = [...lease.keys].sort();
     const revision = ++this.revision;
     const events = keys.map((key) => tombstone(this.get(key)!, revision));
-    for (const event of events) this.bury(event.previous!, revision);
+    for (const event of events) this.bury(this.index.find(event.kv.key)!, event.previous!, revision);
     command.events ??= events;
     this.history.push(command.events);
     this.events = command.events;
   }
 
   /** Takes a deleted key out of the current view. */
-  private bury(current: KeyValue, revision: number): void {
-    this.index.bury(current.key, revision);
+  private bury(name: KeyName, current: KeyValue, revision: number): void {
+    this.index.bury(name, revision);
     if (current.lease !== 0) this.lessor.detach(current.lease, current.key);
     this.addBytes(RECORD_OVERHEAD + current.key.length);
   }

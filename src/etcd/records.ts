@@ -10,15 +10,6 @@ const QUOTA_PUT_OVERHEAD = 256;
 /** etcd's estimate of a lease's cost (storage/quota.go, leaseOverhead). */
 const QUOTA_LEASE_OVERHEAD = 64;
 
-/** One key that has a version or, until compaction, had one. */
-export interface KeyRecord {
-  readonly key: string;
-  /** Newest version; null while the key is deleted. */
-  current: KeyValue | null;
-  /** A note of the ordered set that it is in. */
-  place: number;
-}
-
 /** A copy of a store, as a raft snapshot or a backup carries it. */
 export interface StoreSnapshot {
   readonly revision: number;
@@ -56,4 +47,19 @@ export function quotaCost(request: EtcdRequest): number {
   if (request.op === 'put' || (request.op === 'txn' && request.then === 'put'))
     return QUOTA_PUT_OVERHEAD + request.key.length + request.bytes;
   return request.op === 'leaseGrant' ? QUOTA_LEASE_OVERHEAD : 0;
+}
+
+/** Hash of the content of a store (HashKV): equal for equal content. */
+export function hashOf(kvs: readonly KeyValue[]): number {
+  let hash = 0x811c9dc5;
+  const mix = (value: number) => (hash = Math.imul(hash ^ value, 0x01000193));
+  for (const { key, bytes, createRevision, modRevision, version, lease } of kvs) {
+    for (let i = 0; i < key.length; i++) mix(key.charCodeAt(i));
+    mix(bytes);
+    mix(createRevision);
+    mix(modRevision);
+    mix(version);
+    mix(lease);
+  }
+  return hash >>> 0;
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Command } from '../../src/etcd/command.js';
+import { KeySpace } from '../../src/etcd/key-space.js';
 import { Store } from '../../src/etcd/mvcc.js';
 import { OrderedKeys } from '../../src/etcd/ordered-keys.js';
 import type { EtcdRequest, KeyValue } from '../../src/etcd/types.js';
@@ -181,6 +182,52 @@ test('members that apply the same command share its event, those at another revi
   for (const store of stores) store.apply(command);
   assert.equal(stores[0]!.get('/k'), stores[1]!.get('/k'));
   assert.equal(stores[2]!.get('/k')!.modRevision, 3);
+});
+
+test('stores that share their keys hold what each would hold alone, however far one lags, restarts or is replaced', () => {
+  const step = fc.record({ store: fc.nat(2), count: fc.integer({ min: 1, max: 12 }), then: fc.nat(19) });
+  const write = fc.record({ key: fc.nat(9), kind: fc.nat(9) });
+  fc.assert(
+    fc.property(fc.array(write, { minLength: 20, maxLength: 60 }), fc.array(step, { maxLength: 40 }), (writes, steps) => {
+      const commands = writes.map(({ key, kind }, i) => {
+        if (kind < 4) return new Command({ op: 'delete', key: `/k/${key}` }, 0, 0, 0, null);
+        if (kind === 4) return new Command({ op: 'compact', revision: 1 + (i >> 1) }, 0, 0, 0, null);
+        return new Command({ op: 'put', key: `/k/${key}`, value: i, bytes: 8 }, 0, 0, 0, null);
+      });
+      const keys = new KeySpace();
+      const shared = [0, 1, 2].map(() => new Store(QUOTA, keys));
+      const alone = [0, 1, 2].map(() => new Store(QUOTA));
+      const applied = [0, 0, 0];
+      for (const { store: at, count, then } of steps) {
+        const mark = shared[at]!.mark();
+        const other = alone[at]!.mark();
+        const from = applied[at]!;
+        for (const command of commands.slice(from, from + count)) {
+          shared[at]!.apply(command);
+          apply(alone[at]!, command.request as EtcdRequest);
+          applied[at]!++;
+        }
+        if (then === 0) {
+          shared[at]!.rollback(mark);
+          alone[at]!.rollback(other);
+          applied[at] = from;
+        } else if (then === 1) {
+          const snapshot = shared[at]!.snapshot();
+          shared[at]!.release();
+          shared[at] = Store.restore(snapshot, QUOTA, keys);
+        }
+        for (const each of [0, 1, 2]) {
+          const mine = shared[each]!;
+          assert.deepEqual(mine.range('', true, 0, 0), alone[each]!.range('', true, 0, 0));
+          assert.equal(mine.count('/k/'), alone[each]!.count('/k/'));
+          assert.equal(mine.hash(mine.compactRevision + 1), alone[each]!.hash(mine.compactRevision + 1));
+        }
+      }
+      for (const store of shared) store.release();
+      assert.equal(keys.size, 0);
+    }),
+    { numRuns: 200, seed: 1 },
+  );
 });
 
 test('an ordered set of keys gives the sorted order after any inserts and removals', () => {
