@@ -184,6 +184,8 @@ export class Sampler implements MetricsSink {
   private sampleMember(table: TableRecorder, second: number, member: Member, commits: LogHistogram): void {
     const { puts, commit, fsync } = member.takeSample();
     commits.merge(commit);
+    // A member that is down for the whole second has no row.
+    if (!member.running && puts === 0 && fsync.count === 0) return;
     table.append([
       second,
       member.name,

@@ -126,7 +126,8 @@ class ReadTable implements Table {
   }
 }
 
-/** Results of several outputs side by side: names that occur twice get the name of their directory in front. */
+/** Results of several outputs side by side: names that occur twice get the name of their directory in front,
+ * or only that when it holds no other run. */
 export function joinResults(
   outputs: readonly { readonly path: string; readonly results: readonly RunResult[] }[],
 ): RunResult[] {
@@ -140,8 +141,7 @@ export function joinResults(
   const labels = outputs.map((output) => label(output.path));
   return outputs.flatMap(({ path, results }, i) => {
     const unique = labels.filter((other) => other === labels[i]).length === 1 ? labels[i]! : path;
-    return results.map((result) =>
-      counts.get(result.name)! > 1 ? { ...result, name: `${unique}: ${result.name}` } : result,
-    );
+    const named = (name: string): string => (results.length === 1 ? unique : `${unique}: ${name}`);
+    return results.map((result) => (counts.get(result.name)! > 1 ? { ...result, name: named(result.name) } : result));
   });
 }

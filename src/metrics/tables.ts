@@ -199,7 +199,7 @@ export const API_REQUESTS: TableSpec = {
 /** The members of etcd. */
 export const ETCD_BY_SECOND: TableSpec = {
   name: 'etcd_by_second',
-  description: 'State and latencies of each etcd member, by second.',
+  description: 'State and latencies of each etcd member, by second; none while it is down.',
   source: 'Each member, read each second: its Raft state, and what it measured since. In a real cluster: etcd_server_is_leader, etcd_server_proposals_*, etcd_disk_wal_fsync_duration_seconds, etcd_mvcc_db_total_size_in_bytes.',
   columns: [
     second,

@@ -58,10 +58,17 @@ ${footer(results, meta)}
 function lead(results: readonly RunResult[]): string {
   if (results.length === 1) return 'What the run measured.';
   const best = 'The best value of a row is bold.';
+  if (!sameLuck(results)) return `Runs with other seeds or of other scenarios: a part of each difference may be luck. ${best}`;
   if (results.some(({ summary }) => summary.strategy === null)) {
     return `Same scenario, same random numbers; only what the variant changes differs. ${best}`;
   }
   return `Same cluster, same users, same random numbers; only the strategy differs. ${best}`;
+}
+
+/** Whether runs are of one scenario with one seed, so that users and random numbers are the same. */
+function sameLuck(results: readonly RunResult[]): boolean {
+  const [first] = results;
+  return results.every(({ summary }) => summary.seed === first!.summary.seed && summary.scenario === first!.summary.scenario);
 }
 
 /** JSON that can stand inside a script element: no `<` remains. */
@@ -254,7 +261,8 @@ function verdictRows(results: readonly RunResult[], of: (result: RunResult) => r
       const word = verdict.met ? 'met' : 'missed';
       const sign = verdict.met ? '&#10003;' : '&#10007;';
       const mark = `<span class="mark ${verdict.met ? 'good' : 'bad'}" role="img" aria-label="${word}">${sign}</span>`;
-      return `<td>${mark}<span class="value">${show(formatInUnit(verdict.value, verdict.unit))}</span></td>`;
+      const value = verdict.value === null && verdict.met ? '<span class="unit">none</span>' : show(formatInUnit(verdict.value, verdict.unit));
+      return `<td>${mark}<span class="value">${value}</span></td>`;
     });
     return `<tr><th scope="row">${escapeHtml(text)}</th>${cells.join('')}</tr>\n`;
   });
@@ -277,7 +285,9 @@ function measureRow(measure: Measure, results: readonly RunResult[]): string {
     const bar = telling ? `<span class="bar" aria-hidden="true"><i style="width:${share.toFixed(1)}%"></i></span>` : '';
     return `<td${telling && value === best ? ' class="best"' : ''}>${text}${bar}</td>`;
   });
-  return `<tr><th scope="row">${measure.name}</th>${cells.join('')}</tr>\n`;
+  // Without a rollout there is nothing that the whole run is before.
+  const name = results.every(({ summary }) => summary.metrics.rolloutStart === null) ? measure.name.replace(/ before$/, '') : measure.name;
+  return `<tr><th scope="row">${name}</th>${cells.join('')}</tr>\n`;
 }
 
 /** A formatted quantity as HTML. */

@@ -64,4 +64,9 @@ test('runs of two outputs with the same name are told apart', () => {
     joined.map((result) => result.name),
     ['recreate', 'monday: ramped', 'tuesday: ramped', 'blue-green'],
   );
+  const single = joinResults([
+    { path: 'reports/monday', results: results.slice(0, 1) },
+    { path: 'reports/tuesday', results: results.slice(0, 1) },
+  ]);
+  assert.deepEqual(single.map((result) => result.name), ['monday', 'tuesday']);
 });

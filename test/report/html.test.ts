@@ -24,3 +24,17 @@ test('self-contained, and the same bytes each time', () => {
   assert.equal(renderReport(sampleResults(), { title: 'strategies <1>', toolVersion: '0.1.0' }), page);
   assert.ok(page.length < 5_000_000, `${page.length} characters`);
 });
+
+test('runs of different seeds are not said to have the same luck, and a run without rollout has nothing before it', () => {
+  const [first, second] = sampleResults();
+  const other = { ...second!, summary: { ...second!.summary, seed: 'another' } };
+  const render = (results: Parameters<typeof renderReport>[0]): string => renderReport(results, { title: 'x', toolVersion: '0.1.0' });
+  assert.match(render([first!, second!]), /same random numbers; only the strategy differs/);
+  assert.match(render([first!, other]), /other seeds or of other scenarios: a part of each difference may be luck/);
+  const metrics = { ...first!.summary.metrics, rolloutStart: null };
+  const levels = [{ objective: 'API latency p99 <= 30s (lists)', metric: 'apiListLatency', met: true, value: null, limit: 30, comparison: '<=' as const, unit: 'seconds' }];
+  const quiet = render([{ ...first!, summary: { ...first!.summary, metrics, serviceLevels: levels } }]);
+  assert.match(quiet, /<th scope="row">Latency p99<\/th>/);
+  assert.doesNotMatch(quiet, /<th scope="row">Latency p99 before<\/th>/);
+  assert.match(quiet, /API latency p99 &lt;= 30s \(lists\)<\/th><td>.*<span class="unit">none<\/span>/);
+});

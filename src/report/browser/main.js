@@ -162,7 +162,13 @@ function oneSeed(runs) {
   section.hidden = false;
   section.append(
     h('h2', {}, 'At a glance'),
-    h('p', { class: 'lead' }, 'One seed each, the same users and the same luck. Whether a difference is more than that luck, --replications 30 tells.'),
+    h(
+      'p',
+      { class: 'lead' },
+      new Set(runs.map((run) => run.summary.seed)).size === 1
+        ? 'One seed each, the same users and the same luck. Whether a difference is more than that luck, --replications 30 tells.'
+        : 'One run each, with different seeds: whether a difference is more than luck, --replications 30 tells.',
+    ),
   );
   place(section, list);
 }
