@@ -1,40 +1,25 @@
-import type { Job, JobStatus } from '../api/batch.js';
+import type { Job } from '../api/batch.js';
 import type { Pod } from '../api/core.js';
-import { equal } from '../api/equal.js';
-import { keyOf, type Condition, type Labels } from '../api/meta.js';
-import { type ApiRequest, type ApiResponse, succeeded } from '../apiserver/request.js';
+import { keyOf } from '../api/meta.js';
 import type { ProcessContext } from '../client/context.js';
 import type { ApiClient, EventRecorder, Informer, ResourceEventHandler } from '../client/types.js';
 import type { Simulation } from '../kernel/simulation.js';
 import { MINUTE, SECOND } from '../kernel/time.js';
-import { apiTime, findCondition } from './conditions.js';
-import { ControllerWorkers, objectRequest, type Reconciler, type Reconciliation, StagedReconciliation, type Step } from './controller.js';
+import { ControllerWorkers, type Reconciler, type Reconciliation } from './controller.js';
 import { Expectations } from './expectations.js';
-import { RemoveFinalizerPatch } from './garbage-collector.js';
 import { consistencyOf } from './gates.js';
 import { cachedOwner } from './handlers.js';
-import { parseIndexes } from './job-indexes.js';
 import { JobOrphans } from './job-orphans.js';
-import {
-  type BackoffRecord,
-  COMPLETION_INDEX,
-  INDEX_FAILURES,
-  isFinished,
-  JOB_FINALIZER,
-  type JobPlan,
-  type JobPodCreation,
-  MAX_UNCOUNTED,
-  planJob,
-} from './job-policy.js';
-import { BY_CONTROLLER, ControllerUidIndexer } from './ownership.js';
-import { createPod, podCreated, podDeleted, podFromTemplate } from './pod-control.js';
-import { nextBatch } from './replica-set-policy.js';
+import { type BackoffRecord, hasFinalizer, isFinished } from './job-policy.js';
+import { JobSync } from './job-sync.js';
+import { ControllerUidIndexer } from './ownership.js';
 
 const WORKERS = 5;
 /** Pod events are gathered for a second before a sync (SyncJobBatchPeriod); API errors back off 1 s to 1 min. */
 const BATCH_PERIOD = SECOND;
 const BASE_DELAY = SECOND;
 const MAXIMUM_DELAY = MINUTE;
+const NO_PODS: ReadonlySet<string> = new Set();
 const NO_FAILURES: BackoffRecord = { failures: 0, lastFailure: 0 };
 
 /** The Job controller (pkg/controller/job). */
@@ -45,6 +30,8 @@ export class JobController implements Reconciler {
   readonly pods: Informer<Pod>;
   readonly expectations = new Expectations();
   readonly backoff = new Map<string, BackoffRecord>();
+  /** Pods by job whose finalizer was taken off, which the cache does not show yet (tracking_utils.go uidTrackingExpectations). */
+  private readonly released = new Map<string, Set<string>>();
   readonly orphans: JobOrphans;
   private readonly simulation: Simulation;
 
@@ -68,6 +55,7 @@ export class JobController implements Reconciler {
     if (job === undefined) {
       this.expectations.forget(key);
       this.backoff.delete(key);
+      this.released.delete(key);
       return null;
     }
     return isFinished(job) ? null : new JobSync(this, job, this.simulation);
@@ -77,6 +65,23 @@ export class JobController implements Reconciler {
     return this.backoff.get(key) ?? NO_FAILURES;
   }
 
+  /** Pods of a job that count as without their finalizer already. */
+  releasedOf(key: string): ReadonlySet<string> {
+    return this.released.get(key) ?? NO_PODS;
+  }
+
+  expectReleased(key: string, pods: readonly Pod[]): void {
+    const released = this.released.get(key) ?? new Set<string>();
+    for (const { metadata } of pods) released.add(metadata.uid);
+    this.released.set(key, released);
+  }
+
+  /** The cache shows that a pod has lost its finalizer, or it has not lost it after all. */
+  releaseSeen(key: string, uid: string): void {
+    const released = this.released.get(key);
+    if (released?.delete(uid) === true && released.size === 0) this.released.delete(key);
+  }
+
   /** A pod of a job came, changed or went: its job is looked at after the batch period. */
   podSeen(pod: Pod, change: 'added' | 'updated' | 'deleted'): void {
     if (change === 'deleted' || pod.metadata.deletionTimestamp !== undefined) this.orphans.podDeleted(pod);
@@ -84,6 +89,7 @@ export class JobController implements Reconciler {
     const job = cachedOwner(pod, 'Job', this.jobs);
     if (job === undefined) return;
     const key = keyOf(job);
+    if (change === 'deleted' || !hasFinalizer(pod)) this.releaseSeen(key, pod.metadata.uid);
     if (change === 'added' && pod.metadata.deletionTimestamp === undefined) this.expectations.creationObserved(key);
     if (change === 'deleted' || pod.metadata.deletionTimestamp !== undefined) this.expectations.deletionObserved(key, keyOf(pod));
     this.workers.queue.addAfter(key, BATCH_PERIOD);
@@ -131,270 +137,4 @@ class PodHandler implements ResourceEventHandler<Pod> {
   onDelete(pod: Pod): void {
     this.controller.podSeen(pod, 'deleted');
   }
-}
-
-const PLAN = 0;
-const DELETED = 1;
-const CREATE = 2;
-const CREATED = 3;
-const TRACK = 4;
-const UNCOUNTED_WRITTEN = 5;
-const FINALIZERS_REMOVED = 6;
-const FINISH = 7;
-const STATUS_WRITTEN = 8;
-
-/** One sync of a Job (syncJob, trackJobStatusAndRemoveFinalizers). */
-class JobSync extends StagedReconciliation {
-  private readonly controller: JobController;
-  private readonly simulation: Simulation;
-  private readonly key: string;
-  private job: Job;
-  private plan!: JobPlan;
-  private status!: JobStatus;
-  private created = 0;
-  private batch = 0;
-  private creations: readonly JobPodCreation[] = [];
-  private removing: readonly Pod[] = [];
-  private podError: string | undefined = undefined;
-  private finished: Condition | undefined = undefined;
-
-  constructor(controller: JobController, job: Job, simulation: Simulation) {
-    super();
-    this.controller = controller;
-    this.job = job;
-    this.simulation = simulation;
-    this.key = keyOf(job);
-  }
-
-  protected advance(responses: readonly ApiResponse[]): Step {
-    switch (this.stage) {
-      case PLAN:
-        return this.makePlan();
-      case DELETED:
-        return this.deleted(responses);
-      case CREATE:
-        return this.create();
-      case CREATED:
-        return this.batchCreated(responses);
-      case TRACK:
-        return this.track();
-      case UNCOUNTED_WRITTEN:
-        if (!succeeded(responses[0]!)) return this.fail(responses[0]!.message ?? 'request failed');
-        this.job = responses[0]!.object as Job;
-        return this.removeFinalizers();
-      case FINALIZERS_REMOVED:
-        return this.counted(responses);
-      case FINISH:
-        return this.finish();
-      default:
-        return this.written(responses[0]!);
-    }
-  }
-
-  private go(stage: number): undefined {
-    this.stage = stage;
-    return undefined;
-  }
-
-  private makePlan(): Step {
-    const { controller, job, key } = this;
-    const { now } = this.simulation;
-    const pods = [...controller.pods.byIndex(BY_CONTROLLER, job.metadata.uid)];
-    const mayManage = controller.expectations.satisfied(key, now);
-    this.plan = planJob({ job, pods, backoff: controller.backoffOf(key), mayManage, now });
-    this.status = this.plan.status;
-    this.requeueAfter = this.plan.requeueAfter;
-    const { create, remove } = this.plan;
-    if (create.length + remove.length > 0) controller.expectations.expectBoth(key, create.length, remove.map(keyOf), now);
-    if (remove.length === 0) return this.go(CREATE);
-    this.stage = DELETED;
-    return remove.map((pod) => objectRequest('delete', 'pods', pod));
-  }
-
-  private deleted(responses: readonly ApiResponse[]): Step {
-    for (let i = 0; i < responses.length; i++) {
-      const pod = this.plan.remove[i]!;
-      const error = podDeleted(this.controller.recorder, this.job, pod.metadata.name, responses[i]!);
-      if (error === undefined) continue;
-      this.controller.expectations.deletionObserved(this.key, keyOf(pod));
-      if (responses[i]!.code !== 404) this.podError ??= error;
-    }
-    return this.go(CREATE);
-  }
-
-  private create(): Step {
-    this.batch = nextBatch(this.batch, this.plan.create.length - this.created);
-    if (this.batch === 0) return this.go(TRACK);
-    this.creations = this.plan.create.slice(this.created, this.created + this.batch);
-    this.stage = CREATED;
-    return this.creations.map((creation) => createPod(jobPod(this.job, creation)));
-  }
-
-  private batchCreated(responses: readonly ApiResponse[]): Step {
-    let failures = 0;
-    for (const response of responses) {
-      const error = podCreated(this.controller.recorder, this.job, response);
-      if (error === undefined) continue;
-      failures++;
-      this.podError ??= error;
-    }
-    this.created += responses.length - failures;
-    if (failures === 0) return this.go(CREATE);
-    const skipped = this.plan.create.length - this.created;
-    this.controller.expectations.creationObserved(this.key, skipped);
-    const active = (this.status.active ?? 0) - skipped;
-    const { active: _, ...rest } = this.status;
-    this.status = active > 0 ? { ...rest, active } : rest;
-    return this.go(TRACK);
-  }
-
-  /** Lists the finished pods in the status before their finalizers go, so that none is counted twice or lost. */
-  private track(): Step {
-    this.suspension();
-    const uncounted = this.job.status.uncountedTerminatedPods;
-    const before = (uncounted?.succeeded?.length ?? 0) + (uncounted?.failed?.length ?? 0);
-    const room = Math.max(0, MAX_UNCOUNTED - before);
-    const ok = this.plan.succeeded.slice(0, room);
-    const bad = this.plan.failed.slice(0, room - ok.length);
-    this.removing = [...ok, ...bad, ...this.plan.uncountedOnly];
-    this.interimCondition();
-    if (this.removing.length === 0 && before === 0) return this.go(FINISH);
-    // Completed indexes say by themselves who has been counted.
-    const { completionMode, completions = 0 } = this.job.spec;
-    const indexed = completionMode === 'Indexed';
-    const total = indexed ? parseIndexes(this.status.completedIndexes, completions).size : 0;
-    this.status = {
-      ...this.status,
-      ...(total > 0 ? { succeeded: total } : {}),
-      uncountedTerminatedPods: {
-        succeeded: [...(uncounted?.succeeded ?? []), ...(indexed ? [] : ok.map((pod) => pod.metadata.uid))],
-        failed: [...(uncounted?.failed ?? []), ...bad.map((pod) => pod.metadata.uid)],
-      },
-    };
-    if (ok.length + bad.length === 0) return this.removeFinalizers();
-    this.stage = UNCOUNTED_WRITTEN;
-    return [this.statusRequest()];
-  }
-
-  private statusRequest(): ApiRequest {
-    return objectRequest('update', 'jobs', this.job, { subresource: 'status', body: { ...this.job, status: this.status } as Job });
-  }
-
-  /** FailureTarget and SuccessCriteriaMet come before Failed and Complete. */
-  private interimCondition(): void {
-    const { target } = this.plan;
-    if (target === undefined) return;
-    const type = target.type === 'Failed' ? 'FailureTarget' : 'SuccessCriteriaMet';
-    if (findCondition(this.status.conditions, type) !== undefined) return;
-    this.status = { ...this.status, conditions: [...(this.status.conditions ?? []), { ...target, type }] };
-  }
-
-  /** Notes suspending and resuming. */
-  private suspension(): void {
-    const suspended = this.job.spec.suspend === true;
-    const current = findCondition(this.status.conditions, 'Suspended');
-    if ((current?.status === 'True') === suspended || this.plan.target !== undefined) return;
-    const time = apiTime(this.simulation.now);
-    const reason = suspended ? 'JobSuspended' : 'JobResumed';
-    const message = suspended ? 'Job suspended' : 'Job resumed';
-    const condition: Condition = {
-      type: 'Suspended',
-      status: suspended ? 'True' : 'False',
-      reason,
-      message,
-      lastProbeTime: time,
-      lastTransitionTime: time,
-    };
-    this.status = { ...this.status, conditions: [...(this.status.conditions ?? []).filter(({ type }) => type !== 'Suspended'), condition] };
-    this.controller.recorder.event(this.job, 'Normal', suspended ? 'Suspended' : 'Resumed', message);
-  }
-
-  private removeFinalizers(): Step {
-    if (this.removing.length === 0) return this.go(FINISH);
-    const patch = new RemoveFinalizerPatch(JOB_FINALIZER);
-    this.stage = FINALIZERS_REMOVED;
-    return this.removing.map((pod) => objectRequest('patch', 'pods', pod, { patch }));
-  }
-
-  /** Moves pods whose finalizer has gone from the lists to the counters. */
-  private counted(responses: readonly ApiResponse[]): Step {
-    const gone = new Set<string>();
-    for (let i = 0; i < responses.length; i++) {
-      const response = responses[i]!;
-      if (succeeded(response) || response.code === 404) gone.add(this.removing[i]!.metadata.uid);
-      else this.podError ??= response.message ?? 'request failed';
-    }
-    const { uncountedTerminatedPods, ...rest } = this.status;
-    const ok = uncountedTerminatedPods?.succeeded ?? [];
-    const bad = uncountedTerminatedPods?.failed ?? [];
-    const succeededCount = (rest.succeeded ?? 0) + ok.filter((uid) => gone.has(uid)).length;
-    const failedCount = (rest.failed ?? 0) + bad.filter((uid) => gone.has(uid)).length;
-    this.status = {
-      ...rest,
-      ...(succeededCount > 0 ? { succeeded: succeededCount } : {}),
-      ...(failedCount > 0 ? { failed: failedCount } : {}),
-      uncountedTerminatedPods: { succeeded: ok.filter((uid) => !gone.has(uid)), failed: bad.filter((uid) => !gone.has(uid)) },
-    };
-    return this.go(FINISH);
-  }
-
-  /** Adds the terminal condition when all is counted and no pod is left (enactJobFinished), and writes what changed. */
-  private finish(): Step {
-    const { target } = this.plan;
-    const { uncountedTerminatedPods, active, terminating, ready } = this.status;
-    const pending = (uncountedTerminatedPods?.succeeded?.length ?? 0) + (uncountedTerminatedPods?.failed?.length ?? 0);
-    if (pending === 0 && uncountedTerminatedPods !== undefined) this.status = { ...this.status, uncountedTerminatedPods: {} };
-    const busy = (active ?? 0) + (terminating ?? 0) + (ready ?? 0) + this.plan.remove.length;
-    if (target !== undefined && pending === 0 && busy === 0) {
-      this.finished = target;
-      const time = apiTime(this.simulation.now);
-      this.status = {
-        ...this.status,
-        conditions: [...(this.status.conditions ?? []), { ...target, lastProbeTime: time, lastTransitionTime: time }],
-        ...(target.type === 'Complete' ? { completionTime: time } : {}),
-      };
-    }
-    if (equal(this.job.status, this.status)) return this.end();
-    this.stage = STATUS_WRITTEN;
-    return [this.statusRequest()];
-  }
-
-  private written(response: ApiResponse): Step {
-    if (!succeeded(response)) return this.fail(response.message ?? 'request failed');
-    const { finished, job } = this;
-    if (finished !== undefined) {
-      const complete = finished.type === 'Complete';
-      const message = complete ? 'Job completed' : (finished.message ?? '');
-      this.controller.recorder.event(job, complete ? 'Normal' : 'Warning', complete ? 'Completed' : (finished.reason ?? ''), message);
-    }
-    return this.end();
-  }
-
-  private end(): null {
-    this.controller.backoff.set(this.key, this.plan.backoff);
-    return this.podError === undefined ? null : this.fail(this.podError);
-  }
-}
-
-/** A pod of a Job, with its index when the Job is indexed. */
-function jobPod(job: Job, { index, failures }: JobPodCreation): Pod {
-  const { name, uid } = job.metadata;
-  const labels: Labels = {
-    'batch.kubernetes.io/controller-uid': uid,
-    'batch.kubernetes.io/job-name': name,
-    'controller-uid': uid,
-    'job-name': name,
-    ...(index === undefined ? {} : { [COMPLETION_INDEX]: String(index) }),
-  };
-  const annotations: Labels = {
-    ...(index === undefined ? {} : { [COMPLETION_INDEX]: String(index) }),
-    ...(index === undefined || job.spec.backoffLimitPerIndex === undefined ? {} : { [INDEX_FAILURES]: String(failures) }),
-  };
-  const pod = podFromTemplate(job, job.spec.template, {
-    generateName: index === undefined ? `${name}-` : `${name}-${index}-`,
-    labels,
-    ...(index === undefined ? {} : { annotations }),
-    finalizers: [...(job.spec.template.metadata.finalizers ?? []), JOB_FINALIZER],
-  });
-  return index === undefined ? pod : { ...pod, spec: { ...pod.spec, hostname: `${name}-${index}` } };
 }

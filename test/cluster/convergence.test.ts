@@ -14,13 +14,13 @@ const SEED = Number(process.env['CONVERGENCE_SEED'] ?? 1);
 const PATH = process.env['CONVERGENCE_PATH'];
 
 test(`${PLANS} random plans: the declared state, or the reason why not, within ${SETTLING / 1e9} s`, () => {
-  const looked = { growth: 0, shrinking: 0, evictions: 0, completions: 0 };
+  const looked = { growth: 0, shrinking: 0, evictions: 0, completions: 0, creations: 0, deletions: 0, updates: 0 };
   fc.assert(
     fc.property(plan, fc.nat(1000), (steps, seed) => {
       const world = new World(String(seed));
       world.run(steps);
       const found = findings(world);
-      for (const key of Object.keys(looked) as (keyof typeof looked)[]) looked[key] += world.watchman.looked[key];
+      for (const key of Object.keys(looked) as (keyof typeof looked)[]) looked[key] += { ...world.watchman.looked, ...world.watchman.pods.looked }[key];
       assert.deepEqual(found, [], `${found.join('\n')}\n${world.log.join('\n')}`);
     }),
     { numRuns: PLANS, seed: SEED, includeErrorInReport: true, ...(PATH === undefined ? {} : { path: PATH }) },

@@ -18,7 +18,13 @@ export interface Mutation {
  * Imports a copy of a compiled room (a folder) with one mistake; the copy is made in `parent`, which is where what it imports from beside
  * itself is looked for. Throws when the text to change is not there exactly once.
  */
-export async function importMutant<T>(source: string, parent: string, { file, from, to }: Mutation): Promise<T> {
+export async function importMutant<T>(source: string, parent: string, mutation: Mutation): Promise<T> {
+  const [module] = await importMutants(source, parent, mutation, ['index.js']);
+  return module as T;
+}
+
+/** The same with several modules of the folder. */
+export async function importMutants(source: string, parent: string, { file, from, to }: Mutation, modules: readonly string[]): Promise<readonly unknown[]> {
   const folder = mkdtempSync(join(parent, 'mutant-'));
   try {
     cpSync(source, folder, { recursive: true });
@@ -31,7 +37,7 @@ export async function importMutant<T>(source: string, parent: string, { file, fr
       path,
       text.replace(from, () => to),
     );
-    return (await import(pathToFileURL(join(folder, 'index.js')).href)) as T;
+    return await Promise.all(modules.map((module) => import(pathToFileURL(join(folder, module)).href)));
   } finally {
     rmSync(folder, { recursive: true });
   }

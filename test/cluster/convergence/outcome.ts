@@ -1,5 +1,5 @@
 import type { Job } from '../../../src/api/batch.js';
-import type { StatefulSet } from '../../../src/api/apps.js';
+import type { DaemonSet, StatefulSet } from '../../../src/api/apps.js';
 import { isPodReady, type Pod } from '../../../src/api/core.js';
 import { controllerOf, type Condition, type KubernetesObject } from '../../../src/api/meta.js';
 import type { Deployment, ReplicaSet } from '../../../src/api/workloads.js';
@@ -16,14 +16,15 @@ export function findings(world: World): string[] {
     const own = sets.filter((set) => controllerOf(set)?.uid === deployment.metadata.uid);
     for (const problem of judged(deployment, own, pods, world.watchman.onceEmpty.has(deployment.metadata.uid))) found.push(`deployment ${deployment.metadata.name}: ${problem}`);
   }
-  const owners = new Set([...deployments, ...sets, ...all('statefulsets'), ...all('jobs')].map(({ metadata }) => metadata.uid));
+  const owners = new Set([...deployments, ...sets, ...all('statefulsets'), ...all('daemonsets'), ...all('jobs')].map(({ metadata }) => metadata.uid));
   for (const object of [...sets, ...pods]) {
     const owner = controllerOf(object);
     if (owner === undefined) found.push(`${object.kind} ${object.metadata.name} has no controller`);
     else if (!owners.has(owner.uid)) found.push(`${object.kind} ${object.metadata.name} outlives its ${owner.kind}`);
   }
   for (const pod of pods) if (pod.metadata.deletionTimestamp !== undefined) found.push(`pod ${pod.metadata.name} is still terminating`);
-  return [...found, ...statefulSet(all<StatefulSet>('statefulsets')[0]!, pods), ...jobs(all<Job>('jobs'))];
+  const nodes = all('nodes').map(({ metadata }) => metadata.name);
+  return [...found, ...statefulSet(all<StatefulSet>('statefulsets')[0]!, pods), ...daemonSet(all<DaemonSet>('daemonsets')[0]!, pods, nodes), ...jobs(all<Job>('jobs'), world.watchman.pods.behind)];
 }
 
 function judged(deployment: Deployment, own: readonly ReplicaSet[], pods: readonly Pod[], onceEmpty: boolean): string[] {
@@ -104,14 +105,28 @@ function statefulSet({ metadata, spec, status }: StatefulSet, pods: readonly Pod
   return problems;
 }
 
-function jobs(all: readonly Job[]): string[] {
+function daemonSet({ metadata, spec, status }: DaemonSet, pods: readonly Pod[], nodes: readonly string[]): string[] {
+  const own = pods.filter((pod) => controllerOf(pod)?.uid === metadata.uid);
+  const problems: string[] = [];
+  const places = own.map((pod) => pod.spec.nodeName ?? '').sort();
+  if (places.join() !== [...nodes].sort().join()) problems.push(`daemonset is on ${places.join()}`);
+  const image = spec.template.spec.containers[0]!.image;
+  for (const pod of own) {
+    if (!isPodReady(pod) || pod.spec.containers[0]!.image !== image) problems.push(`pod ${pod.metadata.name} is not ready in the version ${image}`);
+  }
+  const counts = [status.desiredNumberScheduled, status.currentNumberScheduled, status.numberReady, status.numberAvailable, status.updatedNumberScheduled];
+  if (counts.some((count) => count !== nodes.length)) problems.push(`daemonset counts ${counts.join('/')} of ${nodes.length} nodes`);
+  return problems;
+}
+
+function jobs(all: readonly Job[], behind: ReadonlySet<string>): string[] {
   return all.flatMap(({ metadata, spec, status }) => {
     if (metadata.name === 'failing') {
       const failed = condition(status.conditions, 'Failed');
       return failed === 'True/BackoffLimitExceeded' ? [] : [`job failing: Failed=${failed}`];
     }
     const complete = condition(status.conditions, 'Complete');
-    return complete === 'True/CompletionsReached' && status.succeeded === spec.completions ? [] : [`job ${metadata.name}: Complete=${complete}, ${status.succeeded} of ${spec.completions}`];
+    return complete === 'True/CompletionsReached' && (status.succeeded === spec.completions || (behind.has(metadata.name) && (status.succeeded ?? 0) > (spec.completions ?? 0))) ? [] : [`job ${metadata.name}: Complete=${complete}, ${status.succeeded} of ${spec.completions}`];
   });
 }
 

@@ -22,6 +22,8 @@ export type Action =
   | { readonly do: 'pause' | 'resume' | 'undo' | 'delete' | 'conflict'; readonly on: number }
   | { readonly do: 'scaleSet'; readonly replicas: number }
   | { readonly do: 'imageSet'; readonly image: number }
+  | { readonly do: 'imageDaemon'; readonly image: number }
+  | { readonly do: 'job'; readonly completions: number; readonly parallelism: number; readonly indexed: boolean }
   | { readonly do: 'drain'; readonly node: number; readonly seconds: number }
   | { readonly do: 'apiServer'; readonly index: number; readonly seconds: number }
   | { readonly do: 'etcdLeader'; readonly seconds: number }
@@ -46,6 +48,8 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 5, arbitrary: fc.record({ do: fc.constantFrom('pause' as const, 'resume', 'undo', 'delete', 'conflict'), on }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('scaleSet' as const), replicas: fc.nat(5) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('imageSet' as const), image: fc.nat(2) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('imageDaemon' as const), image: fc.nat(2) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('job' as const), completions: fc.integer({ min: 1, max: 6 }), parallelism: fc.integer({ min: 1, max: 4 }), indexed: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('drain' as const), node: fc.nat(NODES - 1), seconds }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('apiServer' as const), index: fc.nat(1), seconds }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('etcdLeader' as const), seconds }) },

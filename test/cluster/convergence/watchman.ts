@@ -5,9 +5,11 @@ import type { Deployment, ReplicaSet } from '../../../src/api/workloads.js';
 import type { ChangeObserver } from '../../../src/apiserver/connections.js';
 import { type ApiRequest, type ApiResponse, type ResponseReceiver, succeeded } from '../../../src/apiserver/request.js';
 import type { WatchRecord } from '../../../src/apiserver/watch-cache.js';
-import { Process } from '../../../src/client/process.js';
+import type { Process } from '../../../src/client/process.js';
 import type { ApiClient } from '../../../src/client/types.js';
 import type { SimulatedCluster } from '../../../src/cluster/simulated-cluster.js';
+import type { ClusterLibrary } from './library.js';
+import { PodWatch } from './pod-watch.js';
 
 const DESIRED = 'deployment.kubernetes.io/desired-replicas';
 const MAXIMUM = 'deployment.kubernetes.io/max-replicas';
@@ -33,30 +35,41 @@ export class Watchman implements ChangeObserver {
   readonly violations: string[] = [];
   /** How often each thing was looked at: a check that never looks proves nothing. */
   readonly looked = { growth: 0, shrinking: 0, evictions: 0, completions: 0 };
+  readonly pods: PodWatch;
   /** Deployments that once wanted no pods: such a rollout is complete at once. */
   readonly onceEmpty = new Set<string>();
   private readonly bounds = new Map<string, Bounds[]>();
   private readonly sent = new Map<string, Sent>();
   private readonly guarded = new Map<string, Pod>();
   private readonly ordinals = new Map<string, string>();
+  private readonly library: ClusterLibrary;
+  private cluster: SimulatedCluster | null = null;
+
+  constructor(library: ClusterLibrary) {
+    this.library = library;
+    this.pods = new PodWatch(this.violations, () => this.cluster?.simulation.now ?? 0);
+  }
 
   /** Does something while the client of every Deployment controller that is made is looked over the shoulder. */
   guarding<T>(work: () => T): T {
     const watchman = this;
-    const { client } = Process.prototype;
-    Process.prototype.client = function (name: string, qps: number, burst: number): ApiClient {
+    const { prototype } = this.library.Process;
+    const { client } = prototype;
+    prototype.client = function (name: string, qps: number, burst: number): ApiClient {
       const made = client.call(this, name, qps, burst);
-      return name === 'deployment-controller' ? watchman.overlook(made, this) : made;
+      return name === 'deployment-controller' ? watchman.overlook(made, this) : watchman.pods.overlook(made, name, this);
     };
     try {
       return work();
     } finally {
-      Process.prototype.client = client;
+      prototype.client = client;
     }
   }
 
   watch(cluster: SimulatedCluster): void {
+    this.cluster = cluster;
     cluster.connections.observer = this;
+    for (const resource of ['replicasets', 'jobs', 'pods']) for (const object of cluster.connections.current(resource)) this.pods.learn(object);
     for (const object of cluster.connections.current('deployments')) this.learn(object as Deployment);
     const { pods } = cluster.workload;
     const listening = pods.podListening.bind(pods);
@@ -79,7 +92,9 @@ export class Watchman implements ChangeObserver {
     this.ordinals.set(metadata.name, metadata.uid);
   }
 
-  changed({ resource, object, type, previous }: WatchRecord): void {
+  changed(record: WatchRecord): void {
+    this.pods.changed(record);
+    const { resource, object, type, previous } = record;
     const owners = (object.metadata.ownerReferences ?? []).filter(({ controller }) => controller === true);
     if (owners.length > 1) this.violations.push(`${resource} ${object.metadata.name} has ${owners.length} controllers`);
     const before = previous === undefined ? undefined : controllerOf(previous)?.uid;
@@ -94,6 +109,7 @@ export class Watchman implements ChangeObserver {
   private jobChanged(object: KubernetesObject): void {
     const { spec, status } = object as unknown as { spec: { completions?: number }; status: { succeeded?: number } };
     this.looked.completions++;
+    if (this.pods.behind.has(object.metadata.name)) return;
     if ((status.succeeded ?? 0) > (spec.completions ?? Number.POSITIVE_INFINITY)) {
       this.violations.push(`job ${object.metadata.name}: ${status.succeeded} of ${spec.completions} completions`);
     }

@@ -1,15 +1,16 @@
 import { join } from 'node:path';
+import type { Job } from '../../../src/api/batch.js';
 import type { KubernetesObject } from '../../../src/api/meta.js';
 import type { Deployment } from '../../../src/api/workloads.js';
 import type { Patch, ResponseReceiver } from '../../../src/apiserver/request.js';
 import type { Kubectl } from '../../../src/client/kubectl/kubectl.js';
 import type { KubectlOutput } from '../../../src/client/kubectl/run.js';
 import type { ApiClient } from '../../../src/client/types.js';
-import { ClusterFaults } from '../../../src/cluster/cluster-faults.js';
-import { SimulatedCluster } from '../../../src/cluster/simulated-cluster.js';
+import type { SimulatedCluster } from '../../../src/cluster/simulated-cluster.js';
 import { loadScenario } from '../../../src/scenario/index.js';
 import type { KubectlCommand, Scenario } from '../../../src/scenario/types.js';
 import { root } from '../scenario.js';
+import { type ClusterLibrary, REAL } from './library.js';
 import { type Action, DEPLOYMENTS, IMAGES, NODES, STRATEGIES, type Step } from './plan.js';
 import { Watchman } from './watchman.js';
 
@@ -44,16 +45,21 @@ export class World implements ResponseReceiver, KubectlOutput {
   readonly watchman: Watchman;
   readonly log: string[] = [];
   private readonly client: ApiClient;
+  private readonly library: ClusterLibrary;
   private readonly kubectl: Kubectl;
   private readonly template: Deployment;
+  private jobs = 0;
   private readonly later: { readonly time: number; readonly run: () => void }[] = [];
 
-  constructor(seed: string) {
+  /** @param eventCpu time that each informer takes for a change: how far caches are behind */
+  constructor(seed: string, library: ClusterLibrary = REAL, eventCpu?: number) {
+    this.library = library;
     const objects = scenario.objects.filter(({ metadata }) => metadata.name !== 'web');
     this.template = scenario.objects.find(({ metadata }) => metadata.name === 'web') as Deployment;
-    const spec: Scenario = { ...scenario, seed, objects };
-    this.watchman = new Watchman();
-    this.cluster = this.watchman.guarding(() => new SimulatedCluster(spec));
+    const client = eventCpu === undefined ? scenario.profile.client : { eventCpu };
+    const spec: Scenario = { ...scenario, seed, objects, profile: { ...scenario.profile, client } };
+    this.watchman = new Watchman(library);
+    this.cluster = this.watchman.guarding(() => new library.SimulatedCluster(spec));
     this.client = this.cluster.kubectl.client('kubectl', 50, 300);
     this.kubectl = this.cluster.newKubectl(this.client);
     this.watchman.watch(this.cluster);
@@ -122,6 +128,12 @@ export class World implements ResponseReceiver, KubectlOutput {
       case 'scaleSet':
         this.command({ text: 'scale', verb: 'scale', target: target('statefulsets', 'db'), replicas: action.replicas });
         return;
+      case 'imageDaemon':
+        this.command({ text: 'set image', verb: 'set image', target: target('daemonsets', 'agent'), images: { app: IMAGES[action.image]! } });
+        return;
+      case 'job':
+        this.newJob(action);
+        return;
       case 'imageSet':
         this.command({ text: 'set image', verb: 'set image', target: target('statefulsets', 'db'), images: { app: IMAGES[action.image]! } });
         return;
@@ -165,6 +177,15 @@ export class World implements ResponseReceiver, KubectlOutput {
     }
   }
 
+  private newJob({ completions, parallelism, indexed }: Extract<Action, { readonly do: 'job' }>): void {
+    const batch = scenario.objects.find(({ kind, metadata }) => kind === 'Job' && metadata.name === 'batch') as Job;
+    const name = `work-${++this.jobs}`;
+    const completionMode = indexed ? 'Indexed' : 'NonIndexed';
+    // A Job has failures enough to outlive every drain.
+    const job: Job = { ...batch, metadata: { ...batch.metadata, name }, spec: { ...batch.spec, completions, parallelism, completionMode, backoffLimit: 100 } };
+    this.command({ text: 'apply', verb: 'apply', objects: [job] });
+  }
+
   private touch(name: string, i: number): void {
     this.patch('deployments', name, new EditPatch(undefined, String(i)));
     for (const { metadata } of this.cluster.connections.current('replicasets')) {
@@ -178,7 +199,7 @@ export class World implements ResponseReceiver, KubectlOutput {
 
   private breakSomething(action: Extract<Action, { readonly do: 'apiServer' | 'etcdLeader' | 'dropWatches' | 'restartControllers' }>): void {
     const { cluster } = this;
-    const faults = new ClusterFaults(cluster);
+    const faults = new this.library.ClusterFaults(cluster);
     if (action.do === 'apiServer') {
       faults.setApiServer(action.index, false);
       this.after(action.seconds, () => faults.setApiServer(action.index, true));
@@ -191,7 +212,7 @@ export class World implements ResponseReceiver, KubectlOutput {
     } else if (action.do === 'dropWatches') {
       const server = cluster.servers[action.index]!;
       if (!server.up) return;
-      for (const resource of ['deployments', 'replicasets', 'pods', 'jobs', 'statefulsets']) cluster.connections.resourceRelisted(server, resource);
+      for (const resource of ['deployments', 'replicasets', 'pods', 'jobs', 'statefulsets', 'daemonsets']) cluster.connections.resourceRelisted(server, resource);
     } else {
       const elector = cluster.controlPlane[0]!.electors[0]!;
       elector.stop(false);
