@@ -29,6 +29,7 @@ const acted: ReadonlySet<string> = new Set([
   'v1 LimitRange',
   'scheduling.k8s.io/v1 PriorityClass',
   'node.k8s.io/v1 RuntimeClass',
+  'networking.k8s.io/v1 Ingress',
   'networking.k8s.io/v1 IngressClass',
   'admissionregistration.k8s.io/v1 MutatingWebhookConfiguration',
   'admissionregistration.k8s.io/v1 ValidatingWebhookConfiguration',

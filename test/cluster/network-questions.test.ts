@@ -50,3 +50,11 @@ test('load-balancer: policy Local loses requests until checks have failed, unles
   assert.equal(found['Cluster']!.errors, 0);
   assert.ok(found['Local']!.errors > 0.05 * found['Local']!.requests);
 });
+
+test('ingress: a canary fails in proportion to its weight, from the reload on', () => {
+  const found = ask('ingress', 90, ['without a canary', 'weight 25']);
+  assert.equal(found['without a canary']!.errors, 0);
+  // 200/s · 0.25 · 2 % over the 57 s after the reload: 57, with a standard deviation of 7.6.
+  const { errors } = found['weight 25']!;
+  assert.ok(Math.abs(errors - 57) < 25, `${errors}`);
+});
