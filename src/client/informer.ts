@@ -6,6 +6,7 @@ import type { WatchRecord } from '../apiserver/watch-cache.js';
 import { Fifo } from '../kernel/fifo.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
 import type { Duration, Time } from '../kernel/time.js';
+import { type DistributionSpec, sample } from '../random/distribution.js';
 import type { Stream } from '../random/stream.js';
 import type { Delta, DeltaQueue, KnownObjects, Relist } from './delta.js';
 import { DeltaFifo } from './delta-fifo.js';
@@ -20,6 +21,7 @@ const OP_LIST = 2;
 const OP_WATCH = 3;
 const OP_WATCH_TIMEOUT = 4;
 const OP_RESYNC = 5;
+const OP_ARRIVED = 6;
 
 const TAG_LIST = 0;
 const TAG_WATCH = 1;
@@ -30,6 +32,7 @@ const EVENT_NAMES: Readonly<Record<number, string>> = {
   [OP_WATCH]: 'the reflector watches again',
   [OP_WATCH_TIMEOUT]: 'a watch has reached its timeout',
   [OP_RESYNC]: 'an informer resyncs',
+  [OP_ARRIVED]: 'the reflector takes up a watch event',
 };
 
 /** Reflector back-off: 0.8 s doubling to 30 s, jitter 1.0, from the start again when the last was 2 min ago (tools/cache/reflector.go). */
@@ -57,6 +60,8 @@ export interface InformerOptions {
   readonly resyncPeriod?: Duration;
   /** Counts the reflector's requests. */
   readonly meter?: ClientMeter;
+  /** How long a watch event that has arrived waits before the reflector takes it up; absent: not at all. */
+  readonly eventDelay?: DistributionSpec;
 }
 
 /**
@@ -85,6 +90,7 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
   private readonly features: ClientFeatures;
   private readonly resyncPeriod: Duration;
   private readonly meter: ClientMeter | null;
+  private readonly eventDelay: DistributionSpec | undefined;
   private readonly store = new IndexedStore<T>();
   private readonly queue: DeltaQueue;
   /** Popped deltas of one key that are still to be stored (DeltaFIFO), and stored changes that handlers are still to be told of. */
@@ -105,6 +111,9 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
   private eventsSinceWatch = 0;
   /** Items of the first list that still wait in the queue; −1 before it came. */
   private initialItems = -1;
+  /** Watch events that have arrived and were not taken up yet, and when the last of them will be. */
+  private readonly arrived = new Fifo<WatchRecord>();
+  private lastTakenUp: Time = 0;
   private timeout = 0;
   private stopped = false;
 
@@ -131,6 +140,7 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
     this.features = options.features ?? clientFeatures('1.34', user);
     this.resyncPeriod = options.resyncPeriod ?? 0;
     this.meter = options.meter ?? null;
+    this.eventDelay = options.eventDelay;
     this.queue = this.features.queue === 'DeltaFIFO' ? new DeltaFifo() : new RealFifo(this.features.atomicRelist);
     this.target = simulation.add(this);
   }
@@ -211,6 +221,16 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
   watchEvent(record: WatchRecord): void {
     if (this.stopped) return;
     this.eventsSinceWatch++;
+    if (this.eventDelay === undefined) {
+      this.takeUp(record);
+      return;
+    }
+    this.arrived.push(record);
+    this.lastTakenUp = Math.max(this.lastTakenUp, this.simulation.now + Math.round(sample(this.eventDelay, this.stream)));
+    this.simulation.postAt(this.lastTakenUp, this.target, OP_ARRIVED);
+  }
+
+  private takeUp(record: WatchRecord): void {
     const type = record.type === 'ADDED' ? 'Added' : record.type === 'MODIFIED' ? 'Updated' : 'Deleted';
     this.queue.add(type, record.key, record.object, this.store.objects as KnownObjects);
     this.wake();
@@ -252,6 +272,11 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
         this.noteSynced();
         this.wake();
         return;
+      case OP_ARRIVED: {
+        const record = this.arrived.shift()!;
+        if (record.revision > this.listedRevision) this.takeUp(record);
+        return;
+      }
       case OP_LIST:
         this.relist();
         return;

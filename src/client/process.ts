@@ -91,7 +91,9 @@ export class Process implements ProcessContext, InformerFactory {
       const stream = randomness.stream(`${name}/informer/${resource}`);
       const cost = this.profile.client.eventCpu;
       const { features, resyncPeriod, meter } = this;
-      const options = { features, resyncPeriod, meter };
+      const delays = name === 'kube-controller-manager' ? this.profile.controllers.eventDelay : undefined;
+      const eventDelay = delays?.[resource] ?? delays?.['default'];
+      const options = { features, resyncPeriod, meter, ...(eventDelay === undefined ? {} : { eventDelay }) };
       const user = name === 'kubectl' ? 'kubernetes-admin' : `system:${name}`;
       informer = new SharedInformer(simulation, connections, user, resource, host, preferredServer, cost, stream, options);
       this.byResource.set(resource, informer);

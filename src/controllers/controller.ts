@@ -20,6 +20,8 @@ export abstract class Reconciliation {
   error: string | undefined = undefined;
   /** Nanoseconds; negative: no. */
   requeueAfter: Duration = -1;
+  /** How long the worker waits before it makes the requests returned last. */
+  pause: Duration = 0;
   /** Queued again by the rate limiter although there was no error. */
   requeueRateLimited = false;
   abstract next(responses: readonly ApiResponse[]): readonly ApiRequest[] | null;
@@ -78,20 +80,26 @@ const SYNC_POLL: Duration = 100 * MILLISECOND;
 const OP_POLL = 2;
 
 const OP_SYNC = 1;
+const OP_READ = 3;
+const OP_SEND = 4;
 /** Requests of one batch are told apart by the low part of the tag, workers by the rest. */
 const TAG_WORKER = 65536;
 
 /** A worker's sync in progress. */
 class Work {
   key = '';
+  /** Processor time of the sync. */
+  cost: Duration = 0;
   reconciliation: Reconciliation | null = null;
+  /** Requests decided on; null: the sync is over. */
+  requests: readonly ApiRequest[] | null = null;
   responses: ApiResponse[] = [];
   outstanding = 0;
 }
 
 /**
- * The workers of one controller: each takes a key from the work queue, pays the CPU time of a sync, then runs its
- * reconciliation, waiting for the answers of each batch of requests (client-go controllers' `processNextWorkItem`).
+ * The workers of one controller: each takes a key from the work queue, reads the object, pays the CPU time of a sync, then runs
+ * its reconciliation, waiting for the answers of each batch of requests (client-go controllers' `processNextWorkItem`).
  */
 export class ControllerWorkers implements Component, ResponseReceiver, WorkQueueConsumer {
   readonly name: string;
@@ -106,6 +114,7 @@ export class ControllerWorkers implements Component, ResponseReceiver, WorkQueue
   private readonly target: number;
   private readonly client: ApiClient;
   private readonly syncCpu: DistributionSpec;
+  private readonly wakeUp: DistributionSpec | undefined;
   private readonly draws: Stream;
   private readonly maxRetries: number;
   private readonly consistency: ConsistencyStore | null;
@@ -116,13 +125,14 @@ export class ControllerWorkers implements Component, ResponseReceiver, WorkQueue
   private started = false;
 
   constructor(context: ProcessContext, options: ControllerOptions) {
-    const { syncCpu } = context.profile.controllers;
+    const { syncCpu, wakeUp } = context.profile.controllers;
     this.name = `${options.name}-controller`;
     this.context = context;
     this.simulation = context.simulation;
     this.target = context.simulation.add(this);
     this.client = options.client;
     this.syncCpu = syncCpu[options.name] ?? syncCpu['default'] ?? { kind: 'constant', value: 0 };
+    this.wakeUp = wakeUp?.[options.name] ?? wakeUp?.['default'];
     this.draws = context.randomness.stream(`${this.name}/sync`);
     this.maxRetries = options.maxRetries ?? Number.POSITIVE_INFINITY;
     this.consistency = options.consistency ?? null;
@@ -146,12 +156,19 @@ export class ControllerWorkers implements Component, ResponseReceiver, WorkQueue
       const key = this.queue.get();
       if (key === undefined) return;
       const worker = this.idle.pop()!;
-      this.work[worker]!.key = key;
-      this.simulation.post(worked(this.context, sample(this.syncCpu, this.draws)), this.target, OP_SYNC, worker);
+      const work = this.work[worker]!;
+      work.key = key;
+      work.cost = sample(this.syncCpu, this.draws);
+      const woken = this.wakeUp === undefined ? 0 : sample(this.wakeUp, this.draws);
+      const wait = worked(this.context, work.cost) - work.cost + woken;
+      if (wait > 0) this.simulation.post(wait, this.target, OP_READ, worker);
+      else this.read(worker);
     }
   }
 
   describe(opcode: number): string {
+    if (opcode === OP_SEND) return 'a worker tries again';
+    if (opcode === OP_READ) return 'a worker reads the object of its key';
     return opcode === OP_POLL ? 'looks whether its caches are filled' : 'a worker has computed a sync';
   }
 
@@ -162,14 +179,27 @@ export class ControllerWorkers implements Component, ResponseReceiver, WorkQueue
       else this.simulation.post(SYNC_POLL, this.target, OP_POLL);
       return;
     }
+    if (opcode === OP_READ) {
+      this.read(worker);
+      return;
+    }
+    if (opcode === OP_SEND) {
+      this.work[worker]!.reconciliation!.pause = 0;
+      this.proceed(worker);
+      return;
+    }
+    this.work[worker]!.responses = [];
+    this.advance(worker);
+  }
+
+  /** The object is what the cache has now: what changes of it while the sync is computed and makes its requests goes unseen. */
+  private read(worker: number): void {
     const work = this.work[worker]!;
     if (this.consistency?.isReady(work.key) === false) {
       this.staleSyncs++;
       work.reconciliation = new StaleSync();
     } else work.reconciliation = this.reconciler!.reconcile(work.key);
-    work.responses = [];
-    if (work.reconciliation === null) this.finish(worker);
-    else this.advance(worker);
+    this.simulation.post(work.cost, this.target, OP_SYNC, worker);
   }
 
   receive(tag: number, response: ApiResponse, request: ApiRequest): void {
@@ -177,17 +207,27 @@ export class ControllerWorkers implements Component, ResponseReceiver, WorkQueue
     const work = this.work[worker]!;
     this.consistency?.wrote(work.key, request, response);
     work.responses[tag % TAG_WORKER] = response;
-    if (--work.outstanding === 0) this.advance(worker);
+    if (--work.outstanding > 0) return;
+    this.advance(worker);
   }
 
   private advance(worker: number): void {
     const work = this.work[worker]!;
-    const requests = work.reconciliation!.next(work.responses);
-    if (requests === null) {
-      this.finish(worker);
-      return;
-    }
-    if (requests.length === 0) throw new Error(`${this.name}: reconciliation of ${work.key} returned an empty batch`);
+    work.requests = work.reconciliation === null ? null : work.reconciliation.next(work.responses);
+    if (work.requests?.length === 0) throw new Error(`${this.name}: reconciliation of ${work.key} returned an empty batch`);
+    this.proceed(worker);
+  }
+
+  /** Makes the requests that were decided on, or ends the sync. */
+  private proceed(worker: number): void {
+    const { requests, reconciliation } = this.work[worker]!;
+    if (requests === null) this.finish(worker);
+    else if (reconciliation!.pause > 0) this.simulation.post(reconciliation!.pause, this.target, OP_SEND, worker);
+    else this.send(worker, requests);
+  }
+
+  private send(worker: number, requests: readonly ApiRequest[]): void {
+    const work = this.work[worker]!;
     work.responses = new Array<ApiResponse>(requests.length);
     work.outstanding = requests.length;
     for (let i = 0; i < requests.length; i++) this.client.request(requests[i]!, this, worker * TAG_WORKER + i);

@@ -24,7 +24,7 @@ import {
   stuckCheck,
   TIMED_OUT,
 } from './deployment-status.js';
-import { AdoptPatch, claim, controllerReference, ReleasePatch } from './ownership.js';
+import { AdoptPatch, type Claim, claim, controllerReference, ReleasePatch } from './ownership.js';
 
 const CLAIM = 0;
 const CAN_ADOPT = 1;
@@ -50,9 +50,13 @@ const STATUS_WRITTEN = 20;
 const RECREATE_FIND = 21;
 const SCALE_FOUND = 22;
 
+const NOTHING: Claim<ReplicaSet> = { owned: [], adopt: [], release: [] };
+
 /** One sync of a Deployment (deployment_controller.go syncDeployment), stage by stage; decisions come from the policy files. */
 export class DeploymentSync extends DeploymentFinder {
   private readonly selectsAll: boolean;
+  /** ReplicaSets as the cache had them when the Deployment was read. */
+  private readonly claimed: Claim<ReplicaSet>;
   private adopting: readonly ReplicaSet[] = [];
   private releasing: readonly ReplicaSet[] = [];
   private afterScale = STATUS;
@@ -70,6 +74,8 @@ export class DeploymentSync extends DeploymentFinder {
   constructor(controller: DeploymentController, deployment: Deployment, simulation: Simulation, selectsAll: boolean) {
     super(controller, deployment, simulation);
     this.selectsAll = selectsAll;
+    const { selector } = deployment.spec;
+    this.claimed = selectsAll ? NOTHING : claim(deployment, selector, controller.ownedBy(deployment), controller.orphansIn(deployment.metadata.namespace));
   }
 
   protected advance(responses: readonly ApiResponse[]): Step {
@@ -138,8 +144,7 @@ export class DeploymentSync extends DeploymentFinder {
       this.deployment = { ...deployment, status };
       return this.wait(STATUS_WRITTEN, [this.statusRequest()]);
     }
-    const { selector } = deployment.spec;
-    const result = claim(deployment, selector, controller.ownedBy(deployment), controller.orphansIn(deployment.metadata.namespace));
+    const result = this.claimed;
     this.replicaSets = result.owned;
     this.adopting = result.adopt;
     this.releasing = result.release;

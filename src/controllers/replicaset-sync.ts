@@ -145,6 +145,8 @@ export class ReplicaSetSync extends StagedReconciliation {
     this.counts = change === 0 ? counts : { ...counts, active: counts.active + change };
     this.stage = STATUS;
     if (!this.mayManage || set.metadata.deletionTimestamp !== undefined) return undefined;
+    // The pods of a set that has gone since it was read are going too, and not missing.
+    if (controller.sets.get(this.key)?.metadata.uid !== set.metadata.uid) return undefined;
     const difference = podsToChange(set.spec.replicas, this.counts.active);
     if (difference > 0) {
       controller.expectations.expectCreations(this.key, difference, now);

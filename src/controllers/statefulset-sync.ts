@@ -2,9 +2,10 @@ import type { ControllerRevision, StatefulSet, StatefulSetStatus } from '../api/
 import type { Pod, PodTemplateSpec } from '../api/core.js';
 import { equal } from '../api/equal.js';
 import { matchesSelector } from '../api/labels.js';
+import { keyOf } from '../api/meta.js';
 import { type ApiRequest, type ApiResponse, succeeded } from '../apiserver/request.js';
 import type { Simulation } from '../kernel/simulation.js';
-import { type Duration, SECOND } from '../kernel/time.js';
+import { type Duration, MILLISECOND, SECOND } from '../kernel/time.js';
 import { Claiming } from './claiming.js';
 import { objectRequest, StagedReconciliation, type Step } from './controller.js';
 import { BY_CONTROLLER, claim } from './ownership.js';
@@ -28,11 +29,15 @@ const STATUS = 9;
 const STATUS_WRITTEN = 10;
 const TRUNCATED = 11;
 
+/** Writes of a status that conflicts, and the time between two (client-go util/retry DefaultRetry, without its jitter). */
+const STATUS_TRIES = 5;
+const STATUS_PAUSE = 10 * MILLISECOND;
+
 /** One sync of a StatefulSet (sync, UpdateStatefulSet). */
 export class StatefulSetSync extends StagedReconciliation {
   private readonly controller: StatefulSetController;
   private readonly simulation: Simulation;
-  private readonly set: StatefulSet;
+  private set: StatefulSet;
   private readonly revisionClaiming: Claiming<ControllerRevision>;
   private readonly podClaiming: Claiming<Pod>;
   private pods: readonly Pod[] = [];
@@ -43,6 +48,9 @@ export class StatefulSetSync extends StagedReconciliation {
   private batch = 0;
   private done = 0;
   private deletions: readonly StatefulPodDeletion[] = [];
+  private written: StatefulSetStatus = { replicas: 0 };
+  /** Writes of the status that conflicted. */
+  private tries = 0;
   private podError: string | undefined = undefined;
 
   constructor(controller: StatefulSetController, set: StatefulSet, simulation: Simulation) {
@@ -89,8 +97,7 @@ export class StatefulSetSync extends StagedReconciliation {
       case STATUS:
         return this.status();
       case STATUS_WRITTEN:
-        if (!succeeded(responses[0]!)) return this.fail(responses[0]!.message ?? 'request failed');
-        return this.truncate();
+        return this.statusWritten(responses[0]!);
       case TRUNCATED:
         return this.end();
       default:
@@ -201,7 +208,22 @@ export class StatefulSetSync extends StagedReconciliation {
     const status: StatefulSetStatus = completeRollingUpdate(set, this.plan.status);
     if (equal(set.status, status)) return this.truncate();
     this.stage = STATUS_WRITTEN;
-    return [objectRequest('update', 'statefulsets', set, { subresource: 'status', body: { ...set, status } as StatefulSet })];
+    this.written = status;
+    return [this.statusRequest()];
+  }
+
+  private statusRequest(): ApiRequest {
+    const { set, written } = this;
+    return objectRequest('update', 'statefulsets', set, { subresource: 'status', body: { ...set, status: written } as StatefulSet });
+  }
+
+  /** After a conflict the status is written again, to the object that the cache has by then (UpdateStatefulSetStatus). */
+  private statusWritten(response: ApiResponse): Step {
+    if (succeeded(response)) return this.truncate();
+    if (response.reason !== 'Conflict' || ++this.tries >= STATUS_TRIES) return this.fail(response.message ?? 'request failed');
+    this.set = this.controller.sets.get(keyOf(this.set)) ?? this.set;
+    this.pause = STATUS_PAUSE;
+    return [this.statusRequest()];
   }
 
   private truncate(): Step {

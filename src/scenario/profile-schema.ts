@@ -74,7 +74,15 @@ const client = {
 const controllers = {
   syncCpu: z
     .record(z.string(), dist('Processor time of one sync.'))
-    .describe('Processor time of one sync by controller (`deployment`), or `default`.'),
+    .describe('Processor time of one sync by controller (`deployment`), or `default`, from reading the object on.'),
+  wakeUp: z
+    .record(z.string(), dist('Wait of a worker.'))
+    .describe("From a key's turn until its worker reads the object from the cache, by controller or `default`. Default 0.")
+    .optional(),
+  eventDelay: z
+    .record(z.string(), dist('Wait of a watch event.'))
+    .describe('From the arrival of a watch event at kube-controller-manager until its informer takes it up, by resource or `default`. Default 0.')
+    .optional(),
 };
 const overhead = (what: string) =>
   z
@@ -180,6 +188,8 @@ const optionalFields: ReadonlySet<unknown> = new Set<unknown>([
   scheduler.garbageSlice,
   etcd.walReplayCpu,
   ...Object.values(memory),
+  controllers.wakeUp,
+  controllers.eventDelay,
 ]);
 
 const groupDescriptions: Readonly<Record<keyof typeof groups, string>> = {
@@ -242,7 +252,7 @@ export function layProfile(base: RawProfile, over: RawProfile): RawProfile {
     if (typeof fields !== 'object') continue;
     const merged: Record<string, unknown> = { ...(base[group as keyof RawProfile] as object | undefined) };
     for (const [key, value] of Object.entries(fields)) {
-      const keyed = key === 'requestCpu' || key === 'syncCpu';
+      const keyed = key === 'requestCpu' || key === 'syncCpu' || key === 'wakeUp' || key === 'eventDelay';
       merged[key] =
         keyed && group !== 'etcd' ? { ...(merged[key] as object | undefined), ...(value as object) } : value;
     }
@@ -291,7 +301,9 @@ const distributions: ReadonlySet<unknown> = new Set<unknown>([
   ...[kubelet.prepare, kubelet.sandbox, kubelet.createContainer, kubelet.startContainer, kubelet.stopSandbox],
   ...[kubelet.plegRelist, kubelet.probe, kubelet.pullOverhead, kubeProxy.sync, apiServer.webhook, dns.upstream, dns.nodeLocal, ingress.request, ingress.reload, volumes.provision],
 ]);
-const maps: ReadonlySet<unknown> = new Set<unknown>([apiServer.requestCpu, controllers.syncCpu, network.zonePairs]);
+const maps: ReadonlySet<unknown> = new Set<unknown>([
+  ...[apiServer.requestCpu, controllers.syncCpu, controllers.wakeUp, controllers.eventDelay, network.zonePairs],
+]);
 const sizes: ReadonlySet<unknown> = new Set<unknown>([
   network.bytesPerSecond,
   kubelet.pullBytesPerSecond,

@@ -319,6 +319,13 @@ export interface CostProfile {
   readonly controllers: {
     /** CPU of one sync by controller name (`deployment`), or `default`. */
     readonly syncCpu: Readonly<Record<string, DistributionSpec>>;
+    /** From a key's turn until its worker reads the object from the cache, by controller or `default`: a wait, not work. Absent: 0. */
+    readonly wakeUp?: Readonly<Record<string, DistributionSpec>>;
+    /**
+     * From the arrival of a watch event at kube-controller-manager until its informer takes it up, by resource or `default`: a wait,
+     * not work. Absent: 0.
+     */
+    readonly eventDelay?: Readonly<Record<string, DistributionSpec>>;
   };
   readonly scheduler: {
     readonly cycleFixed: Duration;

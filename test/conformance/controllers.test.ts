@@ -20,15 +20,13 @@ test('every recorded scenario passes from beginning to end', () => {
   assert.equal(exitCode, 0);
 });
 
-test('API requests: creations, bindings and deletions equal, sizes ± 1, statuses ± 25 %', () => {
+test('API requests: creations, bindings and deletions equal, sizes ± 1, statuses ± 25 %, conflicts ± (2 + 50 %)', () => {
   const counts = readAuditCounts(DIR)!;
   const rows = compareAudit(DIR, counts, PROFILE, recordingsIn(DIR));
   assert.ok(rows.length > 60, `${rows.length} rows`);
   for (const scenario of Object.keys(counts.perNamespace)) assert.ok(rows.some((row) => row.scenario === scenario && row.what === 'POST pods'), scenario);
   assert.ok(rows.some(({ scenario }) => scenario.startsWith('idle node')));
-  // Conflicts follow from how long caches lag on a busy machine; those of ReplicaSet statuses in rollouts come out too few.
-  const wrong = rows.filter(({ holds, what }) => !holds && what !== '409 on replicasets/status');
-  assert.deepEqual(wrong, []);
+  assert.deepEqual(rows.filter(({ holds }) => !holds), []);
 });
 
 /** A recording with the first change for which `mutate` gives another object. */

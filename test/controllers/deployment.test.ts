@@ -201,3 +201,19 @@ test('an undo takes a new revision, keeps the old number in history, and history
     [['app:v2', '4', '2'], ['app:v3', '3', undefined]],
   );
 });
+
+test('a ReplicaSet that the cache shows too old makes the write of its status conflict: it is read and written once more', () => {
+  const cluster = new FakeCluster({ watchDelay: 12 * MILLISECOND });
+  startControllers(cluster, ['deployment', 'replicaset']);
+  cluster.create('deployments', web(10, '25%', '25%'));
+  cluster.run(5 * SECOND);
+  setImage(cluster, 'app:v2');
+  cluster.run(10 * SECOND);
+  const mine = cluster.audit.filter(({ user, request }) => user === 'replicaset-controller' && request.resource === 'replicasets');
+  const conflict = mine.findIndex(({ code }) => code === 409);
+  assert.ok(conflict >= 0);
+  const { name } = mine[conflict]!.request;
+  const next = mine.slice(conflict + 1).filter(({ request }) => request.name === name);
+  assert.deepEqual(next.slice(0, 2).map(({ request, code }) => [request.verb, code]), [['get', 200], ['update', 200]]);
+  assert.ok(cluster.all<ReplicaSet>('replicasets').every(({ spec, status }) => spec.replicas === status.replicas));
+});

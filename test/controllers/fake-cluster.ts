@@ -133,7 +133,9 @@ export class FakeCluster implements ProcessContext, InformerFactory, Component, 
   readonly name = 'fake';
   readonly simulation = new Simulation();
   readonly randomness = new Randomness('1');
-  readonly profile = { controllers: { syncCpu: { default: { kind: 'constant', value: 100_000 } } } } as unknown as CostProfile;
+  readonly profile = {
+    controllers: { syncCpu: { default: { kind: 'constant', value: 50_000 } }, wakeUp: { default: { kind: 'constant', value: 50_000 } } },
+  } as unknown as CostProfile;
   readonly scenario: Scenario;
   readonly audit: AuditEntry[] = [];
   readonly events: RecordedEvent[] = [];

@@ -44,6 +44,21 @@ test('a StatefulSet starts in order, is updated from the top, one at a time, and
   assert.ok(messages(cluster, 'StatefulSet').includes('SuccessfulCreate: create Pod db-0 in StatefulSet db successful'));
 });
 
+test('a status that conflicts is written again 10 ms later, to the object that the cache has by then', () => {
+  const cluster: FakeCluster = new FakeCluster({ watchDelay: 6 * MILLISECOND, readyAfter: () => 500 * MILLISECOND });
+  startControllers(cluster, ['statefulset']);
+  cluster.create('statefulsets', statefulSet(1, 'OrderedReady'));
+  cluster.run(5 * SECOND);
+  const writes = cluster.audit.filter(({ request }) => request.resource === 'statefulsets' && request.subresource === 'status');
+  const conflict = writes.findIndex(({ code }) => code === 409);
+  assert.ok(conflict > 0, 'a sync right after a status write does not know of it yet');
+  const [failed, again] = [writes[conflict]!, writes[conflict + 1]!];
+  assert.equal(again.code, 200);
+  assert.equal(again.time - failed.time, 11 * MILLISECOND);
+  assert.ok(again.request.body!.metadata.resourceVersion > failed.request.body!.metadata.resourceVersion);
+  assert.equal(cluster.get<StatefulSet>('statefulsets', 'default/db')!.status.readyReplicas, 1);
+});
+
 test('a partition keeps the lower ordinals at the old revision; Parallel starts all at once and scales down at once', () => {
   const cluster = new FakeCluster({ readyAfter: () => 500 * MILLISECOND });
   startControllers(cluster, ['statefulset']);

@@ -76,12 +76,15 @@ export function profileOf(recording: RecordedCalibration, base: CostProfile): Co
   const evaluated = evaluatedNodes(recording.nodes);
   const perNode = Number.isNaN(cycle) ? base.scheduler.cyclePerEvaluatedNode : Math.max(1, (cycle - base.scheduler.cycleFixed) / evaluated);
   const { evaluatedNodesToDouble: _doubling, ...scheduler } = base.scheduler;
+  // What wakes a process up wakes its threads up: those that pass a watch event on, and the worker that a key waits for.
+  const oneWay: DistributionSpec = { kind: 'lognormal', median: Math.round(transport / 2 / SPREAD_MEAN), sigma: SPREAD };
   return {
     ...base,
     name: `taken from ${recording.directory}`,
     etcd: { ...base.etcd, cores: recording.cores, fsync: constant(fsync), backendCommit: constant(commit), requestCpu },
     network: { ...base.network, sameHost: { kind: 'lognormal', median: Math.round(transport / SPREAD_MEAN), sigma: SPREAD } },
     apiServer: { ...base.apiServer, cores: recording.cores, requestCpu: requestCosts },
+    controllers: { ...base.controllers, wakeUp: { default: oneWay }, eventDelay: { default: oneWay } },
     scheduler: { ...scheduler, cyclePerEvaluatedNode: perNode, garbagePerEvaluatedNode: 0 },
   };
 }

@@ -36,7 +36,7 @@ const TAG_WRITE = 1;
 const TAG_POLL = 2;
 
 /** The scenario that a run was: its cluster with KWOK nodes, its limits, its Deployment, with the costs of a profile. */
-function scenarioOf(recording: RecordedCalibration, profile: CostProfile): { scenario: Scenario; deployment: Deployment } {
+function scenarioOf(recording: RecordedCalibration, profile: CostProfile, seed: string): { scenario: Scenario; deployment: Deployment } {
   const pattern = loadScenario(PATTERN);
   const deployment = pattern.objects.find(({ kind }) => kind === 'Deployment') as Deployment;
   const template = pattern.cluster.nodes[0]!;
@@ -47,6 +47,7 @@ function scenarioOf(recording: RecordedCalibration, profile: CostProfile): { sce
     scenario: {
       ...pattern,
       kubernetesVersion: recording.kubernetes,
+      seed,
       profile,
       objects: [],
       timeline: [],
@@ -92,8 +93,8 @@ export class CalibrationRun implements Component, ResponseReceiver {
   private complete = false;
   private readonly pods: number;
 
-  constructor(recording: RecordedCalibration, profile: CostProfile, phases: readonly RecordedPhase[]) {
-    const { scenario, deployment } = scenarioOf(recording, profile);
+  constructor(recording: RecordedCalibration, profile: CostProfile, phases: readonly RecordedPhase[], seed = 'calibration') {
+    const { scenario, deployment } = scenarioOf(recording, profile, seed);
     this.deployment = deployment;
     this.phases = phases;
     this.pods = recording.pods;

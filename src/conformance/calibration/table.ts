@@ -38,38 +38,47 @@ const FEWEST_WAITS = 100;
 /** Waits below the first bound of the histogram are alike (seconds). */
 const NO_WAIT = 0.005;
 
-/** The rows of one phase. */
-export function compare({ phase, figures: real }: RecordedPhase, simulated: PhaseFigures, ranges: Ranges): readonly Row[] {
+/** The rows of one phase, of several simulations the median. */
+export function compare({ phase, figures: real }: RecordedPhase, simulations: readonly PhaseFigures[], ranges: Ranges): readonly Row[] {
   const rows: Row[] = [];
   const add = (what: string, unit: string, a: number, b: number, range: number, slack = 0): void => {
     const beyond = Math.max(0, Math.abs(b - a) - slack);
     rows.push({ phase, what, unit, real: a, simulated: b, range, difference: beyond === 0 ? 0 : beyond / Math.max(a, slack) });
   };
-  if (real.complete) add('duration', 's', real.seconds, simulated.complete ? simulated.seconds : Number.POSITIVE_INFINITY, ranges.duration);
-  for (const key of keys(real.requests, simulated.requests)) {
+  if (real.complete) add('duration', 's', real.seconds, median(simulations.map(({ complete, seconds }) => (complete ? seconds : Number.POSITIVE_INFINITY))), ranges.duration);
+  for (const key of keys([real, ...simulations].map(({ requests }) => requests))) {
     if (!COMPARED.has(key.split(' ')[1] ?? '') || key.startsWith('WATCH')) continue;
     const a = real.requests.get(key) ?? 0;
-    const b = simulated.requests.get(key) ?? 0;
+    const b = median(simulations.map(({ requests }) => requests.get(key) ?? 0));
     if (Math.max(a, b) >= FEWEST_REQUESTS) add(`requests ${key}`, '', a, b, ranges.count, COUNT_SLACK);
   }
-  const latencies = byVerb(real.latencies);
-  const model = byVerb(simulated.latencies);
-  for (const [verb, histogram] of latencies) {
-    const found = model.get(verb);
-    if (histogram.count < FEWEST_VALUES || found === undefined) continue;
-    add(`mean latency ${verb}`, 'ms', mean(histogram) * 1e3, mean(found) * 1e3, ranges.latency);
+  const model = simulations.map(({ latencies }) => byVerb(latencies));
+  for (const [verb, histogram] of byVerb(real.latencies)) {
+    const found = present(model, verb);
+    if (histogram.count < FEWEST_VALUES || found.length === 0) continue;
+    add(`mean latency ${verb}`, 'ms', mean(histogram) * 1e3, median(found.map(mean)) * 1e3, ranges.latency);
   }
   for (const [verb, histogram] of real.limiter) {
-    const found = simulated.limiter.get(verb);
-    if (histogram.count < FEWEST_WAITS || found === undefined) continue;
-    add(`mean limiter wait ${verb}`, 's', mean(histogram), mean(found), ranges.limiter, NO_WAIT);
-    add(`p99 limiter wait ${verb}`, 's', quantileOf(histogram, 0.99), quantileOf(found, 0.99), ranges.limiter, NO_WAIT);
+    const found = present(simulations.map(({ limiter }) => limiter), verb);
+    if (histogram.count < FEWEST_WAITS || found.length === 0) continue;
+    add(`mean limiter wait ${verb}`, 's', mean(histogram), median(found.map(mean)), ranges.limiter, NO_WAIT);
+    add(`p99 limiter wait ${verb}`, 's', quantileOf(histogram, 0.99), median(found.map((one) => quantileOf(one, 0.99))), ranges.limiter, NO_WAIT);
   }
   return rows;
 }
 
-function keys(a: ReadonlyMap<string, unknown>, b: ReadonlyMap<string, unknown>): readonly string[] {
-  return [...new Set([...a.keys(), ...b.keys()])].sort();
+/** The middle one of several values, of an even number the lower. */
+function median(values: readonly number[]): number {
+  return [...values].sort((x, y) => x - y)[(values.length - 1) >> 1]!;
+}
+
+/** What maps have of a key. */
+function present<T>(maps: readonly ReadonlyMap<string, T>[], key: string): readonly T[] {
+  return maps.map((map) => map.get(key)).filter((value) => value !== undefined);
+}
+
+function keys(maps: readonly ReadonlyMap<string, unknown>[]): readonly string[] {
+  return [...new Set(maps.flatMap((map) => [...map.keys()]))].sort();
 }
 
 function mean({ count, sum }: MeanOf): number {

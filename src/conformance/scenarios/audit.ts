@@ -18,6 +18,8 @@ export interface AuditCounts {
 }
 
 const IDLE_MINUTES = 10;
+/** Each scenario is replayed with these seeds. */
+const SEEDS = ['recorded', 'recorded-1', 'recorded-2', 'recorded-3', 'recorded-4'];
 /** Scenarios whose requests are compared: a pod through a Deployment, rollouts, Jobs, StatefulSets. */
 const COMPARED = new Set(['deploy-create', 'deploy-roll', 'job', 'sts']);
 
@@ -37,7 +39,8 @@ export function compareAudit(folder: string, counts: AuditCounts, profile: CostP
     const recording = readRecording(join(folder, file));
     first ??= recording;
     if (!COMPARED.has(recording.header.group)) continue;
-    rows.push(...compareRequests(id, new Map(Object.entries(real)), replayScenario(recording, profile).requests.counts));
+    const models = SEEDS.map((seed) => replayScenario(recording, profile, seed).requests.counts);
+    rows.push(...compareRequests(id, new Map(Object.entries(real)), models));
   }
   if (first !== undefined && counts.idleNodePerMinute !== undefined) rows.push(...idleNode(first, counts.idleNodePerMinute, profile));
   return rows;

@@ -21,6 +21,12 @@ const LONGEST = 1000 * MILLISECOND;
 const ENOUGH = 4;
 /** What requests and watches take without load, which the model adds itself. */
 const REST = 4 * MILLISECOND;
+/**
+ * Of a delay, what passes until the informer takes up a change, and from a key's turn until a worker reads the object: a ReplicaSet
+ * is read early, and what its pods have become meanwhile still counts. In the rest the sync makes its requests.
+ */
+const EVENT_SHARE = 0.05;
+const WAKE_SHARES = { replicaset: 0.05, deployment: 0.95 } as const;
 
 /** Delays from a pod's becoming ready to the status of its ReplicaSet that counts it, and from there to the Deployment's. */
 export function paceOf(recording: Recording): Pace {
@@ -67,8 +73,8 @@ export function paceOf(recording: Recording): Pace {
   return { replicaset, deployment };
 }
 
-/** A lognormal distribution of the median and mean of delays. */
-function distribution(delays: readonly Duration[]): DistributionSpec | undefined {
+/** A lognormal distribution by the median and mean of delays. */
+function distribution(delays: readonly Duration[]): Lognormal | undefined {
   const kept = delays.filter((delay) => delay <= LONGEST).map((delay) => Math.max(MILLISECOND / 5, delay - REST));
   if (kept.length < ENOUGH) return undefined;
   const sorted = [...kept].sort((x, y) => x - y);
@@ -80,14 +86,28 @@ function distribution(delays: readonly Duration[]): DistributionSpec | undefined
   return { kind: 'lognormal', median, sigma: Math.sqrt(2 * log(ratio)) };
 }
 
+interface Lognormal {
+  readonly kind: 'lognormal';
+  readonly median: Duration;
+  readonly sigma: number;
+}
+
+function share({ median, sigma }: Lognormal, part: number): DistributionSpec {
+  return { kind: 'lognormal', median: median * part, sigma };
+}
+
 /** The profile of a machine that was as slow as in the recording. */
 export function paced(profile: CostProfile, pace: Pace): CostProfile {
-  const replicaset = distribution(pace.replicaset);
-  const deployment = distribution(pace.deployment);
-  const syncCpu = {
-    ...profile.controllers.syncCpu,
-    ...(replicaset === undefined ? {} : { replicaset }),
-    ...(deployment === undefined ? {} : { deployment }),
-  };
-  return { ...profile, controllers: { ...profile.controllers, syncCpu } };
+  const { controllers } = profile;
+  const syncCpu: Record<string, DistributionSpec> = { ...controllers.syncCpu };
+  const wakeUp: Record<string, DistributionSpec> = { ...controllers.wakeUp };
+  for (const name of ['deployment', 'replicaset'] as const) {
+    const delay = distribution(pace[name]);
+    if (delay === undefined) continue;
+    syncCpu[name] = share(delay, 1 - EVENT_SHARE - WAKE_SHARES[name]);
+    wakeUp[name] = share(delay, WAKE_SHARES[name]);
+  }
+  const hop = distribution(pace.deployment);
+  const event = hop === undefined ? {} : { replicasets: share(hop, EVENT_SHARE), deployments: share(hop, EVENT_SHARE) };
+  return { ...profile, controllers: { ...controllers, syncCpu, wakeUp, eventDelay: { ...controllers.eventDelay, ...event } } };
 }

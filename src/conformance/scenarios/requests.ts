@@ -60,9 +60,10 @@ const STATUS: Rule = { name: '± 25 %', slack: (real) => real / 4 };
 const CONFLICTS: Rule = { name: '± (2 + 50 %)', slack: (real) => 2 + real / 2 };
 
 interface Sum {
-  real: number;
-  model: number;
   readonly rule: Rule;
+  real: number;
+  /** Of each replay. */
+  readonly model: number[];
   /** Deletions that a controller sent once more because its cache was stale, of which some found nothing. */
   repeats: number;
 }
@@ -84,24 +85,34 @@ function rowOf(key: string): { readonly what: string; readonly rule: Rule } | un
   return verb === 'patch' ? { what: `PATCH ${resource} by ${component}`, rule: SCALE } : undefined;
 }
 
-/** Rows for one scenario: recorded counts against those of a replay. */
-export function compareRequests(scenario: string, real: RequestCounts, model: RequestCounts): readonly RequestRow[] {
+/**
+ * Rows for one scenario: recorded counts against those of replays with seeds of their own, of which the median counts: how changes
+ * fall together, a millisecond apart, decides how many statuses are written.
+ */
+export function compareRequests(scenario: string, real: RequestCounts, models: readonly RequestCounts[]): readonly RequestRow[] {
   const sums = new Map<string, Sum>();
-  add(sums, real, 'real');
-  add(sums, model, 'model');
-  return [...sums].map(([what, { real: a, model: b, rule, repeats }]): RequestRow => {
+  const sumOf = (key: string): Sum | undefined => {
+    const row = rowOf(key);
+    if (row === undefined) return undefined;
+    let sum = sums.get(row.what);
+    if (sum === undefined) sums.set(row.what, (sum = { real: 0, model: models.map(() => 0), rule: row.rule, repeats: 0 }));
+    return sum;
+  };
+  for (const [key, number] of real) {
+    const sum = sumOf(key);
+    if (sum === undefined) continue;
+    sum.real += number;
+    if (key.startsWith('kcm:') && key.includes('|delete|')) sum.repeats += real.get(key.replace(/\|200$/, '|404')) ?? 0;
+  }
+  models.forEach((counts, i) => {
+    for (const [key, number] of counts) {
+      const sum = sumOf(key);
+      if (sum !== undefined) sum.model[i]! += number;
+    }
+  });
+  return [...sums].map(([what, { real: a, model, rule, repeats }]): RequestRow => {
+    const b = [...model].sort((x, y) => x - y)[model.length >> 1]!;
     const holds = Math.abs(a - b) <= rule.slack(a) + repeats;
     return { scenario, what, real: a, model: b, rule: repeats > 0 ? `${rule.name} but for ${repeats} repeated` : rule.name, holds };
   });
-}
-
-function add(sums: Map<string, Sum>, counts: RequestCounts, side: 'real' | 'model'): void {
-  for (const [key, number] of counts) {
-    const row = rowOf(key);
-    if (row === undefined) continue;
-    let sum = sums.get(row.what);
-    if (sum === undefined) sums.set(row.what, (sum = { real: 0, model: 0, rule: row.rule, repeats: 0 }));
-    sum[side] += number;
-    if (side === 'real' && key.startsWith('kcm:') && key.includes('|delete|')) sum.repeats += counts.get(key.replace(/\|200$/, '|404')) ?? 0;
-  }
 }
