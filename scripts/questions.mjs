@@ -3,11 +3,13 @@
 //   node scripts/questions.mjs scenarios/apiserver   docs/apiserver.md
 //   node scripts/questions.mjs scenarios/network     docs/network.md
 // A figure is an image whose title names what it shows, of the comparison before it:
+// or, without one, the figure of the report that its text begins with (when Chromium is installed): ![API latency p99: …](images/apiserver-lists.svg)
 //   ![errors](images/network-dns.svg "errors")   ![p99, ms](images/x.svg "latency.before.p99 * 1000")
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { bars } from './figure.mjs';
 
 const folder = process.argv[2];
@@ -16,8 +18,10 @@ const build = process.argv[3] ?? 'dist';
 const page = join('docs', `${basename(folder)}.md`);
 const out = mkdtempSync(join(tmpdir(), 'towtank-questions-'));
 const BLOCK = /```console\n\$ towtank compare (\S+)\n[\s\S]*?```((?:\n+!\[[^\]]*\]\(images\/\S+\.svg "[^"]+"\))*)/g;
+const reports = new Map();
 const text = readFileSync(page, 'utf8').replace(BLOCK, (_block, file, images) => {
   const directory = join(out, file.replaceAll('/', '-'));
+  reports.set(`${basename(folder)}-${basename(file, '.yaml')}`, directory);
   const args = [`${build}/src/cli/main.js`, 'compare', file, '--quiet', '--out', directory];
   const run = spawnSync(process.execPath, args, { encoding: 'utf8' });
   if (run.status === null || run.status > 1) throw new Error(run.stderr);
@@ -28,5 +32,20 @@ const text = readFileSync(page, 'utf8').replace(BLOCK, (_block, file, images) =>
   const answer = run.stdout.replace(/^trace hashes:.*\n/m, '').trimEnd();
   return `\`\`\`console\n$ towtank compare ${file}\n${answer}\n\`\`\`${images}`;
 });
+const chromium = '/usr/bin/chromium';
+const figures = [...text.matchAll(/!\[([^\]:]+)[^\]]*\]\(images\/([a-z-]+)\.svg\)/g)].filter(([, , name]) => reports.has(name));
+if (figures.length > 0 && existsSync(chromium)) {
+  const { chromium: browserType } = await import('playwright-core');
+  const browser = await browserType.launch({ executablePath: chromium, args: ['--no-sandbox'] });
+  for (const [, title, name] of figures) {
+    const view = await browser.newPage({ viewport: { width: 1180, height: 1000 } });
+    await view.goto(pathToFileURL(join(reports.get(name), 'report.html')).href);
+    await view.waitForSelector('html[data-drawn]');
+    // Drawn by the report itself, for light and dark ground.
+    writeFileSync(join('docs', 'images', `${name}.svg`), `${await view.evaluate((wanted) => window.towtankPicture(wanted), title)}\n`);
+    await view.close();
+  }
+  await browser.close();
+}
 rmSync(out, { recursive: true });
 writeFileSync(page, text);
