@@ -202,6 +202,11 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     return this.seats.figures();
   }
 
+  /** Share of their targets that the levels got at the last division of seats; 0 before the first. */
+  get fairFraction(): number {
+    return this.seats.fairFraction;
+  }
+
   describe(opcode: number): string {
     return EVENT_NAMES[opcode] ?? `opcode ${opcode}`;
   }

@@ -6,6 +6,8 @@ import type { ApiRequest } from './request.js';
 export interface RequestFigures {
   readonly verb: string;
   readonly resource: string;
+  /** resource, namespace or cluster (endpoints/metrics CleanScope). */
+  readonly scope: string;
   /** Requests by status code class would hide conflicts, so each code is counted. */
   readonly codes: Map<number, number>;
   count: number;
@@ -17,6 +19,7 @@ export interface RequestFigures {
 class Series {
   readonly verb: string;
   readonly subresource: string | undefined;
+  readonly scope: string;
   /** `verb resource/subresource`. */
   readonly key: string;
   readonly resource: string;
@@ -27,6 +30,7 @@ class Series {
   constructor(request: ApiRequest) {
     this.verb = request.verb;
     this.subresource = request.subresource;
+    this.scope = scopeOf(request);
     this.resource = request.subresource === undefined ? request.resource : `${request.resource}/${request.subresource}`;
     this.key = `${request.verb} ${this.resource}`;
     this.isWrite = isMutating(request) && this.resource !== 'leases' && this.resource !== 'nodes/status';
@@ -34,7 +38,7 @@ class Series {
   }
 
   none(): RequestFigures {
-    return { verb: this.verb, resource: this.resource, codes: new Map(), count: 0, latency: new LogHistogram() };
+    return { verb: this.verb, resource: this.resource, scope: this.scope, codes: new Map(), count: 0, latency: new LogHistogram() };
   }
 }
 
@@ -72,7 +76,12 @@ export class RequestMetrics {
     const { verb, subresource } = request;
     const list = this.byResource.get(request.resource);
     if (list !== undefined) {
-      for (let i = 0; i < list.length; i++) if (list[i]!.verb === verb && list[i]!.subresource === subresource) return list[i]!;
+      // Only lists and watches have several scopes.
+      const scope = verb === 'list' || verb === 'watch' ? scopeOf(request) : '';
+      for (let i = 0; i < list.length; i++) {
+        const series = list[i]!;
+        if (series.verb === verb && series.subresource === subresource && (scope === '' || series.scope === scope)) return series;
+      }
     }
     const series = new Series(request);
     this.series.push(series);
@@ -114,11 +123,11 @@ export class RequestMetrics {
     this.consistentReads = new Map();
   }
 
-  /** Totals by `verb resource`, since the start. */
+  /** Totals by `verb resource`, since the start, all scopes together. */
   get totals(): ReadonlyMap<string, RequestFigures> {
     const totals = new Map<string, RequestFigures>();
     for (const series of this.series) {
-      const total = series.none();
+      const total = totals.get(series.key) ?? series.none();
       add(total, series.before);
       if (series.recent !== null) add(total, series.recent);
       totals.set(series.key, total);
@@ -126,17 +135,23 @@ export class RequestMetrics {
     return totals;
   }
 
-  /** What happened since the last call, by `verb resource`. */
+  /** What happened since the last call, by `verb resource` and scope. */
   takeRecent(): ReadonlyMap<string, RequestFigures> {
     const taken = new Map<string, RequestFigures>();
     for (const series of this.recent) {
-      taken.set(series.key, series.recent!);
+      taken.set(`${series.key} ${series.scope}`, series.recent!);
       add(series.before, series.recent!);
       series.recent = null;
     }
     this.recent = [];
     return taken;
   }
+}
+
+/** Label `scope`: one object, a namespace, or everything (endpoints/metrics/metrics.go CleanScope). */
+function scopeOf({ verb, namespace, name }: ApiRequest): string {
+  if (name !== '' || verb === 'create') return 'resource';
+  return namespace === '' ? 'cluster' : 'namespace';
 }
 
 function add(into: RequestFigures, more: RequestFigures): void {

@@ -175,6 +175,11 @@ export class SeatControl {
     return this.control.figures();
   }
 
+  /** apiserver_flowcontrol_seat_fair_frac. */
+  get fairFraction(): number {
+    return this.control.fairFraction;
+  }
+
   /** The process died: nobody waits or executes any more. */
   reset(): void {
     this.life++;

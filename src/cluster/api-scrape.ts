@@ -36,9 +36,17 @@ export function scrapeApiServer(server: ApiServer, databaseBytes: number, sink: 
 }
 
 function scrapeFlows(server: ApiServer, common: Labels, sink: ScrapeSink): void {
-  for (const { level, nominal, limit } of server.flowControl()) {
+  sink.value('apiserver_flowcontrol_seat_fair_frac', labelText(common), server.fairFraction);
+  for (const { level, nominal, lower, upper, limit, demand } of server.flowControl()) {
     if (!Number.isFinite(limit)) continue;
     const labels = labelText({ ...common, priority_level: level });
+    sink.value('apiserver_flowcontrol_lower_limit_seats', labels, lower);
+    sink.value('apiserver_flowcontrol_upper_limit_seats', labels, upper);
+    sink.value('apiserver_flowcontrol_demand_seats_high_watermark', labels, demand.highWatermark);
+    sink.value('apiserver_flowcontrol_demand_seats_average', labels, demand.average);
+    sink.value('apiserver_flowcontrol_demand_seats_stdev', labels, demand.deviation);
+    sink.value('apiserver_flowcontrol_demand_seats_smoothed', labels, demand.smoothed);
+    sink.value('apiserver_flowcontrol_target_seats', labels, demand.target);
     sink.value('apiserver_flowcontrol_nominal_limit_seats', labels, nominal);
     sink.value('apiserver_flowcontrol_current_limit_seats', labels, limit);
   }

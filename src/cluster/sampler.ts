@@ -160,6 +160,8 @@ export class Sampler implements MetricsSink {
           instance: server.name,
           component: 'apiserver',
           verb: HTTP_VERBS[figures.verb] ?? figures.verb,
+          dry_run: '',
+          scope: figures.scope,
           group: resourceInfo(resource!).group,
           version: resourceInfo(resource!).version,
           resource: resource!,

@@ -82,8 +82,17 @@ export const APISERVER_SCALARS: readonly ScalarFamily[] = [
   gauge('apiserver_flowcontrol_current_executing_requests', 'Number of requests in initial (for a WATCH) or any (for a non-WATCH) execution stage in the API Priority and Fairness subsystem'),
   gauge('apiserver_flowcontrol_current_executing_seats', 'Concurrency (number of seats) occupied by the currently executing (initial stage for a WATCH, any stage otherwise) requests in the API Priority and Fairness subsystem'),
   // priority_level
+  gauge('apiserver_flowcontrol_lower_limit_seats', 'Configured lower bound on number of execution seats available to each priority level'),
+  gauge('apiserver_flowcontrol_upper_limit_seats', 'Configured upper bound on number of execution seats available to each priority level'),
+  gauge('apiserver_flowcontrol_demand_seats_high_watermark', 'High watermark, over last adjustment period, of demand_seats'),
+  gauge('apiserver_flowcontrol_demand_seats_average', 'Time-weighted average, over last adjustment period, of demand_seats'),
+  gauge('apiserver_flowcontrol_demand_seats_stdev', 'Time-weighted standard deviation, over last adjustment period, of demand_seats'),
+  gauge('apiserver_flowcontrol_demand_seats_smoothed', 'Smoothed seat demands'),
+  gauge('apiserver_flowcontrol_target_seats', 'Seat allocation targets'),
   gauge('apiserver_flowcontrol_nominal_limit_seats', 'Nominal number of execution seats configured for each priority level'),
   gauge('apiserver_flowcontrol_current_limit_seats', 'current derived number of execution seats available to each priority level'),
+  // none
+  gauge('apiserver_flowcontrol_seat_fair_frac', 'Fair fraction of server\'s concurrency to allocate to each priority level that can use it'),
   // resource
   gauge('apiserver_storage_objects', 'Number of stored objects at the time of last check split by kind.'),
   // storage_cluster_id

@@ -60,7 +60,7 @@ function exponential(first: number, factor: number, count: number): number[] {
   return bounds;
 }
 
-/** kube-apiserver (staging/src/k8s.io/apiserver/pkg/endpoints/metrics): labels verb, group, version, resource, subresource, scope, component. */
+/** kube-apiserver (staging/src/k8s.io/apiserver/pkg/endpoints/metrics): labels verb, dry_run, scope, group, version, resource, subresource, component. */
 export const API_REQUEST_DURATION: HistogramFamily = {
   name: 'apiserver_request_duration_seconds',
   help: 'Response latency distribution in seconds for each verb, dry run value, group, version, resource, subresource, scope and component.',

@@ -25,6 +25,12 @@ export function smoothDemand(old: number, average: number, deviation: number, hi
  * is the total (conc_alloc.go computeConcurrencyAllocation). Rounded to whole seats.
  */
 export function divideSeats(claims: readonly Claim[], total: number): number[] {
+  const fraction = fairFraction(claims, total);
+  return claims.map((claim) => Math.round(clamp(fraction * claim.target, claim)));
+}
+
+/** The fraction of their targets that all levels get, between their minima and maxima. */
+export function fairFraction(claims: readonly Claim[], total: number): number {
   const seats = (fraction: number): number => {
     let sum = 0;
     for (const claim of claims) sum += clamp(fraction * claim.target, claim);
@@ -40,7 +46,7 @@ export function divideSeats(claims: readonly Claim[], total: number): number[] {
     if (seats(middle) < total) lowest = middle;
     else highest = middle;
   }
-  return claims.map((claim) => Math.round(clamp(highest * claim.target, claim)));
+  return highest;
 }
 
 function clamp(value: number, { minimum, maximum }: Claim): number {

@@ -1,5 +1,5 @@
 import type { Duration, Time } from '../../kernel/time.js';
-import { divideSeats, smoothDemand } from './borrowing.js';
+import { divideSeats, fairFraction, smoothDemand } from './borrowing.js';
 import { type Classification, maximumSeats, nominalSeats, PRIORITY_LEVELS, type PriorityLevel } from './configuration.js';
 import { type Arrival, QueueSet, type Ticket } from './queue-set.js';
 import type { WorkEstimate } from './work-estimate.js';
@@ -26,6 +26,8 @@ class Level {
   private since: Time = 0;
   private periodStart: Time = 0;
   private smoothed = 0;
+  /** Of the last period that ended (apiserver_flowcontrol_demand_seats_*). */
+  readonly demandSeats = { highWatermark: 0, average: 0, deviation: 0, smoothed: 0, target: 0 };
 
   constructor(config: PriorityLevel, serverLimit: number) {
     this.config = config;
@@ -60,6 +62,8 @@ class Level {
       const average = this.integral / length;
       const deviation = Math.sqrt(Math.max(0, this.squares / length - average * average));
       this.smoothed = smoothDemand(this.smoothed, average, deviation, this.highest);
+      const target = Math.max(this.minimum, this.smoothed);
+      Object.assign(this.demandSeats, { highWatermark: this.highest, average, deviation, smoothed: this.smoothed, target });
     }
     this.integral = 0;
     this.squares = 0;
@@ -69,11 +73,30 @@ class Level {
   }
 }
 
+/** Seats and queues of one level. */
+export interface LevelFigures {
+  readonly level: string;
+  readonly nominal: number;
+  /** Seats that it keeps whatever others want, and may have if nobody else wants any. */
+  readonly lower: number;
+  readonly upper: number;
+  readonly limit: number;
+  readonly inUse: number;
+  readonly waiting: number;
+  readonly seatsWaiting: number;
+  /** Seats wanted in the last period: most, mean, standard deviation, smoothed, and what was aimed at. */
+  readonly demand: { readonly highWatermark: number; readonly average: number; readonly deviation: number; readonly smoothed: number; readonly target: number };
+  readonly dispatched: number;
+  readonly rejected: number;
+}
+
 /** API Priority and Fairness of one server: levels with their queues, and the borrowing between them. Pure: time is an argument. */
 export class FlowControl {
   private readonly levels = new Map<string, Level>();
   private readonly limited: Level[] = [];
   private readonly serverLimit: number;
+  /** By which all targets were multiplied at the last division (apiserver_flowcontrol_seat_fair_frac). */
+  fairFraction = 0;
 
   /** @param serverLimit --max-requests-inflight + --max-mutating-requests-inflight */
   constructor(serverLimit: number) {
@@ -124,11 +147,12 @@ export class FlowControl {
     const claims = this.limited.map((level) => {
       const smoothed = level.endPeriod(now);
       const minimum = level.minimum;
-      return { minimum, maximum: this.serverLimit, target: Math.max(minimum, smoothed) };
+      return { minimum, maximum: level.nominal + this.serverLimit, target: Math.max(minimum, smoothed) };
     });
     let total = 0;
     for (const level of this.limited) total += level.nominal;
     const seats = divideSeats(claims, total);
+    this.fairFraction = fairFraction(claims, total);
     this.limited.forEach((level, i) => {
       level.set.setLimit(seats[i]!, now, started);
       level.observe(now);
@@ -141,11 +165,15 @@ export class FlowControl {
   }
 
   /** Seats in force, in use and wanted, and what was turned away, by level. */
-  figures(): { level: string; nominal: number; limit: number; inUse: number; waiting: number; dispatched: number; rejected: number }[] {
-    return [...this.levels.values()].map(({ config, set, nominal, dispatched, rejected }) => ({
+  figures(): LevelFigures[] {
+    return [...this.levels.values()].map(({ config, set, nominal, minimum, demandSeats, dispatched, rejected }) => ({
       level: config.name,
       nominal: nominal ?? 0,
+      lower: minimum,
+      upper: config.response === 'exempt' ? this.serverLimit : nominal + this.serverLimit,
       limit: set.limit,
+      seatsWaiting: set.seatsWaiting,
+      demand: demandSeats,
       inUse: set.seatsInUse,
       waiting: set.waiting,
       dispatched,

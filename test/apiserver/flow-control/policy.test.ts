@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { divideSeats, smoothDemand } from '../../../src/apiserver/flow-control/borrowing.js';
-import { classify, maximumSeats, nominalSeats, PRIORITY_LEVELS } from '../../../src/apiserver/flow-control/configuration.js';
+import {
+  classify,
+  maximumSeats,
+  nominalSeats,
+  PRIORITY_LEVELS,
+} from '../../../src/apiserver/flow-control/configuration.js';
+import { FlowControl } from '../../../src/apiserver/flow-control/flow-control.js';
 import { dealHand, flowHash } from '../../../src/apiserver/flow-control/shuffle-shard.js';
 import { estimateWork } from '../../../src/apiserver/flow-control/work-estimate.js';
 import type { ApiRequest } from '../../../src/apiserver/request.js';
@@ -23,11 +29,49 @@ test('600 seats are shared out as in the bootstrap configuration', () => {
   });
 });
 
-test('seats of one request are capped by level', () => {
-  const caps = ['workload-low', 'workload-high', 'node-high', 'system', 'global-default', 'leader-election'].map((name) =>
-    maximumSeats(level(name), nominalSeats(level(name), 600)),
+test('bounds of the levels as kube-apiserver 1.34.4 exports them, before anybody has borrowed', () => {
+  const bounds = new FlowControl(600).figures().filter(({ level }) => level !== 'exempt');
+  assert.deepEqual(
+    bounds.map(({ level, nominal, lower, upper }) => [level, nominal, lower, upper]),
+    [
+      ['system', 74, 50, 674],
+      ['node-high', 98, 73, 698],
+      ['leader-election', 25, 25, 625],
+      ['workload-high', 98, 49, 698],
+      ['workload-low', 245, 24, 845],
+      ['global-default', 49, 24, 649],
+      ['catch-all', 13, 13, 613],
+    ],
   );
-  assert.deepEqual(caps, [37, 15, 15, 12, 8, 4].map((cap, i) => (i === 0 ? 37 : cap)));
+});
+
+test('an idle server divides its seats as kube-apiserver 1.34.4 does', () => {
+  const control = new FlowControl(600);
+  control.borrow(10e9, []);
+  const limits = Object.fromEntries(control.figures().map(({ level, limit }) => [level, limit]));
+  // With 2.333 times the least seats of each (the recording: 117, 170, 58, 114, 56, 56, 30).
+  for (const [level, limit] of Object.entries({
+    system: 117,
+    'node-high': 170,
+    'leader-election': 58,
+    'workload-high': 114,
+    'workload-low': 56,
+    'global-default': 56,
+    'catch-all': 30,
+  })) {
+    assert.ok(Math.abs(limits[level]! - limit) <= 1, `${level}: ${limits[level]}`);
+  }
+  assert.ok(Math.abs(control.fairFraction - 2.3333333333333335) < 0.01, String(control.fairFraction));
+});
+
+test('seats of one request are capped by level', () => {
+  const caps = ['workload-low', 'workload-high', 'node-high', 'system', 'global-default', 'leader-election'].map(
+    (name) => maximumSeats(level(name), nominalSeats(level(name), 600)),
+  );
+  assert.deepEqual(
+    caps,
+    [37, 15, 15, 12, 8, 4].map((cap, i) => (i === 0 ? 37 : cap)),
+  );
 });
 
 test('who goes where', () => {
@@ -93,7 +137,8 @@ function coverage(deck: number, hand: number, heavy: number): number {
 
 test('odds that heavy flows cover a light one: the closed form, and what the dealer does', () => {
   // Figures of the closed form, computed independently.
-  const close = (actual: number, expected: number) => assert.ok(actual > 0.98 * expected && actual < 1.02 * expected, `${actual} for ${expected}`);
+  const close = (actual: number, expected: number) =>
+    assert.ok(actual > 0.98 * expected && actual < 1.02 * expected, `${actual} for ${expected}`);
   close(coverage(128, 6, 1), 1.84e-10);
   close(coverage(64, 6, 4), 7.5e-4);
   close(coverage(16, 4, 1), 5.5e-4);
@@ -105,7 +150,8 @@ test('odds that heavy flows cover a light one: the closed form, and what the dea
     let hits = 0;
     for (let trial = 0; trial < trials; trial++) {
       const taken = new Set<number>();
-      for (let k = 0; k < heavy; k++) for (const card of dealHand(flowHash(`heavy-${trial}-${k}`), deck, hand)) taken.add(card);
+      for (let k = 0; k < heavy; k++)
+        for (const card of dealHand(flowHash(`heavy-${trial}-${k}`), deck, hand)) taken.add(card);
       if (dealHand(flowHash(`light-${trial}`), deck, hand).every((card) => taken.has(card))) hits++;
     }
     const p = coverage(deck, hand, heavy);
@@ -132,14 +178,20 @@ test('seats are divided between minima and maxima in proportion to demand, and t
   assert.deepEqual(divideSeats([claim(30, 100, 30), claim(10, 100, 10)], 40), [30, 10]);
   assert.deepEqual(divideSeats([claim(30, 40, 30), claim(10, 100, 10)], 120), [40, 80]);
   fc.assert(
-    fc.property(fc.array(fc.record({ minimum: fc.integer({ min: 1, max: 50 }), demand: fc.integer({ min: 1, max: 500 }) }), { minLength: 1, maxLength: 8 }), (items) => {
-      const claims = items.map(({ minimum, demand }) => claim(minimum, 600, Math.max(minimum, demand)));
-      const total = claims.reduce((sum, { minimum }) => sum + 2 * minimum, 0);
-      const seats = divideSeats(claims, total);
-      const sum = seats.reduce((a, b) => a + b, 0);
-      assert.ok(Math.abs(sum - total) <= claims.length, `${sum} of ${total}`);
-      for (const [i, value] of seats.entries()) assert.ok(value >= claims[i]!.minimum && value <= claims[i]!.maximum);
-    }),
+    fc.property(
+      fc.array(fc.record({ minimum: fc.integer({ min: 1, max: 50 }), demand: fc.integer({ min: 1, max: 500 }) }), {
+        minLength: 1,
+        maxLength: 8,
+      }),
+      (items) => {
+        const claims = items.map(({ minimum, demand }) => claim(minimum, 600, Math.max(minimum, demand)));
+        const total = claims.reduce((sum, { minimum }) => sum + 2 * minimum, 0);
+        const seats = divideSeats(claims, total);
+        const sum = seats.reduce((a, b) => a + b, 0);
+        assert.ok(Math.abs(sum - total) <= claims.length, `${sum} of ${total}`);
+        for (const [i, value] of seats.entries()) assert.ok(value >= claims[i]!.minimum && value <= claims[i]!.maximum);
+      },
+    ),
   );
 });
 
