@@ -100,8 +100,50 @@ export interface RunMetrics {
   /** Pods of a recorded trace; null: the scenario has none. */
   readonly podTrace: PodTraceMetrics | null;
   readonly podStartup: PodStartup;
+  /** What the rollout cost and risked; null: none was started. */
+  readonly rollout: RolloutMetrics | null;
   /** Absent: no mode of kube-proxy and no cluster DNS is configured. */
   readonly network?: NetworkMetrics | undefined;
+}
+
+/** What a rollout cost and risked, for the comparison of strategies. Times in seconds. */
+export interface RolloutMetrics {
+  /** From its start until it was decided to take the new version back, and from then until no user met it any more; null: it was not. */
+  readonly timeToDetect: number | null;
+  readonly timeToRollBack: number | null;
+  /** Their sum: from the start until the old version was back. */
+  readonly timeToRecover: number | null;
+  /** Requests that the new version answered until the rollout was complete or taken back, and those of them that failed. */
+  readonly blastRadius: number;
+  readonly blastErrors: number;
+  /** Requests whose user may have met the other version just before: Σ 2w(1 − w) over seconds, w the new version's share. */
+  readonly mixedVersionRequests: number;
+  readonly errorBudget: ErrorBudget;
+  /** Latency of users, 95th percentile. */
+  readonly latencyP95: { readonly before: number | null; readonly during: number | null; readonly after: number | null };
+  /** Highest 99th percentile of a second while it went on, and seconds in which that was above the objective of latency (null: there is none). */
+  readonly worstSecondP99: number | null;
+  readonly secondsAboveObjective: number | null;
+  /** Requested core-seconds and GiB-seconds of the pods above the wanted number, and what they cost. */
+  readonly surgeCpuSeconds: number | null;
+  readonly surgeMemoryGiBSeconds: number | null;
+  readonly surgeCost: number | null;
+  /** Starts of containers that serve nobody at the end: pods that are gone, and restarts. */
+  readonly wastedStarts: number;
+  /** Load on the API over the whole run: Events written, bytes of watches, attempts of kube-scheduler. */
+  readonly eventWrites: number;
+  readonly watchBytes: number;
+  readonly schedulerAttempts: number;
+}
+
+/** Use of the errors that users are promised at most. */
+export interface ErrorBudget {
+  /** Share of requests that may fail: the objective of errors, or one in a thousand. */
+  readonly allowed: number;
+  /** Errors per request while the rollout went on, by the allowed share: 1 uses the budget as fast as it is given. */
+  readonly burnRate: number | null;
+  /** Share of the budget of 30 days that was used. */
+  readonly shareOf30Days: number | null;
 }
 
 /** How Services and names reached their clients. */

@@ -19,6 +19,30 @@ const verdict = z.strictObject({
   unit: z.string().describe('seconds, share or pod-seconds.'),
 });
 
+const rollout = z.strictObject({
+  timeToDetect: seconds.describe('From the start until it was decided to take the new version back; null: it was not.'),
+  timeToRollBack: seconds.describe('From that decision until no user met the new version any more.'),
+  timeToRecover: seconds.describe('The sum of both.'),
+  blastRadius: count.describe('Requests that the new version answered until the rollout was complete or taken back.'),
+  blastErrors: count.describe('Those of them that failed.'),
+  mixedVersionRequests: z.number().nonnegative().describe('Requests whose user may have met the other version just before: sum of 2w(1 - w) over seconds.'),
+  errorBudget: z.strictObject({
+    allowed: z.number().describe('Share of requests that may fail: the objective of errors, or one in a thousand.'),
+    burnRate: z.number().nullable().describe('Errors per request during the rollout by the allowed share.'),
+    shareOf30Days: z.number().nullable().describe('Share of the budget of 30 days that was used.'),
+  }),
+  latencyP95: z.strictObject({ before: seconds, during: seconds, after: seconds }),
+  worstSecondP99: seconds.describe('Highest 99th percentile of a second during the rollout.'),
+  secondsAboveObjective: z.number().nullable().describe('Seconds of the rollout whose p99 was above the objective of latency; null without one.'),
+  surgeCpuSeconds: z.number().nullable().describe('Requested core-seconds of the pods above the wanted number.'),
+  surgeMemoryGiBSeconds: z.number().nullable(),
+  surgeCost: z.number().nullable().describe('What these cost by the prices of the cost profile.'),
+  wastedStarts: count.describe('Starts of containers that serve nobody at the end.'),
+  eventWrites: count.describe('Events written, in the whole run.'),
+  watchBytes: count.describe('Bytes sent to watchers, in the whole run.'),
+  schedulerAttempts: count.describe('Attempts of kube-scheduler, in the whole run.'),
+});
+
 const metrics = z.strictObject({
   rolloutStart: seconds.describe('Start of the rollout in seconds since the start of the run.'),
   rolloutEnd: seconds.describe('End of the rollout; null when it did not complete.'),
@@ -105,6 +129,7 @@ const metrics = z.strictObject({
       pod_startup: latency,
     })
     .describe('Start-up of pods, split as ClusterLoader2 does.'),
+  rollout: rollout.nullable().describe('What the rollout cost and risked; null when none was started.'),
   network: z
     .strictObject({
       proxySync: latency.optional().describe('Syncs of all kube-proxies.'),

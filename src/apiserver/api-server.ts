@@ -367,6 +367,8 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     const bytes = this.recordBytes(record);
     const receivers = this.connections.dispatch(this, record, bytes);
     if (receivers === 0) return;
+    this.metrics.watchEvents += receivers;
+    this.metrics.watchBytes += receivers * bytes;
     const { watchEventCpu, encodeNanosecondsPerByte } = this.profile.apiServer;
     this.cpu.request(receivers * watchEventCpu + bytes * encodeNanosecondsPerByte, CpuPool.BACKGROUND);
   }

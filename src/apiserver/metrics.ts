@@ -46,6 +46,9 @@ class Series {
 export class RequestMetrics {
   /** Requests that write, since the start, without the heartbeats of nodes (leases and node status). */
   writes = 0;
+  /** Watch events sent, and their bytes. */
+  watchEvents = 0;
+  watchBytes = 0;
   /** etcd_request_duration_seconds of write transactions, nanoseconds, since the start. */
   etcdWrites = new LogHistogram();
   /** etcd_request_duration_seconds by operation and resource, nanoseconds, since the start. */
@@ -114,6 +117,8 @@ export class RequestMetrics {
 
   /** Forgets everything: what came before does not count. */
   reset(): void {
+    this.watchEvents = 0;
+    this.watchBytes = 0;
     this.writes = 0;
     this.byResource = new Map();
     this.series = [];

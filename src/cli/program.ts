@@ -6,6 +6,7 @@ import { VERSION } from '../version.js';
 import { compare } from './compare.js';
 import { addConformance } from './conformance.js';
 import { runOne } from './run.js';
+import { dryRun } from './dry-run.js';
 import { report as rebuild } from './report.js';
 import { type ExplainFlags, explainPod } from './explain-pod.js';
 import { type ScheduleFlags, schedule } from './schedule.js';
@@ -207,6 +208,13 @@ Exit codes: 0 fine, 1 an objective was missed or the run failed, 2 bad input, 13
     .description('Why kube-scheduler put a pod where it is: what each plugin said of each node, raw, normalised and weighted scores, ties.')
     .addHelpText('after', '\nExample:\n  towtank run scenarios/hello/hello.yaml && towtank explain pod hello-5d4f8-x2x7z')
     .action(async (name: string, flags: ExplainFlags) => exit(await explainPod(name, flags, terminal)));
+  program
+    .command('dry-run')
+    .argument('<directory>', 'results of a finished run or comparison')
+    .argument('<file>', 'manifest with AnalysisTemplates of Argo Rollouts or Canaries of Flagger')
+    .description('Say what thresholds would have decided about finished rollouts.')
+    .addHelpText('after', '\nExample:\n  towtank dry-run reports/strategies success-rate.yaml')
+    .action(async (directory: string, file: string) => exit(await dryRun(directory, file, terminal)));
   program
     .command('report')
     .argument('<directory...>', 'results of one run, or of several to lay side by side')

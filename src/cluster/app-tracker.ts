@@ -18,7 +18,7 @@ export class AppTracker {
   /** Pods created since `begin`. */
   created = 0;
   private readonly simulation: Simulation;
-  private readonly service: string;
+  private readonly services = new Set<string>();
   private readonly deployments = new Set<string>();
   private ready = 0;
   private pods = 0;
@@ -30,12 +30,17 @@ export class AppTracker {
    */
   constructor(simulation: Simulation, service: string) {
     this.simulation = simulation;
-    this.service = service;
+    if (service !== '') this.services.add(service);
   }
 
   /** Counts the pods of a Deployment (`namespace/name`) from now on: before any of them is created. */
   addDeployment(name: string): void {
     this.deployments.add(name);
+  }
+
+  /** Counts the endpoints of another Service (`namespace/name`) too, which serves the same users with other pods. */
+  addService(name: string): void {
+    this.services.add(name);
   }
 
   /** Starts the account: `wanted` replicas are what users need. */
@@ -81,7 +86,7 @@ export class AppTracker {
 
   /** Ready endpoints of a Service rose by `change` (or fell). */
   endpointsChanged(service: string, change: number): void {
-    if (service !== this.service) return;
+    if (!this.services.has(service)) return;
     this.advance();
     this.ready += change;
     if (this.since !== NEVER && this.ready < this.lowestReady) this.lowestReady = this.ready;
@@ -92,7 +97,8 @@ export class AppTracker {
     this.advance();
   }
 
-  private belongs(life: PodLife): boolean {
+  /** Whether a pod is of a Deployment that is counted. */
+  belongs(life: PodLife): boolean {
     // A Deployment's ReplicaSets are named after it with a hash of ten characters or less behind the last dash.
     const dash = life.replicaSet.lastIndexOf('-');
     return dash > 0 && this.deployments.has(life.replicaSet.slice(0, dash));

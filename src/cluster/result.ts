@@ -10,6 +10,7 @@ import { LogHistogram } from '../stats/index.js';
 import { NEVER } from './app-tracker.js';
 import { networkMetrics } from './network-scrape.js';
 import type { PodLife } from './observer.js';
+import { rolloutMetrics, writeRolloutMetrics } from './rollout-metrics.js';
 import type { ScenarioRun } from './run.js';
 
 const SECOND = 1e9;
@@ -18,6 +19,7 @@ const SECOND = 1e9;
 export function summarize(run: ScenarioRun, scenario: Scenario, strategy: StrategySpec | undefined): RunSummary {
   const { simulation } = run.cluster;
   const { metrics, overall, apiWrite, etcdCommit } = runMetrics(run, scenario, simulation.now);
+  writeRolloutMetrics(run.recorder, metrics);
   const verdicts: Verdict[] = judge(scenario.objectives, metrics, quantileOf(overall, 1), {
     apiWrite: quantileOf(apiWrite, SECOND),
     etcdCommit: quantileOf(etcdCommit, SECOND),
@@ -65,7 +67,8 @@ function runMetrics(run: ScenarioRun, scenario: Scenario, end: Time): Measured {
   const finished = pipeline !== null && pipeline.finishedAt >= 0 ? pipeline.finishedAt : null;
   const { workload } = cluster;
   const before = workload.totals(origin, started ?? end);
-  const during = started === null ? null : workload.totals(started, finished ?? end);
+  const back = pipeline !== null && pipeline.rolledBackAt >= 0 ? pipeline.rolledBackAt : null;
+  const during = started === null ? null : workload.totals(started, finished ?? back ?? end);
   const after = finished === null ? null : workload.totals(finished, end);
   const overall = workload.totals(origin, end);
   const share = started === null ? {} : takeover(run, started);
@@ -112,6 +115,7 @@ function runMetrics(run: ScenarioRun, scenario: Scenario, end: Time): Measured {
     podsCreated: run.observer.lives().filter((life) => life.created >= origin).length,
     podTrace: podTrace(run, scenario),
     podStartup: podStartup(run.observer.lives(), origin),
+    rollout: rolloutMetrics(run, scenario, end, wanted > 0 ? tracker.surgePodSeconds : null),
     ...networkMetrics(cluster),
   };
   return { metrics, overall: overall.latency, apiWrite: api.writeLatency, etcdCommit: api.commit };

@@ -14,7 +14,8 @@ import type { DrawObserver } from '../random/stream.js';
 import type { Scenario, StrategySpec } from '../scenario/types.js';
 import type { ExplainTarget } from '../scheduler/explain.js';
 import { Pipeline } from '../strategies/pipeline.js';
-import { deploymentNames } from '../strategies/plan.js';
+import { ControlledRollout } from '../strategies/controlled-rollout.js';
+import type { RolloutProcess } from '../strategies/rollout-process.js';
 import { PodTrace } from '../workload/pod-trace.js';
 import { Allocation } from './allocation.js';
 import { AppTracker } from './app-tracker.js';
@@ -23,6 +24,7 @@ import { NodeUsage, usageInterval } from './node-usage.js';
 import { Observer } from './observer.js';
 import { REQUESTS_KEPT, RequestLog } from './request-log.js';
 import { summarize } from './result.js';
+import { RolloutControllers } from './rollout-controllers.js';
 import { Sampler } from './sampler.js';
 import { SimulatedCluster } from './simulated-cluster.js';
 import { isStartAction } from './start-objects.js';
@@ -68,7 +70,7 @@ export class ScenarioRun implements Component {
   readonly allocation: Allocation | null;
   /** Single requests to the API, a sample. */
   private readonly requests: RequestLog | null;
-  pipeline: Pipeline | null = null;
+  pipeline: RolloutProcess | null = null;
   /** Simulated time of the scenario's 0; −1 while the cluster warms up. */
   origin: Time = -1;
   private readonly scenario: Scenario;
@@ -123,10 +125,17 @@ export class ScenarioRun implements Component {
     if (this.strategy !== null) throw new Error(`the strategy is ${this.strategy.name} already`);
     this.strategy = strategy;
     const { simulation, kubectl } = this.cluster;
-    for (const name of deploymentNames(strategy, rollout.deployment.name)) {
-      this.tracker.addDeployment(`${rollout.deployment.namespace}/${name}`);
+    if (strategy.kind === 'argo' || strategy.kind === 'flagger') {
+      const watched = kubectl.informer(strategy.kind === 'argo' ? 'rollouts' : 'canaries');
+      this.pipeline = new ControlledRollout(simulation, this.client, watched, rollout, strategy);
+    } else {
+      this.pipeline = new Pipeline(simulation, this.client, kubectl.informer('deployments'), kubectl.informer('services'), rollout, strategy, this.cluster.rollouts.measurements);
     }
-    this.pipeline = new Pipeline(simulation, this.client, kubectl.informer('deployments'), kubectl.informer('services'), rollout, strategy);
+    // A route also sends users to pods that the Service itself does not select.
+    const routed = strategy.kind === 'flagger' || (strategy.kind === 'canary' && strategy.routing !== undefined);
+    const service = this.scenario.traffic[0]?.service;
+    if (routed && service !== undefined) this.tracker.addService(`${service.namespace}/${service.name}-canary`);
+    for (const name of this.pipeline.deployments) this.tracker.addDeployment(`${rollout.deployment.namespace}/${name}`);
     if (this.origin >= 0) this.pipeline.startAt(this.origin + rollout.at);
   }
 
@@ -181,6 +190,8 @@ export class ScenarioRun implements Component {
   private settled(now: Time): boolean {
     if (now > WARM_UP_LIMIT) return true;
     const { observer } = this;
+    const { connections } = this.cluster;
+    if (!RolloutControllers.settled(connections.current('rollouts'), connections.current('canaries'))) return false;
     if (now > QUIET && now - observer.lastPodChange > QUIET) return true;
     let wanted = 0;
     for (const object of this.cluster.connections.current('deployments')) {
@@ -225,6 +236,7 @@ export class ScenarioRun implements Component {
     this.timeline.start(origin);
     this.podTrace?.start(origin);
     cluster.metrics.begin(origin);
+    cluster.rollouts.begin(origin);
     cluster.workload.start(origin);
     for (const client of cluster.clients) client.start(origin);
     const { rollout } = scenario;
@@ -237,9 +249,13 @@ export class ScenarioRun implements Component {
   private wantedReplicas(): number {
     const { rollout } = this.scenario;
     if (rollout === undefined) return this.tracker.readyNow;
-    for (const object of this.cluster.connections.current('deployments')) {
+    const [strategy] = rollout.strategies;
+    const resource = strategy?.kind === 'argo' ? 'rollouts' : 'deployments';
+    // Flagger keeps the target at 0: its primary serves.
+    const wanted = strategy?.kind === 'flagger' ? `${rollout.deployment.name}-primary` : rollout.deployment.name;
+    for (const object of this.cluster.connections.current(resource)) {
       const { namespace, name } = object.metadata;
-      if (namespace === rollout.deployment.namespace && name === rollout.deployment.name) return (object as Deployment).spec.replicas;
+      if (namespace === rollout.deployment.namespace && name === wanted) return (object as Deployment).spec.replicas ?? 1;
     }
     return this.tracker.readyNow;
   }

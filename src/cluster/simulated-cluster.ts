@@ -38,6 +38,7 @@ import { KubeletEvents } from './kubelet-events.js';
 import { MetricsServer } from './metrics-server.js';
 import { Fleet } from './node-fleet.js';
 import { SettledStart } from './settled-start.js';
+import { RolloutControllers } from './rollout-controllers.js';
 import { startObjects } from './start-objects.js';
 
 /** kubelet's client limits (--kube-api-qps, --kube-api-burst) and kubectl's (pkg/cmd/cmd.go). */
@@ -96,6 +97,8 @@ export class SimulatedCluster implements LeaderFactory {
   private readonly kwokProcess: Process | null;
   /** The client of an ingress controller; null: no traffic goes to an Ingress. */
   private readonly ingressProcess: Process | null;
+  /** Controllers that roll out by resources of their own, where there are such. */
+  readonly rollouts: RolloutControllers;
   readonly proxies: KubeProxies;
   readonly workload: Workload;
   /** What the HorizontalPodAutoscaler controller sees of the pods. */
@@ -179,6 +182,7 @@ export class SimulatedCluster implements LeaderFactory {
     const { ingress } = this.workload;
     this.ingressProcess = ingress === null ? null : this.process('ingress-nginx', 0, 0);
     if (ingress !== null) this.ingressProcess!.informer<Ingress>('ingresses').addEventHandler(ingress);
+    this.rollouts = new RolloutControllers(scenario, this.workload, (name, qps, burst) => this.process(name, qps, burst));
     const fleet = new Fleet(this.simulation, cluster.nodes, this.nodeHosts, this.kubelets, this.proxies);
     this.connections.setFleet(fleet, this.randomness.stream('nodes/reflector'));
     this.load(registry, cluster.nodes.slice(0, options.registeredNodes), fleet);
@@ -352,6 +356,7 @@ export class SimulatedCluster implements LeaderFactory {
     this.kubectl.start();
     this.kwokProcess?.start();
     this.ingressProcess?.start();
+    this.rollouts.start();
     this.kubelets.start();
   }
 
@@ -361,6 +366,7 @@ export class SimulatedCluster implements LeaderFactory {
     this.schedulerProcess.setLimited(limited);
     this.kubectl.setLimited(limited);
     this.kwokProcess?.setLimited(limited);
+    this.rollouts.setLimited(limited);
     this.kubeletEvents.setLimited(limited);
     for (const client of this.kubeletClients) client.limited = limited;
   }

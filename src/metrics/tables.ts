@@ -275,12 +275,25 @@ export const ROLLOUT: TableSpec = {
   ],
 };
 
+/** What a rollout cost and risked, a line each. */
+export const ROLLOUT_METRICS: TableSpec = {
+  name: 'rollout_metrics',
+  description: 'What the rollout cost and risked: the figures of the summary, a line each.',
+  source: 'Computed at the end from requests, pods and the log of the rollout.',
+  columns: [
+    text('metric', 'Name as in summary.json.'),
+    double('value', '', 'Value; empty: it does not apply.'),
+    text('unit', 'seconds, requests, share, pod-seconds, …; empty for counts.'),
+  ],
+};
+
 /** All specifications, in the order of the documentation. */
 export const TABLES: readonly TableSpec[] = [
   REQUESTS_BY_SECOND,
   ERRORS_BY_SECOND,
   REPLICAS_BY_SECOND,
   ROLLOUT,
+  ROLLOUT_METRICS,
   PODS,
   NODES,
   NODE_USAGE,

@@ -118,6 +118,10 @@ interface Measure {
   readonly better?: 'low' | 'high';
 }
 
+function money(value: number | null): string {
+  return value === null ? NONE : `$${value.toPrecision(2)}`;
+}
+
 const GROUPS: readonly (readonly [string, readonly Measure[]])[] = [
   [
     'Rollout',
@@ -130,6 +134,27 @@ const GROUPS: readonly (readonly [string, readonly Measure[]])[] = [
       },
       { name: 'Until half the answers', value: ({ summary }) => summary.metrics.timeToHalfNew, text: formatSeconds },
       { name: 'Until all answers', value: ({ summary }) => summary.metrics.timeToAllNew, text: formatSeconds },
+    ],
+  ],
+  [
+    'Risk',
+    [
+      { name: 'Until it was taken back', value: ({ summary }) => summary.metrics.rollout?.timeToDetect ?? null, text: formatSeconds, better: 'low' },
+      { name: '… until nobody met it any more', value: ({ summary }) => summary.metrics.rollout?.timeToRollBack ?? null, text: formatSeconds, better: 'low' },
+      { name: 'Answers of the new version', value: ({ summary }) => summary.metrics.rollout?.blastRadius ?? null, text: formatCount, better: 'low' },
+      { name: '… errors among them', value: ({ summary }) => summary.metrics.rollout?.blastErrors ?? null, text: formatCount, better: 'low' },
+      { name: 'Requests between versions', value: ({ summary }) => summary.metrics.rollout?.mixedVersionRequests ?? null, text: formatCount, better: 'low' },
+      { name: 'Error budget, times as fast as given', value: ({ summary }) => summary.metrics.rollout?.errorBudget.burnRate ?? null, text: formatCount, better: 'low' },
+      { name: 'Error budget of 30 days used', value: ({ summary }) => summary.metrics.rollout?.errorBudget.shareOf30Days ?? null, text: formatShare, better: 'low' },
+      { name: 'Latency p95 during', value: ({ summary }) => summary.metrics.rollout?.latencyP95.during ?? null, text: formatSeconds, better: 'low' },
+      { name: 'Worst second, p99', value: ({ summary }) => summary.metrics.rollout?.worstSecondP99 ?? null, text: formatSeconds, better: 'low' },
+      { name: 'Seconds above the objective', value: ({ summary }) => summary.metrics.rollout?.secondsAboveObjective ?? null, text: formatCount, better: 'low' },
+      { name: 'Surge, core-seconds', value: ({ summary }) => summary.metrics.rollout?.surgeCpuSeconds ?? null, text: formatCount, better: 'low' },
+      { name: 'Surge, money', value: ({ summary }) => summary.metrics.rollout?.surgeCost ?? null, text: money, better: 'low' },
+      { name: 'Wasted starts', value: ({ summary }) => summary.metrics.rollout?.wastedStarts ?? null, text: formatCount, better: 'low' },
+      { name: 'Events written', value: ({ summary }) => summary.metrics.rollout?.eventWrites ?? null, text: formatCount, better: 'low' },
+      { name: 'Watch bytes', value: ({ summary }) => summary.metrics.rollout?.watchBytes ?? null, text: formatCount, better: 'low' },
+      { name: 'Scheduling attempts', value: ({ summary }) => summary.metrics.rollout?.schedulerAttempts ?? null, text: formatCount, better: 'low' },
     ],
   ],
   [

@@ -30,6 +30,13 @@ const ROLLOUT_COLUMNS: readonly Column[] = [
   ['API\nwrites', (metrics) => formatCount(metrics.apiWrites)],
 ];
 
+/** Rollouts that were taken back say when, and how many answers the new version gave until then. */
+const ROLLBACK_COLUMNS: readonly Column[] = [
+  ['taken back\nafter', ({ rollout }) => formatSeconds(rollout?.timeToDetect ?? null)],
+  ['gone\nafter', ({ rollout }) => formatSeconds(rollout?.timeToRollBack ?? null)],
+  ['new version\nanswers', ({ rollout }) => formatCount(rollout?.blastRadius ?? null)],
+];
+
 /** Users' requests stand in the table only when there are users. */
 const USER_COLUMNS: readonly Column[] = [
   ['user\nerrors', (metrics) => formatCount(metrics.errors)],
@@ -104,6 +111,22 @@ function networkColumns(results: readonly RunResult[]): readonly Column[] {
   ];
 }
 
+/** What a rollout cost and risked. */
+function riskRows({ rollout, deficitPodSeconds, timeToFirstNew, timeToHalfNew, timeToAllNew }: RunMetrics): readonly (readonly [string, string])[] {
+  if (rollout === null) return [];
+  const { errorBudget } = rollout;
+  return [
+    ['missing pod-seconds', deficitPodSeconds === 0 ? NONE : formatCount(deficitPodSeconds)],
+    ['surge cost', rollout.surgeCost === null || rollout.surgeCost === 0 ? NONE : `$${rollout.surgeCost.toPrecision(2)}`],
+    ['until first/half/all new', timeToFirstNew === null ? NONE : [timeToFirstNew, timeToHalfNew, timeToAllNew].map((time) => formatSeconds(time)).join(' / ')],
+    ['time to detect', formatSeconds(rollout.timeToDetect)],
+    ['time to roll back', formatSeconds(rollout.timeToRollBack)],
+    ['answers of the new version', `${formatCount(rollout.blastRadius)} (${formatCount(rollout.blastErrors)} errors)`],
+    ['error budget burned', errorBudget.burnRate === null ? NONE : `${errorBudget.burnRate.toPrecision(3)} times as fast as given`],
+    ['wasted starts', rollout.wastedStarts === 0 ? NONE : formatCount(rollout.wastedStarts)],
+  ];
+}
+
 /** Pods of a recorded trace: what was bound, how full each resource was at most, and how fragmented it is at the end. */
 function traceColumns(results: readonly RunResult[]): readonly Column[] {
   const resources = new Set(results.flatMap(({ summary }) => Object.keys(summary.metrics.podTrace?.resources ?? {})));
@@ -138,7 +161,8 @@ export function renderComparison(results: readonly RunResult[], options: Termina
   const traces = results.some(({ summary }) => summary.metrics.podTrace !== null);
   const network = networkColumns(results);
   const plain = network.length > 0 ? network : traces ? traceColumns(results) : controlPlaneColumns(results);
-  const columns = rollout ? ROLLOUT_COLUMNS : [...plain, ...(users ? USER_COLUMNS : [])];
+  const back = results.some(({ summary }) => (summary.metrics.rollout?.timeToDetect ?? null) !== null);
+  const columns = rollout ? [...ROLLOUT_COLUMNS, ...(back ? ROLLBACK_COLUMNS : [])] : [...plain, ...(users ? USER_COLUMNS : [])];
   const first = results.some(({ summary }) => summary.strategy === null) ? 'variant' : 'strategy';
   const table = new Table({
     ...plainStyle(pen),
@@ -202,6 +226,7 @@ export function renderRun(result: RunResult, options: TerminalOptions = {}): str
     ['latency p50/p99 after', latencyWords(metrics.latency.after)],
     ['lowest available share', formatShare(metrics.lowestAvailableShare)],
     ['surge pod-seconds', formatCount(metrics.surgePodSeconds)],
+    ...riskRows(metrics),
     ['pods created', formatCount(metrics.podsCreated)],
     ['pod startup p50/p99', latencyWords(metrics.podStartup.pod_startup)],
     ...traceRows(metrics.podTrace),

@@ -3,6 +3,8 @@ import { unmodelledRolloutFields } from '../api/manifest-rollouts.js';
 import { matchesMap } from '../api/labels.js';
 import type { Labels } from '../api/meta.js';
 import { nearestName } from '../api/nearest.js';
+import { readQuery } from '../api/metric-query.js';
+import type { AnalysisTemplate, MetricTemplate } from '../api/rollout-kinds.js';
 import type { ManifestSet } from './manifests.js';
 import type { SourceItem } from './source.js';
 import type { Finding } from './types.js';
@@ -13,7 +15,7 @@ import type { Finding } from './types.js';
 export type Place = (item: SourceItem, path: readonly (string | number)[]) => string;
 
 export function manifestFindings(set: ManifestSet, place: Place): Finding[] {
-  return [...unmodelledFindings(set, place), ...fieldFindings(set, place), ...replacedFindings(set, place), ...serviceFindings(set, place)];
+  return [...unmodelledFindings(set, place), ...fieldFindings(set, place), ...queryFindings(set, place), ...replacedFindings(set, place), ...serviceFindings(set, place)];
 }
 
 function unmodelledFindings(set: ManifestSet, place: Place): Finding[] {
@@ -35,6 +37,25 @@ function fieldFindings(set: ManifestSet, place: Place): Finding[] {
       return { severity: 'info', message: `${object.kind} "${object.metadata.name}": ${field} is not modelled: ${why}`, position: place(item, path) };
     }),
   );
+}
+
+/** Queries of metrics that are of no form that can be read. */
+function queryFindings(set: ManifestSet, place: Place): Finding[] {
+  return set.loaded.flatMap(({ object, item }) => {
+    const queries: { readonly path: readonly (string | number)[]; readonly query: string | undefined }[] = [];
+    if (object.kind === 'AnalysisTemplate' || object.kind === 'ClusterAnalysisTemplate') {
+      ((object as AnalysisTemplate).spec.metrics ?? []).forEach(({ provider }, i) => {
+        queries.push({ path: ['spec', 'metrics', i, 'provider', 'prometheus', 'query'], query: provider?.prometheus?.query });
+      });
+    } else if (object.kind === 'MetricTemplate') queries.push({ path: ['spec', 'query'], query: (object as MetricTemplate).spec.query });
+    return queries
+      .filter(({ query }) => query !== undefined && readQuery(query) === undefined)
+      .map(({ path }): Finding => ({
+        severity: 'warning',
+        message: `${object.kind} "${object.metadata.name}": this query is not understood: state under rollout.measurements what it finds`,
+        position: place(item, path),
+      }));
+  });
 }
 
 function replacedFindings(set: ManifestSet, place: Place): Finding[] {

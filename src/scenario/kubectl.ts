@@ -21,6 +21,9 @@ const FLAGS: Readonly<Record<string, Readonly<Record<string, boolean | string>>>
   scale: { ...NAMESPACE, replicas: true },
   'set image': NAMESPACE,
   delete: NAMESPACE,
+  'argo rollouts promote': { ...NAMESPACE, full: false },
+  'argo rollouts abort': NAMESPACE,
+  'argo rollouts retry': NAMESPACE,
   cordon: {},
   uncordon: {},
   drain: {
@@ -71,7 +74,8 @@ export function splitKubectl(text: string): KubectlLine | KubectlProblem {
   const words = [...text.matchAll(/"([^"]*)"|'([^']*)'|\S+/g)].map((match) => match[1] ?? match[2] ?? match[0].replaceAll(/["']/g, ''));
   if (words[0] === 'kubectl') words.shift();
   if (words.length === 0) return new KubectlProblem('expected a kubectl command such as "rollout undo deployment/frontend"');
-  const first = words.shift()!;
+  // A plugin of kubectl: `argo rollouts VERB`.
+  const first = words[0] === 'argo' ? words.splice(0, 2).join(' ') : words.shift()!;
   const pairs = KUBECTL_VERBS.filter((verb) => verb.startsWith(`${first} `));
   let verb = first;
   if (pairs.length > 0) {
@@ -169,6 +173,14 @@ function toCommand(text: string, line: KubectlLine, path: Path, context: Kubectl
       const found = target(line, line.args, path, context);
       const toRevision = wholeNumber(flags, 'to-revision', context, 0);
       return found && toRevision !== undefined ? { text, verb, target: found, toRevision } : undefined;
+    }
+    case 'argo rollouts promote':
+    case 'argo rollouts abort':
+    case 'argo rollouts retry': {
+      const name = line.args.at(-1);
+      if (name === undefined) return context.complain(`kubectl ${verb} needs the name of a Rollout`);
+      const found = context.references.target(`rollout/${name}`, flags.get('namespace'), path, context.nodes);
+      return found && { text, verb, target: found, full: flags.get('full') === 'true' };
     }
     case 'scale': {
       const found = target(line, line.args, path, context);

@@ -1,7 +1,9 @@
 import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { DEFAULT_START_TIME } from '../api/manifest.js';
-import type { KubernetesObject } from '../api/meta.js';
+import type { Service } from '../api/core.js';
+import { keyOf, type KubernetesObject } from '../api/meta.js';
+import type { Canary } from '../api/rollout-kinds.js';
 import { parseTimestamp } from '../api/timestamps.js';
 import { isKwokNode } from '../node/kwok/stage.js';
 import { accountFindings, checkWebhooks } from './admission-references.js';
@@ -14,12 +16,13 @@ import { manifestFindings } from './findings.js';
 import { findDns } from './dns.js';
 import { withKubeProxy } from './kube-proxy.js';
 import { InputError, inputErrorsOf, throwInputErrors } from './input-error.js';
-import { ManifestSet } from './manifests.js';
+import { type LoadedObject, ManifestSet } from './manifests.js';
 import { parseObjective } from './objectives.js';
 import { isPackagedProfile } from './profile.js';
 import { toPodTrace } from './pod-trace.js';
 import { toRecord } from './record.js';
 import { References } from './references.js';
+import { toRollout } from './rollout.js';
 import { ScenarioProfile } from './scenario-profile.js';
 import type { RawScenario } from './schema.js';
 import type { RawTraffic } from './schema-traffic.js';
@@ -29,7 +32,7 @@ import { readSource } from './source.js';
 import { parseSingle } from './split.js';
 import { isSchedulerConfigurationFile, readSchedulerConfigurationFile } from './scheduler-configuration.js';
 import { toMetric } from './metrics.js';
-import { readApplied, type TimelineContext, toRollout, toTimeline } from './timeline.js';
+import { readApplied, type TimelineContext, toTimeline } from './timeline.js';
 import type { ClusterSpec, CostProfile, DnsSpec, Finding, Objective, Scenario, TrafficSpec } from './types.js';
 import { harnessCluster, readSchedulerPerf } from './scheduler-perf/load.js';
 import { toTrafficOptions } from './traffic.js';
@@ -147,6 +150,7 @@ class ScenarioLoader {
     }
     const references = new References(this.item, namespace, errors);
     references.add(manifests.loaded);
+    references.add(canaryServices(manifests.loaded));
     const images = imagesOf(manifests.loaded);
     const context: TimelineContext = {
       references,
@@ -336,6 +340,18 @@ class ScenarioLoader {
     });
     return end;
   }
+}
+
+/** Services that Flagger will make for Canaries: users may call them although no manifest has them. */
+function canaryServices(loaded: readonly LoadedObject[]): LoadedObject[] {
+  const given = new Set(loaded.filter(({ object }) => object.kind === 'Service').map(({ object }) => keyOf(object)));
+  return loaded.flatMap(({ object, item }) => {
+    if (object.kind !== 'Canary') return [];
+    const { spec, metadata } = object as Canary;
+    const name = spec.service.name ?? spec.targetRef.name;
+    const service: Service = { apiVersion: 'v1', kind: 'Service', metadata: { ...metadata, name }, spec: { type: 'ClusterIP', ports: [] } };
+    return given.has(keyOf(service)) ? [] : [{ object: service, item }];
+  });
 }
 
 /** A Service applied later may select pods of the start state: only the whole is worth a finding. */

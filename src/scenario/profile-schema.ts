@@ -166,7 +166,16 @@ const requests = {
   connectTimeout: time('Until a client gives up connecting to a dead machine.'),
 };
 
-const groups = { network, etcd, apiServer, memory, client, controllers, scheduler, kubelet, kubeProxy, dns, ingress, volumes, kwok, requests };
+const routes = {
+  propagation: dist('From the change of a route until the proxies of its mesh or gateway divide the traffic by it.'),
+};
+const price = (description: string) => z.number({ error: 'expected a price' }).min(0).describe(description);
+const prices = {
+  cpuHour: price('A requested core for an hour.'),
+  memoryHour: price('A requested GiB of memory for an hour.'),
+};
+
+const groups = { routes, prices, network, etcd, apiServer, memory, client, controllers, scheduler, kubelet, kubeProxy, dns, ingress, volumes, kwok, requests };
 
 /** Fields that a complete profile may lack. */
 const optionalFields: ReadonlySet<unknown> = new Set<unknown>([
@@ -190,6 +199,9 @@ const optionalFields: ReadonlySet<unknown> = new Set<unknown>([
   ...Object.values(memory),
   controllers.wakeUp,
   controllers.eventDelay,
+  routes.propagation,
+  prices.cpuHour,
+  prices.memoryHour,
 ]);
 
 const groupDescriptions: Readonly<Record<keyof typeof groups, string>> = {
@@ -205,6 +217,8 @@ const groupDescriptions: Readonly<Record<keyof typeof groups, string>> = {
   dns: "Durations of the cluster's DNS.",
   ingress: 'Durations of ingress controllers.',
   volumes: 'Durations of persistent volumes.',
+  routes: 'Meshes and gateways.',
+  prices: 'Money.',
   kwok: "Processor of KWOK's controllers.",
   requests: 'Defaults of requests and images.',
 };
@@ -226,6 +240,8 @@ const overrides = {
   dns: z.strictObject(dns).partial().describe(groupDescriptions.dns),
   ingress: z.strictObject(ingress).partial().describe(groupDescriptions.ingress),
   volumes: z.strictObject(volumes).partial().describe(groupDescriptions.volumes),
+  routes: z.strictObject(routes).partial().describe(groupDescriptions.routes),
+  prices: z.strictObject(prices).partial().describe(groupDescriptions.prices),
   kwok: z.strictObject(kwok).partial().describe(groupDescriptions.kwok),
   requests: z.strictObject(requests).partial().describe(groupDescriptions.requests),
   disks: z.record(z.string(), disk).describe('Classes of disk by name, for cluster.etcd.disk.'),
@@ -299,7 +315,7 @@ export function toCostProfile(name: string, raw: RawProfile): CostProfile {
 const distributions: ReadonlySet<unknown> = new Set<unknown>([
   ...[network.sameHost, network.sameZone, network.crossZone, network.external, etcd.fsync, etcd.backendCommit],
   ...[kubelet.prepare, kubelet.sandbox, kubelet.createContainer, kubelet.startContainer, kubelet.stopSandbox],
-  ...[kubelet.plegRelist, kubelet.probe, kubelet.pullOverhead, kubeProxy.sync, apiServer.webhook, dns.upstream, dns.nodeLocal, ingress.request, ingress.reload, volumes.provision],
+  ...[kubelet.plegRelist, kubelet.probe, kubelet.pullOverhead, kubeProxy.sync, routes.propagation, apiServer.webhook, dns.upstream, dns.nodeLocal, ingress.request, ingress.reload, volumes.provision],
 ]);
 const maps: ReadonlySet<unknown> = new Set<unknown>([
   ...[apiServer.requestCpu, controllers.syncCpu, controllers.wakeUp, controllers.eventDelay, network.zonePairs],

@@ -50,6 +50,11 @@ export class References {
     }
   }
 
+  /** All objects of a kind. */
+  all(kind: string): readonly LoadedObject[] {
+    return [...(this.byKind.get(kind)?.values() ?? [])];
+  }
+
   complain(path: Path, message: string, suggestion?: string): undefined {
     this.errors.push(this.item.error(path, { message, ...(suggestion === undefined ? {} : { suggestion }) }));
     return undefined;

@@ -8,6 +8,7 @@ import { recordSchema } from './record.js';
 import { kubeletSchema } from './schema-kubelet.js';
 import { kwok, podTrace } from './schema-kwok.js';
 import { traffic } from './schema-traffic.js';
+import { measurement, webhookGate } from './schema-analysis.js';
 import { count, distribution, durationText, percent, quantity, text, wholeNumber } from './schema-values.js';
 import { behaviour, metric } from './schema-workload.js';
 
@@ -257,7 +258,7 @@ const timelineEntry = z.strictObject({
     .optional()
     .describe('As `kubectl delete`.'),
   kubectl: text(
-    'A kubectl command line: create, apply, get, rollout status, rollout undo, scale, set image, delete, cordon, uncordon, drain. --as and --as-group name the user whose roles decide.',
+    'A kubectl command line: create, apply, get, rollout status, rollout undo, scale, set image, delete, cordon, uncordon, drain, argo rollouts promote, abort and retry. --as and --as-group name the user whose roles decide.',
   ).optional(),
   fail: faultTarget.optional().describe('Breaks one thing.'),
   heal: faultTarget.optional().describe('Repairs what `fail` broke.'),
@@ -331,17 +332,54 @@ const strategy = z.strictObject({
           }),
         )
         .min(1, { error: 'expected at least one step' })
+        .optional()
         .describe('Steps in order; after the last one all pods are replaced.'),
+      linear: z
+        .strictObject({ step: wholeNumber('Per cent more at each step.', 1, 100), pause: durationText('Wait after each step.') })
+        .optional()
+        .describe('Steps of equal size, instead of `steps`.'),
+      exponential: z
+        .strictObject({
+          from: wholeNumber('Per cent at the first step.', 1, 100),
+          factor: wholeNumber('How many times more at each step. Default 2.', 2, 100).optional(),
+          pause: durationText('Wait after each step.'),
+        })
+        .optional()
+        .describe('Steps that grow by a factor, instead of `steps`.'),
+      routing: z
+        .enum(['weight', 'cohort', 'mirror'], { error: 'expected weight, cohort or mirror' })
+        .optional()
+        .describe('A route (Gateway API) divides the traffic: by the weight of the step; by header or cookie, an A/B test of the share that the traffic states as its `cohort`; or users stay and the share is mirrored, a shadow. Default: the share of the pods divides it.'),
     })
     .optional()
-    .describe('A growing share of pods runs the new version, with pauses in between.'),
+    .describe('A growing share of pods, or of the traffic, goes to the new version, with pauses in between.'),
+  rollback: z
+    .strictObject({
+      timeout: durationText('`kubectl rollout status --timeout` of each wait. Default: until the progress deadline of the Deployment.').optional(),
+      analysis: z
+        .strictObject({
+          interval: durationText('How often the new version is judged. Default 10s.').optional(),
+          window: durationText('How far it looks back. Default 30s.').optional(),
+          failureLimit: wholeNumber('Bad looks that are forgiven. Default 0.', 0).optional(),
+          objectives: z
+            .array(text('`errors < 1%`, `latency p99 < 500ms`.'))
+            .min(1, { error: 'expected at least one objective' })
+            .describe('What the answers of the new version must meet.'),
+          watch: durationText('It goes on for so long after the rollout is complete. Default 0s.').optional(),
+        })
+        .optional()
+        .describe('Objectives that the new version must meet while it is rolled out.'),
+    })
+    .optional()
+    .describe('The pipeline takes the version back by itself when the progress deadline is exceeded (`kubectl rollout undo`, or the way back of the strategy), and when the analysis says so.'),
 });
 
 const STRATEGY = 'expected recreate, ramped, blueGreen, or a map such as { canary: { steps: […] } }';
 const strategyName = z.enum(['recreate', 'ramped', 'blueGreen'], { error: STRATEGY });
 
 const rollout = z.strictObject({
-  deployment: text('Name of the Deployment that is rolled out.'),
+  deployment: text('Name of the Deployment that is rolled out. One that a Canary of Flagger watches over is rolled out by Flagger.').optional(),
+  rollout: text('Name of the Rollout of Argo Rollouts that is rolled out, instead of a Deployment.').optional(),
   namespace,
   container: text('Container whose image changes; default the first.').optional(),
   image,
@@ -351,6 +389,8 @@ const rollout = z.strictObject({
     .min(1, { error: 'expected at least one strategy' })
     .optional()
     .describe('Strategies that `towtank compare` tries one after the other. Default: ramped as the Deployment says.'),
+  measurements: z.array(measurement).optional().describe('What the metrics of analyses find, where their queries do not say it.'),
+  webhooks: z.array(webhookGate).optional().describe('When webhooks of a Canary refuse. Others let everything pass.'),
 });
 
 /** Everything in a scenario file. */

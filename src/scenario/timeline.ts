@@ -5,16 +5,13 @@ import type { InputError } from './input-error.js';
 import { KubectlProblem, splitKubectl, toKubectl } from './kubectl.js';
 import { ManifestSet } from './manifests.js';
 import type { References } from './references.js';
-import type { RawScenario, RawStrategy, RawTimelineEntry } from './schema.js';
+import type { RawTimelineEntry } from './schema.js';
 import type { Path } from './source.js';
-import type { ClusterSpec, KubectlCommand, RolloutSpec, StrategySpec, TimelineAction } from './types.js';
+import type { ClusterSpec, KubectlCommand, TimelineAction } from './types.js';
 import { duration } from './units.js';
 
 /** Actions of a timeline entry. */
 const ACTIONS = ['apply', 'setImage', 'scale', 'delete', 'fail', 'heal', 'defragment', 'moveLeader', 'disarmAlarms', 'corrupt', 'restart', 'kubectl'] as const;
-
-/** Default time that the old version is kept after a blue-green switch. */
-const DEFAULT_HOLD = '30s';
 
 export interface TimelineContext {
   readonly references: References;
@@ -173,96 +170,4 @@ function toCommand(
     context.images.push(context.imageAt(name, path));
   };
   return toKubectl(text, line, path, { references, nodes, complain, objects, image });
-}
-
-/** The rollout in question, with its strategies. */
-export function toRollout(raw: NonNullable<RawScenario['rollout']>, context: TimelineContext): RolloutSpec | undefined {
-  const found = context.references.container(raw, ['rollout']);
-  context.images.push(context.imageAt(raw.image, ['rollout', 'image']));
-  const rolling = found?.object.spec.strategy.rollingUpdate ?? { maxSurge: '25%', maxUnavailable: '25%' };
-  const strategies: StrategySpec[] = [];
-  const names = new Set<string>();
-  (raw.strategies ?? [undefined]).forEach((each, i) => {
-    const path: Path = ['rollout', 'strategies', i];
-    const strategy =
-      each === undefined
-        ? ownStrategy(found?.object.spec.strategy.type, rolling)
-        : toStrategy(typeof each === 'string' ? { [each]: {} } : each, path, rolling, context);
-    if (strategy === undefined) return;
-    if (names.has(strategy.name)) {
-      context.errors.push(
-        context.complain(path, `two strategies are named ${strategy.name}; give one a name of its own`),
-      );
-    }
-    names.add(strategy.name);
-    strategies.push(strategy);
-  });
-  return (
-    found && {
-      deployment: found.deployment,
-      container: found.container,
-      image: raw.image,
-      at: duration(raw.at),
-      strategies,
-    }
-  );
-}
-
-type Rolling = { readonly maxSurge: number | string; readonly maxUnavailable: number | string };
-
-/** What the Deployment itself says. */
-function ownStrategy(type: 'RollingUpdate' | 'Recreate' | undefined, rolling: Rolling): StrategySpec {
-  if (type === 'Recreate') return { name: 'recreate', kind: 'recreate' };
-  return { name: 'ramped', kind: 'ramped', maxSurge: rolling.maxSurge, maxUnavailable: rolling.maxUnavailable };
-}
-
-function toStrategy(
-  raw: RawStrategy,
-  path: Path,
-  rolling: Rolling,
-  context: TimelineContext,
-): StrategySpec | undefined {
-  const given = (['recreate', 'ramped', 'blueGreen', 'canary'] as const).filter((kind) => raw[kind] !== undefined);
-  const [kind] = given;
-  if (given.length !== 1 || kind === undefined) {
-    const found = given.join(' and ') || 'none of them';
-    context.errors.push(context.complain(path, `expected one of recreate, ramped, blueGreen, canary, found ${found}`));
-    return undefined;
-  }
-  const name = raw.name ?? kind;
-  switch (kind) {
-    case 'recreate':
-      return { name, kind };
-    case 'ramped': {
-      const maxSurge = raw.ramped?.maxSurge ?? rolling.maxSurge;
-      const maxUnavailable = raw.ramped?.maxUnavailable ?? rolling.maxUnavailable;
-      if (isZero(maxSurge) && isZero(maxUnavailable)) {
-        context.errors.push(context.complain([...path, 'ramped'], 'maxUnavailable may not be 0 when maxSurge is 0'));
-      }
-      return { name, kind, maxSurge, maxUnavailable };
-    }
-    case 'blueGreen':
-      return { name, kind, hold: duration(raw.blueGreen?.hold ?? DEFAULT_HOLD) };
-    case 'canary': {
-      const steps = (raw.canary as NonNullable<RawStrategy['canary']>).steps.map((step) => ({
-        weight: step.weight,
-        pause: duration(step.pause),
-      }));
-      steps.forEach((step, i) => {
-        if (i > 0 && step.weight < steps[i - 1]!.weight) {
-          context.errors.push(
-            context.complain(
-              [...path, 'canary', 'steps', i, 'weight'],
-              `expected weights that never fall, found ${step.weight} after ${steps[i - 1]!.weight}`,
-            ),
-          );
-        }
-      });
-      return { name, kind, steps };
-    }
-  }
-}
-
-function isZero(value: number | string): boolean {
-  return value === 0 || value === '0%';
 }

@@ -1,6 +1,7 @@
 import type { ControllerGate } from '../api/controller-gates.js';
 import type { Node, PodSpec } from '../api/core.js';
 import type { KubernetesObject, Labels, LabelSelector } from '../api/meta.js';
+import type { MetricQuery } from '../api/metric-query.js';
 import type { Duration, Time } from '../kernel/time.js';
 import type { Stage } from '../node/kwok/stage.js';
 import type { KubeletConfiguration } from '../api/kubelet-configuration.js';
@@ -380,6 +381,10 @@ export interface CostProfile {
     /** From a changed Ingress to the new configuration in force. */
     readonly reload: DistributionSpec;
   };
+  /** From the change of a route until the proxies of its mesh or gateway divide the traffic by it. Absent: at once. */
+  readonly routes?: { readonly propagation?: DistributionSpec };
+  /** What a requested core and a requested GiB of memory cost for an hour. Absent: nothing. */
+  readonly prices?: { readonly cpuHour?: number; readonly memoryHour?: number };
   /** From the request for a volume until the provisioner has made it. */
   readonly volumes: {
     readonly provision: DistributionSpec;
@@ -613,6 +618,8 @@ export type KubectlCommand = { readonly text: string; readonly as?: Impersonatio
   | { readonly verb: 'scale'; readonly target: KubectlTarget; readonly replicas: number }
   | { readonly verb: 'set image'; readonly target: KubectlTarget; readonly images: Readonly<Record<string, string>> }
   | { readonly verb: 'delete'; readonly target: KubectlTarget }
+  /** The plugin of Argo Rollouts. `full`: all steps are skipped. */
+  | { readonly verb: 'argo rollouts promote' | 'argo rollouts abort' | 'argo rollouts retry'; readonly target: KubectlTarget; readonly full: boolean }
   | { readonly verb: 'cordon' | 'uncordon'; readonly node: string }
   | { readonly verb: 'drain'; readonly node: string; readonly options: DrainOptions }
 );
@@ -642,14 +649,65 @@ export interface RolloutSpec {
   readonly image: string;
   readonly at: Time;
   readonly strategies: readonly StrategySpec[];
+  /** Answers of metric providers and webhooks that analyses get. */
+  readonly measurements?: readonly MeasurementSpec[];
+  readonly webhooks?: readonly WebhookGate[];
 }
 
-export type StrategySpec = { readonly name: string } & (
+/** When a pipeline takes a version back by itself: always when its progress deadline is exceeded. */
+export interface RollbackSpec {
+  /** `kubectl rollout status --timeout` of each wait; absent: it waits for the progress deadline. */
+  readonly timeout?: Duration;
+  readonly analysis?: {
+    readonly interval: Duration;
+    /** It looks back this long at the answers of the new version. */
+    readonly window: Duration;
+    /** Bad looks that are forgiven. */
+    readonly failureLimit: number;
+    /** Of errors and latency. */
+    readonly objectives: readonly Objective[];
+    /** It goes on for so long after the rollout is complete. */
+    readonly watch: Duration;
+  };
+}
+
+export type StrategySpec = { readonly name: string; readonly rollback?: RollbackSpec } & (
   | { readonly kind: 'recreate' }
   | { readonly kind: 'ramped'; readonly maxSurge: number | string; readonly maxUnavailable: number | string }
   | { readonly kind: 'blueGreen'; readonly hold: Duration }
-  | { readonly kind: 'canary'; readonly steps: readonly { readonly weight: number; readonly pause: Duration }[] }
+  | {
+      readonly kind: 'canary';
+      readonly steps: readonly { readonly weight: number; readonly pause: Duration }[];
+      /** A route divides the traffic: by weight, by header or cookie (A/B), or it mirrors it (shadow). Absent: the share of the pods does. */
+      readonly routing?: 'weight' | 'cohort' | 'mirror';
+    }
+  /** A Rollout of Argo Rollouts, which says itself how (`deployment` then names it). */
+  | {
+      readonly kind: 'argo';
+      /** Deployment whose template it takes (workloadRef). */
+      readonly workload?: string;
+    }
+  /** A Deployment that a Canary of Flagger watches over. */
+  | { readonly kind: 'flagger'; readonly canary: ObjectName }
 );
+
+/** What an analysis measures of the simulated traffic. */
+export type MeasureSpec = MetricQuery;
+
+/** What the provider of an analysis metric answers, stated by the scenario. */
+export interface MeasurementSpec {
+  readonly metric: string;
+  /** Absent: `value` holds. */
+  readonly measure?: MeasureSpec;
+  readonly value?: number | string | boolean;
+}
+
+/** A webhook that refuses from `from` until `until`. */
+export interface WebhookGate {
+  readonly name: string;
+  readonly from: Time;
+  readonly until: Time;
+}
 
 /** `errors < 0.1%`, `latency p99 < 250ms`, `rollout duration < 8m`, … as metric, comparison and limit in base units. */
 export interface Objective {

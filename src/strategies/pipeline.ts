@@ -5,36 +5,38 @@ import type { Deployment } from '../api/workloads.js';
 import { type ApiRequest, type ApiResponse, type ResponseReceiver, succeeded } from '../apiserver/request.js';
 import type { ApiClient, Informer, ResourceEventHandler } from '../client/types.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
-import type { Duration, Time } from '../kernel/time.js';
-import type { RolloutSpec, StrategySpec } from '../scenario/types.js';
-import { deploymentNames, planRollout, type Step } from './plan.js';
+import { imageTag } from '../api/image.js';
+import { SECOND, type Duration, type Time } from '../kernel/time.js';
+import type { Objective, RolloutSpec, StrategySpec } from '../scenario/types.js';
+import type { Measurements } from './analysis/measurements.js';
+import { deploymentNames, type PlanInput, planRollback, planRollout, type Step } from './plan.js';
+import type { RolloutEntry, RolloutProcess } from './rollout-process.js';
 
 const OP_START = 1;
 const OP_PAUSE_OVER = 2;
 const OP_RETRY = 3;
+/** A wait has taken too long; argument: its step. */
+const OP_TIMEOUT = 4;
+/** The new version is judged. */
+const OP_ANALYSE = 5;
 
 /** A request that failed for a passing reason is tried again after this long, as a pipeline's retry step does. */
 const RETRY_DELAY: Duration = 1e9;
-
-/** A line of the pipeline's log. */
-export interface PipelineEntry {
-  readonly time: Time;
-  readonly phase: string;
-  readonly message: string;
-}
 
 /**
  * A release pipeline: carries out the plan of a strategy through the API, as a user of kubectl would, and waits by watching
  * Deployments.
  */
-export class Pipeline implements Component, ResponseReceiver, ResourceEventHandler<Deployment> {
+export class Pipeline implements Component, ResponseReceiver, ResourceEventHandler<Deployment>, RolloutProcess {
   readonly name = 'pipeline';
   /** Deployments that take part. */
   readonly deployments: readonly string[];
-  readonly log: PipelineEntry[] = [];
+  readonly log: RolloutEntry[] = [];
   startedAt: Time = -1;
   /** When the last step was done; −1 while it runs. */
   finishedAt: Time = -1;
+  detectedAt: Time = -1;
+  rolledBackAt: Time = -1;
   /** Why it gave up; empty when it did not. */
   failure = '';
   private readonly simulation: Simulation;
@@ -44,6 +46,10 @@ export class Pipeline implements Component, ResponseReceiver, ResourceEventHandl
   private readonly services: Informer<Service>;
   private readonly rollout: RolloutSpec;
   private readonly strategy: StrategySpec;
+  private readonly measurements: Measurements;
+  /** What the plans were made from. */
+  private input: PlanInput | null = null;
+  private failedLooks = 0;
   private steps: readonly Step[] = [];
   private position = 0;
   private outstanding = 0;
@@ -58,7 +64,9 @@ export class Pipeline implements Component, ResponseReceiver, ResourceEventHandl
     services: Informer<Service>,
     rollout: RolloutSpec,
     strategy: StrategySpec,
+    measurements: Measurements,
   ) {
+    this.measurements = measurements;
     this.simulation = simulation;
     this.client = client;
     this.informer = deployments;
@@ -76,7 +84,7 @@ export class Pipeline implements Component, ResponseReceiver, ResourceEventHandl
   }
 
   describe(opcode: number): string {
-    return opcode === OP_START ? 'the rollout starts' : opcode === OP_PAUSE_OVER ? 'a pause is over' : 'a request is tried again';
+    return ['', 'the rollout starts', 'a pause is over', 'a request is tried again', 'a wait has taken too long', 'the new version is judged'][opcode]!;
   }
 
   handle(opcode: number, argument: number): void {
@@ -89,9 +97,15 @@ export class Pipeline implements Component, ResponseReceiver, ResourceEventHandl
         return;
       case OP_RETRY: {
         const request = this.retries.shift();
-        if (request !== undefined) this.client.request(request, this, 0);
+        if (request !== undefined) this.client.request(request, this, this.plan);
         return;
       }
+      case OP_TIMEOUT:
+        if (argument === this.position && this.detectedAt < 0) this.fail('error: timed out waiting for the condition');
+        return;
+      case OP_ANALYSE:
+        this.analyse();
+        return;
       default:
         throw new Error(`pipeline: unknown opcode ${opcode}`);
     }
@@ -114,13 +128,21 @@ export class Pipeline implements Component, ResponseReceiver, ResourceEventHandl
       }
     }
     const { container, image } = this.rollout;
-    this.steps = planRollout(this.strategy, { deployment, services, container, image });
+    this.input = { deployment, services, container, image };
+    this.steps = planRollout(this.strategy, this.input);
+    const { analysis } = this.strategy.rollback ?? {};
+    if (analysis !== undefined) this.simulation.schedule(analysis.interval, this.target, OP_ANALYSE);
     this.note('started', `${this.strategy.name}: ${name} to ${image}`);
     this.perform();
   }
 
   private perform(): void {
     const step = this.steps[this.position];
+    if (step === undefined && this.detectedAt >= 0) {
+      this.rolledBackAt = this.simulation.now;
+      this.note('rolledBack', 'the old version is back');
+      return;
+    }
     if (step === undefined) {
       this.finishedAt = this.simulation.now;
       this.note('finished', `${this.strategy.name} is complete`);
@@ -131,13 +153,16 @@ export class Pipeline implements Component, ResponseReceiver, ResourceEventHandl
       case 'requests':
         this.outstanding = step.requests.length;
         if (this.outstanding === 0) this.advance();
-        for (const request of step.requests) this.client.request(request, this, 0);
+        for (const request of step.requests) this.client.request(request, this, this.plan);
         return;
       case 'pause':
         this.simulation.schedule(step.duration, this.target, OP_PAUSE_OVER, this.position);
         return;
-      case 'rolloutStatus':
+      case 'rolloutStatus': {
+        const { timeout } = this.strategy.rollback ?? {};
+        if (timeout !== undefined && this.detectedAt < 0) this.simulation.schedule(timeout, this.target, OP_TIMEOUT, this.position);
         this.check();
+      }
     }
   }
 
@@ -146,7 +171,13 @@ export class Pipeline implements Component, ResponseReceiver, ResourceEventHandl
     this.perform();
   }
 
-  receive(_tag: number, response: ApiResponse, request: ApiRequest): void {
+  /** 0: on the way out, 1: on the way back. Answers of the other way are too late. */
+  private get plan(): number {
+    return this.detectedAt < 0 ? 0 : 1;
+  }
+
+  receive(plan: number, response: ApiResponse, request: ApiRequest): void {
+    if (plan !== this.plan) return;
     if (!succeeded(response)) {
       const passing = response.code === 0 || response.code === 409 || response.code === 429 || response.code >= 500;
       if (passing && response.reason !== 'AlreadyExists') {
@@ -164,12 +195,13 @@ export class Pipeline implements Component, ResponseReceiver, ResourceEventHandl
   /** Looks whether the Deployment that the pipeline waits for is rolled out. */
   private check(): void {
     const step = this.steps[this.position];
-    if (step?.kind !== 'rolloutStatus' || this.failure !== '') return;
+    if (step?.kind !== 'rolloutStatus' || (this.failure !== '' && this.detectedAt < 0)) return;
     const deployment = this.informer.get(`${this.rollout.deployment.namespace}/${step.deployment}`);
     if (deployment === undefined) return;
     if (deployment.metadata.resourceVersion < (this.written.get(step.deployment) ?? 0)) return;
     const status = deploymentRolloutStatus(deployment);
-    if (status.failed) this.fail(`error: ${status.message}`);
+    // The old version's own deadline says nothing while its way back begins.
+    if (status.failed && this.detectedAt < 0) this.fail(`error: ${status.message}`);
     else if (status.done) this.advance();
   }
 
@@ -184,8 +216,46 @@ export class Pipeline implements Component, ResponseReceiver, ResourceEventHandl
   onDelete(): void {}
 
   private fail(message: string): void {
+    if (this.failure !== '') return;
     this.failure = message;
     this.note('failed', message);
+    if (this.strategy.rollback === undefined || this.input === null) return;
+    // Nothing of the plan goes on: numbers of its steps are not met again.
+    const complete = this.finishedAt >= 0;
+    this.detectedAt = this.simulation.now;
+    this.finishedAt = -1;
+    this.outstanding = 0;
+    this.retries.length = 0;
+    this.position = this.steps.length + 1;
+    this.steps = [...this.steps, ...new Array<Step>(1), ...planRollback(this.strategy, this.input, complete)];
+    this.perform();
+  }
+
+  /** Judges the answers of the new version by the objectives of the analysis. */
+  private analyse(): void {
+    const { analysis } = this.strategy.rollback!;
+    const { now } = this.simulation;
+    if (analysis === undefined || this.detectedAt >= 0) return;
+    if (this.finishedAt >= 0 && now > this.finishedAt + analysis.watch) return;
+    const bad = analysis.objectives.find((objective) => this.misses(objective, analysis.window));
+    if (bad !== undefined && ++this.failedLooks > analysis.failureLimit) {
+      this.fail(`analysis: the new version misses "${bad.text}"`);
+      return;
+    }
+    this.simulation.schedule(analysis.interval, this.target, OP_ANALYSE);
+  }
+
+  /** Whether the new version misses an objective now; without answers it does not. */
+  private misses({ metric, quantile, comparison, limit }: Objective, window: Duration): boolean {
+    const { namespace } = this.rollout.deployment;
+    const services = new Set(this.input!.services.map(({ metadata }) => `${namespace}/${metadata.name}`));
+    const version = imageTag(this.rollout.image);
+    const what = metric === 'errors' ? 'errorRate' : 'latency';
+    const scale = metric === 'errors' ? 1 : SECOND;
+    const measure = { what, window, of: 'canary', scale, offset: 0, ...(quantile === undefined ? {} : { quantile }) } as const;
+    const value = this.measurements.value(measure, { services, canary: version, stable: '' }, this.simulation.now);
+    if (value === undefined) return false;
+    return !(comparison === '<' ? value < limit : comparison === '<=' ? value <= limit : comparison === '>' ? value > limit : value >= limit);
   }
 
   private note(phase: string, message: string): void {

@@ -5,6 +5,7 @@ import type { ApiRequest } from '../apiserver/request.js';
 import type { Duration } from '../kernel/time.js';
 import type { StrategySpec } from '../scenario/types.js';
 import { SelectorPatch, SetImagePatch } from './patches.js';
+import { newRoute, RoutePatch, type RouteWeights } from './routes.js';
 
 /**
  * One step of a rollout as a release pipeline carries it out with plain Kubernetes objects: requests (sent together, all must
@@ -36,7 +37,51 @@ export function planRollout(strategy: StrategySpec, input: PlanInput): readonly 
     case 'blueGreen':
       return planBlueGreen(input, strategy.hold);
     case 'canary':
+      if (strategy.routing !== undefined) return planRoutedCanary(input, strategy.steps, strategy.routing);
       return planCanary(input, strategy.steps);
+    case 'argo':
+    case 'flagger':
+      throw new Error(`${strategy.kind} carries out its rollouts itself`);
+  }
+}
+
+/** The steps of the way back, as `kubectl rollout undo` does it in place and by hand otherwise. `complete`: the new version serves alone. */
+export function planRollback(strategy: StrategySpec, input: PlanInput, complete: boolean): readonly Step[] {
+  const { deployment, services } = input;
+  const { namespace, name } = deployment.metadata;
+  const wait: Step = { kind: 'rolloutStatus', message: `waiting for deployment "${name}"`, deployment: name };
+  const full = scale(namespace, name, deployment.spec.replicas);
+  switch (strategy.kind) {
+    case 'recreate':
+    case 'ramped': {
+      const image = deployment.spec.template.spec.containers.find((container) => container.name === input.container) ?? deployment.spec.template.spec.containers[0]!;
+      const patch = new SetImagePatch(input.container, image.image);
+      return [{ kind: 'requests', message: `undo: deployment "${name}" rolled back`, requests: [{ verb: 'patch', resource: 'deployments', namespace, name, patch }] }, wait];
+    }
+    case 'blueGreen': {
+      const back = services.map((service): ApiRequest => ({ verb: 'patch', resource: 'services', namespace, name: service.metadata.name, patch: new SelectorPatch(service.spec.selector ?? {}) }));
+      return [
+        { kind: 'requests', message: `scale deployment "${name}" to ${deployment.spec.replicas}`, requests: [full] },
+        wait,
+        { kind: 'requests', message: 'switch the selectors of the Services back to blue', requests: back },
+        { kind: 'requests', message: `scale deployment "${name}-green" to 0`, requests: [scale(namespace, `${name}-green`, 0)] },
+      ];
+    }
+    case 'canary': {
+      const remove = scale(namespace, `${name}-canary`, 0);
+      const message = 'all traffic back to the old version';
+      if (strategy.routing !== undefined) {
+        const routes = routeRequests(input, 0, strategy.routing, 'patch');
+        const patch = planRollback({ name: strategy.name, kind: 'recreate' }, input, complete);
+        return [{ kind: 'requests', message, requests: [...routes, remove] }, ...patch];
+      }
+      // Without the pods of the canary nobody serves when it is complete.
+      if (complete) return [{ kind: 'requests', message, requests: [full] }, wait, { kind: 'requests', message: 'remove the canary', requests: [remove] }];
+      return [{ kind: 'requests', message, requests: [full, remove] }, wait];
+    }
+    case 'argo':
+    case 'flagger':
+      throw new Error(`${strategy.kind} carries out its rollouts itself`);
   }
 }
 
@@ -116,6 +161,71 @@ function planCanary(input: PlanInput, weights: readonly { readonly weight: numbe
     if (pause > 0) steps.push({ kind: 'pause', message: `pause at weight ${weight} %`, duration: pause });
   }
   return steps;
+}
+
+/** Requests that put a weight into force on all Services of the application. */
+function routeRequests(input: PlanInput, weight: number, routing: 'weight' | 'cohort' | 'mirror', verb: 'create' | 'patch'): ApiRequest[] {
+  return input.services.map((service): ApiRequest => {
+    const { namespace, name } = service.metadata;
+    const weights: RouteWeights = {
+      stable: name,
+      canary: `${name}-canary`,
+      weight: routing === 'weight' ? weight : 0,
+      total: 100,
+      mirror: routing === 'mirror' ? weight : 0,
+      match: routing === 'cohort' && weight > 0,
+    };
+    if (verb === 'patch') return { verb, resource: 'httproutes', namespace, name, patch: new RoutePatch(weights) };
+    return { verb, resource: 'httproutes', namespace, name, body: newRoute('httproutes', name, namespace, name, weights) };
+  });
+}
+
+/**
+ * Canary behind a route: the old version keeps its size, a second Deployment grows beside it under Services of its own, and a route
+ * sends it its weight of the users, those of a cohort, or copies. At the end the old Deployment gets the new image.
+ */
+function planRoutedCanary(
+  input: PlanInput,
+  weights: readonly { readonly weight: number; readonly pause: Duration }[],
+  routing: 'weight' | 'cohort' | 'mirror',
+): readonly Step[] {
+  const { deployment, services } = input;
+  const { namespace, name } = deployment.metadata;
+  const total = deployment.spec.replicas;
+  const canary = `${name}-canary`;
+  const marked = new Set(services.flatMap((service) => Object.keys(service.spec.selector ?? {})));
+  const object = copyOfDeployment(input, canary, 0, (labels) => withSuffix(labels, marked, '-canary'));
+  const own = services.map((service): ApiRequest => {
+    const { clusterIP: _, ...spec } = service.spec;
+    const body = {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: `${service.metadata.name}-canary`, namespace, uid: '', resourceVersion: 0, generation: 1, creationTimestamp: 0 },
+      spec: { ...spec, type: 'ClusterIP', selector: withSuffix(service.spec.selector ?? {}, marked, '-canary') },
+    } as Service;
+    return { verb: 'create', resource: 'services', namespace, name: body.metadata.name, body };
+  });
+  const waitFor = (which: string): Step => ({ kind: 'rolloutStatus', message: `waiting for deployment "${which}"`, deployment: which });
+  const steps: Step[] = [
+    { kind: 'requests', message: `create deployment "${canary}", its Services and routes`, requests: [create(object), ...own, ...routeRequests(input, 0, routing, 'create')] },
+  ];
+  for (const { weight, pause } of weights) {
+    if (weight === 100 && pause === 0) continue;
+    const size = canaryReplicas(total, weight);
+    steps.push({ kind: 'requests', message: `weight ${weight} %: ${size} replicas of the canary`, requests: [scale(namespace, canary, size)] });
+    steps.push(waitFor(canary));
+    steps.push({ kind: 'requests', message: `route: ${routing} ${weight} %`, requests: routeRequests(input, weight, routing, 'patch') });
+    if (pause > 0) steps.push({ kind: 'pause', message: `pause at weight ${weight} %`, duration: pause });
+  }
+  const patch = new SetImagePatch(input.container, input.image);
+  return [
+    ...steps,
+    { kind: 'requests', message: `promote: set image of deployment "${name}" to ${input.image}`, requests: [{ verb: 'patch', resource: 'deployments', namespace, name, patch }] },
+    waitFor(name),
+    { kind: 'requests', message: 'all traffic to the first Deployment', requests: routeRequests(input, 0, routing, 'patch') },
+    { kind: 'requests', message: `scale deployment "${canary}" to 0`, requests: [scale(namespace, canary, 0)] },
+    waitFor(canary),
+  ];
 }
 
 /** Replicas of the canary at a weight in percent: ⌈w·N/100⌉ in integer arithmetic. */

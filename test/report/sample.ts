@@ -34,7 +34,8 @@ export function metrics(overrides: Partial<RunMetrics>): RunMetrics {
     schedulingDuration: NO_LATENCY,
     podsCreated: 0,
     podTrace: null,
-    podStartup: {
+    rollout: null,
+  podStartup: {
       create_to_schedule: NO_LATENCY,
       schedule_to_run: NO_LATENCY,
       run_to_watch: NO_LATENCY,

@@ -5,6 +5,7 @@ import type { Duration, Time } from '../../kernel/time.js';
 import type { Impersonation, KubectlCommand, Scenario } from '../../scenario/types.js';
 import { RestClient } from '../rest-client.js';
 import type { ApiClient } from '../types.js';
+import { ArgoRun } from './argo.js';
 import { CordonRun, DrainRun } from './drain.js';
 import { RolloutStatusRun, RolloutUndoRun } from './rollout.js';
 import type { KubectlHost, KubectlOutput, KubectlRun } from './run.js';
@@ -95,6 +96,10 @@ export class Kubectl implements Component, KubectlHost {
       case 'set image':
       case 'delete':
         return new ChangeRun(this, output, command);
+      case 'argo rollouts promote':
+      case 'argo rollouts abort':
+      case 'argo rollouts retry':
+        return new ArgoRun(this, output, command);
       case 'cordon':
       case 'uncordon':
         return new CordonRun(this, output, command.node, command.verb === 'cordon');

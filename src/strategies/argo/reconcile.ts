@@ -16,6 +16,8 @@ export function reconcileRollout(view: RolloutView): RolloutChange {
     return done(draft);
   }
   if (rollout.spec.paused === true) return done(draft);
+  if (draft.status.abort === true && draft.status.abortedAt === undefined) abortedByUser(draft);
+  if (draft.status.promoteFull === true) draft.drop('pauseConditions', 'controllerPause');
   readAnalyses(draft);
   checkDeadline(draft);
   const attempt = draft.status.abortedAt === undefined || draft.status.abort === true ? '' : `.${Math.floor(draft.status.abortedAt / 1e9)}`;
@@ -23,10 +25,18 @@ export function reconcileRollout(view: RolloutView): RolloutChange {
   const { canary, blueGreen } = rollout.spec.strategy;
   if (canary !== undefined) reconcileCanary(draft, canary, runName);
   else if (blueGreen !== undefined) reconcileBlueGreen(draft, blueGreen, runName);
+  // The time of a pause does not count.
+  if (rollout.status.controllerPause === true && draft.status.controllerPause !== true) draft.set({ progressedAt: now });
   draft.later(deadlineAt(draft));
   removeHistory(draft);
   if (draft.again <= now) draft.again = now;
   return done(draft);
+}
+
+/** A user has set the flag alone. */
+function abortedByUser(draft: Draft): void {
+  draft.set({ abort: false });
+  draft.abort('RolloutAborted: aborted by a user');
 }
 
 /** The template is new: the steps begin again, and what belonged to the version before ends. */
@@ -49,8 +59,7 @@ function progress(draft: Draft): RolloutStatusFields {
   const moved =
     status.updatedReplicas !== before.updatedReplicas ||
     status.availableReplicas !== before.availableReplicas ||
-    status.replicas !== before.replicas ||
-    before.controllerPause === true;
+    status.replicas !== before.replicas;
   return moved || status.progressedAt === undefined ? { progressedAt: draft.view.now } : {};
 }
 
