@@ -236,6 +236,12 @@ export interface LatencySummary {
 export interface PodStartup {
   readonly create_to_schedule: LatencySummary;
   readonly schedule_to_run: LatencySummary;
+  /** Parts of schedule_to_run: until the sandbox stands (volumes, CNI), until all images are there, until all containers run. */
+  readonly schedule_to_sandbox: LatencySummary;
+  readonly sandbox_to_pulled: LatencySummary;
+  readonly pulled_to_run: LatencySummary;
+  /** Until the pod's condition Ready is true. */
+  readonly run_to_ready: LatencySummary;
   readonly run_to_watch: LatencySummary;
   readonly schedule_to_watch: LatencySummary;
   readonly pod_startup: LatencySummary;

@@ -124,6 +124,10 @@ const metrics = z.strictObject({
     .strictObject({
       create_to_schedule: latency,
       schedule_to_run: latency,
+      schedule_to_sandbox: latency,
+      sandbox_to_pulled: latency,
+      pulled_to_run: latency,
+      run_to_ready: latency,
       run_to_watch: latency,
       schedule_to_watch: latency,
       pod_startup: latency,

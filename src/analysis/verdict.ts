@@ -12,6 +12,7 @@ export interface ControlPlaneQuantiles {
   readonly apiWrite: LatencyQuantile;
   /** Write transactions of etcd, as the API servers see them. */
   readonly etcdCommit: LatencyQuantile;
+  readonly podStartup: LatencyQuantile;
 }
 
 /**
@@ -29,7 +30,7 @@ export function judge(
   return objectives.map((objective) => verdict(objective, metrics, latency, controlPlane));
 }
 
-const NO_CONTROL_PLANE: ControlPlaneQuantiles = { apiWrite: () => null, etcdCommit: () => null };
+const NO_CONTROL_PLANE: ControlPlaneQuantiles = { apiWrite: () => null, etcdCommit: () => null, podStartup: () => null };
 
 /** Whether every verdict is met; true without verdicts. */
 export function allMet(verdicts: readonly Verdict[]): boolean {
@@ -76,6 +77,8 @@ function measured(
       return [controlPlane.apiWrite(objective.quantile ?? 0.99), 'seconds'];
     case 'etcdCommit':
       return [controlPlane.etcdCommit(objective.quantile ?? 0.99), 'seconds'];
+    case 'podStartup':
+      return [controlPlane.podStartup(objective.quantile ?? 0.99), 'seconds'];
     case 'apiErrors':
       return [metrics.apiRequests === 0 ? null : metrics.apiErrors / metrics.apiRequests, 'share'];
   }

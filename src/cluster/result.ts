@@ -23,6 +23,7 @@ export function summarize(run: ScenarioRun, scenario: Scenario, strategy: Strate
   const verdicts: Verdict[] = judge(scenario.objectives, metrics, quantileOf(overall, 1), {
     apiWrite: quantileOf(apiWrite, SECOND),
     etcdCommit: quantileOf(etcdCommit, SECOND),
+    podStartup: quantileOf(startupTimes(run), SECOND),
   });
   return {
     scenario: scenario.name,
@@ -168,6 +169,13 @@ function schedulingDuration(run: ScenarioRun): LatencySummary {
   return summarizeLatency(attempts.map(({ duration }) => toSeconds(duration)));
 }
 
+/** Start-up times of the pods created in the run. */
+function startupTimes({ observer, origin }: ScenarioRun): LogHistogram {
+  const times = new LogHistogram();
+  for (const { created, watched } of observer.lives()) if (created >= origin && watched !== NEVER) times.observe(Math.max(0, watched - created));
+  return times;
+}
+
 /** Start-up of the pods created in the run, split as ClusterLoader2 does (pod_startup_latency measurement). */
 function podStartup(lives: readonly PodLife[], origin: Time): PodStartup {
   const recent = lives.filter((life) => life.created >= origin);
@@ -178,6 +186,10 @@ function podStartup(lives: readonly PodLife[], origin: Time): PodStartup {
   return {
     create_to_schedule: between((life) => life.created, (life) => life.scheduled),
     schedule_to_run: between((life) => life.scheduled, (life) => life.started),
+    schedule_to_sandbox: between((life) => life.scheduled, (life) => life.sandboxed),
+    sandbox_to_pulled: between((life) => life.sandboxed, (life) => life.pulled),
+    pulled_to_run: between((life) => life.pulled, (life) => life.started),
+    run_to_ready: between((life) => life.started, (life) => life.ready),
     run_to_watch: between((life) => life.started, (life) => life.watched),
     schedule_to_watch: between((life) => life.scheduled, (life) => life.watched),
     pod_startup: between((life) => life.created, (life) => life.watched),

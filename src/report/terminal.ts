@@ -68,6 +68,26 @@ const DNS_COLUMNS: readonly Column[] = [
   ['look-up ms\np50/p99', ({ network }) => latencyPair(network?.dns?.latency ?? NO_LATENCY)],
 ];
 
+/** Where the start-up of pods is in question. */
+const POD_COLUMNS: readonly Column[] = [
+  ['pods\ncreated', (metrics) => formatCount(metrics.podsCreated)],
+  ['to schedule\np50/p99 s', ({ podStartup }) => secondsPair(podStartup.create_to_schedule)],
+  ['to sandbox\np50/p99 s', ({ podStartup }) => secondsPair(podStartup.schedule_to_sandbox)],
+  ['to images\np50/p99 s', ({ podStartup }) => secondsPair(podStartup.sandbox_to_pulled)],
+  ['to run\np50/p99 s', ({ podStartup }) => secondsPair(podStartup.pulled_to_run)],
+  ['to watch\np50/p99 s', ({ podStartup }) => secondsPair(podStartup.run_to_watch)],
+  ['start-up s\np50/p99', ({ podStartup }) => secondsPair(podStartup.pod_startup)],
+  ['run to ready\np50/p99 s', ({ podStartup }) => secondsPair(podStartup.run_to_ready)],
+];
+
+/** Where users' availability is in question. */
+const AVAILABILITY_COLUMNS: readonly Column[] = [
+  ['pods\ncreated', (metrics) => formatCount(metrics.podsCreated)],
+  ['lowest\navailable', (metrics) => formatShare(metrics.lowestAvailableShare)],
+  ['missing\npod-seconds', (metrics) => formatCount(metrics.deficitPodSeconds)],
+  ['error\nshare', (metrics) => formatShare(metrics.errorShare)],
+];
+
 const ERROR_COLUMN: Column = ['API\nerrors', (metrics) => formatCount(metrics.apiErrors)];
 
 /** What matters only to some: requests without an answer, memory, and what the scenario's own programs got. */
@@ -160,7 +180,9 @@ export function renderComparison(results: readonly RunResult[], options: Termina
   const users = results.some(({ summary }) => summary.metrics.requests > 0);
   const traces = results.some(({ summary }) => summary.metrics.podTrace !== null);
   const network = networkColumns(results);
-  const plain = network.length > 0 ? network : traces ? traceColumns(results) : controlPlaneColumns(results);
+  const asked = (metric: string): boolean => results.some(({ summary }) => summary.verdicts.some((verdict) => verdict.metric === metric));
+  const nodes = asked('podStartup') ? POD_COLUMNS : asked('availability') ? AVAILABILITY_COLUMNS : [];
+  const plain = network.length > 0 ? network : traces ? traceColumns(results) : nodes.length > 0 ? nodes : controlPlaneColumns(results);
   const back = results.some(({ summary }) => (summary.metrics.rollout?.timeToDetect ?? null) !== null);
   const columns = rollout ? [...ROLLOUT_COLUMNS, ...(back ? ROLLBACK_COLUMNS : [])] : [...plain, ...(users ? USER_COLUMNS : [])];
   const first = results.some(({ summary }) => summary.strategy === null) ? 'variant' : 'strategy';
@@ -229,6 +251,7 @@ export function renderRun(result: RunResult, options: TerminalOptions = {}): str
     ...riskRows(metrics),
     ['pods created', formatCount(metrics.podsCreated)],
     ['pod startup p50/p99', latencyWords(metrics.podStartup.pod_startup)],
+    ...Object.entries(STARTUP_PARTS).map(([part, name]) => [`  ${name}`, latencyWords(metrics.podStartup[part as keyof typeof metrics.podStartup])] as const),
     ...traceRows(metrics.podTrace),
     ['API requests', `${formatCount(metrics.apiRequests)} (${formatCount(metrics.apiWrites)} writes)`],
     ['API errors (429 and 5xx)', metrics.apiErrors === 0 ? NONE : formatCount(metrics.apiErrors)],
@@ -300,6 +323,20 @@ function verdictCell(result: RunResult, pen: Pen): string {
 }
 
 /** `21/110`: p50 and p99 in milliseconds. */
+/** Parts of a pod's start-up, in order. */
+const STARTUP_PARTS = {
+  create_to_schedule: 'create to schedule',
+  schedule_to_sandbox: 'schedule to sandbox',
+  sandbox_to_pulled: 'sandbox to images',
+  pulled_to_run: 'images to run',
+  run_to_watch: 'run to watch',
+  run_to_ready: 'run to ready',
+} as const;
+
+function secondsPair({ p50, p99 }: LatencySummary): string {
+  return p50 === null || p99 === null ? NONE : `${p50.toFixed(2)}/${p99.toFixed(2)}`;
+}
+
 function latencyPair(latency: LatencySummary): string {
   if (latency.p50 === null || latency.p99 === null) return NONE;
   return `${milliseconds(latency.p50)}/${milliseconds(latency.p99)}`;

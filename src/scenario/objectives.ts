@@ -5,7 +5,7 @@ import { parseDuration } from './units.js';
 /** Objectives as people write them. */
 
 const grammar =
-  /^(errors|error rate|latency|rollout duration|duration|availability|surge|api write|api errors|etcd commit)(?:\s+p(\d+(?:\.\d+)?))?\s*(<=|>=|<|>)\s*(\S+)$/i;
+  /^(errors|error rate|latency|rollout duration|duration|availability|surge|api write|api errors|etcd commit|pod startup)(?:\s+p(\d+(?:\.\d+)?))?\s*(<=|>=|<|>)\s*(\S+)$/i;
 
 const metrics: Readonly<Record<string, Objective['metric']>> = {
   errors: 'errors',
@@ -18,6 +18,7 @@ const metrics: Readonly<Record<string, Objective['metric']>> = {
   'api write': 'apiWrite',
   'api errors': 'apiErrors',
   'etcd commit': 'etcdCommit',
+  'pod startup': 'podStartup',
 };
 
 /** Metrics that are latencies, of which a quantile is judged, with an example. */
@@ -25,11 +26,12 @@ const quantiles: ReadonlyMap<Objective['metric'], string> = new Map([
   ['latency', 'latency p99 < 250ms'],
   ['apiWrite', 'api write p99 < 50ms'],
   ['etcdCommit', 'etcd commit p99 < 25ms'],
+  ['podStartup', 'pod startup p99 < 5s'],
 ]);
 
 /** How to write an objective; shown when one cannot be read. */
 export const OBJECTIVE_EXAMPLES =
-  '`errors < 0.1%`, `latency p99 < 250ms`, `rollout duration < 8m`, `availability > 80%`, `surge < 5000` (pod-seconds), `api write p99 < 50ms`, `api errors < 0.1%` or `etcd commit p99 < 25ms`';
+  '`errors < 0.1%`, `latency p99 < 250ms`, `rollout duration < 8m`, `availability > 80%`, `surge < 5000` (pod-seconds), `api write p99 < 50ms`, `api errors < 0.1%`, `etcd commit p99 < 25ms` or `pod startup p99 < 5s`';
 
 /** Reads an objective; a text says what is wrong with it. */
 export function parseObjective(text: string, position: string): Objective | string {
@@ -80,6 +82,7 @@ function parseLimit(metric: Objective['metric'], value: string): number | string
     case 'latency':
     case 'apiWrite':
     case 'etcdCommit':
+    case 'podStartup':
     case 'rolloutDuration':
       return parseDuration(value) ?? `expected a duration such as 250ms or 8m, found "${value}"`;
     case 'surge':

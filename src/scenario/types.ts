@@ -720,8 +720,9 @@ export interface Objective {
     | 'surge'
     | 'apiWrite'
     | 'apiErrors'
-    | 'etcdCommit';
-  /** Quantile in 0..1 for latency, API writes and commits. */
+    | 'etcdCommit'
+    | 'podStartup';
+  /** Quantile in 0..1 for latency, API writes, commits and the start-up of pods. */
   readonly quantile?: number;
   readonly comparison: '<' | '<=' | '>' | '>=';
   /** Share for errors and availability, nanoseconds for latencies and durations, pod-seconds for surge. */

@@ -50,7 +50,7 @@ test('the control plane: quantiles of its latencies, errors as a share of its re
     ],
     metrics({ apiRequests: 200, apiErrors: 4 }),
     () => null,
-    { apiWrite: (p) => (p === 0.99 ? 0.04 : null), etcdCommit: (p) => (p === 0.5 ? 0.006 : null) },
+    { apiWrite: (p) => (p === 0.99 ? 0.04 : null), etcdCommit: (p) => (p === 0.5 ? 0.006 : null), podStartup: () => null },
   );
   assert.deepEqual(
     verdicts.map((verdict) => [verdict.met, verdict.value, verdict.limit, verdict.unit]),

@@ -38,6 +38,10 @@ export function metrics(overrides: Partial<RunMetrics>): RunMetrics {
   podStartup: {
       create_to_schedule: NO_LATENCY,
       schedule_to_run: NO_LATENCY,
+      schedule_to_sandbox: NO_LATENCY,
+      sandbox_to_pulled: NO_LATENCY,
+      pulled_to_run: NO_LATENCY,
+      run_to_ready: NO_LATENCY,
       run_to_watch: NO_LATENCY,
       schedule_to_watch: NO_LATENCY,
       pod_startup: NO_LATENCY,
@@ -233,6 +237,10 @@ function sampleResult(shape: Shape): RunResult {
           podStartup: {
             create_to_schedule: spread(0.02),
             schedule_to_run: spread(1.4),
+            schedule_to_sandbox: spread(0.5),
+            sandbox_to_pulled: spread(0.5),
+            pulled_to_run: spread(0.4),
+            run_to_ready: spread(0.6),
             run_to_watch: spread(0.3),
             schedule_to_watch: spread(1.8),
             pod_startup: spread(2.1),

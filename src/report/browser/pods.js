@@ -252,6 +252,10 @@ function percent(share) {
 const STARTUP = {
   create_to_schedule: 'create to schedule',
   schedule_to_run: 'schedule to run',
+  schedule_to_sandbox: '· schedule to sandbox',
+  sandbox_to_pulled: '· sandbox to images',
+  pulled_to_run: '· images to run',
+  run_to_ready: 'run to ready',
   run_to_watch: 'run to watch',
   schedule_to_watch: 'schedule to watch',
   pod_startup: 'whole start-up',
