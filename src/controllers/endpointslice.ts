@@ -224,7 +224,8 @@ class EndpointSliceSync extends StagedReconciliation {
   protected advance(responses: readonly ApiResponse[]): Step {
     if (this.index < 0) {
       if (this.isStale()) return this.fail('EndpointSlice informer cache is out of date');
-      this.state.dirty.clear();
+      // What has changed since this sync read its pods is for the next one.
+      for (const uid of this.looked) this.state.dirty.delete(uid);
       this.makePlan();
     } else {
       const response = responses[0]!;
