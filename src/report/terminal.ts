@@ -4,6 +4,7 @@ import type { LatencySummary, PodTraceMetrics, RunMetrics, RunResult } from '../
 import type { Study } from '../analysis/study.js';
 import { type Answer, answer, studyAnswer } from './answer.js';
 import { describeVerdict, formatCount, formatInUnit, formatSeconds, formatShare, NONE } from './format.js';
+import { AVAILABILITY_COLUMNS, type Column, POD_COLUMNS, STARTUP_PARTS } from './node-columns.js';
 
 /** What the terminal can show. The default suits a pipe or a file: ASCII, no colour. */
 export interface TerminalOptions {
@@ -14,9 +15,6 @@ export interface TerminalOptions {
 }
 
 const RULES = { unicode: '─', ascii: '-' };
-
-/** A column of a comparison: its head and its cell for a run. */
-type Column = readonly [head: string, cell: (metrics: RunMetrics) => string];
 
 const ROLLOUT_COLUMNS: readonly Column[] = [
   ['duration', (metrics) => formatSeconds(metrics.rolloutDuration)],
@@ -66,26 +64,6 @@ const DNS_COLUMNS: readonly Column[] = [
   ['queries', ({ network }) => formatCount(network?.dns?.queries ?? null)],
   ['timeouts', ({ network }) => formatCount(network?.dns?.timeouts ?? null)],
   ['look-up ms\np50/p99', ({ network }) => latencyPair(network?.dns?.latency ?? NO_LATENCY)],
-];
-
-/** Where the start-up of pods is in question. */
-const POD_COLUMNS: readonly Column[] = [
-  ['pods\ncreated', (metrics) => formatCount(metrics.podsCreated)],
-  ['to schedule\np50/p99 s', ({ podStartup }) => secondsPair(podStartup.create_to_schedule)],
-  ['to sandbox\np50/p99 s', ({ podStartup }) => secondsPair(podStartup.schedule_to_sandbox)],
-  ['to images\np50/p99 s', ({ podStartup }) => secondsPair(podStartup.sandbox_to_pulled)],
-  ['to run\np50/p99 s', ({ podStartup }) => secondsPair(podStartup.pulled_to_run)],
-  ['to watch\np50/p99 s', ({ podStartup }) => secondsPair(podStartup.run_to_watch)],
-  ['start-up s\np50/p99', ({ podStartup }) => secondsPair(podStartup.pod_startup)],
-  ['run to ready\np50/p99 s', ({ podStartup }) => secondsPair(podStartup.run_to_ready)],
-];
-
-/** Where users' availability is in question. */
-const AVAILABILITY_COLUMNS: readonly Column[] = [
-  ['pods\ncreated', (metrics) => formatCount(metrics.podsCreated)],
-  ['lowest\navailable', (metrics) => formatShare(metrics.lowestAvailableShare)],
-  ['missing\npod-seconds', (metrics) => formatCount(metrics.deficitPodSeconds)],
-  ['error\nshare', (metrics) => formatShare(metrics.errorShare)],
 ];
 
 const ERROR_COLUMN: Column = ['API\nerrors', (metrics) => formatCount(metrics.apiErrors)];
@@ -323,20 +301,6 @@ function verdictCell(result: RunResult, pen: Pen): string {
 }
 
 /** `21/110`: p50 and p99 in milliseconds. */
-/** Parts of a pod's start-up, in order. */
-const STARTUP_PARTS = {
-  create_to_schedule: 'create to schedule',
-  schedule_to_sandbox: 'schedule to sandbox',
-  sandbox_to_pulled: 'sandbox to images',
-  pulled_to_run: 'images to run',
-  run_to_watch: 'run to watch',
-  run_to_ready: 'run to ready',
-} as const;
-
-function secondsPair({ p50, p99 }: LatencySummary): string {
-  return p50 === null || p99 === null ? NONE : `${p50.toFixed(2)}/${p99.toFixed(2)}`;
-}
-
 function latencyPair(latency: LatencySummary): string {
   if (latency.p50 === null || latency.p99 === null) return NONE;
   return `${milliseconds(latency.p50)}/${milliseconds(latency.p99)}`;
