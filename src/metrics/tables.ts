@@ -39,6 +39,23 @@ export const REQUESTS_BY_SECOND: TableSpec = {
   ],
 };
 
+/** Calls between Services. */
+export const CALLS_BY_SECOND: TableSpec = {
+  name: 'calls_by_second',
+  description: 'Calls that applications make to other Services to answer their requests, by the second in which they ended, by caller and Service.',
+  source: 'The traffic model, when a call ends at its caller. In a real cluster: the metrics of a mesh (istio_requests_total, reporter="source").',
+  columns: [
+    second,
+    text('caller', "The application that calls: its image's name."),
+    text('service', 'Service that is called, as namespace/name.'),
+    text('version', 'Version (image tag) of the pod that was hit; empty when no pod was reached.'),
+    integer('calls', 'requests', 'Calls that ended, errors included; tries of one call count once.'),
+    integer('errors', 'requests', 'Calls that ended in an error.'),
+    double('p50', 'seconds', 'Median latency of the calls without error.'),
+    double('p99', 'seconds', '99th percentile of the latency of the calls without error.'),
+  ],
+};
+
 /** Failed user requests by cause. */
 export const ERRORS_BY_SECOND: TableSpec = {
   name: 'errors_by_second',
@@ -290,6 +307,7 @@ export const ROLLOUT_METRICS: TableSpec = {
 /** All specifications, in the order of the documentation. */
 export const TABLES: readonly TableSpec[] = [
   REQUESTS_BY_SECOND,
+  CALLS_BY_SECOND,
   ERRORS_BY_SECOND,
   REPLICAS_BY_SECOND,
   ROLLOUT,

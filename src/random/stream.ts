@@ -211,6 +211,15 @@ function mix32(x: number): number {
   return x ^ (x >>> 16);
 }
 
+/** Key of keyed draws made of three whole numbers: evenly spread below 2^52, so that keys of different origins do not meet. */
+export function derivedKey(a: number, b: number, c: number): number {
+  let low = mix32((a | 0) ^ Math.imul((b | 0) + 1, 0x9e3779b1));
+  let high = mix32(Math.imul(Math.floor(a / 4294967296) + 1, 0x85ebca77) ^ Math.imul((c | 0) + 1, 0x846ca68b) ^ low);
+  low = mix32(low + high);
+  high = mix32(high ^ Math.imul(low, 0xc2b2ae35));
+  return (low >>> 0) * 1048576 + (high >>> 12);
+}
+
 /** 32-bit hash of a text, for keys of keyed draws (FNV-1a with a final mix). */
 export function hashText(text: string): number {
   let hash = 0x811c9dc5 | 0;

@@ -9,7 +9,7 @@ import { isActedOn } from './modelled.js';
 import type { RawBehaviour } from './schema.js';
 import { toDistribution } from './schema-values.js';
 import type { Path, SourceItem } from './source.js';
-import type { CostProfile, Finding, ImageBehaviour } from './types.js';
+import type { CostProfile, Finding, ImageBehaviour, RequestBehaviour } from './types.js';
 import { bytes, duration, share } from './units.js';
 
 /** Assumed behaviour of an application that says nothing of itself: a small compiled server. */
@@ -23,7 +23,7 @@ const DEFAULTS = {
 } as const;
 
 /** A behaviour of the scenario file as the models read it. */
-export function toBehaviour(raw: RawBehaviour, profile: CostProfile): ImageBehaviour {
+export function toBehaviour(raw: RawBehaviour, profile: CostProfile, calls?: RequestBehaviour['calls']): ImageBehaviour {
   const { request, usage } = raw;
   return {
     image: raw.image,
@@ -51,6 +51,7 @@ export function toBehaviour(raw: RawBehaviour, profile: CostProfile): ImageBehav
       ...(request?.processor === undefined
         ? {}
         : { processor: request.processor.cores === undefined ? {} : { cores: request.processor.cores } }),
+      ...(calls === undefined ? {} : { calls }),
     },
     ...(usage === undefined
       ? {}

@@ -25,7 +25,6 @@ import { References } from './references.js';
 import { toRollout } from './rollout.js';
 import { ScenarioProfile } from './scenario-profile.js';
 import type { RawScenario } from './schema.js';
-import type { RawTraffic } from './schema-traffic.js';
 import { scenarioSchema } from './schema.js';
 import type { Path, SourceItem } from './source.js';
 import { readSource } from './source.js';
@@ -33,10 +32,9 @@ import { parseSingle } from './split.js';
 import { isSchedulerConfigurationFile, readSchedulerConfigurationFile } from './scheduler-configuration.js';
 import { toMetric } from './metrics.js';
 import { readApplied, type TimelineContext, toTimeline } from './timeline.js';
-import type { ClusterSpec, CostProfile, DnsSpec, Finding, Objective, Scenario, TrafficSpec } from './types.js';
+import type { ClusterSpec, CostProfile, Finding, Objective, Scenario } from './types.js';
 import { harnessCluster, readSchedulerPerf } from './scheduler-perf/load.js';
-import { toTrafficOptions } from './traffic.js';
-import { toTrafficPath } from './traffic-paths.js';
+import { refuseCycles, toCalls, toTraffic } from './streams.js';
 import { duration } from './units.js';
 import { mergeVariant, type RawVariant, VariantItem, variantErrors } from './variants.js';
 
@@ -151,6 +149,7 @@ class ScenarioLoader {
     const references = new References(this.item, namespace, errors);
     references.add(manifests.loaded);
     references.add(canaryServices(manifests.loaded));
+    const streams = { item, folder, errors, files, references, dns: cluster.dns };
     const images = imagesOf(manifests.loaded);
     const context: TimelineContext = {
       references,
@@ -169,7 +168,9 @@ class ScenarioLoader {
     for (const set of applied.values()) images.push(...imagesOf(set.loaded));
     const timeline = toTimeline(raw.timeline ?? [], applied, context);
     const rollout = raw.rollout === undefined ? undefined : toRollout(raw.rollout, context);
-    const traffic = (raw.traffic ?? []).map((each, i) => this.traffic(each, i, references, cluster.dns));
+    const traffic = (raw.traffic ?? []).map((each, i) => toTraffic(each, ['traffic', i], streams));
+    const calls = (raw.behaviour ?? []).map((each, i) => toCalls(each, ['behaviour', i], streams));
+    refuseCycles(raw.behaviour ?? [], calls, [...manifests.loaded, ...[...applied.values()].flatMap((set) => set.loaded)], references);
     const metrics = raw.metrics?.map((each, i) => toMetric(each, i, namespace, (at, message) => this.complain(at, message)));
     const clients = (raw.clients ?? []).map((each, i) => toApiClient(each, (key, message) => this.complain(['clients', i, key], message))).filter((each) => each !== undefined);
     const objectives = this.objectives();
@@ -207,7 +208,7 @@ class ScenarioLoader {
       cluster,
       profile: checkedProfile,
       objects: manifests.loaded.filter(({ object }) => object.kind !== 'Node').map(({ object }) => object),
-      behaviours: (raw.behaviour ?? []).map((behaviour) => toBehaviour(behaviour, checkedProfile)),
+      behaviours: (raw.behaviour ?? []).map((behaviour, i) => toBehaviour(behaviour, checkedProfile, calls[i])),
       traffic: traffic.filter((each) => each !== undefined),
       timeline,
       ...(metrics === undefined ? {} : { metrics }),
@@ -281,19 +282,6 @@ class ScenarioLoader {
         look(name, spec.members, ['cluster', 'etcd', 'serversOverrides', i, 'members']);
     });
     return findings;
-  }
-
-  private traffic(raw: RawTraffic, i: number, references: References, dns: DnsSpec | undefined): TrafficSpec | undefined {
-    const path: Path = ['traffic', i];
-    const way = toTrafficPath(raw, path, { references, dns });
-    const start = duration(raw.from ?? '0s');
-    const end = raw.until === undefined ? undefined : duration(raw.until);
-    if (end !== undefined && end <= start)
-      this.complain([...path, 'until'], `expected a time after ${raw.from ?? '0s'}, found ${raw.until}`);
-    const { item, folder, errors, files } = this;
-    const options = toTrafficOptions(raw, path, { item, folder, errors, files });
-    if (way === undefined || options === undefined) return undefined;
-    return { ...way, start, ...(end === undefined ? {} : { end }), ...options };
   }
 
   private objectives(): Objective[] {

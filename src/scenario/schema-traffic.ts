@@ -50,7 +50,7 @@ const arrivalsMap = z
 const ARRIVALS =
   'expected poisson, constant, or a map such as { users: 100, think: 5s }, { bursts: […] }, { profile: […] } or { trace: FILE }';
 
-export const traffic = z
+const trafficMap = z
   .strictObject({
     to: text('What users call: `service/NAME`, `ingress/NAME`, or `host/NAME`, a server outside the cluster.'),
     host: text('With an Ingress: host of the requests. Default: that of its first rule.').optional(),
@@ -122,7 +122,9 @@ export const traffic = z
       .boolean({ error: 'expected true or false' })
       .optional()
       .describe('Servers stop working on requests that were given up. Default false: they work on.'),
-  })
+  });
+
+export const traffic = trafficMap
   .superRefine((value, context) => {
     const own = typeof value.arrivals === 'object';
     if (own && value.rate !== undefined)
@@ -131,8 +133,22 @@ export const traffic = z
       context.addIssue({ code: 'custom', path: ['rate'], message: 'expected a rate such as 500/s or 30/m' });
   });
 
+/** A call to another Service. */
+const call = trafficMap
+  .pick({ namespace: true, name: true, connections: true, timeout: true, balancing: true, retries: true, hedge: true, breaker: true, cancels: true })
+  .extend({
+    to: text('What is called: `service/NAME`, or `host/NAME`, a server outside the cluster.'),
+    share: percent('Share of the requests that make this call. Default 100%.').optional(),
+    count: count('So many of these calls, side by side. Default 1.').optional(),
+    optional: z.boolean({ error: 'expected true or false' }).optional().describe('true: the request goes on when the call fails. Default false: it fails.'),
+  });
+
 /** Keys of a behaviour's `request`. */
 export const requestWork = {
+  calls: z
+    .array(z.union([call, z.array(call)], { error: 'expected a call such as { to: service/cart }, or a list of calls made side by side' }))
+    .optional()
+    .describe('Calls that a request makes after its own work and before it is answered: one after the other; those of an inner list side by side.'),
   slower: z.number(positive).positive(positive).optional().describe('Service times are longer by this factor. Default 1.'),
   warmUp: z
     .strictObject({
@@ -172,3 +188,4 @@ export const badVersion = {
 
 export type RawTraffic = z.infer<typeof traffic>;
 export type RawArrivals = z.infer<typeof arrivalsMap>;
+export type RawCall = z.infer<typeof call>;

@@ -1,5 +1,6 @@
 import type { Duration } from '../kernel/time.js';
 import type { DistributionSpec } from '../random/distribution.js';
+import type { TrafficSpec } from './types.js';
 
 /** When requests arrive. */
 export type ArrivalSpec =
@@ -99,4 +100,16 @@ export interface MemorySpec {
   readonly base: number;
   /** Bytes more each second from the start of the process on. */
   readonly leakPerSecond: number;
+}
+
+/** A call to another Service (or a server outside) that a request causes. */
+export interface CallSpec {
+  /** Where it goes and how: timeout, balancing, retries and so on; its rate is 0. */
+  readonly traffic: TrafficSpec;
+  /** Share of the requests that make it, 0..1. */
+  readonly share: number;
+  /** So many of them side by side. */
+  readonly count: number;
+  /** Its failure does not fail the request. */
+  readonly optional: boolean;
 }

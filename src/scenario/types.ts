@@ -23,6 +23,7 @@ import type {
   ArrivalSpec,
   BalancingPolicy,
   BreakerSpec,
+  CallSpec,
   HedgeSpec,
   MemorySpec,
   OverloadSpec,
@@ -451,6 +452,8 @@ export interface RequestBehaviour {
   readonly overload?: OverloadSpec;
   /** Absent: service takes time but no processor. */
   readonly processor?: ProcessorSpec;
+  /** Calls that a request makes after its own work, before it is answered: stage after stage, those of a stage side by side. Absent: none. */
+  readonly calls?: readonly (readonly CallSpec[])[];
 }
 
 /** Users of a Service: a stream of requests. */

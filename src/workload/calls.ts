@@ -26,8 +26,8 @@ const DRAW_BACK_OFF = 4;
 
 /** Users that wait for their answers. */
 export interface WaitingUsers {
-  /** A user has an answer, or has given up, at a time not in the past. */
-  thinks(user: number, from: Time): void;
+  /** A user has an answer (or an error: see `CAUSES`), or has given up, at a time not in the past. */
+  thinks(user: number, from: Time, cause: number): void;
 }
 
 /**
@@ -86,8 +86,13 @@ export class Calls implements Component {
     return this.table.used;
   }
 
-  /** A request enters now; its user sent it `external` ago. */
-  begin(number: number, user: number, external: number): void {
+  /** The user of the request whose try this is. */
+  userOf(request: number): number {
+    return this.table.user[this.pods.requests.call[request]!]!;
+  }
+
+  /** A request enters now, at node `from` if the sender knows it; its user sent it `external` ago. */
+  begin(number: number, user: number, external: number, from?: number): void {
     const { simulation, table } = this;
     const call = table.take();
     table.number[call] = number;
@@ -96,7 +101,7 @@ export class Calls implements Component {
     table.external[call] = external;
     const giveUp = table.sent[call]! + this.spec.timeout;
     table.timeout[call] = simulation.scheduleAt(Math.max(giveUp, simulation.now), this.target, OP_TIMEOUT, call);
-    const entry = this.router.entry(number);
+    const entry = from ?? this.router.entry(number);
     if (entry < 0) {
       table.entry[call] = 0;
       this.failLater(call);
@@ -275,7 +280,7 @@ export class Calls implements Component {
     this.statistics.record(version, cause, sent, end);
     const user = table.user[call]!;
     table.free(call);
-    this.users?.thinks(user, Math.max(end, simulation.now));
+    this.users?.thinks(user, Math.max(end, simulation.now), cause);
   }
 
   /** Takes a try off its request. */

@@ -62,6 +62,12 @@ interface Affinity {
   until: Time;
 }
 
+/** Knows the pods that call other Services. */
+export interface CallerBook {
+  /** Address of the pod that sends a request. */
+  callerOf(request: number): number;
+}
+
 export interface ConnectorOptions {
   readonly name: string;
   readonly simulation: Simulation;
@@ -75,6 +81,8 @@ export interface ConnectorOptions {
   readonly dns: ClusterDns | null;
   readonly balancer: LoadBalancer | null;
   readonly ingress: IngressController | null;
+  /** Senders are pods that serve requests themselves. Absent: they are clients of their own. */
+  readonly callers?: CallerBook;
 }
 
 /**
@@ -153,9 +161,10 @@ export class Connector implements Component, Asker, RequestCounter {
 
   /** Takes a request that has entered at a node, for a Service. */
   forward(request: number, entry: number, service: number): void {
-    const { spec, pods, dns } = this.options;
+    const { spec, pods, dns, callers } = this.options;
     const { requests } = pods;
-    const client = spec.client === undefined && spec.clients === undefined ? entry : this.clientOf(requests.number[request]!);
+    const client =
+      callers !== undefined ? callers.callerOf(request) : spec.client === undefined && spec.clients === undefined ? entry : this.clientOf(requests.number[request]!);
     if (spec.ingress !== undefined) {
       this.throughIngress(request, entry, client);
       return;

@@ -14,6 +14,8 @@ export class PodServer {
   accepting = true;
   inService = 0;
   queued = 0;
+  /** Of those in service: requests that wait for their calls to other Services. */
+  calling = 0;
   /** Requests of the queue, linked by `next`; 0: none. */
   queueHead = 0;
   queueTail = 0;
@@ -58,7 +60,7 @@ export class PodServer {
     if (this.processor !== null) {
       this.processor.advance(now);
       this.cpuTime = this.processor.used;
-    } else if (this.behaviour.cpu === undefined) this.cpuTime += this.inService * (now - this.since);
+    } else if (this.behaviour.cpu === undefined) this.cpuTime += (this.inService - this.calling) * (now - this.since);
     this.since = now;
   }
 }

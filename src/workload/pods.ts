@@ -2,15 +2,17 @@ import type { Pod } from '../api/core.js';
 import { podVersion } from '../api/image.js';
 import { matchesMap } from '../api/labels.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
-import type { Duration } from '../kernel/time.js';
+import { type Duration, MILLISECOND } from '../kernel/time.js';
 import type { AddressBook } from '../node/addresses.js';
 import type { PodLifecycleListener } from '../node/behaviour.js';
 import type { ClientSpec } from '../scenario/types.js';
 import type { ScenarioBehaviour } from './behaviour.js';
+import { timeToDrain } from './drain.js';
 import { PodServer, type RequestStream } from './pod-server.js';
-import { RequestTable, SERVING, TRAVELLING, WAITING } from './request-table.js';
+import { CALL_FAILED, type CallGraph, NO_CALLS } from './call-graph.js';
+import { CALLING, RequestTable, SERVING, TRAVELLING, WAITING } from './request-table.js';
 import { errorProbability, slowness } from './service-time.js';
-import { APPLICATION, CONNECTION_REFUSED, CONNECTION_RESET, OUT_OF_MEMORY, OVERLOAD, SUCCESS, TIMEOUT } from './statistics.js';
+import { APPLICATION, CONNECTION_REFUSED, CONNECTION_RESET, DEPENDENCY, OUT_OF_MEMORY, OVERLOAD, SUCCESS, TIMEOUT } from './statistics.js';
 
 /** A request reaches the pod's address; argument: request. */
 export const OP_ARRIVE = 1;
@@ -25,11 +27,16 @@ const DESCRIPTIONS = ['', 'a request reaches a pod', 'a request is answered', 'a
 /** Draw of a request that decides whether the application answers with an error; its service time uses those from 0. */
 const ERROR_DRAW = 63;
 
+/** How often a server that waits for its calls looks whether it may exit: first interval of the timer in Shutdown of Go's net/http is 1 ms, doubled up to 500 ms. */
+const DRAIN_POLL = 10 * MILLISECOND;
+
 /** The applications in all pods as servers of requests. */
 export class PodServers implements Component, PodLifecycleListener {
   readonly name = 'pods';
   readonly requests = new RequestTable();
   readonly target: number;
+  /** Calls that requests make to other Services; null: they make none. */
+  graph: CallGraph | null = null;
   private readonly simulation: Simulation;
   private readonly behaviour: ScenarioBehaviour;
   private readonly streams: RequestStream[] = [];
@@ -126,7 +133,8 @@ export class PodServers implements Component, PodLifecycleListener {
     server.processorEvent = 0;
     for (let request = server.serving; request !== 0; ) {
       const next = requests.next[request]!;
-      if (server.processor === null) simulation.cancel(requests.done[request]!);
+      if (requests.state[request] === CALLING) this.graph!.abandon(requests.done[request]!);
+      else if (server.processor === null) simulation.cancel(requests.done[request]!);
       this.end(request, server.version, cause, now);
       request = next;
     }
@@ -139,35 +147,19 @@ export class PodServers implements Component, PodLifecycleListener {
     server.queueHead = 0;
     server.queueTail = 0;
     server.inService = 0;
+    server.calling = 0;
     server.queued = 0;
   }
 
-  /** Time until the last request that the pod holds now is answered: its queue is worked off in order by its servers. */
+  /**
+   * Time until the last request that the pod holds now is answered: its queue is worked off in order by its servers. Where requests make
+   * calls to other Services nobody can know that: then the time after which to ask again.
+   */
   drainTime(pod: Pod): Duration {
     const server = this.byUid.get(pod.metadata.uid);
     if (server === undefined || server.inService === 0) return 0;
-    const { requests, simulation } = this;
-    if (server.processor !== null) {
-      const waiting: number[] = [];
-      for (let request = server.queueHead; request !== 0; request = requests.next[request]!)
-        if (requests.dropped[request] === 0) waiting.push(this.work(server, request));
-      server.processor.advance(simulation.now);
-      return server.processor.lastEnd(waiting, server.behaviour.concurrency) - simulation.now;
-    }
-    const ends: number[] = [];
-    for (let request = server.serving; request !== 0; request = requests.next[request]!)
-      ends.push(requests.ends[request]!);
-    ends.sort((a, b) => a - b);
-    let last = ends[ends.length - 1]!;
-    for (let request = server.queueHead; request !== 0; request = requests.next[request]!) {
-      if (requests.dropped[request] !== 0) continue;
-      const end = ends.shift()! + this.work(server, request);
-      if (end > last) last = end;
-      const place = ends.findIndex((other) => other > end);
-      ends.splice(place < 0 ? ends.length : place, 0, end);
-    }
-    // Never 0 while something is held: an answer due at this very instant is still to be sent.
-    return Math.max(1, last - this.simulation.now);
+    if (server.behaviour.calls !== undefined) return DRAIN_POLL;
+    return timeToDrain(server, this.requests, this.simulation.now, (request) => this.work(server, request));
   }
 
   describe(opcode: number): string {
@@ -267,14 +259,37 @@ export class PodServers implements Component, PodLifecycleListener {
     const { requests } = this;
     const server = this.byAddress[requests.address[request]!]!;
     const errors = errorProbability(server.behaviour, server.inService + server.queued);
-    this.unlink(server, request);
-    const { cpu } = server.behaviour;
+    const { cpu, calls } = server.behaviour;
     if (cpu !== undefined && server.processor === null) server.cpuTime += cpu;
     let cause = SUCCESS;
     if (errors > 0) {
       const { demand } = this.streams[requests.stream[request]!]!;
       if (demand.at(requests.number[request]!, requests.first[request]! + ERROR_DRAW).next() < errors) cause = APPLICATION;
     }
+    if (calls !== undefined && cause === SUCCESS) {
+      const wait = this.graph!.begin(request, server);
+      if (wait > NO_CALLS) {
+        server.settleCpu(this.simulation.now);
+        server.calling++;
+        requests.state[request] = CALLING;
+        requests.done[request] = wait;
+        return;
+      }
+      if (wait === CALL_FAILED) cause = DEPENDENCY;
+    }
+    this.answer(server, request, cause);
+  }
+
+  /** The calls of a request are over, or one that it needs has failed. */
+  called(request: number, cause: number): void {
+    const server = this.byAddress[this.requests.address[request]!]!;
+    server.settleCpu(this.simulation.now);
+    server.calling--;
+    this.answer(server, request, cause);
+  }
+
+  private answer(server: PodServer, request: number, cause: number): void {
+    this.unlink(server, request);
     this.end(request, server.version, cause, this.simulation.now);
     this.serveNext(server);
   }
@@ -320,6 +335,13 @@ export class PodServers implements Component, PodLifecycleListener {
       this.unlink(server, request);
       requests.free(request);
       this.serveNext(server);
+    } else if (requests.state[request] === CALLING) {
+      this.graph!.abandon(requests.done[request]!);
+      server.settleCpu(this.simulation.now);
+      server.calling--;
+      this.unlink(server, request);
+      requests.free(request);
+      this.serveNext(server);
     }
   }
 
@@ -327,7 +349,7 @@ export class PodServers implements Component, PodLifecycleListener {
   versionOf(request: number): string {
     const { requests } = this;
     const state = requests.state[request]!;
-    if (state !== WAITING && state !== SERVING) return '';
+    if (state !== WAITING && state !== SERVING && state !== CALLING) return '';
     return this.byAddress[requests.address[request]!]?.version ?? '';
   }
 

@@ -4,6 +4,8 @@ export const WAITING = 2;
 export const SERVING = 3;
 /** Its answer travels back to the proxy that follows it. */
 export const ANSWERED = 4;
+/** Its own work is done, and it waits for its calls to other Services; `done` holds its row in the call graph. */
+export const CALLING = 5;
 
 /** Requests under way as columns; rows are numbered from 1 and reused last in, first out. */
 export class RequestTable {

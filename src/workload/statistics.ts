@@ -16,6 +16,7 @@ export const CAUSES = [
   'out-of-memory',
   'name-resolution',
   'no-route',
+  'dependency',
 ] as const;
 export const SUCCESS = 0;
 export const NO_ENDPOINT = 1;
@@ -33,6 +34,8 @@ export const OUT_OF_MEMORY = 9;
 export const NAME_RESOLUTION = 10;
 /** No rule of an Ingress matches: 404. */
 export const NO_ROUTE = 11;
+/** A call to another Service that the request needs has failed. */
+export const DEPENDENCY = 12;
 
 /** Requests of one second that one version answered (or that reached no pod, version empty). */
 class Cell {

@@ -1,12 +1,13 @@
 import type { Simulation } from '../kernel/simulation.js';
 import type { Time } from '../kernel/time.js';
 import type { Recorder } from '../metrics/recorder.js';
-import { ERRORS_BY_SECOND, REQUESTS_BY_SECOND } from '../metrics/tables.js';
+import { CALLS_BY_SECOND, ERRORS_BY_SECOND, REQUESTS_BY_SECOND } from '../metrics/tables.js';
 import type { Network } from '../network/network.js';
 import type { KubeProxies } from '../node/kube-proxy.js';
 import type { Randomness } from '../random/stream.js';
 import type { Scenario, TrafficSpec } from '../scenario/types.js';
 import { ScenarioBehaviour } from './behaviour.js';
+import { CallGraph } from './call-graph.js';
 import { ClusterDns } from './dns.js';
 import { IngressController } from './ingress.js';
 import { LoadBalancer } from './load-balancer.js';
@@ -27,6 +28,11 @@ export interface WorkloadOptions {
   readonly scenario: Scenario;
 }
 
+/** Streams of the calls between Services. */
+function callsOf({ behaviours }: Scenario): TrafficSpec[] {
+  return behaviours.flatMap(({ request }) => (request.calls ?? []).flat().map(({ traffic }) => traffic));
+}
+
 /** The applications in the pods and their users. Build it, give `behaviour` and `pods` to the kubelets, `connect`, `start`. */
 export class Workload {
   readonly behaviour: ScenarioBehaviour;
@@ -36,6 +42,8 @@ export class Workload {
   /** The cluster's DNS, when some traffic looks names up; the ingress controller, when some goes to an Ingress. */
   dns: ClusterDns | null = null;
   ingress: IngressController | null = null;
+  /** Calls between Services; null: no application makes any. */
+  graph: CallGraph | null = null;
   private readonly loadBalancers = new Map<string, LoadBalancer>();
   private readonly simulation: Simulation;
   private readonly randomness: Randomness;
@@ -63,10 +71,14 @@ export class Workload {
     const { simulation, randomness, network, scenario, pods, nodes } = this;
     const { dns: dnsSpec } = scenario.cluster ?? {};
     const { profile } = scenario;
-    if (dnsSpec !== undefined && scenario.traffic.some((spec) => spec.lookup !== undefined))
+    if (dnsSpec !== undefined && [...scenario.traffic, ...callsOf(scenario)].some((spec) => spec.lookup !== undefined))
       this.dns = new ClusterDns(simulation, randomness, network, profile, dnsSpec, pods, proxies, hosts);
     if (scenario.traffic.some((spec) => spec.ingress !== undefined)) this.ingress = new IngressController(simulation, randomness, profile.ingress.reload);
     for (const { client } of scenario.traffic) if (client !== undefined) pods.addClients(client);
+    if (scenario.behaviours.some(({ request }) => request.calls !== undefined)) {
+      this.graph = new CallGraph(scenario.behaviours, { simulation, randomness, network, costs: profile, pods, proxies, nodes, splits, dns: this.dns });
+      pods.graph = this.graph;
+    }
     scenario.traffic.forEach((spec, index) => {
       const service = `${spec.service.namespace}/${spec.service.name}`;
       let statistics = this.byService.get(service);
@@ -84,6 +96,7 @@ export class Workload {
   /** Starts all traffic. `origin` is the instant from which the scenario's times and the seconds of the statistics count. */
   start(origin: Time): void {
     for (const balancer of this.loadBalancers.values()) balancer.start();
+    this.graph?.start(origin);
     for (const traffic of this.traffic) traffic.start(origin);
   }
 
@@ -161,6 +174,11 @@ export class Workload {
       }
       const errors = recorder.table(ERRORS_BY_SECOND);
       for (const [second, cause, count] of statistics.errorRows()) errors.append([second, service, cause, count]);
+    }
+    for (const { caller, statistics } of this.graph?.statistics() ?? []) {
+      const calls = recorder.table(CALLS_BY_SECOND);
+      for (const { second, version, requests, errors, latency } of statistics.rows())
+        calls.append([second, caller, statistics.service, version, requests, errors, latency.quantile(0.5), latency.quantile(0.99)]);
     }
   }
 }
