@@ -130,9 +130,11 @@ function podTrace({ podTrace: trace, allocation }: ScenarioRun, scenario: Scenar
   return { pods: scenario.podTrace!.pods.length, created, bound, pending, pendingTime, resources: allocation.summary() };
 }
 
-/** When the new version took over the traffic of the first Service with traffic, since the start of the rollout. */
+/** When the new version took over the traffic of its Service, since the start of the rollout: that of users, or of other applications. */
 function takeover(run: ScenarioRun, started: Time): { first?: number; half?: number; all?: number } {
-  return run.cluster.workload.statistics()[0]?.takeover(run.rolloutVersion, started) ?? {};
+  const { workload } = run.cluster;
+  const all = [...workload.statistics(), ...(workload.graph?.statistics() ?? []).map(({ statistics }) => statistics)];
+  return all.find((each) => each.span(run.rolloutVersion) !== undefined)?.takeover(run.rolloutVersion, started) ?? {};
 }
 
 function etcdClusters(run: ScenarioRun): EtcdClusterMetrics[] {

@@ -80,7 +80,7 @@ export function refuseCycles(behaviours: readonly RawBehaviour[], calls: readonl
     });
     state.set(index, 'done');
   };
-  behaviours.forEach((_, index) => visit(index, []));
+  for (let index = 0; index < behaviours.length; index++) visit(index, []);
 }
 
 /** Images of the workloads whose pods a Service selects. */

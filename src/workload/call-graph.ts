@@ -153,7 +153,9 @@ export class CallGraph {
 
   constructor(behaviours: readonly ImageBehaviour[], options: CallGraphOptions) {
     this.pods = options.pods;
-    options.nodes.hosts.forEach((host, node) => this.nodeOfHost.set(host, node));
+    options.nodes.hosts.forEach((host, node) => {
+      this.nodeOfHost.set(host, node);
+    });
     for (const { image, request } of behaviours) {
       if (request.calls === undefined || request.calls.length === 0) continue;
       const caller = callerName(image);

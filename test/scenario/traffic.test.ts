@@ -38,6 +38,18 @@ traffic: [{ to: hello, ${traffic} }]
 
   const spec = (traffic: string) => load(traffic).traffic[0]!;
 
+  it('reads calls between Services, and refuses a circle and a wrong name at their place', () => {
+    const calls = (text: string) => load('rate: 5/s', `{ image: "nginx:*", request: { calls: ${text} } }`).behaviours[0]!.request.calls!;
+    assert.equal(calls('[{ to: host/api.example.com }, [{ to: host/a, share: 25%, optional: true }, { to: host/b, count: 3 }]]').length, 2);
+    const [, [first, second] = []] = calls('[{ to: host/x }, [{ to: host/a, share: 25%, optional: true }, { to: host/b, count: 3, timeout: 2s }]]');
+    assert.deepEqual([first!.share, first!.optional, first!.count, first!.traffic.rate], [0.25, true, 1, 0]);
+    assert.deepEqual([second!.share, second!.optional, second!.count, second!.traffic.timeout], [1, false, 3, 2 * S]);
+    assert.throws(() => calls('[{ to: service/hello }]'), /expected calls that end somewhere, found a circle: hello → …/);
+    assert.throws(() => calls('[{ to: service/helo }]'), /no Service is named default\/helo; did you mean "?hello"?\?/);
+    assert.throws(() => calls('[{ to: service/hello, shar: 3% }]'), /unknown key "shar"; did you mean "share"\?/);
+    assert.throws(() => calls('[{ to: ingress/hello }]'), /expected service\/NAME or host\/NAME/);
+  });
+
   it('reads closed loops, bursts and profiles, with their mean rates', () => {
     assert.deepEqual(spec('rate: 5/s, arrivals: constant').arrivals, { kind: 'constant' });
     assert.equal(spec('rate: 5/s, arrivals: poisson').arrivals, undefined);
