@@ -5,7 +5,7 @@ import type { InputError } from './input-error.js';
 import type { LoadedObject } from './manifests.js';
 import type { RawScenario } from './schema.js';
 import type { Path, SourceItem } from './source.js';
-import type { ClusterSpec, CostProfile, EtcdOverride, EtcdSpec } from './types.js';
+import type { ClusterSpec, CostProfile, EtcdOverride, EtcdSpec, Finding } from './types.js';
 import { bytes, duration } from './units.js';
 
 type RawEtcd = NonNullable<NonNullable<RawScenario['cluster']>['etcd']>;
@@ -163,4 +163,19 @@ export function checkQuotas(
       names.includes(resource),
     );
   });
+}
+
+/** An even number of members needs a larger quorum and survives no more failures. */
+export function memberFindings(cluster: ClusterSpec, raw: RawEtcd | undefined, place: (path: Path) => string): Finding[] {
+  const findings: Finding[] = [];
+  const look = (name: string, members: number, path: Path): void => {
+    if (members % 2 === 1) return;
+    const message = `${name} has ${members} members: an even number survives no more failures than ${members - 1}`;
+    findings.push({ severity: 'warning', message, position: place(path) });
+  };
+  look('etcd', cluster.etcd.members, ['cluster', 'etcd', 'members']);
+  cluster.etcdOverrides?.forEach(({ name, spec }, i) => {
+    if (raw?.serversOverrides?.[i]?.members !== undefined) look(name, spec.members, ['cluster', 'etcd', 'serversOverrides', i, 'members']);
+  });
+  return findings;
 }

@@ -11,7 +11,7 @@ import { toApiClient } from './api-clients.js';
 import { imagesOf, matchImages, toBehaviour } from './behaviours.js';
 import { checkValue } from './check.js';
 import { toCluster } from './cluster.js';
-import { checkQuotas, startCounts } from './etcd.js';
+import { checkQuotas, memberFindings, startCounts } from './etcd.js';
 import { manifestFindings } from './findings.js';
 import { findDns } from './dns.js';
 import { withKubeProxy } from './kube-proxy.js';
@@ -32,7 +32,7 @@ import { parseSingle } from './split.js';
 import { isSchedulerConfigurationFile, readSchedulerConfigurationFile } from './scheduler-configuration.js';
 import { toMetric } from './metrics.js';
 import { readApplied, type TimelineContext, toTimeline } from './timeline.js';
-import type { ClusterSpec, CostProfile, Finding, Objective, Scenario } from './types.js';
+import type { CostProfile, Finding, Objective, Scenario } from './types.js';
 import { harnessCluster, readSchedulerPerf } from './scheduler-perf/load.js';
 import { refuseCycles, toCalls, toTraffic } from './streams.js';
 import { duration } from './units.js';
@@ -185,7 +185,7 @@ class ScenarioLoader {
     }));
     const findings = [
       ...schedulerFindings,
-      ...this.memberFindings(cluster),
+      ...memberFindings(cluster, raw.cluster?.etcd, (at) => this.place(this.item, at)),
       ...this.nodeFindings(manifests),
       ...manifestFindings(manifests, this.place),
       ...accountFindings(manifests.loaded, this.place),
@@ -266,22 +266,6 @@ class ScenarioLoader {
     if (nodes.length === 0) return [];
     const message = `${nodes.length} Node object${nodes.length === 1 ? '' : 's'} among the manifests left out: give nodes under cluster.nodes, with "dump: FILE"`;
     return [{ severity: 'warning', message, position: this.place(nodes[0]!.item, ['metadata', 'name']) }];
-  }
-
-  /** An even number of members needs a larger quorum and survives no more failures. */
-  private memberFindings({ etcd, etcdOverrides = [] }: ClusterSpec): Finding[] {
-    const findings: Finding[] = [];
-    const look = (name: string, members: number, path: Path): void => {
-      if (members % 2 === 1) return;
-      const message = `${name} has ${members} members: an even number survives no more failures than ${members - 1}`;
-      findings.push({ severity: 'warning', message, position: this.place(this.item, path) });
-    };
-    look('etcd', etcd.members, ['cluster', 'etcd', 'members']);
-    etcdOverrides.forEach(({ name, spec }, i) => {
-      if (this.raw.cluster?.etcd?.serversOverrides?.[i]?.members !== undefined)
-        look(name, spec.members, ['cluster', 'etcd', 'serversOverrides', i, 'members']);
-    });
-    return findings;
   }
 
   private objectives(): Objective[] {
