@@ -48,7 +48,7 @@ const cases: readonly (readonly [string, string, readonly string[]])[] = [
     'unknown key without a near one',
     scenario('rollout: { deployment: hello, image: "nginx:2", at: 1m, xyz: 1 }'),
     [
-      'bad.yaml:5:57: unknown key "xyz"; known keys: deployment, namespace, container, rollout, image, at, measurements, webhooks, strategies',
+      'bad.yaml:5:57: unknown key "xyz"; known keys: deployment, rollout, namespace, container, image, at, strategies, measurements, webhooks',
       '  5 | rollout: { deployment: hello, image: "nginx:2", at: 1m, xyz: 1 }',
       '    |                                                         ^',
     ],
