@@ -13,7 +13,7 @@ import { INDEXED_FOR_ADMISSION } from './admission/plugins.js';
 import { CacheFeeder, type FeederOwner } from './cache-feeder.js';
 import { Authorizer } from './authorization/authorizer.js';
 import { RBAC_RESOURCES } from './authorization/rbac.js';
-import { type CallTable, failure, twinOf } from './call.js';
+import { type CallTable, twinOf } from './call.js';
 import { Compactors } from './compactor.js';
 import type { Connections } from './connections.js';
 import { CpuPool } from './cpu-pool.js';
@@ -25,34 +25,15 @@ import { typicalBytes } from './object-size.js';
 import { NamespaceIndex } from './namespace-index.js';
 import type { ApiResponse } from './request.js';
 import { RequestCosts } from './request-costs.js';
-import type { FlowFigures } from './flow-control/flow-figures.js';
-import { SeatControl } from './seat-control.js';
-import {
-  EVENT_NAMES,
-  OP_ARRIVE,
-  OP_BORROW,
-  OP_COMPACT,
-  OP_CPU_DONE,
-  OP_DEADLINE,
-  OP_DRAIN,
-  OP_PROGRESS,
-  OP_RESUME,
-  OP_RETRY_FILL,
-  OP_RETRY_WATCH,
-  OP_SEATS_FREE,
-  OP_START,
-  OP_WAIT_OVER,
-} from './server-events.js';
+import { SeatControl, TOO_MANY_REQUESTS } from './seat-control.js';
+import { Shutdown } from './shutdown.js';
+import { EVENT_NAMES, OP_ARRIVE, OP_BORROW, OP_COMPACT, OP_CPU_DONE, OP_DEADLINE, OP_DRAIN } from './server-events.js';
+import { OP_PROGRESS, OP_RESUME, OP_RETRY_FILL, OP_RETRY_WATCH, OP_SEATS_FREE, OP_START, OP_WAIT_OVER } from './server-events.js';
 import type { WatchCache, WatchRecord } from './watch-cache.js';
 import { type WriteOwner, WritePath } from './write-path.js';
 
 /** Bytes of HTTP/2 headers and framing of a request or response. */
 const HEADER_BYTES = 300;
-/** What a client is told when priority and fairness turns it away (Retry-After: 1). */
-const TOO_MANY_REQUESTS: ApiResponse = {
-  ...failure(429, 'the server has received too many requests and has asked us to try again later'),
-  retryAfterSeconds: 1,
-};
 
 /** Resources that are looked up by namespace, or as a whole. */
 const INDEXED = ['poddisruptionbudgets', ...RBAC_RESOURCES, ...INDEXED_FOR_ADMISSION, ...INDEXED_CONFIGURATIONS];
@@ -74,12 +55,8 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
   up = true;
   /** Starts of the process so far: its connections do not outlive it. */
   life = 0;
-  /** Told to end: /readyz fails, though it still serves. */
-  private ending = false;
-  /** Works off what it has, accepts nothing and ends then. */
-  private draining = false;
-  /** From its end until it starts again after a graceful restart; −1: it does not start by itself. */
-  private startAfter: Duration = -1;
+  /** Its graceful end. */
+  private readonly shutdown: Shutdown;
 
   private readonly simulation: Simulation;
   private readonly profile: CostProfile;
@@ -88,7 +65,8 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
   private readonly cpu: CpuPool;
   private readonly stream: Stream;
   private readonly feeder: CacheFeeder;
-  private readonly seats: SeatControl;
+  /** Priority and fairness: seats and queues by level and flow. */
+  readonly seats: SeatControl;
   private readonly writes: WritePath;
   private readonly lists: ListPath;
   private readonly lister: NamespaceIndex;
@@ -124,6 +102,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     this.lister = new NamespaceIndex(this.feeder, INDEXED);
     const admission = options.webhooks === undefined ? null : { view: this.lister, webhooks: options.webhooks, disabled: new Set(options.disabledPlugins) };
     this.authorizer = options.webhooks === undefined ? null : new Authorizer(this.lister, options.profile);
+    this.shutdown = new Shutdown(simulation, target, { drain: OP_DRAIN, start: OP_START });
     this.lists = new ListPath(simulation, target, OP_PROGRESS, calls, etcd, this);
     this.deadlines = new Deadlines(simulation, target, OP_DEADLINE);
     const jitter = randomness.stream(`${this.name}/retry`);
@@ -135,7 +114,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
 
   /** What /readyz says. */
   get ready(): boolean {
-    return this.up && !this.ending;
+    return this.up && !this.shutdown.ending;
   }
 
   /** PodDisruptionBudgets of a namespace, as the watch cache has them. */
@@ -148,16 +127,6 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     return this.lists.podsOf(nodeName);
   }
 
-  /** Counts one request to etcd. */
-  observeEtcd(operation: string, resource: string, latency: Duration): void {
-    this.metrics.observeEtcd(operation, resource, latency);
-  }
-
-  /** Counts one consistent list. */
-  consistentRead(resource: string, fromCache: boolean): void {
-    this.metrics.consistentRead(resource, fromCache);
-  }
-
   /** The watch caches of all resources. */
   caches(): readonly WatchCache[] {
     return this.feeder.caches;
@@ -166,18 +135,8 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
   /** Resident bytes of the process, at the height of its lists since the last time they were asked for. */
   takeMemory(): number {
     const { memory } = this.profile;
-    if (memory === undefined || (!this.up && !this.draining)) return 0;
+    if (memory === undefined || (!this.up && !this.shutdown.draining)) return 0;
     return memoryOf({ caches: this.caches(), watches: this.connections.watchesAt(this), requests: this.inFlight.size, ...this.listing.takePeak() }, memory);
-  }
-
-  /** Flows of priority and fairness by schema, for metrics. */
-  get flows(): readonly FlowFigures[] {
-    return this.seats.flows;
-  }
-
-  /** Counts one write transaction of etcd. */
-  observeEtcdWrite(latency: Duration): void {
-    this.metrics.observeEtcdWrite(latency);
   }
 
   /** The watch cache of a resource. */
@@ -195,16 +154,6 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
   start(): void {
     this.feeder.start();
     this.compactors.start();
-  }
-
-  /** Seats and queues of priority and fairness by level. */
-  flowControl(): ReturnType<SeatControl['figures']> {
-    return this.seats.figures();
-  }
-
-  /** Share of their targets that the levels got at the last division of seats; 0 before the first. */
-  get fairFraction(): number {
-    return this.seats.fairFraction;
   }
 
   describe(opcode: number): string {
@@ -231,15 +180,13 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
         return;
       }
       case OP_SEATS_FREE:
-        this.seats.seatsFree(argument, this.startable);
+      case OP_BORROW:
+        if (opcode === OP_BORROW) this.seats.borrow(this.startable);
+        else this.seats.seatsFree(argument, this.startable);
         this.startCalls();
         return;
       case OP_COMPACT:
         this.compactors.due(argument);
-        return;
-      case OP_BORROW:
-        this.seats.borrow(this.startable);
-        this.startCalls();
         return;
       case OP_DEADLINE:
         this.timeOut();
@@ -254,7 +201,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
         this.drain();
         return;
       case OP_START:
-        if (this.startAfter >= 0) this.heal();
+        if (this.shutdown.restarts) this.heal();
         return;
       default:
         throw new Error(`${this.name}: unknown opcode ${opcode}`);
@@ -263,7 +210,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
 
   private arrive(slot: number): void {
     const call = this.calls.get(slot);
-    if (this.draining) {
+    if (this.shutdown.draining) {
       this.connections.sendAgain(slot);
       return;
     }
@@ -379,35 +326,30 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
    */
   restart(shutdownDelay: Duration, startAfter: Duration): void {
     if (!this.up) return;
-    this.startAfter = startAfter;
-    this.ending = true;
-    this.simulation.post(shutdownDelay, this.target, OP_DRAIN);
+    this.shutdown.begin(shutdownDelay, startAfter);
   }
 
   private drain(): void {
-    if (!this.up || this.startAfter < 0) return;
+    if (!this.up || !this.shutdown.restarts) return;
     this.up = false;
-    this.draining = true;
+    this.shutdown.draining = true;
     this.drained();
   }
 
   /** A request is done; the last one of a server that ends. */
   private drained(): void {
-    if (!this.draining || this.inFlight.size > 0) return;
-    const { startAfter } = this;
+    if (!this.shutdown.draining || this.inFlight.size > 0) return;
+    const { startAfter } = this.shutdown;
     this.fail();
-    this.startAfter = startAfter;
-    this.simulation.post(startAfter, this.target, OP_START);
+    this.shutdown.startAgain(startAfter);
   }
 
   /** The server's process dies: connections break, calls in flight are lost, caches are gone. */
   fail(): void {
-    if (!this.up && !this.draining) return;
+    if (!this.up && !this.shutdown.draining) return;
     this.up = false;
-    this.ending = false;
+    this.shutdown.reset();
     this.life++;
-    this.draining = false;
-    this.startAfter = -1;
     this.writes.reset();
     this.lists.reset();
     for (const slot of this.inFlight) {
@@ -428,7 +370,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
 
   /** The process starts again: it lists every resource from etcd, then serves. */
   heal(): void {
-    if (!this.up && !this.draining) this.feeder.restart();
+    if (!this.up && !this.shutdown.draining) this.feeder.restart();
   }
 
   cachesFilled(): void {

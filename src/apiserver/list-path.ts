@@ -8,6 +8,7 @@ import type { Duration, Time } from '../kernel/time.js';
 import { objectOf, REGISTRY } from './cache-feeder.js';
 import { type CallTable, failure, TOO_LARGE } from './call.js';
 import { ListSnapshots } from './list-snapshots.js';
+import type { RequestMetrics } from './metrics.js';
 import type { ApiRequest, ApiResponse, ContinueToken } from './request.js';
 import type { WatchCache, WatchRecord } from './watch-cache.js';
 
@@ -23,11 +24,9 @@ const LIVES = 64;
 
 /** The server that lists belong to. */
 export interface ListOwner {
+  readonly metrics: RequestMetrics;
   cache(resource: string): WatchCache;
   respond(slot: number, response: ApiResponse): void;
-  observeEtcd(operation: string, resource: string, latency: Duration): void;
-  /** A consistent list was served from the cache (true), or from etcd because the cache did not catch up (false). */
-  consistentRead(resource: string, fromCache: boolean): void;
 }
 
 /** A list that waits until its cache has a revision. */
@@ -129,7 +128,7 @@ export class ListPath implements EtcdReceiver {
     const slot = Math.floor(key / LIVES);
     const call = this.calls.get(slot);
     const { resource } = call.request;
-    this.owner.observeEtcd(tag % 2 === 1 ? 'list' : 'get', resource, this.simulation.now - call.etcdSentAt);
+    this.owner.metrics.observeEtcd(tag % 2 === 1 ? 'list' : 'get', resource, this.simulation.now - call.etcdSentAt);
     if (response.error !== undefined) {
       this.owner.respond(slot, response.error === COMPACTED ? tooOldToContinue() : failure(500, response.error, 'Unknown'));
       return;
@@ -139,7 +138,7 @@ export class ListPath implements EtcdReceiver {
       return;
     }
     if (this.owner.cache(resource).revision >= response.revision) {
-      this.owner.consistentRead(resource, true);
+      this.owner.metrics.consistentRead(resource, true);
       this.fromCache(slot);
       return;
     }
@@ -164,7 +163,7 @@ export class ListPath implements EtcdReceiver {
         this.owner.respond(slot, tooLarge(revision, this.owner.cache(resource).revision));
         continue;
       }
-      this.owner.consistentRead(resource, false);
+      this.owner.metrics.consistentRead(resource, false);
       this.read(slot, this.calls.get(slot).request, true);
     }
     if (this.waiting.length > 0) this.ask();
@@ -178,7 +177,7 @@ export class ListPath implements EtcdReceiver {
     if (ready.length === 0) return;
     this.waiting = this.waiting.filter((each) => each.resource !== resource || each.revision > revision);
     for (const { slot, consistent } of ready) {
-      if (consistent) this.owner.consistentRead(resource, true);
+      if (consistent) this.owner.metrics.consistentRead(resource, true);
       this.fromCache(slot);
     }
   }

@@ -98,7 +98,7 @@ export class RequestMetrics {
     this.etcdWrites.observe(latency);
   }
 
-  /** Counts one request to etcd. */
+  /** Counts one request to etcd: get, list, create, update or delete. */
   observeEtcd(operation: string, resource: string, latency: number): void {
     let byResource = this.etcdRequests.get(operation);
     if (byResource === undefined) this.etcdRequests.set(operation, (byResource = new Map()));
@@ -107,7 +107,7 @@ export class RequestMetrics {
     histogram.observe(latency);
   }
 
-  /** Counts one consistent list. */
+  /** Counts one consistent list: from the cache (true), or from etcd because the cache did not catch up (false). */
   consistentRead(resource: string, fromCache: boolean): void {
     let counts = this.consistentReads.get(resource);
     if (counts === undefined) this.consistentReads.set(resource, (counts = { fromCache: 0, fallback: 0 }));

@@ -1,12 +1,13 @@
 import { isMutating } from './answers.js';
 import type { Simulation } from '../kernel/simulation.js';
 import { Slots } from '../kernel/slots.js';
-import type { Call } from './call.js';
+import { type Call, failure } from './call.js';
 import { Classifier } from './flow-control/configuration.js';
 import { BORROWING_PERIOD, FlowControl, MAXIMUM_WAIT } from './flow-control/flow-control.js';
 import { FlowFigures } from './flow-control/flow-figures.js';
 import type { Ticket } from './flow-control/queue-set.js';
 import { estimateWork } from './flow-control/work-estimate.js';
+import type { ApiResponse } from './request.js';
 
 /** What a call holds in priority and fairness, from its arrival until its seats are free. */
 class Seat {
@@ -27,6 +28,12 @@ class Seat {
 
 /** Figures of requests that priority and fairness has nothing to do with. */
 const UNCOUNTED = new FlowFigures('', '');
+
+/** What a client is told when priority and fairness turns it away (Retry-After: 1). */
+export const TOO_MANY_REQUESTS: ApiResponse = {
+  ...failure(429, 'the server has received too many requests and has asked us to try again later'),
+  retryAfterSeconds: 1,
+};
 
 /** Opcodes of the server under which its seat control gets its events. */
 export interface SeatOpcodes {

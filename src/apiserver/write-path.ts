@@ -14,6 +14,7 @@ import { objectOf, REGISTRY, stamp } from './cache-feeder.js';
 import { type Call, type CallTable, failure, type Operation } from './call.js';
 import { DeleteCollectionRun } from './delete-collection.js';
 import { EvictionRun } from './eviction-run.js';
+import type { RequestMetrics } from './metrics.js';
 import { typicalBytes } from './object-size.js';
 import type { NamespaceIndex } from './namespace-index.js';
 import { admitPlainly, alreadyExists, type Proposal, propose, qualifiedName, type RegistryContext, settle } from './registry.js';
@@ -27,15 +28,12 @@ const MAXIMUM_BODY = 3 * 1024 * 1024;
 
 /** The server that a write path belongs to. */
 export interface WriteOwner {
+  readonly metrics: RequestMetrics;
   cache(resource: string): WatchCache;
   /** PodDisruptionBudgets of a namespace. */
   budgetsIn(namespace: string): Iterable<KubernetesObject>;
   /** Answers a call. */
   respond(slot: number, response: ApiResponse): void;
-  /** A request to etcd took so long: get, create, update or delete. */
-  observeEtcd(operation: string, resource: string, latency: Duration): void;
-  /** A write transaction took so long. */
-  observeEtcdWrite(latency: Duration): void;
 }
 
 export interface WritePathOptions {
@@ -293,7 +291,7 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner {
     if (tag % LIVES !== this.life % LIVES) return;
     const slot = Math.floor(tag / LIVES);
     const call = this.calls.get(slot);
-    this.owner.observeEtcd(operationOf(call), call.request.resource, this.simulation.now - call.etcdSentAt);
+    this.owner.metrics.observeEtcd(operationOf(call), call.request.resource, this.simulation.now - call.etcdSentAt);
     if (response.error !== undefined) {
       // The server has no words of its own for errors of etcd (endpoints/handlers/responsewriters/status.go).
       this.owner.respond(slot, failure(500, response.error, 'Unknown'));
@@ -316,7 +314,7 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner {
 
   private written(slot: number, call: Call, response: EtcdResponse): void {
     const { request } = call;
-    this.owner.observeEtcdWrite(this.simulation.now - call.etcdSentAt);
+    this.owner.metrics.observeEtcdWrite(this.simulation.now - call.etcdSentAt);
     if (response.succeeded) {
       const object = call.proposed!;
       if (!call.deleting) stamp(object, response.revision);

@@ -36,8 +36,8 @@ export function scrapeApiServer(server: ApiServer, databaseBytes: number, sink: 
 }
 
 function scrapeFlows(server: ApiServer, common: Labels, sink: ScrapeSink): void {
-  sink.value('apiserver_flowcontrol_seat_fair_frac', labelText(common), server.fairFraction);
-  for (const { level, nominal, lower, upper, limit, demand } of server.flowControl()) {
+  sink.value('apiserver_flowcontrol_seat_fair_frac', labelText(common), server.seats.fairFraction);
+  for (const { level, nominal, lower, upper, limit, demand } of server.seats.figures()) {
     if (!Number.isFinite(limit)) continue;
     const labels = labelText({ ...common, priority_level: level });
     sink.value('apiserver_flowcontrol_lower_limit_seats', labels, lower);
@@ -50,7 +50,7 @@ function scrapeFlows(server: ApiServer, common: Labels, sink: ScrapeSink): void 
     sink.value('apiserver_flowcontrol_nominal_limit_seats', labels, nominal);
     sink.value('apiserver_flowcontrol_current_limit_seats', labels, limit);
   }
-  for (const flow of server.flows) {
+  for (const flow of server.seats.flows) {
     const own = { ...common, priority_level: flow.level, flow_schema: flow.schema };
     const labels = labelText(own);
     sink.value('apiserver_flowcontrol_dispatched_requests_total', labels, flow.dispatched);

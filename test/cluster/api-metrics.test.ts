@@ -101,12 +101,12 @@ test('histograms have the names, labels and buckets of the real components', () 
 
 test('the numbers agree with each other', () => {
   const [server] = run.cluster.servers;
-  const { flows } = server!;
+  const { flows } = server!.seats;
   assert.ok(flows.every((flow) => flow.waits.count === flow.dispatched));
   const rejected = flows.reduce((sum, flow) => sum + [...flow.rejected.values()].reduce((a, b) => a + b, 0), 0);
   assert.ok(rejected > 0);
   for (const flow of flows) assert.ok(flow.waiting >= 0 && flow.executing >= 0 && flow.executingSeats >= flow.executing, flow.schema);
   const inUse = new Map<string, number>();
   for (const flow of flows) inUse.set(flow.level, (inUse.get(flow.level) ?? 0) + flow.waiting);
-  for (const { level, waiting } of server!.flowControl()) assert.equal(inUse.get(level) ?? 0, waiting, level);
+  for (const { level, waiting } of server!.seats.figures()) assert.equal(inUse.get(level) ?? 0, waiting, level);
 });
