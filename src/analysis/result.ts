@@ -67,6 +67,8 @@ export interface RunMetrics {
   /** errors / requests; null without requests. */
   readonly errorShare: number | null;
   readonly errorsByCause: Readonly<Record<string, number>>;
+  /** The same errors by mechanism; those that did not occur are left out. */
+  readonly failures: readonly FailureMetrics[];
   readonly latency: {
     readonly before: LatencySummary;
     readonly during: LatencySummary;
@@ -144,6 +146,18 @@ export interface ErrorBudget {
   readonly burnRate: number | null;
   /** Share of the budget of 30 days that was used. */
   readonly shareOf30Days: number | null;
+}
+
+/** Failed requests of one mechanism: what was the matter with the pod, proxy or machine that they met. */
+export interface FailureMetrics {
+  readonly mechanism: string;
+  readonly errors: number;
+  /**
+   * How long that had been so when they met it, seconds: since the pod had stopped listening, which proxies had not heard of yet, or since
+   * the machine was lost. Mean and longest; null where it does not apply.
+   */
+  readonly meanLag: number | null;
+  readonly longestLag: number | null;
 }
 
 /** How Services and names reached their clients. */
@@ -260,6 +274,8 @@ export interface SummaryDocument {
   readonly met: readonly string[];
   /** What all replications together say; only when there were several. The runs below are those of the first. */
   readonly study?: Study | undefined;
+  /** Why requests failed, in words; each count is a sum of rows of `failures_by_second` (with a study: over its seeds). */
+  readonly explanation: readonly string[];
   readonly runs: Readonly<Record<string, RunSummary>>;
 }
 

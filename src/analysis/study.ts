@@ -1,5 +1,5 @@
 import { type Ranked, rank } from './replications.js';
-import type { RunMetrics } from './result.js';
+import type { FailureMetrics, RunMetrics } from './result.js';
 
 /** What several seeds say about some strategies. */
 export interface Study {
@@ -9,6 +9,8 @@ export interface Study {
   readonly level: number;
   /** How many of the seeds met all objectives, by name of the strategy; empty when the scenario states none. */
   readonly met: Readonly<Record<string, number>>;
+  /** Failed requests of all seeds together by mechanism, by name of the strategy. */
+  readonly failures: Readonly<Record<string, readonly FailureMetrics[]>>;
   readonly measures: readonly StudyMeasure[];
 }
 
@@ -74,7 +76,26 @@ export function study(runs: ReadonlyMap<string, readonly RunMetrics[]>, level = 
     const ranked = rank(strategies as { name: string; values: number[] }[], measure.better, level);
     return [{ name: measure.name, unit: measure.unit, rows: ranked.map(toRow) }];
   });
-  return { seeds, level, met, measures };
+  const failures = Object.fromEntries(names.map((name) => [name, joinFailures(runs.get(name)!.map((metrics) => metrics.failures))]));
+  return { seeds, level, met, failures, measures };
+}
+
+/** Failures of several runs together, in order of first appearance. */
+export function joinFailures(all: readonly (readonly FailureMetrics[])[]): FailureMetrics[] {
+  const joined = new Map<string, FailureMetrics>();
+  for (const failures of all) {
+    for (const each of failures) {
+      const known = joined.get(each.mechanism);
+      joined.set(each.mechanism, known === undefined ? each : join(known, each));
+    }
+  }
+  return [...joined.values()];
+}
+
+function join(a: FailureMetrics, b: FailureMetrics): FailureMetrics {
+  const errors = a.errors + b.errors;
+  if (a.meanLag === null || b.meanLag === null) return { ...(a.meanLag === null ? b : a), errors };
+  return { mechanism: a.mechanism, errors, meanLag: (a.meanLag * a.errors + b.meanLag * b.errors) / errors, longestLag: Math.max(a.longestLag!, b.longestLag!) };
 }
 
 function toRow({ name, interval, difference, pValue, tied }: Ranked): StudyRow {

@@ -43,6 +43,13 @@ const rollout = z.strictObject({
   schedulerAttempts: count.describe('Attempts of kube-scheduler, in the whole run.'),
 });
 
+const failure = z.strictObject({
+  mechanism: z.string().describe('terminating-pod, no-ready-pod, timeout-in-queue, …: see the table failures_by_second.'),
+  errors: count,
+  meanLag: seconds.describe('How long that had been so when the requests met it; null where it does not apply.'),
+  longestLag: seconds,
+});
+
 const metrics = z.strictObject({
   rolloutStart: seconds.describe('Start of the rollout in seconds since the start of the run.'),
   rolloutEnd: seconds.describe('End of the rollout; null when it did not complete.'),
@@ -54,6 +61,7 @@ const metrics = z.strictObject({
   errors: count,
   errorShare: share,
   errorsByCause: z.record(z.string(), count),
+  failures: z.array(failure).describe('The same errors by mechanism: what was the matter with the pod, proxy or machine that they met.'),
   latency: z
     .strictObject({ before: latency, during: latency, after: latency })
     .describe('Latency of users relative to the rollout.'),
@@ -183,6 +191,7 @@ const study = z.strictObject({
   seeds: count.describe('Replications each strategy was run with.'),
   level: z.number().describe('Confidence level of the intervals.'),
   met: z.record(z.string(), count).describe('How many replications met all objectives, by name of the run.'),
+  failures: z.record(z.string(), z.array(failure)).describe('Failed requests of all seeds together by mechanism, by name of the run.'),
   measures: z.array(
     z.strictObject({
       name: z.string(),
@@ -212,6 +221,7 @@ export const SUMMARY_SCHEMA = z.strictObject({
   seed: z.string(),
   met: z.array(z.string()).describe('Names of the runs that met all objectives.'),
   study: study.optional().describe('What all replications say together; the runs below are those of the first.'),
+  explanation: z.array(z.string()).describe('Why requests failed, in words; each count is a sum of rows of failures_by_second.'),
   runs: z.record(z.string(), run).describe('Summaries by name of the run, in the order they were run.'),
 }) satisfies z.ZodType<SummaryDocument>;
 

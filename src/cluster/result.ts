@@ -95,6 +95,7 @@ function runMetrics(run: ScenarioRun, scenario: Scenario, end: Time): Measured {
     errors: overall.errors,
     errorShare: overall.requests === 0 ? null : overall.errors / overall.requests,
     errorsByCause: overall.byCause,
+    failures: workload.failures(origin, end),
     latency: {
       before: latencySummary(before.latency, 1),
       during: during === null ? NO_LATENCY : latencySummary(during.latency, 1),

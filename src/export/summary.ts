@@ -1,5 +1,6 @@
 import type { Study } from '../analysis/study.js';
 import { type RunResult, SUMMARY_VERSION, type SummaryDocument } from '../analysis/result.js';
+import { explain, explainStudy } from '../report/explanation.js';
 
 /** What identifies the runs of a document. */
 export interface SummaryHeader {
@@ -21,6 +22,7 @@ export function summaryDocument(results: readonly RunResult[], header: SummaryHe
     seed: first?.summary.seed ?? '',
     met: results.filter((result) => result.summary.met).map((result) => result.name),
     ...(header.study === undefined ? {} : { study: header.study }),
+    explanation: header.study === undefined ? explain(results) : explainStudy(header.study),
     runs: Object.fromEntries(results.map((result) => [result.name, result.summary])),
   };
 }

@@ -69,6 +69,27 @@ export const ERRORS_BY_SECOND: TableSpec = {
   ],
 };
 
+/** Failed user requests by mechanism. */
+export const FAILURES_BY_SECOND: TableSpec = {
+  name: 'failures_by_second',
+  description:
+    'Failed requests of users by the second in which they failed, by version, cause and mechanism: what was the matter with the pod, proxy or machine that they met. Sums of this table are the counts in sentences of summary.json, report and terminal.',
+  source: 'The traffic model, which knows the state of pod, proxy and machine when a request fails. A real cluster shows the cause only.',
+  columns: [
+    second,
+    text('service', 'Service the request was sent to, as namespace/name.'),
+    text('version', 'Version (image tag) of the pod that was hit; empty when no pod was reached.'),
+    text('cause', 'As in errors_by_second.'),
+    text(
+      'mechanism',
+      'terminating-pod: sent to a pod that was told to stop and listened no more, by a proxy that had not synced; ended-pod: its process had ended; starting-pod: it did not listen yet; stopped-, ended-, out-of-memory-, node-lost-in-flight: the pod held the request when it stopped; no-ready-pod; proxy-without-endpoints: pods were ready, the proxy had not synced; no-local-endpoint; unreachable-pod, unreachable-entry: a machine was down or cut off; queue-full; timeout-in-queue, -in-service, -on-the-way: where the request was for most of its time; version-error; load-error; circuit-open; name-resolution; no-route; failed-dependency: a call to another Service failed.',
+    ),
+    integer('errors', 'requests', 'Failed requests.'),
+    double('lag_mean', 'seconds', 'How long that had been so when they met it: since the pod stopped listening, or the machine was lost. Mean; empty where it does not apply.'),
+    double('lag_max', 'seconds', 'The longest of these.'),
+  ],
+};
+
 /** Every measure of every replication; written when a command makes several. */
 export const REPLICATIONS: TableSpec = {
   name: 'replications',
@@ -309,6 +330,7 @@ export const TABLES: readonly TableSpec[] = [
   REQUESTS_BY_SECOND,
   CALLS_BY_SECOND,
   ERRORS_BY_SECOND,
+  FAILURES_BY_SECOND,
   REPLICAS_BY_SECOND,
   ROLLOUT,
   ROLLOUT_METRICS,

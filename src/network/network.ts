@@ -40,6 +40,8 @@ interface Host {
   readonly name: string;
   readonly zone: string;
   up: boolean;
+  /** When it went down; meaningful while it is. */
+  downAt: Time;
   /** Delays of what this host sends; made when it first sends. */
   stream: Stream | null;
   /** When the link out of this host has sent what was given to it so far. */
@@ -95,7 +97,7 @@ export class Network {
 
   /** Adds a host; returns its number. */
   addHost(name: string, zone: string): number {
-    const host = this.hosts.push({ name, zone, up: true, stream: null, linkFreeAt: 0 }) - 1;
+    const host = this.hosts.push({ name, zone, up: true, downAt: 0, stream: null, linkFreeAt: 0 }) - 1;
     this.byName.set(name, host);
     return host;
   }
@@ -115,8 +117,17 @@ export class Network {
 
   /** A host that is down neither sends nor receives. */
   setUp(host: number, up: boolean): void {
-    if (this.hosts[host]!.up !== up) this.hostsDown += up ? -1 : 1;
-    this.hosts[host]!.up = up;
+    const entry = this.hosts[host]!;
+    if (entry.up === up) return;
+    this.hostsDown += up ? -1 : 1;
+    entry.up = up;
+    if (!up) entry.downAt = this.simulation.now;
+  }
+
+  /** Since a host went down; negative: it is up. */
+  downFor(host: number): Duration {
+    const { up, downAt } = this.hosts[host]!;
+    return up ? -1 : this.simulation.now - downAt;
   }
 
   /** Cuts or heals the one-way link between two hosts. */

@@ -3,6 +3,7 @@ import type { LatencySummary, RunResult, Verdict } from '../analysis/result.js';
 import type { Study } from '../analysis/study.js';
 import { answer } from './answer.js';
 import { reportData } from './data.js';
+import { explain, explainRun, explainStudy } from './explanation.js';
 import { describeVerdict, formatCount, formatInUnit, formatSeconds, formatShare, NONE } from './format.js';
 import { STYLE } from './style.js';
 
@@ -40,7 +41,7 @@ ${banner(results)}
 <h2 id="comparison-title">${results.length > 1 ? 'Side by side' : 'Measures'}</h2>
 <p class="lead">${lead(results)}</p>
 ${comparison(results)}
-</section>
+${failures(results, study)}</section>
 <section id="study" hidden></section>
 <section id="together" hidden></section>
 <section id="details" hidden></section>
@@ -52,6 +53,13 @@ ${footer(results, meta)}
 </body>
 </html>
 `;
+}
+
+/** Why requests failed, in words. */
+function failures(results: readonly RunResult[], study?: Study): string {
+  const lines = study !== undefined ? explainStudy(study) : results.length === 1 ? [explainRun(results[0]!)].flatMap((said) => said ?? []) : explain(results);
+  if (lines.length === 0) return '';
+  return `<h3>Why requests failed</h3>\n<ul class="why">${lines.map((line) => `<li>${escapeHtml(line)}.</li>`).join('\n')}</ul>\n`;
 }
 
 /** What the comparison compares, in a sentence. */

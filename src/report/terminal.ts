@@ -3,6 +3,7 @@ import { NO_LATENCY } from '../analysis/latency.js';
 import type { LatencySummary, PodTraceMetrics, RunMetrics, RunResult } from '../analysis/result.js';
 import type { Study } from '../analysis/study.js';
 import { type Answer, answer, studyAnswer } from './answer.js';
+import { explain, explainRun, explainStudy } from './explanation.js';
 import { describeVerdict, formatCount, formatInUnit, formatSeconds, formatShare, NONE } from './format.js';
 import { AVAILABILITY_COLUMNS, type Column, POD_COLUMNS, STARTUP_PARTS } from './node-columns.js';
 
@@ -176,7 +177,7 @@ export function renderComparison(results: readonly RunResult[], options: Termina
     const cells = columns.map(([, cell]) => cell(result.summary.metrics));
     table.push([pen.bold(result.name), ...cells, verdictCell(result, pen)]);
   }
-  return pen.finish([...head(results, answer(results), pen), table.toString()]);
+  return pen.finish([...head(results, answer(results), pen), table.toString(), ...why(explain(results))]);
 }
 
 /**
@@ -207,7 +208,7 @@ export function renderStudy(study: Study, options: TerminalOptions & { readonly 
   const legend = `mean ${pen.plusMinus} half of the ${percent}% interval over ${study.seeds} seeds; = not significantly worse than the best (Holm)`;
   const lines = said.findings.map((line) => `  ${line}.`);
   const question = options.question === undefined || options.question === '' ? [] : [pen.dim(options.question)];
-  return pen.finish([...question, pen.bold(said.headline), ...lines, '', table.toString(), '', pen.dim(legend)]);
+  return pen.finish([...question, pen.bold(said.headline), ...lines, '', table.toString(), '', pen.dim(legend), ...why(explainStudy(study))]);
 }
 
 /** The answer of one run, then its measures line by line. Ends with a line feed. */
@@ -256,6 +257,7 @@ export function renderRun(result: RunResult, options: TerminalOptions = {}): str
     ...verdicts,
     ...(verdicts.length > 0 ? [''] : []),
     table.toString(),
+    ...why([explainRun(result)].flatMap((said) => said ?? [])),
     ...(levels.length > 0 ? ['', pen.dim('official service levels of Kubernetes'), ...levels] : []),
   ]);
 }
@@ -291,6 +293,11 @@ function head(results: readonly RunResult[], said: Answer, pen: Pen): string[] {
     ...findings.map((finding) => `  ${pen.warn('note:')} ${finding}`),
     '',
   ];
+}
+
+/** Why requests failed, below a table. */
+function why(lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : ['', ...lines.map((line) => `${line}.`)];
 }
 
 function verdictCell(result: RunResult, pen: Pen): string {

@@ -19,6 +19,9 @@ export class CallTable {
   tries = new Uint16Array(256);
   retried = new Uint16Array(256);
   hedged = new Uint16Array(256);
+  /** Why the newest try that ended has failed, as in the table of requests. */
+  mechanism = new Uint8Array(256);
+  lag = new Float64Array(256);
   private size = 1;
   private freeHead = 0;
 
@@ -37,6 +40,8 @@ export class CallTable {
     this.tries[row] = 0;
     this.retried[row] = 0;
     this.hedged[row] = 0;
+    this.mechanism[row] = 0;
+    this.lag[row] = -1;
     this.used++;
     return row;
   }
@@ -61,11 +66,13 @@ export class CallTable {
     this.open = copy(this.open, new Uint32Array(size));
     this.tries = copy(this.tries, new Uint16Array(size));
     this.retried = copy(this.retried, new Uint16Array(size));
+    this.mechanism = copy(this.mechanism, new Uint8Array(size));
+    this.lag = copy(this.lag, new Float64Array(size));
     this.hedged = copy(this.hedged, new Uint16Array(size));
   }
 }
 
-function copy<T extends Float64Array | Uint32Array | Uint16Array>(from: T, to: T): T {
+function copy<T extends Float64Array | Uint32Array | Uint16Array | Uint8Array>(from: T, to: T): T {
   to.set(from);
   return to;
 }

@@ -8,6 +8,7 @@ import { ANSWERED } from './request-table.js';
 import { RetryBudget } from './retry-budget.js';
 import { type Router, TRY_STRIDE } from './router.js';
 import type { ServiceStatistics } from './statistics.js';
+import { timeoutMechanism } from './timeouts.js';
 import { CIRCUIT_OPEN, SUCCESS, TIMEOUT } from './statistics.js';
 
 /** The user gives up; argument: call. */
@@ -190,6 +191,7 @@ export class Calls implements Component {
         return;
       case OP_TIMEOUT:
         table.timeout[argument] = 0;
+        this.gaveUp(argument);
         this.finish(argument, this.versionOf(argument), TIMEOUT);
         return;
       case OP_RETRY:
@@ -211,6 +213,8 @@ export class Calls implements Component {
     const cause = requests.cause[request]!;
     const version = requests.version[request]!;
     requests.done[request] = 0;
+    // An answer that comes too late is a timeout: where the request spent its time is known now.
+    this.remember(call, cause === SUCCESS ? timeoutMechanism(this.pods.requests, request, this.simulation.now) : requests.mechanism[request]!, requests.lag[request]!);
     this.judge(request, cause !== SUCCESS);
     this.detach(request, call);
     requests.free(request);
@@ -218,11 +222,24 @@ export class Calls implements Component {
     else this.failed(call, version, cause);
   }
 
+  /** How the newest try of a request went, should the request fail. */
+  private remember(call: number, mechanism: number, lag: number): void {
+    this.table.mechanism[call] = mechanism;
+    this.table.lag[call] = lag;
+  }
+
+  /** The user of a request gives up: what its newest open try did, or else how the one before failed. */
+  private gaveUp(call: number): void {
+    const request = this.table.open[call]!;
+    if (request !== 0) this.remember(call, timeoutMechanism(this.pods.requests, request, this.simulation.now), -1);
+  }
+
   private tryTimeout(request: number): void {
     const { requests } = this.pods;
     const call = requests.call[request]!;
     requests.timer[request] = 0;
     const version = this.pods.versionOf(request);
+    this.remember(call, timeoutMechanism(this.pods.requests, request, this.simulation.now), -1);
     this.judge(request, true);
     this.detach(request, call);
     this.abandon(request);
@@ -277,7 +294,7 @@ export class Calls implements Component {
       if (end > giveUp) end = giveUp;
       cause = TIMEOUT;
     }
-    this.statistics.record(version, cause, sent, end);
+    this.statistics.record(version, cause, sent, end, table.mechanism[call]!, table.lag[call]!);
     const user = table.user[call]!;
     table.free(call);
     this.users?.thinks(user, Math.max(end, simulation.now), cause);

@@ -291,7 +291,7 @@ export class Connector implements Component, Asker, RequestCounter {
     } else {
       const view = this.viewFor(entry, service);
       if (view.addresses.length === 0) {
-        router.noEndpoint(request, view);
+        router.noEndpoint(request, view, service);
         return;
       }
       address = this.sticky(view, entry, service, client, request);

@@ -3,15 +3,19 @@ import { podVersion } from '../api/image.js';
 import { matchesMap } from '../api/labels.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
 import { type Duration, MILLISECOND } from '../kernel/time.js';
+import type { Network } from '../network/network.js';
 import type { AddressBook } from '../node/addresses.js';
 import type { PodLifecycleListener } from '../node/behaviour.js';
 import type { ClientSpec } from '../scenario/types.js';
 import type { ScenarioBehaviour } from './behaviour.js';
 import { timeToDrain } from './drain.js';
+import { EndpointHistory } from './endpoint-history.js';
+import { LOAD_ERROR, VERSION_ERROR } from './mechanisms.js';
 import { PodServer, type RequestStream } from './pod-server.js';
 import { CALL_FAILED, type CallGraph, NO_CALLS } from './call-graph.js';
-import { CALLING, RequestTable, SERVING, TRAVELLING, WAITING } from './request-table.js';
+import { CALLING, RequestTable, SERVING, WAITING } from './request-table.js';
 import { errorProbability, slowness } from './service-time.js';
+import { settleTimeouts, timeoutMechanism } from './timeouts.js';
 import { APPLICATION, CONNECTION_REFUSED, CONNECTION_RESET, DEPENDENCY, OUT_OF_MEMORY, OVERLOAD, SUCCESS, TIMEOUT } from './statistics.js';
 
 /** A request reaches the pod's address; argument: request. */
@@ -45,6 +49,8 @@ export class PodServers implements Component, PodLifecycleListener {
   private readonly byAddress: (PodServer | undefined)[] = [];
   private readonly hosts: number[] = [];
   private addresses: AddressBook | null = null;
+  private network: Network | null = null;
+  private readonly history = new EndpointHistory();
   private readonly clientPods = new Map<ClientSpec, number[]>();
   private readonly hostOfNode = new Map<string, number>();
 
@@ -55,8 +61,9 @@ export class PodServers implements Component, PodLifecycleListener {
   }
 
   /** Tells the numbers of addresses and the network hosts of nodes. */
-  connect(addresses: AddressBook, nodeNames: readonly string[], hosts: readonly number[]): void {
+  connect(addresses: AddressBook, network: Network, nodeNames: readonly string[], hosts: readonly number[]): void {
     this.addresses = addresses;
+    this.network = network;
     nodeNames.forEach((name, index) => {
       this.hostOfNode.set(name, hosts[index]!);
     });
@@ -105,12 +112,12 @@ export class PodServers implements Component, PodLifecycleListener {
       pod.spec.containers.find((candidate) => (candidate.ports?.length ?? 0) > 0) ?? pod.spec.containers[0]!;
     const address = this.addresses.number(podIP);
     const behaviour = this.behaviour.of(container.image);
-    const millicores = container.resources?.limits?.['cpu'];
-    const cpuLimit = millicores === undefined ? Number.POSITIVE_INFINITY : millicores / 1000;
+    const cpuLimit = (container.resources?.limits?.['cpu'] ?? Number.POSITIVE_INFINITY) / 1000;
     const server = new PodServer(pod.metadata.uid, podVersion(pod.spec), host, address, behaviour, this.simulation.now, cpuLimit);
     this.byUid.set(server.uid, server);
     this.byAddress[address] = server;
     this.hosts[address] = host;
+    this.history.listens(address);
     for (const [{ namespace, selector }, members] of this.clientPods)
       if (namespace === pod.metadata.namespace && matchesMap(selector, pod.metadata.labels)) members.push(address);
   }
@@ -119,6 +126,7 @@ export class PodServers implements Component, PodLifecycleListener {
     const server = this.byUid.get(pod.metadata.uid);
     if (server === undefined) return;
     server.accepting = false;
+    this.history.stops(server.address, pod, this.simulation.now);
     if (!killed) return;
     this.byUid.delete(server.uid);
     for (const members of this.clientPods.values()) {
@@ -127,20 +135,20 @@ export class PodServers implements Component, PodLifecycleListener {
     }
     if (this.byAddress[server.address] === server) this.byAddress[server.address] = undefined;
     const { requests, simulation } = this;
-    const now = simulation.now;
     const cause = outOfMemory ? OUT_OF_MEMORY : CONNECTION_RESET;
+    const mechanism = this.history.killed(server.address, outOfMemory, this.network!.isUp(server.host));
     simulation.cancel(server.processorEvent);
     server.processorEvent = 0;
     for (let request = server.serving; request !== 0; ) {
       const next = requests.next[request]!;
       if (requests.state[request] === CALLING) this.graph!.abandon(requests.done[request]!);
       else if (server.processor === null) simulation.cancel(requests.done[request]!);
-      this.end(request, server.version, cause, now);
+      this.fail(request, server.version, cause, mechanism, -1);
       request = next;
     }
     for (let request = server.queueHead; request !== 0; ) {
       const next = requests.next[request]!;
-      this.end(request, server.version, cause, now);
+      this.fail(request, server.version, cause, mechanism, -1);
       request = next;
     }
     server.serving = 0;
@@ -178,9 +186,10 @@ export class PodServers implements Component, PodLifecycleListener {
     const now = this.simulation.now;
     const server = this.byAddress[requests.address[request]!];
     if (server === undefined || !server.accepting) {
-      this.end(request, server?.version ?? '', CONNECTION_REFUSED, now);
+      this.fail(request, server?.version ?? '', CONNECTION_REFUSED, this.history.refused(requests.address[request]!), this.history.since(requests.address[request]!, now));
       return;
     }
+    requests.arrived[request] = now;
     if (server.inService < server.behaviour.concurrency) {
       this.serve(server, request);
       return;
@@ -200,6 +209,7 @@ export class PodServers implements Component, PodLifecycleListener {
   private serve(server: PodServer, request: number): void {
     const { requests } = this;
     requests.state[request] = SERVING;
+    requests.began[request] = this.simulation.now;
     const head = server.serving;
     requests.next[request] = head;
     requests.previous[request] = 0;
@@ -264,7 +274,11 @@ export class PodServers implements Component, PodLifecycleListener {
     let cause = SUCCESS;
     if (errors > 0) {
       const { demand } = this.streams[requests.stream[request]!]!;
-      if (demand.at(requests.number[request]!, requests.first[request]! + ERROR_DRAW).next() < errors) cause = APPLICATION;
+      const draw = demand.at(requests.number[request]!, requests.first[request]! + ERROR_DRAW).next();
+      if (draw < errors) {
+        cause = APPLICATION;
+        requests.mechanism[request] = draw < server.behaviour.errors ? VERSION_ERROR : LOAD_ERROR;
+      }
     }
     if (calls !== undefined && cause === SUCCESS) {
       const wait = this.graph!.begin(request, server);
@@ -353,6 +367,12 @@ export class PodServers implements Component, PodLifecycleListener {
     return this.byAddress[requests.address[request]!]?.version ?? '';
   }
 
+  /** A request fails now, for a reason that is known. */
+  private fail(request: number, version: string, cause: number, mechanism: number, lag: Duration): void {
+    this.requests.because(request, mechanism, lag);
+    this.end(request, version, cause, this.simulation.now);
+  }
+
   /** The answer leaves the pod (or the refusal the node) at `time` and travels back; the user may have given up before. */
   end(request: number, version: string, cause: number, time: number): void {
     const { requests } = this;
@@ -365,26 +385,16 @@ export class PodServers implements Component, PodLifecycleListener {
     const sent = requests.sent[request]!;
     const end = time + requests.back[request]!;
     if (requests.timedOut[request] === 0) {
-      if (end > sent + timeout) statistics.record(version, TIMEOUT, sent, sent + timeout);
-      else statistics.record(version, cause, sent, end);
+      if (end > sent + timeout) {
+        const mechanism = cause === SUCCESS ? timeoutMechanism(requests, request, sent + timeout) : requests.mechanism[request]!;
+        statistics.record(version, TIMEOUT, sent, sent + timeout, mechanism, requests.lag[request]!);
+      } else statistics.record(version, cause, sent, end, requests.mechanism[request]!, requests.lag[request]!);
     }
     requests.free(request);
   }
 
   /** Counts the requests under way whose users have given up by now: call before statistics are read. */
   settle(): void {
-    const { requests } = this;
-    const now = this.simulation.now;
-    for (let request = 1; request < requests.size; request++) {
-      const state = requests.state[request]!;
-      if (state === 0 || requests.timedOut[request] !== 0) continue;
-      const { statistics, timeout, calls } = this.streams[requests.stream[request]!]!;
-      if (calls) continue;
-      const sent = requests.sent[request]!;
-      if (sent + timeout > now) continue;
-      requests.timedOut[request] = 1;
-      const server = state === TRAVELLING ? undefined : this.byAddress[requests.address[request]!];
-      statistics.record(server?.version ?? '', TIMEOUT, sent, sent + timeout);
-    }
+    settleTimeouts(this.requests, this.streams, this.byAddress, this.simulation.now);
   }
 }

@@ -38,6 +38,12 @@ export class RequestTable {
   inside = new Float64Array(1024);
   /** Handle of the event that gives the try up, or tells the server that nobody waits. */
   timer = new Float64Array(1024);
+  /** When it reached its pod, and when its service began; meaningful while WAITING or SERVING, and when it ends after that. */
+  arrived = new Float64Array(1024);
+  began = new Float64Array(1024);
+  /** Why it failed (see `MECHANISMS`; 0: as its cause says), and how long that had been so already; negative: does not apply. */
+  mechanism = new Uint8Array(1024);
+  lag = new Float64Array(1024);
   /** The server has taken it from its queue's count: nobody waits for it. */
   dropped = new Uint8Array(1024);
   /** What became of an answered try, and the version that answered. */
@@ -63,8 +69,16 @@ export class RequestTable {
     this.proxy[row] = 0;
     this.timer[row] = 0;
     this.dropped[row] = 0;
+    this.mechanism[row] = 0;
+    this.lag[row] = -1;
     this.used++;
     return row;
+  }
+
+  /** Says why a request fails, should it do so, and how long that has been so (negative: does not apply). */
+  because(row: number, mechanism: number, lag: number): void {
+    this.mechanism[row] = mechanism;
+    this.lag[row] = lag;
   }
 
   /** Gives a row back. */
@@ -92,6 +106,10 @@ export class RequestTable {
     this.peer = copy(this.peer, new Uint32Array(size));
     this.proxy = copy(this.proxy, new Uint32Array(size));
     this.inside = copy(this.inside, new Float64Array(size));
+    this.arrived = copy(this.arrived, new Float64Array(size));
+    this.began = copy(this.began, new Float64Array(size));
+    this.mechanism = copy(this.mechanism, new Uint8Array(size));
+    this.lag = copy(this.lag, new Float64Array(size));
     this.timer = copy(this.timer, new Float64Array(size));
     this.dropped = copy(this.dropped, new Uint8Array(size));
     this.cause = copy(this.cause, new Uint8Array(size));

@@ -7,6 +7,7 @@ import { Balancer } from './balancer.js';
 import type { Connector } from './connector.js';
 import { OP_ARRIVE, type PodServers } from './pods.js';
 import type { TrafficSplits } from './splits.js';
+import { NO_LOCAL_ENDPOINT, NO_READY_POD, PROXY_WITHOUT_ENDPOINTS, UNREACHABLE_ENTRY, UNREACHABLE_POD } from './mechanisms.js';
 import { NO_ENDPOINT, NODE_UNREACHABLE } from './statistics.js';
 
 /** Draws of a request in its stream: entry node, endpoint (two draws); round trips from 64 on. Further tries are `TRY_STRIDE` apart. */
@@ -133,7 +134,7 @@ export class Router {
   private send(request: number, entry: number, service: number): void {
     const view = this.proxies.view(entry, service, true);
     if (view.addresses.length === 0) {
-      this.noEndpoint(request, view);
+      this.noEndpoint(request, view, service);
       return;
     }
     const address = this.choose(view, entry, request);
@@ -158,7 +159,8 @@ export class Router {
     const host = pods.hostOf(address) ?? entryHost;
     requests.address[request] = address;
     if (!network.reachable(entryHost, host) || !network.reachable(host, entryHost)) {
-      this.unreachable(request);
+      requests.lag[request] = network.downFor(host);
+      this.unreachable(request, NODE_UNREACHABLE, UNREACHABLE_POD);
       return;
     }
     const inside = Math.round(this.draws.sample(network.roundTrip(entryHost, host), requests.number[request]!, requests.first[request]! + DRAW_INTERNAL) / 2);
@@ -174,14 +176,19 @@ export class Router {
   }
 
   /** The rules refuse the connection (REJECT); or drop its packets, where a policy Local keeps the node from endpoints elsewhere. */
-  noEndpoint(request: number, view: EndpointView): void {
-    if (view.drops === true) this.unreachable(request, NO_ENDPOINT);
-    else this.pods.end(request, '', NO_ENDPOINT, this.simulation.now);
+  noEndpoint(request: number, view: EndpointView, service: number): void {
+    if (view.drops === true) {
+      this.unreachable(request, NO_ENDPOINT, NO_LOCAL_ENDPOINT);
+      return;
+    }
+    this.pods.requests.mechanism[request] = this.proxies.latest(service).addresses.length > 0 ? PROXY_WITHOUT_ENDPOINTS : NO_READY_POD;
+    this.pods.end(request, '', NO_ENDPOINT, this.simulation.now);
   }
 
   /** No answer comes at all: the sender's connection attempt times out. */
-  unreachable(request: number, cause = NODE_UNREACHABLE): void {
+  unreachable(request: number, cause = NODE_UNREACHABLE, mechanism = UNREACHABLE_ENTRY): void {
     const { requests } = this.pods;
+    requests.mechanism[request] = mechanism;
     const wait = Math.min(this.costs.requests.connectTimeout, this.timeout);
     requests.back[request] = 0;
     this.pods.end(request, '', cause, requests.sent[request]! + wait);

@@ -1,41 +1,44 @@
-import type { Time } from '../kernel/time.js';
+import type { Duration, Time } from '../kernel/time.js';
 import { SECOND } from '../kernel/time.js';
 import { LogHistogram } from '../stats/log-histogram.js';
+import { CAUSES, SUCCESS } from './causes.js';
+import { mechanismOf } from './mechanisms.js';
 
-/** What became of a request; 0 is success. Order and names are those of outputs. */
-export const CAUSES = [
-  '',
-  'no-endpoint',
-  'connection-refused',
-  'timeout',
-  'overload',
-  'application',
-  'connection-reset',
-  'node-unreachable',
-  'circuit-open',
-  'out-of-memory',
-  'name-resolution',
-  'no-route',
-  'dependency',
-] as const;
-export const SUCCESS = 0;
-export const NO_ENDPOINT = 1;
-export const CONNECTION_REFUSED = 2;
-export const TIMEOUT = 3;
-export const OVERLOAD = 4;
-export const APPLICATION = 5;
-export const CONNECTION_RESET = 6;
-export const NODE_UNREACHABLE = 7;
-/** Refused by the circuit breaker of the entry node. */
-export const CIRCUIT_OPEN = 8;
-/** Held by a pod whose process was killed at its memory limit. */
-export const OUT_OF_MEMORY = 9;
-/** The client's resolver found no address. */
-export const NAME_RESOLUTION = 10;
-/** No rule of an Ingress matches: 404. */
-export const NO_ROUTE = 11;
-/** A call to another Service that the request needs has failed. */
-export const DEPENDENCY = 12;
+export * from './causes.js';
+
+/** Failed requests of one second, version, cause and mechanism. */
+class FailureCell {
+  readonly version: string;
+  readonly cause: number;
+  readonly mechanism: number;
+  errors = 0;
+  /** Failures whose lag is known, their sum and the longest, nanoseconds. */
+  lagged = 0;
+  lagSum = 0;
+  lagMax = 0;
+
+  constructor(version: string, cause: number, mechanism: number) {
+    this.version = version;
+    this.cause = cause;
+    this.mechanism = mechanism;
+  }
+}
+
+/** Failed requests of a second by version, cause and mechanism: a record of the trace. */
+export interface FailureRow {
+  /** Seconds since the origin. */
+  readonly second: number;
+  readonly version: string;
+  readonly cause: string;
+  /** Number in `MECHANISMS`. */
+  readonly mechanism: number;
+  readonly errors: number;
+  /** How many of them have a lag: how long what they failed by had been so. */
+  readonly lagged: number;
+  /** Nanoseconds. */
+  readonly lagSum: number;
+  readonly lagMax: number;
+}
 
 /** Requests of one second that one version answered (or that reached no pod, version empty). */
 class Cell {
@@ -81,6 +84,8 @@ export class ServiceStatistics {
   private readonly versions = new Map<string, VersionSeries>();
   /** By cause, errors by second. */
   private readonly causes: number[][] = CAUSES.map(() => []);
+  /** By second, in order of first failure. */
+  private readonly failures: (FailureCell[] | undefined)[] = [];
   private lastVersion = '';
   private lastSeries: VersionSeries;
   private seconds = 0;
@@ -91,8 +96,11 @@ export class ServiceStatistics {
     this.versions.set('', this.lastSeries);
   }
 
-  /** Counts one request that ended at `end`. */
-  record(version: string, cause: number, sent: Time, end: Time): void {
+  /**
+   * Counts one request that ended at `end`. A failed one with its mechanism (0: as the cause says) and with how long that had been so;
+   * negative: does not apply.
+   */
+  record(version: string, cause: number, sent: Time, end: Time, mechanism = 0, lag: Duration = -1): void {
     const second = Math.floor((end - this.origin) / SECOND);
     if (second < 0) return;
     if (second >= this.seconds) this.seconds = second + 1;
@@ -114,6 +122,19 @@ export class ServiceStatistics {
     const counts = this.causes[cause]!;
     while (counts.length <= second) counts.push(0);
     counts[second]!++;
+    this.failure(second, version, cause, mechanismOf(cause, mechanism), lag);
+  }
+
+  private failure(second: number, version: string, cause: number, mechanism: number, lag: Duration): void {
+    while (this.failures.length <= second) this.failures.push(undefined);
+    const cells = (this.failures[second] ??= []);
+    let cell = cells.find((each) => each.mechanism === mechanism && each.cause === cause && each.version === version);
+    if (cell === undefined) cells.push((cell = new FailureCell(version, cause, mechanism)));
+    cell.errors++;
+    if (lag < 0) return;
+    cell.lagged++;
+    cell.lagSum += lag;
+    if (lag > cell.lagMax) cell.lagMax = lag;
   }
 
   private series(version: string): VersionSeries {
@@ -178,6 +199,17 @@ export class ServiceStatistics {
       for (let cause = 1; cause < CAUSES.length; cause++) {
         const errors = this.causes[cause]![second] ?? 0;
         if (errors > 0) yield [second, CAUSES[cause]!, errors];
+      }
+    }
+  }
+
+  /** Failed requests of the seconds that begin in [from, to), by second, version, cause and mechanism. */
+  *failureRows(from: Time, to: Time): Generator<FailureRow> {
+    const first = Math.max(0, Math.ceil((from - this.origin) / SECOND));
+    const end = Math.min(this.failures.length, Math.ceil((to - this.origin) / SECOND));
+    for (let second = first; second < end; second++) {
+      for (const { version, cause, mechanism, errors, lagged, lagSum, lagMax } of this.failures[second] ?? []) {
+        yield { second, version, cause: CAUSES[cause]!, mechanism, errors, lagged, lagSum, lagMax };
       }
     }
   }

@@ -1,7 +1,7 @@
 import type { Simulation } from '../kernel/simulation.js';
-import type { Time } from '../kernel/time.js';
+import { SECOND, type Time } from '../kernel/time.js';
 import type { Recorder } from '../metrics/recorder.js';
-import { CALLS_BY_SECOND, ERRORS_BY_SECOND, REQUESTS_BY_SECOND } from '../metrics/tables.js';
+import { CALLS_BY_SECOND, ERRORS_BY_SECOND, FAILURES_BY_SECOND, REQUESTS_BY_SECOND } from '../metrics/tables.js';
 import type { Network } from '../network/network.js';
 import type { KubeProxies } from '../node/kube-proxy.js';
 import type { Randomness } from '../random/stream.js';
@@ -13,6 +13,7 @@ import { IngressController } from './ingress.js';
 import { LoadBalancer } from './load-balancer.js';
 import { PodServers } from './pods.js';
 import { TrafficSplits } from './splits.js';
+import { MECHANISMS } from './mechanisms.js';
 import type { RequestTotals } from './statistics.js';
 import { CAUSES, ServiceStatistics } from './statistics.js';
 import { type EntryNodes, Traffic } from './traffic.js';
@@ -31,6 +32,14 @@ export interface WorkloadOptions {
 /** Streams of the calls between Services. */
 function callsOf({ behaviours }: Scenario): TrafficSpec[] {
   return behaviours.flatMap(({ request }) => (request.calls ?? []).flat().map(({ traffic }) => traffic));
+}
+
+/** Failed requests of one mechanism; lags in seconds, null where they do not apply. */
+export interface FailureTotals {
+  readonly mechanism: string;
+  readonly errors: number;
+  readonly meanLag: number | null;
+  readonly longestLag: number | null;
 }
 
 /** The applications in the pods and their users. Build it, give `behaviour` and `pods` to the kubelets, `connect`, `start`. */
@@ -64,7 +73,7 @@ export class Workload {
 
   /** Tells the proxies and nodes through which requests go. All nodes take traffic until `setNodeReady` says otherwise. */
   connect(proxies: KubeProxies, hosts: readonly number[], nodeNames: readonly string[]): void {
-    this.pods.connect(proxies.addresses, nodeNames, hosts);
+    this.pods.connect(proxies.addresses, this.network, nodeNames, hosts);
     this.nodes = { hosts, ready: hosts.map((_, index) => index) };
     const splits = new TrafficSplits(proxies);
     this.splitTable = splits;
@@ -155,6 +164,25 @@ export class Workload {
     return { requests, errors, byCause, latency };
   }
 
+  /** Failed requests of all traffic in the whole seconds that begin in [from, to), by mechanism in the order of `MECHANISMS`. */
+  failures(from: Time, to: Time): FailureTotals[] {
+    const totals = MECHANISMS.map(() => ({ errors: 0, lagged: 0, lagSum: 0, lagMax: 0 }));
+    for (const statistics of this.statistics()) {
+      for (const { mechanism, errors, lagged, lagSum, lagMax } of statistics.failureRows(from, to)) {
+        const total = totals[mechanism]!;
+        total.errors += errors;
+        total.lagged += lagged;
+        total.lagSum += lagSum;
+        total.lagMax = Math.max(total.lagMax, lagMax);
+      }
+    }
+    return totals.flatMap(({ errors, lagged, lagSum, lagMax }, mechanism) =>
+      errors === 0
+        ? []
+        : [{ mechanism: MECHANISMS[mechanism]!, errors, meanLag: lagged === 0 ? null : lagSum / lagged / SECOND, longestLag: lagged === 0 ? null : lagMax / SECOND }],
+    );
+  }
+
   /** Writes the tables of requests and errors by second: to be called once, at the end. */
   writeTables(recorder: Recorder): void {
     for (const statistics of this.statistics()) {
@@ -174,6 +202,11 @@ export class Workload {
       }
       const errors = recorder.table(ERRORS_BY_SECOND);
       for (const [second, cause, count] of statistics.errorRows()) errors.append([second, service, cause, count]);
+      const failures = recorder.table(FAILURES_BY_SECOND);
+      for (const { second, version, cause, mechanism, errors: count, lagged, lagSum, lagMax } of statistics.failureRows(0, Number.POSITIVE_INFINITY)) {
+        const mean = lagged === 0 ? Number.NaN : lagSum / lagged / SECOND;
+        failures.append([second, service, version, cause, MECHANISMS[mechanism]!, count, mean, lagged === 0 ? Number.NaN : lagMax / SECOND]);
+      }
     }
     for (const { caller, statistics } of this.graph?.statistics() ?? []) {
       const calls = recorder.table(CALLS_BY_SECOND);

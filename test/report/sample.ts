@@ -18,6 +18,7 @@ export function metrics(overrides: Partial<RunMetrics>): RunMetrics {
     errors: 0,
     errorShare: null,
     errorsByCause: {},
+    failures: [],
     latency: { before: NO_LATENCY, during: NO_LATENCY, after: NO_LATENCY },
     lowestAvailableShare: null,
     surgePodSeconds: null,

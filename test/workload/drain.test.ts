@@ -22,7 +22,7 @@ function runDeletion(overrides: Partial<ImageBehaviour>, arrivals: readonly numb
     pods = new PodServers(simulation, application);
     return { behaviour: application, lifecycle: pods };
   });
-  pods.connect(addresses, ['node-0'], [0]);
+  pods.connect(addresses, bench.network, ['node-0'], [0]);
   const statistics = new ServiceStatistics('default/web');
   const demand = new DrawCursor(randomness.keyed('demand'));
   const stream = pods.addStream({ statistics, demand, timeout: 1000 * SECOND });

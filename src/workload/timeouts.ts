@@ -1,0 +1,30 @@
+import type { Time } from '../kernel/time.js';
+import { SUCCESS, TIMEOUT } from './causes.js';
+import { TIMEOUT_IN_QUEUE, TIMEOUT_IN_SERVICE, TIMEOUT_ON_THE_WAY } from './mechanisms.js';
+import type { PodServer, RequestStream } from './pod-server.js';
+import { ANSWERED, type RequestTable, TRAVELLING, WAITING } from './request-table.js';
+
+/** Mechanism of a request whose user gives up at `time`: where it has spent most of its time at its pod, if it has reached one. */
+export function timeoutMechanism(requests: RequestTable, request: number, time: Time): number {
+  const state = requests.state[request]!;
+  if (state === ANSWERED && requests.cause[request] !== SUCCESS) return requests.mechanism[request]!;
+  if (state === TRAVELLING) return TIMEOUT_ON_THE_WAY;
+  if (state === WAITING) return TIMEOUT_IN_QUEUE;
+  const began = Math.min(requests.began[request]!, time);
+  return began - requests.arrived[request]! > time - began ? TIMEOUT_IN_QUEUE : TIMEOUT_IN_SERVICE;
+}
+
+/** Counts the requests under way whose users have given up by now, each once. */
+export function settleTimeouts(requests: RequestTable, streams: readonly RequestStream[], byAddress: readonly (PodServer | undefined)[], now: Time): void {
+  for (let request = 1; request < requests.size; request++) {
+    const state = requests.state[request]!;
+    if (state === 0 || requests.timedOut[request] !== 0) continue;
+    const { statistics, timeout, calls } = streams[requests.stream[request]!]!;
+    if (calls) continue;
+    const sent = requests.sent[request]!;
+    if (sent + timeout > now) continue;
+    requests.timedOut[request] = 1;
+    const server = state === TRAVELLING ? undefined : byAddress[requests.address[request]!];
+    statistics.record(server?.version ?? '', TIMEOUT, sent, sent + timeout, timeoutMechanism(requests, request, sent + timeout), -1);
+  }
+}
