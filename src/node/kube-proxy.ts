@@ -3,6 +3,7 @@ import type { EndpointSlice } from '../api/workloads.js';
 import type { Simulation } from '../kernel/simulation.js';
 import type { Duration, Time } from '../kernel/time.js';
 import { SECOND } from '../kernel/time.js';
+import { largest } from '../random/distribution.js';
 import type { Randomness } from '../random/stream.js';
 import type { CostProfile, KubeProxyConfiguration } from '../scenario/types.js';
 import { AddressBook } from './addresses.js';
@@ -70,6 +71,8 @@ export class KubeProxies {
   private readonly syncCost: CostProfile['kubeProxy']['sync'];
   private readonly minSyncPeriod: Duration;
   private readonly extraDelay: Duration;
+  /** No change takes longer to reach a node. */
+  private readonly longestDelivery: Duration;
   private readonly delays: DrawCursor;
   private readonly runs: DrawCursor;
   /** Times at which the API server sent each change. */
@@ -89,6 +92,8 @@ export class KubeProxies {
   /** Per node: next log position to be delivered, when the newest delivery came, runs so far. */
   private readonly cursor: Uint32Array;
   private readonly deliveredAt: Float64Array;
+  /** When the change at the cursor comes; −1: not drawn yet. */
+  private readonly nextArrival: Float64Array;
   private readonly runCount: Uint32Array;
   /** When the oldest change that no run has applied reached the node; meaningful while there is one. */
   private readonly pendingAt: Float64Array;
@@ -111,6 +116,7 @@ export class KubeProxies {
       this.nodeNumbers.set(name, index);
     });
     this.extraDelay = options.extraDelay;
+    this.longestDelivery = this.extraDelay + Math.ceil(largest(this.network.crossZone) / 2) + 1;
     this.watcher = options.nodes;
     this.watcherPeriod = options.watcherPeriod ?? 0;
     const size = options.nodes + 1;
@@ -118,6 +124,7 @@ export class KubeProxies {
     this.runs = new DrawCursor(options.randomness.keyed('kube-proxy/sync'));
     this.cursor = new Uint32Array(size);
     this.deliveredAt = new Float64Array(size).fill(Number.NEGATIVE_INFINITY);
+    this.nextArrival = new Float64Array(size).fill(-1);
     this.runCount = new Uint32Array(size);
     this.pendingAt = new Float64Array(size);
     this.nextStep = new Float64Array(size);
@@ -171,6 +178,7 @@ export class KubeProxies {
   /** Warm start: all proxies have applied everything told so far. */
   settle(): void {
     this.cursor.fill(this.changes);
+    this.nextArrival.fill(-1);
     this.runApplied.fill(this.changes);
     this.applied.fill(this.changes);
   }
@@ -261,11 +269,12 @@ export class KubeProxies {
   /** Replays the deliveries and sync runs of a node up to `now`. */
   private advance(node: number, now: Time): void {
     for (;;) {
+      this.skip(node, now);
       const position = this.cursor[node]!;
       const arrival = position < this.changes ? this.arrival(node, position) : Number.POSITIVE_INFINITY;
       const pending = this.runApplied[node]! < position;
       const start = pending
-        ? Math.max(this.pendingAt[node]!, this.runEnd[node]! + (node === this.watcher ? this.watcherPeriod : this.minSyncPeriod))
+        ? Math.max(this.pendingAt[node]!, this.runEnd[node]! + this.pauseOf(node))
         : Number.POSITIVE_INFINITY;
       const idle = this.runsByMode === null || node === this.watcher ? Number.POSITIVE_INFINITY : this.runEnd[node]! + this.runsByMode.idle;
       const due = Math.min(arrival, start);
@@ -276,9 +285,33 @@ export class KubeProxies {
       if (arrival === next) {
         if (!pending) this.pendingAt[node] = arrival;
         this.cursor[node] = position + 1;
+        this.nextArrival[node] = -1;
         this.deliveredAt[node] = arrival;
       } else this.run(node, next);
     }
+  }
+
+  /**
+   * Delivers, without drawing when, the changes that the pending run finds delivered in any case. They cannot move that run, nor a later
+   * delivery past it.
+   */
+  private skip(node: number, now: Time): void {
+    const first = this.cursor[node]!;
+    if (this.runApplied[node]! >= first) return;
+    const runEnd = this.runEnd[node]!;
+    let run = Math.max(this.pendingAt[node]!, runEnd + this.pauseOf(node));
+    if (this.runsByMode !== null) run = Math.min(run, runEnd + this.runsByMode.idle);
+    const latest = Math.min(now, run) - this.longestDelivery;
+    let position = first;
+    while (position < this.changes && this.sentAt[position]! <= latest) position++;
+    if (position === first) return;
+    this.cursor[node] = position;
+    this.nextArrival[node] = -1;
+  }
+
+  /** Least time between two runs of a node. */
+  private pauseOf(node: number): Duration {
+    return node === this.watcher ? this.watcherPeriod : this.minSyncPeriod;
   }
 
   private run(node: number, start: Time): void {
@@ -298,8 +331,10 @@ export class KubeProxies {
 
   /** Delivery of a change to a node: the watch's network delay, in order. */
   private arrival(node: number, position: number): Time {
+    const known = this.nextArrival[node]!;
+    if (known >= 0) return known;
     const delay = this.delays.sample(this.network.crossZone, node, (position & 0xffffff) * 64) / 2;
     const time = this.sentAt[position]! + this.extraDelay + Math.round(delay);
-    return Math.max(time, this.deliveredAt[node]!);
+    return (this.nextArrival[node] = Math.max(time, this.deliveredAt[node]!));
   }
 }

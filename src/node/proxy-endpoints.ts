@@ -167,14 +167,36 @@ interface Selection {
   readonly draining: boolean;
 }
 
+/** By address number: the newest merge that met it. Scratch of `select`, so that a merge of thousands of endpoints builds no set. */
+let met = new Float64Array(1024);
+let merges = 0;
+
 /** Ready endpoints that suit; without any, those that serve while they terminate. An address that two slices name counts once. */
 function select(slices: readonly SliceEndpoints[], suits: (endpoint: ProxyEndpoint) => boolean): Selection {
-  const ready = new Set<number>();
-  const draining = new Set<number>();
+  const addresses = gather(slices, suits, true);
+  if (addresses.length > 0) return { addresses, draining: false };
+  const terminating = gather(slices, suits, false);
+  return { addresses: terminating, draining: terminating.length > 0 };
+}
+
+function gather(slices: readonly SliceEndpoints[], suits: (endpoint: ProxyEndpoint) => boolean, ready: boolean): number[] {
+  const merge = ++merges;
+  const addresses: number[] = [];
   for (const { endpoints } of slices) {
-    for (const endpoint of endpoints) if (suits(endpoint)) (endpoint.ready ? ready : draining).add(endpoint.address);
+    for (const endpoint of endpoints) {
+      if (endpoint.ready !== ready || !suits(endpoint)) continue;
+      const { address } = endpoint;
+      if (address >= met.length) {
+        const grown = new Float64Array(2 * Math.max(address, met.length));
+        grown.set(met);
+        met = grown;
+      }
+      if (met[address] === merge) continue;
+      met[address] = merge;
+      addresses.push(address);
+    }
   }
-  return { addresses: [...(ready.size > 0 ? ready : draining)], draining: ready.size === 0 && draining.size > 0 };
+  return addresses;
 }
 
 /** Endpoints that came or went between two states of a Service. */

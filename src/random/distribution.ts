@@ -1,6 +1,6 @@
 import { exp, log } from './portable.js';
 import type { Uniform } from './stream.js';
-import { standardExponential, standardNormal } from './ziggurat.js';
+import { LARGEST_EXPONENTIAL, LARGEST_NORMAL, standardExponential, standardNormal } from './ziggurat.js';
 
 export { standardExponential, standardNormal } from './ziggurat.js';
 
@@ -73,6 +73,33 @@ export function draw<Unit extends number>(spec: Distribution<Unit>, source: Unif
   if (spec.minimum !== undefined && value < spec.minimum) value = spec.minimum;
   if (spec.maximum !== undefined && value > spec.maximum) value = spec.maximum;
   return value;
+}
+
+/** A value that no draw exceeds; Infinity when there is none, or none that is worth knowing. */
+export function largest(spec: Distribution<number>): number {
+  let value = largestShape(spec);
+  if (spec.stall !== undefined && spec.stall.factor > 1) value *= spec.stall.factor;
+  if (spec.minimum !== undefined && value < spec.minimum) value = spec.minimum;
+  return spec.maximum !== undefined && value > spec.maximum ? spec.maximum : value;
+}
+
+function largestShape(spec: Distribution<number>): number {
+  switch (spec.kind) {
+    case 'constant':
+      return spec.value;
+    case 'uniform':
+      return Math.max(spec.low, spec.high);
+    case 'exponential':
+      return LARGEST_EXPONENTIAL * spec.mean;
+    case 'normal':
+      return spec.mean + LARGEST_NORMAL * spec.deviation;
+    case 'lognormal':
+      return spec.median * exp(LARGEST_NORMAL * spec.sigma);
+    case 'shifted':
+      return spec.by + largest(spec.of);
+    default:
+      return Number.POSITIVE_INFINITY;
+  }
 }
 
 function drawShape(spec: Distribution<number>, source: Uniform): number {

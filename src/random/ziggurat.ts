@@ -20,6 +20,10 @@ const NORMAL_TAIL = 3.442619855899;
 const NORMAL_AREA = 9.91256303526217e-3;
 const normalEdge = new Float64Array(NORMAL_LAYERS + 1);
 
+/** No draw is larger: −log of the smallest uniform number, 2^−54, is 37.5; a normal tail is accepted up to the root of twice that. */
+export const LARGEST_EXPONENTIAL = 46;
+export const LARGEST_NORMAL = 13;
+
 /** An exponential draw with mean 1. */
 export function standardExponential(source: Uniform): number {
   for (;;) {

@@ -6,6 +6,7 @@ import type { EndpointSlice } from '../../src/api/workloads.js';
 import { Simulation } from '../../src/kernel/simulation.js';
 import { MILLISECOND, SECOND } from '../../src/kernel/time.js';
 import { KubeProxies } from '../../src/node/kube-proxy.js';
+import type { DistributionSpec } from '../../src/random/distribution.js';
 import { Randomness } from '../../src/random/stream.js';
 import { constantProfile } from './harness.js';
 
@@ -150,5 +151,38 @@ test('property: whenever a node asks, it sees exactly what its runs have applied
       },
     ),
     { numRuns: 200 },
+  );
+});
+
+test('property: arrivals that are not drawn change nothing', () => {
+  // The same delays, once with a bound that is known and once without.
+  const crossZone = { kind: 'lognormal', median: 80 * MILLISECOND, sigma: 0.3 } as const;
+  const bench = (delays: DistributionSpec) => {
+    const simulation = new Simulation();
+    const profile = constantProfile();
+    const network = { ...profile.network, crossZone: delays };
+    const proxies = new KubeProxies({ simulation, randomness: new Randomness('1'), profile: { ...profile, network }, nodes: 3, minSyncPeriod: SECOND, extraDelay: 0 });
+    proxies.serviceChanged(service(), false, 0);
+    return { simulation, proxies, web: proxies.serviceNumber('default', 'web') };
+  };
+  const gaps = fc.array(fc.record({ gap: fc.integer({ min: 0, max: 3000 }), node: fc.integer({ min: -1, max: 2 }) }), { maxLength: 80 });
+  fc.assert(
+    fc.property(gaps, (steps) => {
+      const known = bench(crossZone);
+      const unknown = bench({ kind: 'truncated', of: crossZone });
+      let changes = 0;
+      for (const { gap, node } of steps) {
+        const views = [known, unknown].map(({ simulation, proxies, web }) => {
+          const now = simulation.now + gap * MILLISECOND;
+          simulation.run(now);
+          if (node >= 0) return proxies.view(node, web).addresses;
+          proxies.endpointSliceChanged(slice({ [`a${changes}`]: 'rs' }), false, now);
+          return undefined;
+        });
+        if (node < 0) changes++;
+        assert.deepEqual(views[0], views[1]);
+      }
+    }),
+    { numRuns: 300 },
   );
 });

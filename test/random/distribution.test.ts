@@ -5,6 +5,7 @@ import {
   distributionProblem,
   draw,
   gammaFunction,
+  largest,
   mean,
   Randomness,
   sample,
@@ -176,4 +177,33 @@ test('bad parameters are named', () => {
   );
   const impossible: Distribution<number> = { kind: 'truncated', of: { kind: 'uniform', low: 0, high: 1 }, low: 2 };
   assert.throws(() => draw(impossible, new Randomness('1').stream('x')), /no draw/);
+});
+
+test('no draw exceeds the largest, whatever uniform numbers come', () => {
+  const extremes = [2 ** -54, 2 ** -45, 1 / 256 - 2 ** -53, 1 / 128 - 2 ** -53, 0.3, 0.5, 1 - 2 ** -53];
+  const specs: Distribution<number>[] = [
+    { kind: 'constant', value: 5, stall: { probability: 0.5, factor: 3 } },
+    { kind: 'uniform', low: 2, high: 5 },
+    { kind: 'exponential', mean: 4 },
+    { kind: 'normal', mean: -3, deviation: 2 },
+    { kind: 'lognormal', median: 10, sigma: 0.5, stall: { probability: 0.5, factor: 10 } },
+    { kind: 'exponential', mean: 4, maximum: 9 },
+    { kind: 'shifted', by: 7, of: { kind: 'exponential', mean: 4 } },
+  ];
+  for (const spec of specs) {
+    let highest = Number.NEGATIVE_INFINITY;
+    for (let code = 0; code < extremes.length ** 4; code++) {
+      let rest = code;
+      let calls = 0;
+      const next = () => {
+        const value = calls++ < 4 ? extremes[rest % extremes.length]! : 0.3;
+        rest = Math.floor(rest / extremes.length);
+        return value;
+      };
+      highest = Math.max(highest, draw(spec, { next }));
+    }
+    assert.ok(highest <= largest(spec), `${JSON.stringify(spec)}: ${highest}`);
+    assert.ok(highest >= 0.4 * largest(spec), `${JSON.stringify(spec)}: ${highest} of ${largest(spec)}`);
+  }
+  assert.equal(largest({ kind: 'gamma', shape: 2, scale: 1 }), Number.POSITIVE_INFINITY);
 });
