@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { KubernetesObject } from '../src/api/meta.js';
+import { copyMetadata, withMetadata } from '../src/api/copies.js';
 import { Allocators } from '../src/apiserver/allocators.js';
 import { ApiServer } from '../src/apiserver/api-server.js';
 import { createCallTable } from '../src/apiserver/call.js';
@@ -50,7 +51,9 @@ class SetLabel implements Patch {
   }
 
   apply(current: KubernetesObject): KubernetesObject {
-    return { ...current, metadata: { ...current.metadata, labels: { value: this.value } } };
+    const metadata = copyMetadata(current.metadata);
+    metadata.labels = { value: this.value };
+    return withMetadata(current, metadata);
   }
 }
 

@@ -287,7 +287,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
 
   /** Whether nobody waits for a call any more, which is then forgotten. */
   private dropped(slot: number): boolean {
-    if (!this.abandoned.delete(slot)) return false;
+    if (this.abandoned.size === 0 || !this.abandoned.delete(slot)) return false;
     this.listing.end(this.calls.take(slot));
     return true;
   }
@@ -317,7 +317,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     this.metrics.watchEvents += receivers;
     this.metrics.watchBytes += receivers * bytes;
     const { watchEventCpu, encodeNanosecondsPerByte } = this.profile.apiServer;
-    this.cpu.request(receivers * watchEventCpu + bytes * encodeNanosecondsPerByte, CpuPool.BACKGROUND);
+    this.cpu.work(receivers * watchEventCpu + bytes * encodeNanosecondsPerByte);
   }
 
   /**

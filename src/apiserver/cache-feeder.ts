@@ -3,10 +3,9 @@ import { resources } from '../api/resources.js';
 import type { EtcdClient, EtcdReceiver, EtcdResponse, EtcdWatchReceiver, KeyValue, WatchEvent } from '../etcd/types.js';
 import type { Simulation } from '../kernel/simulation.js';
 import type { Duration } from '../kernel/time.js';
+import { REGISTRY } from './cached-objects.js';
 import { WatchCache, type WatchRecord } from './watch-cache.js';
 
-/** Prefix of everything Kubernetes keeps in etcd (--etcd-prefix). */
-export const REGISTRY = '/registry/';
 /** Pause before a watch or list of etcd that failed is tried again. */
 const RETRY: Duration = 50e6;
 /** Tags of watches: life of the process and number of the resource. */
@@ -39,6 +38,8 @@ export class CacheFeeder implements EtcdReceiver, EtcdWatchReceiver {
   readonly caches: WatchCache[] = [];
   private life = 0;
   private running = true;
+  /** The cache that was asked for last: a request asks several times. */
+  private last: WatchCache | null = null;
   /** Lists that a starting process still waits for. */
   private missing = 0;
 
@@ -63,8 +64,11 @@ export class CacheFeeder implements EtcdReceiver, EtcdWatchReceiver {
 
   /** The watch cache of a resource; throws for one that is not served. */
   cache(resource: string): WatchCache {
+    const { last } = this;
+    if (last !== null && last.resource === resource) return last;
     const cache = this.byResource.get(resource);
     if (cache === undefined) throw new Error(`resource ${resource} is not served`);
+    this.last = cache;
     return cache;
   }
 
@@ -140,11 +144,9 @@ export class CacheFeeder implements EtcdReceiver, EtcdWatchReceiver {
   watchEvents(tag: number, events: readonly WatchEvent[], _revision: number): void {
     if (!this.running || Math.floor(tag / LIFE_UNIT) !== this.life) return;
     const cache = this.caches[tag % LIFE_UNIT]!;
-    const skip = REGISTRY.length + cache.resource.length + 1;
-    for (const event of events) {
-      const { kv } = event;
-      const object = event.type === 'PUT' ? objectOf(kv) : undefined;
-      const record = cache.apply(kv.key.slice(skip), object, kv.modRevision, this.simulation.now);
+    for (let i = 0; i < events.length; i++) {
+      const { type, kv } = events[i]!;
+      const record = cache.applyAt(kv.key, type === 'PUT' ? objectOf(kv) : undefined, kv.modRevision, this.simulation.now);
       if (record !== undefined) this.owner.cacheChanged(record);
     }
   }

@@ -46,6 +46,8 @@ export class Call {
   /** Object the pending transaction was computed from, and what it would store. */
   base: KubernetesObject | undefined = undefined;
   proposed: KubernetesObject | undefined = undefined;
+  /** Key in etcd of the object that the watch cache had; empty: it had none. */
+  path = '';
   /** Whether `base` was read from etcd for this call (true) or from the watch cache. */
   fresh = false;
   deleting = false;

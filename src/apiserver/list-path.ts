@@ -5,7 +5,8 @@ import { EtcdError } from '../etcd/errors.js';
 import type { EtcdClient, EtcdReceiver, EtcdResponse } from '../etcd/types.js';
 import type { Simulation } from '../kernel/simulation.js';
 import type { Duration, Time } from '../kernel/time.js';
-import { objectOf, REGISTRY } from './cache-feeder.js';
+import { objectOf } from './cache-feeder.js';
+import { REGISTRY } from './cached-objects.js';
 import { type CallTable, failure, TOO_LARGE } from './call.js';
 import { ListSnapshots } from './list-snapshots.js';
 import type { RequestMetrics } from './metrics.js';
@@ -196,10 +197,10 @@ export class ListPath implements EtcdReceiver {
     if (request.nodeName !== undefined) return this.podsOf(request.nodeName);
     const { objects } = this.owner.cache(request.resource);
     if (request.name !== '') {
-      const one = objects.get(request.namespace === '' ? request.name : `${request.namespace}/${request.name}`);
-      return one === undefined ? [] : [one];
+      const one = objects.find(request.namespace, request.name);
+      return one === undefined ? [] : [one.object];
     }
-    if (request.namespace === '') return [...objects.values()];
+    if (request.namespace === '') return objects.all();
     const items: KubernetesObject[] = [];
     for (const object of objects.values()) if (object.metadata.namespace === request.namespace) items.push(object);
     return items;

@@ -3,6 +3,7 @@ import { admit } from '../api/defaults.js';
 import { type FieldError, invalidMessage } from '../api/fields.js';
 import type { Condition, KubernetesObject, ObjectMeta } from '../api/meta.js';
 import { resourceInfo } from '../api/resources.js';
+import { assembled, copyMetadata, withMetadata } from '../api/copies.js';
 import { validateObject } from '../api/validation.js';
 import { validateUpdate } from '../api/validation-update.js';
 import type { Deployment } from '../api/workloads.js';
@@ -110,15 +111,13 @@ export function conflict(request: ApiRequest): ApiResponse {
 
 /** A body with what the server fills in before admission. */
 function newObject(body: KubernetesObject, context: RegistryContext): KubernetesObject {
-  const metadata: ObjectMeta = {
-    ...body.metadata,
-    name: body.metadata.name !== '' ? body.metadata.name : `${body.metadata.generateName ?? ''}${context.newNameSuffix()}`,
-    uid: context.newUid(),
-    resourceVersion: 0,
-    generation: 1,
-    creationTimestamp: context.now,
-  };
-  return { ...body, metadata };
+  const metadata = copyMetadata(body.metadata);
+  if (metadata.name === '') metadata.name = `${metadata.generateName ?? ''}${context.newNameSuffix()}`;
+  metadata.uid = context.newUid();
+  metadata.resourceVersion = 0;
+  metadata.generation = 1;
+  metadata.creationTimestamp = context.now;
+  return withMetadata(body, metadata);
 }
 
 function settleCreate(admitted: KubernetesObject, context: RegistryContext): Decision {
@@ -143,8 +142,8 @@ function prepareForCreate(object: KubernetesObject, context: RegistryContext): K
     case 'Pod': {
       const pod = object as Pod;
       const status = { phase: 'Pending', qosClass: pod.status?.qosClass ?? 'BestEffort' };
-      if ((pod.spec.schedulingGates?.length ?? 0) === 0) return { ...pod, status } as Pod;
-      return { ...pod, status: { ...status, conditions: [gated(context.now)] } } as Pod;
+      if ((pod.spec.schedulingGates?.length ?? 0) === 0) return assembled(pod, pod.metadata, pod.spec, status);
+      return assembled(pod, pod.metadata, pod.spec, { ...status, conditions: [gated(context.now)] });
     }
     case 'Deployment':
       return { ...object, status: {} } as Deployment;
@@ -215,25 +214,17 @@ function settleUpdate(request: ApiRequest, current: WithSpecAndStatus, wanted: W
   }
   const spec = statusOnly || wanted.spec === undefined || equal(wanted.spec, current.spec) ? current.spec : wanted.spec;
   const status = statusOnly ? wanted.status : current.status;
-  const metadata: ObjectMeta = {
-    ...(statusOnly ? statusMetadata(current, wanted) : wanted.metadata),
-    uid: current.metadata.uid,
-    creationTimestamp: current.metadata.creationTimestamp,
-    resourceVersion: current.metadata.resourceVersion,
-    generation: spec === current.spec ? current.metadata.generation : current.metadata.generation + 1,
-  };
+  const metadata = copyMetadata(statusOnly ? statusMetadata(current, wanted) : wanted.metadata);
+  metadata.uid = current.metadata.uid;
+  metadata.creationTimestamp = current.metadata.creationTimestamp;
+  metadata.resourceVersion = current.metadata.resourceVersion;
+  metadata.generation = spec === current.spec ? current.metadata.generation : current.metadata.generation + 1;
   const object = assembled(statusOnly ? current : wanted, metadata, spec, status);
   if (equal(object, current)) return { kind: 'unchanged', object: current };
   if (metadata.deletionTimestamp !== undefined && metadata.deletionTimestamp <= context.now && finished(object)) {
     return { kind: 'delete', object, expectedRevision: current.metadata.resourceVersion };
   }
   return { kind: 'put', object, expectedRevision: current.metadata.resourceVersion };
-}
-
-/** An object with other parts. One spread for each literal: a second one makes V8 copy key by key. */
-function assembled(base: WithSpecAndStatus, metadata: ObjectMeta, spec: unknown, status: unknown): WithSpecAndStatus {
-  if (spec === undefined) return status === undefined ? { ...base, metadata } : { ...base, metadata, status };
-  return status === undefined ? { ...base, metadata, spec } : { ...base, metadata, spec, status };
 }
 
 /** Metadata after a status write: annotations may change with it (the Deployment controller keeps the revision there), the rest not. */
@@ -262,13 +253,9 @@ function decideBinding(request: ApiRequest, pod: Pod, context: RegistryContext):
   }
   const scheduled: Condition = { type: 'PodScheduled', status: 'True', lastTransitionTime: context.now };
   const conditions = [...(pod.status.conditions ?? []).filter((condition) => condition.type !== 'PodScheduled'), scheduled];
-  const object: Pod = {
-    ...pod,
-    metadata: { ...pod.metadata },
-    // Not by spreading: V8 of Node 20 gives each literal that adds a key to a spread object a hidden class of its own.
-    spec: Object.assign({}, pod.spec, { nodeName: request.target! }),
-    status: Object.assign({}, pod.status, { conditions }),
-  };
+  // Not by spreading: V8 of Node 20 gives each literal that adds a key to a spread object a hidden class of its own.
+  const spec = Object.assign({}, pod.spec, { nodeName: request.target! });
+  const object = assembled(pod, copyMetadata(pod.metadata), spec, Object.assign({}, pod.status, { conditions }));
   return { kind: 'put', object, expectedRevision: pod.metadata.resourceVersion };
 }
 
@@ -287,17 +274,13 @@ function decideDelete(request: ApiRequest, current: KubernetesObject, context: R
   if (marked && grace >= deletionGracePeriodSeconds && finalizers.length === (current.metadata.finalizers?.length ?? 0)) {
     return { kind: 'unchanged', object: current };
   }
-  const object: KubernetesObject = {
-    ...current,
-    metadata: {
-      ...current.metadata,
-      // BeforeDelete bumps the generation of an object that it marks.
-      generation: marked ? generation : generation + 1,
-      deletionTimestamp: marked ? deletionTimestamp - (deletionGracePeriodSeconds - grace) * 1e9 : context.now + grace * 1e9,
-      deletionGracePeriodSeconds: grace,
-      ...(finalizers.length > 0 ? { finalizers } : {}),
-    },
-  };
+  const metadata = copyMetadata(current.metadata);
+  // BeforeDelete bumps the generation of an object that it marks.
+  metadata.generation = marked ? generation : generation + 1;
+  metadata.deletionTimestamp = marked ? deletionTimestamp - (deletionGracePeriodSeconds - grace) * 1e9 : context.now + grace * 1e9;
+  metadata.deletionGracePeriodSeconds = grace;
+  if (finalizers.length > 0) metadata.finalizers = finalizers;
+  const object = withMetadata(current, metadata);
   // A graceful deletion of no seconds writes the mark first, so that watchers see it, and deletes then (updateForGracefulDeletionAndFinalizers).
   return { kind: 'put', object, expectedRevision, ...(grace === 0 && finalizers.length === 0 ? { deletes: true } : {}) };
 }

@@ -1,5 +1,7 @@
 import type { KubernetesObject } from '../api/meta.js';
+import { copyMetadata, withMetadata } from '../api/copies.js';
 import type { Time } from '../kernel/time.js';
+import { CachedObjects } from './cached-objects.js';
 
 export type WatchEventType = 'ADDED' | 'MODIFIED' | 'DELETED';
 
@@ -26,8 +28,7 @@ const MAXIMUM_CAPACITY = 102_400;
  */
 export class WatchCache {
   readonly resource: string;
-  /** Objects by key, in order of first arrival. */
-  readonly objects = new Map<string, KubernetesObject>();
+  readonly objects: CachedObjects;
   /** Revision up to which the cache has seen all changes. */
   revision = 0;
   private log: WatchRecord[] = [];
@@ -38,34 +39,45 @@ export class WatchCache {
 
   constructor(resource: string) {
     this.resource = resource;
+    this.objects = new CachedObjects(resource);
   }
 
   /** Fills the cache with the objects of a list at a revision, without events. */
   replace(objects: Iterable<readonly [string, KubernetesObject]>, revision: number): void {
     this.objects.clear();
-    for (const [key, object] of objects) this.objects.set(key, object);
+    for (const [key, object] of objects) this.objects.add(this.objects.prefix + key, object);
     this.revision = revision;
     this.droppedRevision = revision;
     this.log = [];
     this.start = 0;
   }
 
-  /** Takes a change in; returns its record, or undefined when the cache has seen it already. */
+  /** Takes a change of `namespace/name` in; returns its record, or undefined when the cache has seen it already. */
   apply(key: string, object: KubernetesObject | undefined, revision: number, now: Time): WatchRecord | undefined {
+    return this.applyAt(this.objects.prefix + key, object, revision, now);
+  }
+
+  /** As `apply`, by the key in etcd. */
+  applyAt(path: string, object: KubernetesObject | undefined, revision: number, now: Time): WatchRecord | undefined {
     if (revision <= this.revision) return undefined;
-    const previous = this.objects.get(key);
+    const { objects, resource } = this;
+    const cached = objects.at(path);
     this.revision = revision;
     let record: WatchRecord;
     if (object === undefined) {
-      if (previous === undefined) return undefined;
-      this.objects.delete(key);
+      if (cached === undefined) return undefined;
+      const previous = cached.object;
+      objects.remove(path);
       // A DELETED event carries the last state of the object with the revision of the deletion.
-      const last = { ...previous, metadata: { ...previous.metadata, resourceVersion: revision } };
-      record = { type: 'DELETED', resource: this.resource, key, object: last, previous, revision, time: now };
+      const metadata = copyMetadata(previous.metadata);
+      metadata.resourceVersion = revision;
+      const last = withMetadata(previous, metadata);
+      record = { type: 'DELETED', resource, key: cached.key, object: last, previous, revision, time: now };
     } else {
-      this.objects.set(key, object);
-      const type = previous === undefined ? 'ADDED' : 'MODIFIED';
-      record = { type, resource: this.resource, key, object, previous, revision, time: now };
+      const { key } = cached ?? objects.add(path, object);
+      const previous = cached?.object;
+      if (cached !== undefined) cached.object = object;
+      record = { type: cached === undefined ? 'ADDED' : 'MODIFIED', resource, key, object, previous, revision, time: now };
     }
     this.remember(record);
     return record;

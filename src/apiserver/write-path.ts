@@ -10,7 +10,8 @@ import type { Attributes } from './admission/attributes.js';
 import type { QuotaOwner } from './admission/quota-control.js';
 import type { WebhookServers } from './admission/webhook-calls.js';
 import { ValidatingRun, type WebhookOwner } from './admission/webhook-run.js';
-import { objectOf, REGISTRY, stamp } from './cache-feeder.js';
+import { objectOf, stamp } from './cache-feeder.js';
+import { REGISTRY } from './cached-objects.js';
 import { type Call, type CallTable, failure, type Operation } from './call.js';
 import { DeleteCollectionRun } from './delete-collection.js';
 import { EvictionRun } from './eviction-run.js';
@@ -112,15 +113,19 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner {
       this.operate(call, new DeleteCollectionRun(this, slot, request)).start();
       return;
     }
-    const key = keyOfRequest(request);
-    const cached = request.verb === 'get' && request.fromCache !== true ? undefined : this.owner.cache(request.resource).objects.get(key);
-    if (cached !== undefined && request.verb === 'get') {
-      this.owner.respond(slot, { code: 200, object: cached });
+    const live = request.verb === 'get' && request.fromCache !== true;
+    const cached = live ? undefined : this.owner.cache(request.resource).objects.find(request.namespace, request.name);
+    // GuaranteedUpdate starts from the cached object; one that the cache does not have is looked up.
+    if (cached === undefined) {
+      this.readLive(slot, request.resource, keyOfRequest(request));
       return;
     }
-    // GuaranteedUpdate starts from the cached object; one that the cache does not have is looked up.
-    if (cached === undefined) this.readLive(slot, request.resource, key);
-    else this.mutate(slot, call, cached, false);
+    if (request.verb === 'get') {
+      this.owner.respond(slot, { code: 200, object: cached.object });
+      return;
+    }
+    call.path = cached.path;
+    this.mutate(slot, call, cached.object, false);
   }
 
   private operate<O extends Operation>(call: Call, operation: O): O {
@@ -144,8 +149,11 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner {
 
   /** Writes an object if its revision is still the expected one (0: if there is none). */
   put(slot: number, resource: string, object: KubernetesObject, expectedModRevision: number): void {
+    this.putAt(slot, keyIn(resource, object), resource, object, expectedModRevision);
+  }
+
+  private putAt(slot: number, key: string, resource: string, object: KubernetesObject, expectedModRevision: number): void {
     const bytes = typicalBytes(resource, object);
-    const key = keyIn(resource, object);
     this.calls.get(slot).etcdSentAt = this.simulation.now;
     this.etcd.request({ op: 'txn', key, expectedModRevision, then: 'put', value: object, bytes }, this, this.tag(slot));
   }
@@ -284,7 +292,12 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner {
     const { request, proposed } = call;
     if (request.subresource === 'eviction') this.operate(call, new EvictionRun(this, slot, request)).start();
     else if (call.deleting) this.remove(slot, request.resource, proposed!, call.expectedRevision);
-    else this.put(slot, request.resource, proposed!, call.expectedRevision);
+    else {
+      // The name as text that etcd knows already, unless a body names something else.
+      const { resource } = request;
+      const key = call.path !== '' && proposed!.metadata.name === call.base?.metadata.name ? call.path : keyIn(resource, proposed!);
+      this.putAt(slot, key, resource, proposed!, call.expectedRevision);
+    }
   }
 
   etcdResponse(tag: number, response: EtcdResponse): void {

@@ -313,14 +313,14 @@ export class Applier {
     member.metrics.debuggingMvccEventsTotal += events.length;
     if (member.watches.size === 0) return;
     if (events.length === 1) {
-      matched.length = 0;
+      while (matched.length > 0) matched.pop();
       member.watches.matching(events[0]!.kv.key, matched);
       for (let i = 0; i < matched.length; i++) member.watchServer.send(matched[i]!, events, revision);
       return;
     }
     const byWatcher = new Map<Watcher, WatchEvent[]>();
     for (const event of events) {
-      matched.length = 0;
+      while (matched.length > 0) matched.pop();
       member.watches.matching(event.kv.key, matched);
       for (const watcher of matched) {
         const own = byWatcher.get(watcher);

@@ -9,6 +9,16 @@ export class ExactSum {
   /** Adds a finite number. */
   add(value: number): void {
     const { partials } = this;
+    if (partials.length === 1) {
+      // The common case by far: whole numbers. In place: an array whose length is set gives its memory back.
+      const other = partials[0]!;
+      const sum = value + other;
+      const rounded = sum - value;
+      if (value - (sum - rounded) + (other - rounded) === 0 && sum !== 0) {
+        partials[0] = sum;
+        return;
+      }
+    }
     let kept = 0;
     for (let i = 0; i < partials.length; i++) {
       const other = partials[i]!;
@@ -18,7 +28,7 @@ export class ExactSum {
       if (error !== 0) partials[kept++] = error;
       value = sum;
     }
-    partials.length = kept;
+    while (partials.length > kept) partials.pop();
     if (value !== 0) partials.push(value);
   }
 

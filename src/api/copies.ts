@@ -1,0 +1,112 @@
+import type { KubernetesObject, ObjectMeta } from './meta.js';
+
+/** Metadata that nobody has seen yet. */
+export type WritableMeta = { -readonly [Key in keyof ObjectMeta]: ObjectMeta[Key] };
+
+const GENERATE_NAME = 1;
+const LABELS = 2;
+const ANNOTATIONS = 4;
+const OWNERS = 8;
+const FINALIZERS = 16;
+const DELETION = 32;
+const GRACE = 64;
+
+function presentIn(meta: ObjectMeta): number {
+  let present = 0;
+  if (meta.generateName !== undefined) present |= GENERATE_NAME;
+  if (meta.labels !== undefined) present |= LABELS;
+  if (meta.annotations !== undefined) present |= ANNOTATIONS;
+  if (meta.ownerReferences !== undefined) present |= OWNERS;
+  if (meta.finalizers !== undefined) present |= FINALIZERS;
+  if (meta.deletionTimestamp !== undefined) present |= DELETION;
+  if (meta.deletionGracePeriodSeconds !== undefined) present |= GRACE;
+  return present;
+}
+
+/**
+ * A copy of metadata. Written out, not spread: V8 gives the result of a spread a hidden class of its own for each class of its source,
+ * so objects that are read, changed and written again and again would have ever new ones, and every access would be slow.
+ */
+export function copyMetadata(from: ObjectMeta): WritableMeta {
+  const { name, namespace, uid, resourceVersion, generation, creationTimestamp } = from;
+  const present = presentIn(from);
+  // The frequent ones as literals, so that everything is inside the object.
+  switch (present) {
+    case 0:
+      return { name, namespace, uid, resourceVersion, generation, creationTimestamp };
+    case LABELS:
+      return { name, namespace, uid, resourceVersion, generation, creationTimestamp, labels: from.labels! };
+    case GENERATE_NAME | LABELS | OWNERS:
+      return {
+        name,
+        namespace,
+        uid,
+        resourceVersion,
+        generation,
+        creationTimestamp,
+        generateName: from.generateName!,
+        labels: from.labels!,
+        ownerReferences: from.ownerReferences!,
+      };
+    case LABELS | ANNOTATIONS | OWNERS:
+      return {
+        name,
+        namespace,
+        uid,
+        resourceVersion,
+        generation,
+        creationTimestamp,
+        labels: from.labels!,
+        annotations: from.annotations!,
+        ownerReferences: from.ownerReferences!,
+      };
+    case GENERATE_NAME | LABELS | OWNERS | DELETION | GRACE:
+      return {
+        name,
+        namespace,
+        uid,
+        resourceVersion,
+        generation,
+        creationTimestamp,
+        generateName: from.generateName!,
+        labels: from.labels!,
+        ownerReferences: from.ownerReferences!,
+        deletionTimestamp: from.deletionTimestamp!,
+        deletionGracePeriodSeconds: from.deletionGracePeriodSeconds!,
+      };
+    default:
+  }
+  const copy: WritableMeta = { name, namespace, uid, resourceVersion, generation, creationTimestamp };
+  if (from.generateName !== undefined) copy.generateName = from.generateName;
+  if (from.labels !== undefined) copy.labels = from.labels;
+  if (from.annotations !== undefined) copy.annotations = from.annotations;
+  if (from.ownerReferences !== undefined) copy.ownerReferences = from.ownerReferences;
+  if (from.finalizers !== undefined) copy.finalizers = from.finalizers;
+  if (from.deletionTimestamp !== undefined) copy.deletionTimestamp = from.deletionTimestamp;
+  if (from.deletionGracePeriodSeconds !== undefined) copy.deletionGracePeriodSeconds = from.deletionGracePeriodSeconds;
+  return copy;
+}
+
+interface Whole extends KubernetesObject {
+  readonly spec?: unknown;
+  readonly status?: unknown;
+}
+
+/** An object with other metadata, spec and status (undefined: it has none), and all else as it is. Written out like `copyMetadata`. */
+export function assembled(base: KubernetesObject, metadata: ObjectMeta, spec: unknown, status: unknown): KubernetesObject {
+  const { apiVersion, kind } = base;
+  let object: Whole;
+  if (spec === undefined) object = status === undefined ? { apiVersion, kind, metadata } : { apiVersion, kind, metadata, status };
+  else object = status === undefined ? { apiVersion, kind, metadata, spec } : { apiVersion, kind, metadata, spec, status };
+  for (const key in base) {
+    if (key === 'apiVersion' || key === 'kind' || key === 'metadata' || key === 'spec' || key === 'status') continue;
+    (object as unknown as Record<string, unknown>)[key] = (base as unknown as Record<string, unknown>)[key];
+  }
+  return object;
+}
+
+/** An object with other metadata. */
+export function withMetadata<T extends KubernetesObject>(base: T, metadata: ObjectMeta): T {
+  const { spec, status } = base as Whole;
+  return assembled(base, metadata, spec, status) as T;
+}
