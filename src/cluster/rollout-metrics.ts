@@ -4,7 +4,7 @@ import type { PodSpec } from '../api/core.js';
 import type { Time } from '../kernel/time.js';
 import { SECOND } from '../kernel/time.js';
 import type { Recorder } from '../metrics/recorder.js';
-import { ROLLOUT_METRICS, SCHEDULER_ATTEMPTS } from '../metrics/tables.js';
+import { ROLLOUT_METRICS } from '../metrics/tables.js';
 import type { Scenario } from '../scenario/types.js';
 import type { ServiceStatistics } from '../workload/statistics.js';
 import type { ScenarioRun } from './run.js';
@@ -54,7 +54,7 @@ export function rolloutMetrics(run: ScenarioRun, scenario: Scenario, end: Time, 
     wastedStarts: wastedStarts(run, startedAt),
     eventWrites: eventWrites(run),
     watchBytes: cluster.servers.reduce((sum, { metrics }) => sum + metrics.watchBytes, 0),
-    schedulerAttempts: run.recorder.table(SCHEDULER_ATTEMPTS).length,
+    schedulerAttempts: cluster.scheduler.attempts.length - run.sampler.attemptsBefore,
   };
 }
 

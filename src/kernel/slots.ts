@@ -19,6 +19,11 @@ export class Slots<T> {
     return this.values[slot] as T;
   }
 
+  /** The value of a slot; undefined when the slot is not in use. */
+  find(slot: number): T | undefined {
+    return this.values[slot];
+  }
+
   /** The value of a slot, which is freed. */
   take(slot: number): T {
     const value = this.values[slot] as T;

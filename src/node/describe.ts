@@ -48,7 +48,11 @@ export function describeEvent(fleet: Fleet, opcode: number, argument: number): s
 function subject(fleet: Fleet, kind: Subject, argument: number): string {
   if (kind === 'node') return `node ${fleet.nodes[argument]?.name ?? argument}`;
   if (kind === 'registry') return `registry ${argument}`;
-  if (kind === 'pull') return `image ${fleet.pulls.get(argument).container.spec.image} of node ${fleet.pulls.get(argument).node.name}`;
+  if (kind === 'pull') {
+    // A pull that has ended is forgotten.
+    const pull = fleet.pulls.find(argument);
+    return pull === undefined ? `image pull ${argument}` : `image ${pull.container.spec.image} of node ${pull.node.name}`;
+  }
   if (kind === 'pod') {
     const { namespace, name } = fleet.pods.get(argument).pod.metadata;
     return `pod ${namespace}/${name}`;
