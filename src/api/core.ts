@@ -321,6 +321,11 @@ export function podCondition(pod: Pod, type: string): Condition | undefined {
   return pod.status.conditions?.find((condition) => condition.type === type);
 }
 
+/** The container of a pod that serves: the first with ports, else the first. */
+export function servingContainer(containers: readonly Container[]): Container {
+  return containers.find(({ ports }) => (ports?.length ?? 0) > 0) ?? containers[0]!;
+}
+
 /** Condition Ready is True (pkg/api/v1/pod/util.go IsPodReady). */
 export function isPodReady(pod: Pod): boolean {
   return podCondition(pod, 'Ready')?.status === 'True';

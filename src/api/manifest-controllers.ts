@@ -6,16 +6,11 @@ import { present, readTemplate } from './manifest-pod.js';
 import { readSelector } from './manifest-selector.js';
 import type { ObjectMeta } from './meta.js';
 import type {
-  HorizontalPodAutoscaler,
-  MetricSpec,
   PodDisruptionBudget,
   ResourceQuota,
   ScopeRequirement,
-  ScalingPolicy,
-  ScalingRules,
 } from './policy.js';
-import { parseQuantity, quantityMilliValue, resourceAmount } from './quantity.js';
-import { type FieldReader, fieldPath, isMap, type RawMap } from './reader.js';
+import { type FieldReader, isMap, type RawMap } from './reader.js';
 
 /** The kinds of the other workload controllers out of manifests, with Kubernetes' defaults (pkg/apis/{apps,batch,policy,autoscaling}). */
 
@@ -278,89 +273,6 @@ export function readPodDisruptionBudget(read: FieldReader, raw: RawMap, metadata
     }),
     status: { disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 },
   };
-}
-
-export function readHorizontalPodAutoscaler(
-  read: FieldReader,
-  raw: RawMap,
-  metadata: ObjectMeta,
-): HorizontalPodAutoscaler {
-  const spec = specOf(read, raw);
-  const target = read.map(spec, 'scaleTargetRef', 'spec') ?? {};
-  const behavior = read.map(spec, 'behavior', 'spec');
-  const metrics = read.listOf(spec, 'metrics', 'spec', (item, at) => readMetric(read, item, at));
-  return {
-    apiVersion: 'autoscaling/v2',
-    kind: 'HorizontalPodAutoscaler',
-    metadata,
-    spec: present<HorizontalPodAutoscaler['spec']>({
-      scaleTargetRef: present<HorizontalPodAutoscaler['spec']['scaleTargetRef']>({
-        apiVersion: read.text(target, 'apiVersion', 'spec.scaleTargetRef'),
-        kind: read.text(target, 'kind', 'spec.scaleTargetRef') ?? '',
-        name: read.text(target, 'name', 'spec.scaleTargetRef') ?? '',
-      }),
-      minReplicas: read.integer(spec, 'minReplicas', 'spec') ?? 1,
-      maxReplicas: read.integer(spec, 'maxReplicas', 'spec') ?? 1,
-      metrics: metrics ?? [{ type: 'Resource', name: 'cpu', target: { type: 'Utilization', averageUtilization: 80 } }],
-      behavior: behavior === undefined ? undefined : readBehavior(read, behavior),
-    }),
-    status: { desiredReplicas: 0 },
-  };
-}
-
-function readMetric(read: FieldReader, raw: RawMap, path: string): MetricSpec {
-  const type = read.choice(raw, 'type', path, ['Resource', 'Pods', 'Object', 'External']) ?? 'Resource';
-  const source = read.map(raw, type.toLowerCase(), path) ?? {};
-  const at = fieldPath(path, type.toLowerCase());
-  const metric = read.map(source, 'metric', at) ?? {};
-  const name = read.text(source, 'name', at) ?? read.text(metric, 'name', `${at}.metric`) ?? '';
-  const target = read.map(source, 'target', at) ?? {};
-  return {
-    type,
-    name,
-    target: present<MetricSpec['target']>({
-      type: read.choice(target, 'type', `${at}.target`, ['Utilization', 'AverageValue', 'Value']) ?? 'Utilization',
-      averageUtilization: read.integer(target, 'averageUtilization', `${at}.target`),
-      averageValue: amount(type, name, target.averageValue),
-      value: amount(type, name, target.value),
-    }),
-  };
-}
-
-/** Resources in their unit, metrics of other types as plain numbers (`500m` is 0.5). */
-function amount(type: MetricSpec['type'], name: string, value: unknown): number | undefined {
-  if (typeof value !== 'string' && typeof value !== 'number') return undefined;
-  return type === 'Resource' ? resourceAmount(name, value) : quantityMilliValue(parseQuantity(String(value))) / 1000;
-}
-
-function readBehavior(read: FieldReader, raw: RawMap): NonNullable<HorizontalPodAutoscaler['spec']['behavior']> {
-  return present<NonNullable<HorizontalPodAutoscaler['spec']['behavior']>>({
-    scaleUp: readRules(read, raw, 'scaleUp'),
-    scaleDown: readRules(read, raw, 'scaleDown'),
-  });
-}
-
-function readRules(read: FieldReader, raw: RawMap, key: string): ScalingRules | undefined {
-  const rules = read.map(raw, key, 'spec.behavior');
-  if (rules === undefined) return undefined;
-  const at = `spec.behavior.${key}`;
-  return present<ScalingRules>({
-    stabilizationWindowSeconds: read.integer(rules, 'stabilizationWindowSeconds', at),
-    selectPolicy: read.choice(rules, 'selectPolicy', at, ['Max', 'Min', 'Disabled']),
-    tolerance:
-      typeof rules.tolerance === 'string' || typeof rules.tolerance === 'number' ? Number(rules.tolerance) : undefined,
-    policies: read.listOf(
-      rules,
-      'policies',
-      at,
-      (item, path) =>
-        ({
-          type: read.choice(item, 'type', path, ['Pods', 'Percent']) ?? 'Pods',
-          value: read.integer(item, 'value', path) ?? 0,
-          periodSeconds: read.integer(item, 'periodSeconds', path) ?? 15,
-        }) satisfies ScalingPolicy,
-    ),
-  });
 }
 
 export function readResourceQuota(read: FieldReader, raw: RawMap, metadata: ObjectMeta): ResourceQuota {

@@ -4,6 +4,7 @@ import { defaultNamespaceLabels } from './defaults.js';
 import type { FieldError } from './fields.js';
 import * as known from './known-fields.js';
 import * as admission from './manifest-admission.js';
+import { readHorizontalPodAutoscaler } from './manifest-autoscaling.js';
 import * as more from './manifest-controllers.js';
 import { readNode, readPod, readService } from './manifest-core.js';
 import { readEndpoints } from './manifest-endpoints.js';
@@ -91,7 +92,7 @@ function readTyped(
     case 'policy/v1 PodDisruptionBudget':
       return strict(read, raw, more.readPodDisruptionBudget(read, raw, metadata));
     case 'autoscaling/v2 HorizontalPodAutoscaler':
-      return strict(read, raw, more.readHorizontalPodAutoscaler(read, raw, metadata));
+      return strict(read, raw, readHorizontalPodAutoscaler(read, raw, metadata));
     case 'v1 ResourceQuota':
       return strict(read, raw, more.readResourceQuota(read, raw, metadata));
     case 'v1 PersistentVolumeClaim':

@@ -30,11 +30,38 @@ export interface MetricTarget {
   readonly value?: number;
 }
 
-export interface MetricSpec {
-  readonly type: 'Resource' | 'Pods' | 'Object' | 'External';
+/** What a metric is of: one of `resource`, `containerResource`, `pods`, `object`, `external` of the API, which hold the same fields. */
+export interface MetricSource {
+  readonly type: 'Resource' | 'ContainerResource' | 'Pods' | 'Object' | 'External';
   /** Resource name, or name of the custom metric. */
   readonly name: string;
+  /** Container of a ContainerResource metric. */
+  readonly container?: string;
+  /** Object of an Object metric. */
+  readonly describedObject?: ScaleTargetReference;
+  /** Labels that series of a Pods, Object or External metric must have. */
+  readonly selector?: LabelSelector;
+}
+
+export interface MetricSpec extends MetricSource {
   readonly target: MetricTarget;
+}
+
+/** An entry of `status.currentMetrics`; null: the metric could not be had (the API writes an entry without a type). */
+export type MetricStatus = (MetricSource & { readonly current: MetricValue }) | null;
+
+/** What a metric was. Amounts in thousandths of the metric's unit (millicores; thousandths of a byte). */
+export interface MetricValue {
+  readonly averageUtilization?: number;
+  readonly averageValue?: number;
+  readonly value?: number;
+}
+
+/** CrossVersionObjectReference. */
+export interface ScaleTargetReference {
+  readonly apiVersion?: string;
+  readonly kind: string;
+  readonly name: string;
 }
 
 export interface ScalingPolicy {
@@ -54,7 +81,7 @@ export interface ScalingRules {
 export interface HorizontalPodAutoscaler extends KubernetesObject {
   readonly kind: 'HorizontalPodAutoscaler';
   readonly spec: {
-    readonly scaleTargetRef: { readonly apiVersion?: string; readonly kind: string; readonly name: string };
+    readonly scaleTargetRef: ScaleTargetReference;
     readonly minReplicas: number;
     readonly maxReplicas: number;
     readonly metrics: readonly MetricSpec[];
@@ -65,7 +92,7 @@ export interface HorizontalPodAutoscaler extends KubernetesObject {
     readonly lastScaleTime?: Time;
     readonly currentReplicas?: number;
     readonly desiredReplicas: number;
-    readonly currentMetrics?: readonly unknown[];
+    readonly currentMetrics?: readonly MetricStatus[];
     readonly conditions?: readonly Condition[];
   };
 }

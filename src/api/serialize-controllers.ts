@@ -1,8 +1,9 @@
 import type { DaemonSet, PersistentVolumeClaim, ReplicationController, StatefulSet } from './apps.js';
 import type { CronJob, Job, JobSpec } from './batch.js';
 import type { Condition } from './meta.js';
-import type { HorizontalPodAutoscaler, MetricSpec, PodDisruptionBudget, ResourceQuota } from './policy.js';
-import { resourceText } from './quantity.js';
+import { metricField } from './manifest-autoscaling.js';
+import type { HorizontalPodAutoscaler, MetricSource, MetricSpec, MetricStatus, PodDisruptionBudget, ResourceQuota } from './policy.js';
+import { formatQuantity, resourceText } from './quantity.js';
 import { podTemplate, resourceTexts } from './serialize-pod.js';
 
 /** The other workload controllers' kinds as JSON. Times inside stay simulated; the serializer turns them into text. */
@@ -84,16 +85,44 @@ function claimSpec(claim: PersistentVolumeClaim): Json {
   };
 }
 
-function metric({ type, name, target }: MetricSpec): Json {
+function metric({ target, ...source }: MetricSpec): Json {
   const { averageValue, value, ...rest } = target;
-  const amount = (number: number): string => (type === 'Resource' ? resourceText(name, number) : metricText(number));
+  const resource = source.type === 'Resource' || source.type === 'ContainerResource';
+  const amount = (number: number): string => (resource ? resourceText(source.name, number) : metricText(number));
   const amounts = {
     ...rest,
     ...(averageValue === undefined ? {} : { averageValue: amount(averageValue) }),
     ...(value === undefined ? {} : { value: amount(value) }),
   };
-  const source = type === 'Resource' ? { name, target: amounts } : { metric: { name }, target: amounts };
-  return { type, [type.toLowerCase()]: source };
+  return ofSource(source, 'target', amounts);
+}
+
+/** A metric under the field of its type, with its target or what it is now. */
+function ofSource({ type, name, container, describedObject, selector }: MetricSource, key: string, amounts: Json): Json {
+  const identifier = selector === undefined ? { name } : { name, selector };
+  const source =
+    type === 'Resource'
+      ? { name }
+      : type === 'ContainerResource'
+        ? { name, container }
+        : describedObject === undefined
+          ? { metric: identifier }
+          : { describedObject, metric: identifier };
+  return { type, [metricField(type)]: { ...source, [key]: amounts } };
+}
+
+function metricStatus(status: MetricStatus): Json {
+  if (status === null) return { type: '' };
+  const { current, ...source } = status;
+  const { averageUtilization, averageValue, value } = current;
+  const binary = source.name === 'memory' && metricField(source.type).toLowerCase().endsWith('resource');
+  const text = (thousandths: number): string =>
+    formatQuantity({ nano: BigInt(thousandths) * 1_000_000n, format: binary && thousandths % 1000 === 0 ? 'BinarySI' : 'DecimalSI' });
+  return ofSource(source, 'current', {
+    ...(averageUtilization === undefined ? {} : { averageUtilization }),
+    ...(averageValue === undefined ? {} : { averageValue: text(averageValue) }),
+    ...(value === undefined ? {} : { value: text(value) }),
+  });
 }
 
 /** A metric's number as a quantity. */
@@ -116,5 +145,6 @@ export function controllerStatus(object: ControllerKind): {
     };
   }
   const { conditions, ...rest } = (object.status ?? {}) as { conditions?: readonly Condition[] } & Json;
+  if (object.kind === 'HorizontalPodAutoscaler') rest.currentMetrics = object.status.currentMetrics?.map(metricStatus) ?? null;
   return conditions === undefined ? { rest } : { conditions, rest };
 }

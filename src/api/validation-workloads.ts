@@ -8,6 +8,7 @@ import { percentOf } from './int-or-string.js';
 import { isEmptySelector, matchesMap, matchesSelector } from './labels.js';
 import type { IntOrString, KubernetesObject, LabelSelector } from './meta.js';
 import type { HorizontalPodAutoscaler, PodDisruptionBudget } from './policy.js';
+import { validateHorizontalPodAutoscaler } from './validation-autoscaling.js';
 import { notNegative, validateLabels, validatePodSpec, validateSelector } from './validation-pod.js';
 import type { Deployment, ReplicaSet } from './workloads.js';
 
@@ -209,19 +210,5 @@ function validatePodDisruptionBudget({ spec }: PodDisruptionBudget): FieldError[
   if (spec.maxUnavailable !== undefined)
     errors.push(...validateIntOrPercent(spec.maxUnavailable, 'spec.maxUnavailable'));
   if (spec.selector !== undefined) errors.push(...validateSelector(spec.selector, 'spec.selector'));
-  return errors;
-}
-
-function validateHorizontalPodAutoscaler({ spec }: HorizontalPodAutoscaler): FieldError[] {
-  const errors: FieldError[] = [];
-  if (spec.minReplicas < 1)
-    errors.push(invalid('spec.minReplicas', spec.minReplicas, 'must be greater than or equal to 1'));
-  if (spec.maxReplicas < 1) errors.push(invalid('spec.maxReplicas', spec.maxReplicas, 'must be greater than 0'));
-  if (spec.maxReplicas < spec.minReplicas) {
-    errors.push(invalid('spec.maxReplicas', spec.maxReplicas, 'must be greater than or equal to `minReplicas`'));
-  }
-  for (const key of ['kind', 'name'] as const) {
-    if (spec.scaleTargetRef[key] === '') errors.push(required(`spec.scaleTargetRef.${key}`));
-  }
   return errors;
 }

@@ -97,8 +97,12 @@ export function qualifiedName(request: ApiRequest): string {
   return `${group === '' ? request.resource : `${request.resource}.${group}`} "${request.name}"`;
 }
 
-function notFound(request: ApiRequest): ApiResponse {
-  return failure(404, `${qualifiedName(request)} not found`);
+/** 404 in the server's words; a scale that is read is missing under its own name (ScaleREST.Get). */
+export function notFound(request: ApiRequest): ApiResponse {
+  const { resource, subresource, verb } = request;
+  const name = qualifiedName(request);
+  const shown = subresource === 'scale' && verb === 'get' ? name.replace(resource, `${resource}/scale`) : name;
+  return failure(404, `${shown} not found`);
 }
 
 /** 409 Conflict in the server's words. */

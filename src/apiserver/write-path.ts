@@ -18,7 +18,7 @@ import { EvictionRun } from './eviction-run.js';
 import type { RequestMetrics } from './metrics.js';
 import { typicalBytes } from './object-size.js';
 import type { NamespaceIndex } from './namespace-index.js';
-import { admitPlainly, alreadyExists, type Proposal, propose, qualifiedName, type RegistryContext, settle } from './registry.js';
+import { admitPlainly, alreadyExists, notFound, type Proposal, propose, type RegistryContext, settle } from './registry.js';
 import type { ApiRequest, ApiResponse } from './request.js';
 import type { WatchCache } from './watch-cache.js';
 
@@ -321,7 +321,7 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner {
   private readAnswered(slot: number, call: Call, current: KubernetesObject | undefined): void {
     const { request } = call;
     if (request.verb !== 'get') this.mutate(slot, call, current, true);
-    else if (current === undefined) this.owner.respond(slot, failure(404, `${qualifiedName(request)} not found`));
+    else if (current === undefined) this.owner.respond(slot, notFound(request));
     else this.owner.respond(slot, { code: 200, object: current });
   }
 

@@ -1,4 +1,7 @@
-import type { Pod } from '../api/core.js';
+import { type Container, type Pod, servingContainer } from '../api/core.js';
+import { matchesSelector } from '../api/labels.js';
+import type { LabelSelector } from '../api/meta.js';
+import type { ScaleTargetReference } from '../api/policy.js';
 import type { PodMetric } from '../controllers/horizontal-policy.js';
 import type { MetricsSource } from '../controllers/horizontal-metrics.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
@@ -68,25 +71,27 @@ export class MetricsServer implements Component, MetricsSource {
     this.simulation.schedule(RESOLUTION, this.target, OP_SCRAPE);
   }
 
-  resource(pods: readonly Pod[], resource: string): ReadonlyMap<string, PodMetric> {
+  resource(pods: readonly Pod[], resource: string, _now: Time, container?: string): ReadonlyMap<string, PodMetric> {
     if (!this.running) this.start();
     const metrics = new Map<string, PodMetric>();
-    for (const { metadata } of pods) {
+    for (const { metadata, spec } of pods) {
       const sample = this.samples.get(metadata.uid);
       if (sample === undefined || sample.previous === null) continue;
+      const share = container === undefined ? 1 : shareOf(spec.containers, container);
+      if (share === undefined) continue;
       const { last, previous, memory } = sample;
       const window = last.time - previous.time;
       const rate = (last.cpuTime - previous.cpuTime) / (window / SECOND) / NANOSECONDS_PER_MILLICORE_SECOND;
-      if (resource === 'cpu') metrics.set(metadata.name, { value: Math.ceil(rate), timestamp: last.time, window });
-      else if (resource === 'memory') metrics.set(metadata.name, { value: memory, timestamp: last.time, window });
+      if (resource === 'cpu') metrics.set(metadata.name, { value: Math.ceil(rate * share), timestamp: last.time, window });
+      else if (resource === 'memory') metrics.set(metadata.name, { value: memory * share, timestamp: last.time, window });
     }
     return metrics;
   }
 
-  pods(namespace: string, pods: readonly Pod[], metric: string, now: Time): ReadonlyMap<string, PodMetric> {
+  pods(namespace: string, pods: readonly Pod[], metric: string, now: Time, selector?: LabelSelector): ReadonlyMap<string, PodMetric> {
     const metrics = new Map<string, PodMetric>();
-    const series = this.find(namespace, metric);
-    const value = this.value(namespace, metric, now);
+    const series = this.find(namespace, metric, selector).find(({ object }) => object === undefined);
+    const value = series === undefined ? undefined : this.at(series, now);
     if (series === undefined || value === undefined) return metrics;
     const running = pods.filter(({ status, metadata }) => status.phase === 'Running' && metadata.deletionTimestamp === undefined);
     const each = series.perPod ? value : value / running.length;
@@ -94,17 +99,35 @@ export class MetricsServer implements Component, MetricsSource {
     return metrics;
   }
 
-  value(namespace: string, metric: string, now: Time): number | undefined {
+  value(namespace: string, metric: string, now: Time, selector?: LabelSelector, object?: ScaleTargetReference): number | undefined {
+    const known = this.find(namespace, metric, selector);
+    const any = known.filter((series) => series.object === undefined);
+    if (object !== undefined) {
+      const own = known.find((series) => series.object?.kind === object.kind && series.object.name === object.name) ?? any[0];
+      return own === undefined ? undefined : this.at(own, now);
+    }
+    let sum: number | undefined;
+    for (const series of any) {
+      const value = this.at(series, now);
+      if (value !== undefined) sum = (sum ?? 0) + value;
+    }
+    return sum;
+  }
+
+  /** What a series is now; undefined before its first value. */
+  private at(series: MetricSeries, now: Time): number | undefined {
     let value: number | undefined;
-    for (const step of this.find(namespace, metric)?.values ?? []) {
+    for (const step of series.values) {
       if (this.origin + step.at > now) break;
       value = step.value;
     }
     return value;
   }
 
-  private find(namespace: string, metric: string): MetricSeries | undefined {
-    return this.series.find((series) => series.name === metric && series.namespace === namespace);
+  private find(namespace: string, metric: string, selector: LabelSelector | undefined): MetricSeries[] {
+    return this.series.filter(
+      ({ name, namespace: own, labels }) => name === metric && own === namespace && (selector === undefined || matchesSelector(selector, labels)),
+    );
   }
 
   private start(): void {
@@ -120,4 +143,10 @@ export class MetricsServer implements Component, MetricsSource {
     const fresh = age >= FRESH_CONTAINER && age < RESOLUTION ? { time: server.started, cpuTime: 0 } : null;
     return { last, previous: fresh ?? this.samples.get(server.uid)?.last ?? null, memory: server.usage?.memory ?? 0 };
   }
+}
+
+/** Share of a container in its pod's use: the one that serves has all of it, others none; undefined for a container that is not there. */
+function shareOf(containers: readonly Container[], name: string): number | undefined {
+  if (!containers.some((container) => container.name === name)) return undefined;
+  return servingContainer(containers).name === name ? 1 : 0;
 }

@@ -1,22 +1,26 @@
 import type { Pod } from '../api/core.js';
 import { equal } from '../api/equal.js';
-import { matchesSelector } from '../api/labels.js';
-import { keyOf, splitKey, type Condition, type KubernetesObject, type LabelSelector } from '../api/meta.js';
-import type { HorizontalPodAutoscaler } from '../api/policy.js';
+import { matchesSelector, selectorText } from '../api/labels.js';
+import { keyOf, splitKey, type Condition, type KubernetesObject, type Labels, type LabelSelector } from '../api/meta.js';
+import type { HorizontalPodAutoscaler, MetricStatus, ScaleTargetReference } from '../api/policy.js';
 import { resources } from '../api/resources.js';
 import { type ApiRequest, type ApiResponse, succeeded } from '../apiserver/request.js';
 import type { ProcessContext } from '../client/context.js';
 import type { ApiClient, EventRecorder, Informer, ResourceEventHandler } from '../client/types.js';
 import type { Simulation } from '../kernel/simulation.js';
+import type { Time } from '../kernel/time.js';
 import { apiTime, newCondition } from './conditions.js';
 import { ControllerWorkers, objectRequest, type Reconciler, type Reconciliation, StagedReconciliation, type Step } from './controller.js';
 import { NamespaceIndexer } from './endpointslice.js';
-import { type MetricResult, metricResult, type MetricsSource, NoMetrics } from './horizontal-metrics.js';
-import { EMPTY_HISTORY, normalize, type Proposal, type ScalingHistory, SYNC_PERIOD, tolerances } from './horizontal-policy.js';
+import { EMPTY_HISTORY, normalize, type ScalingHistory, SYNC_PERIOD } from './horizontal-limits.js';
+import { hasFailed, type MetricFailure, type MetricResult, metricResult, type MetricsSource, NoMetrics } from './horizontal-metrics.js';
+import { tolerances } from './horizontal-policy.js';
 
 const WORKERS = 5;
 /** Changes of size are remembered this long: the longest period that a policy may have (30 min). */
 const MEMORY = 1800e9;
+/** Kinds with a scale subresource. */
+const SCALABLE: ReadonlySet<string> = new Set(['deployments', 'replicasets', 'statefulsets', 'replicationcontrollers', 'rollouts']);
 
 /** The HorizontalPodAutoscaler controller (pkg/controller/podautoscaler): looks every 15 s. */
 export class HorizontalPodAutoscalerController implements Reconciler {
@@ -27,12 +31,17 @@ export class HorizontalPodAutoscalerController implements Reconciler {
   readonly pods: Informer<Pod>;
   /** Gate HPAConfigurableTolerance, on from 1.35. */
   readonly configurableTolerance: boolean;
+  /** A pod without the container of a metric is an error, from 1.35. */
+  readonly containerMustExist: boolean;
+  /** Selectors of the targets as last seen, to find autoscalers that share pods. */
+  readonly selectors = new Map<string, LabelSelector>();
   private readonly autoscalers: Informer<HorizontalPodAutoscaler>;
   private readonly simulation: Simulation;
 
   constructor(context: ProcessContext, client: ApiClient, metrics: MetricsSource = new NoMetrics()) {
     this.simulation = context.simulation;
     this.configurableTolerance = context.scenario.kubernetesVersion !== '1.34';
+    this.containerMustExist = this.configurableTolerance;
     this.metrics = metrics;
     this.recorder = context.eventRecorder('horizontal-pod-autoscaler', client);
     this.autoscalers = context.informers.informer<HorizontalPodAutoscaler>('horizontalpodautoscalers');
@@ -46,10 +55,26 @@ export class HorizontalPodAutoscalerController implements Reconciler {
   reconcile(key: string): Reconciliation | null {
     const autoscaler = this.autoscalers.get(key);
     if (autoscaler === undefined) {
-      this.history.delete(key);
+      this.forget(key);
       return null;
     }
     return new AutoscalerSync(this, autoscaler, this.simulation);
+  }
+
+  forget(key: string): void {
+    this.history.delete(key);
+    this.selectors.delete(key);
+  }
+
+  /** Autoscalers of a namespace whose targets select one of these pods; those not looked at yet do not count. */
+  selecting(namespace: string, pods: readonly Pod[]): string[] {
+    const found: string[] = [];
+    for (const [key, selector] of this.selectors) {
+      const place = splitKey(key);
+      if (place.namespace !== namespace) continue;
+      if (pods.some((pod) => matchesSelector(selector, pod.metadata.labels))) found.push(`{${place.name} ${namespace}}`);
+    }
+    return found.sort();
   }
 }
 
@@ -70,12 +95,13 @@ class AutoscalerHandler implements ResourceEventHandler<HorizontalPodAutoscaler>
   }
 
   onDelete(autoscaler: HorizontalPodAutoscaler): void {
-    this.controller.history.delete(keyOf(autoscaler));
+    this.controller.forget(keyOf(autoscaler));
   }
 }
 
 interface ScaleTarget extends KubernetesObject {
-  readonly spec: { readonly replicas: number; readonly selector: LabelSelector };
+  /** A map of labels in ReplicationControllers. */
+  readonly spec: { readonly replicas: number; readonly selector: LabelSelector | Labels };
   readonly status?: { readonly replicas?: number };
 }
 
@@ -95,7 +121,7 @@ class AutoscalerSync extends StagedReconciliation {
   private desired = 0;
   private current = 0;
   private reason = '';
-  private metricStatuses: readonly unknown[] | undefined = undefined;
+  private metricStatuses: readonly MetricStatus[] | undefined = undefined;
   private scaleTime: number | undefined = undefined;
   private scaleTarget: ScaleTarget | null = null;
 
@@ -107,21 +133,29 @@ class AutoscalerSync extends StagedReconciliation {
     this.key = keyOf(autoscaler);
     this.conditions = [...(autoscaler.status.conditions ?? [])];
     this.requeueAfter = SYNC_PERIOD;
-    this.resource = resources().find(({ kind }) => kind === autoscaler.spec.scaleTargetRef.kind)?.resource;
+    this.resource = resourceOf(autoscaler.spec.scaleTargetRef);
   }
 
   protected advance(responses: readonly ApiResponse[]): Step {
     switch (this.stage) {
       case GET:
-        if (this.resource === undefined) return null;
+        if (this.resource === undefined) {
+          const { kind } = this.autoscaler.spec.scaleTargetRef;
+          return this.hasNoScale(`no matches for kind "${kind}" in group "${groupOf(this.autoscaler.spec.scaleTargetRef)}"`);
+        }
         this.stage = GOT;
-        return [{ verb: 'get', resource: this.resource, ...this.target() }];
+        return [{ verb: 'get', resource: this.resource, subresource: 'scale', ...this.target() }];
       case GOT:
         return this.got(responses[0]!);
       case MEASURED:
         return this.measured();
       case SCALED:
         return this.scaled(responses[0]!);
+      case STATUS_WRITTEN: {
+        const response = responses[0]!;
+        if (!succeeded(response)) this.event('Warning', 'FailedUpdateStatus', response.message ?? 'request failed');
+        return null;
+      }
       default:
         return null;
     }
@@ -147,13 +181,16 @@ class AutoscalerSync extends StagedReconciliation {
     this.conditions[index] = { ...fresh, ...(time === undefined ? {} : { lastTransitionTime: time }) };
   }
 
+  /** The target's scale could not be read: the rest of the status stays. */
+  private hasNoScale(message: string): Step {
+    this.event('Warning', 'FailedGetScale', message);
+    this.setCondition('AbleToScale', 'False', 'FailedGetScale', `the HPA controller was unable to get the target's current scale: ${message}`);
+    return this.write({ ...this.autoscaler.status, conditions: this.conditions });
+  }
+
   private got(response: ApiResponse): Step {
-    if (!succeeded(response)) {
-      const message = response.message ?? 'request failed';
-      this.event('Warning', 'FailedGetScale', message);
-      this.setCondition('AbleToScale', 'False', 'FailedGetScale', `the HPA controller was unable to get the target's current scale: ${message}`);
-      return this.writeStatus();
-    }
+    if (!SCALABLE.has(this.resource!)) return this.hasNoScale('the server could not find the requested resource');
+    if (!succeeded(response)) return this.hasNoScale(response.message ?? 'request failed');
     const target = response.object as ScaleTarget;
     this.setCondition('AbleToScale', 'True', 'SucceededGetScale', "the HPA controller was able to get the target's current scale");
     this.current = target.spec.replicas;
@@ -165,12 +202,12 @@ class AutoscalerSync extends StagedReconciliation {
     if (!measures) return undefined;
     // A metric of pods is a list (of pods.metrics.k8s.io for resources), which the API server passes on to the metrics server.
     const { namespace } = this.target();
-    const lists = metrics.filter(({ type }) => type === 'Resource' || type === 'Pods');
+    const lists = metrics.filter(({ type }) => type === 'Resource' || type === 'ContainerResource' || type === 'Pods');
     return lists.length === 0 ? undefined : lists.map((): ApiRequest => ({ verb: 'list', resource: 'pods', namespace, name: '' }));
   }
 
   private measured(): Step {
-    this.decide(this.scaleTarget!);
+    if (!this.decide(this.scaleTarget!)) return this.writeStatus(this.autoscaler.status.desiredReplicas);
     if (this.desired === this.current) return this.writeStatus();
     this.stage = SCALED;
     return [{ verb: 'update', resource: this.resource!, subresource: 'scale', ...this.target(), replicas: this.desired }];
@@ -183,63 +220,84 @@ class AutoscalerSync extends StagedReconciliation {
     this.controller.history.set(this.key, { ...EMPTY_HISTORY, recommendations });
   }
 
-  private decide(target: ScaleTarget): void {
+  /** Sets the size wanted; false: the metrics allow no decision. */
+  private decide(target: ScaleTarget): boolean {
     const { minReplicas, maxReplicas } = this.autoscaler.spec;
     this.desired = this.current;
     if (this.current === 0 && minReplicas !== 0) {
       this.setCondition('ScalingActive', 'False', 'ScalingDisabled', 'scaling is disabled since the replica count of the target is zero');
-      return;
+      return true;
     }
     if (this.current > maxReplicas) {
       this.desired = maxReplicas;
       this.reason = 'Current number of replicas above Spec.MaxReplicas';
-      return;
+      return true;
     }
     if (this.current < minReplicas) {
       this.desired = minReplicas;
       this.reason = 'Current number of replicas below Spec.MinReplicas';
-      return;
+      return true;
     }
-    this.fromMetrics(target);
+    return this.fromMetrics(target);
   }
 
-  private fromMetrics(target: ScaleTarget): void {
-    const { now } = this.simulation;
+  private fromMetrics(target: ScaleTarget): boolean {
     const { namespace } = this.target();
-    const { selector } = target.spec;
+    const selector = (target.kind === 'ReplicationController' ? { matchLabels: target.spec.selector } : target.spec.selector) as LabelSelector;
     const pods = [...this.controller.pods.byIndex('namespace', namespace)].filter((pod) => matchesSelector(selector, pod.metadata.labels));
-    const { metrics, configurableTolerance } = this.controller;
+    return this.owns(selector, pods) && this.compute(pods, target.status?.replicas ?? 0);
+  }
+
+  /** Whether no other autoscaler controls the same pods. */
+  private owns(selector: LabelSelector, pods: readonly Pod[]): boolean {
+    this.controller.selectors.set(this.key, selector);
+    const all = this.controller.selecting(this.target().namespace, pods);
+    if (all.length <= 1) return true;
+    const message = `pods by selector ${selectorText(selector)} are controlled by multiple HPAs: [${all.join(' ')}]`;
+    this.event('Warning', 'AmbiguousSelector', message);
+    this.setCondition('ScalingActive', 'False', 'AmbiguousSelector', message);
+    this.event('Warning', 'FailedComputeMetricsReplicas', message);
+    return false;
+  }
+
+  private compute(pods: readonly Pod[], inStatus: number): boolean {
+    const { metrics: source, configurableTolerance, containerMustExist } = this.controller;
     const { spec } = this.autoscaler;
+    const { now } = this.simulation;
     const tolerance = tolerances(configurableTolerance ? spec.behavior : undefined);
-    const size = { current: this.current, inStatus: target.status?.replicas ?? 0 };
-    let best: (MetricResult & { readonly proposal: Proposal }) | undefined;
-    let firstError = '';
+    const context = { source, namespace: this.target().namespace, size: { current: this.current, inStatus }, pods, tolerance, containerMustExist, now };
+    let best: MetricResult | undefined;
+    let failure: MetricFailure | undefined;
     let invalid = 0;
-    const statuses: unknown[] = [];
-    for (const metric of spec.metrics) {
-      const result = metricResult(metrics, namespace, metric, size, pods, tolerance, now);
-      const { proposal } = result;
-      if (proposal === undefined) {
-        if (invalid++ === 0) firstError = result.message;
+    this.metricStatuses = spec.metrics.map((metric) => {
+      const result = metricResult(context, metric);
+      if (hasFailed(result)) {
+        invalid++;
+        failure ??= result;
         this.event('Warning', result.reason, result.message);
-        this.setCondition('ScalingActive', 'False', result.reason, `the HPA was unable to compute the replica count: ${result.message}`);
-      } else {
-        statuses.push(result.status);
-        if (best === undefined || proposal.replicas > best.proposal.replicas) best = { ...result, proposal };
+        return null;
       }
+      if (best === undefined || best.proposal.replicas === 0 || result.proposal.replicas > best.proposal.replicas) best = result;
+      return result.status;
+    });
+    return this.settle(best, failure, invalid, now);
+  }
+
+  /** With a metric missing the autoscaler may grow, never shrink. */
+  private settle(best: MetricResult | undefined, failure: MetricFailure | undefined, invalid: number, now: Time): boolean {
+    if (best === undefined || (failure !== undefined && best.proposal.replicas < this.current)) {
+      const { reason, message, error } = failure!;
+      this.setCondition('ScalingActive', 'False', reason, `the HPA was unable to compute the replica count: ${message}`);
+      const all = `invalid metrics (${invalid} invalid out of ${this.autoscaler.spec.metrics.length}), first error is: ${error}`;
+      this.event('Warning', 'FailedComputeMetricsReplicas', all);
+      return false;
     }
-    // With a metric missing the autoscaler may grow, never shrink.
-    if (best === undefined || (invalid > 0 && best.proposal.replicas < this.current)) {
-      const message = `invalid metrics (${invalid} invalid out of ${spec.metrics.length}), first error is: ${firstError}`;
-      if (best === undefined) this.event('Warning', 'FailedComputeMetricsReplicas', message);
-      return;
-    }
-    this.metricStatuses = statuses;
     this.setCondition('ScalingActive', 'True', 'ValidMetricFound', `the HPA was able to successfully calculate a replica count from ${best.name}`);
     // When only an earlier recommendation asks for a change, no reason is given.
     if (best.proposal.replicas > this.current) this.reason = `${best.name} above target`;
     else this.reason = best.proposal.replicas < this.current ? 'All metrics below target' : '';
     this.limit(best.proposal.replicas, now);
+    return true;
   }
 
   private limit(desired: number, now: number): void {
@@ -264,8 +322,7 @@ class AutoscalerSync extends StagedReconciliation {
       const message = response.message ?? 'request failed';
       this.event('Warning', 'FailedRescale', `New size: ${this.desired}; reason: ${this.reason}; error: ${message}`);
       this.setCondition('AbleToScale', 'False', 'FailedUpdateScale', `the HPA controller was unable to update the target scale: ${message}`);
-      this.desired = this.current;
-      return this.writeStatus();
+      return this.writeStatus(this.autoscaler.status.desiredReplicas);
     }
     this.setCondition('AbleToScale', 'True', 'SucceededRescale', `the HPA controller was able to update the target scale to ${this.desired}`);
     this.event('Normal', 'SuccessfulRescale', `New size: ${this.desired}; reason: ${this.reason}`);
@@ -282,22 +339,35 @@ class AutoscalerSync extends StagedReconciliation {
     return this.writeStatus();
   }
 
-  private writeStatus(): Step {
-    const { autoscaler } = this;
-    const lastScaleTime = this.scaleTime ?? autoscaler.status.lastScaleTime;
-    const status: HorizontalPodAutoscaler['status'] = {
+  private writeStatus(desiredReplicas = this.desired): Step {
+    const lastScaleTime = this.scaleTime ?? this.autoscaler.status.lastScaleTime;
+    return this.write({
       ...(lastScaleTime === undefined ? {} : { lastScaleTime }),
       currentReplicas: this.current,
-      desiredReplicas: this.desired,
-      currentMetrics: this.metricStatuses ?? autoscaler.status.currentMetrics ?? [],
+      desiredReplicas,
+      ...(this.metricStatuses === undefined ? {} : { currentMetrics: this.metricStatuses }),
       conditions: this.conditions,
-    };
+    });
+  }
+
+  private write(status: HorizontalPodAutoscaler['status']): Step {
+    const { autoscaler } = this;
     if (equal(autoscaler.status, status)) return null;
     this.stage = STATUS_WRITTEN;
     return [
       objectRequest('update', 'horizontalpodautoscalers', autoscaler, { subresource: 'status', body: { ...autoscaler, status } as HorizontalPodAutoscaler }),
     ] satisfies ApiRequest[];
   }
+}
+
+function groupOf({ apiVersion = '' }: ScaleTargetReference): string {
+  return apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '';
+}
+
+/** Resource of a target; undefined for kinds that the API does not serve. */
+function resourceOf(target: ScaleTargetReference): string | undefined {
+  const group = groupOf(target);
+  return resources().find((info) => info.kind === target.kind && info.group === group)?.resource;
 }
 
 const LIMIT_MESSAGES: Readonly<Record<'TooManyReplicas' | 'TooFewReplicas' | 'ScaleUpLimit' | 'ScaleDownLimit', string>> = {

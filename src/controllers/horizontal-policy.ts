@@ -1,16 +1,14 @@
-import { isPodReady, podCondition, type Pod } from '../api/core.js';
+import { isPodReady, podCondition, type Pod, type ResourceList } from '../api/core.js';
 import { podRequests } from '../api/pod-resources.js';
-import type { HorizontalPodAutoscaler, ScalingPolicy, ScalingRules } from '../api/policy.js';
+import type { HorizontalPodAutoscaler } from '../api/policy.js';
 import { SECOND, type Duration, type Time } from '../kernel/time.js';
 
-/** How many replicas a HorizontalPodAutoscaler wants: pure (pkg/controller/podautoscaler/{replica_calculator,horizontal}.go). */
+/** How many replicas a metric asks for: pure (pkg/controller/podautoscaler/replica_calculator.go). */
 
 /** kube-controller-manager defaults. */
-export const SYNC_PERIOD: Duration = 15 * SECOND;
 const TOLERANCE = 0.1;
 const CPU_INITIALIZATION: Duration = 300 * SECOND;
 const INITIAL_READINESS: Duration = 30 * SECOND;
-export const DOWNSCALE_STABILIZATION: Duration = 300 * SECOND;
 
 /** Usage of one pod as the metrics pipeline knows it. */
 export interface PodMetric {
@@ -20,36 +18,69 @@ export interface PodMetric {
   readonly window: Duration;
 }
 
+/** A number of replicas; `average` and `utilization` are for the status. */
 export interface Proposal {
   readonly replicas: number;
-  /** Utilization in percent, or average value; for the status. */
+  /** Percent of what the pods request. */
   readonly utilization: number;
+  /** Thousandths of the metric's unit. */
   readonly average: number;
+}
+
+/** Why there is no proposal, in the words of the replica calculator. */
+export interface NoProposal {
+  readonly error: string;
+}
+
+/** What a metric of pods is: a resource of theirs, of one container only, or a metric of another kind (`resource` empty). */
+export interface PodMetricKind {
+  readonly resource: string;
+  readonly container?: string;
+  /** From 1.35 on a pod without the container is an error. */
+  readonly containerMustExist?: boolean;
+}
+
+/** What pods should use: a share of their requests in percent, or an amount in the metric's unit. */
+export interface PodMetricTarget {
+  readonly utilization?: number;
+  readonly averageValue?: number;
 }
 
 interface Groups {
   readonly ready: number;
-  readonly unready: readonly Pod[];
-  readonly missing: readonly Pod[];
+  readonly unready: readonly string[];
+  readonly missing: readonly string[];
+  /** Values of the pods that count, whole numbers (thousandths of a unit, bytes for memory). */
+  readonly values: Map<string, number>;
+}
+
+const MAX_INT32 = 2147483647;
+
+/** Whole numbers that metrics are counted in, per unit of {@link PodMetric.value}: a custom metric in thousandths, resources in their own unit. */
+function countsPerUnit(resource: string): number {
+  return resource === '' ? 1000 : 1;
+}
+
+/** Thousandths per count: of millicores and of custom metrics one, of bytes a thousand. */
+function thousandthsPerCount(resource: string): number {
+  return resource === '' || resource === 'cpu' ? 1 : 1000;
 }
 
 /** Sorts pods for a metric (groupPods); finished and terminating ones do not count. */
-function groupPods(pods: readonly Pod[], metrics: ReadonlyMap<string, PodMetric>, cpu: boolean, now: Time): Groups {
-  let ready = 0;
-  const unready: Pod[] = [];
-  const missing: Pod[] = [];
+function groupPods(pods: readonly Pod[], metrics: ReadonlyMap<string, PodMetric>, resource: string, now: Time): Groups {
+  const unready: string[] = [];
+  const missing: string[] = [];
+  const values = new Map<string, number>();
   for (const pod of pods) {
-    if (pod.metadata.deletionTimestamp !== undefined || pod.status.phase === 'Failed') continue;
-    if (pod.status.phase === 'Pending') {
-      unready.push(pod);
-      continue;
-    }
-    const metric = metrics.get(pod.metadata.name);
-    if (metric === undefined) missing.push(pod);
-    else if (cpu && isUnready(pod, metric, now)) unready.push(pod);
-    else ready++;
+    const { name, deletionTimestamp } = pod.metadata;
+    if (deletionTimestamp !== undefined || pod.status.phase === 'Failed') continue;
+    const metric = metrics.get(name);
+    if (pod.status.phase === 'Pending') unready.push(name);
+    else if (metric === undefined) missing.push(name);
+    else if (resource === 'cpu' && isUnready(pod, metric, now)) unready.push(name);
+    else values.set(name, Math.ceil(metric.value * countsPerUnit(resource)));
   }
-  return { ready, unready, missing };
+  return { ready: values.size, unready, missing, values };
 }
 
 /** Whether a pod's cpu does not count yet: it is starting, or was never ready. */
@@ -58,80 +89,123 @@ function isUnready(pod: Pod, metric: PodMetric, now: Time): boolean {
   const { startTime } = pod.status;
   if (condition === undefined || startTime === undefined) return true;
   const changed = condition.lastTransitionTime ?? 0;
-  if (startTime + CPU_INITIALIZATION > now) return !isPodReady(pod) || metric.timestamp < changed + metric.window;
-  return !isPodReady(pod) && startTime + INITIAL_READINESS > changed;
+  const notReady = condition.status === 'False';
+  if (startTime + CPU_INITIALIZATION > now) return notReady || metric.timestamp < changed + metric.window;
+  return notReady && startTime + INITIAL_READINESS > changed;
 }
 
-/** Replicas for the utilization or average value of a resource; undefined when no metric is known. */
-export function resourceProposal(
-  resource: string,
-  target: { readonly utilization?: number; readonly averageValue?: number },
+/** Replicas for a metric of pods: utilization or average of a resource, or average of a Pods metric. */
+export function podMetricProposal(
+  kind: PodMetricKind,
+  target: PodMetricTarget,
   current: number,
   pods: readonly Pod[],
   metrics: ReadonlyMap<string, PodMetric>,
   now: Time,
   tolerance: Tolerances = { up: TOLERANCE, down: TOLERANCE },
-): Proposal | undefined {
-  const groups = groupPods(pods, metrics, resource === 'cpu', now);
-  const left = new Set([...groups.unready, ...groups.missing].map((pod) => pod.metadata.name));
-  const values = new Map<string, number>();
-  for (const pod of pods) {
-    const metric = metrics.get(pod.metadata.name);
-    if (metric !== undefined && !left.has(pod.metadata.name) && pod.metadata.deletionTimestamp === undefined && pod.status.phase !== 'Failed') {
-      values.set(pod.metadata.name, metric.value);
-    }
-  }
-  if (values.size === 0) return undefined;
-  const requests = new Map<string, number>();
-  for (const pod of pods) requests.set(pod.metadata.name, podRequests(pod.spec)[resource] ?? 0);
-  const first = usageRatio(target, values, requests);
+): Proposal | NoProposal {
+  const { resource } = kind;
+  if (pods.length === 0) return { error: NO_PODS };
+  const { ready, unready, missing, values } = groupPods(pods, metrics, resource, now);
+  if (values.size === 0) return { error: 'did not receive metrics for targeted pods (pods might be unready)' };
+  const requests = target.utilization === undefined ? NO_REQUESTS : requestsOf(kind, pods);
+  if (typeof requests === 'string') return { error: requests };
+  const first = usageRatio(resource, target, values, requests);
+  if (first === undefined) return { error: 'no metrics returned matched known pods' };
   const keep = { replicas: current, utilization: first.utilization, average: first.average };
-  const rising = groups.unready.length > 0 && first.ratio > 1;
-  if (!rising && groups.missing.length === 0) {
-    if (isTolerated(first.ratio, tolerance)) return keep;
-    return { ...keep, replicas: Math.ceil(first.ratio * groups.ready) };
+  const rising = unready.length > 0 && first.ratio > 1;
+  if (!rising && missing.length === 0) {
+    return isTolerated(first.ratio, tolerance) ? keep : { ...keep, replicas: replicasFor(first.ratio * ready) };
   }
-  fillIn(target, first.ratio, rising, groups, requests, values);
-  const { ratio } = usageRatio(target, values, requests);
+  fillIn(resource, target, first.ratio, missing, requests, values);
+  if (rising) for (const name of unready) values.set(name, 0);
+  const { ratio } = usageRatio(resource, target, values, requests)!;
   if (isTolerated(ratio, tolerance) || (first.ratio < 1 && ratio > 1) || (first.ratio > 1 && ratio < 1)) return keep;
-  const replicas = Math.ceil(ratio * values.size);
+  const replicas = replicasFor(ratio * values.size);
   return (ratio < 1 && replicas > current) || (ratio > 1 && replicas < current) ? keep : { ...keep, replicas };
+}
+
+const NO_PODS = 'no pods returned by selector while calculating replica count';
+const NO_REQUESTS: ReadonlyMap<string, number> = new Map();
+
+/** Rounded up, and no more than an int32 holds. */
+function replicasFor(exact: number): number {
+  return Math.min(MAX_INT32, Math.ceil(exact));
+}
+
+/** Requests by pod name (calculateRequests), or what is missing. */
+function requestsOf(kind: PodMetricKind, pods: readonly Pod[]): ReadonlyMap<string, number> | string {
+  const requests = new Map<string, number>();
+  for (const pod of pods) {
+    const request = requestOf(kind, pod);
+    if (typeof request === 'string') return request;
+    requests.set(pod.metadata.name, request);
+  }
+  return requests;
+}
+
+/** Of the pod itself where it has requests of its own, else of its containers and sidecars; every one must have a request. */
+function requestOf({ resource, container, containerMustExist }: PodMetricKind, pod: Pod): number | string {
+  const { name } = pod.metadata;
+  if (container === undefined && hasPodRequests(pod.spec.resources?.requests)) {
+    return podRequests(pod.spec)[resource] ?? `missing pod-level request for ${resource} in Pod ${name}`;
+  }
+  const sidecars = (pod.spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always');
+  let sum = 0;
+  let found = false;
+  for (const { name: candidate, resources } of [...pod.spec.containers, ...sidecars]) {
+    if (container !== undefined && candidate !== container) continue;
+    // Requests that are not given take the value of the limit (SetDefaults_Pod).
+    const request = resources?.requests?.[resource] ?? resources?.limits?.[resource];
+    if (request === undefined) return `missing request for ${resource} in container ${candidate} of Pod ${name}`;
+    sum += request;
+    found = true;
+  }
+  return !found && containerMustExist === true ? `container ${container} not found in Pod ${name}` : sum;
+}
+
+function hasPodRequests(requests: ResourceList | undefined): boolean {
+  for (const _ in requests) return true;
+  return false;
 }
 
 /** Assumes for pods without a metric what speaks against scaling. */
 function fillIn(
-  target: { readonly utilization?: number; readonly averageValue?: number },
+  resource: string,
+  target: PodMetricTarget,
   ratio: number,
-  rising: boolean,
-  groups: Groups,
+  missing: readonly string[],
   requests: ReadonlyMap<string, number>,
   values: Map<string, number>,
 ): void {
-  if (groups.missing.length > 0) {
-    const share = target.utilization === undefined ? 0 : Math.max(100, target.utilization);
-    for (const { metadata } of groups.missing) {
-      const high = target.utilization === undefined ? target.averageValue! : Math.floor((requests.get(metadata.name)! * share) / 100);
-      if (ratio < 1) values.set(metadata.name, high);
-      else if (ratio > 1) values.set(metadata.name, 0);
-    }
+  if (ratio === 1) return;
+  const share = Math.max(100, target.utilization ?? 0);
+  const plain = Math.round((target.averageValue ?? 0) * countsPerUnit(resource));
+  for (const name of missing) {
+    const high = target.utilization === undefined ? plain : Math.floor((requests.get(name)! * share) / 100);
+    values.set(name, ratio < 1 ? high : 0);
   }
-  if (rising) for (const { metadata } of groups.unready) values.set(metadata.name, 0);
 }
 
 function usageRatio(
-  target: { readonly utilization?: number; readonly averageValue?: number },
+  resource: string,
+  target: PodMetricTarget,
   values: ReadonlyMap<string, number>,
   requests: ReadonlyMap<string, number>,
-): { readonly ratio: number; readonly utilization: number; readonly average: number } {
+): { readonly ratio: number; readonly utilization: number; readonly average: number } | undefined {
   let usage = 0;
   let requested = 0;
   for (const [name, value] of values) {
     usage += value;
     requested += requests.get(name) ?? 0;
   }
-  const average = Math.trunc(usage / values.size);
-  if (target.utilization === undefined) return { ratio: usage / values.size / target.averageValue!, utilization: 0, average };
-  const utilization = requested === 0 ? 0 : Math.trunc((usage * 100) / requested);
+  const scale = thousandthsPerCount(resource);
+  const average = Math.floor(usage / values.size) * scale + Math.floor(((usage % values.size) * scale) / values.size);
+  if (target.utilization === undefined) {
+    return { ratio: average / (Math.round((target.averageValue ?? 0) * countsPerUnit(resource)) * scale), utilization: 0, average };
+  }
+  if (requested === 0) return undefined;
+  const utilization = Math.trunc((usage * 100) / requested);
   return { ratio: utilization / target.utilization, utilization, average };
 }
 
@@ -146,169 +220,40 @@ export function tolerances(behavior: HorizontalPodAutoscaler['spec']['behavior']
   return { up: behavior?.scaleUp?.tolerance ?? TOLERANCE, down: behavior?.scaleDown?.tolerance ?? TOLERANCE };
 }
 
+/** Size of the target: what its specification and its status say. */
+export interface TargetSize {
+  readonly current: number;
+  readonly inStatus: number;
+}
+
 /**
  * Replicas for one value of an Object or External metric (GetObjectMetricReplicas, GetObjectPerPodMetricReplicas and their like
  * for external metrics). `value` targets grow with the pods that are ready, `averageValue` ones with the metric alone.
  */
 export function valueProposal(
-  usage: number,
+  value: number,
   target: { readonly value?: number; readonly averageValue?: number },
-  size: { readonly current: number; readonly inStatus: number },
+  size: TargetSize,
   pods: readonly Pod[],
   tolerance: Tolerances,
-): Proposal {
+): Proposal | NoProposal {
+  const usage = Math.ceil(value * 1000);
   if (target.averageValue !== undefined) {
-    const ratio = usage / (target.averageValue * size.inStatus);
-    const replicas = isTolerated(ratio, tolerance) ? size.inStatus : Math.ceil(usage / target.averageValue);
-    return { replicas, utilization: 0, average: size.inStatus === 0 ? 0 : usage / size.inStatus };
+    const wanted = Math.round(target.averageValue * 1000);
+    const ratio = usage / (wanted * size.inStatus);
+    const replicas = isTolerated(ratio, tolerance) ? size.inStatus : replicasFor(usage / wanted);
+    return { replicas, utilization: 0, average: size.inStatus === 0 ? 0 : Math.ceil(usage / size.inStatus) };
   }
-  const ratio = usage / (target.value ?? 0);
-  if (size.current === 0) return { replicas: Math.ceil(ratio), utilization: 0, average: usage };
-  if (isTolerated(ratio, tolerance)) return { replicas: size.current, utilization: 0, average: usage };
+  const ratio = usage / Math.round((target.value ?? 0) * 1000);
+  const keep = { replicas: size.current, utilization: 0, average: usage };
+  if (size.current === 0) return { ...keep, replicas: replicasFor(ratio) };
+  if (isTolerated(ratio, tolerance)) return keep;
+  if (pods.length === 0) return { error: `unable to calculate ready pods: ${NO_PODS}` };
   let ready = 0;
   for (const pod of pods) if (pod.status.phase === 'Running' && isPodReady(pod)) ready++;
-  return { replicas: Math.ceil(ratio * ready), utilization: 0, average: usage };
+  return { ...keep, replicas: replicasFor(ratio * ready) };
 }
 
 function isTolerated(ratio: number, tolerance: Tolerances): boolean {
   return ratio >= 1 - tolerance.down && ratio <= 1 + tolerance.up;
-}
-
-/** A recommendation, or a change of size, with its time. */
-export interface Timestamped {
-  readonly time: Time;
-  readonly replicas: number;
-}
-
-/** What the controller remembers of one autoscaler. */
-export interface ScalingHistory {
-  readonly recommendations: readonly Timestamped[];
-  /** Pods added and removed. */
-  readonly ups: readonly Timestamped[];
-  readonly downs: readonly Timestamped[];
-}
-
-export const EMPTY_HISTORY: ScalingHistory = { recommendations: [], ups: [], downs: [] };
-
-export interface Normalized {
-  readonly replicas: number;
-  readonly stabilized: 'up' | 'down' | undefined;
-  /** Reason of ScalingLimited; undefined: within range. */
-  readonly limit: 'TooManyReplicas' | 'TooFewReplicas' | 'ScaleUpLimit' | 'ScaleDownLimit' | undefined;
-  readonly recommendations: readonly Timestamped[];
-}
-
-/** Size after stabilisation and limits, with the autoscaler's behaviour or on the legacy path without one. */
-export function normalize(
-  autoscaler: HorizontalPodAutoscaler,
-  current: number,
-  desired: number,
-  history: ScalingHistory,
-  now: Time,
-): Normalized {
-  return autoscaler.spec.behavior === undefined
-    ? normalizeLegacy(autoscaler, current, desired, history, now)
-    : normalizeWithBehavior(autoscaler, current, desired, history, now);
-}
-
-function remember(history: readonly Timestamped[], desired: number, window: Duration, now: Time): readonly Timestamped[] {
-  return [...history.filter(({ time }) => time > now - window), { time: now, replicas: desired }];
-}
-
-function normalizeLegacy(autoscaler: HorizontalPodAutoscaler, current: number, desired: number, history: ScalingHistory, now: Time): Normalized {
-  const recommendations = remember(history.recommendations, desired, DOWNSCALE_STABILIZATION, now);
-  let highest = desired;
-  for (const { replicas } of recommendations) highest = Math.max(highest, replicas);
-  const { minReplicas, maxReplicas } = autoscaler.spec;
-  const scaleUpLimit = Math.max(2 * current, 4);
-  const maximum = Math.min(maxReplicas, scaleUpLimit);
-  const stabilized = highest === desired ? undefined : ('down' as const);
-  if (highest < minReplicas) return { replicas: minReplicas, stabilized, limit: 'TooFewReplicas', recommendations };
-  if (highest > maximum) {
-    const limit = maxReplicas > scaleUpLimit ? 'ScaleUpLimit' : 'TooManyReplicas';
-    return { replicas: maximum, stabilized, limit, recommendations };
-  }
-  return { replicas: highest, stabilized, limit: undefined, recommendations };
-}
-
-const DEFAULT_UP: Required<Omit<ScalingRules, 'tolerance'>> = {
-  stabilizationWindowSeconds: 0,
-  selectPolicy: 'Max',
-  policies: [
-    { type: 'Pods', value: 4, periodSeconds: 15 },
-    { type: 'Percent', value: 100, periodSeconds: 15 },
-  ],
-};
-const DEFAULT_DOWN: Required<Omit<ScalingRules, 'tolerance'>> = {
-  stabilizationWindowSeconds: 300,
-  selectPolicy: 'Max',
-  policies: [{ type: 'Percent', value: 100, periodSeconds: 15 }],
-};
-
-function normalizeWithBehavior(autoscaler: HorizontalPodAutoscaler, current: number, desired: number, history: ScalingHistory, now: Time): Normalized {
-  const up = { ...DEFAULT_UP, ...autoscaler.spec.behavior?.scaleUp };
-  const down = { ...DEFAULT_DOWN, ...autoscaler.spec.behavior?.scaleDown };
-  const upWindow = up.stabilizationWindowSeconds * SECOND;
-  const downWindow = down.stabilizationWindowSeconds * SECOND;
-  let lowest = desired;
-  let highest = desired;
-  for (const { time, replicas } of history.recommendations) {
-    if (time > now - upWindow) lowest = Math.min(lowest, replicas);
-    if (time > now - downWindow) highest = Math.max(highest, replicas);
-  }
-  const stable = current < lowest ? lowest : current > highest ? highest : current;
-  const recommendations = remember(history.recommendations, desired, Math.max(upWindow, downWindow), now);
-  const stabilized = stable === desired ? undefined : desired < stable ? ('down' as const) : ('up' as const);
-  const limited = limitRate(autoscaler, current, stable, up, down, history, now);
-  return { ...limited, stabilized, recommendations };
-}
-
-function limitRate(
-  autoscaler: HorizontalPodAutoscaler,
-  current: number,
-  desired: number,
-  up: Required<Omit<ScalingRules, 'tolerance'>>,
-  down: Required<Omit<ScalingRules, 'tolerance'>>,
-  history: ScalingHistory,
-  now: Time,
-): Pick<Normalized, 'replicas' | 'limit'> {
-  const { minReplicas, maxReplicas } = autoscaler.spec;
-  if (desired > current) {
-    const rate = Math.max(current, upLimit(current, up, history, now));
-    const maximum = Math.min(maxReplicas, rate);
-    if (desired > maximum) return { replicas: maximum, limit: rate < maxReplicas ? 'ScaleUpLimit' : 'TooManyReplicas' };
-  } else if (desired < current) {
-    const rate = Math.min(current, downLimit(current, down, history, now));
-    const minimum = Math.max(minReplicas, rate);
-    if (desired < minimum) return { replicas: minimum, limit: rate > minReplicas ? 'ScaleDownLimit' : 'TooFewReplicas' };
-  }
-  if (desired > maxReplicas) return { replicas: maxReplicas, limit: 'TooManyReplicas' };
-  if (desired < minReplicas) return { replicas: minReplicas, limit: 'TooFewReplicas' };
-  return { replicas: desired, limit: undefined };
-}
-
-/** Σ changes in a policy's period. */
-function changed(events: readonly Timestamped[], { periodSeconds }: ScalingPolicy, now: Time): number {
-  let sum = 0;
-  for (const { time, replicas } of events) if (time > now - periodSeconds * SECOND) sum += replicas;
-  return sum;
-}
-
-function upLimit(current: number, rules: Required<Omit<ScalingRules, 'tolerance'>>, history: ScalingHistory, now: Time): number {
-  if (rules.selectPolicy === 'Disabled') return current;
-  const limits = rules.policies.map((policy) => {
-    const start = current - changed(history.ups, policy, now) + changed(history.downs, policy, now);
-    return policy.type === 'Pods' ? start + policy.value : Math.ceil(start * (1 + policy.value / 100));
-  });
-  return rules.selectPolicy === 'Min' ? Math.min(...limits) : Math.max(...limits);
-}
-
-function downLimit(current: number, rules: Required<Omit<ScalingRules, 'tolerance'>>, history: ScalingHistory, now: Time): number {
-  if (rules.selectPolicy === 'Disabled') return current;
-  const limits = rules.policies.map((policy) => {
-    const start = current - changed(history.ups, policy, now) + changed(history.downs, policy, now);
-    return policy.type === 'Pods' ? start - policy.value : Math.trunc(start * (1 - policy.value / 100));
-  });
-  // "Max" means the greatest change, which for a scale down is the lowest number.
-  return rules.selectPolicy === 'Min' ? Math.max(...limits) : Math.min(...limits);
 }

@@ -15,5 +15,12 @@ export function toMetric(
     if (k === 0 || at > values[k - 1]!.at) return;
     complain(['metrics', i, 'values', k, 'at'], `expected a time after ${raw.values[k - 1]!.at}, found ${raw.values[k]!.at}`);
   });
-  return { name: raw.name, namespace: raw.namespace ?? namespace, perPod: raw.perPod ?? false, values };
+  return {
+    name: raw.name,
+    namespace: raw.namespace ?? namespace,
+    perPod: raw.perPod ?? false,
+    ...(raw.labels === undefined ? {} : { labels: raw.labels }),
+    ...(raw.object === undefined ? {} : { object: raw.object }),
+    values,
+  };
 }

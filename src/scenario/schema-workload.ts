@@ -73,6 +73,14 @@ export const metric = z.strictObject({
     .boolean({ error: 'expected true or false' })
     .optional()
     .describe('Pods metrics: each pod has the value (true), or an equal share of it (false, the default).'),
+  labels: z
+    .record(z.string(), z.string({ error: 'expected a text' }))
+    .optional()
+    .describe('Labels of the series, which selectors of metrics are matched with; External metrics are the sum of the series that match.'),
+  object: z
+    .strictObject({ kind: text('Its kind.'), name: text('Its name.') })
+    .optional()
+    .describe('Object that an Object metric describes. Default: the series is of any object.'),
   values: z
     .array(
       z.strictObject({

@@ -500,6 +500,10 @@ export interface MetricSeries {
   readonly namespace: string;
   /** Pods metrics: every pod has the value (true), or an equal share of it (false). */
   readonly perPod: boolean;
+  /** Labels of the series, for selectors of metrics; a metric can have several series. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** What an Object metric is of; absent: of any object. */
+  readonly object?: { readonly kind: string; readonly name: string };
   /** In order of time; each value holds until the next one. Before the first there is none. */
   readonly values: readonly { readonly at: Time; readonly value: number }[];
 }

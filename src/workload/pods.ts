@@ -1,4 +1,4 @@
-import type { Pod } from '../api/core.js';
+import { type Pod, servingContainer } from '../api/core.js';
 import { podVersion } from '../api/image.js';
 import { matchesMap } from '../api/labels.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
@@ -108,8 +108,7 @@ export class PodServers implements Component, PodLifecycleListener {
     const { podIP } = pod.status;
     const host = this.hostOfNode.get(pod.spec.nodeName ?? '');
     if (podIP === undefined || host === undefined || this.addresses === null) return;
-    const container =
-      pod.spec.containers.find((candidate) => (candidate.ports?.length ?? 0) > 0) ?? pod.spec.containers[0]!;
+    const container = servingContainer(pod.spec.containers);
     const address = this.addresses.number(podIP);
     const behaviour = this.behaviour.of(container.image);
     const cpuLimit = (container.resources?.limits?.['cpu'] ?? Number.POSITIVE_INFINITY) / 1000;

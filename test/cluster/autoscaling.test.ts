@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { Pod } from '../../src/api/core.js';
-import { resourceProposal } from '../../src/controllers/horizontal-policy.js';
 import { ScenarioRun } from '../../src/cluster/run.js';
 import { loadScenario } from '../../src/scenario/index.js';
 import type { Deployment } from '../../src/api/workloads.js';
@@ -44,8 +42,4 @@ test('autoscalers follow traffic and a queue: doubling up, down to the start fiv
   assert.deepEqual(worker.map(({ replicas }) => replicas), [1, 4, 5, 1]);
   assert.ok(worker[1]!.second > 180 && worker[1]!.second <= 196, String(worker[1]!.second));
   assert.ok(worker[3]!.second >= 300 + 285 && worker[3]!.second <= 300 + 330, String(worker[3]!.second));
-});
-
-test('no usage, no decision', () => {
-  assert.equal(resourceProposal('cpu', { utilization: 50 }, 3, [] as Pod[], new Map(), 0), undefined);
 });

@@ -1,6 +1,6 @@
 import type { Node, Pod } from '../../src/api/core.js';
 import { keyOf, type KubernetesObject } from '../../src/api/meta.js';
-import { decide, type RegistryContext } from '../../src/apiserver/registry.js';
+import { decide, notFound, type RegistryContext } from '../../src/apiserver/registry.js';
 import type { ApiRequest, ApiResponse, ResponseReceiver } from '../../src/apiserver/request.js';
 import type { ProcessContext } from '../../src/client/context.js';
 import type {
@@ -298,7 +298,7 @@ export class FakeCluster implements ProcessContext, InformerFactory, Component, 
       return { code: 200, items };
     }
     if (request.verb === 'get') {
-      return current === undefined ? { code: 404, reason: 'NotFound', message: `${name} not found` } : { code: 200, object: current };
+      return current === undefined ? notFound(request) : { code: 200, object: current };
     }
     const decision = decide(request, current, this);
     if (decision.kind === 'fail') return decision.response;

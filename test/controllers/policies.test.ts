@@ -5,7 +5,7 @@ import type { KubernetesObject } from '../../src/api/meta.js';
 import type { HorizontalPodAutoscaler, PodDisruptionBudget, ResourceQuota } from '../../src/api/policy.js';
 import type { Deployment, ReplicaSet } from '../../src/api/workloads.js';
 import type { PodMetric } from '../../src/controllers/horizontal-policy.js';
-import { type MetricsSource, metricResult } from '../../src/controllers/horizontal-metrics.js';
+import type { MetricsSource } from '../../src/controllers/horizontal-metrics.js';
 import { ServiceAddresses } from '../../src/controllers/endpoints.js';
 import { startControllers } from '../../src/controllers/registry.js';
 import { MILLISECOND, SECOND } from '../../src/kernel/time.js';
@@ -64,7 +64,7 @@ test('an autoscaler grows 1, 4, 8, 16, 32, 40 under a load that is far too high'
     kind: 'HorizontalPodAutoscaler',
     metadata: meta('web'),
     spec: {
-      scaleTargetRef: { kind: 'Deployment', name: 'web' },
+      scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' },
       minReplicas: 1,
       maxReplicas: 40,
       metrics: [{ type: 'Resource', name: 'cpu', target: { type: 'Utilization', averageUtilization: 50 } }],
@@ -80,25 +80,6 @@ test('an autoscaler grows 1, 4, 8, 16, 32, 40 under a load that is far too high'
     'ScalingActive=True/ValidMetricFound',
     'ScalingLimited=True/TooManyReplicas',
   ]);
-});
-
-test('an external metric: by value with the ready pods, by average alone; unknown ones fail in the real words', () => {
-  const cluster = new FakeCluster();
-  startControllers(cluster, ['deployment', 'replicaset']);
-  cluster.create('deployments', deployment(4));
-  cluster.run(2 * SECOND);
-  const pods = cluster.all<Pod>('pods');
-  const source = new FixedLoad(300, cluster);
-  const size = { current: 4, inStatus: 4 };
-  const tolerance = { up: 0.1, down: 0.1 };
-  const evaluate = (type: 'External' | 'Object', name: string, target: { value?: number; averageValue?: number }) =>
-    metricResult(source, 'default', { type, name, target: { type: 'Value', ...target } }, size, pods, tolerance, cluster.now);
-  // ceil(300 / 100 × 4 ready), ceil(300 / 50); 300 / 280 and 300 / (73 × 4) are within the tolerance.
-  assert.deepEqual([evaluate('External', 'queue', { value: 100 }), evaluate('Object', 'queue', { averageValue: 50 })].map(({ proposal }) => proposal?.replicas), [12, 6]);
-  assert.equal(evaluate('External', 'queue', { value: 280 }).proposal?.replicas, 4);
-  assert.equal(evaluate('External', 'queue', { averageValue: 73 }).proposal?.replicas, 4);
-  assert.equal(evaluate('External', 'nothing', { value: 1 }).reason, 'FailedGetExternalMetric');
-  assert.equal(evaluate('Object', 'nothing', { value: 1 }).reason, 'FailedGetObjectMetric');
 });
 
 test('a silent node becomes Unknown after 50 s, is tainted, and its pods go when their toleration ends', () => {

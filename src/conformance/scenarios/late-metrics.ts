@@ -1,7 +1,7 @@
 import type { ApiRequest, ResponseReceiver } from '../../apiserver/request.js';
 import type { ProcessContext } from '../../client/context.js';
 import type { ApiClient, EventRecorder, InformerFactory, WorkQueue, WorkQueueConsumer } from '../../client/types.js';
-import { SYNC_PERIOD } from '../../controllers/horizontal-policy.js';
+import { SYNC_PERIOD } from '../../controllers/horizontal-limits.js';
 import type { Component } from '../../kernel/component.js';
 import type { Simulation } from '../../kernel/simulation.js';
 import { Slots } from '../../kernel/slots.js';
