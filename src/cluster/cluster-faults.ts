@@ -35,6 +35,28 @@ export class ClusterFaults implements FaultDomain {
     this.cluster.workload.setNodeReady(index, up);
   }
 
+  setNodeResponding(index: number, responding: boolean): void {
+    const host = this.cluster.nodeHosts[index]!;
+    this.cluster.network.setUp(host, responding);
+    if (responding) this.cluster.connections.relistNode(index);
+    else this.cluster.workload.pods.hang(host);
+    this.cluster.workload.setNodeReady(index, responding);
+  }
+
+  setNodeDisk(index: number, factor: number): void {
+    this.cluster.kubelets.setDiskFactor(index, factor);
+  }
+
+  setProcess(name: 'kube-controller-manager' | 'kube-scheduler', replica: number, up: boolean): void {
+    const process = this.cluster.controlPlane.find((each) => each.name === name)!;
+    if (up) process.machineBack(replica);
+    else process.machineLost(replica);
+  }
+
+  setPacketLoss(machine: string, share: number): void {
+    this.cluster.network.setLoss(this.hostNamed(machine), share);
+  }
+
   get etcdMembers(): number {
     return this.cluster.etcdClusters.members.length;
   }
@@ -81,8 +103,12 @@ export class ClusterFaults implements FaultDomain {
     return this.cluster.servers.length;
   }
 
-  apiServerZone(index: number): string {
-    return this.cluster.network.zoneOf(this.cluster.servers[index]!.host);
+  get machines(): number {
+    return this.cluster.controlPlaneHosts.length;
+  }
+
+  machineZone(index: number): string {
+    return this.cluster.network.zoneOf(this.cluster.controlPlaneHosts[index]!);
   }
 
   setApiServer(index: number, up: boolean): void {

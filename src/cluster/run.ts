@@ -1,10 +1,12 @@
 import type { RunResult } from '../analysis/result.js';
-import { imageTag } from '../api/image.js';
+import { imageTag, podVersion } from '../api/image.js';
 import type { StatefulSet } from '../api/apps.js';
-import type { Pod, Service } from '../api/core.js';
+import { podCondition, type Pod, type Service } from '../api/core.js';
 import type { KubernetesObject } from '../api/meta.js';
 import type { Deployment } from '../api/workloads.js';
 import type { ApiClient } from '../client/types.js';
+import { FaultBook } from '../faults/fault-book.js';
+import { RandomFaults } from '../faults/random-faults.js';
 import type { Component } from '../kernel/component.js';
 import type { EventListName } from '../kernel/event-list.js';
 import type { Time } from '../kernel/time.js';
@@ -65,6 +67,8 @@ export class ScenarioRun implements Component {
   readonly observer: Observer;
   readonly tracker: AppTracker;
   readonly timeline: Timeline;
+  /** What breaks at random; null: nothing does. */
+  private readonly faults: RandomFaults | null;
   /** Pods of a recorded trace, and how full they make the cluster; null: there are none. */
   readonly podTrace: PodTrace | null;
   readonly allocation: Allocation | null;
@@ -107,7 +111,11 @@ export class ScenarioRun implements Component {
     this.podTrace =
       podTrace === undefined ? null : new PodTrace(simulation, kubectl.client('pod-trace', 0, 0), kubectl.informer<Pod>('pods'), podTrace);
     const actions = scenario.timeline.filter((action) => !isStartAction(action));
-    this.timeline = new Timeline(simulation, this.client, new ClusterFaults(this.cluster), actions, this.cluster.newKubectl(this.client));
+    const faults = new ClusterFaults(this.cluster);
+    const book = new FaultBook(faults);
+    const { randomness } = this.cluster;
+    this.timeline = new Timeline(simulation, randomness, this.client, faults, book, actions, this.cluster.newKubectl(this.client));
+    this.faults = scenario.faults === undefined ? null : new RandomFaults(simulation, randomness, scenario.faults, book, this.timeline);
     this.sampler = new Sampler(this.cluster, this.recorder, this.observer, record);
     const most = this.recorder.records(API_REQUESTS) ? (record?.apiRequests ?? REQUESTS_KEPT) : 0;
     this.requests = most === 0 ? null : new RequestLog(most);
@@ -162,9 +170,26 @@ export class ScenarioRun implements Component {
     else {
       this.sampler.sample(simulation.now);
       this.allocation?.sample(Math.round((simulation.now - this.origin) / SECOND), this.podTrace!.pending, this.recorder);
+      if (this.timeline.waits || this.faults?.waits === true) this.lookAtRollout();
       this.done = simulation.now - this.origin >= this.scenario.duration;
     }
     if (!this.done) simulation.schedule(SECOND, this.target, OP_SECOND, 0, LAST_PHASE);
+  }
+
+  /** Tells those who wait for an instant of the rollout how far it is. */
+  private lookAtRollout(): void {
+    const { pipeline } = this;
+    if (pipeline === null || pipeline.startedAt < 0) return;
+    let ready = 0;
+    for (const object of this.cluster.connections.current('pods')) {
+      const pod = object as Pod;
+      if (pod.metadata.deletionTimestamp === undefined && podVersion(pod.spec) === this.rolloutVersion && podCondition(pod, 'Ready')?.status === 'True') ready++;
+    }
+    const wanted = this.tracker.wantedReplicas;
+    const share = wanted === 0 ? 0 : ready / wanted;
+    const over = pipeline.finishedAt >= 0 || pipeline.rolledBackAt >= 0;
+    this.timeline.progressed(share, over);
+    this.faults?.progressed(share, over);
   }
 
   /** The log of pipeline and timeline, in order of time. */
@@ -234,6 +259,7 @@ export class ScenarioRun implements Component {
     this.sampler.begin(origin);
     this.requests?.begin(origin);
     this.timeline.start(origin);
+    this.faults?.start(origin);
     this.podTrace?.start(origin);
     cluster.metrics.begin(origin);
     cluster.rollouts.begin(origin);

@@ -372,8 +372,9 @@ export class SimulatedCluster implements LeaderFactory {
   }
 }
 
-function losesMachines({ timeline }: Scenario): boolean {
-  return timeline.some((action) => action.action === 'fail' && action.target.kind === 'machine');
+function losesMachines({ timeline, faults = [], cluster }: Scenario): boolean {
+  const targets = [...timeline.flatMap((action) => (action.action === 'fail' ? [action.target] : [])), ...faults.map(({ target }) => target)];
+  return targets.some((target) => target.kind === 'machine' || (target.kind === 'zone' && cluster.etcd.zones.includes(target.name)));
 }
 
 function zoneOf(node: Node): string {

@@ -5,13 +5,19 @@ import { type ApiRequest, type ApiResponse, type ResponseReceiver, succeeded } f
 import type { Kubectl } from '../client/kubectl/kubectl.js';
 import type { KubectlOutput } from '../client/kubectl/run.js';
 import type { ApiClient } from '../client/types.js';
-import { type FaultDomain, setFault } from '../faults/faults.js';
+import type { FaultBook } from '../faults/fault-book.js';
+import type { FaultDomain } from '../faults/faults.js';
+import { drawTargets } from '../faults/random-faults.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
 import type { Time } from '../kernel/time.js';
-import type { TimelineAction } from '../scenario/types.js';
+import { DrawCursor } from '../node/draws.js';
+import type { Randomness } from '../random/stream.js';
+import type { FaultTarget, TimelineAction } from '../scenario/types.js';
 import { ApplyPatch, SetImagePatch } from '../strategies/patches.js';
 
 const OP_ACT = 1;
+/** What an action broke is repaired. */
+const OP_REPAIR = 2;
 
 /** One line of what the timeline did. */
 export interface TimelineEntry {
@@ -30,9 +36,17 @@ export class Timeline implements Component, ResponseReceiver, KubectlOutput {
   private readonly faults: FaultDomain;
   private readonly actions: readonly TimelineAction[];
   private readonly kubectl: Kubectl;
+  private readonly book: FaultBook;
+  private readonly draws: DrawCursor;
+  /** Actions that wait for an instant of the rollout. */
+  private readonly waiting = new Set<number>();
+  /** What an action broke, by its number. */
+  private readonly broken = new Map<number, readonly FaultTarget[]>();
 
-  constructor(simulation: Simulation, client: ApiClient, faults: FaultDomain, actions: readonly TimelineAction[], kubectl: Kubectl) {
+  constructor(simulation: Simulation, randomness: Randomness, client: ApiClient, faults: FaultDomain, book: FaultBook, actions: readonly TimelineAction[], kubectl: Kubectl) {
     this.kubectl = kubectl;
+    this.book = book;
+    this.draws = new DrawCursor(randomness.keyed('timeline/nodes'));
     this.simulation = simulation;
     this.client = client;
     this.faults = faults;
@@ -43,18 +57,45 @@ export class Timeline implements Component, ResponseReceiver, KubectlOutput {
   /** Schedules all actions, relative to the origin of the scenario's time. */
   start(origin: Time): void {
     this.actions.forEach((action, i) => {
-      this.simulation.scheduleAt(origin + action.at, this.target, OP_ACT, i);
+      if (action.progress === undefined) this.simulation.scheduleAt(origin + action.at, this.target, OP_ACT, i);
+      else this.waiting.add(i);
     });
   }
 
-  describe(_opcode: number, argument: number): string {
-    return `${this.actions[argument]?.action} of the timeline`;
+  /** Some actions wait for an instant of the rollout. */
+  get waits(): boolean {
+    return this.waiting.size > 0;
   }
 
-  handle(_opcode: number, argument: number): void {
+  /** How far the rollout is: the share of its replicas that is ready in the new version, and whether it is over. */
+  progressed(share: number, over: boolean): void {
+    for (const i of this.waiting) {
+      const { progress, at } = this.actions[i]!;
+      if (!over && (progress === 'end' || share < progress!)) continue;
+      this.waiting.delete(i);
+      this.simulation.schedule(at, this.target, OP_ACT, i);
+    }
+  }
+
+  describe(opcode: number, argument: number): string {
+    return opcode === OP_REPAIR ? 'a fault of the timeline is repaired' : `${this.actions[argument]?.action} of the timeline`;
+  }
+
+  handle(opcode: number, argument: number): void {
     const action = this.actions[argument]!;
-    if (action.action === 'fail' || action.action === 'heal') {
-      this.note(action.action, setFault(this.faults, action.target, action.action === 'heal'));
+    if (opcode === OP_REPAIR) {
+      for (const target of this.broken.get(argument)!) this.noteAny('repair', this.book.repair(target));
+      return;
+    }
+    if (action.action === 'heal') {
+      this.note(action.action, this.book.heal(action.target));
+      return;
+    }
+    if (action.action === 'fail') {
+      const targets = drawTargets(action.target, this.draws.at(argument));
+      this.broken.set(argument, targets);
+      for (const target of targets) this.noteAny(action.action, this.book.fail(target));
+      if (action.repair !== undefined) this.simulation.schedule(action.repair, this.target, OP_REPAIR, argument);
       return;
     }
     if (action.action === 'kubectl') {
@@ -112,6 +153,10 @@ export class Timeline implements Component, ResponseReceiver, KubectlOutput {
       return;
     }
     this.note('error', `${request.verb} ${request.resource} "${request.name}": ${response.message ?? `code ${response.code}`}`);
+  }
+
+  private noteAny(phase: string, message: string | undefined): void {
+    if (message !== undefined) this.note(phase, message);
   }
 
   note(phase: string, message: string): void {

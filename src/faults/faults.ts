@@ -8,6 +8,10 @@ export interface FaultDomain {
   nodeIndex(name: string): number | undefined;
   nodeZone(index: number): string;
   setNode(index: number, up: boolean): void;
+  /** A machine hangs (false): it answers nobody, and what it holds gets no answer; or goes on (true). */
+  setNodeResponding(index: number, responding: boolean): void;
+  /** Makes sandboxes, containers and images of a node take `factor` times as long (1: as usual). */
+  setNodeDisk(index: number, factor: number): void;
   readonly etcdMembers: number;
   /** Members of all etcd clusters are numbered through, the main cluster's first. */
   etcdName(index: number): string;
@@ -24,10 +28,16 @@ export interface FaultDomain {
   /** Changes a key in the file of a member's database, unnoticed. */
   corruptEtcd(index: number): void;
   readonly apiServers: number;
-  apiServerZone(index: number): string;
   setApiServer(index: number, up: boolean): void;
   /** A machine of the control plane is lost (false) with all that runs on it, or starts again (true). */
   setMachine(index: number, up: boolean): void;
+  /** Machines of the control plane, and their zones. */
+  readonly machines: number;
+  machineZone(index: number): string;
+  /** A process of kube-controller-manager or kube-scheduler dies (false), or starts again (true). */
+  setProcess(name: 'kube-controller-manager' | 'kube-scheduler', replica: number, up: boolean): void;
+  /** This share of the packets from and to a machine is lost; 0: none. */
+  setPacketLoss(machine: string, share: number): void;
   /** A graceful restart: serves on for `shutdownDelay`, finishes what is in flight, starts again `startAfter` after its end. */
   restartApiServer(index: number, shutdownDelay: Duration, startAfter: Duration): void;
   /** An image registry cannot be reached (false), or can again. */
@@ -47,11 +57,26 @@ export function setFault(domain: FaultDomain, target: FaultTarget, up: boolean):
   const verb = up ? 'back' : 'down';
   switch (target.kind) {
     case 'node': {
-      const index = domain.nodeIndex(target.name);
-      if (index === undefined) throw new Error(`fault: there is no node ${target.name}`);
-      domain.setNode(index, up);
+      domain.setNode(nodeIndex(domain, target.name), up);
       return `node ${target.name} is ${verb}`;
     }
+    case 'hang':
+      domain.setNodeResponding(nodeIndex(domain, target.name), up);
+      return `node ${target.name} ${up ? 'goes on' : 'hangs'}`;
+    case 'nodes':
+      throw new Error('fault: nodes are to be drawn first');
+    case 'nodeDisk':
+      domain.setNodeDisk(nodeIndex(domain, target.name), up ? 1 : target.factor);
+      return up ? `the disk of ${target.name} is as fast as before` : `the disk of ${target.name} is ${target.factor} times slower`;
+    case 'controllerManager':
+      domain.setProcess('kube-controller-manager', target.index, up);
+      return `kube-controller-manager-${target.index} is ${verb}`;
+    case 'scheduler':
+      domain.setProcess('kube-scheduler', target.index, up);
+      return `kube-scheduler-${target.index} is ${verb}`;
+    case 'packetLoss':
+      domain.setPacketLoss(target.name, up ? 0 : target.share);
+      return up ? `packets of ${target.name} arrive again` : `${target.share * 100}% of the packets from and to ${target.name} are lost`;
     case 'zone':
       return setZone(domain, target.name, up);
     case 'link':
@@ -85,11 +110,17 @@ export function setFault(domain: FaultDomain, target: FaultTarget, up: boolean):
   }
 }
 
-/** A zone fails with all that is in it: nodes, etcd members and API servers. */
+function nodeIndex(domain: FaultDomain, name: string): number {
+  const index = domain.nodeIndex(name);
+  if (index === undefined) throw new Error(`fault: there is no node ${name}`);
+  return index;
+}
+
+/** A zone fails with all that is in it: nodes, etcd members, and machines of the control plane with what runs on them. */
 function setZone(domain: FaultDomain, zone: string, up: boolean): string {
   let nodes = 0;
   for (let i = 0; i < domain.etcdMembers; i++) if (domain.etcdZone(i) === zone) domain.setEtcdMember(i, up);
-  for (let i = 0; i < domain.apiServers; i++) if (domain.apiServerZone(i) === zone) domain.setApiServer(i, up);
+  for (let i = 0; i < domain.machines; i++) if (domain.machineZone(i) === zone) domain.setMachine(i, up);
   for (let i = 0; i < domain.nodeCount; i++) {
     if (domain.nodeZone(i) !== zone) continue;
     domain.setNode(i, up);

@@ -77,6 +77,8 @@ export class Network {
   private readonly randomness: Randomness;
   /** Cut links, as `from>to` of host numbers. */
   private readonly cut = new Set<string>();
+  /** Share of the packets from and to a host that is lost, beside what all lose. */
+  private readonly losses = new Map<number, number>();
   /** Zones between which nothing passes, as `from>to`. */
   private readonly cutZones = new Set<string>();
   /** Number of the stream that `sendOrdered` uses between two hosts, by `from * 2^20 + to`. */
@@ -128,6 +130,19 @@ export class Network {
   downFor(host: number): Duration {
     const { up, downAt } = this.hosts[host]!;
     return up ? -1 : this.simulation.now - downAt;
+  }
+
+  /** Makes a host lose this share of the packets from and to it; 0: none. */
+  setLoss(host: number, share: number): void {
+    if (share === 0) this.losses.delete(host);
+    else this.losses.set(host, share);
+  }
+
+  /** Share of the packets between two hosts that are lost. */
+  lossBetween(from: number, to: number): number {
+    const { loss = 0 } = this.costs;
+    if (this.losses.size === 0 || from === to) return loss;
+    return 1 - (1 - loss) * (1 - (this.losses.get(from) ?? 0)) * (1 - (this.losses.get(to) ?? 0));
   }
 
   /** Cuts or heals the one-way link between two hosts. */
@@ -204,8 +219,8 @@ export class Network {
     const a = this.hosts[from]!;
     a.stream ??= this.randomness.stream(`network/${a.name}`);
     const half = sample(this.roundTrip(from, to), a.stream) / 2;
-    const { loss } = this.costs;
-    return loss === undefined || from === to ? half : half + retransmissions(loss, a.stream.next());
+    const loss = this.lossBetween(from, to);
+    return loss === 0 || from === to ? half : half + retransmissions(loss, a.stream.next());
   }
 
   /**

@@ -30,9 +30,9 @@ export class ContainerRuntime {
     this.fleet = fleet;
   }
 
-  /** Factor on the runtime's steps from lock and disk contention of simultaneous pod starts on the node. */
+  /** Factor on the runtime's steps from a slow disk, and from lock and disk contention of simultaneous pod starts on the node. */
   contention(pod: PodRecord): number {
-    return 1 + CONTENTION * Math.max(0, pod.node.starting - UNCONTENDED_STARTS);
+    return pod.node.diskFactor * (1 + CONTENTION * Math.max(0, pod.node.starting - UNCONTENDED_STARTS));
   }
 
   /** CreateContainer, after `before` of other work. */

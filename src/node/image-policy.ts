@@ -18,14 +18,15 @@ export const IMAGE_GC_MINIMUM_AGE: Duration = 2 * MINUTE;
 export const REGISTRY_DIAL_TIMEOUT: Duration = 30 * SECOND;
 
 /** Download and unpacking of an image that is not on the node, without the overhead of the registry's answers. */
-export function pullDuration(bytes: number, costs: CostProfile['kubelet']): Duration {
+export function pullDuration(bytes: number, costs: CostProfile['kubelet'], diskFactor = 1): Duration {
   const download = (bytes / costs.pullBytesPerSecond) * SECOND;
-  return Math.round(Math.max(download + unpackDuration(bytes, costs) / LAYERS, unpackDuration(bytes, costs) + download / LAYERS));
+  const unpack = unpackDuration(bytes, costs) * diskFactor;
+  return Math.round(Math.max(download + unpack / LAYERS, unpack + download / LAYERS));
 }
 
 /** What is left to do when the last byte of an image has come, `download` after the first: layers are unpacked one after another as they arrive. */
-export function unpackRest(bytes: number, download: Duration, costs: CostProfile['kubelet']): Duration {
-  const unpack = unpackDuration(bytes, costs);
+export function unpackRest(bytes: number, download: Duration, costs: CostProfile['kubelet'], diskFactor = 1): Duration {
+  const unpack = unpackDuration(bytes, costs) * diskFactor;
   return Math.round(Math.max(unpack / LAYERS, unpack + download / LAYERS - download));
 }
 

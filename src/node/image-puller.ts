@@ -104,7 +104,7 @@ export class ImagePuller implements PullReceiver {
     if (!exists) pull.failure = `failed to resolve reference "${image}": not found`;
     pull.bytes = exists && !fleet.hasImage(node, image) ? fleet.images.missingBytes(node, image) : 0;
     if (pull.bytes === 0 || (registry.unlimited && fleet.kubelet.parallelImagePulls === 1)) {
-      const transfer = pull.bytes === 0 ? 0 : pullDuration(pull.bytes, fleet.costs);
+      const transfer = pull.bytes === 0 ? 0 : pullDuration(pull.bytes, fleet.costs, node.diskFactor);
       pull.event = fleet.after(overhead + transfer, OP_PULLED, pull.slot);
     } else pull.event = fleet.after(overhead, OP_PULL_BEGIN, pull.slot);
   }
@@ -119,7 +119,7 @@ export class ImagePuller implements PullReceiver {
   /** The last byte has come. */
   downloaded(pull: Pull): void {
     const { fleet } = this;
-    const rest = unpackRest(pull.bytes, fleet.simulation.now - pull.began, fleet.costs);
+    const rest = unpackRest(pull.bytes, fleet.simulation.now - pull.began, fleet.costs, pull.node.diskFactor);
     pull.event = fleet.after(rest, OP_PULLED, pull.slot);
   }
 

@@ -287,6 +287,11 @@ export class Kubelets implements Component, ResponseReceiver {
     return true;
   }
 
+  /** The node's disk takes `factor` times as long for sandboxes, containers and unpacked images that are begun from now on. */
+  setDiskFactor(nodeIndex: number, factor: number): void {
+    this.fleet.nodes[nodeIndex]!.diskFactor = factor;
+  }
+
   /** The machine crashes: its containers die at once and nothing is sent any more. The network host is the caller's to set. */
   fail(nodeIndex: number): void {
     crash(this.fleet, this.fleet.nodes[nodeIndex]!);

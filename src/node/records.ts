@@ -256,6 +256,8 @@ export class NodeRecord {
   up = true;
   /** Raised at each crash, so that answers to requests of an earlier life are dropped. */
   epoch = 0;
+  /** Its disk takes so many times longer than usual. */
+  diskFactor = 1;
   startedAt: Time = Number.NEGATIVE_INFINITY;
   /** The kubelet's process is gone while the machine runs; it starts again after so long. */
   kubeletDown = false;

@@ -14,6 +14,8 @@ import { toCluster } from './cluster.js';
 import { checkQuotas, memberFindings, startCounts } from './etcd.js';
 import { manifestFindings } from './findings.js';
 import { findDns } from './dns.js';
+import { toRandomFault } from './faults.js';
+import { isOfRollout } from './instants.js';
 import { withKubeProxy } from './kube-proxy.js';
 import { InputError, inputErrorsOf, throwInputErrors } from './input-error.js';
 import { type LoadedObject, ManifestSet } from './manifests.js';
@@ -157,6 +159,7 @@ class ScenarioLoader {
       folder: this.folder,
       namespace,
       startTime,
+      rolloutAt: raw.rollout?.at,
       errors,
       images,
       files: this.files,
@@ -167,6 +170,7 @@ class ScenarioLoader {
     const applied = readApplied(raw.timeline ?? [], context);
     for (const set of applied.values()) images.push(...imagesOf(set.loaded));
     const timeline = toTimeline(raw.timeline ?? [], applied, context);
+    const faults = (raw.faults ?? []).map((each, i) => toRandomFault(each, ['faults', i], cluster, references, raw.rollout?.at)).filter((each) => each !== undefined);
     const rollout = raw.rollout === undefined ? undefined : toRollout(raw.rollout, context);
     const traffic = (raw.traffic ?? []).map((each, i) => toTraffic(each, ['traffic', i], streams));
     const calls = (raw.behaviour ?? []).map((each, i) => toCalls(each, ['behaviour', i], streams));
@@ -211,6 +215,7 @@ class ScenarioLoader {
       behaviours: (raw.behaviour ?? []).map((behaviour, i) => toBehaviour(behaviour, checkedProfile, calls[i])),
       traffic: traffic.filter((each) => each !== undefined),
       timeline,
+      ...(faults.length === 0 ? {} : { faults }),
       ...(metrics === undefined ? {} : { metrics }),
       ...(clients.length === 0 ? {} : { clients }),
       ...(rollout === undefined ? {} : { rollout }),
@@ -308,7 +313,7 @@ class ScenarioLoader {
     const message = `the run ends at ${text}, before this; give the scenario a longer "duration"`;
     if (rollout !== undefined && rollout > end) this.complain(['rollout', 'at'], message);
     this.raw.timeline?.forEach((entry, i) => {
-      if (duration(entry.at) > end) this.complain(['timeline', i, 'at'], message);
+      if (!isOfRollout(entry.at) && duration(entry.at) > end) this.complain(['timeline', i, 'at'], message);
     });
     return end;
   }
@@ -353,6 +358,7 @@ const scenarioKeys: readonly string[] = [
   'traffic',
   'clients',
   'timeline',
+  'faults',
   'podTrace',
   'record',
   'rollout',

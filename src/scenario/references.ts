@@ -1,14 +1,11 @@
-import { registryOf } from '../api/image.js';
-import { imagesOf } from './behaviours.js';
 import { keyOf } from '../api/meta.js';
 import { nearestName } from '../api/nearest.js';
 import { type ResourceInfo, resources } from '../api/resources.js';
 import type { Deployment } from '../api/workloads.js';
 import type { InputError } from './input-error.js';
 import type { LoadedObject } from './manifests.js';
-import type { RawFaultTarget } from './schema.js';
 import type { Path, SourceItem } from './source.js';
-import type { ClusterSpec, FaultTarget, ObjectName } from './types.js';
+import type { ClusterSpec, ObjectName } from './types.js';
 
 /** Short names of kubectl (`kubectl api-resources`). */
 const shortNames: Readonly<Record<string, string>> = {
@@ -100,6 +97,11 @@ export class References {
     return { deployment: { namespace: object.metadata.namespace, name: object.metadata.name }, container, object };
   }
 
+  /** All objects that are known. */
+  get loaded(): readonly LoadedObject[] {
+    return [...this.byKind.values()].flatMap((keys) => [...keys.values()]);
+  }
+
   /** Namespace of names that give none. */
   get defaultNamespace(): string {
     return this.namespace;
@@ -137,54 +139,6 @@ export class References {
     return { resource: info.resource, object };
   }
 
-  /** A target of `fail` or `heal`. */
-  fault(raw: RawFaultTarget, path: Path, cluster: ClusterSpec): FaultTarget | undefined {
-    const given = Object.keys(raw).filter((key) => key !== 'factor' && raw[key as keyof RawFaultTarget] !== undefined);
-    if (given.length !== 1) {
-      return this.complain(
-        path,
-        `expected one of node, zone, link, partition, dns, apiServer, machine, etcd, disk, registry, found ${given.join(' and ') || 'none of them'}`,
-      );
-    }
-    if (raw.disk !== undefined) return this.disk(raw.disk, raw.factor, path, cluster);
-    if (raw.factor !== undefined)
-      return this.complain([...path, 'factor'], '"factor" belongs to "disk": it says how slow the disk is');
-    const nodes = cluster.nodes.map((node) => node.metadata.name);
-    if (raw.node !== undefined)
-      return this.named('node', raw.node, nodes, [...path, 'node']) && { kind: 'node', name: raw.node };
-    if (raw.zone !== undefined) {
-      const zones = zonesOf(cluster);
-      return this.named('zone', raw.zone, zones, [...path, 'zone']) && { kind: 'zone', name: raw.zone };
-    }
-    if (raw.apiServer !== undefined) return this.numbered('apiServer', raw.apiServer, cluster.apiServers, path);
-    if (raw.machine !== undefined) {
-      const machines = controlPlaneHosts(cluster).filter((name) => name.startsWith('control-plane-'));
-      return this.named('machine', raw.machine, machines, [...path, 'machine']) && { kind: 'machine', index: machines.indexOf(raw.machine) };
-    }
-    if (raw.registry !== undefined) {
-      const hosts = new Set((cluster.registries ?? []).map(({ host }) => host));
-      for (const objects of this.byKind.values()) for (const { image } of imagesOf([...objects.values()])) hosts.add(registryOf(image));
-      return this.named('registry', raw.registry, [...hosts], [...path, 'registry']) && { kind: 'registry', host: raw.registry };
-    }
-    if (raw.etcd !== undefined) {
-      const index = this.member(raw.etcd, cluster, path);
-      return index === undefined ? undefined : { kind: 'etcd', index };
-    }
-    if (raw.partition !== undefined) {
-      const { from, to, oneWay = false } = raw.partition;
-      const zones = [...new Set([...zonesOf(cluster), ...cluster.etcd.zones])];
-      const both = this.named('zone', from, zones, [...path, 'partition', 'from']) && this.named('zone', to, zones, [...path, 'partition', 'to']);
-      return both && { kind: 'partition', from, to, oneWay };
-    }
-    if (raw.dns !== undefined) return cluster.dns === undefined ? this.complain([...path, 'dns'], 'the manifests have no Service kube-system/kube-dns') : { kind: 'dns' };
-    const { from, to, oneWay } = raw.link as { from: string; to: string; oneWay?: boolean };
-    const hosts = [...controlPlaneHosts(cluster), ...nodes];
-    const both =
-      this.named('host', from, hosts, [...path, 'link', 'from']) &&
-      this.named('host', to, hosts, [...path, 'link', 'to']);
-    return both && { kind: 'link', from, to, ...(oneWay === true ? { oneWay } : {}) };
-  }
-
   /** A node by name. */
   node(name: string, cluster: ClusterSpec, path: Path): true | undefined {
     return this.named('node', name, cluster.nodes.map((node) => node.metadata.name), path);
@@ -198,20 +152,14 @@ export class References {
     return this.named('etcd member', member, names, [...path, 'etcd']) && names.indexOf(member);
   }
 
-  private disk(name: string, factor: number | undefined, path: Path, cluster: ClusterSpec): FaultTarget | undefined {
-    const names = etcdMemberNames(cluster);
-    if (this.named('etcd member', name, names, [...path, 'disk']) === undefined) return undefined;
-    if (path.at(-1) === 'fail' && factor === undefined)
-      return this.complain(path, 'missing key "factor": expected a number above 1');
-    return { kind: 'disk', index: names.indexOf(name), factor: factor ?? 1 };
-  }
-
-  private named(what: string, name: string, names: readonly string[], path: Path): true | undefined {
+  /** Whether a name is one of those that there are; undefined after an error that says the nearest right one. */
+  named(what: string, name: string, names: readonly string[], path: Path): true | undefined {
     if (names.includes(name)) return true;
     return this.complain(path, `no ${what} is named ${name}${alternatives(name, names)}`, nearestName(name, names));
   }
 
-  numbered(kind: 'apiServer' | 'etcd', index: number, count: number, path: Path): FaultTarget | undefined {
+  /** Whether a number is below a count; undefined after an error. */
+  numbered<Kind extends 'apiServer' | 'etcd' | 'controllerManager' | 'scheduler'>(kind: Kind, index: number, count: number, path: Path): { readonly kind: Kind; readonly index: number } | undefined {
     if (index < count) return { kind, index };
     return this.complain(
       [...path, kind],
@@ -227,7 +175,7 @@ export function etcdMemberNames(cluster: ClusterSpec): string[] {
 }
 
 /** Machines of the control plane: machine i carries kube-apiserver i, and etcd member i unless etcd has machines of its own. */
-function controlPlaneHosts(cluster: ClusterSpec): string[] {
+export function controlPlaneHosts(cluster: ClusterSpec): string[] {
   const external = cluster.etcdTopology === 'external';
   const members = external ? [] : [cluster.etcd, ...(cluster.etcdOverrides ?? []).map(({ spec }) => spec)];
   const machines = Math.max(

@@ -5,6 +5,7 @@ import { apiClientSchema } from './api-clients.js';
 import { etcdSchema } from './etcd-schema.js';
 import { profileOverrides } from './profile-schema.js';
 import { recordSchema } from './record.js';
+import { etcdMember, faultTarget, INSTANT, randomFault } from './schema-faults.js';
 import { kubeletSchema } from './schema-kubelet.js';
 import { kwok, podTrace } from './schema-kwok.js';
 import { traffic } from './schema-traffic.js';
@@ -187,51 +188,13 @@ const schedulerPerf = z.strictObject({
     .describe('Pods a second that the real scheduler was measured to place, by workload: printed beside.'),
 });
 
-function etcdMember(description: string) {
-  return z
-    .union([z.int().min(0), z.string().min(1)], { error: 'expected the number of an etcd member, or its name' })
-    .describe(description);
-}
-
-const faultTarget = z.strictObject({
-  node: text('Name of a node: the machine stops.').optional(),
-  zone: text('Name of a zone: all its nodes, etcd members and kube-apiservers stop.').optional(),
-  link: z
-    .strictObject({
-      from: text(
-        'Name of a machine: a node, or control-plane-0, which carries kube-apiserver 0 and, unless etcd is external, etcd member 0.',
-      ),
-      to: text('Name of the other machine.'),
-      oneWay: z.boolean({ error: 'expected true or false' }).optional().describe('Only what is sent from the first to the second is lost. Default false.'),
-    })
-    .optional()
-    
-    .describe('The link between two machines is cut, both ways unless told.'),
-  partition: z
-    .strictObject({
-      from: text('Name of a zone.'),
-      to: text('Name of the other zone.'),
-      oneWay: z.boolean({ error: 'expected true or false' }).optional().describe('Only what is sent from the first to the second is lost. Default false.'),
-    })
-    .optional()
-    .describe('Nothing passes between the machines of two zones.'),
-  dns: z.literal(true, { error: 'expected true' }).optional().describe('The name servers of the cluster: all queries are lost.'),
-  apiServer: wholeNumber('Number of a kube-apiserver process, from 0.', 0).optional(),
-  machine: text('A machine of the control plane such as control-plane-0: it stops with its kube-apiserver, kube-controller-manager, kube-scheduler and, unless etcd is external, etcd members.').optional(),
-  etcd: etcdMember(
-    'An etcd member: its number from 0, or its name such as etcd-events-0: the process dies.',
-  ).optional(),
-  disk: text('Disk of an etcd member by the name of the member, such as etcd-1: it becomes slow.').optional(),
-  registry: text('Host of an image registry: it cannot be reached, and transfers under way break.').optional(),
-  factor: z
-    .number({ error: 'expected a number above 1' })
-    .gt(1, { error: 'expected a number above 1' })
-    .optional()
-    .describe('How many times longer each operation of the disk takes.'),
-});
+const INSTANT_EXPECTED = 'expected a duration such as 5m, or an instant of the rollout such as "rollout + 10s", "rollout 50%" or "rollout end"';
 
 const timelineEntry = z.strictObject({
-  at: durationText('When, in simulated time from the start. A scale at 0s is part of the warm start.'),
+  at: z
+    .string({ error: INSTANT_EXPECTED })
+    .regex(INSTANT, { error: INSTANT_EXPECTED })
+    .describe('When, in simulated time from the start. A scale at 0s is part of the warm start. Or relative to the rollout: `rollout + 10s`, `rollout 50%` (when half of the replicas of the new version are ready), `rollout end + 1m`; looked at each second.'),
   apply: z
     .union([text('File with manifests.'), z.array(text('File with manifests.'))])
     .optional()
@@ -260,7 +223,8 @@ const timelineEntry = z.strictObject({
   kubectl: text(
     'A kubectl command line: create, apply, get, rollout status, rollout undo, scale, set image, delete, cordon, uncordon, drain, argo rollouts promote, abort and retry. --as and --as-group name the user whose roles decide.',
   ).optional(),
-  fail: faultTarget.optional().describe('Breaks one thing.'),
+  fail: faultTarget.optional().describe('Breaks something.'),
+  for: durationText('With `fail`: repaired after this. Default: never, unless `heal` does.').optional(),
   heal: faultTarget.optional().describe('Repairs what `fail` broke.'),
   defragment: z
     .strictObject({
@@ -428,6 +392,7 @@ export const scenarioSchema = z
     traffic: z.array(traffic).optional().describe('Users and the Services that they call.'),
     clients: z.array(apiClientSchema).optional().describe('Programs that use the API beside the components of the cluster.'),
     timeline: z.array(timelineEntry).optional().describe('What happens when.'),
+    faults: z.array(randomFault).optional().describe('What breaks at random, and how it is repaired. The same seed gives every strategy and variant the same faults.'),
     metrics: z
       .array(metric)
       .optional()
@@ -457,6 +422,6 @@ export type RawScenario = z.infer<typeof scenarioSchema>;
 export type RawNodeGroup = z.infer<typeof nodeGroup>;
 export type RawBehaviour = z.infer<typeof behaviour>;
 export type RawTimelineEntry = z.infer<typeof timelineEntry>;
-export type RawFaultTarget = z.infer<typeof faultTarget>;
+export type { RawFaultTarget, RawRandomFault } from './schema-faults.js';
 export type RawStrategy = z.infer<typeof strategy>;
 export type RawMetric = z.infer<typeof metric>;

@@ -8,6 +8,8 @@ import type { References } from './references.js';
 import type { RawTimelineEntry } from './schema.js';
 import type { Path } from './source.js';
 import type { ClusterSpec, KubectlCommand, TimelineAction } from './types.js';
+import { toFaultTarget } from './fault-targets.js';
+import { toInstant } from './instants.js';
 import { duration } from './units.js';
 
 /** Actions of a timeline entry. */
@@ -19,6 +21,8 @@ export interface TimelineContext {
   readonly folder: string;
   readonly namespace: string;
   readonly startTime: number;
+  /** When the rollout begins; undefined: there is none. */
+  readonly rolloutAt: string | undefined;
   readonly errors: InputError[];
   /** Place of a path of the scenario file, relative to its folder. */
   place(path: Path): string;
@@ -71,9 +75,10 @@ export function toTimeline(
       context.errors.push(context.complain(path, `expected one action of ${ACTIONS.join(', ')}, found ${found}`));
       return;
     }
+    if (entry.for !== undefined && entry.fail === undefined) context.references.complain([...path, 'for'], '"for" belongs to "fail": it says how long');
     const action = toAction(entry, i, applied, context);
-    if (action !== undefined)
-      actions.push({ at: duration(entry.at), position: context.place(path), ...action } as TimelineAction);
+    const instant = toInstant(entry.at, context.rolloutAt, [...path, 'at'], (at, message) => context.references.complain(at, message));
+    if (action !== undefined && instant !== undefined) actions.push({ ...instant, position: context.place(path), ...action } as TimelineAction);
   });
   return actions.sort((a, b) => a.at - b.at);
 }
@@ -150,8 +155,8 @@ function toAction(
     return command && { action: 'kubectl', command };
   }
   const action = entry.fail === undefined ? 'heal' : 'fail';
-  const target = references.fault((entry.fail ?? entry.heal)!, [...path, action], cluster);
-  return target && { action, target };
+  const target = toFaultTarget((entry.fail ?? entry.heal)!, [...path, action], cluster, references);
+  return target && { action, target, ...(entry.for === undefined ? {} : { repair: duration(entry.for) }) };
 }
 
 function toCommand(

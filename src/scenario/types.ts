@@ -57,6 +57,8 @@ export interface Scenario {
   /** Programs that use the API beside the cluster's own components. Absent: none. */
   readonly clients?: readonly ApiClientSpec[];
   readonly timeline: readonly TimelineAction[];
+  /** What breaks at random; absent: nothing. */
+  readonly faults?: readonly RandomFaultSpec[];
   /** Metrics beyond those of resources, for HorizontalPodAutoscalers; absent: none. */
   readonly metrics?: readonly MetricSeries[];
   /** Pods of a recorded trace; absent: none. */
@@ -535,6 +537,16 @@ export interface ApiClientSpec {
 /** A target of a fault. */
 export type FaultTarget =
   | { readonly kind: 'node'; readonly name: string }
+  /** The machine answers nobody, but keeps what it has. */
+  | { readonly kind: 'hang'; readonly name: string }
+  /** `count` of these nodes, drawn at random; `groups`: first one of these lists is drawn, by its share of all nodes. */
+  | { readonly kind: 'nodes'; readonly groups: readonly (readonly string[])[]; readonly count: number }
+  /** A process of the control plane dies. */
+  | { readonly kind: 'controllerManager' | 'scheduler'; readonly index: number }
+  /** The disk of a node is slower by a factor. */
+  | { readonly kind: 'nodeDisk'; readonly name: string; readonly factor: number }
+  /** A share of the packets from and to a machine is lost. */
+  | { readonly kind: 'packetLoss'; readonly name: string; readonly share: number }
   | { readonly kind: 'zone'; readonly name: string }
   | { readonly kind: 'link'; readonly from: string; readonly to: string; readonly oneWay?: boolean }
   | { readonly kind: 'apiServer'; readonly index: number }
@@ -578,12 +590,32 @@ export interface TraceShape {
   readonly popularity: number;
 }
 
-export type TimelineAction = { readonly at: Time; readonly position: string } & (
+/** An instant relative to the rollout: when this share of its replicas is ready in the new version, or when it is over. */
+export type RolloutProgress = number | 'end';
+
+/** Something that breaks again and again. Its draws have a stream of their own, so that all strategies see the same. */
+export interface RandomFaultSpec {
+  readonly every: DistributionSpec;
+  /** Absent `progress`: since the origin; else since that instant of the rollout. */
+  readonly from: Time;
+  readonly progress?: RolloutProgress;
+  readonly until?: Time;
+  readonly most?: number;
+  readonly target: FaultTarget;
+  /** Absent: never. */
+  readonly repair?: DistributionSpec;
+  /** A fault is followed by another one with this chance, at most `most` times in a row. */
+  readonly cascade?: { readonly chance: number; readonly after: DistributionSpec; readonly most: number };
+}
+
+/** `progress`: `at` counts from that instant of the rollout. */
+export type TimelineAction = { readonly at: Time; readonly position: string; readonly progress?: RolloutProgress } & (
   | { readonly action: 'apply'; readonly objects: readonly KubernetesObject[] }
   | { readonly action: 'setImage'; readonly deployment: ObjectName; readonly container: string; readonly image: string }
   | { readonly action: 'scale'; readonly deployment: ObjectName; readonly replicas: number }
   | { readonly action: 'delete'; readonly resource: string; readonly object: ObjectName }
-  | { readonly action: 'fail'; readonly target: FaultTarget }
+  /** `repair`: healed after so long. */
+  | { readonly action: 'fail'; readonly target: FaultTarget; readonly repair?: Duration }
   | { readonly action: 'heal'; readonly target: FaultTarget }
   | { readonly action: 'kubectl'; readonly command: KubectlCommand }
   /** A graceful restart of an API server; `start`: from its end until it starts again. */

@@ -132,7 +132,7 @@ export class Connector implements Component, Asker, RequestCounter {
     const { spec, draws, pods } = this.options;
     const u = draws.at(number, DRAW_CLIENT).next();
     if (spec.client !== undefined) {
-      const members = pods.clients(spec.client);
+      const members = pods.clients.of(spec.client);
       return members.length === 0 ? -1 : members[Math.floor(u * members.length)]!;
     }
     return Math.floor(u * (spec.clients ?? Number.MAX_SAFE_INTEGER));

@@ -1,22 +1,21 @@
 import { type Pod, servingContainer } from '../api/core.js';
 import { podVersion } from '../api/image.js';
-import { matchesMap } from '../api/labels.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
 import { type Duration, MILLISECOND } from '../kernel/time.js';
 import type { Network } from '../network/network.js';
 import type { AddressBook } from '../node/addresses.js';
 import type { PodLifecycleListener } from '../node/behaviour.js';
-import type { ClientSpec } from '../scenario/types.js';
 import type { ScenarioBehaviour } from './behaviour.js';
 import { timeToDrain } from './drain.js';
+import { ClientPods } from './client-pods.js';
 import { EndpointHistory } from './endpoint-history.js';
-import { LOAD_ERROR, VERSION_ERROR } from './mechanisms.js';
+import { LOAD_ERROR, NODE_LOST_IN_FLIGHT, VERSION_ERROR } from './mechanisms.js';
 import { PodServer, type RequestStream } from './pod-server.js';
 import { CALL_FAILED, type CallGraph, NO_CALLS } from './call-graph.js';
 import { CALLING, RequestTable, SERVING, WAITING } from './request-table.js';
 import { errorProbability, slowness } from './service-time.js';
 import { settleTimeouts, timeoutMechanism } from './timeouts.js';
-import { APPLICATION, CONNECTION_REFUSED, CONNECTION_RESET, DEPENDENCY, OUT_OF_MEMORY, OVERLOAD, SUCCESS, TIMEOUT } from './statistics.js';
+import { APPLICATION, CONNECTION_REFUSED, CONNECTION_RESET, DEPENDENCY, NODE_UNREACHABLE, OUT_OF_MEMORY, OVERLOAD, SUCCESS, TIMEOUT } from './statistics.js';
 
 /** A request reaches the pod's address; argument: request. */
 export const OP_ARRIVE = 1;
@@ -51,7 +50,8 @@ export class PodServers implements Component, PodLifecycleListener {
   private addresses: AddressBook | null = null;
   private network: Network | null = null;
   private readonly history = new EndpointHistory();
-  private readonly clientPods = new Map<ClientSpec, number[]>();
+  /** Pods that send requests. */
+  readonly clients = new ClientPods();
   private readonly hostOfNode = new Map<string, number>();
 
   constructor(simulation: Simulation, behaviour: ScenarioBehaviour) {
@@ -67,16 +67,6 @@ export class PodServers implements Component, PodLifecycleListener {
     nodeNames.forEach((name, index) => {
       this.hostOfNode.set(name, hosts[index]!);
     });
-  }
-
-  /** Keeps the addresses of the running pods that send requests: to be called before pods start. */
-  addClients(client: ClientSpec): void {
-    this.clientPods.set(client, []);
-  }
-
-  /** Addresses of the pods of a client that run now. */
-  clients(client: ClientSpec): readonly number[] {
-    return this.clientPods.get(client)!;
   }
 
   /** Registers a stream of requests; returns its number. */
@@ -117,8 +107,7 @@ export class PodServers implements Component, PodLifecycleListener {
     this.byAddress[address] = server;
     this.hosts[address] = host;
     this.history.listens(address);
-    for (const [{ namespace, selector }, members] of this.clientPods)
-      if (namespace === pod.metadata.namespace && matchesMap(selector, pod.metadata.labels)) members.push(address);
+    this.clients.listens(pod, address);
   }
 
   podStoppedListening(pod: Pod, killed: boolean, outOfMemory = false): void {
@@ -128,26 +117,33 @@ export class PodServers implements Component, PodLifecycleListener {
     this.history.stops(server.address, pod, this.simulation.now);
     if (!killed) return;
     this.byUid.delete(server.uid);
-    for (const members of this.clientPods.values()) {
-      const place = members.indexOf(server.address);
-      if (place >= 0) members.splice(place, 1);
-    }
+    this.clients.stops(server.address);
     if (this.byAddress[server.address] === server) this.byAddress[server.address] = undefined;
-    const { requests, simulation } = this;
-    const cause = outOfMemory ? OUT_OF_MEMORY : CONNECTION_RESET;
     const mechanism = this.history.killed(server.address, outOfMemory, this.network!.isUp(server.host));
+    this.drop(server, outOfMemory ? OUT_OF_MEMORY : CONNECTION_RESET, mechanism, true);
+  }
+
+  /** A machine hangs: what its pods hold gets no answer. */
+  hang(host: number): void {
+    for (const server of this.byUid.values()) if (server.host === host) this.drop(server, NODE_UNREACHABLE, NODE_LOST_IN_FLIGHT, false);
+  }
+
+  /** All that a pod holds fails, now if users hear of it, else when they give up. */
+  private drop(server: PodServer, cause: number, mechanism: number, heard: boolean): void {
+    const { requests, simulation } = this;
     simulation.cancel(server.processorEvent);
     server.processorEvent = 0;
     for (let request = server.serving; request !== 0; ) {
       const next = requests.next[request]!;
       if (requests.state[request] === CALLING) this.graph!.abandon(requests.done[request]!);
       else if (server.processor === null) simulation.cancel(requests.done[request]!);
-      this.fail(request, server.version, cause, mechanism, -1);
+      server.processor?.remove(request);
+      this.fail(request, server.version, cause, mechanism, -1, heard);
       request = next;
     }
     for (let request = server.queueHead; request !== 0; ) {
       const next = requests.next[request]!;
-      this.fail(request, server.version, cause, mechanism, -1);
+      this.fail(request, server.version, cause, mechanism, -1, heard);
       request = next;
     }
     server.serving = 0;
@@ -366,10 +362,14 @@ export class PodServers implements Component, PodLifecycleListener {
     return this.byAddress[requests.address[request]!]?.version ?? '';
   }
 
-  /** A request fails now, for a reason that is known. */
-  private fail(request: number, version: string, cause: number, mechanism: number, lag: Duration): void {
-    this.requests.because(request, mechanism, lag);
-    this.end(request, version, cause, this.simulation.now);
+  /** A request fails for a reason that is known: now, or when its user gives up, who does not hear of it (`heard` false). */
+  private fail(request: number, version: string, cause: number, mechanism: number, lag: Duration, heard = true): void {
+    const { requests } = this;
+    const giveUp = requests.sent[request]! + this.streams[requests.stream[request]!]!.timeout;
+    const unheard = !heard && giveUp !== Number.POSITIVE_INFINITY;
+    if (unheard) requests.back[request] = 0;
+    requests.because(request, mechanism, lag);
+    this.end(request, version, cause, unheard ? giveUp : this.simulation.now);
   }
 
   /** The answer leaves the pod (or the refusal the node) at `time` and travels back; the user may have given up before. */

@@ -48,7 +48,6 @@ export class Router {
   private readonly service: number;
   /** The proxies' rules cost time by their number. */
   private readonly looksUp: boolean;
-  private readonly loss: number;
   private readonly draws: DrawCursor;
   private readonly splits: TrafficSplits;
   private readonly cohort: number;
@@ -75,7 +74,6 @@ export class Router {
     this.nodes = nodes;
     this.service = proxies.serviceNumber(spec.service.namespace, spec.service.name);
     this.looksUp = proxies.runsByMode !== null;
-    this.loss = costs.network.loss ?? 0;
     this.draws = draws;
     this.splits = splits;
     this.cohort = spec.cohort ?? 0;
@@ -165,10 +163,11 @@ export class Router {
     }
     const inside = Math.round(this.draws.sample(network.roundTrip(entryHost, host), requests.number[request]!, requests.first[request]! + DRAW_INTERNAL) / 2);
     let back = requests.back[request]! + inside;
-    if (this.loss > 0 && entryHost !== host) {
+    const loss = network.lossBetween(entryHost, host);
+    if (loss > 0 && entryHost !== host) {
       const losses = this.draws.at(requests.number[request]!, requests.first[request]! + DRAW_LOSS);
-      extra += retransmissions(this.loss, losses.next());
-      back += retransmissions(this.loss, losses.next());
+      extra += retransmissions(loss, losses.next());
+      back += retransmissions(loss, losses.next());
     }
     requests.inside[request] = inside;
     requests.back[request] = back;

@@ -83,7 +83,7 @@ export class Workload {
     if (dnsSpec !== undefined && [...scenario.traffic, ...callsOf(scenario)].some((spec) => spec.lookup !== undefined))
       this.dns = new ClusterDns(simulation, randomness, network, profile, dnsSpec, pods, proxies, hosts);
     if (scenario.traffic.some((spec) => spec.ingress !== undefined)) this.ingress = new IngressController(simulation, randomness, profile.ingress.reload);
-    for (const { client } of scenario.traffic) if (client !== undefined) pods.addClients(client);
+    for (const { client } of scenario.traffic) if (client !== undefined) pods.clients.add(client);
     if (scenario.behaviours.some(({ request }) => request.calls !== undefined)) {
       this.graph = new CallGraph(scenario.behaviours, { simulation, randomness, network, costs: profile, pods, proxies, nodes, splits, dns: this.dns });
       pods.graph = this.graph;

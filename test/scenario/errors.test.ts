@@ -175,6 +175,81 @@ const cases: readonly (readonly [string, string, readonly string[]])[] = [
     ],
   ],
   [
+    'node that is not there hangs',
+    scenario('timeline: [{ at: 1m, fail: { hang: node-77 } }]'),
+    [
+      'bad.yaml:5:36: no node is named node-77; did you mean node-0?',
+      '  5 | timeline: [{ at: 1m, fail: { hang: node-77 } }]',
+      '    |                                    ^',
+    ],
+  ],
+  [
+    'scheduler that is not there',
+    scenario('timeline: [{ at: 1m, fail: { scheduler: 2 } }]'),
+    [
+      'bad.yaml:5:41: expected a number from 0 to 0, found 2: there are 1',
+      '  5 | timeline: [{ at: 1m, fail: { scheduler: 2 } }]',
+      '    |                                         ^',
+    ],
+  ],
+  [
+    'instant of a rollout that there is not',
+    scenario('timeline: [{ at: rollout 50%, fail: { zone: a } }]'),
+    [
+      'bad.yaml:5:18: the scenario has no rollout, so there is no "rollout 50%"',
+      '  5 | timeline: [{ at: rollout 50%, fail: { zone: a } }]',
+      '    |                  ^',
+    ],
+  ],
+  [
+    'instant that is none',
+    scenario('timeline: [{ at: soon, fail: { zone: a } }]'),
+    [
+      'bad.yaml:5:18: expected a duration such as 5m, or an instant of the rollout such as "rollout + 10s", "rollout 50%" or "rollout end", found the text "soon"',
+      '  5 | timeline: [{ at: soon, fail: { zone: a } }]',
+      '    |                  ^',
+    ],
+  ],
+  [
+    'fault in a zone that is not there',
+    scenario('faults: [{ every: 5m, fail: { nodes: { zone: d } } }]'),
+    [
+      'bad.yaml:5:46: no zone is named d; there are a, b',
+      '  5 | faults: [{ every: 5m, fail: { nodes: { zone: d } } }]',
+      '    |                                              ^',
+    ],
+  ],
+  [
+    'label that no node has',
+    scenario('faults: [{ every: 5m, fail: { nodes: { sameLabel: rack } } }]'),
+    [
+      'bad.yaml:5:51: no node has the label rack',
+      '  5 | faults: [{ every: 5m, fail: { nodes: { sameLabel: rack } } }]',
+      '    |                                                   ^',
+    ],
+  ],
+  [
+    'slow disk without a factor',
+    scenario('faults: [{ every: 5m, fail: { disk: node-0 } }]'),
+    [
+      'bad.yaml:5:29: missing key "factor": expected a number above 1',
+      '  5 | faults: [{ every: 5m, fail: { disk: node-0 } }]',
+      '    |                             ^',
+    ],
+  ],
+  [
+    'misspelt key of a fault',
+    scenario('faults: [{ evry: 5m, fail: { zone: a } }]'),
+    [
+      'bad.yaml:5:10: missing key "every": expected a duration such as 250ms, or a distribution such as { lognormal: { median: 3s, sigma: 0.4 } }',
+      '  5 | faults: [{ evry: 5m, fail: { zone: a } }]',
+      '    |          ^',
+      'bad.yaml:5:12: unknown key "evry"; did you mean "every"?',
+      '  5 | faults: [{ evry: 5m, fail: { zone: a } }]',
+      '    |            ^',
+    ],
+  ],
+  [
     'entry without action',
     scenario('timeline: [{ at: 1m }]'),
     [
