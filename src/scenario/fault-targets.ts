@@ -63,7 +63,8 @@ export function toFaultTarget(raw: RawFaultTarget, path: Path, cluster: ClusterS
 function disk(name: string, factor: number | undefined, path: Path, cluster: ClusterSpec, references: References): FaultTarget | undefined {
   const members = etcdMemberNames(cluster);
   const nodes = cluster.nodes.map((node) => node.metadata.name);
-  if (references.named('etcd member or node', name, [...members, ...nodes], [...path, 'disk']) === undefined) return undefined;
+  const ofEtcd = name.startsWith('etcd');
+  if (references.named(ofEtcd ? 'etcd member' : 'etcd member or node', name, ofEtcd ? members : [...members, ...nodes], [...path, 'disk']) === undefined) return undefined;
   if (path.at(-1) === 'fail' && factor === undefined) return references.complain(path, 'missing key "factor": expected a number above 1');
   const index = members.indexOf(name);
   return index >= 0 ? { kind: 'disk', index, factor: factor ?? 1 } : { kind: 'nodeDisk', name, factor: factor ?? 1 };
