@@ -1,6 +1,24 @@
+import { type Duration, MINUTE } from '../kernel/time.js';
+
 /** imageGCHighThresholdPercent and imageGCLowThresholdPercent. */
 export const IMAGE_GC_HIGH_PERCENT = 85;
 export const IMAGE_GC_LOW_PERCENT = 80;
+
+/** What the eviction manager watches; inodes and process ids are not modelled. */
+export type EvictionSignal = 'memory.available' | 'nodefs.available' | 'imagefs.available';
+
+/** An amount, or a share of the capacity. */
+export type ThresholdValue = { readonly bytes: number } | { readonly percent: number };
+
+/** Less than `value` of a signal means pressure (pkg/kubelet/eviction/api/types.go). */
+export interface EvictionThreshold {
+  readonly signal: EvictionSignal;
+  readonly value: ThresholdValue;
+  /** It must have been met for so long; 0: a hard threshold. */
+  readonly gracePeriod: Duration;
+  /** What is to be available beyond the threshold before it counts as resolved. */
+  readonly minReclaim?: ThresholdValue;
+}
 
 /** Settings of all kubelets (KubeletConfiguration v1beta1). */
 export interface KubeletConfiguration {
@@ -8,11 +26,27 @@ export interface KubeletConfiguration {
   readonly parallelImagePulls: number;
   readonly imageGcHighPercent: number;
   readonly imageGcLowPercent: number;
+  /** Hard thresholds first. */
+  readonly evictionThresholds: readonly EvictionThreshold[];
+  /** evictionMaxPodGracePeriod, seconds: grace of pods evicted by a soft threshold. */
+  readonly evictionMaxPodGraceSeconds: number;
+  /** evictionPressureTransitionPeriod: a pressure condition stays for so long after it was last observed. */
+  readonly evictionTransitionPeriod: Duration;
 }
+
+/** Hard thresholds that hold unless others are given (pkg/kubelet/eviction/defaults_linux.go), without those of inodes. */
+export const DEFAULT_EVICTION_HARD: readonly EvictionThreshold[] = [
+  { signal: 'memory.available', value: { bytes: 100 * 1024 * 1024 }, gracePeriod: 0 },
+  { signal: 'nodefs.available', value: { percent: 10 }, gracePeriod: 0 },
+  { signal: 'imagefs.available', value: { percent: 15 }, gracePeriod: 0 },
+];
 
 /** Defaults of pkg/kubelet/apis/config/v1beta1/defaults.go. */
 export const DEFAULT_KUBELET: KubeletConfiguration = {
   parallelImagePulls: 1,
   imageGcHighPercent: IMAGE_GC_HIGH_PERCENT,
   imageGcLowPercent: IMAGE_GC_LOW_PERCENT,
+  evictionThresholds: DEFAULT_EVICTION_HARD,
+  evictionMaxPodGraceSeconds: 0,
+  evictionTransitionPeriod: 5 * MINUTE,
 };

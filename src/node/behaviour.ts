@@ -16,6 +16,15 @@ export interface ContainerLife {
   readonly stopListening: Duration;
   /** After SIGTERM it exits only when the requests it still holds are answered (or SIGKILL comes). Default false. */
   readonly finishesRequests?: boolean;
+  /** Working set, and writable layer with logs. Absent: not known, counted as nothing. */
+  readonly memory?: GrowingUse;
+  readonly storage?: GrowingUse;
+}
+
+/** Bytes used: at the start of a process, and more each second from then on. */
+export interface GrowingUse {
+  readonly base: number;
+  readonly perSecond: number;
 }
 
 /**

@@ -97,6 +97,7 @@ export class ContainerRuntime {
     container.listening = false;
     container.listenAt = startedAt + life.startup;
     container.deafAt = Number.POSITIVE_INFINITY;
+    if (life.memory !== undefined || life.storage !== undefined) fleet.evictions.began(container, life);
     if (life.runtime !== Number.POSITIVE_INFINITY) {
       container.work.exitEvent = fleet.at(Math.max(now, startedAt + life.runtime), OP_EXIT, container.slot);
     }
@@ -241,6 +242,7 @@ export class ContainerRuntime {
     this.cancelEvents(container);
     container.state = EXITED;
     this.fleet.images.released(container.pod.node, container.spec.image);
+    this.fleet.evictions.ended(container);
     container.finishedAt = this.fleet.simulation.now;
     container.exitCode = exitCode;
     container.lastTermination = terminatedState(container, outOfMemory);

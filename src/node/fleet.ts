@@ -9,6 +9,7 @@ import type { CostProfile } from '../scenario/types.js';
 import type { ContainerBehaviour, PodLifecycleListener, PodStepObserver } from './behaviour.js';
 import type { ContainerRuntime } from './container-runtime.js';
 import { DrawCursor } from './draws.js';
+import type { Evictions } from './evictions.js';
 import type { Heartbeats } from './heartbeats.js';
 import type { ImageStore } from './image-store.js';
 import { DEFAULT_KUBELET, type KubeletConfiguration } from '../api/kubelet-configuration.js';
@@ -58,6 +59,8 @@ export const OP_RUNTIME_NOT_READY = 32; // node: its runtime has been silent for
 export const OP_REGISTRY = 25; // registry: the first of its transfers ends
 export const OP_PULL_BEGIN = 26; // pull: the registry has answered, bytes flow
 export const OP_IMAGE_GC = 27; // node: garbage collection of images
+export const OP_EVICTION = 33; // node: round of the eviction manager
+export const OP_SYSTEM_OOM = 34; // node: its memory is used up
 
 /** What differs between Kubernetes versions (pkg/kubelet of 1.34, 1.35 and 1.36). */
 export interface KubeletFeatures {
@@ -111,6 +114,7 @@ export class Fleet {
   /** null: no volume of this cluster is attached. */
   volumes: VolumeManager | null = null;
   images!: ImageStore;
+  evictions!: Evictions;
   restarts!: Restarts;
   private readonly durations: DrawCursor;
   private readonly uniforms: DrawCursor;

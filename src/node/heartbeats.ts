@@ -151,6 +151,7 @@ export class Heartbeats {
     const { fleet } = this;
     node.statusEvent = 0;
     const now = fleet.simulation.now;
+    fleet.evictions.announce(node);
     node.reports++;
     // After a change the next periodic report is moved by up to half a period either way, which spreads the load.
     const changed = node.imagesChanged;
@@ -204,5 +205,11 @@ export class Heartbeats {
 
 /** Conditions of a node that are not as usual, with their reasons; undefined: all are. */
 function unusualConditions(node: NodeRecord): Readonly<Record<string, string>> | undefined {
-  return node.ready ? undefined : { Ready: 'KubeletNotReady' };
+  const pressure = node.pressure?.state.conditions ?? [];
+  if (node.ready && pressure.length === 0) return undefined;
+  return {
+    ...(node.ready ? {} : { Ready: 'KubeletNotReady' }),
+    ...(pressure.includes('MemoryPressure') ? { MemoryPressure: 'KubeletHasInsufficientMemory' } : {}),
+    ...(pressure.includes('DiskPressure') ? { DiskPressure: 'KubeletHasDiskPressure' } : {}),
+  };
 }

@@ -35,6 +35,7 @@ export class ImageStore {
     node.imagesChanged = true;
     this.fleet.heartbeats.statusChanged(node);
     this.look(node);
+    this.fleet.evictions.look(node);
   }
 
   /** An image is on the node. */

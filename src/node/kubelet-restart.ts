@@ -60,6 +60,7 @@ export class Restarts {
     for (const pod of node.pods.values()) if (pod.admitted) fleet.workers.termination.unclaim(pod);
     fleet.nodeEvent(node, 'Normal', 'Starting', 'Starting kubelet.');
     fleet.heartbeats.startCold(node);
+    fleet.evictions.resume(node);
     for (const pod of [...node.pods.values()]) if (pod.gone && pod.detached) this.reattach(pod);
     this.lister?.relistNode(node.index);
   }
@@ -138,6 +139,7 @@ export function dropWork(fleet: Fleet, node: NodeRecord): void {
   node.up = false;
   node.epoch++;
   fleet.heartbeats.stop(node);
+  fleet.evictions.drop(node);
   simulation.cancel(node.relistEvent);
   simulation.cancel(node.imageGcEvent);
   simulation.cancel(node.syncEvent);

@@ -11,6 +11,9 @@ import { defaultPodCidr, PodAddresses } from './addresses.js';
 import { admissionFailure } from './admission.js';
 import type { ContainerBehaviour, PodLifecycleListener, PodStepObserver } from './behaviour.js';
 import { ContainerRuntime } from './container-runtime.js';
+import { dispatch } from './dispatch.js';
+import { EVICTED } from './eviction-policy.js';
+import { Evictions } from './evictions.js';
 import * as op from './fleet.js';
 import { Fleet, featuresOf, nodeKey } from './fleet.js';
 import type { KubeletConfiguration } from '../api/kubelet-configuration.js';
@@ -90,6 +93,7 @@ export class Kubelets implements Component, ResponseReceiver {
     fleet.pleg = new Pleg(fleet);
     fleet.runtime = new ContainerRuntime(fleet);
     fleet.images = new ImageStore(fleet);
+    fleet.evictions = new Evictions(fleet);
     fleet.restarts = new Restarts(fleet, options.relist ?? null);
     if (options.configuration !== undefined) fleet.kubelet = options.configuration;
     fleet.workers = new PodWorkers(fleet);
@@ -253,7 +257,9 @@ export class Kubelets implements Component, ResponseReceiver {
       return;
     }
     const requests = podRequests(pod.spec);
-    const failure = admissionFailure(node.node, pod, requests, node);
+    const refusal = fleet.evictions.refusal(record);
+    const failure =
+      refusal === '' ? admissionFailure(node.node, pod, requests, node) : { reason: EVICTED, message: refusal };
     if (failure !== undefined) {
       record.rejected = failure.reason;
       record.work = WORK_TERMINATED;
@@ -321,111 +327,6 @@ export class Kubelets implements Component, ResponseReceiver {
   }
 
   handle(opcode: number, argument: number): void {
-    const { fleet } = this;
-    const { workers, runtime } = fleet;
-    switch (opcode) {
-      case op.OP_LEASE:
-        fleet.heartbeats.renew(fleet.nodes[argument]!);
-        return;
-      case op.OP_PROBE:
-        fleet.prober.probed(fleet.probes.get(argument));
-        return;
-      case op.OP_STATUS:
-        fleet.statuses.send(fleet.nodes[argument]!);
-        return;
-      case op.OP_RELIST:
-        fleet.pleg.relisted(fleet.nodes[argument]!);
-        return;
-      case op.OP_RELIST_POD:
-        fleet.pleg.podRelisted(fleet.pods.get(argument));
-        return;
-      case op.OP_DEADLINE:
-        workers.deadlineOver(fleet.pods.get(argument));
-        return;
-      case op.OP_SYNC:
-        workers.sync(fleet.pods.get(argument));
-        return;
-      case op.OP_RESYNC:
-        workers.resync(fleet.pods.get(argument));
-        return;
-      case op.OP_PREPARED:
-        workers.prepared(fleet.pods.get(argument));
-        return;
-      case op.OP_SANDBOX:
-        workers.sandboxUp(fleet.pods.get(argument));
-        return;
-      case op.OP_PULLED:
-        workers.puller.pulled(fleet.pulls.get(argument));
-        return;
-      case op.OP_PULL_BEGIN:
-        workers.puller.answered(fleet.pulls.get(argument));
-        return;
-      case op.OP_KUBELET_STOP:
-        fleet.restarts.stopKubelet(fleet.nodes[argument]!);
-        return;
-      case op.OP_KUBELET_START:
-        fleet.restarts.startKubelet(fleet.nodes[argument]!);
-        return;
-      case op.OP_RUNTIME_STOP:
-        fleet.restarts.stopRuntime(fleet.nodes[argument]!);
-        return;
-      case op.OP_RUNTIME_START:
-        fleet.restarts.startRuntime(fleet.nodes[argument]!);
-        return;
-      case op.OP_RUNTIME_NOT_READY:
-        fleet.restarts.runtimeSilent(fleet.nodes[argument]!);
-        return;
-      case op.OP_REGISTRY:
-        workers.puller.registries[argument]!.flowed();
-        return;
-      case op.OP_IMAGE_GC:
-        fleet.images.collect(fleet.nodes[argument]!);
-        return;
-      case op.OP_CREATED:
-        runtime.created(fleet.containers.get(argument));
-        return;
-      case op.OP_STARTED:
-        runtime.started(fleet.containers.get(argument));
-        return;
-      case op.OP_POST_STARTED:
-        runtime.ready(fleet.containers.get(argument));
-        return;
-      case op.OP_LISTENING:
-        runtime.listens(fleet.containers.get(argument));
-        return;
-      case op.OP_DEAF:
-        runtime.closes(fleet.containers.get(argument));
-        return;
-      case op.OP_HOOK_DONE:
-        runtime.hookEnded(fleet.containers.get(argument));
-        return;
-      case op.OP_EXIT: {
-        const container = fleet.containers.get(argument);
-        container.work.exitEvent = 0;
-        const { exitCode, outOfMemory } = runtime.lifeOf(container);
-        runtime.exited(container, exitCode, outOfMemory === true);
-        return;
-      }
-      case op.OP_TURN:
-        runtime.terminate(fleet.containers.get(argument));
-        return;
-      case op.OP_STOPPED:
-        runtime.stopped(fleet.containers.get(argument));
-        return;
-      case op.OP_SANDBOX_STOPPED:
-        workers.termination.sandboxStopped(fleet.pods.get(argument));
-        return;
-      case op.OP_TERMINATED:
-        workers.termination.terminatedSynced(fleet.pods.get(argument));
-        return;
-      case op.OP_BATCH:
-        fleet.statuses.batch(fleet.nodes[argument]!);
-        return;
-      case op.OP_NODE_STATUS:
-        fleet.heartbeats.report(fleet.nodes[argument]!);
-        return;
-      default:
-        throw new Error(`kubelets: unknown opcode ${opcode}`);
-    }
+    dispatch(this.fleet, opcode, argument);
   }
 }

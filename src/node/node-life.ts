@@ -170,6 +170,7 @@ export function restart(fleet: Fleet, node: NodeRecord): void {
   node.up = true;
   node.startedAt = fleet.simulation.now;
   fleet.heartbeats.startCold(node);
+  fleet.evictions.resume(node);
 }
 
 /** The API tells of a pod that the node held when it crashed. */

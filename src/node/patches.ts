@@ -1,7 +1,7 @@
 import type { Node, NodeStatus, Pod, PodStatus } from '../api/core.js';
 import type { Condition, KubernetesObject } from '../api/meta.js';
 import type { Patch } from '../apiserver/request.js';
-import { isKubeletCondition } from './pod-status.js';
+import { isKubeletCondition, SHARED_CONDITION } from './pod-status.js';
 
 /** Strategic-merge patch of pods/status as the kubelet's status manager sends it (pkg/util/pod PatchPodStatus). */
 export class PodStatusPatch implements Patch {
@@ -54,8 +54,11 @@ function mergeConditions(
   own: readonly Condition[] | undefined,
 ): readonly Condition[] {
   if (api !== undefined && own !== undefined && holds(api, own)) return api;
-  const mine = (own ?? []).filter((condition) => isKubeletCondition(condition.type));
-  const others = (api ?? []).filter((condition) => !isKubeletCondition(condition.type));
+  const mine = (own ?? []).filter((condition) => isKubeletCondition(condition.type) || isShared(condition));
+  const shared = mine.some(isShared);
+  const others = (api ?? []).filter(
+    (condition) => !isKubeletCondition(condition.type) && !(shared && condition.type === SHARED_CONDITION),
+  );
   return [...mine, ...others];
 }
 
@@ -64,14 +67,20 @@ function holds(api: readonly Condition[], own: readonly Condition[]): boolean {
   let count = 0;
   for (let i = 0; i < own.length; i++) {
     const condition = own[i]!;
-    if (!isKubeletCondition(condition.type)) continue;
-    count++;
+    const shared = isShared(condition);
+    if (!shared && !isKubeletCondition(condition.type)) continue;
+    if (!shared) count++;
     // The kubelet's conditions stand first and in its order unless somebody else wrote them.
     const there = api[i]?.type === condition.type ? api[i] : api.find((other) => other.type === condition.type);
     if (there === undefined || !sameCondition(there, condition)) return false;
   }
   for (const condition of api) if (isKubeletCondition(condition.type)) count--;
   return count === 0;
+}
+
+/** DisruptionTarget as a kubelet writes it. */
+function isShared(condition: Condition): boolean {
+  return condition.type === SHARED_CONDITION && condition.reason === 'TerminationByKubelet';
 }
 
 function sameCondition(a: Condition, b: Condition): boolean {
@@ -109,7 +118,11 @@ export class NodeStatusPatch implements Patch {
 
   apply(current: KubernetesObject): KubernetesObject {
     const node = current as Node;
-    const conditions = (node.status.conditions ?? [READY]).map((condition) => this.beat(condition));
+    const before = node.status.conditions ?? [READY];
+    const conditions = before.map((condition) => this.beat(condition));
+    for (const type in this.unusual) {
+      if (!before.some((condition) => condition.type === type)) conditions.push(this.beat({ type, status: 'Unknown' }));
+    }
     return {
       ...node,
       status: { ...node.status, conditions, ...(this.images === undefined ? {} : { images: this.images }), ...(this.volumesInUse === undefined ? {} : { volumesInUse: this.volumesInUse }) },

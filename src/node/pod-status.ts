@@ -90,6 +90,24 @@ export function isKubeletCondition(type: string): boolean {
   return OWNED.has(type);
 }
 
+/** Written by the kubelet and others (pod_status.go PodConditionSharedByKubelet). */
+export const SHARED_CONDITION = 'DisruptionTarget';
+
+/** The status with the condition DisruptionTarget of a pod that its kubelet ends; the same reference when it has it. */
+export function withDisruption(status: PodStatus, message: string, now: Time): PodStatus {
+  const { conditions = [] } = status;
+  const old = conditions.find(({ type }) => type === SHARED_CONDITION);
+  if (old?.message === message) return status;
+  const condition: Condition = {
+    type: SHARED_CONDITION,
+    status: 'True',
+    reason: 'TerminationByKubelet',
+    message,
+    lastTransitionTime: now,
+  };
+  return { ...status, conditions: [...conditions.filter((each) => each !== old), condition] };
+}
+
 /** The status of a pod now; the same reference as `previous` when nothing changed, sharing what did not change. */
 export function computePodStatus(pod: Pod, view: PodView, previous: PodStatus, now: Time): PodStatus {
   const phase = isTerminalPhase(previous.phase) ? previous.phase : podPhase(pod.spec, view);

@@ -137,7 +137,8 @@ export class PodWorkers {
   }
 
   /** Ends a pod as Failed. */
-  failPod(pod: PodRecord, reason: string, message: string, graceSeconds: number): void {
+  failPod(pod: PodRecord, reason: string, message: string, graceSeconds: number, disruption = ''): void {
+    pod.disruption = disruption;
     pod.failReason = reason;
     pod.failMessage = message;
     this.terminate(pod, graceSeconds);

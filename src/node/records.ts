@@ -4,6 +4,7 @@ import { Fifo } from '../kernel/fifo.js';
 import type { EventHandle } from '../kernel/simulation.js';
 import type { Duration, Time } from '../kernel/time.js';
 import type { PodAddresses } from './addresses.js';
+import type { NodePressure } from './evictions.js';
 import type { ProbeCount, ProbeType } from './probe-policy.js';
 import { initialResult } from './probe-policy.js';
 import type { ImageEntry } from './image-store.js';
@@ -183,6 +184,8 @@ export class PodRecord {
   /** Why the kubelet itself ends the pod as Failed; empty: it does not. */
   failReason = '';
   failMessage = '';
+  /** Message of its condition DisruptionTarget; empty: it has none of the kubelet. */
+  disruption = '';
   /** Main containers that have run. */
   begun = 0;
   /** The running sync started or stopped something. */
@@ -200,6 +203,8 @@ export class PodRecord {
   sandbox = false;
   sandboxObserved = false;
   admitted = false;
+  /** Made by the node from its own configuration: it cannot be evicted. */
+  fixed = false;
   /** Rejected by the node's admission: no container ever runs. */
   rejected = '';
   address: string | undefined;
@@ -289,6 +294,8 @@ export class NodeRecord {
   imageBytes = 0;
   otherDiskBytes = 0;
   imageGcEvent: EventHandle = 0;
+  /** Use and pressure; null: nothing is known to be used. */
+  pressure: NodePressure | null = null;
   imagesChanged = false;
   readonly pulls = new Fifo<ContainerRecord>();
   pulling: Pull[] = [];

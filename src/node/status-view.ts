@@ -1,6 +1,6 @@
 import type { Fleet } from './fleet.js';
 import type { ContainerView, PodView } from './pod-status.js';
-import { computePodStatus } from './pod-status.js';
+import { computePodStatus, withDisruption } from './pod-status.js';
 import { RESULT_SUCCESS } from './probe-policy.js';
 import type { ContainerRecord, PodRecord } from './records.js';
 import { EXITED, RUNNING } from './records.js';
@@ -33,6 +33,7 @@ export function publishStatus(fleet: Fleet, pod: PodRecord): void {
   if (view.failed && pod.terminated && status.reason !== pod.failReason) {
     status = { ...status, reason: pod.failReason, message: pod.failMessage };
   }
+  if (pod.terminating && pod.disruption !== '') status = withDisruption(status, pod.disruption, now);
   fleet.statuses.update(pod, status);
 }
 

@@ -59,6 +59,9 @@ export function toBehaviour(raw: RawBehaviour, profile: CostProfile, calls?: Req
     ...(raw.memory === undefined
       ? {}
       : { memory: { base: bytes(raw.memory.base), leakPerSecond: bytes(raw.memory.leakPerSecond) } }),
+    ...(raw.storage === undefined
+      ? {}
+      : { storage: { base: bytes(raw.storage.base ?? 0), growPerSecond: bytes(raw.storage.growPerSecond ?? 0) } }),
     ...(raw.exit === undefined
       ? {}
       : { crash: { after: toDistribution(raw.exit.after), exitCode: raw.exit.code ?? DEFAULTS.exitCode } }),

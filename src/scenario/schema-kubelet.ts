@@ -1,6 +1,39 @@
 import { z } from 'zod';
-import { DEFAULT_KUBELET, IMAGE_GC_HIGH_PERCENT, IMAGE_GC_LOW_PERCENT, type KubeletConfiguration } from '../api/kubelet-configuration.js';
-import { wholeNumber } from './schema-values.js';
+import {
+  DEFAULT_KUBELET,
+  type EvictionSignal,
+  type EvictionThreshold,
+  IMAGE_GC_HIGH_PERCENT,
+  IMAGE_GC_LOW_PERCENT,
+  type KubeletConfiguration,
+  type ThresholdValue,
+} from '../api/kubelet-configuration.js';
+import { durationText, wholeNumber } from './schema-values.js';
+import { bytes, duration } from './units.js';
+
+/** Amounts or shares by signal. */
+function bySignal(description: string) {
+  const value = z
+    .string()
+    .regex(/^(\d+(\.\d+)?%|\d+(\.\d+)?(k|M|G|T|Ki|Mi|Gi|Ti)?)$/, {
+      error: 'expected a size such as 100Mi, or a percentage such as 10%',
+    })
+    .describe('A size, or a share of the capacity.')
+    .optional();
+  return z
+    .strictObject({ 'memory.available': value, 'nodefs.available': value, 'imagefs.available': value })
+    .describe(description)
+    .optional();
+}
+
+const gracePeriods = z
+  .strictObject({
+    'memory.available': durationText('How long.').optional(),
+    'nodefs.available': durationText('How long.').optional(),
+    'imagefs.available': durationText('How long.').optional(),
+  })
+  .describe('How long each soft threshold must be met.')
+  .optional();
 
 /** Settings of the kubelets, under their names in KubeletConfiguration. */
 export const kubeletSchema = z
@@ -9,9 +42,35 @@ export const kubeletSchema = z
       .boolean({ error: 'expected true or false' })
       .optional()
       .describe('One image at a time on a node. Default true, unless maxParallelImagePulls is set.'),
-    maxParallelImagePulls: wholeNumber('Image pulls at once on a node. Default: no limit when serializeImagePulls is false.', 1).optional(),
-    imageGCHighThresholdPercent: wholeNumber('Use of the disk above which unused images are removed. Default 85.', 0, 100).optional(),
-    imageGCLowThresholdPercent: wholeNumber('Use of the disk down to which they are removed. Default 80.', 0, 100).optional(),
+    maxParallelImagePulls: wholeNumber(
+      'Image pulls at once on a node. Default: no limit when serializeImagePulls is false.',
+      1,
+    ).optional(),
+    imageGCHighThresholdPercent: wholeNumber(
+      'Use of the disk above which unused images are removed. Default 85.',
+      0,
+      100,
+    ).optional(),
+    imageGCLowThresholdPercent: wholeNumber(
+      'Use of the disk down to which they are removed. Default 80.',
+      0,
+      100,
+    ).optional(),
+    evictionHard: bySignal(
+      'Below these pods are evicted at once; replaces all defaults: memory.available 100Mi, nodefs.available 10%, imagefs.available 15%.',
+    ),
+    evictionSoft: bySignal('Below these pods are evicted after the grace period. Default: none.'),
+    evictionSoftGracePeriod: gracePeriods,
+    evictionMinimumReclaim: bySignal(
+      'What must be available beyond a threshold before it counts as resolved. Default: nothing.',
+    ),
+    evictionMaxPodGracePeriod: wholeNumber(
+      'Seconds of grace of pods evicted by a soft threshold, at most. Default 0.',
+      0,
+    ).optional(),
+    evictionPressureTransitionPeriod: durationText(
+      'How long a pressure condition stays after it was last observed. Default 5m.',
+    ).optional(),
   })
   .describe('Settings of all kubelets.');
 
@@ -30,5 +89,47 @@ export function toKubelet(raw: RawKubelet, complain: (message: string) => void):
     parallelImagePulls: serial ? 1 : (raw.maxParallelImagePulls ?? Number.POSITIVE_INFINITY),
     imageGcHighPercent: high,
     imageGcLowPercent: low,
+    evictionThresholds: toThresholds(raw, complain),
+    evictionMaxPodGraceSeconds: raw.evictionMaxPodGracePeriod ?? DEFAULT_KUBELET.evictionMaxPodGraceSeconds,
+    evictionTransitionPeriod:
+      raw.evictionPressureTransitionPeriod === undefined
+        ? DEFAULT_KUBELET.evictionTransitionPeriod
+        : duration(raw.evictionPressureTransitionPeriod),
   };
+}
+
+const SIGNALS: readonly EvictionSignal[] = ['memory.available', 'nodefs.available', 'imagefs.available'];
+
+/** Hard thresholds, then soft ones (pkg/kubelet/eviction/helpers.go ParseThresholdConfig). */
+function toThresholds(raw: RawKubelet, complain: (message: string) => void): readonly EvictionThreshold[] {
+  const { evictionHard, evictionSoft, evictionSoftGracePeriod: grace, evictionMinimumReclaim } = raw;
+  const reclaim = (signal: EvictionSignal) => {
+    const least = evictionMinimumReclaim?.[signal];
+    return least === undefined ? {} : { minReclaim: toValue(least) };
+  };
+  const list: EvictionThreshold[] = [];
+  if (evictionHard === undefined)
+    for (const each of DEFAULT_KUBELET.evictionThresholds) list.push({ ...each, ...reclaim(each.signal) });
+  for (const signal of SIGNALS) {
+    const hard = evictionHard?.[signal];
+    if (hard !== undefined) list.push({ signal, value: toValue(hard), gracePeriod: 0, ...reclaim(signal) });
+  }
+  for (const signal of SIGNALS) {
+    const soft = evictionSoft?.[signal];
+    const period = grace?.[signal];
+    if (soft === undefined) {
+      if (period !== undefined) complain(`evictionSoftGracePeriod names ${signal}, which evictionSoft does not`);
+      continue;
+    }
+    if (period === undefined)
+      complain(
+        `grace period must be specified for the soft eviction threshold ${signal}: add it to evictionSoftGracePeriod`,
+      );
+    else list.push({ signal, value: toValue(soft), gracePeriod: duration(period), ...reclaim(signal) });
+  }
+  return list;
+}
+
+function toValue(text: string): ThresholdValue {
+  return text.endsWith('%') ? { percent: Number(text.slice(0, -1)) } : { bytes: bytes(text) };
 }

@@ -183,7 +183,18 @@ export const badVersion = {
       leakPerSecond: quantity('What is added each second.'),
     })
     .optional()
-    .describe("A memory leak: at the container's memory limit the kernel kills the process (OOMKilled). Without limit nothing happens."),
+    .describe(
+      "A memory leak: at the container's memory limit the kernel kills the process (OOMKilled). Without a limit it is the node whose memory runs out.",
+    ),
+  storage: z
+    .strictObject({
+      base: quantity('Bytes at the start. Default 0.').optional(),
+      growPerSecond: quantity('What is added each second. Default 0.').optional(),
+    })
+    .optional()
+    .describe(
+      "Ephemeral storage of a container: its writable layer and logs, on the node's disk, until the container ends.",
+    ),
 };
 
 export type RawTraffic = z.infer<typeof traffic>;

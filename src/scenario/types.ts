@@ -436,6 +436,8 @@ export interface ImageBehaviour {
   readonly crash?: { readonly after: DistributionSpec; readonly exitCode: number };
   /** Absent: it never meets its memory limit. */
   readonly memory?: MemorySpec;
+  /** Ephemeral storage of a container (writable layer, logs), bytes at its start and more each second. Absent: none. */
+  readonly storage?: { readonly base: number; readonly growPerSecond: number };
 }
 
 export interface RequestBehaviour {

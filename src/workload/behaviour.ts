@@ -23,6 +23,15 @@ function timeToLimit({ memory }: ImageBehaviour, container: Container): Duration
   return Math.round(((limit - memory.base) / memory.leakPerSecond) * SECOND);
 }
 
+/** What a process uses; a behaviour that says nothing of it uses nothing. */
+function useOf({ memory, usage, storage }: ImageBehaviour): Pick<ContainerLife, 'memory' | 'storage'> {
+  const held = usage?.memory ?? 0;
+  return {
+    ...(memory !== undefined ? { memory: { base: memory.base, perSecond: memory.leakPerSecond } } : held > 0 ? { memory: { base: held, perSecond: 0 } } : {}),
+    ...(storage === undefined ? {} : { storage: { base: storage.base, perSecond: storage.growPerSecond } }),
+  };
+}
+
 /** What containers do, by the scenario's behaviours: the first whose pattern matches the image holds. */
 export class ScenarioBehaviour implements ContainerBehaviour {
   private readonly behaviours: readonly ImageBehaviour[];
@@ -67,6 +76,7 @@ export class ScenarioBehaviour implements ContainerBehaviour {
       runtime: outOfMemory ? memory : runtime,
       exitCode: outOfMemory ? EXIT_CODE_SIGKILL : (crash?.exitCode ?? 0),
       ...(outOfMemory ? { outOfMemory } : {}),
+      ...useOf(behaviour),
       shutdown,
       stopListening: behaviour.servesWhileDraining ? shutdown : 0,
       finishesRequests: behaviour.servesWhileDraining,

@@ -141,7 +141,9 @@ test('garbage collection: from 85 % down to 80 %, least recently used first, non
 });
 
 test('a full disk is cleared of images that nothing uses, at the next 5 min round', () => {
-  const bench = new Bench(1);
+  // Without thresholds of its own the eviction manager would empty it within 10 s.
+  const configuration = { ...DEFAULT_KUBELET, evictionThresholds: [] };
+  const bench = new Bench(1, '1', constantProfile(), undefined, undefined, { configuration });
   const node = bench.kubelets.fleet.nodes[0]!;
   node.diskBytes = 1000e6;
   // 250 MB on disk each: four images fill it.
