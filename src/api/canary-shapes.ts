@@ -10,8 +10,12 @@ const service = map({
   port: 'integer',
   portName: 'text',
   targetPort: 'intOrText',
-  appProtocol: 'text',
-  portDiscovery: 'flag',
+  appProtocol: unmodelled(HTTP, 'text'),
+  portDiscovery: unmodelled('Services have the one port that is given', 'flag'),
+  headless: unmodelled('the Services have addresses', 'flag'),
+  trafficDistribution: unmodelled('all endpoints of a Service are alike', 'text'),
+  backendTimeout: unmodelled('the timeout of the traffic holds', 'text'),
+  unmanagedMetadata: unmodelled('Services get no labels or annotations', 'any'),
   apex: unmodelled('Services get no labels or annotations', 'any'),
   primary: unmodelled('Services get no labels or annotations', 'any'),
   canary: unmodelled('Services get no labels or annotations', 'any'),
@@ -38,18 +42,19 @@ const metric = map({
   thresholdRange: map({ min: 'number', max: 'number' }),
   query: 'text',
   templateRef: map({ name: 'text', namespace: 'text' }),
-  templateVariables: 'any',
+  templateVariables: unmodelled('queries are read by their form', 'any'),
 });
 
+const CALLED = 'it is not called: it answers as the scenario states for its name, or succeeds';
 const webhook = map({
   name: 'text',
   type: 'text',
-  url: unmodelled('it is not called: it answers as the scenario states for its name, or succeeds', 'text'),
-  timeout: 'text',
-  metadata: 'any',
-  muteAlert: 'flag',
-  retries: 'integer',
-  disableTLS: 'flag',
+  url: unmodelled(CALLED, 'text'),
+  timeout: unmodelled(CALLED, 'text'),
+  metadata: unmodelled(CALLED, 'any'),
+  muteAlert: unmodelled('nobody is told', 'flag'),
+  retries: unmodelled(CALLED, 'integer'),
+  disableTLS: unmodelled(CALLED, 'flag'),
 });
 
 const analysis = map({
@@ -64,7 +69,7 @@ const analysis = map({
   mirrorWeight: 'integer',
   primaryReadyThreshold: 'integer',
   canaryReadyThreshold: 'integer',
-  match: 'any',
+  match: unmodelled('requests of the cohort of the traffic match, whatever the header is', 'any'),
   metrics: list(metric),
   webhooks: list(webhook),
   alerts: unmodelled('nobody is told', 'any'),
@@ -74,10 +79,10 @@ const analysis = map({
 /** spec of a Canary. */
 export const canarySpec = map({
   provider: 'text',
-  metricsServer: 'text',
+  metricsServer: unmodelled('the simulated traffic is measured, without a server in between', 'text'),
   targetRef: map({ apiVersion: 'text', kind: 'text', name: 'text' }),
   autoscalerRef: unmodelled('the primary keeps the size of the target; its autoscaler is not copied', 'any'),
-  ingressRef: unmodelled('weights are put into force on the Services as the ingress would', 'any'),
+  ingressRef: map({ apiVersion: 'text', kind: 'text', name: 'text' }),
   routeRef: unmodelled('weights are put into force on the Services as the route would', 'any'),
   upstreamRef: unmodelled('weights are put into force on the Services as the upstream would', 'any'),
   progressDeadlineSeconds: 'integer',
@@ -91,6 +96,6 @@ export const canarySpec = map({
 
 /** spec of a MetricTemplate. */
 export const metricTemplateSpec = map({
-  provider: 'any',
+  provider: unmodelled('the simulated traffic is measured, without a server in between', 'any'),
   query: 'text',
 });

@@ -1,6 +1,7 @@
 import { canarySpec, metricTemplateSpec } from './canary-shapes.js';
 import type { KubernetesObject, LabelSelector, ObjectMeta } from './meta.js';
 import type { PodTemplateSpec } from './core.js';
+import type { Canary } from './rollout-kinds.js';
 import { readTemplate } from './manifest-pod.js';
 import { readSelector } from './manifest-selector.js';
 import type { FieldReader, RawMap } from './reader.js';
@@ -70,5 +71,31 @@ function readCanary(read: FieldReader, object: KubernetesObject, spec: RawMap): 
 /** Fields of an object of these kinds that no model looks at; empty for other kinds. */
 export function unmodelledRolloutFields(object: KubernetesObject): UnmodelledField[] {
   const shape = shapeOf(object.apiVersion, object.kind);
-  return shape === undefined ? [] : unmodelledFields((object as { spec?: unknown }).spec, shape, ['spec']);
+  if (shape === undefined) return [];
+  const fields = unmodelledFields((object as { spec?: unknown }).spec, shape, ['spec']);
+  if (object.kind === 'Rollout') fields.unshift(...notifications(object));
+  if (object.kind === 'Canary') fields.push(...canaryFields((object as Canary).spec));
+  return fields;
+}
+
+/** Annotations by which the notifications engine of Argo knows whom to tell. */
+function notifications({ metadata }: KubernetesObject): UnmodelledField[] {
+  const keys = Object.keys(metadata.annotations ?? {}).filter((key) => key.startsWith('notifications.argoproj.io/'));
+  return keys.map((key) => ({ path: ['metadata', 'annotations', key], why: 'nobody is told' }));
+}
+
+/** Providers whose own objects a Canary's controller writes in the model. */
+const WRITTEN = ['kubernetes', 'istio', 'linkerd', 'osm', 'smi', 'gatewayapi', 'nginx'];
+
+/** What of a Canary is modelled depends on its provider and target. */
+function canaryFields({ provider, ingressRef, targetRef }: Canary['spec']): UnmodelledField[] {
+  const fields: UnmodelledField[] = [];
+  if (provider !== undefined && !WRITTEN.includes(provider.split(':')[0]!)) {
+    fields.push({ path: ['spec', 'provider'], why: 'its own objects are not written: the weights are put into force on the Services as they would be' });
+  }
+  if (ingressRef !== undefined && provider !== 'nginx') {
+    fields.push({ path: ['spec', 'ingressRef'], why: 'weights are put into force on the Services as the ingress would' });
+  }
+  if (targetRef !== undefined && targetRef.kind !== 'Deployment') fields.push({ path: ['spec', 'targetRef', 'kind'], why: 'only Deployments are released: nothing happens' });
+  return fields;
 }

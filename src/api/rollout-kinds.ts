@@ -37,13 +37,18 @@ export interface CanaryStep {
   readonly setHeaderRoute?: { readonly name: string; readonly match?: readonly unknown[] };
   readonly setMirrorRoute?: { readonly name: string; readonly percentage?: number; readonly match?: readonly unknown[] };
   readonly plugin?: unknown;
-  readonly replicaProgressThreshold?: { readonly type: 'Percentage' | 'Pod'; readonly value: number };
 }
 
 export interface TrafficRouting {
   readonly maxTrafficWeight?: number;
   readonly managedRoutes?: readonly { readonly name: string }[];
-  /** The router: `istio`, `smi`, `nginx`, … */
+  readonly nginx?: {
+    readonly stableIngress?: string;
+    readonly stableIngresses?: readonly string[];
+    readonly additionalIngressAnnotations?: Readonly<Record<string, string>>;
+    readonly canaryIngressAnnotations?: Readonly<Record<string, string>>;
+  };
+  /** Other routers: `istio`, `smi`, … */
   readonly [router: string]: unknown;
 }
 
@@ -59,6 +64,8 @@ export interface CanaryStrategy {
   readonly minPodsPerReplicaSet?: number;
   readonly scaleDownDelaySeconds?: number;
   readonly abortScaleDownDelaySeconds?: number;
+  /** How many pods of the canary, in number or per cent of those wanted, must be available before the rollout goes on; absent: all. */
+  readonly replicaProgressThreshold?: { readonly type: string; readonly value: number };
 }
 
 export interface BlueGreenStrategy {
@@ -214,6 +221,7 @@ export interface Canary extends KubernetesObject {
     readonly provider?: string;
     readonly targetRef: { readonly apiVersion?: string; readonly kind: string; readonly name: string };
     readonly autoscalerRef?: unknown;
+    readonly ingressRef?: { readonly name: string };
     readonly progressDeadlineSeconds?: number;
     readonly skipAnalysis?: boolean;
     readonly suspend?: boolean;

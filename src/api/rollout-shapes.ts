@@ -27,12 +27,18 @@ const analysis = {
 const ROUTED = 'its own objects are not written: the weights are put into force on the Services as they would be';
 const routers: Readonly<Record<string, Shape>> = {
   istio: map({
-    virtualService: map({ name: 'text', routes: list('text'), tlsRoutes: unmodelled('only HTTP is modelled', 'any'), tcpRoutes: unmodelled('only HTTP is modelled', 'any') }),
+    virtualService: map({ name: 'text', routes: unmodelled('the first route without headers gets the weights', list('text')), tlsRoutes: unmodelled('only HTTP is modelled', 'any'), tcpRoutes: unmodelled('only HTTP is modelled', 'any') }),
     virtualServices: unmodelled('give one virtualService', 'any'),
     destinationRule: unmodelled('the canary gets its traffic by canaryService and stableService; without them by its share of the pods', 'any'),
   }),
   smi: map({ rootService: 'text', trafficSplitName: 'text' }),
-  nginx: map({ stableIngress: 'text', stableIngresses: list('text'), additionalIngressAnnotations: 'any', canaryIngressAnnotations: 'any', annotationPrefix: 'text' }),
+  nginx: map({
+    stableIngress: 'text',
+    stableIngresses: list('text'),
+    additionalIngressAnnotations: 'any',
+    canaryIngressAnnotations: 'any',
+    annotationPrefix: unmodelled('the ingress controller reads nginx.ingress.kubernetes.io, and that is written', 'text'),
+  }),
   alb: unmodelled(ROUTED, 'any'),
   ambassador: unmodelled(ROUTED, 'any'),
   appMesh: unmodelled(ROUTED, 'any'),
@@ -41,7 +47,7 @@ const routers: Readonly<Record<string, Shape>> = {
   plugins: unmodelled(ROUTED, 'any'),
 };
 
-const headerMatch = list('any');
+const headerMatch = unmodelled('requests of the cohort of the traffic match, whatever the header is', list('any'));
 const step = map({
   setWeight: 'integer',
   pause: map({ duration: 'intOrText' }),
@@ -51,14 +57,14 @@ const step = map({
   setHeaderRoute: map({ name: 'text', match: headerMatch }),
   setMirrorRoute: map({ name: 'text', percentage: 'integer', match: unmodelled('requests of all methods and paths are mirrored', 'any') }),
   plugin: unmodelled('the step is over at once', 'any'),
-  replicaProgressThreshold: map({ type: 'text', value: 'integer' }),
+  replicaProgressThreshold: unmodelled('it is a field of strategy.canary, as a step it is over at once', map({ type: 'text', value: 'integer' })),
 });
 
 const canary = map({
   canaryService: 'text',
   stableService: 'text',
   steps: list(step),
-  trafficRouting: map({ maxTrafficWeight: 'integer', managedRoutes: list(map({ name: 'text' })), ...routers }),
+  trafficRouting: map({ maxTrafficWeight: 'integer', managedRoutes: unmodelled('routes of steps need not be listed', list(map({ name: 'text' }))), ...routers }),
   maxSurge: 'intOrText',
   maxUnavailable: 'intOrText',
   analysis: map({ ...analysis, startingStep: 'integer' }),
@@ -108,6 +114,7 @@ export const rolloutSpec = map({
   strategy: map({ canary, blueGreen }),
 });
 
+const MEASURED = 'the simulated traffic is measured, without a server in between';
 const PROVIDER = 'measurements say what the scenario states for this metric, or succeed';
 const metric = map({
   name: 'text',
@@ -122,12 +129,12 @@ const metric = map({
   consecutiveSuccessLimit: 'intOrText',
   provider: map({
     prometheus: map({
-      address: 'text',
+      address: unmodelled(MEASURED, 'text'),
       query: 'text',
-      timeout: 'integer',
-      authentication: 'any',
-      insecure: 'flag',
-      headers: 'any',
+      timeout: unmodelled(MEASURED, 'integer'),
+      authentication: unmodelled(MEASURED, 'any'),
+      insecure: unmodelled(MEASURED, 'flag'),
+      headers: unmodelled(MEASURED, 'any'),
       rangeQuery: unmodelled('the newest value is taken', 'any'),
     }),
     ...Object.fromEntries(

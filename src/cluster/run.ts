@@ -12,6 +12,7 @@ import type { EventListName } from '../kernel/event-list.js';
 import type { Time } from '../kernel/time.js';
 import { Recorder } from '../metrics/recorder.js';
 import { API_REQUESTS, ROLLOUT } from '../metrics/tables.js';
+import type { Ingress } from '../network/ingress-rules.js';
 import type { DrawObserver } from '../random/stream.js';
 import type { Scenario, StrategySpec } from '../scenario/types.js';
 import type { ExplainTarget } from '../scheduler/explain.js';
@@ -28,6 +29,7 @@ import { REQUESTS_KEPT, RequestLog } from './request-log.js';
 import { summarize } from './result.js';
 import { RolloutControllers } from './rollout-controllers.js';
 import { Sampler } from './sampler.js';
+import { ingressesOf, servedService } from './served-service.js';
 import { SimulatedCluster } from './simulated-cluster.js';
 import { isStartAction } from './start-objects.js';
 import { Timeline } from './timeline.js';
@@ -90,7 +92,7 @@ export class ScenarioRun implements Component {
     this.scenario = scenario;
     this.cluster = new SimulatedCluster(scenario, options);
     const { simulation, kubectl } = this.cluster;
-    const service = scenario.traffic[0]?.service;
+    const service = servedService(scenario);
     this.tracker = new AppTracker(simulation, service === undefined ? '' : `${service.namespace}/${service.name}`);
     const { rollout } = scenario;
     if (rollout !== undefined) this.tracker.addDeployment(`${rollout.deployment.namespace}/${rollout.deployment.name}`);
@@ -137,11 +139,15 @@ export class ScenarioRun implements Component {
       const watched = kubectl.informer(strategy.kind === 'argo' ? 'rollouts' : 'canaries');
       this.pipeline = new ControlledRollout(simulation, this.client, watched, rollout, strategy);
     } else {
-      this.pipeline = new Pipeline(simulation, this.client, kubectl.informer('deployments'), kubectl.informer('services'), rollout, strategy, this.cluster.rollouts.measurements);
+      const { measurements } = this.cluster.rollouts;
+      const keys = ingressesOf(this.scenario.traffic);
+      // A watch of its own only where a plan needs it.
+      const ingresses = keys.length === 0 || strategy.kind !== 'canary' || strategy.routing === undefined ? null : { informer: kubectl.informer<Ingress>('ingresses'), keys };
+      this.pipeline = new Pipeline(simulation, this.client, kubectl.informer('deployments'), kubectl.informer('services'), rollout, strategy, measurements, ingresses);
     }
     // A route also sends users to pods that the Service itself does not select.
     const routed = strategy.kind === 'flagger' || (strategy.kind === 'canary' && strategy.routing !== undefined);
-    const service = this.scenario.traffic[0]?.service;
+    const service = servedService(this.scenario);
     if (routed && service !== undefined) this.tracker.addService(`${service.namespace}/${service.name}-canary`);
     for (const name of this.pipeline.deployments) this.tracker.addDeployment(`${rollout.deployment.namespace}/${name}`);
     if (this.origin >= 0) this.pipeline.startAt(this.origin + rollout.at);
@@ -267,8 +273,7 @@ export class ScenarioRun implements Component {
     for (const client of cluster.clients) client.start(origin);
     const { rollout } = scenario;
     if (this.pipeline !== null && rollout !== undefined) this.pipeline.startAt(origin + rollout.at);
-    const service = scenario.traffic[0]?.service;
-    if (service !== undefined) this.tracker.begin(this.wantedReplicas());
+    if (scenario.traffic.length > 0) this.tracker.begin(this.wantedReplicas());
   }
 
   /** Replicas that users need: those of the Deployment that is rolled out, else the endpoints that are ready now. */

@@ -33,7 +33,7 @@ function unmodelledFindings(set: ManifestSet, place: Place): Finding[] {
 function fieldFindings(set: ManifestSet, place: Place): Finding[] {
   return set.loaded.flatMap(({ object, item }) =>
     unmodelledRolloutFields(object).map(({ path, why }): Finding => {
-      const field = path.slice(1).map((step) => (typeof step === 'number' ? `[${step}]` : `.${step}`)).join('').slice(1);
+      const field = (path[0] === 'spec' ? path.slice(1) : path).map((step) => (typeof step === 'number' ? `[${step}]` : `.${step}`)).join('').slice(1);
       return { severity: 'info', message: `${object.kind} "${object.metadata.name}": ${field} is not modelled: ${why}`, position: place(item, path) };
     }),
   );

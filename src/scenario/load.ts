@@ -13,6 +13,7 @@ import { checkValue } from './check.js';
 import { toCluster } from './cluster.js';
 import { checkQuotas, memberFindings, startCounts } from './etcd.js';
 import { manifestFindings } from './findings.js';
+import { ingressFindings } from './ingress-findings.js';
 import { findDns } from './dns.js';
 import { toRandomFault } from './faults.js';
 import { isOfRollout } from './instants.js';
@@ -193,6 +194,7 @@ class ScenarioLoader {
       ...this.nodeFindings(manifests),
       ...manifestFindings(manifests, this.place),
       ...accountFindings(manifests.loaded, this.place),
+      ...ingressFindings(manifests, traffic, this.place),
       ...unused,
     ];
     for (const set of applied.values()) findings.push(...manifestFindings(set, this.place).filter(notAboutServices));

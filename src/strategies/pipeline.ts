@@ -7,6 +7,7 @@ import type { ApiClient, Informer, ResourceEventHandler } from '../client/types.
 import type { Component, Simulation } from '../kernel/simulation.js';
 import { imageTag } from '../api/image.js';
 import { SECOND, type Duration, type Time } from '../kernel/time.js';
+import type { Ingress } from '../network/ingress-rules.js';
 import type { Objective, RolloutSpec, StrategySpec } from '../scenario/types.js';
 import type { Measurements } from './analysis/measurements.js';
 import { deploymentNames, type PlanInput, planRollback, planRollout, type Step } from './plan.js';
@@ -47,6 +48,8 @@ export class Pipeline implements Component, ResponseReceiver, ResourceEventHandl
   private readonly rollout: RolloutSpec;
   private readonly strategy: StrategySpec;
   private readonly measurements: Measurements;
+  /** Those that users come through, by `namespace/name`; null: there are none. */
+  private readonly ingresses: { readonly informer: Informer<Ingress>; readonly keys: readonly string[] } | null;
   /** What the plans were made from. */
   private input: PlanInput | null = null;
   private failedLooks = 0;
@@ -65,7 +68,9 @@ export class Pipeline implements Component, ResponseReceiver, ResourceEventHandl
     rollout: RolloutSpec,
     strategy: StrategySpec,
     measurements: Measurements,
+    ingresses: { readonly informer: Informer<Ingress>; readonly keys: readonly string[] } | null = null,
   ) {
+    this.ingresses = ingresses;
     this.measurements = measurements;
     this.simulation = simulation;
     this.client = client;
@@ -128,7 +133,8 @@ export class Pipeline implements Component, ResponseReceiver, ResourceEventHandl
       }
     }
     const { container, image } = this.rollout;
-    this.input = { deployment, services, container, image };
+    const ingresses = this.ingresses?.keys.flatMap((key) => this.ingresses!.informer.get(key) ?? []) ?? [];
+    this.input = { deployment, services, container, image, ingresses };
     this.steps = planRollout(this.strategy, this.input);
     const { analysis } = this.strategy.rollback ?? {};
     if (analysis !== undefined) this.simulation.schedule(analysis.interval, this.target, OP_ANALYSE);

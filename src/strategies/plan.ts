@@ -3,7 +3,9 @@ import type { Labels, ObjectMeta } from '../api/meta.js';
 import type { Deployment } from '../api/workloads.js';
 import type { ApiRequest } from '../apiserver/request.js';
 import type { Duration } from '../kernel/time.js';
+import type { Ingress } from '../network/ingress-rules.js';
 import type { StrategySpec } from '../scenario/types.js';
+import { CanaryIngressPatch, canaryIngress, canaryIngressRequest, leadsTo } from './canary-ingress.js';
 import { SelectorPatch, SetImagePatch } from './patches.js';
 import { newRoute, RoutePatch, type RouteWeights } from './routes.js';
 
@@ -20,6 +22,8 @@ export type Step =
 export interface PlanInput {
   readonly deployment: Deployment;
   readonly services: readonly Service[];
+  /** Ingresses with traffic whose rules lead to one of the Services; a routed canary divides their requests itself. */
+  readonly ingresses?: readonly Ingress[];
   readonly container: string;
   readonly image: string;
 }
@@ -163,10 +167,15 @@ function planCanary(input: PlanInput, weights: readonly { readonly weight: numbe
   return steps;
 }
 
-/** Requests that put a weight into force on all Services of the application. */
-function routeRequests(input: PlanInput, weight: number, routing: 'weight' | 'cohort' | 'mirror', verb: 'create' | 'patch'): ApiRequest[] {
-  return input.services.map((service): ApiRequest => {
+type Routing = NonNullable<(StrategySpec & { readonly kind: 'canary' })['routing']>;
+
+/** Requests that put a weight into force: in a route of each Service that no Ingress leads to, in a canary Ingress of each that does. */
+function routeRequests(input: PlanInput, weight: number, routing: Routing, verb: 'create' | 'patch'): ApiRequest[] {
+  const { services, ingresses = [] } = input;
+  return services.flatMap((service): ApiRequest[] => {
     const { namespace, name } = service.metadata;
+    const outer = routing === 'mirror' ? [] : ingresses.filter((each) => leadsTo(each, namespace, name));
+    if (outer.length > 0) return outer.map((each) => ingressRequest(each, name, weight, routing, verb));
     const weights: RouteWeights = {
       stable: name,
       canary: `${name}-canary`,
@@ -175,19 +184,32 @@ function routeRequests(input: PlanInput, weight: number, routing: 'weight' | 'co
       mirror: routing === 'mirror' ? weight : 0,
       match: routing === 'cohort' && weight > 0,
     };
-    if (verb === 'patch') return { verb, resource: 'httproutes', namespace, name, patch: new RoutePatch(weights) };
-    return { verb, resource: 'httproutes', namespace, name, body: newRoute('httproutes', name, namespace, name, weights) };
+    if (verb === 'patch') return [{ verb, resource: 'httproutes', namespace, name, patch: new RoutePatch(weights) }];
+    return [{ verb, resource: 'httproutes', namespace, name, body: newRoute('httproutes', name, namespace, name, weights) }];
   });
 }
 
+function ingressRequest(main: Ingress, stable: string, weight: number, routing: Routing, verb: 'create' | 'patch'): ApiRequest {
+  const wanted = canaryIngress(main, {
+    name: `${main.metadata.name}-${stable}-canary`,
+    stable,
+    canary: `${stable}-canary`,
+    weight: routing === 'weight' ? weight : 0,
+    annotations: routing === 'cohort' && weight > 0 ? { 'canary-by-header': 'canary' } : {},
+  })!;
+  if (verb === 'create') return canaryIngressRequest(undefined, wanted)!;
+  const { namespace, name } = wanted.metadata;
+  return { verb, resource: 'ingresses', namespace, name, patch: new CanaryIngressPatch(wanted) };
+}
+
 /**
- * Canary behind a route: the old version keeps its size, a second Deployment grows beside it under Services of its own, and a route
- * sends it its weight of the users, those of a cohort, or copies. At the end the old Deployment gets the new image.
+ * Canary behind a route or an Ingress: the old version keeps its size, a second Deployment grows beside it under Services of its own,
+ * and the route sends it its weight of the users, those of a cohort, or copies. At the end the old Deployment gets the new image.
  */
 function planRoutedCanary(
   input: PlanInput,
   weights: readonly { readonly weight: number; readonly pause: Duration }[],
-  routing: 'weight' | 'cohort' | 'mirror',
+  routing: Routing,
 ): readonly Step[] {
   const { deployment, services } = input;
   const { namespace, name } = deployment.metadata;

@@ -139,6 +139,17 @@ export class Workload {
     return this.splitTable;
   }
 
+  /** Services (`namespace/name`) that an Ingress with traffic leads to now, its canary's too; empty for anything else. */
+  behind(name: string): readonly string[] {
+    const { ingress } = this;
+    if (ingress === null) return [];
+    return this.scenario.traffic.flatMap((spec) => {
+      if (spec.ingress === undefined || `${spec.service.namespace}/${spec.service.name}` !== name) return [];
+      const route = ingress.route(spec.ingress.host, spec.ingress.path);
+      return route === undefined ? [] : [route.service, ...(route.canary === undefined ? [] : [route.canary.service])];
+    });
+  }
+
   /** Statistics of each Service that has traffic, up to date, in the order of the scenario. */
   statistics(): readonly ServiceStatistics[] {
     this.pods.settle();

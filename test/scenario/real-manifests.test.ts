@@ -41,6 +41,7 @@ const expected: Readonly<
     findings: [
       'kind Gateway (gateway.networking.k8s.io/v1beta1) is not modelled: 1 object left out (istio-gateway)',
       'kind ServiceEntry (networking.istio.io/v1alpha3) is not modelled: 2 objects left out (allow-egress-googleapis, allow-egress-google-metadata)',
+      'HTTPRoute "frontend-route": rules[0].matches is not modelled: where headers are matched the cohort of the traffic matches; everything else matches all requests',
     ],
   },
   'sock-shop_deploy_kubernetes_complete-demo.yaml': {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import type { ReplicaSet } from '../../src/api/workloads.js';
+import { enoughAvailable } from '../../src/strategies/argo/rollout-spec.js';
 import { approximateCounts, basicCanary, routedCanary } from '../../src/strategies/argo/replicas.js';
 
 /** argo-rollouts utils/replicaset/canary.go CalculateReplicaCountsForBasicCanary: [replicas, weight, surge] → [canary, stable]. */
@@ -90,4 +92,20 @@ test('extra pod-seconds of 20 replicas over 5, 20 and 50 % for 300 s each and 30
     return pair.canary + pair.stable - 20;
   };
   assert.equal(300 * (canary(5) + canary(20) + canary(50)) + 30 * canary(100), 5100);
+});
+
+test('replicaProgressThreshold: some of the wanted pods are enough (rollout/canary_test.go TestCheckReplicasAvailableWithReplicaProgressThreshold)', () => {
+  const set = (replicas: number, availableReplicas: number): ReplicaSet => ({ spec: { replicas }, status: { replicas, availableReplicas } }) as ReplicaSet;
+  const percent = { replicaProgressThreshold: { type: 'Percent', value: 80 } };
+  const pods = { replicaProgressThreshold: { type: 'Pod', value: 3 } };
+  assert.equal(enoughAvailable(percent, set(5, 4), 5), true);
+  assert.equal(enoughAvailable(percent, set(5, 3), 5), false);
+  assert.equal(enoughAvailable(percent, set(0, 0), 0), true);
+  assert.equal(enoughAvailable(pods, set(5, 3), 5), true);
+  assert.equal(enoughAvailable(pods, set(5, 2), 5), false);
+  // Without one, or with a negative value, all have to be there.
+  assert.equal(enoughAvailable({}, set(5, 4), 5), false);
+  assert.equal(enoughAvailable({}, set(5, 5), 5), true);
+  assert.equal(enoughAvailable({ replicaProgressThreshold: { type: 'Percent', value: -1 } }, set(5, 4), 5), false);
+  assert.equal(enoughAvailable(percent, undefined, 5), false);
 });

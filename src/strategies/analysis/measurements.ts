@@ -63,9 +63,12 @@ export class Measurements {
     return offset + scale * (what === 'errorRate' ? share : 1 - share);
   }
 
-  /** Requests of users, and their mirrored copies. */
+  /** Requests of users, of those that come to a Service through an Ingress too, and their mirrored copies. */
   private *streams(services: ReadonlySet<string>): Generator<ServiceStatistics> {
-    for (const statistics of this.workload.statistics()) if (services.has(statistics.service)) yield statistics;
-    for (const { mirrored } of this.workload.traffic) if (services.has(mirrored.service)) yield mirrored;
+    const { workload } = this;
+    for (const statistics of workload.statistics()) {
+      if (services.has(statistics.service) || workload.behind(statistics.service).some((service) => services.has(service))) yield statistics;
+    }
+    for (const { mirrored } of workload.traffic) if (services.has(mirrored.service)) yield mirrored;
   }
 }

@@ -6,6 +6,7 @@ import {
   abortScaleDownDelay,
   canaryScale,
   currentWeight,
+  enoughAvailable,
   limitsOf,
   managedRoutes,
   maxWeight,
@@ -35,8 +36,9 @@ export function reconcileCanary(draft: Draft, canary: CanaryStrategy, runName: (
     if (stepDone(draft, steps[index]!, canary, index, routed, runName)) draft.set({ currentStepIndex: index + 1 });
     return;
   }
-  // shouldFullPromote: all steps done and every replica of the new version available.
-  if (available(sets.current) === replicasOf(view.rollout) && draft.status.stableRS !== hash) {
+  // shouldFullPromote: all steps done and the replicas of the new version available, as many as are asked for.
+  const wanted = replicasOf(view.rollout);
+  if ((available(sets.current) >= wanted || enoughAvailable(canary, sets.current, wanted)) && draft.status.stableRS !== hash) {
     draft.set({ stableRS: hash, currentStepIndex: steps.length });
     draft.drop('promoteFull');
     draft.stopAnalyses();
@@ -125,7 +127,7 @@ function route(draft: Draft, canary: CanaryStrategy, index: number, size: Replic
   let header = false;
   if (promoted || status.abort === true || available(current) === 0) weight = 0;
   else {
-    if (isAt(current, size.canary) || canary.dynamicStableScale === true) {
+    if (enoughAvailable(canary, current, size.canary) || canary.dynamicStableScale === true) {
       weight = Math.min(currentWeight(canary, status, index), shareAvailable(draft, canary));
     }
     ({ mirror, header } = managedRoutes(canary, index));
@@ -178,7 +180,7 @@ function stepDone(
   if (step.setWeight === undefined && step.setCanaryScale === undefined) return true;
   const { current, stable, older } = draft.view.sets;
   const goal = desired(draft, canary, index, routed);
-  const there = isAt(current, goal.canary) && isAt(stable, goal.stable) && (routed || older.every((set) => available(set) === 0));
+  const there = enoughAvailable(canary, current, goal.canary) && isAt(stable, goal.stable) && (routed || older.every((set) => available(set) === 0));
   return there && (step.setWeight === undefined || !routed || (draft.view.rollout.status.canaryWeight ?? 0) === step.setWeight);
 }
 

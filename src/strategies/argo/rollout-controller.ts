@@ -8,10 +8,12 @@ import { type ApiRequest, type ApiResponse, succeeded } from '../../apiserver/re
 import type { ProcessContext } from '../../client/context.js';
 import type { ApiClient, Informer, ResourceEventHandler } from '../../client/types.js';
 import type { Simulation } from '../../kernel/simulation.js';
+import type { Ingress } from '../../network/ingress-rules.js';
 import { KeyHandler, OwnerHandler } from '../../controllers/handlers.js';
 import { ControllerWorkers, objectRequest, type Reconciler, type Reconciliation, StagedReconciliation, type Step } from '../../controllers/controller.js';
 import { templateHash } from '../../controllers/hash.js';
-import { BY_CONTROLLER, ControllerUidIndexer } from '../../controllers/ownership.js';
+import { BY_CONTROLLER, controllerReference, ControllerUidIndexer } from '../../controllers/ownership.js';
+import { type CanaryIngressSpec, canaryIngress, canaryIngressRequest } from '../canary-ingress.js';
 import { hasWeights, newRoute, type RouteKind, routeRequest, type RouteWeights } from '../routes.js';
 import type { RolloutChange, RolloutView } from './change.js';
 import { reconcileRollout } from './reconcile.js';
@@ -32,6 +34,7 @@ export class RolloutController implements Reconciler {
   readonly templates: Informer<AnalysisTemplate>;
   readonly clusterTemplates: Informer<AnalysisTemplate>;
   readonly routes: ReadonlyMap<RouteKind, Informer<KubernetesObject>>;
+  readonly ingresses: Informer<Ingress>;
   readonly simulation: Simulation;
 
   constructor(context: ProcessContext, client: ApiClient) {
@@ -45,6 +48,7 @@ export class RolloutController implements Reconciler {
     this.templates = informers.informer<AnalysisTemplate>('analysistemplates');
     this.clusterTemplates = informers.informer<AnalysisTemplate>('clusteranalysistemplates');
     this.routes = new Map((['virtualservices', 'trafficsplits', 'httproutes'] as const).map((kind) => [kind, informers.informer(kind)]));
+    this.ingresses = informers.informer<Ingress>('ingresses');
     this.replicaSets.addIndexer(new ControllerUidIndexer());
     this.workers = new ControllerWorkers(context, { name: 'rollouts', workers: WORKERS, client });
     const { queue } = this.workers;
@@ -52,7 +56,7 @@ export class RolloutController implements Reconciler {
     this.replicaSets.addEventHandler(new OwnerHandler(queue, 'Rollout'));
     this.runs.addEventHandler(new OwnerHandler(queue, 'Rollout'));
     this.deployments.addEventHandler(new WorkloadHandler(this));
-    this.workers.start(this, [this.rollouts, this.services, this.deployments, this.replicaSets, this.runs, this.templates, this.clusterTemplates, ...this.routes.values()]);
+    this.workers.start(this, [this.rollouts, this.services, this.deployments, this.replicaSets, this.runs, this.templates, this.clusterTemplates, this.ingresses, ...this.routes.values()]);
   }
 
   reconcile(key: string): Reconciliation | null {
@@ -169,8 +173,9 @@ class RolloutSync extends StagedReconciliation {
         requests.push({ verb: 'patch', resource: 'services', namespace, name: service, patch: new SelectorHashPatch(hash) });
       }
     }
-    const route = this.route(change);
-    if (route !== undefined) requests.push(route);
+    const routes = this.routeRequests(change);
+    if (typeof routes === 'string') return routes;
+    requests.push(...routes);
     for (const name of change.stop) {
       if (this.controller.runs.get(`${namespace}/${name}`) === undefined) continue;
       requests.push({ verb: 'patch', resource: 'analysisruns', namespace, name, patch: new TerminatePatch() });
@@ -188,10 +193,10 @@ class RolloutSync extends StagedReconciliation {
     return requests;
   }
 
-  /** The request that brings the router to its weights; undefined: it has them, or there is none. */
-  private route({ route }: RolloutChange): ApiRequest | undefined {
+  /** The requests that bring the router to its weights: none when it has them, or there is no router. */
+  private routeRequests({ route }: RolloutChange): ApiRequest[] | string {
     const canary = this.rollout.spec.strategy.canary;
-    if (route === undefined || canary?.trafficRouting === undefined) return undefined;
+    if (route === undefined || canary?.trafficRouting === undefined) return [];
     const { namespace } = this.rollout.metadata;
     const weights: RouteWeights = {
       stable: canary.stableService!,
@@ -201,10 +206,41 @@ class RolloutSync extends StagedReconciliation {
       mirror: route.mirror,
       match: route.header,
     };
+    const ingresses = this.stableIngresses();
+    if (ingresses.length > 0) return this.ingressRequests(ingresses, weights);
     const { kind, name, service } = routerOf(this.rollout);
     const existing = this.controller.routes.get(kind)!.get(`${namespace}/${name}`);
-    if (existing !== undefined && hasWeights(existing, weights)) return undefined;
-    return routeRequest(kind, existing, newRoute(kind, name, namespace, service, weights), weights);
+    if (existing !== undefined && hasWeights(existing, weights)) return [];
+    return [routeRequest(kind, existing, newRoute(kind, name, namespace, service, weights), weights)];
+  }
+
+  /** The Ingresses whose requests the router nginx divides; none: it has none, or they are not there. */
+  private stableIngresses(): Ingress[] {
+    const { namespace } = this.rollout.metadata;
+    return stableIngresses(this.rollout).flatMap((name) => this.controller.ingresses.get(`${namespace}/${name}`) ?? []);
+  }
+
+  /** A canary Ingress for each (SetWeightPerIngress). Mirrors and header routes are nothing that this router knows. */
+  private ingressRequests(ingresses: readonly Ingress[], { stable, canary, weight, total }: RouteWeights): ApiRequest[] | string {
+    const { rollout, controller } = this;
+    const { additionalIngressAnnotations, canaryIngressAnnotations } = nginxOf(rollout)!;
+    const requests: ApiRequest[] = [];
+    for (const main of ingresses) {
+      const spec: CanaryIngressSpec = {
+        name: `${rollout.metadata.name}-${main.metadata.name}-canary`,
+        stable,
+        canary,
+        weight,
+        ...(rollout.spec.strategy.canary!.trafficRouting!.maxTrafficWeight === undefined ? {} : { total }),
+        annotations: { ...additionalIngressAnnotations, ...canaryIngressAnnotations },
+        owner: controllerReference(rollout),
+      };
+      const wanted = canaryIngress(main, spec);
+      if (wanted === undefined) return `ingress "${main.metadata.name}" has no rules using service ${stable} backend`;
+      const request = canaryIngressRequest(controller.ingresses.get(`${main.metadata.namespace}/${spec.name}`), wanted);
+      if (request !== undefined) requests.push(request);
+    }
+    return requests;
   }
 
   private report(): Step {
@@ -219,6 +255,18 @@ class RolloutSync extends StagedReconciliation {
     if (again < Number.POSITIVE_INFINITY) this.requeueAfter = Math.max(0, again - this.controller.simulation.now);
     return null;
   }
+}
+
+type Nginx = NonNullable<NonNullable<NonNullable<Rollout['spec']['strategy']['canary']>['trafficRouting']>['nginx']>;
+
+function nginxOf(rollout: Rollout): Nginx | undefined {
+  return rollout.spec.strategy.canary?.trafficRouting?.nginx ?? undefined;
+}
+
+/** Names of the Ingresses that a Rollout's router nginx is to divide the requests of. */
+export function stableIngresses(rollout: Rollout): readonly string[] {
+  const { stableIngress, stableIngresses: several } = nginxOf(rollout) ?? {};
+  return several ?? (stableIngress === undefined ? [] : [stableIngress]);
 }
 
 /** Which object carries the weights of a Rollout: the router's own where it is modelled, else an HTTPRoute in front of its stable Service. */

@@ -82,16 +82,26 @@ export function canaryScale(canary: CanaryStrategy, index: number): CanaryStep['
   return undefined;
 }
 
-/** The mirror and header routes in force at a step: the last of each name wins, one without match or percentage removes it. */
+/** The mirror and header routes in force at a step: the last of each name holds; one without match or percentage removes it. */
 export function managedRoutes(canary: CanaryStrategy, index: number): { readonly mirror: number; readonly header: boolean } {
-  const steps = (canary.steps ?? []).slice(0, index + 1);
-  let mirror = 0;
-  let header = false;
-  for (const { setMirrorRoute, setHeaderRoute } of steps) {
-    if (setMirrorRoute !== undefined) mirror = setMirrorRoute.match === undefined ? 0 : (setMirrorRoute.percentage ?? 100);
-    if (setHeaderRoute !== undefined) header = (setHeaderRoute.match?.length ?? 0) > 0;
+  const mirrors = new Map<string, number>();
+  const headers = new Map<string, boolean>();
+  for (const { setMirrorRoute, setHeaderRoute } of (canary.steps ?? []).slice(0, index + 1)) {
+    if (setMirrorRoute !== undefined) mirrors.set(setMirrorRoute.name, setMirrorRoute.match === undefined ? 0 : (setMirrorRoute.percentage ?? 100));
+    if (setHeaderRoute !== undefined) headers.set(setHeaderRoute.name, (setHeaderRoute.match?.length ?? 0) > 0);
   }
-  return { mirror, header };
+  return { mirror: Math.max(0, ...mirrors.values()), header: [...headers.values()].includes(true) };
+}
+
+const PER_CENT = 100;
+
+/** Whether so many available pods of the canary are enough to go on when `desired` are wanted (ReplicaProgressThresholdMet). */
+export function enoughAvailable(canary: CanaryStrategy, set: ReplicaSet | undefined, desired: number): boolean {
+  const threshold = canary.replicaProgressThreshold;
+  const there = set?.status.availableReplicas ?? 0;
+  if (threshold === undefined || set === undefined || threshold.value < 0) return set !== undefined && set.spec.replicas === desired && there === desired;
+  if (threshold.type !== 'Percent') return there >= threshold.value;
+  return desired === 0 || there * PER_CENT >= threshold.value * desired;
 }
 
 /** ReplicaSets of a Rollout as its controller tells them apart. */

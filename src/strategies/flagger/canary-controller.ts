@@ -8,6 +8,7 @@ import type { ApiClient, EventRecorder, Informer, ResourceEventHandler } from '.
 import { ControllerWorkers, type Reconciler, type Reconciliation } from '../../controllers/controller.js';
 import type { Component, Simulation } from '../../kernel/simulation.js';
 import { MINUTE, SECOND, type Duration } from '../../kernel/time.js';
+import type { Ingress } from '../../network/ingress-rules.js';
 import type { Measurements } from '../analysis/measurements.js';
 import type { RouteKind } from '../routes.js';
 import { CanarySync } from './canary-sync.js';
@@ -42,6 +43,7 @@ export class CanaryController implements Component, Reconciler, ResourceEventHan
   readonly services: Informer<Service>;
   readonly metricTemplates: Informer<MetricTemplate>;
   readonly routes: ReadonlyMap<RouteKind, Informer<KubernetesObject>>;
+  readonly ingresses: Informer<Ingress>;
   private readonly target: number;
   /** Canaries with a ticker, by number and by key. */
   private readonly keys: string[] = [];
@@ -57,10 +59,11 @@ export class CanaryController implements Component, Reconciler, ResourceEventHan
     this.services = informers.informer<Service>('services');
     this.metricTemplates = informers.informer<MetricTemplate>('metrictemplates');
     this.routes = new Map((['virtualservices', 'trafficsplits', 'httproutes'] as const).map((kind) => [kind, informers.informer(kind)]));
+    this.ingresses = informers.informer<Ingress>('ingresses');
     this.target = context.simulation.add(this);
     this.workers = new ControllerWorkers(context, { name: 'flagger', workers: WORKERS, client });
     this.canaries.addEventHandler(this);
-    this.workers.start(this, [this.canaries, this.deployments, this.services, this.metricTemplates, ...this.routes.values()]);
+    this.workers.start(this, [this.canaries, this.deployments, this.services, this.metricTemplates, this.ingresses, ...this.routes.values()]);
   }
 
   reconcile(key: string): Reconciliation | null {

@@ -4,8 +4,11 @@ import type { Service } from '../../api/core.js';
 import type { Canary, CanaryStatus } from '../../api/rollout-kinds.js';
 import type { Deployment } from '../../api/workloads.js';
 import { type ApiRequest, type ApiResponse, succeeded } from '../../apiserver/request.js';
+import type { Ingress } from '../../network/ingress-rules.js';
 import { objectRequest, StagedReconciliation, type Step } from '../../controllers/controller.js';
 import { templateHash } from '../../controllers/hash.js';
+import { controllerReference } from '../../controllers/ownership.js';
+import { canaryIngress, canaryIngressRequest, weightOf } from '../canary-ingress.js';
 import { SelectorPatch } from '../patches.js';
 import { hasWeights, newRoute, type RouteKind, routeRequest, type RouteWeights, splitOf } from '../routes.js';
 import { advanceCanary, type CanaryAdvance, type CanaryRoutes, TOTAL_WEIGHT } from './advance.js';
@@ -192,9 +195,39 @@ export class CanarySync extends StagedReconciliation {
     };
   }
 
+  /** The Ingress that the provider nginx divides the requests of; undefined: it is another, or the Ingress is not there. */
+  private get ingress(): Ingress | undefined {
+    const { metadata, spec } = this.canary;
+    if (this.provider !== 'nginx' || spec.ingressRef === undefined) return undefined;
+    return this.controller.ingresses.get(`${metadata.namespace}/${spec.ingressRef.name}`);
+  }
+
+  private canaryIngressOf({ metadata: { namespace, name } }: Ingress): Ingress | undefined {
+    return this.controller.ingresses.get(`${namespace}/${name}-canary`);
+  }
+
+  /** The canary Ingress with its weight, or while users of an A/B test go to the canary with their header. */
+  private ingressRequest(main: Ingress, routes: CanaryRoutes): ApiRequest | undefined {
+    const apex = apexName(this.canary);
+    const { canary, match } = this.weights(routes);
+    const tested = (analysisOf(this.canary).match?.length ?? 0) > 0;
+    const wanted = canaryIngress(main, {
+      name: `${main.metadata.name}-canary`,
+      stable: apex,
+      canary,
+      weight: tested ? 0 : routes.canary,
+      // Whatever the header is called: the cohort of the traffic carries it.
+      annotations: match ? { 'canary-by-header': 'x-canary' } : {},
+      owner: controllerReference(this.canary),
+    });
+    return wanted === undefined ? undefined : canaryIngressRequest(this.canaryIngressOf(main), wanted);
+  }
+
   private route(routes: CanaryRoutes): ApiRequest | undefined {
     if (this.kind === undefined) return undefined;
     const { namespace } = this.canary.metadata;
+    const { ingress } = this;
+    if (ingress !== undefined) return this.ingressRequest(ingress, routes);
     const weights = this.weights(routes);
     const existing = this.controller.routes.get(this.kind)!.get(`${namespace}/${this.routeName}`);
     if (existing !== undefined && hasWeights(existing, weights)) return undefined;
@@ -206,6 +239,11 @@ export class CanarySync extends StagedReconciliation {
     const none = { primary: TOTAL_WEIGHT, canary: 0, mirrored: false };
     if (this.kind === undefined) return none;
     const { namespace } = this.canary.metadata;
+    const { ingress } = this;
+    if (ingress !== undefined) {
+      const weight = weightOf(this.canaryIngressOf(ingress), TOTAL_WEIGHT);
+      return { primary: TOTAL_WEIGHT - weight, canary: weight, mirrored: false };
+    }
     const route = this.controller.routes.get(this.kind)!.get(`${namespace}/${this.routeName}`);
     const split = route === undefined ? undefined : splitOf(route)?.split;
     if (split === undefined) return none;
