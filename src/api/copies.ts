@@ -1,3 +1,4 @@
+import { equal } from './equal.js';
 import type { KubernetesObject, ObjectMeta } from './meta.js';
 
 /** Metadata that nobody has seen yet. */
@@ -109,4 +110,49 @@ export function assembled(base: KubernetesObject, metadata: ObjectMeta, spec: un
 export function withMetadata<T extends KubernetesObject>(base: T, metadata: ObjectMeta): T {
   const { spec, status } = base as Whole;
   return assembled(base, metadata, spec, status) as T;
+}
+
+/** Deep equality of two objects: as `equal`, for those that share most of what they hold. */
+export function sameObject(a: KubernetesObject, b: KubernetesObject): boolean {
+  if (a.apiVersion !== b.apiVersion || a.kind !== b.kind || !sameMetadata(a.metadata, b.metadata)) return false;
+  const left = a as Whole;
+  const right = b as Whole;
+  return same(left.spec, right.spec) && same(left.status, right.status) && sameRest(left, right);
+}
+
+/** Deep equality of metadata. */
+export function sameMetadata(a: ObjectMeta, b: ObjectMeta): boolean {
+  return (
+    a.name === b.name &&
+    a.namespace === b.namespace &&
+    a.uid === b.uid &&
+    a.resourceVersion === b.resourceVersion &&
+    a.generation === b.generation &&
+    a.creationTimestamp === b.creationTimestamp &&
+    a.generateName === b.generateName &&
+    a.deletionTimestamp === b.deletionTimestamp &&
+    a.deletionGracePeriodSeconds === b.deletionGracePeriodSeconds &&
+    same(a.labels, b.labels) &&
+    same(a.annotations, b.annotations) &&
+    same(a.ownerReferences, b.ownerReferences) &&
+    same(a.finalizers, b.finalizers)
+  );
+}
+
+function same(a: unknown, b: unknown): boolean {
+  return a === b || equal(a, b);
+}
+
+/** Whether all keys but metadata, spec and status hold the same. */
+function sameRest(a: KubernetesObject, b: KubernetesObject): boolean {
+  const left = a as unknown as Record<string, unknown>;
+  const right = b as unknown as Record<string, unknown>;
+  let keys = 0;
+  for (const key in left) {
+    keys++;
+    if (key === 'apiVersion' || key === 'kind' || key === 'metadata' || key === 'spec' || key === 'status') continue;
+    if (!same(left[key], right[key])) return false;
+  }
+  for (const _ in right) keys--;
+  return keys === 0;
 }

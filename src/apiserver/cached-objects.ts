@@ -1,10 +1,11 @@
 import type { KubernetesObject } from '../api/meta.js';
+import type { KeyNote } from '../etcd/types.js';
 
 /** Prefix of everything Kubernetes keeps in etcd (--etcd-prefix). */
 export const REGISTRY = '/registry/';
 
 /** One object of a cache, with its names: the same text objects for all its versions, so that looking them up elsewhere compares no text. */
-export interface CachedObject {
+export interface CachedObject extends KeyNote {
   /** `namespace/name`, or `name`. */
   readonly key: string;
   /** Its key in etcd. */
@@ -50,7 +51,7 @@ export class CachedObjects {
 
   /** Takes in an object that is not there. */
   add(path: string, object: KubernetesObject): CachedObject {
-    const cached: CachedObject = { key: path.slice(this.prefix.length), path, object };
+    const cached: CachedObject = { key: path.slice(this.prefix.length), path, object, name: null };
     this.byPath.set(path, cached);
     return cached;
   }

@@ -1,5 +1,6 @@
 import type { KubernetesObject } from '../api/meta.js';
 import type { EtcdResponse } from '../etcd/types.js';
+import type { CachedObject } from './cached-objects.js';
 import { Slots } from '../kernel/slots.js';
 import type { Duration, Time } from '../kernel/time.js';
 import type { ApiRequest, ApiResponse, ResponseReceiver } from './request.js';
@@ -46,8 +47,8 @@ export class Call {
   /** Object the pending transaction was computed from, and what it would store. */
   base: KubernetesObject | undefined = undefined;
   proposed: KubernetesObject | undefined = undefined;
-  /** Key in etcd of the object that the watch cache had; empty: it had none. */
-  path = '';
+  /** The object as the watch cache had it; null: it had none. */
+  cached: CachedObject | null = null;
   /** Whether `base` was read from etcd for this call (true) or from the watch cache. */
   fresh = false;
   deleting = false;

@@ -3,7 +3,7 @@ import { admit } from '../api/defaults.js';
 import { type FieldError, invalidMessage } from '../api/fields.js';
 import type { Condition, KubernetesObject, ObjectMeta } from '../api/meta.js';
 import { resourceInfo } from '../api/resources.js';
-import { assembled, copyMetadata, withMetadata } from '../api/copies.js';
+import { assembled, copyMetadata, sameObject, withMetadata } from '../api/copies.js';
 import { validateObject } from '../api/validation.js';
 import { validateUpdate } from '../api/validation-update.js';
 import type { Deployment } from '../api/workloads.js';
@@ -224,7 +224,7 @@ function settleUpdate(request: ApiRequest, current: WithSpecAndStatus, wanted: W
   metadata.resourceVersion = current.metadata.resourceVersion;
   metadata.generation = spec === current.spec ? current.metadata.generation : current.metadata.generation + 1;
   const object = assembled(statusOnly ? current : wanted, metadata, spec, status);
-  if (equal(object, current)) return { kind: 'unchanged', object: current };
+  if (sameObject(object, current)) return { kind: 'unchanged', object: current };
   if (metadata.deletionTimestamp !== undefined && metadata.deletionTimestamp <= context.now && finished(object)) {
     return { kind: 'delete', object, expectedRevision: current.metadata.resourceVersion };
   }

@@ -1,6 +1,6 @@
 import type { Webhook } from '../api/admission-kinds.js';
 import type { KubernetesObject } from '../api/meta.js';
-import type { EtcdClient, EtcdReceiver, EtcdResponse } from '../etcd/types.js';
+import type { EtcdClient, EtcdReceiver, EtcdResponse, KeyNote } from '../etcd/types.js';
 import type { Simulation } from '../kernel/simulation.js';
 import { Slots } from '../kernel/slots.js';
 import type { Duration } from '../kernel/time.js';
@@ -124,7 +124,7 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner {
       this.owner.respond(slot, { code: 200, object: cached.object });
       return;
     }
-    call.path = cached.path;
+    call.cached = cached;
     this.mutate(slot, call, cached.object, false);
   }
 
@@ -149,13 +149,13 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner {
 
   /** Writes an object if its revision is still the expected one (0: if there is none). */
   put(slot: number, resource: string, object: KubernetesObject, expectedModRevision: number): void {
-    this.putAt(slot, keyIn(resource, object), resource, object, expectedModRevision);
+    this.putAt(slot, keyIn(resource, object), resource, object, expectedModRevision, undefined);
   }
 
-  private putAt(slot: number, key: string, resource: string, object: KubernetesObject, expectedModRevision: number): void {
+  private putAt(slot: number, key: string, resource: string, object: KubernetesObject, expectedModRevision: number, note: KeyNote | undefined): void {
     const bytes = typicalBytes(resource, object);
     this.calls.get(slot).etcdSentAt = this.simulation.now;
-    this.etcd.request({ op: 'txn', key, expectedModRevision, then: 'put', value: object, bytes }, this, this.tag(slot));
+    this.etcd.request({ op: 'txn', key, expectedModRevision, then: 'put', value: object, bytes, note }, this, this.tag(slot));
   }
 
   /** Deletes an object if its revision is still the expected one. */
@@ -294,9 +294,9 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner {
     else if (call.deleting) this.remove(slot, request.resource, proposed!, call.expectedRevision);
     else {
       // The name as text that etcd knows already, unless a body names something else.
-      const { resource } = request;
-      const key = call.path !== '' && proposed!.metadata.name === call.base?.metadata.name ? call.path : keyIn(resource, proposed!);
-      this.putAt(slot, key, resource, proposed!, call.expectedRevision);
+      const { cached, expectedRevision } = call;
+      if (cached === null || proposed!.metadata.name !== cached.object.metadata.name) this.put(slot, request.resource, proposed!, expectedRevision);
+      else this.putAt(slot, cached.path, request.resource, proposed!, expectedRevision, cached);
     }
   }
 

@@ -48,6 +48,7 @@ export class Command {
   ) {
     this.request = request;
     this.key = 'key' in request ? request.key : '';
+    if (request.op === 'txn' && request.note !== undefined) this.name = request.note.name;
     this.origin = origin;
     this.incarnation = incarnation;
     this.start = start;

@@ -227,6 +227,8 @@ export class Store {
     if (found !== undefined) {
       command.name = found;
       command.key = found.key;
+      const { request } = command;
+      if (request.op === 'txn' && request.note !== undefined) request.note.name = found;
     }
     return found;
   }

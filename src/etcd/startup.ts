@@ -119,6 +119,8 @@ export class Startup {
       disableProposalForwarding: false,
       disableConfChangeValidation: false,
       stepDownOnRemoval: false,
+      // Peers.sendAll sends the last one only.
+      mergeAcknowledgements: true,
     });
   }
 }

@@ -1,3 +1,5 @@
+import type { KeyName } from './key-space.js';
+
 /**
  * The etcd API as the models use it. Values are references to immutable objects with a stated size: the simulation pays for
  * bytes and never encodes them.
@@ -10,6 +12,11 @@ export interface KeyValue {
   readonly modRevision: number;
   readonly version: number;
   readonly lease: number;
+}
+
+/** Where whoever writes a key again and again keeps what the stores call it: they leave it there, and need not look for it the next time. */
+export interface KeyNote {
+  name: KeyName | null;
 }
 
 export type EtcdRequest =
@@ -32,6 +39,7 @@ export type EtcdRequest =
       readonly value?: unknown;
       readonly bytes: number;
       readonly lease?: number;
+      readonly note?: KeyNote | undefined;
     }
   | { readonly op: 'delete'; readonly key: string }
   /** One key, or all keys with the prefix `key` when `prefix` is set, in key order. */

@@ -22,6 +22,10 @@ export class RaftLog {
   private applyingPaused = false;
   /** Term of the hint that `findConflictByTerm` found: a second result without an object. */
   hintTerm = 0;
+  /** What was last cut from the unstable entries, and where: all followers that keep up are sent the same. */
+  private cutFrom: readonly Entry[] = NO_ENTRIES;
+  private cutStart = 0;
+  private cut: readonly Entry[] = NO_ENTRIES;
 
   constructor(storage: Storage, maxApplyingSize: number) {
     const compacted = storage.firstIndex() - 1;
@@ -213,7 +217,7 @@ export class RaftLog {
     const { unstable } = this;
     const { offset } = unstable;
     if (lo >= offset) {
-      return unstable.entries.slice(lo - offset, limitedEnd(unstable.entries, lo - offset, hi - offset, maxSize));
+      return this.cutUnstable(lo - offset, limitedEnd(unstable.entries, lo - offset, hi - offset, maxSize));
     }
     const cut = Math.min(hi, offset);
     const entries = this.storage.entries(lo, cut, maxSize);
@@ -223,6 +227,16 @@ export class RaftLog {
     }
     if (hi > offset && entries.length === cut - lo) this.extend(entries, hi - offset, maxSize);
     return entries;
+  }
+
+  private cutUnstable(start: number, end: number): readonly Entry[] {
+    const { entries } = this.unstable;
+    if (entries !== this.cutFrom || start !== this.cutStart || end - start !== this.cut.length) {
+      this.cutFrom = entries;
+      this.cutStart = start;
+      this.cut = entries.slice(start, end);
+    }
+    return this.cut;
   }
 
   /** Adds the first `count` unstable entries to stable ones, as far as the limit allows (here not even one for free). */

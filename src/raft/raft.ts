@@ -72,6 +72,7 @@ export class Raft {
   readonly forwardsProposals: boolean;
   readonly validatesConfChanges: boolean;
   readonly stepDownOnRemoval: boolean;
+  readonly mergesAcknowledgements: boolean;
   private readonly random: RandomSource;
 
   constructor(config: Config) {
@@ -90,6 +91,7 @@ export class Raft {
     this.forwardsProposals = !config.disableProposalForwarding;
     this.validatesConfChanges = !config.disableConfChangeValidation;
     this.stepDownOnRemoval = config.stepDownOnRemoval;
+    this.mergesAcknowledgements = config.mergeAcknowledgements === true && !config.asyncStorageWrites;
     this.random = config.random;
     restoreChange(this.tracker, this.log.lastIndex(), storage.initialConfState());
     this.isLearner = this.tracker.progress(this.id)?.isLearner ?? false;
@@ -156,6 +158,14 @@ export class Raft {
         message.term = this.term;
         this.messages = appended(this.messages, message);
     }
+  }
+
+  /** The acknowledgement that would be sent last, if another of this term to the same node may take its place; else null. */
+  lastAcknowledgement(to: number): Message | null {
+    const { messagesAfterAppend } = this;
+    if (!this.mergesAcknowledgements || messagesAfterAppend.length === 0) return null;
+    const last = messagesAfterAppend[messagesAfterAppend.length - 1]!;
+    return last.type === MessageType.AppResp && last.to === to && !last.reject && last.term === this.term ? last : null;
   }
 
   /** Whether this node may become leader: a voter that is not about to replace its log by a snapshot. */

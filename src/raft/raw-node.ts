@@ -5,6 +5,7 @@ import { Raft } from './raft.js';
 import { acceptReady, hasReady, makeReady, ReadyState } from './ready.js';
 import { varintSize } from './sizes.js';
 import { step } from './step.js';
+import { propose } from './step-leader.js';
 import { tick } from './tick.js';
 import {
   type ConfChange,
@@ -115,6 +116,8 @@ export class RawNode implements ConsensusNode {
   }
 
   private stepProposal(entries: Entry[], from: number): number {
+    // What stepping the message would come to.
+    if (this.raft.role === Role.Leader) return propose(this.raft, entries);
     const message = makeMessage(MessageType.Prop, NONE);
     message.from = from;
     message.entries = entries;

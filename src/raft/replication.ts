@@ -84,8 +84,16 @@ export function appendEntries(raft: Raft, entries: readonly Entry[]): boolean {
     entry.index = first + i;
   }
   // The leader acknowledges its own entries like any other member: once they are durable.
+  const last = raft.log.append(entries, 0);
+  const before = entries.length === 1 ? raft.lastAcknowledgement(raft.id) : null;
+  if (before !== null && before.index === last - 1) {
+    // One message for all indexes from `rejectHint` on.
+    if (before.rejectHint === 0) before.rejectHint = before.index;
+    before.index = last;
+    return true;
+  }
   const message = makeMessage(MessageType.AppResp, raft.id);
-  message.index = raft.log.append(entries, 0);
+  message.index = last;
   raft.send(message);
   return true;
 }

@@ -50,24 +50,33 @@ function heardFrom(raft: Raft, leader: number): void {
 
 export function handleAppend(raft: Raft, message: Message): void {
   const { log } = raft;
-  const response = makeMessage(MessageType.AppResp, message.from);
   if (message.index < log.committed) {
-    response.index = log.committed;
-    raft.send(response);
+    acknowledge(raft, message.from, log.committed);
     return;
   }
   const last = log.maybeAppend(message.logTerm, message.index, message.entries, message.commit);
   if (last >= 0) {
-    response.index = last;
-    raft.send(response);
+    acknowledge(raft, message.from, last);
     return;
   }
+  const response = makeMessage(MessageType.AppResp, message.from);
   // The hint: where the logs may still agree, given that terms never decrease within a log.
   const end = log.lastIndex();
   response.index = message.index;
   response.reject = true;
   response.rejectHint = log.findConflictByTerm(Math.min(message.index, end), message.logTerm);
   response.logTerm = log.hintTerm;
+  raft.send(response);
+}
+
+function acknowledge(raft: Raft, to: number, index: number): void {
+  const before = raft.lastAcknowledgement(to);
+  if (before !== null) {
+    before.index = index;
+    return;
+  }
+  const response = makeMessage(MessageType.AppResp, to);
+  response.index = index;
   raft.send(response);
 }
 

@@ -42,6 +42,7 @@ export function stepLeader(raft: Raft, message: Message): number {
     case MessageType.AppResp:
       progress.recentActive = true;
       if (message.reject) appendRejected(raft, message, progress);
+      else if (message.rejectHint > 0 && message.from === raft.id) ownAccepted(raft, message, progress);
       else appendAccepted(raft, message, progress);
       break;
     case MessageType.HeartbeatResp:
@@ -70,7 +71,8 @@ function checkQuorum(raft: Raft): void {
   }
 }
 
-function propose(raft: Raft, entries: Entry[]): number {
+/** A leader's proposal. */
+export function propose(raft: Raft, entries: Entry[]): number {
   if (entries.length === 0) throw new RangeError('a proposal without entries');
   // Removed from the membership while leading, or about to hand over: take nothing more.
   if (raft.tracker.progress(raft.id) === undefined || raft.leadTransferee !== NONE) return StepError.ProposalDropped;
@@ -103,6 +105,15 @@ function appendRejected(raft: Raft, message: Message, progress: Progress): void 
   if (!progress.maybeDecrease(message.index, hint)) return;
   if (progress.state === ProgressState.Replicate) progress.becomeProbe();
   sendAppend(raft, message.from, progress);
+}
+
+/** Several entries of the leader's own are durable: as if each had been acknowledged by itself. */
+function ownAccepted(raft: Raft, message: Message, progress: Progress): void {
+  const last = message.index;
+  for (let index = message.rejectHint; index <= last; index++) {
+    message.index = index;
+    appendAccepted(raft, message, progress);
+  }
 }
 
 function appendAccepted(raft: Raft, message: Message, progress: Progress): void {

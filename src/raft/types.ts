@@ -225,6 +225,11 @@ export interface Config {
   readonly disableConfChangeValidation: boolean;
   /** A leader that is removed or demoted steps down when the change is applied. */
   readonly stepDownOnRemoval: boolean;
+  /**
+   * Of acknowledgements that follow one another only the last is made, for applications that send no other. What a leader
+   * acknowledges to itself is one message too, which counts as all of them.
+   */
+  readonly mergeAcknowledgements?: boolean;
 }
 
 /**
