@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { KubernetesObject } from '../../src/api/meta.js';
-import type { ApiRequest, ApiResponse, Patch, ResponseReceiver } from '../../src/apiserver/request.js';
+import type { ApiRequest } from '../../src/apiserver/request.js';
 import { clientFeatures } from '../../src/client/features.js';
 import { SharedInformer } from '../../src/client/informer.js';
-import type { RestClient } from '../../src/client/rest-client.js';
 import { Randomness } from '../../src/random/stream.js';
 import { Answers, create, SetLabel, Told } from '../client/harness.js';
+import { Increment, nothingLost, Writer } from './counters.js';
 import { PREFIX, Scribe, World } from './real-etcd.js';
 
 /** What API servers promise, on an etcd of three members that runs Raft, while everything around breaks. */
@@ -118,50 +118,6 @@ function sorted(versions: ReadonlyMap<string, number>): [string, number][] {
   return [...versions].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-function countOf(object: KubernetesObject): number {
-  return Number(object.metadata.labels?.['count'] ?? 0);
-}
-
-function counted(object: KubernetesObject): KubernetesObject {
-  return { ...object, metadata: { ...object.metadata, labels: { count: String(countOf(object) + 1) } } };
-}
-
-class Increment implements Patch {
-  readonly bytes = 10;
-  apply(current: KubernetesObject): KubernetesObject {
-    return counted(current);
-  }
-}
-
-/** Reads, counts one up and writes, again after each 409. */
-class Writer implements ResponseReceiver {
-  readonly successes: { readonly seen: number; readonly wrote: number }[] = [];
-  conflicts = 0;
-  private seen = 0;
-  private readonly client: RestClient;
-  private readonly name: string;
-
-  constructor(client: RestClient, name: string) {
-    this.client = client;
-    this.name = name;
-  }
-
-  read(): void {
-    this.client.request({ verb: 'get', resource: 'configmaps', namespace: 'n', name: this.name }, this, 0);
-  }
-
-  receive(tag: number, response: ApiResponse): void {
-    if (response.code === 409) {
-      this.conflicts++;
-      this.read();
-    } else if (response.code === 200 && tag === 0) {
-      const { object } = response;
-      this.seen = object!.metadata.resourceVersion;
-      this.client.request({ verb: 'update', resource: 'configmaps', namespace: 'n', name: this.name, body: counted(object!) }, this, 1);
-    } else if (response.code === 200) this.successes.push({ seen: this.seen, wrote: response.object!.metadata.resourceVersion });
-  }
-}
-
 test('no update is lost: each builds on the version that it replaces', () => {
   let conflicts = 0;
   let writes = 0;
@@ -193,18 +149,9 @@ test('no update is lost: each builds on the version that it replaces', () => {
       world.gather();
       for (const name of names) {
         const versions = world.history.map(({ kv }) => kv).filter(({ key }) => key === `${PREFIX}n/${name}`);
-        versions.forEach(({ value, modRevision }, i) => {
-          assert.equal(countOf(value as KubernetesObject), i, `${name}@${modRevision} does not build on the version before it`);
-        });
-        const before = new Map(versions.map(({ modRevision }, i) => [modRevision, versions[i - 1]?.modRevision]));
-        for (const { name: written, writer } of writers) {
-          if (written !== name) continue;
-          conflicts += writer.conflicts;
-          for (const { seen, wrote } of writer.successes) {
-            writes++;
-            assert.equal(before.get(wrote), seen);
-          }
-        }
+        const found = nothingLost(name, versions, writers);
+        conflicts += found.conflicts;
+        writes += found.writes;
       }
     }),
     { numRuns: 100, seed: 5 },
