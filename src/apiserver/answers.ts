@@ -9,6 +9,11 @@ export function isMutating(request: ApiRequest): boolean {
   return request.verb !== 'get' && request.verb !== 'list' && request.verb !== 'watch';
 }
 
+/** Bytes of a request's body. */
+export function requestBytes({ resource, body, patch }: ApiRequest): number {
+  return body === undefined ? (patch?.bytes ?? 0) : typicalBytes(resource, body);
+}
+
 /** Bytes of an answer's body. */
 export function responseBytes(request: ApiRequest, response: ApiResponse): number {
   if (response.items !== undefined) return response.items.length * resourceInfo(request.resource).typicalBytes;

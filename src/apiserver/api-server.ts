@@ -181,7 +181,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
       }
       case OP_SEATS_FREE:
       case OP_BORROW:
-        if (opcode === OP_BORROW) this.seats.borrow(this.startable);
+        if (opcode === OP_BORROW) this.seats.borrow(argument, this.startable);
         else this.seats.seatsFree(argument, this.startable);
         this.startCalls();
         return;
@@ -240,7 +240,8 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     const call = this.calls.get(slot);
     call.response = TOO_MANY_REQUESTS;
     this.inFlight.delete(slot);
-    this.metrics.observe(call.request, 429, this.simulation.now - call.arrivedAt);
+    const waited = this.simulation.now - call.arrivedAt;
+    this.metrics.observe(call.request, 429, waited, waited);
     this.connections.deliverResponse(this, call, slot, HEADER_BYTES);
     this.drained();
   }
@@ -255,6 +256,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
       this.listing.begin(call, objects);
     }
     if (this.authorizer !== null) cost += this.authorizer.cost(call);
+    call.excluded = this.simulation.now - call.arrivedAt;
     this.cpu.request(cost, slot);
   }
 
@@ -277,7 +279,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     call.response = response;
     this.inFlight.delete(slot);
     if (call.listBytes !== 0) this.listing.end(call);
-    this.metrics.observe(call.request, response.code, this.simulation.now - call.arrivedAt);
+    this.metrics.observe(call.request, response.code, this.simulation.now - call.arrivedAt, call.excluded, response);
     if (this.simulation.trace !== null && isMutating(call.request)) note(this.simulation, call, response);
     this.connections.deliverResponse(this, call, slot, HEADER_BYTES + responseBytes(call.request, response));
     this.seats.answered(slot, this.startable);
@@ -308,12 +310,13 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
   }
 
   /** A change went into a watch cache: it is sent to all who watch. */
-  cacheChanged(record: WatchRecord): void {
+  cacheChanged(record: WatchRecord, cache: WatchCache): void {
     this.lister.changed(record);
     this.lists.changed(record);
     const bytes = this.recordBytes(record);
     const receivers = this.connections.dispatch(this, record, bytes);
     if (receivers === 0) return;
+    cache.figures.sent(receivers, bytes);
     this.metrics.watchEvents += receivers;
     this.metrics.watchBytes += receivers * bytes;
     const { watchEventCpu, encodeNanosecondsPerByte } = this.profile.apiServer;

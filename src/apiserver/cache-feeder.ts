@@ -15,7 +15,7 @@ const LIFE_UNIT = 1024;
 export interface FeederOwner {
   readonly name: string;
   /** A change went into a watch cache. */
-  cacheChanged(record: WatchRecord): void;
+  cacheChanged(record: WatchRecord, cache: WatchCache): void;
   /** A watch cache is known to be as new as etcd was a moment ago. */
   cacheAdvanced(resource: string): void;
   /** All caches are filled: the server can serve. */
@@ -129,6 +129,7 @@ export class CacheFeeder implements EtcdReceiver, EtcdWatchReceiver {
     const index = tag % LIFE_UNIT;
     const cache = this.caches[index]!;
     const skip = REGISTRY.length + cache.resource.length + 1;
+    cache.figures.listedByStorage(response.kvs?.length ?? 0, response.kvs?.length ?? 0);
     cache.replace((response.kvs ?? []).map((kv) => [kv.key.slice(skip), objectOf(kv)!] as const), response.revision);
     if (this.running) {
       this.openWatch(index);
@@ -147,7 +148,7 @@ export class CacheFeeder implements EtcdReceiver, EtcdWatchReceiver {
     for (let i = 0; i < events.length; i++) {
       const { type, kv } = events[i]!;
       const record = cache.applyAt(kv.key, type === 'PUT' ? objectOf(kv) : undefined, kv.modRevision, this.simulation.now);
-      if (record !== undefined) this.owner.cacheChanged(record);
+      if (record !== undefined) this.owner.cacheChanged(record, cache);
     }
   }
 

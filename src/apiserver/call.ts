@@ -33,6 +33,8 @@ export class Call {
   server = -1;
   /** When it reached the API server. */
   arrivedAt: Time = 0;
+  /** Time in queues of priority and fairness and at webhooks: no part of apiserver_request_sli_duration_seconds. */
+  excluded: Duration = 0;
   /** When its answer left the API server; −1 before. */
   answeredAt: Time = -1;
   /** When its last request to etcd was sent. */

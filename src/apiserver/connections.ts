@@ -259,6 +259,16 @@ export class Connections implements Component {
     return this.watches.countAll(server) + (this.nodes?.countAll(server) ?? 0);
   }
 
+  /** Watches open at a server by resource: of all objects, and of single ones (apiserver_longrunning_requests). */
+  watchesByResource(server: ApiServer): Map<string, { all: number; one: number }> {
+    const open = new Map<string, { all: number; one: number }>();
+    for (const { resource, all, one } of [...this.watches.byResource(server), ...(this.nodes?.byResource(server) ?? [])]) {
+      const known = open.get(resource) ?? { all: 0, one: 0 };
+      open.set(resource, { all: known.all + all, one: known.one + one });
+    }
+    return open;
+  }
+
   /** Ends a watch; what is on its way still arrives. */
   unwatch(watcher: Watcher): void {
     this.watches.close(watcher);

@@ -20,6 +20,8 @@ const CACHE_WAIT: Duration = 3e9;
 const CACHED_BYTES = 1_000_000;
 /** What etcd says of a revision that is compacted. */
 const COMPACTED = EtcdError.Compacted;
+/** Index of the watch cache by which pods of a node are found (registry/core/pod/strategy.go Indexers). */
+const NODE_INDEX = 'f:spec.nodeName';
 /** Tags of etcd requests: slot of the call and life of the process. */
 const LIVES = 64;
 
@@ -36,6 +38,7 @@ interface Waiting {
   readonly resource: string;
   readonly revision: number;
   readonly until: Time;
+  readonly since: Time;
   /** It asked for what etcd has now: etcd answers when the cache does not catch up. */
   readonly consistent: boolean;
 }
@@ -97,7 +100,10 @@ export class ListPath implements EtcdReceiver {
     } else if (request.continue !== undefined) this.nextPage(slot, request, request.continue);
     else if (request.source !== undefined) this.read(slot, request, request.source === 'etcd');
     else if ((request.resourceVersion ?? 0) > cache.revision) this.wait(slot, request.resource, request.resourceVersion!, false);
-    else this.fromCache(slot);
+    else {
+      if ((request.resourceVersion ?? 0) > 0) cache.figures.readWaits.observe(0);
+      this.fromCache(slot);
+    }
   }
 
   /** Asks etcd for the objects (`whole`), or for its revision only. */
@@ -115,11 +121,11 @@ export class ListPath implements EtcdReceiver {
   private nextPage(slot: number, request: ApiRequest, token: ContinueToken): void {
     const snapshot = request.source === 'etcd' ? undefined : this.snapshots.at(this.owner.cache(request.resource), token.resourceVersion);
     if (snapshot === undefined) this.read(slot, request, true);
-    else this.owner.respond(slot, snapshot.page(request));
+    else this.answer(slot, this.owner.cache(request.resource), snapshot.page(request));
   }
 
   private wait(slot: number, resource: string, revision: number, consistent: boolean): void {
-    this.waiting.push({ slot, resource, revision, until: this.simulation.now + CACHE_WAIT, consistent });
+    this.waiting.push({ slot, resource, revision, until: this.simulation.now + CACHE_WAIT, since: this.simulation.now, consistent });
     if (!this.armed) this.ask();
   }
 
@@ -134,11 +140,16 @@ export class ListPath implements EtcdReceiver {
       this.owner.respond(slot, response.error === COMPACTED ? tooOldToContinue() : failure(500, response.error, 'Unknown'));
       return;
     }
+    const cache = this.owner.cache(resource);
     if (tag % 2 === 1) {
-      this.owner.respond(slot, pageOfEtcd(call.request, response));
+      const page = pageOfEtcd(call.request, response);
+      cache.figures.listedByStorage(response.kvs?.length ?? 0, page.items!.length);
+      this.owner.respond(slot, page);
       return;
     }
-    if (this.owner.cache(resource).revision >= response.revision) {
+    cache.figures.storageLists++;
+    if (cache.revision >= response.revision) {
+      cache.figures.readWaits.observe(0);
       this.owner.metrics.consistentRead(resource, true);
       this.fromCache(slot);
       return;
@@ -159,7 +170,8 @@ export class ListPath implements EtcdReceiver {
     const { now } = this.simulation;
     const late = this.waiting.filter(({ until }) => until <= now);
     this.waiting = this.waiting.filter(({ until }) => until > now);
-    for (const { slot, resource, revision, consistent } of late) {
+    for (const { slot, resource, revision, since, consistent } of late) {
+      this.owner.cache(resource).figures.readWaits.observe(now - since);
       if (!consistent) {
         this.owner.respond(slot, tooLarge(revision, this.owner.cache(resource).revision));
         continue;
@@ -173,11 +185,12 @@ export class ListPath implements EtcdReceiver {
   /** A cache may be new enough now. */
   advanced(resource: string): void {
     if (this.waiting.length === 0) return;
-    const { revision } = this.owner.cache(resource);
+    const { revision, figures } = this.owner.cache(resource);
     const ready = this.waiting.filter((each) => each.resource === resource && each.revision <= revision);
     if (ready.length === 0) return;
     this.waiting = this.waiting.filter((each) => each.resource !== resource || each.revision > revision);
-    for (const { slot, consistent } of ready) {
+    for (const { slot, since, consistent } of ready) {
+      figures.readWaits.observe(this.simulation.now - since);
       if (consistent) this.owner.metrics.consistentRead(resource, true);
       this.fromCache(slot);
     }
@@ -187,10 +200,18 @@ export class ListPath implements EtcdReceiver {
     const { request } = this.calls.get(slot);
     const cache = this.owner.cache(request.resource);
     if (paged(request) && request.nodeName === undefined && request.name === '' && cache.objects.size > request.limit!) {
-      this.owner.respond(slot, this.snapshots.take(cache).page(request));
+      this.answer(slot, cache, this.snapshots.take(cache).page(request));
       return;
     }
-    this.owner.respond(slot, { code: 200, items: this.select(request), resourceVersion: cache.revision });
+    this.answer(slot, cache, { code: 200, items: this.select(request), resourceVersion: cache.revision });
+  }
+
+  private answer(slot: number, { figures }: WatchCache, response: ApiResponse): void {
+    const { request } = this.calls.get(slot);
+    const objects = response.items!.length;
+    if (request.verb === 'watch') figures.initEvents += objects;
+    else figures.listedByCache(request.nodeName === undefined ? '' : NODE_INDEX, objects);
+    this.owner.respond(slot, response);
   }
 
   private select(request: ApiRequest): readonly KubernetesObject[] {

@@ -1,6 +1,10 @@
 import { LogHistogram } from '../stats/index.js';
-import { isMutating } from './answers.js';
-import type { ApiRequest } from './request.js';
+import { PrometheusHistogram } from '../etcd/metrics.js';
+import { isMutating, responseBytes } from './answers.js';
+import type { ApiRequest, ApiResponse } from './request.js';
+
+/** Buckets of apiserver_response_sizes (endpoints/metrics/metrics.go), bytes. */
+export const RESPONSE_SIZES = Float64Array.of(1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9);
 
 /** Requests of one (verb, resource) since the last time they were taken. */
 export interface RequestFigures {
@@ -13,6 +17,38 @@ export interface RequestFigures {
   count: number;
   /** Nanoseconds, from arrival at the server to its answer. */
   readonly latency: LogHistogram;
+  /** The same without the time in queues and at webhooks (apiserver_request_sli_duration_seconds). */
+  readonly sli: LogHistogram;
+}
+
+/** Figures in the making: most requests wait for nothing, so that their two latencies are one. */
+class Tally {
+  readonly codes = new Map<number, number>();
+  count = 0;
+  readonly latency = new LogHistogram();
+  delayed: { readonly latency: LogHistogram; readonly sli: LogHistogram } | null = null;
+
+  observe(code: number, latency: number, excluded: number): void {
+    this.count++;
+    this.codes.set(code, (this.codes.get(code) ?? 0) + 1);
+    if (excluded <= 0) {
+      this.latency.observe(latency);
+      return;
+    }
+    this.delayed ??= { latency: new LogHistogram(), sli: new LogHistogram() };
+    this.delayed.latency.observe(latency);
+    this.delayed.sli.observe(Math.max(0, latency - excluded));
+  }
+
+  addTo(figures: RequestFigures & { count: number }): void {
+    figures.count += this.count;
+    for (const [code, count] of this.codes) figures.codes.set(code, (figures.codes.get(code) ?? 0) + count);
+    figures.latency.merge(this.latency);
+    figures.sli.merge(this.latency);
+    if (this.delayed === null) return;
+    figures.latency.merge(this.delayed.latency);
+    figures.sli.merge(this.delayed.sli);
+  }
 }
 
 /** One (verb, resource, subresource): what came since the last sample, and before. */
@@ -25,7 +61,9 @@ class Series {
   readonly resource: string;
   readonly isWrite: boolean;
   before: RequestFigures;
-  recent: RequestFigures | null = null;
+  recent: Tally | null = null;
+  /** Bytes of answers to get and list. */
+  readonly sizes: PrometheusHistogram | null;
 
   constructor(request: ApiRequest) {
     this.verb = request.verb;
@@ -35,10 +73,11 @@ class Series {
     this.key = `${request.verb} ${this.resource}`;
     this.isWrite = isMutating(request) && this.resource !== 'leases' && this.resource !== 'nodes/status';
     this.before = this.none();
+    this.sizes = request.verb === 'get' || request.verb === 'list' ? new PrometheusHistogram(RESPONSE_SIZES) : null;
   }
 
   none(): RequestFigures {
-    return { verb: this.verb, resource: this.resource, scope: this.scope, codes: new Map(), count: 0, latency: new LogHistogram() };
+    return { verb: this.verb, resource: this.resource, scope: this.scope, codes: new Map(), count: 0, latency: new LogHistogram(), sli: new LogHistogram() };
   }
 }
 
@@ -55,24 +94,34 @@ export class RequestMetrics {
   etcdRequests = new Map<string, Map<string, LogHistogram>>();
   /** apiserver_watch_cache_consistent_read_total by resource: served from the cache, and by etcd. */
   consistentReads = new Map<string, { fromCache: number; fallback: number }>();
+  /** Beginnings of streaming lists by `resource scope`, nanoseconds (apiserver_watch_list_duration_seconds). */
+  watchLists = new Map<string, LogHistogram>();
   /** Series by resource: few have more than a handful. */
   private byResource = new Map<string, Series[]>();
   private series: Series[] = [];
   private recent: Series[] = [];
 
-  /** Counts one answered request. */
-  observe(request: ApiRequest, code: number, latency: number): void {
+  /** Counts one answered request; `excluded`: what of its latency it spent in queues and at webhooks. */
+  observe(request: ApiRequest, code: number, latency: number, excluded = 0, response?: ApiResponse): void {
     const series = this.seriesOf(request);
     if (series.isWrite) this.writes++;
-    let figures = series.recent;
-    if (figures === null) {
-      figures = series.none();
-      series.recent = figures;
+    let tally = series.recent;
+    if (tally === null) {
+      tally = new Tally();
+      series.recent = tally;
       this.recent.push(series);
     }
-    figures.count++;
-    figures.codes.set(code, (figures.codes.get(code) ?? 0) + 1);
-    figures.latency.observe(latency);
+    tally.observe(code, latency, excluded);
+    if (response === undefined) return;
+    if (series.sizes !== null) series.sizes.observeValue(responseBytes(request, response));
+    else if (request.sendInitialEvents === true) this.observeWatchList(series, latency);
+  }
+
+  private observeWatchList({ resource, scope }: Series, latency: number): void {
+    const key = `${resource} ${scope}`;
+    let histogram = this.watchLists.get(key);
+    if (histogram === undefined) this.watchLists.set(key, (histogram = new LogHistogram()));
+    histogram.observe(latency);
   }
 
   private seriesOf(request: ApiRequest): Series {
@@ -126,6 +175,12 @@ export class RequestMetrics {
     this.etcdWrites = new LogHistogram();
     this.etcdRequests = new Map();
     this.consistentReads = new Map();
+    this.watchLists = new Map();
+  }
+
+  /** Sizes of answers by verb, resource and scope (apiserver_response_sizes). */
+  *responseSizes(): Generator<{ readonly verb: string; readonly resource: string; readonly scope: string; readonly sizes: PrometheusHistogram }> {
+    for (const { verb, resource, scope, sizes } of this.series) if (sizes !== null && sizes.count > 0) yield { verb, resource, scope, sizes };
   }
 
   /** Totals by `verb resource`, since the start, all scopes together. */
@@ -134,7 +189,7 @@ export class RequestMetrics {
     for (const series of this.series) {
       const total = totals.get(series.key) ?? series.none();
       add(total, series.before);
-      if (series.recent !== null) add(total, series.recent);
+      series.recent?.addTo(total);
       totals.set(series.key, total);
     }
     return totals;
@@ -144,8 +199,10 @@ export class RequestMetrics {
   takeRecent(): ReadonlyMap<string, RequestFigures> {
     const taken = new Map<string, RequestFigures>();
     for (const series of this.recent) {
-      taken.set(`${series.key} ${series.scope}`, series.recent!);
-      add(series.before, series.recent!);
+      const figures = series.none();
+      series.recent!.addTo(figures);
+      taken.set(`${series.key} ${series.scope}`, figures);
+      add(series.before, figures);
       series.recent = null;
     }
     this.recent = [];
@@ -163,4 +220,5 @@ function add(into: RequestFigures, more: RequestFigures): void {
   into.count += more.count;
   for (const [code, count] of more.codes) into.codes.set(code, (into.codes.get(code) ?? 0) + count);
   into.latency.merge(more.latency);
+  into.sli.merge(more.sli);
 }

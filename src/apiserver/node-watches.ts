@@ -115,6 +115,14 @@ export class NodeWatches implements ResponseReceiver {
     return kind < 0 ? 0 : this.counts[server.index * KINDS + kind]!;
   }
 
+  /** Watches of nodes open at a server by resource; each watches its own Node only. */
+  byResource(server: ApiServer): { readonly resource: string; readonly all: number; readonly one: number }[] {
+    return WATCHED.map((resource, kind) => {
+      const open = this.counts[server.index * KINDS + kind]!;
+      return resource === 'nodes' ? { resource, all: 0, one: open } : { resource, all: open, one: 0 };
+    });
+  }
+
   /** Watches of nodes that are open at a server. */
   countAll(server: ApiServer): number {
     let count = 0;

@@ -1,13 +1,15 @@
 import { isMutating } from './answers.js';
 import type { Simulation } from '../kernel/simulation.js';
 import { Slots } from '../kernel/slots.js';
+import type { Time } from '../kernel/time.js';
 import { type Call, failure } from './call.js';
 import { Classifier } from './flow-control/configuration.js';
 import { BORROWING_PERIOD, FlowControl, MAXIMUM_WAIT } from './flow-control/flow-control.js';
 import { FlowFigures } from './flow-control/flow-figures.js';
-import type { Ticket } from './flow-control/queue-set.js';
+import { seatsOf, type Ticket } from './flow-control/queue-set.js';
 import { estimateWork } from './flow-control/work-estimate.js';
-import type { ApiResponse } from './request.js';
+import { RequestKinds } from './flow-control/request-kinds.js';
+import type { ApiRequest, ApiResponse } from './request.js';
 
 /** What a call holds in priority and fairness, from its arrival until its seats are free. */
 class Seat {
@@ -15,10 +17,14 @@ class Seat {
   readonly level: string;
   readonly life: number;
   readonly figures: FlowFigures;
+  readonly mutating: boolean;
+  readonly watch: boolean;
   ticket: Ticket | null = null;
   queued = false;
 
-  constructor(slot: number, level: string, life: number, figures: FlowFigures) {
+  constructor(slot: number, level: string, life: number, figures: FlowFigures, request: ApiRequest) {
+    this.mutating = isMutating(request);
+    this.watch = request.verb === 'watch';
     this.figures = figures;
     this.slot = slot;
     this.level = level;
@@ -61,7 +67,12 @@ export class SeatControl {
   /** Figures by flow schema, in the order in which they were first used. */
   readonly flows: FlowFigures[] = [];
   private readonly flowOf = new Map<string, FlowFigures>();
+  /** Requests by kind, executing and waiting. */
+  readonly kinds = new RequestKinds();
+  /** An event will divide the seats; while nobody wants any, it is made up for later. */
   private borrowing = false;
+  /** When the seats were divided last. */
+  private dividedAt: Time = 0;
   /** Limits of reading and writing requests in flight without priority and fairness; null: with it. */
   private readonly limits: readonly [number, number] | null;
   private inFlight: [number, number] = [0, 0];
@@ -76,20 +87,33 @@ export class SeatControl {
     this.control = new FlowControl(serverLimit);
   }
 
+  /** Divisions of the seats that fell into times when nobody wanted one. */
+  private catchUp(): void {
+    const { now } = this.simulation;
+    while (this.dividedAt + BORROWING_PERIOD <= now) {
+      this.dividedAt += BORROWING_PERIOD;
+      this.control.borrow(this.dividedAt, this.startedTickets);
+    }
+  }
+
   /**
    * A call arrives. `bytes`: what a list will return; `watchers`: how many a write will be sent to. Calls that may start now are
    * appended to `started`. False: rejected (429).
    */
   arrive(slot: number, call: Call, bytes: number, watchers: number, started: number[]): boolean {
     if (this.limits !== null) return this.count(slot, call, this.limits, started);
+    if (!this.borrowing) this.armBorrowing();
     const where = this.classifier.classify(call.request, call.user);
     const figures = this.figuresOf(where.level, where.schema);
-    const seat = new Seat(slot, where.level, this.life, figures);
+    const seat = new Seat(slot, where.level, this.life, figures, call.request);
     this.keep(slot, seat);
     const work = estimateWork(call.request, bytes, watchers, this.control.maximumSeats(where.level));
+    if (seat.mutating) figures.watchCounts.observeValue(watchers);
+    figures.estimatedSeats.observeValue(Math.max(work.seats, work.finalSeats));
     const { now } = this.simulation;
     const { arrival, ticket } = this.control.arrive(slot, where, work, now, this.startedTickets);
     seat.ticket = ticket;
+    if (ticket.length > 0) figures.queueLengths.observeValue(ticket.length);
     this.report(started);
     if (arrival === 'rejected') {
       figures.reject(this.control.rejects(where.level) ? 'concurrency-limit' : 'queue-full', 0);
@@ -99,13 +123,17 @@ export class SeatControl {
     if (arrival === 'waiting') {
       seat.queued = true;
       figures.waiting++;
+      figures.waitingSeats += Math.max(work.seats, work.finalSeats);
+      this.kinds.change(true, seat.mutating, 1, now);
       this.simulation.schedule(MAXIMUM_WAIT, this.target, this.opcodes.waitOver, this.seats.put(seat));
-      if (!this.borrowing) {
-        this.borrowing = true;
-        this.simulation.schedule(BORROWING_PERIOD, this.target, this.opcodes.borrow);
-      }
     }
     return true;
+  }
+
+  private armBorrowing(): void {
+    this.catchUp();
+    this.borrowing = true;
+    this.simulation.scheduleAt(this.dividedAt + BORROWING_PERIOD, this.target, this.opcodes.borrow, this.life);
   }
 
   private keep(slot: number, seat: Seat): void {
@@ -121,7 +149,8 @@ export class SeatControl {
     if (counted && this.inFlight[kind] >= limits[kind]) return false;
     if (counted) {
       this.inFlight[kind]++;
-      this.keep(slot, new Seat(slot, kind === 1 ? 'mutating' : 'readOnly', this.life, UNCOUNTED));
+      this.kinds.change(false, kind === 1, 1, this.simulation.now);
+      this.keep(slot, new Seat(slot, kind === 1 ? 'mutating' : 'readOnly', this.life, UNCOUNTED, call.request));
     }
     started.push(slot);
     return true;
@@ -132,15 +161,18 @@ export class SeatControl {
     const seat = this.bySlot[slot] ?? null;
     if (seat === null) return;
     this.bySlot[slot] = null;
+    const { now } = this.simulation;
+    this.kinds.change(false, seat.mutating, -1, now);
     if (this.limits !== null) {
       this.inFlight[seat.level === 'mutating' ? 1 : 0]--;
       return;
     }
     const ticket = seat.ticket!;
-    ticket.answered = this.simulation.now;
-    seat.figures.execution.observe(ticket.answered - ticket.started);
+    ticket.answered = now;
+    (seat.watch ? seat.figures.watchExecution : seat.figures.execution).observe(now - ticket.started);
     seat.figures.executing--;
     if (ticket.extra > 0) {
+      this.control.answered(seat.level, now);
       this.simulation.schedule(ticket.extra, this.target, this.opcodes.seatsFree, this.seats.put(seat));
       return;
     }
@@ -154,7 +186,7 @@ export class SeatControl {
   }
 
   private release(seat: Seat, started: number[]): void {
-    seat.figures.executingSeats -= seat.ticket!.seats;
+    seat.figures.executingSeats -= seatsOf(seat.ticket!);
     this.control.finish(seat.level, seat.ticket!, this.simulation.now, this.startedTickets);
     this.report(started);
   }
@@ -165,21 +197,32 @@ export class SeatControl {
     if (seat.life !== this.life || seat.ticket!.state !== 'waiting') return -1;
     this.control.giveUp(seat.level, seat.ticket!, this.simulation.now);
     this.bySlot[seat.slot] = null;
-    seat.figures.waiting--;
+    this.leaveQueue(seat);
     seat.figures.reject('time-out', MAXIMUM_WAIT);
     return seat.slot;
   }
 
-  /** Seats are divided anew; goes on every 10 s once requests have had to wait. */
-  borrow(started: number[]): void {
-    this.control.borrow(this.simulation.now, this.startedTickets);
+  private leaveQueue(seat: Seat): void {
+    seat.figures.waiting--;
+    seat.figures.waitingSeats -= seatsOf(seat.ticket!);
+    this.kinds.change(true, seat.mutating, -1, this.simulation.now);
+  }
+
+  /** Seats are divided anew, every 10 s from the start of the process. */
+  borrow(life: number, started: number[]): void {
+    if (life !== this.life) return;
+    this.dividedAt = this.simulation.now;
+    this.control.borrow(this.dividedAt, this.startedTickets);
     this.report(started);
-    this.simulation.schedule(BORROWING_PERIOD, this.target, this.opcodes.borrow);
+    this.borrowing = !this.control.idle;
+    if (this.borrowing) this.simulation.schedule(BORROWING_PERIOD, this.target, this.opcodes.borrow, life);
   }
 
   /** Seats and queues by level (apiserver_flowcontrol_*). */
   figures(): ReturnType<FlowControl['figures']> {
-    return this.control.figures();
+    if (!this.borrowing) this.catchUp();
+    this.kinds.fold(this.simulation.now, ...this.control.capacity());
+    return this.control.figures(this.simulation.now);
   }
 
   /** apiserver_flowcontrol_seat_fair_frac. */
@@ -190,10 +233,13 @@ export class SeatControl {
   /** The process died: nobody waits or executes any more. */
   reset(): void {
     this.life++;
+    this.borrowing = false;
+    this.dividedAt = this.simulation.now;
+    this.kinds.clear(this.dividedAt);
     this.inFlight = [0, 0];
     this.bySlot.length = 0;
     for (const flow of this.flows) flow.clear();
-    this.control = new FlowControl(this.serverLimit);
+    this.control = new FlowControl(this.serverLimit, this.dividedAt);
   }
 
   private figuresOf(level: string, schema: string): FlowFigures {
@@ -213,9 +259,10 @@ export class SeatControl {
       const seat = this.bySlot[ticket.id]!;
       if (seat.queued) {
         seat.queued = false;
-        seat.figures.waiting--;
+        this.leaveQueue(seat);
       }
-      seat.figures.start(ticket.seats, this.simulation.now - ticket.arrived);
+      this.kinds.change(false, seat.mutating, 1, this.simulation.now);
+      seat.figures.start(seatsOf(ticket), this.simulation.now - ticket.arrived);
       started.push(ticket.id);
     }
     // Not `length = 0`, which would give the array's memory back.

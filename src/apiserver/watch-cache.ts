@@ -1,6 +1,7 @@
 import type { KubernetesObject } from '../api/meta.js';
 import { copyMetadata, withMetadata } from '../api/copies.js';
 import type { Time } from '../kernel/time.js';
+import { CacheFigures } from './cache-figures.js';
 import { CachedObjects } from './cached-objects.js';
 
 export type WatchEventType = 'ADDED' | 'MODIFIED' | 'DELETED';
@@ -31,9 +32,11 @@ export class WatchCache {
   readonly objects: CachedObjects;
   /** Revision up to which the cache has seen all changes. */
   revision = 0;
+  /** Counted since the start of the run; replaced when that begins. */
+  figures = new CacheFigures();
   private log: WatchRecord[] = [];
   private start = 0;
-  private capacity = MINIMUM_CAPACITY;
+  capacity = MINIMUM_CAPACITY;
   /** Revision of the newest record that left the window: watches from before it are too old. */
   private droppedRevision = 0;
 
@@ -44,6 +47,7 @@ export class WatchCache {
 
   /** Fills the cache with the objects of a list at a revision, without events. */
   replace(objects: Iterable<readonly [string, KubernetesObject]>, revision: number): void {
+    this.figures.initializations++;
     this.objects.clear();
     for (const [key, object] of objects) this.objects.add(this.objects.prefix + key, object);
     this.revision = revision;
@@ -60,6 +64,7 @@ export class WatchCache {
   /** As `apply`, by the key in etcd. */
   applyAt(path: string, object: KubernetesObject | undefined, revision: number, now: Time): WatchRecord | undefined {
     if (revision <= this.revision) return undefined;
+    this.figures.received++;
     const { objects, resource } = this;
     const cached = objects.at(path);
     this.revision = revision;
@@ -95,6 +100,7 @@ export class WatchCache {
 
   /** Everything up to a revision of the store is in the cache: the changes since were of other resources. */
   advance(revision: number): void {
+    this.figures.bookmarks++;
     if (revision > this.revision) this.revision = revision;
   }
 
@@ -117,10 +123,12 @@ export class WatchCache {
       const oldest = this.log[this.start]!;
       if (record.time - oldest.time < FRESH_DURATION && this.capacity < MAXIMUM_CAPACITY) {
         this.capacity *= 2;
+        this.figures.grown++;
       } else {
         const quarter = this.log[this.log.length - (this.capacity >> 2)]!;
         if (record.time - quarter.time > FRESH_DURATION && this.capacity > MINIMUM_CAPACITY) {
           this.capacity = Math.max(MINIMUM_CAPACITY, this.capacity >> 1);
+          this.figures.shrunk++;
         }
         while (this.log.length - this.start >= this.capacity) this.droppedRevision = this.log[this.start++]!.revision;
         if (this.start > 1024 && this.start * 2 > this.log.length) {

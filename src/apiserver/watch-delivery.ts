@@ -40,6 +40,7 @@ export class WatchDelivery {
     const distance = this.network.distance(server.host, watcher.host);
     this.tables[server.index]!.add(watcher, distance);
     watcher.server = server.index;
+    server.cache(watcher.resource).figures.initEvents += missed.length;
     for (const record of missed) {
       if (watcher.key === undefined || watcher.key === record.key) this.send(server, [watcher], distance, record, server.recordBytes(record));
     }
@@ -62,6 +63,11 @@ export class WatchDelivery {
   /** How many watch, at a server, all objects of a resource or the one of a namespace and name. */
   count(server: ApiServer, resource: string, namespace: string, name: string): number {
     return this.tables[server.index]!.count(resource, namespace, name);
+  }
+
+  /** Watches open at a server by resource, of all objects and of single ones. */
+  byResource(server: ApiServer): { readonly resource: string; readonly all: number; readonly one: number }[] {
+    return this.tables[server.index]!.byResource();
   }
 
   /** How many watches are open at a server. */

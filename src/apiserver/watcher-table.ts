@@ -83,6 +83,15 @@ export class WatcherTable {
     return group.size + (group.byKey.get(namespace === '' ? name : `${namespace}/${name}`)?.length ?? 0);
   }
 
+  /** Watches by resource: of all its objects, and of single ones. */
+  byResource(): { readonly resource: string; readonly all: number; readonly one: number }[] {
+    return [...this.groups].map(([resource, { size, byKey }]) => {
+      let one = 0;
+      for (const watchers of byKey.values()) one += watchers.length;
+      return { resource, all: size, one };
+    });
+  }
+
   /** Takes out all watchers of a resource, or of all resources. */
   takeAll(resource?: string): Watcher[] {
     const taken: Watcher[] = [];

@@ -10,6 +10,7 @@ import type { Attributes } from './admission/attributes.js';
 import type { QuotaOwner } from './admission/quota-control.js';
 import type { WebhookServers } from './admission/webhook-calls.js';
 import { ValidatingRun, type WebhookOwner } from './admission/webhook-run.js';
+import { requestBytes } from './answers.js';
 import { objectOf, stamp } from './cache-feeder.js';
 import { REGISTRY } from './cached-objects.js';
 import { type Call, type CallTable, failure, type Operation } from './call.js';
@@ -101,7 +102,7 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner {
   begin(slot: number): void {
     const call = this.calls.get(slot);
     const { request } = call;
-    if (bodyBytes(request) > MAXIMUM_BODY) {
+    if (requestBytes(request) > MAXIMUM_BODY) {
       this.owner.respond(slot, failure(413, `Request entity too large: limit is ${MAXIMUM_BODY}`));
       return;
     }
@@ -232,6 +233,11 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner {
     return this.admission!.mutatingWebhooks(attributes);
   }
 
+  webhookCalled(slot: number, duration: Duration): void {
+    this.calls.get(slot).excluded += duration;
+    this.pause(slot, duration);
+  }
+
   webhooksAnswered(slot: number, object: KubernetesObject | undefined, refusal: ApiResponse | undefined): void {
     const call = this.calls.get(slot);
     const validated = call.operation instanceof ValidatingRun;
@@ -352,10 +358,6 @@ function operationOf(call: Call): string {
   if (call.proposed === undefined) return 'get';
   if (call.deleting) return 'delete';
   return call.request.verb === 'create' && call.request.subresource === undefined ? 'create' : 'update';
-}
-
-function bodyBytes({ resource, body, patch }: ApiRequest): number {
-  return body === undefined ? (patch?.bytes ?? 0) : typicalBytes(resource, body);
 }
 
 function keyOfRequest({ namespace, name }: ApiRequest): string {

@@ -1,5 +1,7 @@
+import { requestBytes, responseBytes } from '../apiserver/answers.js';
 import type { Call, CallMeter } from '../apiserver/call.js';
 import type { Verb } from '../apiserver/request.js';
+import { PrometheusHistogram } from '../etcd/metrics.js';
 import type { Duration, Time } from '../kernel/time.js';
 import { LogHistogram } from '../stats/index.js';
 
@@ -14,6 +16,9 @@ const METHODS: Readonly<Record<Verb, string>> = {
   delete: 'DELETE', deletecollection: 'DELETE',
 };
 
+/** Buckets of the sizes of requests and answers (component-base metrics/prometheus/restclient). */
+export const SIZES = Float64Array.of(64, 256, 512, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216);
+
 /** rest_client_* of one process (component-base metrics/prometheus/restclient). Durations in nanoseconds. */
 export interface RestClientFigures {
   /** rest_client_requests_total by `code method`; code `<error>` when the connection failed. */
@@ -21,11 +26,19 @@ export interface RestClientFigures {
   /** By method (label `verb`). */
   readonly rest_client_request_duration_seconds: ReadonlyMap<string, LogHistogram>;
   readonly rest_client_rate_limiter_duration_seconds: ReadonlyMap<string, LogHistogram>;
+  /** By `code method`: tries after the first. */
+  readonly rest_client_request_retries_total: ReadonlyMap<string, number>;
+  /** By method: bytes of bodies. */
+  readonly rest_client_request_size_bytes: ReadonlyMap<string, PrometheusHistogram>;
+  readonly rest_client_response_size_bytes: ReadonlyMap<string, PrometheusHistogram>;
 }
 
 /** Counts the requests of all clients of one process. */
 export class ClientMeter implements CallMeter {
   private readonly requests = new Map<string, number>();
+  private readonly retries = new Map<string, number>();
+  private readonly sent = new Map<string, PrometheusHistogram>();
+  private readonly received = new Map<string, PrometheusHistogram>();
   private readonly durations = new Map<string, LogHistogram>();
   private readonly limiterWaits = new Map<string, LogHistogram>();
 
@@ -34,6 +47,10 @@ export class ClientMeter implements CallMeter {
     const code = call.response!.code;
     const key = `${code === 0 ? '<error>' : code} ${method}`;
     this.requests.set(key, (this.requests.get(key) ?? 0) + 1);
+    if (call.attempts > 0) this.retries.set(key, (this.retries.get(key) ?? 0) + 1);
+    observeSize(this.sent, method, requestBytes(call.request));
+    // The body of a watch has no end.
+    if (code !== 0 && call.request.verb !== 'watch') observeSize(this.received, method, responseBytes(call.request, call.response!));
     observe(this.durations, method, now - call.submittedAt - call.limiterWait);
     observe(this.limiterWaits, method, call.limiterWait);
   }
@@ -43,6 +60,9 @@ export class ClientMeter implements CallMeter {
       rest_client_requests_total: this.requests,
       rest_client_request_duration_seconds: this.durations,
       rest_client_rate_limiter_duration_seconds: this.limiterWaits,
+      rest_client_request_retries_total: this.retries,
+      rest_client_request_size_bytes: this.sent,
+      rest_client_response_size_bytes: this.received,
     };
   }
 }
@@ -51,6 +71,12 @@ function observe(into: Map<string, LogHistogram>, key: string, value: Duration):
   let histogram = into.get(key);
   if (histogram === undefined) into.set(key, (histogram = new LogHistogram()));
   histogram.observe(value);
+}
+
+function observeSize(into: Map<string, PrometheusHistogram>, method: string, bytes: number): void {
+  let histogram = into.get(method);
+  if (histogram === undefined) into.set(method, (histogram = new PrometheusHistogram(SIZES)));
+  histogram.observeValue(bytes);
 }
 
 /** workqueue_* of one queue (component-base metrics/prometheus/workqueue), label `name`. Durations in nanoseconds. */

@@ -1,12 +1,17 @@
 import { resourceInfo } from '../api/resources.js';
 import type { ApiServer } from '../apiserver/api-server.js';
+import type { LevelFigures } from '../apiserver/flow-control/level.js';
+import { KINDS, type RequestKinds } from '../apiserver/flow-control/request-kinds.js';
+import type { WatchCache } from '../apiserver/watch-cache.js';
 import type { Process } from '../client/process.js';
 import {
   FLOW_EXECUTION,
   FLOW_WAIT,
+  READ_WAIT,
   REST_CLIENT_DURATION,
   REST_CLIENT_LIMITER,
   WORK_QUEUE_WAIT,
+  WATCH_LIST,
   WORK_QUEUE_WORK,
 } from '../metrics/apiserver-families.js';
 import { ETCD_REQUEST_DURATION, type HistogramFamily, labelText } from '../metrics/histograms.js';
@@ -17,60 +22,105 @@ const HOST = 'kubernetes.default.svc:443';
 /** Nanoseconds as seconds. */
 const PER_SECOND = 1e-9;
 
+/** A histogram as counts by bucket, the last one beyond all bounds. */
+export interface BucketCounts {
+  readonly bounds: Float64Array;
+  readonly counts: Float64Array;
+  readonly count: number;
+  readonly sum: number;
+}
+
 /** Takes what a process exports, series by series. */
 export interface ScrapeSink {
   /** A counter or gauge; labels as Prometheus writes them. */
   value(name: string, labels: string, value: number): void;
+  /** A histogram with the buckets of its family; its numbers have the family's unit. */
+  histogram(name: string, labels: string, histogram: BucketCounts): void;
   /** Durations in nanoseconds, shown with the buckets of the family. */
   latencies(family: HistogramFamily, labels: string, durations: LogHistogram): void;
 }
 
 type Labels = Readonly<Record<string, string>>;
 
-/** What kube-apiserver's /metrics shows beside apiserver_request_*; a process that is down shows nothing. `databaseBytes`: of its etcd. */
-export function scrapeApiServer(server: ApiServer, databaseBytes: number, sink: ScrapeSink): void {
+/** What kube-apiserver's /metrics shows beside apiserver_request_*; a process that is down shows nothing. `databaseBytes`: of its etcd; `watches`: open ones by resource. */
+export function scrapeApiServer(server: ApiServer, databaseBytes: number, watches: ReadonlyMap<string, { all: number; one: number }>, sink: ScrapeSink): void {
   if (!server.up) return;
   const common = { job: 'apiserver', instance: server.name };
   scrapeFlows(server, common, sink);
   scrapeStorage(server, common, databaseBytes, sink);
+  scrapeRequests(server, common, watches, sink);
 }
 
 function scrapeFlows(server: ApiServer, common: Labels, sink: ScrapeSink): void {
+  scrapeKinds(server.seats.kinds, common, sink);
   sink.value('apiserver_flowcontrol_seat_fair_frac', labelText(common), server.seats.fairFraction);
-  for (const { level, nominal, lower, upper, limit, demand } of server.seats.figures()) {
-    if (!Number.isFinite(limit)) continue;
-    const labels = labelText({ ...common, priority_level: level });
-    sink.value('apiserver_flowcontrol_lower_limit_seats', labels, lower);
-    sink.value('apiserver_flowcontrol_upper_limit_seats', labels, upper);
-    sink.value('apiserver_flowcontrol_demand_seats_high_watermark', labels, demand.highWatermark);
-    sink.value('apiserver_flowcontrol_demand_seats_average', labels, demand.average);
-    sink.value('apiserver_flowcontrol_demand_seats_stdev', labels, demand.deviation);
-    sink.value('apiserver_flowcontrol_demand_seats_smoothed', labels, demand.smoothed);
-    sink.value('apiserver_flowcontrol_target_seats', labels, demand.target);
-    sink.value('apiserver_flowcontrol_nominal_limit_seats', labels, nominal);
-    sink.value('apiserver_flowcontrol_current_limit_seats', labels, limit);
-  }
+  for (const level of server.seats.figures()) scrapeLevel(level, common, sink);
   for (const flow of server.seats.flows) {
     const own = { ...common, priority_level: flow.level, flow_schema: flow.schema };
     const labels = labelText(own);
     sink.value('apiserver_flowcontrol_dispatched_requests_total', labels, flow.dispatched);
     for (const [reason, count] of flow.rejected) sink.value('apiserver_flowcontrol_rejected_requests_total', labelText({ ...own, reason }), count);
     sink.value('apiserver_flowcontrol_current_inqueue_requests', labels, flow.waiting);
+    sink.value('apiserver_flowcontrol_current_inqueue_seats', labels, flow.waitingSeats);
+    sink.histogram('apiserver_flowcontrol_work_estimated_seats', labels, flow.estimatedSeats);
+    if (flow.queueLengths.count > 0) sink.histogram('apiserver_flowcontrol_request_queue_length_after_enqueue', labels, flow.queueLengths);
+    if (flow.watchCounts.count > 0) sink.histogram('apiserver_flowcontrol_watch_count_samples', labels, flow.watchCounts);
     sink.value('apiserver_flowcontrol_current_executing_requests', labels, flow.executing);
     sink.value('apiserver_flowcontrol_current_executing_seats', labels, flow.executingSeats);
     sink.latencies(FLOW_WAIT, labelText({ ...own, execute: 'true' }), flow.waits);
     if (flow.vainWaits.count > 0) sink.latencies(FLOW_WAIT, labelText({ ...own, execute: 'false' }), flow.vainWaits);
-    sink.latencies(FLOW_EXECUTION, labelText({ ...own, type: 'regular' }), flow.execution);
+    if (flow.execution.count > 0) sink.latencies(FLOW_EXECUTION, labelText({ ...own, type: 'regular' }), flow.execution);
+    if (flow.watchExecution.count > 0) sink.latencies(FLOW_EXECUTION, labelText({ ...own, type: 'watch' }), flow.watchExecution);
+  }
+}
+
+function scrapeLevel(figures: LevelFigures, common: Labels, sink: ScrapeSink): void {
+  const own = { ...common, priority_level: figures.level };
+  const labels = labelText(own);
+  const { demand, dispatch } = figures;
+  const gauge = (name: string, value: number): void => sink.value(`apiserver_flowcontrol_${name}`, labels, value);
+  gauge('lower_limit_seats', figures.lower);
+  gauge('upper_limit_seats', figures.upper);
+  gauge('nominal_limit_seats', figures.nominal);
+  gauge('current_limit_seats', figures.limit);
+  gauge('demand_seats_high_watermark', demand.highWatermark);
+  gauge('demand_seats_average', demand.average);
+  gauge('demand_seats_stdev', demand.deviation);
+  gauge('demand_seats_smoothed', demand.smoothed);
+  gauge('target_seats', demand.target);
+  gauge('current_r', figures.virtualTime);
+  if (dispatch !== null) {
+    gauge('dispatch_r', dispatch.r);
+    gauge('latest_s', dispatch.s);
+    for (const bound of ['min', 'max'] as const) {
+      const bounded = labelText({ ...own, bound });
+      sink.value('apiserver_flowcontrol_next_s_bounds', bounded, bound === 'min' ? dispatch.sMinimum : dispatch.sMaximum);
+      sink.value('apiserver_flowcontrol_next_discounted_s_bounds', bounded, bound === 'min' ? dispatch.discountedMinimum : dispatch.discountedMaximum);
+    }
+  }
+  for (const [flow_schema, count] of figures.blocked) sink.value('apiserver_flowcontrol_request_dispatch_no_accommodation_total', labelText({ ...own, flow_schema }), count);
+  sink.histogram('apiserver_flowcontrol_demand_seats', labels, figures.demandSeats);
+  sink.histogram('apiserver_flowcontrol_priority_level_seat_utilization', labelText({ ...own, phase: 'executing' }), figures.seatUtilization);
+  sink.histogram('apiserver_flowcontrol_priority_level_request_utilization', labelText({ ...own, phase: 'executing' }), figures.executing);
+  if (figures.limit > 0 && figures.level !== 'exempt') {
+    sink.histogram('apiserver_flowcontrol_priority_level_request_utilization', labelText({ ...own, phase: 'waiting' }), figures.queued);
+  }
+}
+
+function scrapeKinds(kinds: RequestKinds, common: Labels, sink: ScrapeSink): void {
+  for (const [i, request_kind] of KINDS.entries()) {
+    const own = { ...common, request_kind };
+    sink.value('apiserver_current_inflight_requests', labelText(own), kinds.executing[i]!.watermark);
+    sink.value('apiserver_current_inqueue_requests', labelText(own), kinds.waiting[i]!.watermark);
+    sink.histogram('apiserver_flowcontrol_read_vs_write_current_requests', labelText({ ...own, phase: 'executing' }), kinds.executing[i]!.share);
+    sink.histogram('apiserver_flowcontrol_read_vs_write_current_requests', labelText({ ...own, phase: 'waiting' }), kinds.waiting[i]!.share);
   }
 }
 
 function scrapeStorage(server: ApiServer, common: Labels, databaseBytes: number, sink: ScrapeSink): void {
   const { etcdRequests, consistentReads } = server.metrics;
   sink.value('apiserver_storage_size_bytes', labelText({ ...common, storage_cluster_id: 'etcd-0' }), databaseBytes);
-  for (const { resource, objects } of server.caches()) {
-    const { group } = resourceInfo(resource);
-    sink.value('apiserver_storage_objects', labelText({ ...common, resource: group === '' ? resource : `${resource}.${group}` }), objects.size);
-  }
+  for (const cache of server.caches()) scrapeCache(cache, common, sink);
   for (const [operation, byResource] of etcdRequests) {
     for (const [resource, durations] of byResource) {
       const labels = labelText({ ...common, operation, group: resourceInfo(resource).group, resource });
@@ -78,17 +128,66 @@ function scrapeStorage(server: ApiServer, common: Labels, databaseBytes: number,
       sink.latencies(ETCD_REQUEST_DURATION, labels, durations);
     }
   }
-  for (const { verb, resource, count } of server.metrics.totals.values()) {
-    if (verb !== 'list') continue;
-    const stored = etcdRequests.get('list')?.get(resource)?.count ?? 0;
-    const labels = labelText({ ...common, group: resourceInfo(resource).group, resource });
-    sink.value('apiserver_storage_list_total', labels, stored);
-    sink.value('apiserver_cache_list_total', labels, Math.max(0, count - stored));
-  }
   for (const [resource, { fromCache, fallback }] of consistentReads) {
     const own = { ...common, group: resourceInfo(resource).group, resource };
     sink.value('apiserver_watch_cache_consistent_read_total', labelText({ ...own, success: 'true', fallback: 'false' }), fromCache);
     if (fallback > 0) sink.value('apiserver_watch_cache_consistent_read_total', labelText({ ...own, success: 'false', fallback: 'true' }), fallback);
+  }
+}
+
+/** One resource between etcd and those who list and watch it; a resource that nobody uses has no rows. */
+function scrapeCache({ resource, objects, figures, revision, capacity }: WatchCache, common: Labels, sink: ScrapeSink): void {
+  const { group, version } = resourceInfo(resource);
+  sink.value('apiserver_storage_objects', labelText({ ...common, resource: group === '' ? resource : `${resource}.${group}` }), objects.size);
+  const own = { ...common, group, resource };
+  const labels = labelText(own);
+  sink.value('apiserver_resource_objects', labels, objects.size);
+  if (objects.size + figures.received + figures.storageLists + figures.cacheLists.size === 0) return;
+  const value = (name: string, count: number): void => sink.value(`apiserver_${name}`, labels, count);
+  value('storage_events_received_total', figures.received);
+  value('storage_list_total', figures.storageLists);
+  value('storage_list_fetched_objects_total', figures.storageFetched);
+  value('storage_list_evaluated_objects_total', figures.storageEvaluated);
+  value('storage_list_returned_objects_total', figures.storageReturned);
+  for (const [index, { lists, fetched }] of figures.cacheLists) {
+    const indexed = labelText({ ...own, index });
+    sink.value('apiserver_cache_list_total', indexed, lists);
+    sink.value('apiserver_cache_list_fetched_objects_total', indexed, fetched);
+  }
+  value('cache_list_returned_objects_total', figures.cacheReturned);
+  value('init_events_total', figures.initEvents);
+  value('watch_cache_events_received_total', figures.received);
+  // Progress of etcd goes through the same channel (cacher.go dispatchEvents).
+  value('watch_cache_events_dispatched_total', figures.received + figures.bookmarks);
+  value('watch_cache_resource_version', revision);
+  value('watch_cache_capacity', capacity);
+  value('watch_cache_capacity_increase_total', figures.grown);
+  value('watch_cache_capacity_decrease_total', figures.shrunk);
+  value('watch_cache_initializations_total', figures.initializations);
+  const versioned = labelText({ ...common, group, version, resource });
+  sink.value('apiserver_watch_events_total', versioned, figures.sizes.count);
+  if (figures.sizes.count > 0) sink.histogram('apiserver_watch_events_sizes', versioned, figures.sizes);
+  if (figures.readWaits.count > 0) sink.latencies(READ_WAIT, labels, figures.readWaits);
+}
+
+/** Watches that are open, how long streaming lists took to begin, and how large answers were. */
+function scrapeRequests(server: ApiServer, common: Labels, watches: ReadonlyMap<string, { all: number; one: number }>, sink: ScrapeSink): void {
+  const component = 'apiserver';
+  for (const [resource, { all, one }] of watches) {
+    const { group, version } = resourceInfo(resource);
+    const open = (scope: string, count: number): void => sink.value('apiserver_longrunning_requests', labelText({ ...common, component, verb: 'WATCH', scope, group, version, resource, subresource: '' }), count);
+    if (all > 0) open('cluster', all);
+    if (one > 0) open('resource', one);
+  }
+  for (const [key, durations] of server.metrics.watchLists) {
+    const [resource = '', scope = ''] = key.split(' ');
+    const { group, version } = resourceInfo(resource);
+    sink.latencies(WATCH_LIST, labelText({ ...common, group, version, resource, scope }), durations);
+  }
+  for (const { verb, resource: full, scope, sizes } of server.metrics.responseSizes()) {
+    const [resource = '', subresource = ''] = full.split('/');
+    const { group, version } = resourceInfo(resource);
+    sink.histogram('apiserver_response_sizes', labelText({ ...common, component, verb: verb === 'list' ? 'LIST' : 'GET', scope, group, version, resource, subresource }), sizes);
   }
 }
 
@@ -111,6 +210,12 @@ export function scrapeProcess(process: Process, sink: ScrapeSink): void {
     const [code = '', method = ''] = key.split(' ');
     sink.value('rest_client_requests_total', labelText({ ...common, code, method, host: HOST }), count);
   }
+  for (const [key, count] of restClient.rest_client_request_retries_total) {
+    const [code = '', verb = ''] = key.split(' ');
+    sink.value('rest_client_request_retries_total', labelText({ ...common, code, verb, host: HOST }), count);
+  }
+  for (const [verb, sizes] of restClient.rest_client_request_size_bytes) sink.histogram('rest_client_request_size_bytes', labelText({ ...common, verb, host: HOST }), sizes);
+  for (const [verb, sizes] of restClient.rest_client_response_size_bytes) sink.histogram('rest_client_response_size_bytes', labelText({ ...common, verb, host: HOST }), sizes);
   for (const [verb, durations] of restClient.rest_client_request_duration_seconds) sink.latencies(REST_CLIENT_DURATION, labelText({ ...common, verb, host: HOST }), durations);
   for (const [verb, durations] of restClient.rest_client_rate_limiter_duration_seconds) sink.latencies(REST_CLIENT_LIMITER, labelText({ ...common, verb, host: HOST }), durations);
 }

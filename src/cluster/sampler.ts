@@ -1,10 +1,11 @@
+import { CacheFigures } from '../apiserver/cache-figures.js';
 import type { Member } from '../etcd/member.js';
-import type { PrometheusHistogram } from '../etcd/metrics.js';
 import { resourceInfo } from '../api/resources.js';
 import { type MetricsSink, scrapeMember } from '../etcd/scrape.js';
 import type { Time } from '../kernel/time.js';
 import {
   API_REQUEST_DURATION,
+  API_REQUEST_SLI,
   HISTOGRAMS,
   type HistogramFamily,
   ScrapedHistogram,
@@ -13,7 +14,7 @@ import type { Recorder, TableRecorder } from '../metrics/recorder.js';
 import { SCRAPES } from '../metrics/scrapes.js';
 import { API_REQUESTS_BY_SECOND, ETCD_BY_SECOND, NODES, SCHEDULER_BY_SECOND } from '../metrics/tables.js';
 import { LogHistogram } from '../stats/index.js';
-import { scrapeApiServer, scrapeProcess } from './api-scrape.js';
+import { type BucketCounts, scrapeApiServer, scrapeProcess } from './api-scrape.js';
 import type { RecordSpec } from '../scenario/types.js';
 import { scrapeNetwork } from './network-scrape.js';
 import type { Observer } from './observer.js';
@@ -67,7 +68,10 @@ export class Sampler implements MetricsSink {
   /** Time 0 of all tables; figures of the warm start are dropped. */
   begin(origin: Time): void {
     this.origin = origin;
-    for (const server of this.cluster.servers) server.metrics.reset();
+    for (const server of this.cluster.servers) {
+      server.metrics.reset();
+      for (const cache of server.caches()) cache.figures = new CacheFigures();
+    }
     this.cluster.connections.unanswered = 0;
     for (const member of this.cluster.etcdClusters.members) member.resetMetrics();
     for (const { name } of this.cluster.etcdClusters.all) this.commits.set(name, new LogHistogram());
@@ -95,6 +99,7 @@ export class Sampler implements MetricsSink {
     const gauges = second % this.interval === 0;
     if (gauges) this.observer.sample(second);
     this.sampleApi(second);
+    for (const server of this.cluster.servers) server.seats.kinds.endSecond();
     this.sampleEtcd(second);
     this.now = second + 1;
     if (this.now % this.scrapeInterval === 0) this.scrape();
@@ -111,7 +116,8 @@ export class Sampler implements MetricsSink {
     for (const histogram of this.histograms.values()) histogram.scrape(this.recorder, this.now);
     const { etcdClusters, servers, etcd } = this.cluster;
     for (const member of etcdClusters.members) scrapeMember(member, this);
-    for (const server of servers) scrapeApiServer(server, etcd.members[0]!.store.size, this);
+    const { connections } = this.cluster;
+    for (const server of servers) scrapeApiServer(server, etcd.members[0]!.store.size, connections.watchesByResource(server), this);
     for (const process of [this.cluster.controllerManager, this.cluster.schedulerProcess]) scrapeProcess(process, this);
     scrapeNetwork(this.cluster, this);
   }
@@ -122,7 +128,7 @@ export class Sampler implements MetricsSink {
   }
 
   /** A histogram of the scrape under way. */
-  histogram(name: string, labels: string, { bounds, counts, count, sum }: PrometheusHistogram): void {
+  histogram(name: string, labels: string, { bounds, counts, count, sum }: BucketCounts): void {
     const table = this.recorder.table(HISTOGRAMS);
     let below = 0;
     for (let i = 0; i < bounds.length; i++) {
@@ -155,18 +161,11 @@ export class Sampler implements MetricsSink {
     for (const server of this.cluster.servers) {
       for (const figures of server.metrics.takeRecent().values()) {
         const [resource, subresource = ''] = figures.resource.split('/');
-        this.observed(API_REQUEST_DURATION, {
-          job: 'apiserver',
-          instance: server.name,
-          component: 'apiserver',
-          verb: HTTP_VERBS[figures.verb] ?? figures.verb,
-          dry_run: '',
-          scope: figures.scope,
-          group: resourceInfo(resource!).group,
-          version: resourceInfo(resource!).version,
-          resource: resource!,
-          subresource,
-        }).add(figures.latency);
+        const { group, version } = resourceInfo(resource!);
+        const where = { job: 'apiserver', instance: server.name, component: 'apiserver', verb: HTTP_VERBS[figures.verb] ?? figures.verb };
+        const what = { scope: figures.scope, group, version, resource: resource!, subresource };
+        this.observed(API_REQUEST_DURATION, { ...where, dry_run: '', ...what }).add(figures.latency);
+        if (this.scrapes) this.observed(API_REQUEST_SLI, { ...where, ...what }).add(figures.sli);
         const mean = figures.latency.mean * PER_SECOND;
         const p99 = figures.latency.quantile(0.99) * PER_SECOND;
         for (const [code, count] of figures.codes) {

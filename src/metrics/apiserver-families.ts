@@ -53,10 +53,53 @@ export const REST_CLIENT_LIMITER: HistogramFamily = {
   bounds: REST_SECONDS,
 };
 
+/** Labels group, resource. */
+export const READ_WAIT: HistogramFamily = {
+  name: 'apiserver_watch_cache_read_wait_seconds',
+  help: 'Histogram of time spent waiting for a watch cache to become fresh.',
+  bounds: [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3],
+};
+
+/** Labels group, version, resource, scope. */
+export const WATCH_LIST: HistogramFamily = {
+  name: 'apiserver_watch_list_duration_seconds',
+  help: 'Response latency distribution in seconds for watch list requests broken by group, version, resource and scope.',
+  bounds: [0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 2, 4, 6, 8, 10, 15, 20, 30, 45, 60],
+};
+
+/** Those with buckets of their own units; labels stand in the comments. Timing histograms count nanoseconds. */
+const IN_OWN_UNITS: readonly HistogramFamily[] = [
+  // priority_level
+  { name: 'apiserver_flowcontrol_demand_seats', help: 'Observations, at the end of every nanosecond, of (the number of seats each priority level could use) / (nominal number of seats for that level)', bounds: [0.2, 0.4, 0.6, 0.8, 1, 1.2, 1.4, 1.7, 2, 2.8, 4, 6] },
+  // phase,priority_level
+  { name: 'apiserver_flowcontrol_priority_level_seat_utilization', help: 'Observations, at the end of every nanosecond, of utilization of seats for any stage of execution (but only initial stage for WATCHes)', bounds: [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1] },
+  // phase,priority_level
+  { name: 'apiserver_flowcontrol_priority_level_request_utilization', help: 'Observations, at the end of every nanosecond, of number of requests (as a fraction of the relevant limit) waiting or in any stage of execution (but only initial stage for WATCHes)', bounds: [0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.25, 0.5, 0.75, 1] },
+  // phase,request_kind
+  { name: 'apiserver_flowcontrol_read_vs_write_current_requests', help: 'Observations, at the end of every nanosecond, of the number of requests (as a fraction of the relevant limit) waiting or in regular stage of execution', bounds: [0, 0.001, 0.01, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1] },
+  // flow_schema,priority_level
+  { name: 'apiserver_flowcontrol_request_queue_length_after_enqueue', help: 'Length of queue in the API Priority and Fairness subsystem, as seen by each request after it is enqueued', bounds: [0, 10, 25, 50, 100, 250, 500, 1000] },
+  // flow_schema,priority_level
+  { name: 'apiserver_flowcontrol_work_estimated_seats', help: 'Number of estimated seats (maximum of initial and final seats) associated with requests in API Priority and Fairness', bounds: [1, 2, 4, 8, 16, 32, 64, 100] },
+  // flow_schema,priority_level
+  { name: 'apiserver_flowcontrol_watch_count_samples', help: 'count of watchers for mutating requests in API Priority and Fairness', bounds: [0, 1, 10, 100, 1000, 10000] },
+  // component,group,resource,scope,subresource,verb,version
+  { name: 'apiserver_response_sizes', help: 'Response size distribution in bytes for each group, version, verb, resource, subresource, scope and component.', bounds: [1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000] },
+  // group,resource,version
+  { name: 'apiserver_watch_events_sizes', help: 'Watch event size distribution in bytes', bounds: [1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072] },
+  // host,verb
+  { name: 'rest_client_request_size_bytes', help: 'Request size in bytes. Broken down by verb and host.', bounds: [64, 256, 512, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216] },
+  // host,verb
+  { name: 'rest_client_response_size_bytes', help: 'Response size in bytes. Broken down by verb and host.', bounds: [64, 256, 512, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216] },
+];
+
 /** Those that are read when Prometheus scrapes. */
 export const APISERVER_HISTOGRAMS: readonly HistogramFamily[] = [
   FLOW_WAIT,
   FLOW_EXECUTION,
+  READ_WAIT,
+  WATCH_LIST,
+  ...IN_OWN_UNITS,
   WORK_QUEUE_WAIT,
   WORK_QUEUE_WORK,
   REST_CLIENT_DURATION,
@@ -99,6 +142,7 @@ export const APISERVER_SCALARS: readonly ScalarFamily[] = [
   gauge('apiserver_storage_size_bytes', 'Size of the storage database file physically allocated in bytes.'),
   // resource, group
   counter('apiserver_storage_list_total', 'Number of LIST requests served from storage'),
+  // group, index, resource
   counter('apiserver_cache_list_total', 'Number of LIST requests served from watch cache'),
   // resource, group, success, fallback
   counter('apiserver_watch_cache_consistent_read_total', 'Counter for consistent reads from cache.'),
@@ -112,4 +156,58 @@ export const APISERVER_SCALARS: readonly ScalarFamily[] = [
   gauge('workqueue_longest_running_processor_seconds', 'How many seconds has the longest running processor for workqueue been running.'),
   // code, method, host
   counter('rest_client_requests_total', 'Number of HTTP requests, partitioned by status code, method, and host.'),
+  // flow_schema,priority_level
+  gauge('apiserver_flowcontrol_current_inqueue_seats', 'Number of seats currently pending in queues of the API Priority and Fairness subsystem'),
+  // flow_schema,priority_level
+  counter('apiserver_flowcontrol_request_dispatch_no_accommodation_total', 'Number of times a dispatch attempt resulted in a non accommodation due to lack of available seats'),
+  // priority_level
+  gauge('apiserver_flowcontrol_current_r', 'R(time of last change)'),
+  // priority_level
+  gauge('apiserver_flowcontrol_dispatch_r', 'R(time of last dispatch)'),
+  // priority_level
+  gauge('apiserver_flowcontrol_latest_s', 'S(most recently dispatched request)'),
+  // bound,priority_level
+  gauge('apiserver_flowcontrol_next_s_bounds', 'min and max, over queues, of S(oldest waiting request in queue)'),
+  // bound,priority_level
+  gauge('apiserver_flowcontrol_next_discounted_s_bounds', 'min and max, over queues, of S(oldest waiting request in queue) - estimated work in progress'),
+  // request_kind
+  gauge('apiserver_current_inflight_requests', 'Maximal number of currently used inflight request limit of this apiserver per request kind in last second.'),
+  // request_kind
+  gauge('apiserver_current_inqueue_requests', 'Maximal number of queued requests in this apiserver per request kind in last second.'),
+  // component,group,resource,scope,subresource,verb,version
+  gauge('apiserver_longrunning_requests', 'Gauge of all active long-running apiserver requests broken out by verb, group, version, resource, scope and component. Not all requests are tracked this way.'),
+  // group,resource
+  gauge('apiserver_resource_objects', 'Number of stored objects at the time of last check split by kind. In case of a fetching error, the value will be -1.'),
+  // group,resource
+  counter('apiserver_storage_events_received_total', 'Number of etcd events received split by kind.'),
+  // group,resource
+  counter('apiserver_storage_list_fetched_objects_total', 'Number of objects read from storage in the course of serving a LIST request'),
+  // group,resource
+  counter('apiserver_storage_list_evaluated_objects_total', 'Number of objects tested in the course of serving a LIST request from storage'),
+  // group,resource
+  counter('apiserver_storage_list_returned_objects_total', 'Number of objects returned for a LIST request from storage'),
+  // group,index,resource
+  counter('apiserver_cache_list_fetched_objects_total', 'Number of objects read from watch cache in the course of serving a LIST request'),
+  // group,resource
+  counter('apiserver_cache_list_returned_objects_total', 'Number of objects returned for a LIST request from watch cache'),
+  // group,resource
+  counter('apiserver_init_events_total', 'Counter of init events processed in watch cache broken by resource type.'),
+  // group,resource
+  counter('apiserver_watch_cache_events_received_total', 'Counter of events received in watch cache broken by resource type.'),
+  // group,resource
+  counter('apiserver_watch_cache_events_dispatched_total', 'Counter of events dispatched in watch cache broken by resource type.'),
+  // group,resource
+  gauge('apiserver_watch_cache_resource_version', 'Current resource version of watch cache broken by resource type.'),
+  // group,resource
+  gauge('apiserver_watch_cache_capacity', 'Total capacity of watch cache broken by resource type.'),
+  // group,resource
+  counter('apiserver_watch_cache_capacity_increase_total', 'Total number of watch cache capacity increase events broken by resource type.'),
+  // group,resource
+  counter('apiserver_watch_cache_capacity_decrease_total', 'Total number of watch cache capacity decrease events broken by resource type.'),
+  // group,resource
+  counter('apiserver_watch_cache_initializations_total', 'Counter of watch cache initializations broken by resource type.'),
+  // group,resource,version
+  counter('apiserver_watch_events_total', 'Number of events sent in watch clients'),
+  // code,host,verb
+  counter('rest_client_request_retries_total', 'Number of request retries, partitioned by status code, verb, and host.'),
 ];

@@ -8,7 +8,7 @@ import type { Recorder, TableSpec } from './recorder.js';
 export const HISTOGRAMS: TableSpec = {
   name: 'histograms',
   description:
-    'Latency histograms of the control plane, cumulative since the start of the run, at each scrape: one row a bucket, under the names and with the buckets of the real components.',
+    'Histograms of the control plane (latencies, sizes, shares of seats), cumulative since the start of the run, at each scrape: one row a bucket, under the names and with the buckets of the real components.',
   source: "The components' own histograms, read at each scrape. In a real cluster: their /metrics.",
   columns: [
     { name: 'time', type: 'double', unit: 'seconds', description: 'Simulated time since the start of the run.' },
@@ -28,7 +28,7 @@ export const HISTOGRAMS: TableSpec = {
       name: 'le',
       type: 'double',
       unit: 'seconds',
-      description: 'Upper bound of the bucket, inclusive; Infinity for all.',
+      description: 'Upper bound of the bucket, inclusive; Infinity for all. Bytes, seats or shares where the metric says so.',
     },
     {
       name: 'count',
@@ -49,7 +49,7 @@ export const HISTOGRAMS: TableSpec = {
 export interface HistogramFamily {
   readonly name: string;
   readonly help: string;
-  /** Upper bounds in seconds, ascending, without Infinity. */
+  /** Upper bounds, ascending, without Infinity: seconds unless the name says otherwise. */
   readonly bounds: readonly number[];
 }
 
@@ -65,6 +65,13 @@ export const API_REQUEST_DURATION: HistogramFamily = {
   name: 'apiserver_request_duration_seconds',
   help: 'Response latency distribution in seconds for each verb, dry run value, group, version, resource, subresource, scope and component.',
   bounds: [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60],
+};
+
+/** kube-apiserver: labels verb, scope, group, version, resource, subresource, component; without time at webhooks and in queues of priority and fairness. */
+export const API_REQUEST_SLI: HistogramFamily = {
+  name: 'apiserver_request_sli_duration_seconds',
+  help: 'Response latency distribution (not counting webhook duration and priority & fairness queue wait times) in seconds for each verb, group, version, resource, subresource, scope and component.',
+  bounds: [0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60],
 };
 
 /** kube-apiserver: labels operation, group, resource. */
@@ -93,6 +100,7 @@ export const POD_START_DURATION: HistogramFamily = {
 /** All families, for exporters. */
 export const HISTOGRAM_FAMILIES: readonly HistogramFamily[] = [
   API_REQUEST_DURATION,
+  API_REQUEST_SLI,
   ETCD_REQUEST_DURATION,
   ...APISERVER_HISTOGRAMS,
   ...ETCD_HISTOGRAMS,

@@ -10,7 +10,8 @@ import { refusalOf } from './webhooks.js';
 
 /** Told when all webhooks of a request have answered. */
 export interface WebhookOwner {
-  pause(slot: number, delay: Duration): void;
+  /** Webhooks take so long; the run is resumed then. */
+  webhookCalled(slot: number, duration: Duration): void;
   /** `object`: after the changes of mutating webhooks. */
   webhooksAnswered(slot: number, object: KubernetesObject | undefined, refusal: ApiResponse | undefined): void;
   /** Mutating webhooks that a request goes to, given what others have made of it. */
@@ -58,7 +59,7 @@ export class MutatingRun implements Operation {
       }
     }
     this.next++;
-    this.owner.pause(this.slot, duration);
+    this.owner.webhookCalled(this.slot, duration);
   }
 
   private end(): void {
@@ -109,7 +110,7 @@ export class ValidatingRun implements Operation {
       }
       if (duration > longest) longest = duration;
     }
-    this.owner.pause(this.slot, longest);
+    this.owner.webhookCalled(this.slot, longest);
   }
 
   resumed(): void {

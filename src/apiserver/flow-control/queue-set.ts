@@ -24,6 +24,21 @@ export interface Ticket {
   answered: Time;
   /** Waiting, executing, finished or given up. */
   state: 'waiting' | 'executing' | 'done';
+  /** Its flow schema. */
+  readonly schema: string;
+  /** Requests in its queue when it had joined it. */
+  length: number;
+}
+
+/** Virtual times of the last dispatch: of the level, of the queue that was served, and of all queues in which somebody waited. */
+export interface DispatchFigures {
+  r: number;
+  s: number;
+  sMinimum: number;
+  sMaximum: number;
+  /** The same, less the work in progress. */
+  discountedMinimum: number;
+  discountedMaximum: number;
 }
 
 interface Queue {
@@ -35,6 +50,8 @@ interface Queue {
   /** Virtual time at which its next request would be dispatched. */
   nextDispatch: number;
   executing: number;
+  /** Seats that its requests hold. */
+  seats: number;
 }
 
 export type Arrival = 'executing' | 'waiting' | 'rejected';
@@ -52,7 +69,13 @@ export class QueueSet {
   waiting = 0;
   /** Seats that waiting requests want. */
   seatsWaiting = 0;
-  private virtualTime = 0;
+  /** Requests that were not answered yet. */
+  executing = 0;
+  /** Times that a request could not start because its seats were not free, by flow schema. */
+  readonly blocked = new Map<string, number>();
+  /** null: nobody was dispatched from a queue yet. */
+  lastDispatch: DispatchFigures | null = null;
+  virtualTime = 0;
   private lastUpdate: Time = 0;
   private readonly queues: Queue[] = [];
   private activeQueues = 0;
@@ -64,7 +87,7 @@ export class QueueSet {
     this.level = level;
     this.limit = limit;
     for (let i = 0; i < level.queues; i++) {
-      this.queues.push({ waiting: new Fifo<Ticket>(), count: 0, work: 0, nextDispatch: 0, executing: 0 });
+      this.queues.push({ waiting: new Fifo<Ticket>(), count: 0, work: 0, nextDispatch: 0, executing: 0, seats: 0 });
     }
   }
 
@@ -91,7 +114,7 @@ export class QueueSet {
     }
     ticket.queue = index;
     queue.waiting.push(ticket);
-    queue.count++;
+    ticket.length = ++queue.count;
     queue.work += ticketWork(ticket);
     this.waiting++;
     this.seatsWaiting += seatsOf(ticket);
@@ -102,6 +125,7 @@ export class QueueSet {
   /** The seats of an answered request are free; others may start. */
   finish(ticket: Ticket, now: Time, started: Ticket[]): void {
     this.seatsInUse -= seatsOf(ticket);
+    if (ticket.extra === 0) this.executing--;
     if (this.level.response !== 'queue') {
       ticket.state = 'done';
       return;
@@ -109,6 +133,7 @@ export class QueueSet {
     this.advance(now);
     const queue = this.queues[ticket.queue]!;
     queue.executing--;
+    queue.seats -= seatsOf(ticket);
     // The queue was charged the estimate when the request was dispatched; now the real duration is known.
     const actual = (ticket.answered - ticket.started) / 1e9;
     queue.nextDispatch -= ticket.seats * (ESTIMATED_SERVICE_SECONDS - actual);
@@ -183,14 +208,41 @@ export class QueueSet {
       const index = only >= 0 ? only : this.nextQueue();
       const queue = this.queues[index]!;
       const ticket = head(queue)!;
-      if (this.seatsInUse > 0 && seatsOf(ticket) > this.limit - this.seatsInUse) return;
+      if (this.seatsInUse > 0 && seatsOf(ticket) > this.limit - this.seatsInUse) {
+        this.blocked.set(ticket.schema, (this.blocked.get(ticket.schema) ?? 0) + 1);
+        return;
+      }
       this.robin = index;
+      this.noteDispatch(queue, only >= 0);
       queue.waiting.shift();
       this.leave(queue, ticket);
       queue.executing++;
+      queue.seats += seatsOf(ticket);
       queue.nextDispatch += ticketWork(ticket);
       this.begin(ticket, now);
       started.push(ticket);
+    }
+  }
+
+  /** `alone`: nobody waits in another queue. */
+  private noteDispatch(served: Queue, alone: boolean): void {
+    const figures = (this.lastDispatch ??= { r: 0, s: 0, sMinimum: 0, sMaximum: 0, discountedMinimum: 0, discountedMaximum: 0 });
+    const s = served.nextDispatch;
+    const discounted = s - served.seats * ESTIMATED_SERVICE_SECONDS;
+    figures.r = this.virtualTime;
+    figures.s = s;
+    figures.sMinimum = s;
+    figures.sMaximum = s;
+    figures.discountedMinimum = discounted;
+    figures.discountedMaximum = discounted;
+    if (alone || this.waiting === 1) return;
+    for (const queue of this.queues) {
+      if (queue.count === 0) continue;
+      const work = queue.seats * ESTIMATED_SERVICE_SECONDS;
+      figures.sMinimum = Math.min(figures.sMinimum, queue.nextDispatch);
+      figures.sMaximum = Math.max(figures.sMaximum, queue.nextDispatch);
+      figures.discountedMinimum = Math.min(figures.discountedMinimum, queue.nextDispatch - work);
+      figures.discountedMaximum = Math.max(figures.discountedMaximum, queue.nextDispatch - work);
     }
   }
 
@@ -215,6 +267,7 @@ export class QueueSet {
   private begin(ticket: Ticket, now: Time): void {
     ticket.state = 'executing';
     ticket.started = now;
+    this.executing++;
     this.seatsInUse += seatsOf(ticket);
   }
 }
@@ -229,7 +282,7 @@ function head(queue: Queue): Ticket | undefined {
 }
 
 /** Seats that a request holds from its start until `extra` after its answer. */
-function seatsOf(ticket: Ticket): number {
+export function seatsOf(ticket: Ticket): number {
   return Math.max(ticket.seats, ticket.finalSeats);
 }
 

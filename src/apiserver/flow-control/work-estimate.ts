@@ -8,9 +8,6 @@ const MAXIMUM_LIST_SEATS = 100;
 const WATCHERS_PER_SEAT = 10;
 const MAXIMUM_FINAL_SEATS = 10;
 const TIME_PER_SEAT: Duration = 5e6;
-/** Resources whose writes are not charged for their watchers. */
-const UNCHARGED = new Set(['leases', 'events']);
-
 /** Seats of a request while it executes, and after its answer. */
 export interface WorkEstimate {
   readonly seats: number;
@@ -29,7 +26,7 @@ export function estimateWork(request: ApiRequest, bytes: number, watchers: numbe
   }
   if (request.verb === 'get' || request.verb === 'watch') return ONE_SEAT;
   // Nothing waits for the seats of an exempt request.
-  if (UNCHARGED.has(request.resource) || watchers < WATCHERS_PER_SEAT || maximum < 1) return ONE_SEAT;
+  if (watchers < WATCHERS_PER_SEAT || maximum < 1) return ONE_SEAT;
   const tens = Math.ceil(watchers / WATCHERS_PER_SEAT);
   const finalSeats = Math.min(tens, MAXIMUM_FINAL_SEATS, maximum);
   return { seats: 1, finalSeats, extra: Math.round((tens * TIME_PER_SEAT) / finalSeats) };

@@ -80,7 +80,7 @@ function alone(arrivals: readonly Arrival[], level: string, seats: number): { wa
       begin(started, at);
     }
     const started: Ticket[] = [];
-    const ticket: Ticket = { id, seats: 1, finalSeats: 0, extra: 0, arrived: now, queue: -1, started: now, answered: now, state: 'waiting' };
+    const ticket: Ticket = { id, seats: 1, finalSeats: 0, extra: 0, arrived: now, queue: -1, started: now, answered: now, state: 'waiting', schema: '', length: 0 };
     if (set.arrive(ticket, `${level}/${flow}`, now, started) === 'rejected') rejected++;
     begin(started, now);
   });

@@ -7,7 +7,7 @@ import { QueueSet, type Ticket } from '../../../src/apiserver/flow-control/queue
 const workload = PRIORITY_LEVELS.find(({ name }) => name === 'workload-low')!;
 
 function ticket(id: number, now: number, seats = 1): Ticket {
-  return { id, seats, finalSeats: 0, extra: 0, arrived: now, queue: -1, started: now, answered: now, state: 'waiting' };
+  return { id, seats, finalSeats: 0, extra: 0, arrived: now, queue: -1, started: now, answered: now, state: 'waiting', schema: '', length: 0 };
 }
 
 /** Runs flows against a set: each request takes `service`; returns the wait of each request by flow. */
