@@ -46,7 +46,8 @@ test('no lost update: each successful update saw the version that it replaced, o
     }),
     { numRuns: 100 },
   );
-  assert.ok(conflicts > 100 && writes > 500, `${conflicts} conflicts and ${writes} writes`);
+  // The steps are drawn anew in each run: 500 to 600 writes are usual.
+  assert.ok(conflicts > 100 && writes > 300, `${conflicts} conflicts and ${writes} writes`);
 });
 
 class Timed implements ResponseReceiver {
