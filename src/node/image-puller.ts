@@ -80,7 +80,8 @@ export class ImagePuller implements PullReceiver {
     while (node.pulling.length < parallelImagePulls) {
       const container = node.pulls.shift();
       if (container === undefined) return;
-      if (container.work.pullWaiting) this.start(node, container);
+      // A wait that was given up and begun anew stands in the queue twice.
+      if (container.work.pullWaiting && !node.pulling.some((pull) => pull.container === container)) this.start(node, container);
     }
   }
 

@@ -282,6 +282,7 @@ export class PodWorkers {
       container.work.stepEvent = 0;
       container.work.creating = false;
     }
+    this.puller.abandon(pod);
     pod.toStart = NO_CONTAINERS;
     this.finishSync(pod, true);
   }

@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Pod } from '../../src/api/core.js';
 import { SECOND } from '../../src/kernel/time.js';
+import { RESULT_SUCCESS } from '../../src/node/probe-policy.js';
+import { RUNNING } from '../../src/node/records.js';
 import { Bench, condition, constantProfile, SERVES, testContainer, testPod, testProbe } from './harness.js';
 
 const NODES = 2;
@@ -10,9 +12,9 @@ const NODE_CPU = 4000;
 
 const step = fc.record({
   wait: fc.integer({ min: 0, max: 12_000 }),
-  what: fc.constantFrom('add', 'add', 'add', 'delete', 'delete', 'force', 'fail', 'heal', 'break', 'mend'),
+  what: fc.constantFrom('add', 'add', 'add', 'delete', 'delete', 'force', 'fail', 'heal', 'break', 'mend', 'kubelet', 'runtime', 'evict', 'fill'),
   choice: fc.nat(100),
-  shape: fc.nat(7),
+  shape: fc.nat(9),
 });
 
 /** Pods of several shapes: with and without probes, crashing, deaf, with hooks, sidecars and init containers. */
@@ -46,6 +48,13 @@ function podOf(name: string, shape: number): Pod {
       return testPod(name, {
         containers: [testContainer({ resources }), testContainer({ name: 'second', image: 'slow:v1' })],
       });
+    case 7:
+      return testPod(name, { containers: [testContainer({ resources, image: 'leak:v1', readinessProbe: testProbe({ periodSeconds: 1 }) })] });
+    case 8:
+      // Its readiness fails again and again, as its process is killed and started anew.
+      return testPod(name, {
+        containers: [testContainer({ resources, image: 'flaky:v1', readinessProbe: testProbe({ periodSeconds: 1, failureThreshold: 1 }) })],
+      });
     default:
       return testPod(name, {
         containers: [testContainer({ resources, readinessProbe: testProbe({ periodSeconds: 3 }) })],
@@ -55,11 +64,14 @@ function podOf(name: string, shape: number): Pod {
 
 function bench(version: '1.34' | '1.36'): Bench {
   const made = new Bench(NODES, '1', constantProfile(), version);
+  for (const node of made.kubelets.fleet.nodes) node.diskBytes = 10e9;
   const { lives, missing } = made.behaviour;
   lives.set('app:v1', { ...SERVES, startup: 1.5 * SECOND, shutdown: 4 * SECOND, stopListening: 2 * SECOND });
   lives.set('slow:v1', { ...SERVES, startup: 5 * SECOND, shutdown: Number.POSITIVE_INFINITY, stopListening: SECOND });
   lives.set('crash:v1', { ...SERVES, startup: SECOND, runtime: 3 * SECOND, exitCode: 1 });
   lives.set('deaf:v1', { ...SERVES, startup: Number.POSITIVE_INFINITY });
+  lives.set('leak:v1', { ...SERVES, startup: SECOND, memory: { base: 2e9, perSecond: 4e8 } });
+  lives.set('flaky:v1', (restart) => ({ ...SERVES, startup: (restart + 1) * SECOND, runtime: (restart + 4) * SECOND, exitCode: 137, outOfMemory: true }));
   lives.set('job:v1', { ...SERVES, runtime: 6 * SECOND });
   missing.add('missing:v1');
   return made;
@@ -68,6 +80,24 @@ function bench(version: '1.34' | '1.36'): Bench {
 /** What must hold at any time. */
 function check(made: Bench): void {
   for (const node of made.kubelets.fleet.nodes) {
+    let running = 0;
+    for (const pod of node.pods.values()) {
+      if (pod.serving) {
+        assert.ok(
+          pod.main.every((container) => container.state === RUNNING),
+          `${pod.pod.metadata.name} serves, and a container of it does not run`,
+        );
+        assert.notEqual(pod.address, undefined, 'a pod serves without address');
+      }
+      for (const container of pod.main) {
+        if (container.state === RUNNING) running += container.spec.resources?.requests?.['cpu'] ?? 0;
+        if (container.ready && container.readiness !== null) {
+          assert.equal(container.readiness.result, RESULT_SUCCESS, 'ready without a passed probe');
+          assert.ok(container.listenAt <= made.simulation.now, 'ready before it listened');
+        }
+      }
+    }
+    assert.ok(running <= NODE_CPU, `running containers request ${running}`);
     assert.ok((node.used.cpu ?? 0) <= NODE_CPU, 'more CPU admitted than the node has');
     assert.ok(node.usedPods >= 0);
     const addresses = new Set<string>();
@@ -157,6 +187,11 @@ test('property: random lives of pods and nodes keep every rule, and leave nothin
           made.broken = 500;
           made.brokenVerb = ['', 'get', 'patch', 'delete'][choice % 4]!;
         } else if (what === 'mend') made.broken = 0;
+        else if (what === 'kubelet' && up[node]) made.kubelets.restartKubelet(node, 0, (choice % 7) * SECOND);
+        else if (what === 'runtime' && up[node]) made.kubelets.restartRuntime(node, 0, (choice % 40) * SECOND);
+        else if (what === 'evict' && pod !== undefined) {
+          made.kubelets.evict(Number(pod.spec.nodeName!.slice('node-'.length)), pod.metadata.uid, 'Evicted', 'by the plan', shape);
+        } else if (what === 'fill') made.kubelets.fleet.nodes[node]!.otherDiskBytes = choice % 2 === 0 ? 0 : 9e9;
       }
       made.broken = 0;
       heal(0);
