@@ -67,6 +67,8 @@ export interface RunMetrics {
   /** errors / requests; null without requests. */
   readonly errorShare: number | null;
   readonly errorsByCause: Readonly<Record<string, number>>;
+  /** Absent: every request was simulated. */
+  readonly sampling?: SamplingMetrics | undefined;
   /** The same errors by mechanism; those that did not occur are left out. */
   readonly failures: readonly FailureMetrics[];
   readonly latency: {
@@ -106,6 +108,15 @@ export interface RunMetrics {
   readonly rollout: RolloutMetrics | null;
   /** Absent: no mode of kube-proxy and no cluster DNS is configured. */
   readonly network?: NetworkMetrics | undefined;
+}
+
+/** Only the requests to one pod in `every` were simulated; all figures of requests are scaled up. */
+export interface SamplingMetrics {
+  readonly every: number;
+  readonly simulated: number;
+  /** Standard errors: of the mean latency as a share of it, and of the share of errors; null: too few pods to tell. */
+  readonly latencyError: number | null;
+  readonly errorShareError: number | null;
 }
 
 /** What a rollout cost and risked, for the comparison of strategies. Times in seconds. */

@@ -83,6 +83,15 @@ const metrics = z.strictObject({
       }),
     )
     .describe('Programs of the scenario that use the API.'),
+  sampling: z
+    .strictObject({
+      every: count.describe('Only the requests to one pod in so many were simulated; figures of requests are scaled up.'),
+      simulated: count.describe('Requests that were simulated.'),
+      latencyError: z.number().nullable().describe('Standard error of the mean latency, as a share of it; null: too few pods to tell.'),
+      errorShareError: z.number().nullable().describe('Standard error of the share of errors.'),
+    })
+    .optional()
+    .describe('Absent: every request was simulated.'),
   apiServerMemory: z
     .array(
       z.strictObject({

@@ -1,4 +1,4 @@
-import type { EtcdClusterMetrics, LatencySummary, PodStartup, PodTraceMetrics, RunMetrics, RunSummary, Verdict } from '../analysis/result.js';
+import type { EtcdClusterMetrics, LatencySummary, PodStartup, PodTraceMetrics, RunMetrics, RunSummary, SamplingMetrics, Verdict } from '../analysis/result.js';
 import { NO_LATENCY, summarizeLatency } from '../analysis/latency.js';
 import { type ApiQuantiles, judge, serviceLevels } from '../analysis/verdict.js';
 import { podCondition, type Pod } from '../api/core.js';
@@ -40,7 +40,7 @@ export function summarize(run: ScenarioRun, scenario: Scenario, strategy: Strate
     serviceLevels: serviceLevels(apiQuantiles(run), metrics.podStartup),
     met: verdicts.every((verdict) => verdict.met),
     metrics,
-    findings: [...scenario.findings.map(({ message, position }) => (position === undefined ? message : `${position}: ${message}`)), ...pendingPods(run), ...failures(run)],
+    findings: [...scenario.findings.map(({ message, position }) => (position === undefined ? message : `${position}: ${message}`)), ...samplingFindings(metrics), ...pendingPods(run), ...failures(run)],
   };
 }
 
@@ -95,6 +95,7 @@ function runMetrics(run: ScenarioRun, scenario: Scenario, end: Time): Measured {
     errors: overall.errors,
     errorShare: overall.requests === 0 ? null : overall.errors / overall.requests,
     errorsByCause: overall.byCause,
+    ...samplingMetrics(run),
     failures: workload.failures(origin, end),
     latency: {
       before: latencySummary(before.latency, 1),
@@ -121,6 +122,28 @@ function runMetrics(run: ScenarioRun, scenario: Scenario, end: Time): Measured {
     ...networkMetrics(cluster),
   };
   return { metrics, overall: overall.latency, apiWrite: api.writeLatency, etcdCommit: api.commit };
+}
+
+function samplingMetrics({ cluster }: ScenarioRun): { sampling?: SamplingMetrics } {
+  const { sample } = cluster.workload.pods;
+  if (sample === null) return {};
+  const { simulated, latency, errorShare } = sample.errors();
+  return { sampling: { every: sample.every, simulated, latencyError: latency, errorShareError: errorShare } };
+}
+
+/** With this standard error a 95 % interval is 2 % to each side. */
+const PRECISE = 0.0102;
+
+/** How far sampled figures may be off, in words. */
+function samplingFindings({ sampling, requests }: RunMetrics): string[] {
+  if (sampling === undefined) return [];
+  const { every, simulated, latencyError, errorShareError } = sampling;
+  const percent = (share: number): string => `${Number((100 * share).toPrecision(2))}`;
+  const errors =
+    latencyError === null || errorShareError === null
+      ? 'too few pods to tell their error'
+      : `standard error of the mean latency ${percent(latencyError)} %, of the share of errors ${percent(errorShareError)} percentage points${latencyError > PRECISE ? ': state a larger `sample` for 2 %' : ''}`;
+  return [`requests are sampled: ${simulated} simulated ones, to one pod in ${every}, stand for ${requests}; ${errors}`];
 }
 
 /** What became of the pods of a recorded trace. */

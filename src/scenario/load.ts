@@ -1,4 +1,3 @@
-import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { DEFAULT_START_TIME } from '../api/manifest.js';
 import type { Service } from '../api/core.js';
@@ -26,6 +25,8 @@ import { toPodTrace } from './pod-trace.js';
 import { toRecord } from './record.js';
 import { References } from './references.js';
 import { toRollout } from './rollout.js';
+import { isScenarioFile } from './scenario-file.js';
+import { decideSampling } from './sampling.js';
 import { ScenarioProfile } from './scenario-profile.js';
 import type { RawScenario } from './schema.js';
 import { scenarioSchema } from './schema.js';
@@ -204,6 +205,12 @@ class ScenarioLoader {
     const end = this.duration(rollout?.at);
     throwInputErrors(errors);
     const checkedProfile = profile as CostProfile;
+    const behaviours = (raw.behaviour ?? []).map((behaviour, i) => toBehaviour(behaviour, checkedProfile, calls[i]));
+    const users = traffic.filter((each) => each !== undefined);
+    const kinds = new Set(everything.map(({ object }) => object.kind));
+    const sampling = decideSampling({ traffic: users, behaviours, cluster, kinds, duration: end }, raw.sample);
+    if (sampling.finding !== undefined) findings.push(sampling.finding);
+    if (sampling.problem !== undefined) throw this.item.error(['sample'], { message: sampling.problem });
     return {
       name: raw.name ?? basename(this.path).replace(/\.(ya?ml|json)$/, ''),
       question: raw.question ?? '',
@@ -214,8 +221,9 @@ class ScenarioLoader {
       cluster,
       profile: checkedProfile,
       objects: manifests.loaded.filter(({ object }) => object.kind !== 'Node').map(({ object }) => object),
-      behaviours: (raw.behaviour ?? []).map((behaviour, i) => toBehaviour(behaviour, checkedProfile, calls[i])),
-      traffic: traffic.filter((each) => each !== undefined),
+      behaviours,
+      traffic: users,
+      ...(sampling.every === 1 ? {} : { sampleEvery: sampling.every }),
       timeline,
       ...(faults.length === 0 ? {} : { faults }),
       ...(metrics === undefined ? {} : { metrics }),
@@ -348,34 +356,6 @@ export function loadManifests(path: string): {
   throwInputErrors(set.errors);
   const findings = manifestFindings(set, (item, at) => item.place(at));
   return { objects: set.loaded.map(({ object }) => object), findings };
-}
-
-/** How much of a file is looked at to tell a scenario from a manifest. */
-const PEEK_BYTES = 65536;
-/** Keys that no Kubernetes object, Helm chart or kustomization has at its top. */
-const scenarioKeys: readonly string[] = [
-  'cluster',
-  'manifests',
-  'behaviour',
-  'traffic',
-  'clients',
-  'timeline',
-  'faults',
-  'podTrace',
-  'record',
-  'rollout',
-  'objectives',
-  'question',
-  'schedulerPerf',
-];
-
-/** Whether a file is meant to be a scenario: it has keys of one and none of a Kubernetes object at the left margin. */
-export function isScenarioFile(path: string): boolean {
-  if (!existsSync(path) || statSync(path).isDirectory()) return false;
-  const text = readSource(path).text(0, PEEK_BYTES);
-  const keys = [...text.matchAll(/^(?:\{?\s{0,2}")?([A-Za-z$]+)"?\s*:/gm)].map((match) => match[1]!);
-  if (keys.includes('kind') || keys.includes('apiVersion')) return false;
-  return keys.some((key) => scenarioKeys.includes(key));
 }
 
 /** What is worth knowing about a KubeSchedulerConfiguration. Throws InputError or InputErrors. */

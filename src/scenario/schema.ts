@@ -390,6 +390,7 @@ export const scenarioSchema = z
       .describe('Kubernetes manifests of the start state, relative to this file: YAML, JSON, List, kubectl dumps.'),
     behaviour: z.array(behaviour).optional().describe('What the application in each image does.'),
     traffic: z.array(traffic).optional().describe('Users and the Services that they call.'),
+    sample: percent('Only the requests to this share of the pods are simulated, and stand for the others; 100%: all. Default: all up to 10 million expected requests, beyond that a share for 4 million, where proxies choose at random.').optional(),
     clients: z.array(apiClientSchema).optional().describe('Programs that use the API beside the components of the cluster.'),
     timeline: z.array(timelineEntry).optional().describe('What happens when.'),
     faults: z.array(randomFault).optional().describe('What breaks at random, and how it is repaired. The same seed gives every strategy and variant the same faults.'),

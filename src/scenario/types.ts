@@ -54,6 +54,8 @@ export interface Scenario {
   readonly objects: readonly KubernetesObject[];
   readonly behaviours: readonly ImageBehaviour[];
   readonly traffic: readonly TrafficSpec[];
+  /** Only the requests to one pod in so many are simulated, at least 2. Absent: all are. */
+  readonly sampleEvery?: number;
   /** Programs that use the API beside the cluster's own components. Absent: none. */
   readonly clients?: readonly ApiClientSpec[];
   readonly timeline: readonly TimelineAction[];

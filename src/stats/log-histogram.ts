@@ -75,14 +75,14 @@ export class LogHistogram {
     return this.high;
   }
 
-  /** Counts a finite value ≥ 0. */
-  observe(value: number): void {
+  /** Counts a finite value ≥ 0, `times` times. */
+  observe(value: number, times = 1): void {
     if (!(value >= 0 && value < Number.POSITIVE_INFINITY))
       throw new RangeError(`histogram of values ≥ 0 given ${value}`);
     float[0] = value;
-    this.increase((words[1]! & 0x7fffffff) >>> this.shift, 1);
-    this.total++;
-    this.exact.add(value);
+    this.increase((words[1]! & 0x7fffffff) >>> this.shift, times);
+    this.total += times;
+    this.exact.add(times === 1 ? value : value * times);
     if (value < this.low) this.low = value;
     if (value > this.high) this.high = value;
   }

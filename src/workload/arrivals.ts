@@ -7,13 +7,18 @@ import type { ArrivalSpec, BurstState, ProfilePoint, TraceRow } from '../scenari
 /** Draws of an arrival: the unit exponential (or uniform) of its gap; the stay in a state, by number of the stay. */
 const DRAW_GAP = 0;
 const DRAW_STAY = 192;
+/** Draw of an arrival for how many are passed over before it. */
+const DRAW_SKIP = 14;
 
 /** An open stream of arrivals: state and arithmetic only, draws are handed in. */
 export interface Arrivals {
   /** The stream begins at `start`; `origin` is time 0 of the scenario. */
   begin(start: Time, origin: Time): void;
-  /** Time of arrival `number` when the one before came at `from`; Infinity: none comes any more. Called once for each number, in order. */
-  next(from: Time, number: number, draws: DrawCursor): Time;
+  /**
+   * Time of arrival `number` when the one before came at `from`; Infinity: none comes any more. Called once for each number, in order.
+   * With a `share` below 1, of arrivals of which each counts with that probability: those in between are passed over.
+   */
+  next(from: Time, number: number, draws: DrawCursor, share?: number): Time;
 }
 
 /** The arrivals of a specification; Poisson of `rate` a second when there is none. A closed loop has no arrivals of its own. */
@@ -36,6 +41,12 @@ function unitExponential(number: number, draws: DrawCursor): number {
   return -log(draws.at(number, DRAW_GAP).next());
 }
 
+/** The place, counted from 1, of the next arrival that counts when each does with probability `share`: geometric. */
+function placeOfNext(share: number, number: number, draws: DrawCursor): number {
+  if (share >= 1) return 1;
+  return 1 + Math.floor(log(draws.at(number, DRAW_SKIP).next()) / log(1 - share));
+}
+
 /** Exponential gaps. */
 class PoissonArrivals implements Arrivals {
   private readonly meanGap: number;
@@ -46,8 +57,8 @@ class PoissonArrivals implements Arrivals {
 
   begin(): void {}
 
-  next(from: Time, number: number, draws: DrawCursor): Time {
-    return Math.round(from + unitExponential(number, draws) * this.meanGap);
+  next(from: Time, number: number, draws: DrawCursor, share = 1): Time {
+    return Math.round(from + (unitExponential(number, draws) * this.meanGap) / share);
   }
 }
 
@@ -55,6 +66,8 @@ class PoissonArrivals implements Arrivals {
 class ConstantArrivals implements Arrivals {
   private readonly gap: number;
   private start: Time = 0;
+  /** Gaps so far. */
+  private gaps = 0;
 
   constructor(rate: number) {
     this.gap = SECOND / rate;
@@ -64,8 +77,9 @@ class ConstantArrivals implements Arrivals {
     this.start = start;
   }
 
-  next(_from: Time, number: number): Time {
-    return Math.round(this.start + (number + 1) * this.gap);
+  next(_from: Time, number: number, draws: DrawCursor, share = 1): Time {
+    this.gaps += placeOfNext(share, number, draws);
+    return Math.round(this.start + this.gaps * this.gap);
   }
 }
 
@@ -86,8 +100,8 @@ class BurstArrivals implements Arrivals {
     this.end = -1;
   }
 
-  next(from: Time, number: number, draws: DrawCursor): Time {
-    let left = unitExponential(number, draws);
+  next(from: Time, number: number, draws: DrawCursor, share = 1): Time {
+    let left = unitExponential(number, draws) / share;
     if (this.end < 0) this.end = this.start + this.length(draws);
     for (;;) {
       const rate = this.states[this.stay % this.states.length]!.rate / SECOND;
@@ -125,9 +139,9 @@ class ProfileArrivals implements Arrivals {
     this.segment = 0;
   }
 
-  next(from: Time, number: number, draws: DrawCursor): Time {
+  next(from: Time, number: number, draws: DrawCursor, share = 1): Time {
     const { points, period } = this;
-    let left = unitExponential(number, draws);
+    let left = unitExponential(number, draws) / share;
     for (;;) {
       const first = points[this.segment]!;
       const last = this.segment + 1 === points.length;
@@ -160,8 +174,9 @@ class TraceArrivals implements Arrivals {
   private readonly repeat: Duration | undefined;
   private start: Time = 0;
   private row = 0;
-  /** Requests of the row that have arrived. */
+  /** Requests of the row that have arrived, and of all rows. */
   private done = 0;
+  private arrived = 0;
 
   constructor(rows: readonly TraceRow[], repeat: Duration | undefined) {
     this.rows = rows;
@@ -172,7 +187,13 @@ class TraceArrivals implements Arrivals {
     this.start = start;
   }
 
-  next(from: Time, number: number, draws: DrawCursor): Time {
+  next(from: Time, number: number, draws: DrawCursor, share = 1): Time {
+    let at = from;
+    for (let left = placeOfNext(share, number, draws); left > 0; left--) at = this.one(at, this.arrived++, draws);
+    return at;
+  }
+
+  private one(from: Time, number: number, draws: DrawCursor): Time {
     while (this.row < this.rows.length && this.done >= this.rows[this.row]!.count) {
       this.done = 0;
       this.row++;

@@ -2,6 +2,7 @@ import type { Time } from '../kernel/time.js';
 import type { DrawCursor } from '../node/draws.js';
 import type { ImageBehaviour, RequestBehaviour } from '../scenario/types.js';
 import { CpuShare } from './cpu-share.js';
+import type { PodSample } from './sampling.js';
 import type { ServiceStatistics } from './statistics.js';
 
 /** The serving side of one pod: `concurrency` requests in service, the others in a first-come, first-served queue. */
@@ -73,6 +74,8 @@ export interface RequestStream {
   readonly timeout: number;
   /** Told when a request is over; only without `calls`, which tell it themselves. Null: nobody counts open requests. */
   readonly balancer?: RequestCounter | null;
+  /** The pods whose requests are simulated; absent: all are. */
+  readonly sample?: PodSample | null;
   /** Who follows the requests of this stream; null: they end at their servers. */
   readonly calls?: RequestFollower | null;
 }

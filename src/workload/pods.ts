@@ -14,8 +14,9 @@ import { PodServer, type RequestStream } from './pod-server.js';
 import { CALL_FAILED, type CallGraph, NO_CALLS } from './call-graph.js';
 import { CALLING, RequestTable, SERVING, WAITING } from './request-table.js';
 import { errorProbability, slowness } from './service-time.js';
-import { settleTimeouts, timeoutMechanism } from './timeouts.js';
+import type { PodSample } from './sampling.js';
 import { APPLICATION, CONNECTION_REFUSED, CONNECTION_RESET, DEPENDENCY, NODE_UNREACHABLE, OUT_OF_MEMORY, OVERLOAD, SUCCESS, TIMEOUT } from './statistics.js';
+import { recordEnd, settleTimeouts } from './timeouts.js';
 
 /** A request reaches the pod's address; argument: request. */
 export const OP_ARRIVE = 1;
@@ -40,6 +41,8 @@ export class PodServers implements Component, PodLifecycleListener {
   readonly target: number;
   /** Calls that requests make to other Services; null: they make none. */
   graph: CallGraph | null = null;
+  /** The pods whose requests are simulated; null: all are. */
+  sample: PodSample | null = null;
   private readonly simulation: Simulation;
   private readonly behaviour: ScenarioBehaviour;
   private readonly streams: RequestStream[] = [];
@@ -108,6 +111,7 @@ export class PodServers implements Component, PodLifecycleListener {
     this.hosts[address] = host;
     this.history.listens(address);
     this.clients.listens(pod, address);
+    this.sample?.listens(pod, address);
   }
 
   podStoppedListening(pod: Pod, killed: boolean, outOfMemory = false): void {
@@ -375,20 +379,15 @@ export class PodServers implements Component, PodLifecycleListener {
   /** The answer leaves the pod (or the refusal the node) at `time` and travels back; the user may have given up before. */
   end(request: number, version: string, cause: number, time: number): void {
     const { requests } = this;
-    const { statistics, timeout, balancer, calls } = this.streams[requests.stream[request]!]!;
+    const stream = this.streams[requests.stream[request]!]!;
+    const { timeout, balancer, calls } = stream;
     if (calls) {
       calls.ended(request, version, cause, time);
       return;
     }
-    if (balancer && requests.proxy[request] !== 0) balancer.release(requests.proxy[request]! - 1, requests.address[request]!, request, time + requests.back[request]! > requests.sent[request]! + timeout ? TIMEOUT : cause);
-    const sent = requests.sent[request]!;
     const end = time + requests.back[request]!;
-    if (requests.timedOut[request] === 0) {
-      if (end > sent + timeout) {
-        const mechanism = cause === SUCCESS ? timeoutMechanism(requests, request, sent + timeout) : requests.mechanism[request]!;
-        statistics.record(version, TIMEOUT, sent, sent + timeout, mechanism, requests.lag[request]!);
-      } else statistics.record(version, cause, sent, end, requests.mechanism[request]!, requests.lag[request]!);
-    }
+    if (balancer && requests.proxy[request] !== 0) balancer.release(requests.proxy[request]! - 1, requests.address[request]!, request, end > requests.sent[request]! + timeout ? TIMEOUT : cause);
+    if (requests.timedOut[request] === 0) recordEnd(stream, requests, request, version, cause, end);
     requests.free(request);
   }
 

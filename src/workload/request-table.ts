@@ -44,6 +44,8 @@ export class RequestTable {
   /** Why it failed (see `MECHANISMS`; 0: as its cause says), and how long that had been so already; negative: does not apply. */
   mechanism = new Uint8Array(1024);
   lag = new Float64Array(1024);
+  /** Requests that it stands for: more than 1 in a sample. */
+  weight = new Float64Array(1024);
   /** The server has taken it from its queue's count: nobody waits for it. */
   dropped = new Uint8Array(1024);
   /** What became of an answered try, and the version that answered. */
@@ -71,6 +73,7 @@ export class RequestTable {
     this.dropped[row] = 0;
     this.mechanism[row] = 0;
     this.lag[row] = -1;
+    this.weight[row] = 1;
     this.used++;
     return row;
   }
@@ -105,6 +108,7 @@ export class RequestTable {
     this.call = copy(this.call, new Uint32Array(size));
     this.peer = copy(this.peer, new Uint32Array(size));
     this.proxy = copy(this.proxy, new Uint32Array(size));
+    this.weight = copy(this.weight, new Float64Array(size));
     this.inside = copy(this.inside, new Float64Array(size));
     this.arrived = copy(this.arrived, new Float64Array(size));
     this.began = copy(this.began, new Float64Array(size));

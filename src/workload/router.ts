@@ -6,6 +6,7 @@ import type { CostProfile, TrafficSpec } from '../scenario/types.js';
 import { Balancer } from './balancer.js';
 import type { Connector } from './connector.js';
 import { OP_ARRIVE, type PodServers } from './pods.js';
+import { NO_ADDRESS, type StreamSample } from './sampling.js';
 import type { TrafficSplits } from './splits.js';
 import { NO_LOCAL_ENDPOINT, NO_READY_POD, PROXY_WITHOUT_ENDPOINTS, UNREACHABLE_ENTRY, UNREACHABLE_POD } from './mechanisms.js';
 import { NO_ENDPOINT, NODE_UNREACHABLE } from './statistics.js';
@@ -21,6 +22,8 @@ const DRAW_EXTERNAL = 64;
 const DRAW_INTERNAL = 128;
 /** Whether the request, and its answer, are lost and sent again. */
 const DRAW_LOSS = 11;
+/** Whether a candidate of a sample is carried on, and what it stands for. */
+const DRAW_SAMPLE = 12;
 /** Draws that one try of a request may use, in its stream and of its demand. */
 export const TRY_STRIDE = 4096;
 
@@ -51,6 +54,8 @@ export class Router {
   private readonly draws: DrawCursor;
   private readonly splits: TrafficSplits;
   private readonly cohort: number;
+  /** Only the requests to some pods are simulated; null: all are. */
+  sample: StreamSample | null = null;
   /** Stream of the copies of requests that are mirrored. */
   mirrorStream = 0;
 
@@ -131,6 +136,7 @@ export class Router {
 
   private send(request: number, entry: number, service: number): void {
     const view = this.proxies.view(entry, service, true);
+    if (this.sample !== null && !this.carriesOn(request, view)) return;
     if (view.addresses.length === 0) {
       this.noEndpoint(request, view, service);
       return;
@@ -139,8 +145,46 @@ export class Router {
     this.deliver(request, entry, address, this.looksUp ? this.proxies.lookup(entry, service) : 0, 0);
   }
 
+  /** Whether a candidate of a sample is carried on; what it stands for is then in its row. */
+  private carriesOn(request: number, view: EndpointView): boolean {
+    const { draws, simulation } = this;
+    const { requests } = this.pods;
+    if (view.addresses.length === 0) {
+      this.alone(request);
+      return true;
+    }
+    const source = draws.at(requests.number[request]!, DRAW_SAMPLE);
+    const weight = this.sample!.weigh(view, simulation.now, source.next(), source.next());
+    if (weight === 0) {
+      requests.free(request);
+      return false;
+    }
+    this.represents(request, weight);
+    return true;
+  }
+
+  /** A candidate of a sample reaches no endpoint. */
+  private alone(request: number): void {
+    const { requests } = this.pods;
+    requests.address[request] = NO_ADDRESS;
+    this.represents(request, this.sample!.weighAlone(this.draws.at(requests.number[request]!, DRAW_SAMPLE + 1).next()));
+  }
+
+  private represents(request: number, weight: number): void {
+    const { requests } = this.pods;
+    requests.weight[request] = weight;
+    if (requests.stream[request] !== this.mirrorStream) this.sample!.represented += weight;
+  }
+
+  /** The entry node is gone: the sender's connection attempt times out. */
+  noEntry(request: number): void {
+    if (this.sample !== null) this.alone(request);
+    this.unreachable(request);
+  }
+
   /** The proxy's choice of an endpoint; not empty. */
-  choose({ addresses }: EndpointView, entry: number, request: number): number {
+  choose(view: EndpointView, entry: number, request: number): number {
+    const addresses = this.sample === null ? view.addresses : this.sample.endpoints(view);
     const { requests } = this.pods;
     const number = requests.number[request]!;
     const first = requests.first[request]! + DRAW_ENDPOINT;

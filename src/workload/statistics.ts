@@ -98,9 +98,9 @@ export class ServiceStatistics {
 
   /**
    * Counts one request that ended at `end`. A failed one with its mechanism (0: as the cause says) and with how long that had been so;
-   * negative: does not apply.
+   * negative: does not apply. In a sample it stands for `weight` requests.
    */
-  record(version: string, cause: number, sent: Time, end: Time, mechanism = 0, lag: Duration = -1): void {
+  record(version: string, cause: number, sent: Time, end: Time, mechanism = 0, lag: Duration = -1, weight = 1): void {
     const second = Math.floor((end - this.origin) / SECOND);
     if (second < 0) return;
     if (second >= this.seconds) this.seconds = second + 1;
@@ -111,29 +111,29 @@ export class ServiceStatistics {
       while (series.cells.length < second) series.cells.push(undefined);
       series.cells[second] = cell;
     }
-    cell.requests++;
+    cell.requests += weight;
     if (end < series.first) series.first = end;
     if (end > series.last) series.last = end;
     if (cause === SUCCESS) {
-      cell.latency.observe((end - sent) / SECOND);
+      cell.latency.observe((end - sent) / SECOND, weight);
       return;
     }
-    cell.errors++;
+    cell.errors += weight;
     const counts = this.causes[cause]!;
     while (counts.length <= second) counts.push(0);
-    counts[second]!++;
-    this.failure(second, version, cause, mechanismOf(cause, mechanism), lag);
+    counts[second]! += weight;
+    this.failure(second, version, cause, mechanismOf(cause, mechanism), lag, weight);
   }
 
-  private failure(second: number, version: string, cause: number, mechanism: number, lag: Duration): void {
+  private failure(second: number, version: string, cause: number, mechanism: number, lag: Duration, weight: number): void {
     while (this.failures.length <= second) this.failures.push(undefined);
     const cells = (this.failures[second] ??= []);
     let cell = cells.find((each) => each.mechanism === mechanism && each.cause === cause && each.version === version);
     if (cell === undefined) cells.push((cell = new FailureCell(version, cause, mechanism)));
-    cell.errors++;
+    cell.errors += weight;
     if (lag < 0) return;
-    cell.lagged++;
-    cell.lagSum += lag;
+    cell.lagged += weight;
+    cell.lagSum += weight * lag;
     if (lag > cell.lagMax) cell.lagMax = lag;
   }
 

@@ -13,6 +13,7 @@ import type { IngressController } from './ingress.js';
 import type { LoadBalancer } from './load-balancer.js';
 import type { PodServers } from './pods.js';
 import { type EntryNodes, Router } from './router.js';
+import { StreamSample } from './sampling.js';
 import type { TrafficSplits } from './splits.js';
 import { ServiceStatistics } from './statistics.js';
 
@@ -54,6 +55,8 @@ export class Traffic implements Component {
   private readonly pods: PodServers;
   private readonly router: Router;
   private readonly target: number;
+  /** Thins the stream to the requests that are simulated; null: all are. */
+  private readonly sample: StreamSample | null;
   private readonly stream: number;
   private readonly draws: DrawCursor;
   /** Null: a closed loop. */
@@ -93,6 +96,9 @@ export class Traffic implements Component {
       this.router.connector = connector;
     }
     const closed = spec.arrivals?.kind === 'closed' ? spec.arrivals : undefined;
+    const { sample } = pods;
+    this.sample = sample === null ? null : new StreamSample(sample);
+    this.router.sample = this.sample;
     this.arrivals = spec.arrivals?.kind === 'closed' ? null : openArrivals(spec.arrivals, spec.rate);
     this.numbers = new Float64Array(closed?.users ?? 0);
     this.target = simulation.add(this);
@@ -108,6 +114,7 @@ export class Traffic implements Component {
       timeout: spec.timeout,
       balancer: this.router.connector ?? this.router.balancer,
       calls: this.calls,
+      sample,
     });
     this.calls?.open(this.stream);
     // Copies are served like their originals, at times of their own: the other version may be slower.
@@ -116,9 +123,9 @@ export class Traffic implements Component {
     this.router.mirrorStream = pods.addStream({ statistics: this.mirrored, demand: copies, timeout: spec.timeout, balancer: null, calls: null });
   }
 
-  /** Requests that have entered the cluster so far. */
+  /** Requests that have entered the cluster so far; of a sample, what they stand for. */
   get sent(): number {
-    return this.entered;
+    return this.sample === null ? this.entered : this.sample.represented;
   }
 
   /** Starts the stream; the times of its specification count from `origin`. */
@@ -136,7 +143,7 @@ export class Traffic implements Component {
   }
 
   private scheduleNext(from: Time): void {
-    const at = this.arrivals!.next(from, this.count, this.draws);
+    const at = this.arrivals!.next(from, this.count, this.draws, this.sample === null ? 1 : this.sample.bound);
     if (at < this.end) this.simulation.scheduleAt(at, this.target, OP_ENTER);
   }
 
@@ -163,7 +170,8 @@ export class Traffic implements Component {
     if (this.arrivals === null) number = this.numbers[user]!;
     else {
       number = this.count++;
-      this.scheduleNext(now);
+      // In a sample the gap to the next depends on what this one finds.
+      if (this.sample === null) this.scheduleNext(now);
     }
     const external = router.external(number);
     if (this.calls !== null) {
@@ -177,7 +185,8 @@ export class Traffic implements Component {
     requests.sent[request] = now - external;
     requests.back[request] = external;
     const entry = router.entry(number);
-    if (entry < 0) router.unreachable(request);
+    if (entry < 0) router.noEntry(request);
     else router.forward(request, entry);
+    if (this.sample !== null) this.scheduleNext(now);
   }
 }

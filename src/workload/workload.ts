@@ -12,6 +12,7 @@ import { ClusterDns } from './dns.js';
 import { IngressController } from './ingress.js';
 import { LoadBalancer } from './load-balancer.js';
 import { PodServers } from './pods.js';
+import { PodSample } from './sampling.js';
 import { TrafficSplits } from './splits.js';
 import { MECHANISMS } from './mechanisms.js';
 import type { RequestTotals } from './statistics.js';
@@ -69,6 +70,8 @@ export class Workload {
     this.scenario = options.scenario;
     this.behaviour = new ScenarioBehaviour(options.scenario.behaviours, options.randomness);
     this.pods = new PodServers(options.simulation, this.behaviour);
+    const { sampleEvery } = options.scenario;
+    if (sampleEvery !== undefined) this.pods.sample = new PodSample(sampleEvery, options.randomness.keyed('pod-sample'));
   }
 
   /** Tells the proxies and nodes through which requests go. All nodes take traffic until `setNodeReady` says otherwise. */

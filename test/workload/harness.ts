@@ -32,6 +32,8 @@ export interface BenchOptions {
   readonly pods?: number;
   readonly nodes?: number;
   readonly seed?: string;
+  /** Only the requests to one pod in so many are simulated. */
+  readonly sampleEvery?: number;
   /** Limits of the containers: millicores and bytes. */
   readonly limits?: Readonly<Record<string, number>>;
   /** What the traffic says besides. */
@@ -63,7 +65,8 @@ export class TrafficBench {
       timeout: options.timeout ?? 1e6 * SECOND,
       ...options.traffic,
     };
-    const scenario = { behaviours: options.behaviours, traffic: [traffic], profile } as unknown as Scenario;
+    const { behaviours, sampleEvery } = options;
+    const scenario = { behaviours, traffic: [traffic], profile, ...(sampleEvery === undefined ? {} : { sampleEvery }) } as unknown as Scenario;
     this.workload = new Workload({ simulation, randomness, network: this.network, scenario });
     this.proxies = new KubeProxies({ simulation, randomness, profile, nodes, minSyncPeriod: SECOND, extraDelay: 0 });
     const names: string[] = [];
