@@ -31,6 +31,8 @@ export interface JobSpec {
   readonly completionMode?: 'NonIndexed' | 'Indexed';
   readonly suspend?: boolean;
   readonly podReplacementPolicy?: 'TerminatingOrFailed' | 'Failed';
+  /** Who looks after the Job; absent or `kubernetes.io/job-controller`: the Job controller. */
+  readonly managedBy?: string;
 }
 
 export interface JobStatus {

@@ -197,6 +197,7 @@ function readJobSpec(read: FieldReader, spec: RawMap, path: string): JobSpec {
     ttlSecondsAfterFinished: read.integer(spec, 'ttlSecondsAfterFinished', path),
     completionMode: read.choice(spec, 'completionMode', path, ['NonIndexed', 'Indexed']) ?? 'NonIndexed',
     suspend: read.flag(spec, 'suspend', path) ?? false,
+    managedBy: read.text(spec, 'managedBy', path),
     podReplacementPolicy:
       read.choice(spec, 'podReplacementPolicy', path, ['TerminatingOrFailed', 'Failed']) ??
       (failure === undefined ? 'TerminatingOrFailed' : 'Failed'),

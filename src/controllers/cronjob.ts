@@ -8,6 +8,7 @@ import type { Simulation } from '../kernel/simulation.js';
 import { MILLISECOND, SECOND, type Time } from '../kernel/time.js';
 import { ControllerWorkers, objectRequest, type Reconciler, type Reconciliation, StagedReconciliation, type Step } from './controller.js';
 import { type CronSchedule, mostRecent, nextTime, parseSchedule, rfc1123, rfc3339 } from './cron-schedule.js';
+import { isNamespaceTerminating } from './pod-control.js';
 import { KeyHandler, OwnerHandler } from './handlers.js';
 import { BY_CONTROLLER, ControllerUidIndexer, controllerReference } from './ownership.js';
 
@@ -91,6 +92,8 @@ const STATUS = 6;
 const STATUS_WRITTEN = 7;
 const LOOKED_UP = 8;
 const SEARCHED = 9;
+const TO_REPLACE = 10;
+const FOUND = 11;
 
 class CronJobSync extends StagedReconciliation {
   private readonly controller: CronJobController;
@@ -124,8 +127,12 @@ class CronJobSync extends StagedReconciliation {
         return this.lookedUp(responses[0]!);
       case SEARCHED:
         return this.searched(responses);
+      case TO_REPLACE:
+        return this.replace(responses[0]!);
       case REPLACED:
-        return this.replaced(responses);
+        return this.replaced(responses[0]!);
+      case FOUND:
+        return this.found(responses[0]!);
       case CREATE:
         return this.create();
       case CREATED:
@@ -267,26 +274,39 @@ class CronJobSync extends StagedReconciliation {
       this.event('Normal', 'JobAlreadyActive', 'Not starting job because prior execution is running and concurrency policy is Forbid');
       return undefined;
     }
-    return spec.concurrencyPolicy === 'Replace' && this.active.length > 0 ? this.replace() : this.go(CREATE);
+    return spec.concurrencyPolicy === 'Replace' ? this.replaceNext() : this.go(CREATE);
   }
 
-  private replace(): Step {
-    this.stage = REPLACED;
-    const { namespace } = this.cronJob.metadata;
-    return this.active.map(
-      ({ name }): ApiRequest => ({ verb: 'delete', resource: 'jobs', namespace, name, propagationPolicy: 'Background' }),
-    );
+  /** The jobs that still run are read and deleted, one after the other. */
+  private replaceNext(): Step {
+    const running = this.active[0];
+    if (running === undefined) return this.go(CREATE);
+    this.stage = TO_REPLACE;
+    return [{ verb: 'get', resource: 'jobs', namespace: this.cronJob.metadata.namespace, name: running.name }];
   }
 
-  private replaced(responses: readonly ApiResponse[]): Step {
-    for (let i = 0; i < responses.length; i++) {
-      const { name } = this.active[i]!;
-      if (succeeded(responses[i]!)) this.event('Normal', 'SuccessfulDelete', `Deleted job ${name}`);
-      else if (responses[i]!.code !== 404) return this.fail(responses[i]!.message ?? 'request failed');
+  private replace(response: ApiResponse): Step {
+    if (!succeeded(response)) {
+      const message = response.message ?? 'request failed';
+      this.event('Warning', 'FailedGet', `Get job: ${message}`);
+      this.syncError = message;
+      return this.go(CLEAN_UP);
     }
-    this.active = [];
+    this.stage = REPLACED;
+    return [objectRequest('delete', 'jobs', response.object as Job, { propagationPolicy: 'Background' })];
+  }
+
+  private replaced(response: ApiResponse): Step {
+    const { name, namespace } = this.active[0]!;
+    if (!succeeded(response)) {
+      this.event('Warning', 'FailedDelete', `Deleted job: ${response.message ?? 'request failed'}`);
+      this.syncError = `could not replace job ${namespace}/${name}`;
+      return this.go(CLEAN_UP);
+    }
+    this.event('Normal', 'SuccessfulDelete', `Deleted job ${name}`);
+    this.active = this.active.slice(1);
     this.changed = true;
-    return this.go(CREATE);
+    return this.replaceNext();
   }
 
   private create(): Step {
@@ -316,25 +336,33 @@ class CronJobSync extends StagedReconciliation {
 
   private created(response: ApiResponse): Step {
     const name = jobName(this.cronJob, this.scheduled);
-    if (!succeeded(response)) {
-      if (response.reason !== 'AlreadyExists') this.event('Warning', 'FailedCreate', `Error creating job: ${response.message ?? ''}`);
-      const existing = this.controller.jobs.get(`${this.cronJob.metadata.namespace}/${name}`);
-      const own = existing !== undefined && controllerOf(existing)?.uid === this.cronJob.metadata.uid;
-      if (response.reason !== 'AlreadyExists' || !own) {
-        this.syncError = response.message ?? 'request failed';
-        return this.go(CLEAN_UP);
-      }
-      this.note(existing);
+    if (succeeded(response)) {
+      this.event('Normal', 'SuccessfulCreate', `Created job ${name}`);
+      this.note(response.object as Job);
       return this.go(CLEAN_UP);
     }
-    this.event('Normal', 'SuccessfulCreate', `Created job ${name}`);
-    this.note(response.object as Job);
+    if (response.reason === 'AlreadyExists') {
+      this.stage = FOUND;
+      return [{ verb: 'get', resource: 'jobs', namespace: this.cronJob.metadata.namespace, name }];
+    }
+    this.syncError = response.message ?? 'request failed';
+    if (!isNamespaceTerminating(response)) this.event('Warning', 'FailedCreate', `Error creating job: ${this.syncError}`);
+    return this.go(CLEAN_UP);
+  }
+
+  /** The job of this time exists: made by an earlier try, or by somebody else, who then knows of it. */
+  private found(response: ApiResponse): Step {
+    if (!succeeded(response)) this.syncError = response.message ?? 'request failed';
+    else {
+      const job = response.object as Job;
+      if (controllerOf(job)?.uid === this.cronJob.metadata.uid && !this.lists(job)) this.note(job);
+    }
     return this.go(CLEAN_UP);
   }
 
   private note(job: Job): void {
     const { name, namespace, uid } = job.metadata;
-    if (jobEnd(job) === undefined) this.active = [...this.active, { apiVersion: 'batch/v1', kind: 'Job', name, namespace, uid }];
+    this.active = [...this.active, { apiVersion: 'batch/v1', kind: 'Job', name, namespace, uid }];
     this.lastScheduleTime = (this.scheduled - this.controller.epoch) * SECOND;
     this.changed = true;
   }
@@ -349,9 +377,14 @@ class CronJobSync extends StagedReconciliation {
   private cleaned(responses: readonly ApiResponse[]): Step {
     for (let i = 0; i < responses.length; i++) {
       const { name, uid } = this.removing[i]!.metadata;
-      if (!succeeded(responses[i]!)) continue;
+      const response = responses[i]!;
+      if (!succeeded(response)) {
+        this.event('Warning', 'FailedDelete', `Deleted job: ${response.message ?? 'request failed'}`);
+        continue;
+      }
       this.event('Normal', 'SuccessfulDelete', `Deleted job ${name}`);
       this.active = this.active.filter((reference) => reference.uid !== uid);
+      this.changed = true;
     }
     return this.go(STATUS);
   }

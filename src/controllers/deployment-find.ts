@@ -9,6 +9,7 @@ import { REVISION } from './deployment-rollout.js';
 import { findNewReplicaSet, maxRevision, newReplicaSet, newReplicaSetAnnotations } from './deployment-sets.js';
 import { hasProgressDeadline, PROGRESSING } from './deployment-status.js';
 import { equalIgnoringHash } from './hash.js';
+import { isNamespaceTerminating } from './pod-control.js';
 
 /** First of the stages that belong to finding the new ReplicaSet; those of the sync around it are lower. */
 export const FIND = 100;
@@ -158,6 +159,8 @@ export abstract class DeploymentFinder extends StagedReconciliation {
   }
 
   private createFailed(response: ApiResponse): Step {
+    // Nothing can come into a namespace that is being deleted: not worth a word.
+    if (isNamespaceTerminating(response)) return this.failed(response);
     const message = `Failed to create new replica set "${this.proposed!.metadata.name}": ${response.message ?? ''}`;
     this.createFailure = message;
     this.controller.recorder.event(this.deployment, 'Warning', 'ReplicaSetCreateError', message);

@@ -28,6 +28,11 @@ const SKIPPED = new Set([
   'deprecated.deployment.rollback.to',
 ]);
 
+/** Whether an annotation is never copied between a Deployment and its ReplicaSets. */
+export function isSkippedAnnotation(key: string): boolean {
+  return SKIPPED.has(key);
+}
+
 /** The oldest ReplicaSet with the Deployment's own template (FindNewReplicaSet). */
 export function findNewReplicaSet(deployment: Deployment, replicaSets: readonly ReplicaSet[]): ReplicaSet | undefined {
   let found: ReplicaSet | undefined;

@@ -13,6 +13,7 @@ import {
   type ScaleChange,
   scaleProportionally,
 } from './deployment-rollout.js';
+import { rollback, rollbackTo } from './deployment-rollback.js';
 import { resized } from './deployment-sets.js';
 import {
   calculateStatus,
@@ -49,6 +50,8 @@ const STATUS = 19;
 const STATUS_WRITTEN = 20;
 const RECREATE_FIND = 21;
 const SCALE_FOUND = 22;
+const ROLLBACK = 23;
+const ROLLED_BACK = 24;
 
 const NOTHING: Claim<ReplicaSet> = { owned: [], adopt: [], release: [] };
 
@@ -106,7 +109,11 @@ export class DeploymentSync extends DeploymentFinder {
       case SCALED:
         // `sync` cleans the history of a paused Deployment, then writes the plain status.
         this.rollout = false;
-        return this.go(this.deployment.spec.paused === true ? HISTORY : STATUS);
+        return this.go(this.deployment.spec.paused === true && rollbackTo(this.deployment) === undefined ? HISTORY : STATUS);
+      case ROLLBACK:
+        return this.rollBack();
+      case ROLLED_BACK:
+        return succeeded(responses[0]!) ? null : this.failed(responses[0]!);
       case ROLLING_NEW:
         return this.rollingNew();
       case ROLLING_OLD:
@@ -204,7 +211,17 @@ export class DeploymentSync extends DeploymentFinder {
 
   private route(): Step {
     if (this.deployment.spec.paused === true) return this.go(SCALE);
+    if (rollbackTo(this.deployment) !== undefined) return this.findThen(ROLLBACK, true);
     return this.findThen(SCALING_CHECK, false);
+  }
+
+  /** The annotation of old API versions asks for a revision: the template goes back, the next sync rolls it out. */
+  private rollBack(): Step {
+    const { deployment, newSet } = this;
+    const all = newSet === undefined ? this.oldSets : [...this.oldSets, newSet];
+    const result = rollback(deployment, rollbackTo(deployment)!, all);
+    this.controller.recorder.event(deployment, result.type, result.reason, result.message);
+    return this.wait(ROLLED_BACK, [objectRequest('update', 'deployments', deployment, { body: result.deployment })]);
   }
 
   private strategyStage(): number {

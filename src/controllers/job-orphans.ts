@@ -7,7 +7,8 @@ import type { ApiClient, Informer } from '../client/types.js';
 import { ControllerWorkers, objectRequest, type Reconciler, type Reconciliation, StagedReconciliation, type Step } from './controller.js';
 import { RemoveFinalizerPatch } from './garbage-collector.js';
 import { cachedOwner } from './handlers.js';
-import { hasFinalizer, isFinished, JOB_FINALIZER } from './job-policy.js';
+import { hasFinalizer, JOB_FINALIZER } from './job-failures.js';
+import { isFinished } from './job-policy.js';
 import { BY_CONTROLLER } from './ownership.js';
 
 const WORKERS = 1;

@@ -1,50 +1,54 @@
-import type { Job, JobStatus, PodFailurePolicyRule } from '../api/batch.js';
-import { isPodActive, isPodReady, type Pod } from '../api/core.js';
+import type { Job, JobStatus } from '../api/batch.js';
+import { isPodActive, isPodReady, type Pod, podCondition } from '../api/core.js';
 import type { Condition } from '../api/meta.js';
-import { MINUTE, SECOND, type Duration, type Time } from '../kernel/time.js';
+import { SECOND, type Duration, type Time } from '../kernel/time.js';
 import { apiTime, findCondition } from './conditions.js';
+import {
+  type BackoffRecord,
+  backoffRemaining,
+  failsIndex,
+  failuresAfter,
+  failuresOf,
+  finishTime,
+  hasFinalizer,
+  indexBackoffRemaining,
+  type IndexFailures,
+  indexOf,
+  isPodFailed,
+  nextBackoff,
+  policyMatch,
+} from './job-failures.js';
 import { formatIndexes, parseIndexes } from './job-indexes.js';
+import { isAssigned, maxContainerRestarts, PHASE_ORDER } from './pod-ranking.js';
 
-/** What a Job does next: pure (pkg/controller/job/{job_controller,backoff_utils,indexed_job_utils,pod_failure_policy,success_policy}.go). */
+/** What a Job does next: pure (pkg/controller/job/{job_controller,indexed_job_utils,success_policy}.go). */
 
-export const JOB_FINALIZER = 'batch.kubernetes.io/job-tracking';
-export const COMPLETION_INDEX = 'batch.kubernetes.io/job-completion-index';
-export const INDEX_FAILURES = 'batch.kubernetes.io/job-index-failure-count';
-/** Pods created or deleted in one sync at most (MaxPodCreateDeletePerSync), and uids listed in one status (MaxUncountedPods). */
+/** Pods created or deleted in one sync at most (MaxPodCreateDeletePerSync). */
 export const MAX_PODS_PER_SYNC = 500;
-export const MAX_UNCOUNTED = 500;
-/** Back-off of failed pods (DefaultJobPodFailureBackOff, MaxJobPodFailureBackOff). */
-const BACKOFF: Duration = 10 * SECOND;
-const BACKOFF_MAXIMUM: Duration = 10 * MINUTE;
-
-/** Failures since the last success, kept by the controller between syncs. */
-export interface BackoffRecord {
-  readonly failures: number;
-  readonly lastFailure: Time;
-}
-
 export interface JobView {
   readonly job: Job;
   readonly pods: readonly Pod[];
   readonly backoff: BackoffRecord;
   /** Nothing expected is outstanding, so pods may be created and deleted. */
   readonly mayManage: boolean;
+  /** A suspended Job has no start time (1.36, gate MutableSchedulingDirectivesForSuspendedJobs). */
+  readonly suspensionClearsStart: boolean;
   readonly now: Time;
 }
 
-/** A pod to create; `failures` counts the earlier tries of its index. */
+/** A pod to create, with the earlier failures of its index. */
 export interface JobPodCreation {
   readonly index: number | undefined;
-  readonly failures: number;
+  readonly failures: IndexFailures;
 }
 
 export interface JobPlan {
   readonly create: readonly JobPodCreation[];
   readonly remove: readonly Pod[];
-  /** Finished pods whose finalizer is to be removed, counted as succeeded or failed (or not at all). */
-  readonly succeeded: readonly Pod[];
-  readonly failed: readonly Pod[];
-  readonly uncountedOnly: readonly Pod[];
+  /** Pods removed because there are too many lose their finalizer first, and count neither as failed nor as succeeded. */
+  readonly untracked: boolean;
+  /** Failed pods that keep their finalizer, and stay uncounted, until their index has a new pod that knows of their failures. */
+  readonly delayed: ReadonlySet<string>;
   /** Status apart from what counting the finished pods adds. */
   readonly status: JobStatus;
   /** The condition with which the Job ends once its pods are gone; FailureTarget or SuccessCriteriaMet comes before it. */
@@ -52,6 +56,8 @@ export interface JobPlan {
   readonly backoff: BackoffRecord;
   /** Nanoseconds until the next look; negative: none. */
   readonly requeueAfter: Duration;
+  /** Reason and message of what to say about suspending or resuming; empty when nothing. */
+  readonly suspension: 'Suspended' | 'Resumed' | '';
 }
 
 function condition(type: string, reason: string, message: string, now: Time): Condition {
@@ -64,173 +70,111 @@ export function isFinished(job: Job): boolean {
   return job.status.conditions?.some(({ type, status }) => (type === 'Complete' || type === 'Failed') && status === 'True') === true;
 }
 
-/** Completion index of a pod, from its annotation; −1 when it has none. */
-export function indexOf(pod: Pod): number {
-  const text = pod.metadata.annotations?.[COMPLETION_INDEX];
-  return text === undefined ? -1 : Number(text);
-}
-
-/** Whether a pod still has the finalizer that keeps it until its Job has counted it. */
-export function hasFinalizer(pod: Pod): boolean {
-  return pod.metadata.finalizers?.includes(JOB_FINALIZER) === true;
-}
-
-/** Whether a pod counts as failed: ended so, or deleted, unless only failed pods are replaced (isPodFailed). */
-function isPodFailed(job: Job, pod: Pod): boolean {
-  if (pod.status.phase === 'Failed') return true;
-  if (job.spec.podReplacementPolicy === 'Failed') return false;
-  return pod.metadata.deletionTimestamp !== undefined && pod.status.phase !== 'Succeeded';
-}
-
-/** When a pod finished: its last container's end, else its deletion or its last condition (getFinishedTime). */
-function finishTime(pod: Pod): Time {
-  let latest = Number.NEGATIVE_INFINITY;
-  for (const status of pod.status.containerStatuses ?? []) latest = Math.max(latest, status.state.terminated?.finishedAt ?? latest);
-  if (latest > Number.NEGATIVE_INFINITY) return latest;
-  if (pod.metadata.deletionTimestamp !== undefined) {
-    return pod.metadata.deletionTimestamp - (pod.metadata.deletionGracePeriodSeconds ?? 0) * SECOND;
-  }
-  return pod.status.conditions?.find(({ type }) => type === 'Ready')?.lastTransitionTime ?? pod.metadata.creationTimestamp;
-}
-
-/** The action of the first rule that a failed pod matches (matchPodFailurePolicy). */
-export function failureAction(rules: readonly PodFailurePolicyRule[], pod: Pod): { readonly rule: number; readonly action: PodFailurePolicyRule['action'] } | undefined {
-  for (const [i, { action, onExitCodes, onPodConditions }] of rules.entries()) {
-    if (onExitCodes !== undefined) {
-      const statuses = [...(pod.status.containerStatuses ?? []), ...(pod.status.initContainerStatuses ?? [])];
-      const matches = statuses.some(({ name, state }) => {
-        const code = state.terminated?.exitCode;
-        if (code === undefined || code === 0) return false;
-        if (onExitCodes.containerName !== undefined && onExitCodes.containerName !== name) return false;
-        return onExitCodes.values.includes(code) === (onExitCodes.operator === 'In');
-      });
-      if (matches) return { rule: i, action };
-    } else if (
-      onPodConditions?.some((wanted) => {
-        return pod.status.conditions?.some(({ type, status }) => type === wanted.type && status === (wanted.status ?? 'True')) === true;
-      }) === true
-    ) {
-      return { rule: i, action };
-    }
-  }
-  return undefined;
-}
-
-/** Plans one sync of a Job that has not ended. */
+/** Plans one sync of a Job that has not ended (syncJob). */
 export function planJob(view: JobView): JobPlan {
   const { job, pods, now } = view;
   const counted = new Set([...(job.status.uncountedTerminatedPods?.succeeded ?? []), ...(job.status.uncountedTerminatedPods?.failed ?? [])]);
-  const fresh = pods.filter((pod) => hasFinalizer(pod) && !counted.has(pod.metadata.uid));
+  const fresh = pods.filter((pod) => hasFinalizer(pod) && !counted.has(pod.metadata.uid) && hasValidIndex(job, pod));
   const succeededPods = fresh.filter((pod) => pod.status.phase === 'Succeeded');
-  const failedPods = fresh.filter((pod) => pod.status.phase !== 'Succeeded' && isPodFailed(job, pod));
-  const rules = job.spec.podFailurePolicy?.rules ?? [];
-  const ignored = failedPods.filter((pod) => failureAction(rules, pod)?.action === 'Ignore');
-  const failures = failedPods.length - ignored.length;
+  const failedPods = fresh.filter((pod) => isPodFailed(job, pod));
   const uncounted = job.status.uncountedTerminatedPods;
   const totals = {
     succeeded: (job.status.succeeded ?? 0) + (uncounted?.succeeded?.length ?? 0) + succeededPods.length,
-    failed: (job.status.failed ?? 0) + (uncounted?.failed?.length ?? 0) + failures,
+    failed: (job.status.failed ?? 0) + (uncounted?.failed?.length ?? 0) + failedPods.filter((pod) => policyMatch(job, pod)?.action !== 'Ignore').length,
   };
   const backoff = nextBackoff(view.backoff, succeededPods, failedPods);
   const active = pods.filter(isPodActive);
-  const indexes = job.spec.completionMode === 'Indexed' ? indexState(job, pods) : undefined;
-  const target = findTarget(view, totals, failedPods, indexes);
+  const indexes = job.spec.completionMode === 'Indexed' ? indexState(job, pods, active) : undefined;
+  const target = findTarget(view, totals, indexes);
   const succeeded = indexes?.succeeded.size ?? totals.succeeded;
   const managed = manage(view, active, succeeded, target, indexes, backoff);
-  const left = active.length - managed.remove.length;
-  const finished = target ?? completed(job, succeeded, left + managed.create.length, now);
-  const status = nextStatus(view, pods, active, left + managed.create.length, indexes);
+  const left = active.length - managed.remove.length + managed.create.length;
+  // Pods that the cache does not show yet may be left: not the end.
+  const finished = target === undefined ? completed(job, succeeded, left, now) : view.mayManage ? target : undefined;
+  const suspension = finished === undefined && target === undefined ? suspensionOf(view) : '';
+  const status = nextStatus(view, active, managed.remove, left, indexes, suspension);
   return {
     ...managed,
-    succeeded: succeededPods,
-    failed: failedPods.filter((pod) => !ignored.includes(pod)),
-    uncountedOnly: [...ignored, ...leftovers(view, finished, counted, fresh, succeededPods, failedPods)],
+    delayed: new Set([...(indexes?.last.values() ?? [])].map(({ metadata }) => metadata.uid)),
     status,
     target: finished,
     backoff,
     requeueAfter: earliest(managed.requeueAfter, deadlineIn(job, status, finished, now)),
+    suspension,
   };
 }
 
-/** Pods with the finalizer that go uncounted: those of an ended Job, and those whose counting was cut short. */
-function leftovers(
-  view: JobView,
-  finished: Condition | undefined,
-  counted: ReadonlySet<string>,
-  fresh: readonly Pod[],
-  succeeded: readonly Pod[],
-  failed: readonly Pod[],
-): readonly Pod[] {
-  const again = view.pods.filter((pod) => hasFinalizer(pod) && counted.has(pod.metadata.uid));
-  if (finished === undefined && view.job.metadata.deletionTimestamp === undefined) return again;
-  const rest = fresh.filter((pod) => !succeeded.includes(pod) && !failed.includes(pod) && pod.metadata.deletionTimestamp !== undefined);
-  return [...again, ...rest];
+/** Pods of an indexed Job count only with an index that it has. */
+export function hasValidIndex(job: Job, pod: Pod): boolean {
+  if (job.spec.completionMode !== 'Indexed') return true;
+  const index = indexOf(pod);
+  return index >= 0 && index < (job.spec.completions ?? 0);
+}
+
+/** Whether the Job has to note that it was suspended or resumed. */
+function suspensionOf({ job, mayManage }: JobView): 'Suspended' | 'Resumed' | '' {
+  if (!mayManage || job.metadata.deletionTimestamp !== undefined) return '';
+  const suspended = job.spec.suspend === true;
+  const noted = findCondition(job.status.conditions, 'Suspended')?.status === 'True';
+  return suspended === noted ? '' : suspended ? 'Suspended' : 'Resumed';
 }
 
 function earliest(a: Duration, b: Duration): Duration {
   return a < 0 ? b : b < 0 ? a : Math.min(a, b);
 }
 
-function nextBackoff(record: BackoffRecord, succeeded: readonly Pod[], failed: readonly Pod[]): BackoffRecord {
-  // Only failures after the last success count; ends of the same second are none (backoff_utils.go newBackoffRecord).
-  const ended = [...failed.map((pod) => ({ pod, ok: false })), ...succeeded.map((pod) => ({ pod, ok: true }))];
-  ended.sort((a, b) => finishTime(a.pod) - finishTime(b.pod));
-  let { failures, lastFailure } = record;
-  for (const { pod, ok } of ended) {
-    failures = ok ? 0 : failures + 1;
-    if (!ok) lastFailure = finishTime(pod);
-  }
-  return { failures, lastFailure };
-}
-
 interface IndexState {
   readonly succeeded: ReadonlySet<number>;
   readonly failed: ReadonlySet<number>;
-  /** Highest number of failures seen by index, over pods that still have the finalizer. */
-  readonly failures: ReadonlyMap<number, number>;
+  /** The pod that failed last, by index that still has to be tried again (getPodsWithDelayedDeletionPerIndex). */
+  readonly last: ReadonlyMap<number, Pod>;
 }
 
-function indexState(job: Job, pods: readonly Pod[]): IndexState {
+function indexState(job: Job, pods: readonly Pod[], active: readonly Pod[]): IndexState {
   const completions = job.spec.completions ?? 0;
   const succeeded = parseIndexes(job.status.completedIndexes, completions);
   const failed = parseIndexes(job.status.failedIndexes, completions);
-  const failures = new Map<number, number>();
-  const rules = job.spec.podFailurePolicy?.rules ?? [];
-  for (const pod of pods) {
-    const index = indexOf(pod);
-    if (index < 0 || index >= completions || !hasFinalizer(pod)) continue;
-    if (pod.status.phase === 'Succeeded') succeeded.add(index);
-    if (!isPodFailed(job, pod)) continue;
-    const action = failureAction(rules, pod)?.action;
-    const earlier = Number(pod.metadata.annotations?.[INDEX_FAILURES] ?? 0);
-    const count = action === 'Ignore' ? earlier : earlier + 1;
-    failures.set(index, Math.max(failures.get(index) ?? 0, count));
-    const limit = job.spec.backoffLimitPerIndex;
-    if (limit !== undefined && (action === 'FailIndex' || count > limit)) failed.add(index);
+  const valid = pods.filter((pod) => hasFinalizer(pod) && hasValidIndex(job, pod));
+  for (const pod of valid) {
+    if (pod.status.phase === 'Succeeded') succeeded.add(indexOf(pod));
+    if (failsIndex(job, pod)) failed.add(indexOf(pod));
   }
-  for (const index of succeeded) failed.delete(index);
-  return { succeeded, failed, failures };
+  const last = new Map<number, Pod>();
+  if (job.spec.backoffLimitPerIndex === undefined) return { succeeded, failed, last };
+  const running = new Set(active.map(indexOf));
+  for (const pod of valid) {
+    const index = indexOf(pod);
+    if (!isPodFailed(job, pod) || succeeded.has(index) || failed.has(index) || running.has(index)) continue;
+    const before = last.get(index);
+    if (before === undefined || (tries(before) <= tries(pod) && finishTime(pod) >= finishTime(before))) last.set(index, pod);
+  }
+  return { succeeded, failed, last };
+}
+
+function tries(pod: Pod): number {
+  const { counted, ignored } = failuresOf(pod);
+  return counted + ignored;
 }
 
 /** The condition that ends the Job before its completions are reached, if any. */
 function findTarget(
   view: JobView,
   totals: { readonly succeeded: number; readonly failed: number },
-  failedPods: readonly Pod[],
   indexes: IndexState | undefined,
 ): Condition | undefined {
-  const { job, now } = view;
+  const { job, pods, now } = view;
   const { spec } = job;
-  const earlier = findCondition(job.status.conditions, 'FailureTarget');
-  if (earlier !== undefined) return { ...earlier, type: 'Failed' };
   const success = findCondition(job.status.conditions, 'SuccessCriteriaMet');
   if (success !== undefined) return { ...success, type: 'Complete' };
-  const rules = spec.podFailurePolicy?.rules ?? [];
-  for (const pod of failedPods) {
-    const match = failureAction(rules, pod);
-    if (match?.action === 'FailJob') return condition('Failed', 'PodFailurePolicy', failJobMessage(pod, rules[match.rule]!, match.rule), now);
+  const earlier = findCondition(job.status.conditions, 'FailureTarget');
+  if (earlier !== undefined) return { ...earlier, type: 'Failed' };
+  if (spec.podFailurePolicy !== undefined) {
+    for (const pod of pods) {
+      const match = isPodFailed(job, pod) ? policyMatch(job, pod) : undefined;
+      if (match?.action === 'FailJob') return condition('Failed', 'PodFailurePolicy', match.message, now);
+    }
   }
-  const restarts = spec.template.spec.restartPolicy === 'OnFailure' ? restartsOf(view.pods) : -1;
+  const restarts = spec.template.spec.restartPolicy === 'OnFailure' ? restartsOf(pods) : -1;
   if (totals.failed > spec.backoffLimit || (restarts >= 0 && (spec.backoffLimit === 0 ? restarts > 0 : restarts >= spec.backoffLimit))) {
     return condition('Failed', 'BackoffLimitExceeded', 'Job has reached the specified backoff limit', now);
   }
@@ -240,35 +184,29 @@ function findTarget(
   }
   if (indexes === undefined) return undefined;
   const completions = spec.completions ?? 0;
-  if (spec.maxFailedIndexes !== undefined && indexes.failed.size > spec.maxFailedIndexes) {
-    return condition('Failed', 'MaxFailedIndexesExceeded', 'Job has exceeded the specified maximal number of failed indexes', now);
-  }
-  if (indexes.failed.size > 0 && indexes.failed.size + indexes.succeeded.size >= completions) {
-    return condition('Failed', 'FailedIndexes', 'Job has failed indexes', now);
+  if (spec.backoffLimitPerIndex !== undefined) {
+    if (spec.maxFailedIndexes !== undefined && indexes.failed.size > spec.maxFailedIndexes) {
+      return condition('Failed', 'MaxFailedIndexesExceeded', 'Job has exceeded the specified maximal number of failed indexes', now);
+    }
+    if (indexes.failed.size > 0 && indexes.failed.size + indexes.succeeded.size >= completions) {
+      return condition('Failed', 'FailedIndexes', 'Job has failed indexes', now);
+    }
   }
   return successTarget(job, indexes, now);
 }
 
-function successTarget(job: Job, indexes: IndexState, now: Time): Condition | undefined {
+function successTarget(job: Job, { succeeded }: IndexState, now: Time): Condition | undefined {
+  if (succeeded.size === 0) return undefined;
   for (const [i, { succeededIndexes, succeededCount }] of (job.spec.successPolicy?.rules ?? []).entries()) {
     const wanted = succeededIndexes === undefined ? undefined : parseIndexes(succeededIndexes, job.spec.completions ?? 0);
     let reached = 0;
-    for (const index of indexes.succeeded) if (wanted === undefined || wanted.has(index)) reached++;
-    const needed = succeededCount ?? wanted?.size ?? Number.POSITIVE_INFINITY;
-    if (reached >= needed) return condition('Complete', 'SuccessPolicy', `Matched rules at index ${i}`, now);
+    for (const index of succeeded) if (wanted === undefined || wanted.has(index)) reached++;
+    const all = wanted !== undefined && wanted.size > 0 && reached === wanted.size;
+    if (all || reached >= (succeededCount ?? Number.POSITIVE_INFINITY)) {
+      return condition('Complete', 'SuccessPolicy', `Matched rules at index ${i}`, now);
+    }
   }
   return undefined;
-}
-
-function failJobMessage(pod: Pod, rule: PodFailurePolicyRule, index: number): string {
-  const { namespace, name } = pod.metadata;
-  if (rule.onExitCodes !== undefined) {
-    const statuses = [...(pod.status.containerStatuses ?? []), ...(pod.status.initContainerStatuses ?? [])];
-    const found = statuses.find(({ state }) => (state.terminated?.exitCode ?? 0) !== 0)!;
-    return `Container ${found.name} for pod ${namespace}/${name} failed with exit code ${found.state.terminated!.exitCode} matching FailJob rule at index ${index}`;
-  }
-  const type = rule.onPodConditions?.[0]?.type ?? '';
-  return `Pod ${namespace}/${name} has condition ${type} matching FailJob rule at index ${index}`;
 }
 
 function restartsOf(pods: readonly Pod[]): number {
@@ -286,7 +224,7 @@ function completed(job: Job, succeeded: number, active: number, now: Time): Cond
   return done ? condition('Complete', 'CompletionsReached', 'Reached expected number of succeeded pods', now) : undefined;
 }
 
-/** Pods to create and to delete (manageJob), or all active ones when the Job ends or is suspended. */
+/** Pods to create and to delete (manageJob), or all active ones when the Job ends (deleteActivePods) or is suspended. */
 function manage(
   view: JobView,
   active: readonly Pod[],
@@ -294,97 +232,127 @@ function manage(
   target: Condition | undefined,
   indexes: IndexState | undefined,
   backoff: BackoffRecord,
-): { readonly create: readonly JobPodCreation[]; readonly remove: readonly Pod[]; readonly requeueAfter: Duration } {
+): Pick<JobPlan, 'create' | 'remove' | 'untracked' | 'requeueAfter'> {
   const { job, now } = view;
-  const nothing = { create: [], remove: [], requeueAfter: -1 };
-  if (target !== undefined) return { ...nothing, remove: active.slice(0, MAX_PODS_PER_SYNC) };
+  const nothing = { create: [], remove: [], untracked: false, requeueAfter: -1 };
+  if (target !== undefined) return { ...nothing, remove: active };
   if (!view.mayManage || job.metadata.deletionTimestamp !== undefined) return nothing;
-  if (job.spec.suspend === true) return { ...nothing, remove: active.slice(0, MAX_PODS_PER_SYNC) };
+  if (job.spec.suspend === true) return { ...nothing, remove: active, untracked: true };
   const parallelism = job.spec.parallelism ?? 1;
   const { completions } = job.spec;
-  let wanted = completions === undefined ? (succeeded > 0 ? active.length : parallelism) : Math.min(Math.max(0, completions - succeeded), parallelism);
-  if (indexes !== undefined) wanted = Math.min(wanted, Math.max(0, (completions ?? 0) - succeeded - indexes.failed.size));
-  const surplus = podsForRemoval(active, active.length - wanted, indexes);
-  if (surplus.length > 0) return { ...nothing, remove: surplus.slice(0, MAX_PODS_PER_SYNC) };
+  const wanted = completions === undefined ? (succeeded > 0 ? active.length : parallelism) : Math.min(Math.max(0, completions - succeeded), parallelism);
+  const surplus = podsForRemoval(job, active, active.length - wanted);
+  if (surplus.length > 0) return { ...nothing, remove: surplus.slice(0, MAX_PODS_PER_SYNC), untracked: true };
   const onlyFailed = job.spec.podReplacementPolicy === 'Failed';
-  const terminating = onlyFailed ? view.pods.filter((pod) => pod.metadata.deletionTimestamp !== undefined && !isEnded(pod)).length : 0;
+  const terminating = onlyFailed ? terminatingOf(view.pods) : 0;
   const missing = wanted - terminating - active.length;
   if (missing <= 0) return nothing;
-  if (job.spec.backoffLimitPerIndex === undefined) {
+  const perIndex = job.spec.backoffLimitPerIndex !== undefined;
+  if (!perIndex) {
     const wait = backoffRemaining(backoff, now);
     if (wait > 0) return { ...nothing, requeueAfter: wait };
   }
   const count = Math.min(missing, MAX_PODS_PER_SYNC);
-  if (indexes === undefined) return { ...nothing, create: new Array<JobPodCreation>(count).fill({ index: undefined, failures: 0 }) };
-  return { ...nothing, create: pendingIndexes(view, active, indexes, count, onlyFailed) };
+  if (indexes === undefined) {
+    return { ...nothing, create: new Array<JobPodCreation>(count).fill({ index: undefined, failures: { counted: 0, ignored: 0 } }) };
+  }
+  const pending = pendingIndexes(view, active, indexes, count, onlyFailed);
+  // Indexes wait on their own; when none may go on, the one that may first is waited for.
+  const ready = perIndex ? pending.filter((index) => indexBackoffRemaining(indexes.last.get(index), now) === 0) : pending;
+  if (ready.length === 0 && pending.length > 0) {
+    return { ...nothing, requeueAfter: Math.min(...pending.map((index) => indexBackoffRemaining(indexes.last.get(index), now))) };
+  }
+  return { ...nothing, create: ready.map((index) => ({ index, failures: failuresAfter(job, indexes.last.get(index)) })) };
+}
+
+function terminatingOf(pods: readonly Pod[]): number {
+  return pods.filter((pod) => pod.metadata.deletionTimestamp !== undefined && !isEnded(pod)).length;
 }
 
 function isEnded(pod: Pod): boolean {
   return pod.status.phase === 'Succeeded' || pod.status.phase === 'Failed';
 }
 
-/** Time until a pod may be created after failures: 10 s doubling to 10 min from the last one (getRemainingTime). */
-export function backoffRemaining({ failures, lastFailure }: BackoffRecord, now: Time): Duration {
-  if (failures === 0) return 0;
-  let delay = BACKOFF;
-  for (let i = 1; i < failures && delay < BACKOFF_MAXIMUM; i++) delay *= 2;
-  return Math.max(0, lastFailure + Math.min(delay, BACKOFF_MAXIMUM) - now);
-}
-
-/** Active pods that are too many: of duplicate or finished indexes first, then those started last. */
-function podsForRemoval(active: readonly Pod[], atLeast: number, indexes: IndexState | undefined): readonly Pod[] {
+/** Active pods that are too many (activePodsForRemoval): without an index or of one that another pod has, then in the order of deletion. */
+function podsForRemoval(job: Job, active: readonly Pod[], atLeast: number): readonly Pod[] {
   const remove: Pod[] = [];
   let kept: readonly Pod[] = active;
-  if (indexes !== undefined) {
-    const seen = new Set<number>();
-    kept = active.filter((pod) => {
-      const index = indexOf(pod);
-      if (index < 0 || seen.has(index) || indexes.succeeded.has(index) || indexes.failed.has(index)) {
+  if (job.spec.completionMode === 'Indexed') {
+    const best = new Map<number, Pod>();
+    for (const pod of active) {
+      if (!hasValidIndex(job, pod)) {
         remove.push(pod);
-        return false;
+        continue;
       }
-      seen.add(index);
-      return true;
-    });
+      const other = best.get(indexOf(pod));
+      if (other === undefined || compareForRemoval(other, pod) < 0) best.set(indexOf(pod), pod);
+      if (other !== undefined) remove.push(compareForRemoval(other, pod) < 0 ? other : pod);
+    }
+    kept = [...best.values()];
   }
   if (remove.length >= atLeast) return remove;
-  // Pods that are not ready go before ready ones, younger before older.
-  const ordered = [...kept].sort((a, b) => {
-    const ready = Number(isPodReady(a)) - Number(isPodReady(b));
-    return ready !== 0 ? ready : b.metadata.creationTimestamp - a.metadata.creationTimestamp;
-  });
-  return [...remove, ...ordered.slice(0, atLeast - remove.length)];
+  return [...remove, ...[...kept].sort(compareForRemoval).slice(0, atLeast - remove.length)];
+}
+
+/** Order in which active pods go (controller_utils.go ActivePods): negative when `a` goes first. */
+export function compareForRemoval(a: Pod, b: Pod): number {
+  const assigned = Number(isAssigned(a)) - Number(isAssigned(b));
+  if (assigned !== 0) return assigned;
+  const phase = (PHASE_ORDER[a.status.phase] ?? 0) - (PHASE_ORDER[b.status.phase] ?? 0);
+  if (phase !== 0) return phase;
+  const bothReady = isPodReady(a) && isPodReady(b);
+  const ready = Number(isPodReady(a)) - Number(isPodReady(b));
+  if (ready !== 0) return ready;
+  const since = bothReady ? apiTime(podCondition(b, 'Ready')?.lastTransitionTime ?? 0) - apiTime(podCondition(a, 'Ready')?.lastTransitionTime ?? 0) : 0;
+  if (since !== 0) return since;
+  const restarts = maxContainerRestarts(b) - maxContainerRestarts(a);
+  return restarts !== 0 ? restarts : apiTime(b.metadata.creationTimestamp) - apiTime(a.metadata.creationTimestamp);
 }
 
 /** The lowest indexes that neither run nor have ended (firstPendingIndexes). */
-function pendingIndexes(view: JobView, active: readonly Pod[], indexes: IndexState, count: number, onlyFailed: boolean): readonly JobPodCreation[] {
+function pendingIndexes(view: JobView, active: readonly Pod[], indexes: IndexState, count: number, onlyFailed: boolean): readonly number[] {
   const busy = new Set<number>(active.map(indexOf));
   if (onlyFailed) for (const pod of view.pods) if (!isEnded(pod)) busy.add(indexOf(pod));
-  const create: JobPodCreation[] = [];
+  const pending: number[] = [];
   const completions = view.job.spec.completions ?? 0;
-  for (let index = 0; index < completions && create.length < count; index++) {
-    if (busy.has(index) || indexes.succeeded.has(index) || indexes.failed.has(index)) continue;
-    create.push({ index, failures: indexes.failures.get(index) ?? 0 });
+  for (let index = 0; index < completions && pending.length < count; index++) {
+    if (!busy.has(index) && !indexes.succeeded.has(index) && !indexes.failed.has(index)) pending.push(index);
   }
-  return create;
+  return pending;
 }
 
-function nextStatus(view: JobView, pods: readonly Pod[], active: readonly Pod[], activeAfter: number, indexes: IndexState | undefined): JobStatus {
-  const { job, now } = view;
+function nextStatus(
+  view: JobView,
+  active: readonly Pod[],
+  removed: readonly Pod[],
+  activeAfter: number,
+  indexes: IndexState | undefined,
+  suspension: JobPlan['suspension'],
+): JobStatus {
+  const { job, pods, now } = view;
   const suspended = job.spec.suspend === true;
-  const { startTime: _, active: _a, ready: _r, terminating: _t, ...rest } = job.status;
-  const startTime = suspended ? undefined : (job.status.startTime ?? apiTime(now));
-  const ready = active.filter(isPodReady).length;
-  const terminating = pods.filter((pod) => pod.metadata.deletionTimestamp !== undefined && !isEnded(pod)).length;
+  const { startTime: before, active: _a, ready: _r, terminating: _t, ...rest } = job.status;
+  const started = suspended ? before : suspension === 'Resumed' ? apiTime(now) : (before ?? apiTime(now));
+  const startTime = suspended && view.suspensionClearsStart ? undefined : started;
   return {
     ...rest,
     ...(startTime === undefined ? {} : { startTime }),
     ...(activeAfter > 0 ? { active: activeAfter } : {}),
-    ready,
-    terminating,
+    ready: active.filter(isPodReady).length - removed.filter(isPodReady).length,
+    terminating: terminatingOf(pods) + removed.length,
     ...(indexes === undefined || indexes.succeeded.size === 0 ? {} : { completedIndexes: formatIndexes(indexes.succeeded) }),
     ...(indexes === undefined || job.spec.backoffLimitPerIndex === undefined ? {} : { failedIndexes: formatIndexes(indexes.failed) }),
+    ...(suspension === '' ? {} : { conditions: withSuspension(job.status.conditions ?? [], suspension, now) }),
   };
+}
+
+/** Condition Suspended as it is now, in the place of the one before (ensureJobConditionStatus). */
+function withSuspension(conditions: readonly Condition[], suspension: 'Suspended' | 'Resumed', now: Time): readonly Condition[] {
+  const suspended = suspension === 'Suspended';
+  const fresh = condition('Suspended', suspended ? 'JobSuspended' : 'JobResumed', suspended ? 'Job suspended' : 'Job resumed', now);
+  const next: Condition = { ...fresh, status: suspended ? 'True' : 'False' };
+  const known = conditions.some(({ type }) => type === 'Suspended');
+  return known ? conditions.map((one) => (one.type === 'Suspended' ? next : one)) : [...conditions, next];
 }
 
 function deadlineIn(job: Job, status: JobStatus, finished: Condition | undefined, now: Time): Duration {

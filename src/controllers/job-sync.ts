@@ -8,7 +8,9 @@ import { apiTime, findCondition } from './conditions.js';
 import { objectRequest, StagedReconciliation, type Step } from './controller.js';
 import { RemoveFinalizerPatch } from './garbage-collector.js';
 import { parseIndexes } from './job-indexes.js';
-import { COMPLETION_INDEX, hasFinalizer, INDEX_FAILURES, JOB_FINALIZER, type JobPlan, type JobPodCreation, MAX_UNCOUNTED, planJob } from './job-policy.js';
+import { type Counting, countFinished } from './job-counting.js';
+import { COMPLETION_INDEX, hasFinalizer, INDEX_FAILURES, INDEX_IGNORED_FAILURES, JOB_FINALIZER } from './job-failures.js';
+import { type JobPlan, type JobPodCreation, planJob } from './job-policy.js';
 import type { JobController } from './job.js';
 import { BY_CONTROLLER } from './ownership.js';
 import { createPod, podCreated, podDeleted, podFromTemplate } from './pod-control.js';
@@ -25,6 +27,7 @@ const UNCOUNTED_WRITTEN = 5;
 const FINALIZERS_REMOVED = 6;
 const FINISH = 7;
 const STATUS_WRITTEN = 8;
+const UNTRACKED = 9;
 
 /** One sync of a Job (syncJob, trackJobStatusAndRemoveFinalizers). */
 export class JobSync extends StagedReconciliation {
@@ -41,6 +44,11 @@ export class JobSync extends StagedReconciliation {
   private removing: readonly Pod[] = [];
   private podError: string | undefined = undefined;
   private finished: Condition | undefined = undefined;
+  /** The condition that ends the Job, unless some of its pods could not be deleted. */
+  private target: Condition | undefined = undefined;
+  /** Pods that are deleted in this sync. */
+  private victims: readonly Pod[] = [];
+  private counting: Counting | undefined = undefined;
 
   constructor(controller: JobController, job: Job, simulation: Simulation) {
     super();
@@ -54,6 +62,8 @@ export class JobSync extends StagedReconciliation {
     switch (this.stage) {
       case PLAN:
         return this.makePlan();
+      case UNTRACKED:
+        return this.untracked(responses);
       case DELETED:
         return this.deleted(responses);
       case CREATE:
@@ -87,26 +97,59 @@ export class JobSync extends StagedReconciliation {
     const cached = [...controller.pods.byIndex(BY_CONTROLLER, job.metadata.uid)];
     const pods = released.size === 0 ? cached : cached.map((pod) => (released.has(pod.metadata.uid) ? (WITHOUT_FINALIZER.apply(pod) as Pod) : pod));
     const mayManage = controller.expectations.satisfied(key, now);
-    this.plan = planJob({ job, pods, backoff: controller.backoffOf(key), mayManage, now });
+    const { suspensionClearsStart } = controller;
+    this.plan = planJob({ job, pods, backoff: controller.backoffOf(key), mayManage, suspensionClearsStart, now });
     this.pods = pods;
     this.status = this.plan.status;
+    this.target = this.plan.target;
     this.requeueAfter = this.plan.requeueAfter;
-    const { create, remove } = this.plan;
-    if (create.length + remove.length > 0) controller.expectations.expectBoth(key, create.length, remove.map(keyOf), now);
+    const { create, remove, untracked, suspension } = this.plan;
+    if (suspension !== '') controller.recorder.event(job, 'Normal', suspension, suspension === 'Suspended' ? 'Job suspended' : 'Job resumed');
+    // The pods of a Job that ends are deleted without waiting to see them go.
+    const awaited = untracked ? remove.map(keyOf) : [];
+    if (create.length + awaited.length > 0) controller.expectations.expectBoth(key, create.length, awaited, now);
+    this.victims = remove;
     if (remove.length === 0) return this.go(CREATE);
+    if (!untracked) return this.delete();
+    this.stage = UNTRACKED;
+    return remove.map((pod) => objectRequest('patch', 'pods', pod, { patch: WITHOUT_FINALIZER }));
+  }
+
+  private delete(): Step {
+    if (this.victims.length === 0) return this.go(CREATE);
     this.stage = DELETED;
-    return remove.map((pod) => objectRequest('delete', 'pods', pod));
+    return this.victims.map((pod) => objectRequest('delete', 'pods', pod));
+  }
+
+  /** Pods that are too many are no longer tracked: their deletion is no failure (deleteJobPods). */
+  private untracked(responses: readonly ApiResponse[]): Step {
+    this.victims = this.victims.filter((pod, i) => {
+      const response = responses[i]!;
+      if (succeeded(response)) return true;
+      this.controller.expectations.deletionObserved(this.key, keyOf(pod));
+      if (response.code !== 404) this.undeleted(`removing completion finalizer: ${response.message ?? 'request failed'}`);
+      return false;
+    });
+    return this.delete();
   }
 
   private deleted(responses: readonly ApiResponse[]): Step {
     for (let i = 0; i < responses.length; i++) {
-      const pod = this.plan.remove[i]!;
+      const pod = this.victims[i]!;
       const error = podDeleted(this.controller.recorder, this.job, pod.metadata.name, responses[i]!);
       if (error === undefined) continue;
-      this.controller.expectations.deletionObserved(this.key, keyOf(pod));
-      if (responses[i]!.code !== 404) this.podError ??= error;
+      if (this.plan.untracked) this.controller.expectations.deletionObserved(this.key, keyOf(pod));
+      if (responses[i]!.code !== 404) this.undeleted(error);
     }
     return this.go(CREATE);
+  }
+
+  /** A pod that should have gone is still active, and the Job cannot end. */
+  private undeleted(error: string): void {
+    this.podError ??= error;
+    this.target = undefined;
+    const { active = 0, terminating = 0 } = this.status;
+    this.status = { ...this.status, active: active + 1, terminating: terminating - 1 };
   }
 
   private create(): Step {
@@ -137,15 +180,13 @@ export class JobSync extends StagedReconciliation {
 
   /** Lists the finished pods in the status before their finalizers go, so that none is counted twice or lost. */
   private track(): Step {
-    this.suspension();
     const uncounted = this.settleReleased();
     const before = (uncounted?.succeeded?.length ?? 0) + (uncounted?.failed?.length ?? 0);
-    const room = Math.max(0, MAX_UNCOUNTED - before);
-    const ok = this.plan.succeeded.slice(0, room);
-    const bad = this.plan.failed.slice(0, room - ok.length);
-    this.removing = [...ok, ...bad, ...this.plan.uncountedOnly];
-    this.interimCondition();
-    if (this.removing.length === 0 && before === 0) return this.go(FINISH);
+    this.counting = countFinished(this.job, this.pods, uncounted, this.plan.delayed, this.target);
+    const { succeeded: ok, failed: bad, removing } = this.counting;
+    this.removing = removing;
+    const interim = this.interimCondition();
+    if (removing.length === 0 && before === 0 && !interim) return this.go(FINISH);
     // Completed indexes say by themselves who has been counted.
     const { completionMode, completions = 0 } = this.job.spec;
     const indexed = completionMode === 'Indexed';
@@ -158,7 +199,7 @@ export class JobSync extends StagedReconciliation {
         failed: [...(uncounted?.failed ?? []), ...bad.map((pod) => pod.metadata.uid)],
       },
     };
-    if (ok.length + bad.length === 0) return this.removeFinalizers();
+    if (ok.length + bad.length === 0 && !interim) return this.removeFinalizers();
     this.stage = UNCOUNTED_WRITTEN;
     return [this.statusRequest()];
   }
@@ -187,33 +228,14 @@ export class JobSync extends StagedReconciliation {
     return objectRequest('update', 'jobs', this.job, { subresource: 'status', body: { ...this.job, status: this.status } as Job });
   }
 
-  /** FailureTarget and SuccessCriteriaMet come before Failed and Complete. */
-  private interimCondition(): void {
-    const { target } = this.plan;
-    if (target === undefined) return;
+  /** FailureTarget and SuccessCriteriaMet come before Failed and Complete; whether one was added. */
+  private interimCondition(): boolean {
+    const { target } = this;
+    if (target === undefined) return false;
     const type = target.type === 'Failed' ? 'FailureTarget' : 'SuccessCriteriaMet';
-    if (findCondition(this.status.conditions, type) !== undefined) return;
+    if (findCondition(this.status.conditions, type) !== undefined) return false;
     this.status = { ...this.status, conditions: [...(this.status.conditions ?? []), { ...target, type }] };
-  }
-
-  /** Notes suspending and resuming. */
-  private suspension(): void {
-    const suspended = this.job.spec.suspend === true;
-    const current = findCondition(this.status.conditions, 'Suspended');
-    if ((current?.status === 'True') === suspended || this.plan.target !== undefined) return;
-    const time = apiTime(this.simulation.now);
-    const reason = suspended ? 'JobSuspended' : 'JobResumed';
-    const message = suspended ? 'Job suspended' : 'Job resumed';
-    const condition: Condition = {
-      type: 'Suspended',
-      status: suspended ? 'True' : 'False',
-      reason,
-      message,
-      lastProbeTime: time,
-      lastTransitionTime: time,
-    };
-    this.status = { ...this.status, conditions: [...(this.status.conditions ?? []).filter(({ type }) => type !== 'Suspended'), condition] };
-    this.controller.recorder.event(this.job, 'Normal', suspended ? 'Suspended' : 'Resumed', message);
+    return true;
   }
 
   private removeFinalizers(): Step {
@@ -250,12 +272,11 @@ export class JobSync extends StagedReconciliation {
 
   /** Adds the terminal condition when all is counted and no pod is left (enactJobFinished), and writes what changed. */
   private finish(): Step {
-    const { target } = this.plan;
-    const { uncountedTerminatedPods, active, terminating, ready } = this.status;
+    const { target } = this;
+    const { uncountedTerminatedPods, terminating } = this.status;
     const pending = (uncountedTerminatedPods?.succeeded?.length ?? 0) + (uncountedTerminatedPods?.failed?.length ?? 0);
     if (pending === 0 && uncountedTerminatedPods !== undefined) this.status = { ...this.status, uncountedTerminatedPods: {} };
-    const busy = (active ?? 0) + (terminating ?? 0) + (ready ?? 0) + this.plan.remove.length;
-    if (target !== undefined && pending === 0 && busy === 0) {
+    if (target !== undefined && pending === 0 && (terminating ?? 0) === 0 && !this.counting!.truncated) {
       this.finished = target;
       const time = apiTime(this.simulation.now);
       this.status = {
@@ -274,6 +295,10 @@ export class JobSync extends StagedReconciliation {
     const { finished, job } = this;
     if (finished !== undefined) {
       const complete = finished.type === 'Complete';
+      this.controller.finished.add(job.metadata.uid);
+      if (complete && (this.status.succeeded ?? 0) > (job.spec.completions ?? Number.POSITIVE_INFINITY)) {
+        this.controller.recorder.event(job, 'Warning', 'TooManySucceededPods', 'Too many succeeded pods running after completion count reached');
+      }
       const message = complete ? 'Job completed' : (finished.message ?? '');
       this.controller.recorder.event(job, complete ? 'Normal' : 'Warning', complete ? 'Completed' : (finished.reason ?? ''), message);
     }
@@ -298,7 +323,8 @@ function jobPod(job: Job, { index, failures }: JobPodCreation): Pod {
   };
   const annotations: Labels = {
     ...(index === undefined ? {} : { [COMPLETION_INDEX]: String(index) }),
-    ...(index === undefined || job.spec.backoffLimitPerIndex === undefined ? {} : { [INDEX_FAILURES]: String(failures) }),
+    ...(index === undefined || job.spec.backoffLimitPerIndex === undefined ? {} : { [INDEX_FAILURES]: String(failures.counted) }),
+    ...(failures.ignored === 0 ? {} : { [INDEX_IGNORED_FAILURES]: String(failures.ignored) }),
   };
   const pod = podFromTemplate(job, job.spec.template, {
     generateName: index === undefined ? `${name}-` : `${name}-${index}-`,

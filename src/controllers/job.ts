@@ -10,7 +10,8 @@ import { Expectations } from './expectations.js';
 import { consistencyOf } from './gates.js';
 import { cachedOwner } from './handlers.js';
 import { JobOrphans } from './job-orphans.js';
-import { type BackoffRecord, hasFinalizer, isFinished } from './job-policy.js';
+import { type BackoffRecord, hasFinalizer } from './job-failures.js';
+import { isFinished } from './job-policy.js';
 import { JobSync } from './job-sync.js';
 import { ControllerUidIndexer } from './ownership.js';
 
@@ -32,11 +33,16 @@ export class JobController implements Reconciler {
   readonly backoff = new Map<string, BackoffRecord>();
   /** Pods by job whose finalizer was taken off, which the cache does not show yet (tracking_utils.go uidTrackingExpectations). */
   private readonly released = new Map<string, Set<string>>();
+  /** Uids of Jobs whose end this controller has written; the cache may not show it yet. */
+  readonly finished = new Set<string>();
+  /** Gate MutableSchedulingDirectivesForSuspendedJobs, on from 1.36: a suspended Job has no start time. */
+  readonly suspensionClearsStart: boolean;
   readonly orphans: JobOrphans;
   private readonly simulation: Simulation;
 
   constructor(context: ProcessContext, client: ApiClient) {
     this.simulation = context.simulation;
+    this.suspensionClearsStart = context.scenario.kubernetesVersion >= '1.36';
     this.recorder = context.eventRecorder('job-controller', client);
     this.jobs = context.informers.informer<Job>('jobs');
     this.pods = context.informers.informer<Pod>('pods');
@@ -58,7 +64,13 @@ export class JobController implements Reconciler {
       this.released.delete(key);
       return null;
     }
-    return isFinished(job) ? null : new JobSync(this, job, this.simulation);
+    if (isManagedElsewhere(job)) return null;
+    if (isFinished(job)) {
+      this.backoff.delete(key);
+      this.finished.delete(job.metadata.uid);
+      return null;
+    }
+    return this.finished.has(job.metadata.uid) ? null : new JobSync(this, job, this.simulation);
   }
 
   backoffOf(key: string): BackoffRecord {
@@ -96,6 +108,11 @@ export class JobController implements Reconciler {
   }
 }
 
+/** Whether another controller has taken the Job over by `spec.managedBy` (gate JobManagedBy). */
+function isManagedElsewhere({ spec }: Job): boolean {
+  return spec.managedBy !== undefined && spec.managedBy !== 'kubernetes.io/job-controller';
+}
+
 class JobHandler implements ResourceEventHandler<Job> {
   private readonly controller: JobController;
 
@@ -114,6 +131,7 @@ class JobHandler implements ResourceEventHandler<Job> {
   }
 
   onDelete(job: Job): void {
+    this.controller.finished.delete(job.metadata.uid);
     this.controller.workers.queue.add(keyOf(job));
     this.controller.orphans.jobDeleted(job);
   }

@@ -5,6 +5,7 @@ import type { Deployment, ReplicaSet } from '../../src/api/workloads.js';
 import { startControllers } from '../../src/controllers/registry.js';
 import { MILLISECOND, SECOND } from '../../src/kernel/time.js';
 import { FakeCluster, meta, template, type FakeOptions } from './fake-cluster.js';
+import { messages } from './objects.js';
 
 function web(replicas: number, surge: IntOrString, unavailable: IntOrString, extra: Partial<Deployment['spec']> = {}): Deployment {
   return {
@@ -216,4 +217,28 @@ test('a ReplicaSet that the cache shows too old makes the write of its status co
   const next = mine.slice(conflict + 1).filter(({ request }) => request.name === name);
   assert.deepEqual(next.slice(0, 2).map(({ request, code }) => [request.verb, code]), [['get', 200], ['update', 200]]);
   assert.ok(cluster.all<ReplicaSet>('replicasets').every(({ spec, status }) => spec.replicas === status.replicas));
+});
+
+test('the rollback annotation of old API versions: a revision, the one before, the same, one that is gone', () => {
+  const rolled = (to: string): readonly string[] => {
+    const cluster = new FakeCluster();
+    startControllers(cluster, ['deployment', 'replicaset']);
+    cluster.create('deployments', web(2, '25%', '25%'));
+    cluster.run(3 * SECOND);
+    cluster.edit<Deployment>('deployments', 'default/web', (current) => ({ ...current, spec: { ...current.spec, template: template('app:v2') } }));
+    cluster.run(10 * SECOND);
+    cluster.edit<Deployment>('deployments', 'default/web', (current) => ({
+      ...current,
+      metadata: { ...current.metadata, annotations: { ...current.metadata.annotations, 'deprecated.deployment.rollback.to': to } },
+    }));
+    cluster.run(20 * SECOND);
+    const { metadata, spec } = cluster.get<Deployment>('deployments', 'default/web')!;
+    assert.equal(metadata.annotations!['deprecated.deployment.rollback.to'], undefined);
+    const said = messages(cluster, 'Deployment').filter((text) => text.startsWith('DeploymentRollback'));
+    return [spec.template.spec.containers[0]!.image, metadata.annotations!['deployment.kubernetes.io/revision']!, ...said];
+  };
+  assert.deepEqual(rolled('0'), ['app:v1', '3', 'DeploymentRollback: Rolled back deployment "web" to revision 1']);
+  assert.deepEqual(rolled('1'), ['app:v1', '3', 'DeploymentRollback: Rolled back deployment "web" to revision 1']);
+  assert.deepEqual(rolled('2'), ['app:v2', '2', 'DeploymentRollbackTemplateUnchanged: The rollback revision contains the same template as current deployment "web"']);
+  assert.deepEqual(rolled('7'), ['app:v2', '2', 'DeploymentRollbackRevisionNotFound: Unable to find the revision to rollback to.']);
 });

@@ -90,3 +90,24 @@ test('a CronJob runs each minute, with the name of the minute; Forbid skips whil
   assert.deepEqual(cluster.all<Job>('jobs').map((object) => object.metadata.name), [`cj-${1735689660 / 60}`, `cj-${1735689720 / 60}`]);
   assert.ok(messages(cluster, 'CronJob').includes(`SawCompletedJob: Saw completed job: cj-${1735689660 / 60}, condition: Complete`));
 });
+
+test('a CronJob that replaces reads the job that still runs and deletes it, and keeps as many ended ones as its limits say', () => {
+  const cluster = new FakeCluster({ finishAfter: () => ({ after: 300 * SECOND, phase: 'Succeeded' }) });
+  startControllers(cluster, ['cronjob']);
+  const cronJob: CronJob = {
+    apiVersion: 'batch/v1',
+    kind: 'CronJob',
+    metadata: meta('cj'),
+    spec: { schedule: '* * * * *', concurrencyPolicy: 'Replace', jobTemplate: { metadata: {}, spec: job({}).spec }, successfulJobsHistoryLimit: 3, failedJobsHistoryLimit: 1 },
+    status: {},
+  };
+  cluster.create('cronjobs', cronJob);
+  cluster.run(125 * SECOND);
+  const minute = 1735689660 / 60;
+  assert.deepEqual(cluster.all<Job>('jobs').map(({ metadata }) => metadata.name), [`cj-${minute + 1}`]);
+  const asked = cluster.audit.filter(({ user, request }) => user === 'cronjob-controller' && request.resource === 'jobs').map(({ request }) => `${request.verb} ${request.name}`);
+  assert.deepEqual(asked, [`create cj-${minute}`, `get cj-${minute}`, `delete cj-${minute}`, `create cj-${minute + 1}`]);
+  cluster.delete('jobs', `default/cj-${minute + 1}`);
+  cluster.run(130 * SECOND);
+  assert.equal(messages(cluster, 'CronJob').at(-1), `MissingJob: Active job went missing: cj-${minute + 1}`);
+});

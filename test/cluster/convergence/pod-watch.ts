@@ -8,7 +8,7 @@ import type { WatchRecord } from '../../../src/apiserver/watch-cache.js';
 import type { Process } from '../../../src/client/process.js';
 import type { ApiClient } from '../../../src/client/types.js';
 import { nodeOf } from '../../../src/controllers/daemon-pods.js';
-import { hasFinalizer } from '../../../src/controllers/job-policy.js';
+import { hasFinalizer } from '../../../src/controllers/job-failures.js';
 
 /** What a controller reads may be so old: longer than any server, leader or watch is away. */
 const WINDOW = 60e9;
