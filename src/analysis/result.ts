@@ -1,8 +1,8 @@
 import type { Table } from '../metrics/recorder.js';
 import type { Study } from './study.js';
 
-/** Version of the shape of `summary.json`; raised when a field changes its meaning or goes. */
-export const SUMMARY_VERSION = 1;
+/** Version of the shape of `summary.json`; raised when a field is added, changes its meaning or goes: the schema knows no others. */
+export const SUMMARY_VERSION = 2;
 
 /** One finished run: what the exporters write and the report shows. */
 export interface RunResult {

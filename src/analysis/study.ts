@@ -1,3 +1,4 @@
+import { MEASURES } from './measures.js';
 import { type Ranked, rank } from './replications.js';
 import type { FailureMetrics, RunMetrics } from './result.js';
 
@@ -16,10 +17,14 @@ export interface Study {
 
 export interface StudyMeasure {
   readonly name: string;
-  /** `seconds`, `share` or `pod-seconds`; empty for counts. */
+  /** What it is about: measures of one group follow one another. */
+  readonly group: string;
+  /** `seconds`, `share`, or a name for what is counted; empty for counts. */
   readonly unit: string;
-  /** Strategies, best first. */
+  /** Strategies that give it with every seed, best first. */
   readonly rows: readonly StudyRow[];
+  /** The others: a mean over the rest of their seeds would flatter. */
+  readonly absent: readonly string[];
 }
 
 export interface StudyRow {
@@ -34,47 +39,20 @@ export interface StudyRow {
   readonly tied: boolean;
 }
 
-interface Measure {
-  readonly name: string;
-  readonly unit: string;
-  readonly better: 'low' | 'high';
-  readonly value: (metrics: RunMetrics) => number | null;
-  /** Takes part in sequential stopping: its mean is far from 0, so that a relative precision means something. */
-  readonly sequential?: boolean;
-}
-
-const MEASURES: readonly Measure[] = [
-  { name: 'Rollout duration', unit: 'seconds', better: 'low', value: (metrics) => metrics.rolloutDuration, sequential: true },
-  { name: 'Error share', unit: 'share', better: 'low', value: (metrics) => metrics.errorShare },
-  { name: 'Latency p99 during', unit: 'seconds', better: 'low', value: (metrics) => metrics.latency.during.p99, sequential: true },
-  { name: 'Latency p99', unit: 'seconds', better: 'low', value: withoutRollout((metrics) => metrics.latency.before.p99), sequential: true },
-  { name: 'Lowest available share', unit: 'share', better: 'high', value: (metrics) => metrics.lowestAvailableShare },
-  { name: 'Surge', unit: 'pod-seconds', better: 'low', value: (metrics) => metrics.surgePodSeconds },
-  { name: 'API writes', unit: '', better: 'low', value: (metrics) => metrics.apiWrites },
-  { name: 'API write p99', unit: 'seconds', better: 'low', value: withoutRollout((metrics) => metrics.apiWriteLatency.p99), sequential: true },
-  { name: 'etcd commit p99', unit: 'seconds', better: 'low', value: withoutRollout((metrics) => metrics.etcdCommitLatency.p99) },
-];
-
-/** Measures that sequential stopping looks at. */
-export const PRECISION_MEASURES = MEASURES.filter((measure) => measure.sequential === true);
-
-/** Measures of a run that rolls nothing out. */
-function withoutRollout(value: (metrics: RunMetrics) => number | null): (metrics: RunMetrics) => number | null {
-  return (metrics) => (metrics.rolloutStart === null ? value(metrics) : null);
-}
-
 /**
- * Compares strategies over seeds: `runs` gives, by name of the strategy, the metrics of each seed, in the same order of seeds. A measure
- * that some run does not give (a rollout that never completed) is left out: a mean over the rest would flatter.
+ * Compares strategies over seeds: `runs` gives, by name of the strategy, the metrics of each seed, in the same order of seeds. A strategy
+ * that does not give a measure with every seed (a rollout that never completed) is not ranked by it; a measure that none gives is left out.
  */
 export function study(runs: ReadonlyMap<string, readonly RunMetrics[]>, level = 0.95, met: Study['met'] = {}): Study {
   const names = [...runs.keys()];
   const seeds = runs.get(names[0] ?? '')?.length ?? 0;
   const measures = MEASURES.flatMap((measure) => {
     const strategies = names.map((name) => ({ name, values: runs.get(name)!.map(measure.value) }));
-    if (strategies.some(({ values }) => values.includes(null))) return [];
-    const ranked = rank(strategies as { name: string; values: number[] }[], measure.better, level);
-    return [{ name: measure.name, unit: measure.unit, rows: ranked.map(toRow) }];
+    const given = strategies.filter(({ values }) => !values.includes(null)) as { name: string; values: number[] }[];
+    if (given.length === 0) return [];
+    const absent = strategies.filter(({ values }) => values.includes(null)).map(({ name }) => name);
+    const { name, group, unit, better } = measure;
+    return [{ name, group, unit, rows: rank(given, better, level).map(toRow), absent }];
   });
   const failures = Object.fromEntries(names.map((name) => [name, joinFailures(runs.get(name)!.map((metrics) => metrics.failures))]));
   return { seeds, level, met, failures, measures };

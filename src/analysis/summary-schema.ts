@@ -204,7 +204,8 @@ const study = z.strictObject({
   measures: z.array(
     z.strictObject({
       name: z.string(),
-      unit: z.string().describe('seconds, share or pod-seconds; empty for counts.'),
+      group: z.string().describe('What it is about: Speed, Users, Risk, Capacity and cost, API.'),
+      unit: z.string().describe('seconds, share, or what is counted (pod-seconds, bytes, money, …); empty for counts.'),
       rows: z
         .array(
           z.strictObject({
@@ -215,7 +216,8 @@ const study = z.strictObject({
             tied: z.boolean().describe('Not significantly worse than the best.'),
           }),
         )
-        .describe('Runs, best first.'),
+        .describe('Runs that give the measure with every seed, best first.'),
+      absent: z.array(z.string()).describe('Runs that do not.'),
     }),
   ),
 });

@@ -8,7 +8,7 @@ import { type ExtraFile, fileName, tableFiles, writeSteps } from '../export/file
 import type { OutputDirectory } from '../export/output-directory.js';
 import type { Table } from '../metrics/recorder.js';
 import { renderReport } from '../report/html.js';
-import type { TerminalOptions } from '../report/terminal.js';
+import type { TerminalOptions } from '../report/pen.js';
 import type { Scenario } from '../scenario/types.js';
 import { VERSION } from '../version.js';
 import { checkInterrupt } from './interrupt.js';

@@ -6,11 +6,14 @@ import { SUMMARY_SCHEMA } from '../analysis/summary-schema.js';
 import { EVENT_TRACE } from '../metrics/column-sink.js';
 import type { ColumnSpec, Table, TableSpec } from '../metrics/recorder.js';
 import { fileName, filePrefix } from './files.js';
+import { upgradeSummary } from './older-summaries.js';
 import { OutputError } from './output-directory.js';
 
 /** An output directory read back. */
 export interface ReadOutputs {
   readonly document: SummaryDocument;
+  /** Version of the schema of its summary, and of the program that wrote it. */
+  readonly written: { readonly schemaVersion: number; readonly toolVersion: string };
   readonly results: readonly RunResult[];
 }
 
@@ -19,7 +22,7 @@ export interface ReadOutputs {
  * Throws OutputError when the directory is not an output of this program or of a newer version.
  */
 export async function readOutputs(path: string): Promise<ReadOutputs> {
-  const document = readSummary(path);
+  const { document, written } = readWritten(path);
   const names = Object.keys(document.runs);
   const files = readdirSync(path)
     .filter((name) => name.endsWith('.parquet') && !isEventTrace(name))
@@ -34,7 +37,7 @@ export async function readOutputs(path: string): Promise<ReadOutputs> {
     for (const file of own) tables.push(await readTable(join(path, file)));
     results.push({ name, summary: document.runs[name]!, tables });
   }
-  return { document, results };
+  return { document, written, results };
 }
 
 /** The rows of one table of an output; `run` empty: the only one. No rows when the table was not written. */
@@ -49,27 +52,32 @@ export async function readOutputTable(
   return parquetReadObjects({ file: bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer });
 }
 
-/** `summary.json` of an output, checked. Throws OutputError. */
+/** `summary.json` of an output, checked and in the shape of this version. Throws OutputError. */
 export function readSummary(path: string): SummaryDocument {
+  return readWritten(path).document;
+}
+
+function readWritten(path: string): Pick<ReadOutputs, 'document' | 'written'> {
   const file = join(path, 'summary.json');
   if (!existsSync(file)) throw new OutputError(`${path} holds no summary.json: it is not an output of towtank`);
-  let document: SummaryDocument;
+  let written: SummaryDocument;
   try {
-    document = JSON.parse(readFileSync(file, 'utf8')) as SummaryDocument;
+    written = JSON.parse(readFileSync(file, 'utf8')) as SummaryDocument;
   } catch (error) {
     throw new OutputError(`cannot read ${file}: ${(error as Error).message}`);
   }
-  if (document?.tool?.name !== 'towtank' || document.runs === undefined)
+  if (written?.tool?.name !== 'towtank' || written.runs === undefined)
     throw new OutputError(`${file} is not a summary of towtank`);
-  if (document.schemaVersion !== SUMMARY_VERSION) {
+  const document = upgradeSummary(written as unknown as Record<string, unknown>) as unknown as SummaryDocument | undefined;
+  if (document === undefined) {
     throw new OutputError(
-      `${file} has schema version ${document.schemaVersion}; this version reads ${SUMMARY_VERSION}`,
+      `${file} has schema version ${written.schemaVersion}; this version reads 1 to ${SUMMARY_VERSION}`,
     );
   }
   const checked = SUMMARY_SCHEMA.safeParse(document);
   const issue = checked.error?.issues[0];
   if (issue !== undefined) throw new OutputError(`${file}: ${issue.path.join('.')}: ${issue.message}`);
-  return document;
+  return { document, written: { schemaVersion: written.schemaVersion, toolVersion: written.tool.version } };
 }
 
 /** A trace of every event may be far larger than memory, and no report shows it. */

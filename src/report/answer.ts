@@ -1,6 +1,7 @@
+import { TELLING } from '../analysis/measures.js';
 import type { RunResult } from '../analysis/result.js';
 import type { Study, StudyMeasure } from '../analysis/study.js';
-import { describeVerdict, formatInUnit, list } from './format.js';
+import { describeVerdict, formatMeasure, list } from './format.js';
 
 /** The answer to the question of a scenario, for the terminal and the head of the report. */
 export interface Answer {
@@ -57,12 +58,13 @@ function studyHeadline(study: Study, always: readonly string[], others: readonly
 
 function finding(measure: StudyMeasure): string[] {
   const [best, next] = measure.rows;
-  if (best === undefined || next === undefined || measure.rows.some((row) => row !== best && row.tied)) return [];
+  if (!TELLING.has(measure.name) || best === undefined || next === undefined) return [];
+  // A run that does not give the measure may be better or worse.
+  if (measure.absent.length > 0 || measure.rows.some((row) => row !== best && row.tied)) return [];
   const { difference } = next;
   if (difference === null) return [];
   const [low, high] = [Math.abs(difference.low), Math.abs(difference.high)].sort((a, b) => a - b) as [number, number];
-  const unit = measure.unit === 'pod-seconds' ? '' : measure.unit;
-  const amount = (value: number): string => formatInUnit(value, unit).trim();
+  const amount = (value: number): string => formatMeasure(value, measure.unit);
   const range = `${amount(low)} to ${amount(high)}`;
   return [`${measure.name}: ${best.name} is best, ${amount(Math.abs(difference.estimate))} (${range}) before ${next.name}`];
 }

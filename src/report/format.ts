@@ -42,6 +42,19 @@ export function formatInUnit(value: number | null, unit: string): string {
   return `${formatCount(value)} ${unit}`;
 }
 
+/** A value of a measure, whose name says what is counted. */
+export function formatMeasure(value: number, unit: string): string {
+  if (unit === 'seconds') return formatSeconds(value);
+  if (unit === 'share') return formatShare(value);
+  if (unit === 'bytes') return `${formatCount(value / 1048576)} MiB`;
+  return unit === 'money' && value !== 0 ? significant(value, 3) : formatCount(value);
+}
+
+/** A measure with the unit that its values do not show. */
+export function measureName({ name, unit }: { readonly name: string; readonly unit: string }): string {
+  return unit.endsWith('-seconds') ? `${name}, ${unit}` : name;
+}
+
 /** `errors < 0.1% (measured 1.34%)`. */
 export function describeVerdict(verdict: Verdict): string {
   const measured = verdict.value === null ? (verdict.met ? 'none in the run' : 'not reached') : `measured ${formatInUnit(verdict.value, verdict.unit)}`;

@@ -111,7 +111,7 @@ figcaption .tools button:hover { color: var(--text); background: var(--raised); 
 .tabs { display: flex; gap: 4px; overflow-x: auto; border-bottom: 1px solid var(--line); margin: 12px 0 20px; position: sticky; top: 0; background: var(--page); z-index: 5; padding-top: 8px; }
 .tabs button { border: 0; border-bottom: 3px solid transparent; border-radius: 6px 6px 0 0; background: transparent; padding: 9px 14px; font-size: 15px; color: var(--soft); white-space: nowrap; }
 .tabs button[aria-selected="true"] { color: var(--text); border-bottom-color: var(--accent); font-weight: 600; }
-[role="tabpanel"] h3.section { font-size: 17px; margin: 26px 0 10px; }
+[role="tabpanel"] h3.section, #study h3.section { font-size: 17px; margin: 26px 0 10px; }
 [role="tabpanel"] > h3.section:first-child { margin-top: 0; }
 
 .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 1px; background: var(--line); border: 1px solid var(--line); border-radius: 12px; overflow: hidden; margin-bottom: 16px; }

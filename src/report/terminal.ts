@@ -4,18 +4,9 @@ import type { LatencySummary, PodTraceMetrics, RunMetrics, RunResult } from '../
 import type { Study } from '../analysis/study.js';
 import { type Answer, answer, studyAnswer } from './answer.js';
 import { explain, explainRun, explainStudy } from './explanation.js';
-import { describeVerdict, formatCount, formatInUnit, formatSeconds, formatShare, NONE } from './format.js';
+import { describeVerdict, formatCount, formatInUnit, formatMeasure, formatSeconds, formatShare, measureName, NONE } from './format.js';
 import { AVAILABILITY_COLUMNS, type Column, POD_COLUMNS, STARTUP_PARTS } from './node-columns.js';
-
-/** What the terminal can show. The default suits a pipe or a file: ASCII, no colour. */
-export interface TerminalOptions {
-  /** Box-drawing characters, check marks and µ. */
-  readonly unicode?: boolean;
-  /** ANSI colours. */
-  readonly color?: boolean;
-}
-
-const RULES = { unicode: '─', ascii: '-' };
+import { Pen, plainStyle, type TerminalOptions } from './pen.js';
 
 const ROLLOUT_COLUMNS: readonly Column[] = [
   ['duration', (metrics) => formatSeconds(metrics.rolloutDuration)],
@@ -186,26 +177,28 @@ export function renderComparison(results: readonly RunResult[], options: Termina
  */
 export function renderStudy(study: Study, options: TerminalOptions & { readonly question?: string } = {}): string {
   const pen = new Pen(options);
-  const names = study.measures[0]?.rows.map((row) => row.name) ?? [];
-  const judged = Object.keys(study.met);
-  const order = judged.length > 0 ? judged : [...names].sort((a, b) => (a < b ? -1 : 1));
+  const order = Object.keys(study.failures);
   const table = new Table({
     ...plainStyle(pen),
     head: ['', ...order],
     colAligns: ['left', ...order.map(() => 'right' as const)],
   });
-  for (const { name, unit, rows } of study.measures) {
+  for (const measure of study.measures) {
+    const { unit, rows } = measure;
+    // What is nothing everywhere says nothing.
+    if (rows.every(({ estimate, low, high }) => estimate === 0 && low === 0 && high === 0)) continue;
     const cells = order.map((strategy) => {
-      const row = rows.find((entry) => entry.name === strategy)!;
-      const half = formatInUnit(row.high - row.estimate, unit === 'pod-seconds' ? '' : unit).trim();
-      const text = `${formatInUnit(row.estimate, unit === 'pod-seconds' ? '' : unit).trim()} ${pen.plusMinus} ${half}`;
-      return `${row.tied ? pen.bold(text) : text} ${row.tied ? '=' : ' '}`;
+      const row = rows.find((entry) => entry.name === strategy);
+      if (row === undefined) return `${NONE}  `;
+      const text = `${formatMeasure(row.estimate, unit)} ${pen.plusMinus} ${formatMeasure(row.high - row.estimate, unit)}`;
+      const best = row.tied && rows.length > 1;
+      return `${best ? pen.bold(text) : text} ${best ? '=' : ' '}`;
     });
-    table.push([unit === 'pod-seconds' ? `${name}, ${unit}` : name, ...cells]);
+    table.push([measureName(measure), ...cells]);
   }
   const percent = Math.round(study.level * 100);
   const said = studyAnswer(study);
-  const legend = `mean ${pen.plusMinus} half of the ${percent}% interval over ${study.seeds} seeds; = not significantly worse than the best (Holm)`;
+  const legend = `mean ${pen.plusMinus} half of the ${percent}% interval over ${study.seeds} seeds; = not significantly worse than the best (Holm)${study.measures.some(({ absent }) => absent.length > 0) ? `; ${NONE} not with every seed` : ''}`;
   const lines = said.findings.map((line) => `  ${line}.`);
   const question = options.question === undefined || options.question === '' ? [] : [pen.dim(options.question)];
   return pen.finish([...question, pen.bold(said.headline), ...lines, '', table.toString(), '', pen.dim(legend), ...why(explainStudy(study))]);
@@ -324,77 +317,4 @@ function milliseconds(seconds: number): string {
 
 function latencyWords(latency: LatencySummary): string {
   return `${formatInUnit(latency.p50, 'seconds')} / ${formatInUnit(latency.p99, 'seconds')}`;
-}
-
-/** Columns apart by blanks, one rule under the head. */
-function plainStyle(pen: Pen): Table.TableConstructorOptions {
-  const { rule } = pen;
-  return {
-    chars: {
-      top: '',
-      'top-mid': '',
-      'top-left': '',
-      'top-right': '',
-      bottom: '',
-      'bottom-mid': '',
-      'bottom-left': '',
-      'bottom-right': '',
-      left: '',
-      'left-mid': '',
-      right: '',
-      'right-mid': '',
-      middle: '  ',
-      mid: rule,
-      'mid-mid': rule + rule,
-    },
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0, compact: true },
-  };
-}
-
-/** Marks and colours of a terminal. */
-class Pen {
-  readonly rule: string;
-  private readonly unicode: boolean;
-  private readonly color: boolean;
-
-  constructor(options: TerminalOptions) {
-    this.unicode = options.unicode ?? false;
-    this.color = options.color ?? false;
-    this.rule = this.unicode ? RULES.unicode : RULES.ascii;
-  }
-
-  get plusMinus(): string {
-    return this.unicode ? '±' : '+-';
-  }
-
-  mark(good: boolean): string {
-    const sign = this.unicode ? (good ? '✓' : '✗') : good ? 'ok' : 'NO';
-    return this.paint(sign, good ? '32' : '31');
-  }
-
-  bold(text: string): string {
-    return this.paint(text, '1');
-  }
-
-  dim(text: string): string {
-    return this.paint(text, '2');
-  }
-
-  warn(text: string): string {
-    return this.paint(text, '33');
-  }
-
-  /** Joins lines without trailing blanks; `us` becomes `µs` where the terminal can show it. */
-  finish(lines: readonly string[]): string {
-    const text = lines
-      .join('\n')
-      .split('\n')
-      .map((line) => line.trimEnd())
-      .join('\n');
-    return `${this.unicode ? text.replace(/(\d) us\b/g, '$1 µs') : text}\n`;
-  }
-
-  private paint(text: string, code: string): string {
-    return this.color ? `\u001b[${code}m${text}\u001b[0m` : text;
-  }
 }

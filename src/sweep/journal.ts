@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { toOutputError } from '../export/output-directory.js';
 import type { Replication } from './replication.js';
@@ -36,6 +36,7 @@ export class Journal {
   /** Keeps a replication. */
   append(replication: Replication): void {
     this.guard(() => {
+      if (!this.begun) mkdirSync(dirname(this.path), { recursive: true });
       if (!this.begun) writeFileSync(this.path, `${JSON.stringify({ key: this.key })}\n`);
       this.begun = true;
       appendFileSync(this.path, `${JSON.stringify(replication)}\n`);

@@ -1,6 +1,6 @@
 import { Piscina } from 'piscina';
 import { sequentialProgress } from '../analysis/sequential.js';
-import { PRECISION_MEASURES } from '../analysis/study.js';
+import { PRECISION_MEASURES } from '../analysis/measures.js';
 import type { Journal } from './journal.js';
 import { type Replication, type ReplicationPlan, replicationSeed } from './replication.js';
 

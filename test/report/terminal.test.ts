@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { RolloutMetrics } from '../../src/analysis/result.js';
+import { study } from '../../src/analysis/study.js';
 import { answer } from '../../src/report/answer.js';
 import { formatCount, formatSeconds, formatShare, list } from '../../src/report/format.js';
 import { renderComparison, renderRun, renderStudy } from '../../src/report/terminal.js';
@@ -116,6 +118,50 @@ test('a study: means with intervals, the best and its equals marked', () => {
   const text = renderStudy(sampleStudy());
   assert.ok(/^[\x20-\x7e\n]*$/.test(text), 'ASCII only');
   for (const line of text.split('\n')) assert.ok(line.length <= 120, line);
-  assert.match(text, /^ +blue-green +canary +ramped +recreate$/m);
-  assert.match(text, /^Rollout duration +\S+ s \+- \S+ s +1m \S+ \+- \S+ s +\S+ s \+- \S+ s +\S+ s \+- \S+ ms =$/m);
+  assert.match(text, /^ +recreate +ramped +blue-green +canary$/m);
+  assert.match(text, /^Rollout duration +\S+ s \+- \S+ ms = +\S+ s \+- \S+ s +\S+ s \+- \S+ s +1m \S+ \+- \S+ s$/m);
 });
+
+test('a study: who does not give a measure with every seed has no mean, and nobody is the best for it', () => {
+  const rollout = (timeToDetect: number | null) => ({ ...sampleResults()[0]!.summary.metrics, rolloutDuration: null, rollout: { ...ROLLOUT, timeToDetect } });
+  const made = study(
+    new Map([
+      ['argo', [rollout(20), rollout(21), rollout(22)]],
+      ['flagger', [rollout(120), rollout(121), rollout(122)]],
+      ['ramped', [rollout(null), rollout(30), rollout(31)]],
+    ]),
+  );
+  const text = renderStudy(made);
+  assert.match(text, /^Time to detect +21\.0 s \+- \S+ s = +2m 1s \+- \S+ s +-$/m);
+  assert.match(text, /; - not with every seed$/m);
+  assert.doesNotMatch(text, /Time to detect: .* is best/);
+  assert.doesNotMatch(text, /^Wasted starts/m, 'nothing everywhere');
+  assert.deepEqual(made.measures.filter(({ group }) => group === 'Risk').map(({ name, absent }) => [name, absent.length]), [
+    ['Blast radius', 0],
+    ['Errors of the new version', 0],
+    ['Mixed-version requests', 0],
+    ['Time to detect', 1],
+  ]);
+  const all = study(new Map([['argo', [rollout(20), rollout(21), rollout(22)]], ['flagger', [rollout(120), rollout(121), rollout(122)]]]));
+  assert.match(renderStudy(all), /^ {2}Time to detect: argo is best, 1m 40s \(/m);
+});
+
+const ROLLOUT: RolloutMetrics = {
+  timeToDetect: null,
+  timeToRollBack: null,
+  timeToRecover: null,
+  blastRadius: 100,
+  blastErrors: 3,
+  mixedVersionRequests: 10,
+  errorBudget: { allowed: 0.001, burnRate: 2, shareOf30Days: 0.0001 },
+  latencyP95: { before: 0.1, during: 0.2, after: 0.1 },
+  worstSecondP99: 0.3,
+  secondsAboveObjective: null,
+  surgeCpuSeconds: 4,
+  surgeMemoryGiBSeconds: 4,
+  surgeCost: 0.01,
+  wastedStarts: 0,
+  eventWrites: 100,
+  watchBytes: 1048576,
+  schedulerAttempts: 20,
+};

@@ -151,7 +151,12 @@ function seeds(study) {
       'Strategies are compared seed by seed with the same random numbers; p-values are adjusted for the number of comparisons (Holm). What follows shows the first seed.',
     ),
   );
-  place(section, intervals(study));
+  const groups = new Map();
+  for (const { group, entry } of intervals(study)) groups.set(group, [...(groups.get(group) ?? []), entry]);
+  for (const [group, list] of groups) {
+    if (group) section.append(h('h3', { class: 'section' }, group));
+    place(section, list);
+  }
 }
 
 /** The strategies of one seed beside one another. */

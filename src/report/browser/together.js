@@ -1,5 +1,5 @@
 import { shareInterval } from '../../analysis/interval.ts';
-import { formatShare } from '../format.ts';
+import { formatMeasure, formatShare, measureName } from '../format.ts';
 import {
   count,
   durationAxis,
@@ -214,12 +214,14 @@ export function replicasPlot({ run, points, versions, wanted, width, height, all
   });
 }
 
-/** Means with their intervals, a row a strategy, one small plot a measure: for comparisons over several seeds. */
+/** Means with their intervals, a row a strategy, one small plot a measure, each with its group: for comparisons over several seeds. */
 export function intervals(study) {
-  return study.measures.map((measure, i) =>
-    figure({
-      title: measure.name,
-      note: `mean and ${Math.round(study.level * 100)}% interval over ${count(study.seeds)} seeds`,
+  const shown = study.measures.filter(({ rows }) => rows.some(({ low, high }) => low !== 0 || high !== 0));
+  return shown.map((measure, i) => ({
+    group: measure.group,
+    entry: figure({
+      title: measureName(measure),
+      note: `mean and ${Math.round(study.level * 100)}% interval over ${count(study.seeds)} seeds${measure.absent.length === 0 ? '' : `; not with every seed: ${measure.absent.join(', ')}`}`,
       label: measure.rows
         .map(
           (row) =>
@@ -248,7 +250,7 @@ export function intervals(study) {
             `${row.name}\n${text(measure, row.estimate)}\n${text(measure, row.low)} to ${text(measure, row.high)}${row.pValue === null ? '\nthe best' : `\np ${row.pValue < 0.001 ? '< 0.001' : `= ${row.pValue.toPrecision(2)}`} against the best`}`,
         }),
     }),
-  );
+  }));
 }
 
 /** A row a strategy: a dot at `estimate`, a whisker from `low` to `high`. */
@@ -321,5 +323,5 @@ function domainOf(rows) {
 
 function text(measure, value) {
   if (measure.unit === 'seconds') return seconds(value);
-  return measure.unit === 'share' ? formatShare(value) : count(value);
+  return formatMeasure(value, measure.unit);
 }
