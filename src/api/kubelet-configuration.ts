@@ -32,6 +32,8 @@ export interface KubeletConfiguration {
   readonly evictionMaxPodGraceSeconds: number;
   /** evictionPressureTransitionPeriod: a pressure condition stays for so long after it was last observed. */
   readonly evictionTransitionPeriod: Duration;
+  /** Kubelets ask for the tokens of their pods' service accounts (TokenRequest). Not a setting of Kubernetes, where they always do. */
+  readonly requestsTokens: boolean;
 }
 
 /** Hard thresholds that hold unless others are given (pkg/kubelet/eviction/defaults_linux.go), without those of inodes. */
@@ -49,4 +51,5 @@ export const DEFAULT_KUBELET: KubeletConfiguration = {
   evictionThresholds: DEFAULT_EVICTION_HARD,
   evictionMaxPodGraceSeconds: 0,
   evictionTransitionPeriod: 5 * MINUTE,
+  requestsTokens: false,
 };

@@ -4,7 +4,7 @@ import type { KubernetesObject } from '../api/meta.js';
 export type Verb = 'create' | 'get' | 'list' | 'watch' | 'update' | 'patch' | 'delete' | 'deletecollection';
 
 /** Subresources that the simulated API server serves. */
-export type Subresource = 'status' | 'binding' | 'scale' | 'eviction';
+export type Subresource = 'status' | 'binding' | 'scale' | 'eviction' | 'token';
 
 /**
  * A patch as the API server sees it: what it makes of the current object, and how many bytes travelled. `apply` is pure: it

@@ -106,6 +106,11 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner {
       this.owner.respond(slot, failure(413, `Request entity too large: limit is ${MAXIMUM_BODY}`));
       return;
     }
+    if (request.subresource === 'token') {
+      // TokenREST.Create reads the account; nothing is written.
+      this.readLive(slot, request.resource, keyOfRequest(request));
+      return;
+    }
     if (request.verb === 'create' && request.subresource !== 'binding') {
       this.mutate(slot, call, undefined, true);
       return;
@@ -326,7 +331,8 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner {
 
   private readAnswered(slot: number, call: Call, current: KubernetesObject | undefined): void {
     const { request } = call;
-    if (request.verb !== 'get') this.mutate(slot, call, current, true);
+    if (request.subresource === 'token') this.owner.respond(slot, current === undefined ? notFound(request) : { code: 201, object: current });
+    else if (request.verb !== 'get') this.mutate(slot, call, current, true);
     else if (current === undefined) this.owner.respond(slot, notFound(request));
     else this.owner.respond(slot, { code: 200, object: current });
   }

@@ -9,6 +9,8 @@ import type { CostProfile } from '../scenario/types.js';
 import type { ContainerBehaviour, PodLifecycleListener, PodStepObserver } from './behaviour.js';
 import type { ContainerRuntime } from './container-runtime.js';
 import { DrawCursor } from './draws.js';
+import type { ConfigurationVolumes } from './configuration-volumes.js';
+import type { Environments } from './environment.js';
 import type { Evictions } from './evictions.js';
 import type { Heartbeats } from './heartbeats.js';
 import type { ImageStore } from './image-store.js';
@@ -113,8 +115,10 @@ export class Fleet {
   heartbeats!: Heartbeats;
   /** null: no volume of this cluster is attached. */
   volumes: VolumeManager | null = null;
+  configurations!: ConfigurationVolumes;
   images!: ImageStore;
   evictions!: Evictions;
+  environments!: Environments;
   restarts!: Restarts;
   private readonly durations: DrawCursor;
   private readonly uniforms: DrawCursor;

@@ -43,6 +43,7 @@ export class Restarts {
       for (const container of pod.init) detach(fleet, container);
       for (const container of pod.main) detach(fleet, container);
       fleet.volumes?.abandon(pod);
+      fleet.configurations.drop(pod);
       if (!pod.sandbox) pod.prepared = false;
       if (pod.work !== WORK_TERMINATED) pod.work = WORK_IDLE;
       pod.detached = true;
@@ -80,6 +81,7 @@ export class Restarts {
     pod.status = pod.pod.status;
     fleet.pleg.observe(pod);
     const { metadata, spec } = pod.pod;
+    if (pod.prepared) fleet.configurations.keepTokens(pod);
     if (pod.gone || metadata.deletionTimestamp !== undefined) {
       fleet.workers.termination.claimNode(pod);
       fleet.workers.terminate(pod, pod.gone ? 1 : effectiveGraceSeconds(metadata.deletionGracePeriodSeconds, spec.terminationGracePeriodSeconds));

@@ -13,6 +13,8 @@ import type { ContainerBehaviour, PodLifecycleListener, PodStepObserver } from '
 import { ContainerRuntime } from './container-runtime.js';
 import { dispatch } from './dispatch.js';
 import { EVICTED } from './eviction-policy.js';
+import { ConfigurationVolumes } from './configuration-volumes.js';
+import { Environments } from './environment.js';
 import { Evictions } from './evictions.js';
 import * as op from './fleet.js';
 import { Fleet, featuresOf, nodeKey } from './fleet.js';
@@ -94,6 +96,8 @@ export class Kubelets implements Component, ResponseReceiver {
     fleet.runtime = new ContainerRuntime(fleet);
     fleet.images = new ImageStore(fleet);
     fleet.evictions = new Evictions(fleet);
+    fleet.environments = new Environments(fleet);
+    fleet.configurations = new ConfigurationVolumes(fleet);
     fleet.restarts = new Restarts(fleet, options.relist ?? null);
     if (options.configuration !== undefined) fleet.kubelet = options.configuration;
     fleet.workers = new PodWorkers(fleet);

@@ -147,6 +147,7 @@ export function crash(fleet: Fleet, node: NodeRecord): void {
   for (const pod of [...node.pods.values()]) {
     for (const container of pod.init) crashContainer(fleet, container);
     for (const container of pod.main) crashContainer(fleet, container);
+    fleet.configurations.drop(pod);
     pod.sandbox = false;
     pod.lost = true;
     pod.detached = false;

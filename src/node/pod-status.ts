@@ -244,6 +244,7 @@ function sameState(a: ContainerState | undefined, b: ContainerState | undefined)
   if (a === undefined || b === undefined) return false;
   return (
     a.waiting?.reason === b.waiting?.reason &&
+    a.waiting?.message === b.waiting?.message &&
     a.running?.startedAt === b.running?.startedAt &&
     a.terminated?.finishedAt === b.terminated?.finishedAt &&
     a.terminated?.startedAt === b.terminated?.startedAt &&

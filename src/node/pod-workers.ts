@@ -148,12 +148,14 @@ export class PodWorkers {
   prepared(pod: PodRecord): void {
     pod.stepEvent = 0;
     if (this.stopWanted(pod)) return;
-    if (this.fleet.volumes?.begin(pod) === true) return;
+    const { volumes, configurations } = this.fleet;
+    pod.volumesLeft = 1 + (volumes?.begin(pod) === true ? 1 : 0) + (configurations.begin(pod) ? 1 : 0);
     this.volumesReady(pod);
   }
 
-  /** All volumes of a pod are mounted. */
+  /** The volumes of one kind are mounted: when all are, the sandbox follows. */
   volumesReady(pod: PodRecord): void {
+    if (--pod.volumesLeft > 0 || pod.work !== WORK_SYNCING) return;
     pod.prepared = true;
     if (this.stopWanted(pod)) return;
     this.startSandbox(pod);
@@ -260,8 +262,22 @@ export class PodWorkers {
     this.startNext(pod);
   }
 
-  /** The image of the first container in line is present: create it. */
+  /** The image of the first container in line is present: its environment is read, and it is created. */
   imageReady(container: ContainerRecord, cost: number): void {
+    if (!this.fleet.environments.read(container, cost)) this.environmentRead(container, cost);
+  }
+
+  /** The environment of the first container in line cannot be made (kuberuntime_container.go ErrCreateContainerConfig). */
+  environmentFailed(container: ContainerRecord, problem: string): void {
+    container.waitingReason = 'CreateContainerConfigError';
+    container.waitingMessage = problem;
+    this.fleet.event(container.pod.pod, 'Warning', 'Failed', `Error: ${problem}`);
+    this.startFailed(container.pod);
+  }
+
+  /** Everything is there to create the first container in line. */
+  environmentRead(container: ContainerRecord, cost: number): void {
+    if (this.stopWanted(container.pod)) return;
     if (container.lastTermination !== null && container.state !== WAITING) {
       container.restarts++;
       container.pod.restarts++;
@@ -358,7 +374,10 @@ export class PodWorkers {
     pod.graceSeconds = first ? graceSeconds : Math.min(pod.graceSeconds, graceSeconds);
     if (pod.work === WORK_SYNCING) {
       if (this.puller.abandon(pod)) this.startNext(pod);
-      else if (this.fleet.volumes?.abandon(pod) === true) this.stopWanted(pod);
+      else {
+        const attaching = this.fleet.volumes?.abandon(pod) === true;
+        if (this.fleet.configurations.abandon(pod) || attaching) this.stopWanted(pod);
+      }
       return;
     }
     this.requestSync(pod);

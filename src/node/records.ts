@@ -90,6 +90,7 @@ export class ContainerRecord {
   /** How its latest finished life ended. */
   lastTermination: ContainerState | null = null;
   waitingReason = '';
+  waitingMessage = '';
   restarts = 0;
   observedRestarts = 0;
   ready = false;
@@ -200,6 +201,8 @@ export class PodRecord {
   /** Shortest back-off that made the running sync fail, what is left of it; 0: none. */
   backOffLeft = 0;
   prepared = false;
+  /** Kinds of volumes that its start waits for. */
+  volumesLeft = 0;
   sandbox = false;
   sandboxObserved = false;
   admitted = false;

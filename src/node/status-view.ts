@@ -69,7 +69,7 @@ function isDone(container: ContainerRecord): boolean {
 function viewOf(container: ContainerRecord): ContainerView {
   const waiting = container.waitingReason;
   const state =
-    waiting !== '' && container.observedState !== RUNNING ? { waiting: { reason: waiting } } : container.observed;
+    waiting !== '' && container.observedState !== RUNNING ? { waiting: { reason: waiting, ...(waiting === 'CreateContainerConfigError' ? { message: container.waitingMessage } : {}) } } : container.observed;
   const last =
     state.waiting !== undefined && container.lastTermination !== null ? container.lastTermination : container.lastState;
   return {

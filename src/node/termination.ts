@@ -151,6 +151,7 @@ export class Termination {
     pod.stepEvent = 0;
     pod.finished = true;
     this.fleet.volumes?.release(pod);
+    this.fleet.configurations.drop(pod);
     if (pod.gone) this.fleet.statuses.forgetPod(pod);
     else this.fleet.statuses.podFinished(pod);
   }

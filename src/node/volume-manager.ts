@@ -10,12 +10,12 @@ import { OP_PREPARED, type Fleet } from './fleet.js';
 import type { NodeRecord, PodRecord } from './records.js';
 
 /** volume_manager.go: a pod waits for its volumes that long before its sync fails, and is looked at every 300 ms. */
-const WAIT_TIMEOUT: Duration = 123 * SECOND;
+export const VOLUME_WAIT_TIMEOUT: Duration = 123 * SECOND;
 /** The populator and the reconciler go round every 100 ms. */
 const LOOP_PERIOD: Duration = 100 * MILLISECOND;
 /** Back-off of an operation that failed (goroutinemap/exponentialbackoff). */
-const FIRST_RETRY: Duration = 500 * MILLISECOND;
-const LAST_RETRY: Duration = 122 * SECOND;
+export const VOLUME_FIRST_RETRY: Duration = 500 * MILLISECOND;
+export const VOLUME_LAST_RETRY: Duration = 122 * SECOND;
 const NOTHING: DistributionSpec = { kind: 'constant', value: 0 };
 
 const OP_AGAIN = 1;
@@ -74,9 +74,9 @@ export class VolumeManager implements Component, ResponseReceiver {
     if (claims.length === 0) return false;
     const volumes: PodVolumes = { pod, names: [], left: claims.length, waits: new Set(), timeout: 0 };
     this.pods.set(pod.uid, volumes);
-    volumes.timeout = this.fleet.simulation.schedule(WAIT_TIMEOUT, this.target, OP_TIMEOUT, this.timeouts.put(volumes));
+    volumes.timeout = this.fleet.simulation.schedule(VOLUME_WAIT_TIMEOUT, this.target, OP_TIMEOUT, this.timeouts.put(volumes));
     for (const claim of claims) {
-      const slot = this.waits.put({ pod, claim, epoch: pod.node.epoch, step: 'claim', volume: null, retry: FIRST_RETRY });
+      const slot = this.waits.put({ pod, claim, epoch: pod.node.epoch, step: 'claim', volume: null, retry: VOLUME_FIRST_RETRY });
       volumes.waits.add(slot);
       this.request(slot);
     }
@@ -167,7 +167,7 @@ export class VolumeManager implements Component, ResponseReceiver {
   private backOff(slot: number): Duration {
     const wait = this.waits.get(slot);
     const delay = wait.retry;
-    wait.retry = Math.min(LAST_RETRY, wait.retry * 2);
+    wait.retry = Math.min(VOLUME_LAST_RETRY, wait.retry * 2);
     return delay;
   }
 
@@ -266,7 +266,7 @@ export class VolumeManager implements Component, ResponseReceiver {
     const unmounted = [...volumes.waits].map((slot) => this.volumeName(pod, this.waits.get(slot).claim)).join(' ');
     const text = `Unable to attach or mount volumes: unmounted volumes=[${unmounted}], unattached volumes=[], failed to process volumes=[]: context deadline exceeded`;
     this.fleet.event(pod.pod, 'Warning', 'FailedMount', text);
-    volumes.timeout = this.fleet.simulation.schedule(WAIT_TIMEOUT, this.target, OP_TIMEOUT, this.timeouts.put(volumes));
+    volumes.timeout = this.fleet.simulation.schedule(VOLUME_WAIT_TIMEOUT, this.target, OP_TIMEOUT, this.timeouts.put(volumes));
   }
 
   private volumeName(pod: PodRecord, claim: string): string {

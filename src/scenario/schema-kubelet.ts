@@ -71,6 +71,10 @@ export const kubeletSchema = z
     evictionPressureTransitionPeriod: durationText(
       'How long a pressure condition stays after it was last observed. Default 5m.',
     ).optional(),
+    requestsTokens: z
+      .boolean({ error: 'expected true or false' })
+      .optional()
+      .describe("One TokenRequest for each pod that mounts its service account's token, and again at 80 % of its life. Default false: their load is left out."),
   })
   .describe('Settings of all kubelets.');
 
@@ -89,6 +93,7 @@ export function toKubelet(raw: RawKubelet, complain: (message: string) => void):
     parallelImagePulls: serial ? 1 : (raw.maxParallelImagePulls ?? Number.POSITIVE_INFINITY),
     imageGcHighPercent: high,
     imageGcLowPercent: low,
+    requestsTokens: raw.requestsTokens ?? DEFAULT_KUBELET.requestsTokens,
     evictionThresholds: toThresholds(raw, complain),
     evictionMaxPodGraceSeconds: raw.evictionMaxPodGracePeriod ?? DEFAULT_KUBELET.evictionMaxPodGraceSeconds,
     evictionTransitionPeriod:

@@ -244,6 +244,7 @@ export class Bench implements EventRecorder, PodLifecycleListener {
 
   answer(request: ApiRequest): ApiResponse {
     if (this.broken !== 0 && (this.brokenVerb === '' || this.brokenVerb === request.verb)) return { code: this.broken };
+    if (request.subresource === 'token') return { code: 201 };
     const key = `${request.resource}/${request.namespace}/${request.name}`;
     const current = this.store.get(key);
     switch (request.verb) {
