@@ -30,7 +30,7 @@ const cases: readonly Case[] = [
   { name: 'bursts', traffic: { arrivals: { kind: 'bursts', states: [{ rate: 800, stay: exponential }, { rate: 4000, stay: exponential }] } } },
   { name: 'a profile', traffic: { arrivals: { kind: 'profile', points: [{ at: 0, rate: 1000 }, { at: SECOND, rate: 3800 }], period: 2 * SECOND } } },
   { name: 'a closed loop', traffic: { arrivals: { kind: 'closed', users: 20, think: { kind: 'exponential', mean: 5 * MILLISECOND } } } },
-  { name: 'retries of slow tries', traffic: { retries: { maximum: 20, tryTimeout: 8 * MILLISECOND, backOff: back } }, rate: 500 },
+  { name: 'retries of slow tries', traffic: { retries: { maximum: 20, tryTimeout: 12 * MILLISECOND, backOff: back } }, rate: 300 },
   { name: 'hedging', traffic: { hedge: { after: 4 * MILLISECOND, maximum: 1 } }, rate: 500 },
 ];
 
