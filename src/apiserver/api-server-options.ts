@@ -28,6 +28,8 @@ export interface ApiServerOptions {
   readonly kubernetesVersion?: string;
   /** --etcd-compaction-interval; absent or 0: never. */
   readonly compactionInterval?: Duration;
+  /** --event-ttl, whole seconds; absent or 0: events stay. */
+  readonly eventTtl?: Duration;
   /** The cluster's webhooks; absent: authorization and admission are off, plugins and quotas included. */
   readonly webhooks?: WebhookServers;
   /** --disable-admission-plugins. */

@@ -145,9 +145,17 @@ export class CacheFeeder implements EtcdReceiver, EtcdWatchReceiver {
   watchEvents(tag: number, events: readonly WatchEvent[], _revision: number): void {
     if (!this.running || Math.floor(tag / LIFE_UNIT) !== this.life) return;
     const cache = this.caches[tag % LIFE_UNIT]!;
+    // Events of one revision (the end of a lease deletes all its keys at once) are told apart by fractions: each comes after the one before.
+    let group = 1;
+    let left = 0;
     for (let i = 0; i < events.length; i++) {
       const { type, kv } = events[i]!;
-      const record = cache.applyAt(kv.key, type === 'PUT' ? objectOf(kv) : undefined, kv.modRevision, this.simulation.now);
+      if (left > 0) left--;
+      else {
+        group = sameRevision(events, i);
+        left = group - 1;
+      }
+      const record = cache.applyAt(kv.key, type === 'PUT' ? objectOf(kv) : undefined, kv.modRevision - left / group, this.simulation.now);
       if (record !== undefined) this.owner.cacheChanged(record, cache);
     }
   }
@@ -165,6 +173,14 @@ export class CacheFeeder implements EtcdReceiver, EtcdWatchReceiver {
     if (compactRevision > 0) this.list(tag % LIFE_UNIT);
     else this.simulation.schedule(RETRY, this.target, this.opcodes.watch, tag);
   }
+}
+
+/** Events from the `i`-th on that have its revision. */
+function sameRevision(events: readonly WatchEvent[], i: number): number {
+  const { modRevision } = events[i]!.kv;
+  let end = i + 1;
+  while (end < events.length && events[end]!.kv.modRevision === modRevision) end++;
+  return end - i;
 }
 
 /**

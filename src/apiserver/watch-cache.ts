@@ -14,6 +14,7 @@ export interface WatchRecord {
   readonly object: KubernetesObject;
   /** The version before; undefined for ADDED. */
   readonly previous: KubernetesObject | undefined;
+  /** Of the store; of several changes in one revision all but the last lie a fraction before it. */
   readonly revision: number;
   readonly time: Time;
 }
@@ -75,7 +76,7 @@ export class WatchCache {
       objects.remove(path);
       // A DELETED event carries the last state of the object with the revision of the deletion.
       const metadata = copyMetadata(previous.metadata);
-      metadata.resourceVersion = revision;
+      metadata.resourceVersion = Math.ceil(revision);
       const last = withMetadata(previous, metadata);
       record = { type: 'DELETED', resource, key: cached.key, object: last, previous, revision, time: now };
     } else {

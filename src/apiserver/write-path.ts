@@ -14,17 +14,21 @@ import { requestBytes } from './answers.js';
 import { objectOf, stamp } from './cache-feeder.js';
 import { REGISTRY } from './cached-objects.js';
 import { type Call, type CallTable, failure, type Operation } from './call.js';
+import { EventLeases, type LeaseOwner } from './event-leases.js';
 import { DeleteCollectionRun } from './delete-collection.js';
 import { EvictionRun } from './eviction-run.js';
 import type { RequestMetrics } from './metrics.js';
 import { typicalBytes } from './object-size.js';
 import type { NamespaceIndex } from './namespace-index.js';
 import { admitPlainly, alreadyExists, notFound, type Proposal, propose, type RegistryContext, settle } from './registry.js';
-import type { ApiRequest, ApiResponse } from './request.js';
+import type { ApiResponse } from './request.js';
 import type { WatchCache } from './watch-cache.js';
+import { attributesOf, keyIn, keyOfRequest, operationOf, PluginWait } from './write-steps.js';
 
 /** Tags of etcd requests: slot of the call and life of the process. */
 const LIVES = 64;
+/** Where events are. */
+const EVENTS = `${REGISTRY}events/`;
 /** Largest body of a request (server/config.go MaxRequestBodyBytes). */
 const MAXIMUM_BODY = 3 * 1024 * 1024;
 
@@ -47,6 +51,9 @@ export interface WritePathOptions {
   readonly etcd: EtcdClient;
   readonly registry: RegistryContext;
   readonly owner: WriteOwner;
+  /** Number of the server, and how long its events live (0: for ever). */
+  readonly index: number;
+  readonly eventTtl: Duration;
   /** For pauses with jitter. */
   readonly jitter: Stream;
   readonly kubernetesVersion: string;
@@ -63,7 +70,7 @@ interface Pause {
  * From a request that has had its CPU time to its answer, for all that goes to etcd: reads of single objects, and writes with
  * optimistic concurrency (k8s.io/apiserver pkg/storage/etcd3 store.go, GuaranteedUpdate).
  */
-export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner {
+export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner, LeaseOwner {
   readonly registry: RegistryContext;
   readonly owner: WriteOwner;
   readonly jitter: Stream;
@@ -74,6 +81,7 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner {
   private readonly calls: CallTable;
   private readonly etcd: EtcdClient;
   private readonly admission: Admission | null;
+  private readonly eventLeases: EventLeases | null;
   private readonly pauses = new Slots<Pause>();
   /** Raised when the process dies, so that answers to an earlier life are ignored. */
   private life = 0;
@@ -89,12 +97,15 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner {
     this.jitter = options.jitter;
     this.kubernetesVersion = options.kubernetesVersion;
     const { admission, jitter } = options;
+    const { simulation, etcd, index, eventTtl } = options;
+    this.eventLeases = eventTtl > 0 ? new EventLeases(simulation, etcd.clientFor?.(EVENTS) ?? etcd, index, eventTtl, this) : null;
     this.admission = admission === null ? null : new Admission(admission.view, options.etcd, this, admission.webhooks, jitter, admission.disabled);
   }
 
   /** The process died: nothing that is under way goes on. */
   reset(): void {
     this.life++;
+    this.eventLeases?.reset();
     this.admission?.quota.reset();
   }
 
@@ -155,13 +166,13 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner {
 
   /** Writes an object if its revision is still the expected one (0: if there is none). */
   put(slot: number, resource: string, object: KubernetesObject, expectedModRevision: number): void {
-    this.putAt(slot, keyIn(resource, object), resource, object, expectedModRevision, undefined);
+    this.putAt(slot, keyIn(resource, object), resource, object, expectedModRevision, undefined, 0);
   }
 
-  private putAt(slot: number, key: string, resource: string, object: KubernetesObject, expectedModRevision: number, note: KeyNote | undefined): void {
+  private putAt(slot: number, key: string, resource: string, object: KubernetesObject, expectedModRevision: number, note: KeyNote | undefined, lease: number): void {
     const bytes = typicalBytes(resource, object);
     this.calls.get(slot).etcdSentAt = this.simulation.now;
-    this.etcd.request({ op: 'txn', key, expectedModRevision, then: 'put', value: object, bytes, note }, this, this.tag(slot));
+    this.etcd.request({ op: 'txn', key, expectedModRevision, then: 'put', value: object, bytes, note, lease }, this, this.tag(slot));
   }
 
   /** Deletes an object if its revision is still the expected one. */
@@ -303,12 +314,22 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner {
     const { request, proposed } = call;
     if (request.subresource === 'eviction') this.operate(call, new EvictionRun(this, slot, request)).start();
     else if (call.deleting) this.remove(slot, request.resource, proposed!, call.expectedRevision);
-    else {
-      // The name as text that etcd knows already, unless a body names something else.
-      const { cached, expectedRevision } = call;
-      if (cached === null || proposed!.metadata.name !== cached.object.metadata.name) this.put(slot, request.resource, proposed!, expectedRevision);
-      else this.putAt(slot, cached.path, request.resource, proposed!, expectedRevision, cached);
-    }
+    else if (request.resource === 'events' && this.eventLeases !== null) this.eventLeases.take(slot);
+    else this.putProposed(slot, call, 0);
+  }
+
+  leaseReady(slot: number, lease: number, error: string): void {
+    if (error === '') this.putProposed(slot, this.calls.get(slot), lease);
+    else this.owner.respond(slot, failure(500, error, 'Unknown'));
+  }
+
+  private putProposed(slot: number, call: Call, lease: number): void {
+    const { request, proposed } = call;
+    // The name as text that etcd knows already, unless a body names something else.
+    const { cached, expectedRevision } = call;
+    const known = cached !== null && proposed!.metadata.name === cached.object.metadata.name ? cached : undefined;
+    const key = known?.path ?? keyIn(request.resource, proposed!);
+    this.putAt(slot, key, request.resource, proposed!, expectedRevision, known, lease);
   }
 
   etcdResponse(tag: number, response: EtcdResponse): void {
@@ -356,47 +377,5 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner {
     call.conflicts++;
     if (request.verb === 'create' && request.subresource === undefined) this.owner.respond(slot, alreadyExists(request));
     else this.mutate(slot, call, objectOf(response.kvs?.[0]), true);
-  }
-}
-
-/** Label `operation` of etcd_request_duration_seconds (storage/etcd3/store.go). */
-function operationOf(call: Call): string {
-  if (call.proposed === undefined) return 'get';
-  if (call.deleting) return 'delete';
-  return call.request.verb === 'create' && call.request.subresource === undefined ? 'create' : 'update';
-}
-
-function keyOfRequest({ namespace, name }: ApiRequest): string {
-  return namespace === '' ? name : `${namespace}/${name}`;
-}
-
-function keyIn(resource: string, { metadata: { namespace, name } }: KubernetesObject): string {
-  return namespace === '' ? `${REGISTRY}${resource}/${name}` : `${REGISTRY}${resource}/${namespace}/${name}`;
-}
-
-/** What admission is asked about; subresources without an object of their own have none. */
-function attributesOf({ request, base }: Call, object: KubernetesObject | undefined): Attributes {
-  const { verb, subresource } = request;
-  if (verb === 'delete') return { request, operation: 'DELETE', object: undefined, old: base };
-  if (verb === 'create') return { request, operation: 'CREATE', object: subresource === undefined ? object : undefined, old: undefined };
-  return { request, operation: 'UPDATE', object: subresource === 'scale' ? undefined : object, old: base };
-}
-
-/** A request that an admission plugin lets wait. */
-class PluginWait implements Operation {
-  private readonly path: WritePath;
-  private readonly slot: number;
-
-  constructor(path: WritePath, slot: number) {
-    this.path = path;
-    this.slot = slot;
-  }
-
-  resumed(): void {
-    this.path.admitAgain(this.slot);
-  }
-
-  etcdAnswered(): void {
-    throw new Error('a request that waits for admission asks etcd nothing');
   }
 }

@@ -6,6 +6,7 @@ import { WebhookServers } from '../apiserver/admission/webhook-calls.js';
 import { ApiServer } from '../apiserver/api-server.js';
 import { createCallTable } from '../apiserver/call.js';
 import { COMPACTION_INTERVAL } from '../apiserver/compactor.js';
+import { defaultEventTtl } from '../apiserver/event-leases.js';
 import { Connections } from '../apiserver/connections.js';
 import { Kubectl } from '../client/kubectl/kubectl.js';
 import { Process } from '../client/process.js';
@@ -214,7 +215,7 @@ export class SimulatedCluster implements LeaderFactory {
       const { disabledAdmissionPlugins: disabledPlugins = [] } = scenario.cluster;
       const machine = this.machines[index];
       const options = { simulation, randomness, profile, host, index, calls, etcd, registry, connections, ...(machine === undefined ? {} : { machine }), fair: scenario.cluster.priorityAndFairness !== false };
-      const server = new ApiServer({ ...options, kubernetesVersion, compactionInterval, webhooks, disabledPlugins });
+      const server = new ApiServer({ ...options, kubernetesVersion, compactionInterval, eventTtl: scenario.cluster.eventTtl ?? defaultEventTtl(scenario.duration), webhooks, disabledPlugins });
       this.servers.push(server);
       connections.addServer(server);
     }

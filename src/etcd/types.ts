@@ -94,6 +94,8 @@ export interface EtcdWatchReceiver {
 export interface EtcdClient {
   /** Clients of the clusters behind it, when there are several: each has its own revisions and is compacted for itself. */
   readonly clusters?: readonly EtcdClient[];
+  /** The client of the cluster that has a key, when there are several. */
+  clientFor?(key: string): EtcdClient;
   request(request: EtcdRequest, receiver: EtcdReceiver, tag: number): void;
   /** Asks for the progress of all watches; those that are in step with the store are told it. */
   requestProgress?(): void;

@@ -46,6 +46,7 @@ export function toCluster(
     apiServers: raw.apiServers ?? 1,
     ...(raw.controlPlaneReplicas === undefined ? {} : { controlPlaneReplicas: raw.controlPlaneReplicas }),
     ...(raw.priorityAndFairness === undefined ? {} : { priorityAndFairness: raw.priorityAndFairness }),
+    ...(raw.eventTtl === undefined ? {} : { eventTtl: duration(raw.eventTtl) }),
     ...(raw.loadBalancer === undefined ? {} : { loadBalancer: toLoadBalancer(raw.loadBalancer) }),
     ...(raw.controlPlaneMemory === undefined ? {} : { controlPlaneMemory: bytes(raw.controlPlaneMemory) }),
     ...(raw.controlPlaneCores === undefined ? {} : { controlPlaneCores: raw.controlPlaneCores }),

@@ -90,6 +90,7 @@ const cluster = z.strictObject({
     .boolean({ error: 'expected true or false' })
     .optional()
     .describe('--enable-priority-and-fairness of kube-apiserver. Default true; false: 400 reading and 200 writing requests in flight at most, all others are refused with 429.'),
+  eventTtl: durationText('--event-ttl of kube-apiserver: how long etcd keeps events, whole seconds; 0s: for ever. Default 1h, in runs of more than 30 minutes (in shorter ones none would go).').optional(),
   loadBalancer: z
     .strictObject({
       interval: durationText('Between two checks of a server. Default 2s.').optional(),

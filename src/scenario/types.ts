@@ -113,6 +113,8 @@ export interface ClusterSpec {
   readonly apiServers: number;
   /** --enable-priority-and-fairness. Absent: true; false: the servers count requests in flight, and refuse what is above their limits. */
   readonly priorityAndFairness?: boolean;
+  /** --event-ttl; 0: events stay. Absent: 1 h, in runs of more than half an hour. */
+  readonly eventTtl?: Duration;
   /** Deployments of the manifests run from the beginning, on nodes in turn, instead of being rolled out in the warm start. Absent: false. */
   readonly settled?: boolean;
   /** Cores of each machine of the control plane, shared by all on it. Absent: each component has those of the profile. */

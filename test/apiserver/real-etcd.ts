@@ -43,7 +43,7 @@ export class World {
   private gathered = 1;
   private readonly compactor: Client;
 
-  constructor(seed: string) {
+  constructor(seed: string, eventTtl = 0) {
     const randomness = new Randomness(seed);
     const rtt = constant(RTT);
     const { simulation } = this;
@@ -57,7 +57,7 @@ export class World {
     const registry = new Allocators(simulation, randomness);
     hosts.forEach((host, index) => {
       const etcd = new Client(simulation, this.network, host, this.etcd.members, index);
-      const server = new ApiServer({ simulation, randomness, profile, host, index, calls, etcd, registry, connections: this.connections });
+      const server = new ApiServer({ simulation, randomness, profile, host, index, calls, etcd, registry, connections: this.connections, eventTtl });
       this.connections.addServer(server);
       server.warmStart([], 1);
       server.start();
