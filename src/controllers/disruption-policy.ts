@@ -21,8 +21,25 @@ export function expectedPods(
     return { expected: scale, desiredHealthy: Math.max(0, scale - scaledValue(maxUnavailable, scale, true)) };
   }
   if (typeof minAvailable === 'number') return { expected: pods, desiredHealthy: minAvailable };
-  if (minAvailable === undefined) return { expected: pods, desiredHealthy: 1 };
+  // A budget that says neither allows nothing.
+  if (minAvailable === undefined) return { expected: 0, desiredHealthy: 0 };
   return { expected: scale, desiredHealthy: scaledValue(minAvailable, scale, true) };
+}
+
+/** Whether a budget counts by the size of the pods' controllers, rather than by the pods. */
+export function needsScale({ spec }: PodDisruptionBudget): boolean {
+  return spec.maxUnavailable !== undefined || typeof spec.minAvailable === 'string';
+}
+
+/** The status when the number of expected pods cannot be told: nothing may be disrupted (failSafe). */
+export function failedStatus(budget: PodDisruptionBudget, message: string, now: Time): PodDisruptionBudget['status'] {
+  const condition = disruptionAllowedCondition(budget, 0, now);
+  const { observedGeneration } = budget.status;
+  return {
+    ...budget.status,
+    disruptionsAllowed: 0,
+    conditions: [{ ...condition, reason: 'SyncFailed', message, ...(observedGeneration === undefined ? {} : { observedGeneration }) }],
+  };
 }
 
 /** Pods that count as healthy: ready, not going, not noted as evicted. */
@@ -83,5 +100,10 @@ export function budgetStatus(
 
 /** Whether a status differs in what the real controller compares. */
 export function budgetChanged(a: PodDisruptionBudget['status'], b: PodDisruptionBudget['status']): boolean {
-  return !equal({ ...a, conditions: undefined }, { ...b, conditions: undefined }) || !equal(a.conditions?.[0]?.status, b.conditions?.[0]?.status);
+  return !equal({ ...a, conditions: undefined }, { ...b, conditions: undefined }) || !equal(stateOf(a), stateOf(b));
+}
+
+function stateOf({ conditions }: PodDisruptionBudget['status']): readonly unknown[] {
+  const condition = conditions?.[0];
+  return [condition?.status, condition?.reason, condition?.observedGeneration];
 }

@@ -1,7 +1,7 @@
 import type { ReplicationController, StatefulSet } from '../api/apps.js';
 import type { Pod } from '../api/core.js';
 import { matchesSelector } from '../api/labels.js';
-import { controllerOf, keyOf, type KubernetesObject } from '../api/meta.js';
+import { controllerOf, keyOf, type KubernetesObject, type OwnerReference } from '../api/meta.js';
 import type { PodDisruptionBudget } from '../api/policy.js';
 import type { Deployment, ReplicaSet } from '../api/workloads.js';
 import { type ApiRequest, type ApiResponse, succeeded } from '../apiserver/request.js';
@@ -9,9 +9,12 @@ import type { ProcessContext } from '../client/context.js';
 import type { ApiClient, EventRecorder, Informer, ResourceEventHandler } from '../client/types.js';
 import type { Simulation } from '../kernel/simulation.js';
 import { ControllerWorkers, objectRequest, Reconciliation, type Reconciler } from './controller.js';
-import { budgetChanged, budgetStatus, disruptedPods, expectedPods, healthyPods } from './disruption-policy.js';
+import { infoOfKind } from '../api/resources.js';
+import { budgetChanged, budgetStatus, disruptedPods, expectedPods, failedStatus, healthyPods, needsScale } from './disruption-policy.js';
+import { StaleDisruptions } from './disruption-stale.js';
 import { NamespaceIndexer } from './endpointslice.js';
 import { KeyHandler } from './handlers.js';
+import { selectorDump } from './horizontal-metrics.js';
 
 const WORKERS = 1;
 
@@ -19,6 +22,7 @@ const WORKERS = 1;
 export class DisruptionController implements Reconciler {
   readonly workers: ControllerWorkers;
   readonly recorder: EventRecorder;
+  readonly stale: StaleDisruptions;
   private readonly simulation: Simulation;
   private readonly budgets: Informer<PodDisruptionBudget>;
   private readonly pods: Informer<Pod>;
@@ -44,6 +48,7 @@ export class DisruptionController implements Reconciler {
     this.budgets.addEventHandler(new BudgetHandler(this));
     this.budgets.addEventHandler(new KeyHandler<PodDisruptionBudget>(this.workers.queue));
     this.pods.addEventHandler(new PodHandler(this));
+    this.stale = new StaleDisruptions(context, client, this.pods);
     this.workers.start(this, [this.budgets, this.pods, this.replicaSets, this.deployments, this.statefulSets, this.replicationControllers]);
   }
 
@@ -53,8 +58,18 @@ export class DisruptionController implements Reconciler {
     const { now } = this.simulation;
     const pods = [...(this.members.get(key)?.values() ?? [])];
     if (pods.length === 0) this.recorder.event(budget, 'Normal', 'NoPods', 'No matching pods found');
-    const counts = expectedPods(budget, pods.length, this.scaleOf(pods));
-    const { disrupted, recheck } = disruptedPods(budget, pods, now);
+    const scale = needsScale(budget) ? this.scaleOf(budget, pods) : 0;
+    if (typeof scale === 'string') {
+      this.recorder.event(budget, 'Warning', 'CalculateExpectedPodCountFailed', `Failed to calculate the number of expected pods: ${scale}`);
+      return new WriteBudget(budget, failedStatus(budget, scale, now));
+    }
+    const counts = expectedPods(budget, pods.length, scale);
+    const { disrupted, recheck, timedOut } = disruptedPods(budget, pods, now);
+    const { namespace } = budget.metadata;
+    for (const pod of timedOut) {
+      // The real message names the namespace twice.
+      this.recorder.event(pod, 'Warning', 'NotDeleted', `Pod was expected by PDB ${namespace}/${namespace} to be deleted but it wasn't`);
+    }
     const healthy = healthyPods(pods, disrupted, now);
     if (recheck !== undefined) this.workers.queue.addAfter(key, recheck - now);
     const status = budgetStatus(budget, { healthy, ...counts }, disrupted, now);
@@ -75,42 +90,72 @@ export class DisruptionController implements Reconciler {
   }
 
   podChanged(pod: Pod, present: boolean): void {
+    let first: PodDisruptionBudget | undefined;
+    let warned = false;
     for (const budget of this.budgets.byIndex('namespace', pod.metadata.namespace)) {
       const key = keyOf(budget);
       const members = this.members.get(key);
       if (members === undefined) continue;
-      const matches = present && matchesSelector(budget.spec.selector, pod.metadata.labels);
-      const known = members.has(pod.metadata.name);
-      if (!matches && !known) continue;
-      if (matches) members.set(pod.metadata.name, pod);
+      const matches = matchesSelector(budget.spec.selector, pod.metadata.labels);
+      if (!matches && !members.has(pod.metadata.name)) continue;
+      if (matches && present) members.set(pod.metadata.name, pod);
       else members.delete(pod.metadata.name);
       this.workers.queue.add(key);
+      if (!matches) continue;
+      if (first !== undefined && !warned) {
+        warned = true;
+        const { namespace, name } = pod.metadata;
+        const text = `Pod "${namespace}"/"${name}" matches multiple PodDisruptionBudgets.  Chose "${first.metadata.name}" arbitrarily.`;
+        this.recorder.event(pod, 'Warning', 'MultiplePodDisruptionBudgets', text);
+      }
+      first ??= budget;
     }
+    if (present) this.stale.podSeen(pod);
   }
 
-  /** Σ replicas of the controllers of pods, each counted once (getExpectedScale). */
-  private scaleOf(pods: readonly Pod[]): number {
+  /** Σ replicas of the controllers of pods, each counted once (getExpectedScale); or why it cannot be told. */
+  private scaleOf(budget: PodDisruptionBudget, pods: readonly Pod[]): number | string {
     const seen = new Set<string>();
     let sum = 0;
+    let unmanaged = false;
     for (const pod of pods) {
-      const owner = this.scaleOwner(pod);
-      if (owner === undefined || seen.has(owner.metadata.uid)) continue;
+      const reference = controllerOf(pod);
+      if (reference === undefined) {
+        unmanaged = true;
+        continue;
+      }
+      if (seen.has(reference.uid)) continue;
+      const owner = this.scaleOwner(reference, pod.metadata.namespace);
+      if (typeof owner === 'string') return owner;
+      if (owner === undefined) return `found no controllers for pod "${pod.metadata.name}"`;
+      seen.add(reference.uid);
+      // Several ReplicaSets can have the same Deployment.
+      if (owner.metadata.uid !== reference.uid && seen.has(owner.metadata.uid)) continue;
       seen.add(owner.metadata.uid);
       sum += (owner as ReplicaSet).spec.replicas;
+    }
+    if (unmanaged) {
+      const text = `Pods selected by this PodDisruptionBudget (selector: ${selectorDump(budget.spec.selector)}) were found to be unmanaged. As a result, the status of the PDB cannot be calculated correctly, which may result in undefined behavior. To account for these pods please set ".spec.minAvailable" field of the PDB to an integer value.`;
+      this.recorder.event(budget, 'Warning', 'UnmanagedPods', text);
     }
     return sum;
   }
 
-  private scaleOwner(pod: Pod): KubernetesObject | undefined {
-    const reference = controllerOf(pod);
-    if (reference === undefined) return undefined;
-    const key = `${pod.metadata.namespace}/${reference.name}`;
-    if (reference.kind === 'StatefulSet') return this.statefulSets.get(key);
-    if (reference.kind === 'ReplicationController') return this.replicationControllers.get(key);
-    const set = this.replicaSets.get(key);
-    const deployment = set === undefined ? undefined : controllerOf(set);
-    if (deployment?.kind !== 'Deployment') return set;
-    return this.deployments.get(`${pod.metadata.namespace}/${deployment.name}`);
+  /** What says how many pods there should be; undefined: it is gone; a text: its kind has no size. */
+  private scaleOwner({ apiVersion, kind, name, uid }: OwnerReference, namespace: string): KubernetesObject | string | undefined {
+    const key = `${namespace}/${name}`;
+    const informer = kind === 'StatefulSet' ? this.statefulSets : kind === 'ReplicationController' ? this.replicationControllers : kind === 'ReplicaSet' ? this.replicaSets : undefined;
+    if (informer === undefined) {
+      const info = infoOfKind(apiVersion, kind);
+      if (info === undefined) return `no matches for kind "${kind}" in version "${apiVersion}"`;
+      return `${info.group === '' ? info.resource : `${info.resource}.${info.group}`} does not implement the scale subresource`;
+    }
+    const owner: KubernetesObject | undefined = informer.get(key);
+    if (owner?.metadata.uid !== uid) return undefined;
+    const above = controllerOf(owner);
+    if (above?.kind !== 'Deployment') return owner;
+    const deployment = this.deployments.get(`${namespace}/${above.name}`);
+    return deployment?.metadata.uid === above.uid ? deployment : owner;
   }
 }
 

@@ -119,6 +119,8 @@ export class NodeLifecycleController implements Component, Reconciler, ResponseR
   private readonly records = new Map<string, NodeRecord>();
   private readonly zones = new Map<string, ZoneEvictions>();
   private readonly startedAt: Time;
+  /** Nodes that have gone since the last pass. */
+  private removed: Node[] = [];
   private allDown = false;
   /** Whether the next look at the NoExecute queues is scheduled; they are only looked at while nodes wait. */
   private evicting = false;
@@ -169,9 +171,12 @@ export class NodeLifecycleController implements Component, Reconciler, ResponseR
     record.node = node;
   }
 
-  forget(name: string): void {
-    this.records.get(name)?.zone.waiting.delete(name);
+  forget(node: Node): void {
+    const { name } = node.metadata;
+    const record = this.records.get(name);
+    record?.zone.waiting.delete(name);
     this.records.delete(name);
+    if (record?.greeted === true) this.removed.push(node);
   }
 
   /** Keeps the NoSchedule taints of a node in line with its conditions (doNoScheduleTaintingPass). */
@@ -203,6 +208,11 @@ export class NodeLifecycleController implements Component, Reconciler, ResponseR
       }
       this.taintOrClear(node, status, zone);
     }
+    for (const node of this.removed) {
+      const { name } = node.metadata;
+      this.recorder.event(node, 'Normal', 'RemovingNode', `Node ${name} event: Removing Node ${name} from Controller`);
+    }
+    if (this.removed.length > 0) this.removed = [];
     this.setZoneStates(now);
   }
 
@@ -382,6 +392,6 @@ class NodeHandler implements ResourceEventHandler<Node> {
   }
 
   onDelete(node: Node): void {
-    this.controller.forget(node.metadata.name);
+    this.controller.forget(node);
   }
 }

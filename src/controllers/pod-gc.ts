@@ -1,11 +1,12 @@
 import { isPodTerminal, type Node, type Pod } from '../api/core.js';
-import { keyOf } from '../api/meta.js';
-import { type ApiRequest, type ApiResponse, succeeded } from '../apiserver/request.js';
+import { keyOf, type KubernetesObject } from '../api/meta.js';
+import { type ApiRequest, type ApiResponse, type Patch, succeeded } from '../apiserver/request.js';
 import type { ProcessContext } from '../client/context.js';
 import type { ApiClient, Informer, ResourceEventHandler } from '../client/types.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
 import { SECOND, type Duration, type Time } from '../kernel/time.js';
 import { ControllerWorkers, objectRequest, type Reconciler, StagedReconciliation, type Step } from './controller.js';
+import { readyStatus } from './node-health-policy.js';
 import { DisruptionTargetPatch } from './taint-eviction.js';
 
 /** pkg/controller/podgc: every 20 s; finished pods above 12,500; pods of nodes that have been gone for 40 s. */
@@ -51,7 +52,7 @@ class PodTally implements ResourceEventHandler<Pod> {
     const key = keyOf(pod);
     const node = pod.spec.nodeName ?? '';
     if (pod.metadata.deletionTimestamp !== undefined) this.terminating.set(key, pod);
-    else if (isPodTerminal(pod)) this.finished.set(key, pod);
+    if (isPodTerminal(pod)) this.finished.set(key, pod);
     if (node === '') return;
     const group = this.byNode.get(node);
     if (group === undefined) this.byNode.set(node, new Map([[key, pod]]));
@@ -142,20 +143,39 @@ export class PodGarbageCollector implements Component, Reconciler {
     const unscheduledTerminating: Pod[] = [];
     const outOfService: Pod[] = [];
     for (const pod of this.tally.terminating.values()) {
-      const node = pod.spec.nodeName ?? '';
-      if (node === '') unscheduledTerminating.push(pod);
-      else if (this.nodes.get(node)?.spec.taints?.some(({ key }) => key === OUT_OF_SERVICE) === true) outOfService.push(pod);
+      const name = pod.spec.nodeName ?? '';
+      if (name === '') unscheduledTerminating.push(pod);
+      const node = this.nodes.get(name);
+      if (node !== undefined && readyStatus(node) !== 'True' && node.spec.taints?.some(({ key }) => key === OUT_OF_SERVICE) === true) outOfService.push(pod);
     }
     return { terminated: excessTerminated(this.tally.finished.values()), orphaned, unscheduledTerminating, outOfService };
   }
 }
 
-/** Asks once more whether the nodes are gone, marks orphans as failed, and deletes. */
+/** Marks a pod that nobody runs as failed, and an orphan as a target of disruption too (markFailedAndDeletePodWithCondition). */
+export class FailedPodPatch implements Patch {
+  readonly bytes = 250;
+  private readonly mark: DisruptionTargetPatch | null;
+
+  constructor(mark: DisruptionTargetPatch | null) {
+    this.mark = mark;
+  }
+
+  apply(current: KubernetesObject): KubernetesObject {
+    const pod = (this.mark === null ? current : this.mark.apply(current)) as Pod;
+    return pod.status.phase === 'Failed' ? pod : ({ ...pod, status: { ...pod.status, phase: 'Failed' } } as Pod);
+  }
+}
+
+/** Asks once more whether the nodes are gone, marks what has not finished as failed, and deletes. */
 class DeleteGarbage extends StagedReconciliation {
   private readonly garbage: PodGarbage;
   private readonly nodes: readonly string[];
   private readonly now: Time;
   private gone = new Set<string>();
+  private marking: readonly Pod[] = [];
+  /** Pods that could not be marked: they are not deleted in this round. */
+  private unmarked = new Set<Pod>();
 
   constructor(garbage: PodGarbage, nodes: ReadonlySet<string>, now: Time) {
     super();
@@ -172,18 +192,29 @@ class DeleteGarbage extends StagedReconciliation {
     }
     if (this.stage === 2) {
       for (let i = 0; i < responses.length; i++) if (responses[i]!.code === 404) this.gone.add(this.nodes[i]!);
-      const patch = new DisruptionTargetPatch('DeletionByPodGC', 'PodGC: node no longer exists', this.now);
-      const marks = this.orphans().map((pod) => objectRequest('patch', 'pods', pod, { subresource: 'status', patch }));
-      return marks.length > 0 ? marks : undefined;
+      return this.mark();
     }
-    if (this.stage > 3) {
-      for (const response of responses) if (!succeeded(response) && response.code !== 404) return this.fail(response.message ?? 'request failed');
-      return null;
-    }
+    if (this.stage > 3) return null;
+    responses.forEach((response, i) => {
+      if (!succeeded(response)) this.unmarked.add(this.marking[i]!);
+    });
+    const pods = this.all().filter((pod) => !this.unmarked.has(pod));
+    return pods.length === 0 ? null : pods.map((pod) => objectRequest('delete', 'pods', pod, { gracePeriodSeconds: 0 }));
+  }
+
+  private mark(): Step {
+    const orphans = new Set(this.orphans());
+    const plain = new FailedPodPatch(null);
+    const orphaned = new FailedPodPatch(new DisruptionTargetPatch('DeletionByPodGC', 'PodGC: node no longer exists', this.now));
+    this.marking = this.all().filter((pod) => !isPodTerminal(pod));
+    if (this.marking.length === 0) return undefined;
+    return this.marking.map((pod) => objectRequest('patch', 'pods', pod, { subresource: 'status', patch: orphans.has(pod) ? orphaned : plain }));
+  }
+
+  /** Each pod once, in the order of the real rounds. */
+  private all(): readonly Pod[] {
     const { terminated, unscheduledTerminating, outOfService } = this.garbage;
-    const pods = [...terminated, ...this.orphans(), ...unscheduledTerminating, ...outOfService];
-    if (pods.length === 0) return null;
-    return pods.map((pod) => objectRequest('delete', 'pods', pod, { gracePeriodSeconds: 0 }));
+    return [...new Set([...terminated, ...outOfService, ...this.orphans(), ...unscheduledTerminating])];
   }
 
   private orphans(): readonly Pod[] {

@@ -6,10 +6,15 @@ import { countName, inScope, podUsage, usageOf } from '../apiserver/admission/qu
 import { type ApiRequest, type ApiResponse, succeeded } from '../apiserver/request.js';
 import type { ProcessContext } from '../client/context.js';
 import type { ApiClient, Informer, ResourceEventHandler, WorkQueue } from '../client/types.js';
+import type { Component, Simulation } from '../kernel/simulation.js';
+import { SECOND, type Duration } from '../kernel/time.js';
 import { ControllerWorkers, objectRequest, Reconciliation, type Reconciler } from './controller.js';
 import { NamespaceIndexer } from './endpointslice.js';
 
 const WORKERS = 5;
+/** All quotas are computed anew this often, which mends what admission has charged for objects that never came (ResourceQuotaSyncPeriod). */
+const RESYNC_PERIOD: Duration = 300 * SECOND;
+const OP_RESYNC = 1;
 /** Resources that a quota may count besides pods. */
 const COUNTED = [
   'services',
@@ -33,8 +38,11 @@ export function quotaUsage(hard: Readonly<Record<string, number>>, totals: Reado
 }
 
 /** Keeps the status of ResourceQuotas (pkg/controller/resourcequota); admission charges them between two syncs. */
-export class ResourceQuotaController implements Reconciler {
+export class ResourceQuotaController implements Reconciler, Component {
+  readonly name = 'resourcequota';
   readonly workers: ControllerWorkers;
+  private readonly simulation: Simulation;
+  private readonly target: number;
   private readonly quotas: Informer<ResourceQuota>;
   private readonly pods: Informer<Pod>;
   /** Sums of pods' use by namespace and name of the resource. */
@@ -56,6 +64,14 @@ export class ResourceQuotaController implements Reconciler {
       this.counted.set(resource, informer);
     }
     this.workers.start(this, [this.quotas, this.pods, ...this.counted.values()]);
+    this.simulation = context.simulation;
+    this.target = this.simulation.add(this);
+    this.simulation.schedule(RESYNC_PERIOD, this.target, OP_RESYNC);
+  }
+
+  handle(): void {
+    this.simulation.schedule(RESYNC_PERIOD, this.target, OP_RESYNC);
+    for (const quota of this.quotas.list()) this.workers.queue.add(keyOf(quota));
   }
 
   reconcile(key: string): Reconciliation | null {

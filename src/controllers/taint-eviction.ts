@@ -1,6 +1,7 @@
 import type { Node, Pod, Taint } from '../api/core.js';
+import { equal } from '../api/equal.js';
 import { keyOf, type Condition, type KubernetesObject } from '../api/meta.js';
-import { tolerationSeconds } from '../api/taints.js';
+import { tolerates, tolerationSeconds } from '../api/taints.js';
 import { type ApiRequest, type ApiResponse, type Patch, succeeded } from '../apiserver/request.js';
 import type { ProcessContext } from '../client/context.js';
 import type { ApiClient, EventRecorder, Informer, ResourceEventHandler } from '../client/types.js';
@@ -19,6 +20,7 @@ const RETRY_DELAY = 10e6;
 
 interface Eviction {
   readonly key: string;
+  readonly pod: Pod;
   readonly created: Time;
   readonly due: Time;
 }
@@ -38,7 +40,7 @@ export class TaintEvictionController implements Component, Reconciler {
   private readonly pods: Informer<Pod>;
   private readonly target: number;
   private readonly due = new Slots<Eviction>();
-  /** Evictions that are scheduled or under way, by pod key. */
+  /** Evictions whose time has not come, by pod key. */
   private readonly scheduled = new Map<string, Eviction>();
 
   constructor(context: ProcessContext, client: ApiClient) {
@@ -64,55 +66,66 @@ export class TaintEvictionController implements Component, Reconciler {
   handle(opcode: number, slot: number): void {
     if (opcode !== OP_DUE) return;
     const eviction = this.due.take(slot);
-    if (this.scheduled.get(eviction.key) === eviction) this.workers.queue.add(eviction.key);
+    const { key } = eviction;
+    if (this.scheduled.get(key) !== eviction) return;
+    this.scheduled.delete(key);
+    const pod = this.pods.get(key) ?? eviction.pod;
+    this.recorder.event(pod, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${key}`);
+    this.workers.queue.add(key);
   }
 
+  /** Evicts a pod whose time is over, whether it is going already or not. */
   reconcile(key: string): Reconciliation | null {
     const pod = this.pods.get(key);
-    if (pod === undefined || pod.metadata.deletionTimestamp !== undefined || !this.scheduled.has(key)) return null;
-    const { namespace, name } = pod.metadata;
-    this.recorder.event(pod, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${namespace}/${name}`);
-    return new EvictPod(pod, this.simulation.now);
+    return pod === undefined ? null : new EvictPod(pod, this.simulation.now);
   }
 
   nodeChanged(node: Node): void {
-    for (const pod of this.pods.byIndex(BY_NODE, node.metadata.name)) this.podChanged(pod);
+    const taints = executeTaints(node);
+    for (const pod of this.pods.byIndex(BY_NODE, node.metadata.name)) {
+      if (taints.length === 0) this.cancel(pod);
+      else this.decide(pod, taints);
+    }
+  }
+
+  /** A pod came, was bound, or has other tolerations: only looked at when its node has such taints. */
+  podChanged(pod: Pod): void {
+    const taints = executeTaints(this.nodes.get(pod.spec.nodeName ?? ''));
+    if (taints.length > 0) this.decide(pod, taints);
   }
 
   /** Schedules, keeps or cancels the eviction of a pod (processPodOnNode). */
-  podChanged(pod: Pod): void {
+  private decide(pod: Pod, taints: readonly Taint[]): void {
     const key = keyOf(pod);
-    const node = pod.spec.nodeName;
-    const taints = node === undefined ? [] : executeTaints(this.nodes.get(node));
-    const seconds = taints.length === 0 ? undefined : tolerationSeconds(taints, pod.spec.tolerations);
+    const { now } = this.simulation;
+    if (taints.some((taint) => !tolerates(pod.spec.tolerations, taint))) {
+      this.cancel(pod);
+      this.schedule({ key, pod, created: now, due: now });
+      return;
+    }
+    const seconds = tolerationSeconds(taints, pod.spec.tolerations);
     if (seconds === undefined) {
       this.cancel(pod);
       return;
     }
-    if (pod.metadata.deletionTimestamp !== undefined) return;
-    const { now } = this.simulation;
+    // What was scheduled earlier stays, also when the new taints are tolerated for less or for longer.
     const earlier = this.scheduled.get(key);
-    const created = earlier?.created ?? now;
-    const due = Math.max(now, created + seconds * SECOND);
-    if (earlier !== undefined && earlier.due <= due) return;
-    const eviction: Eviction = { key, created, due };
-    this.scheduled.set(key, eviction);
-    this.simulation.scheduleAt(due, this.target, OP_DUE, this.due.put(eviction));
+    if (earlier !== undefined && earlier.created < now) return;
+    if (earlier !== undefined) this.cancel(pod);
+    this.schedule({ key, pod, created: now, due: now + seconds * SECOND });
   }
 
+  private schedule(eviction: Eviction): void {
+    this.scheduled.set(eviction.key, eviction);
+    this.simulation.scheduleAt(eviction.due, this.target, OP_DUE, this.due.put(eviction));
+  }
+
+  /** The pod stays, or has gone by itself: an eviction that was scheduled is called off. */
   cancel(pod: Pod): void {
     const key = keyOf(pod);
-    const eviction = this.scheduled.get(key);
-    if (eviction === undefined) return;
-    this.scheduled.delete(key);
-    if (pod.metadata.deletionTimestamp === undefined && eviction.due > this.simulation.now) {
-      const { namespace, name } = pod.metadata;
-      this.recorder.event(pod, 'Normal', 'TaintManagerEviction', `Cancelling deletion of Pod ${namespace}/${name}`);
+    if (this.scheduled.delete(key)) {
+      this.recorder.event(pod, 'Normal', 'TaintManagerEviction', `Cancelling deletion of Pod ${key}`);
     }
-  }
-
-  forget(pod: Pod): void {
-    this.scheduled.delete(keyOf(pod));
   }
 }
 
@@ -149,11 +162,12 @@ class EvictPod extends Reconciliation {
       return responses[0]!.code === 404 ? null : this.fail(responses[0]!.message ?? 'request failed');
     }
     this.stage++;
-    if (this.stage === 1) {
+    if (this.stage === 1) return [objectRequest('get', 'pods', this.pod)];
+    if (this.stage === 2) {
       const patch = new DisruptionTargetPatch('DeletionByTaintManager', 'Taint manager: deleting due to NoExecute taint', this.now);
       return [objectRequest('patch', 'pods', this.pod, { subresource: 'status', patch })];
     }
-    return this.stage === 2 ? [objectRequest('delete', 'pods', this.pod)] : null;
+    return this.stage === 3 ? [objectRequest('delete', 'pods', this.pod)] : null;
   }
 }
 
@@ -169,7 +183,7 @@ class NodeHandler implements ResourceEventHandler<Node> {
   }
 
   onUpdate(old: Node, node: Node): void {
-    if (old.spec.taints !== node.spec.taints && executeTaints(old).length + executeTaints(node).length > 0) this.controller.nodeChanged(node);
+    if (old.spec.taints !== node.spec.taints && !equal(executeTaints(old), executeTaints(node))) this.controller.nodeChanged(node);
   }
 
   onDelete(): void {}
@@ -191,6 +205,6 @@ class PodHandler implements ResourceEventHandler<Pod> {
   }
 
   onDelete(pod: Pod): void {
-    this.controller.forget(pod);
+    this.controller.cancel(pod);
   }
 }
