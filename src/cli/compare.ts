@@ -1,19 +1,21 @@
 import type { RunResult } from '../analysis/result.js';
 import { ScenarioRun } from '../cluster/run.js';
-import { CheckpointTypes, restoreCheckpoint, saveCheckpoint } from '../kernel/checkpoint.js';
+import { type Checkpoint, CheckpointTypes, restoreCheckpoint, saveCheckpoint } from '../kernel/checkpoint.js';
 import { renderComparison, renderStudy } from '../report/terminal.js';
 import { checkOutput } from '../export/output-directory.js';
 import { loadScenario } from '../scenario/index.js';
 import type { Scenario, StrategySpec } from '../scenario/types.js';
 import { type EventTraceFiles, eventTraceFiles } from './event-trace.js';
-import { finish, outputDirectory, runSource } from './finish.js';
+import { finish, outputDirectory, runSource, scenarioHash } from './finish.js';
 import { interruptible } from './interrupt.js';
 import { loadOptions, type RunFlags } from './program.js';
 import { Progress } from './progress.js';
 import type { RecordedRun, RunSource } from './rerun.js';
 import { replicateRuns, replicationCount } from './replicate.js';
 import { runOptions, simulate, warmUp } from './simulate.js';
-import { EXIT_FAILED, EXIT_OK, type Terminal, UsageError } from './terminal.js';
+import { FinishedRuns } from '../sweep/finished-runs.js';
+import { VERSION } from '../version.js';
+import { EXIT_FAILED, EXIT_OK, Interrupted, type Terminal, UsageError } from './terminal.js';
 
 /**
  * `towtank compare SCENARIO`: the same rollout with each strategy, or the scenario with each of its variants; exit 0 when at
@@ -39,17 +41,43 @@ async function compareRuns(file: string, scenario: Scenario, flags: RunFlags, te
   const count = replicationCount(flags);
   const progress = new Progress(terminal, flags, count > 1 ? count : variants.length || strategies.length);
   const trace = eventTraceFiles(scenario, outputDirectory(scenario, flags), variants.length || strategies.length);
-  const simulateAll = (shown: Progress): Promise<RunResult[]> =>
-    variants.length > 0 ? runVariants(variants, flags, shown, trace) : runStrategies(scenario, strategies, flags, shown, trace);
+  const simulateAll = (shown: Progress, finished?: RunResult[]): Promise<RunResult[]> =>
+    variants.length > 0 ? runVariants(variants, flags, shown, trace, finished) : runStrategies(scenario, strategies, flags, shown, trace, finished);
   try {
     if (count > 1) return await compareReplicated(file, scenario, flags, terminal, progress, simulateAll, trace);
-    const results = await simulateAll(progress);
-    progress.stop();
-    await finish(scenario, results, flags, terminal, (options) => `${renderComparison(results, options)}${traceHashes(results)}`, comparisonSource(file, scenario, flags), undefined, trace?.directory);
+    const kept = new FinishedRuns(outputDirectory(scenario, flags), JSON.stringify([VERSION, scenarioHash(scenario), loadOptions(flags), runOptions(flags)]));
+    const show = async (results: RunResult[]): Promise<void> => {
+      progress.stop();
+      await finish(scenario, results, flags, terminal, (options) => `${renderComparison(results, options)}${traceHashes(results)}`, comparisonSource(file, scenario, flags), undefined, trace?.directory);
+    };
+    // The trace of every event is written while a run goes on: runs with one are made anew.
+    const results = trace === undefined ? await goOn(kept, variants.length > 0 ? 'variants' : 'strategies', variants.length || strategies.length, (finished) => simulateAll(progress, finished), show) : await simulateAll(progress);
+    if (trace !== undefined) await show(results);
     return results.some((result) => result.summary.met) ? EXIT_OK : EXIT_FAILED;
   } finally {
     progress.stop();
     trace?.directory.discard();
+  }
+}
+
+/** Simulates and shows what an interrupted command of the same kind has not finished; when this one is interrupted, what is finished is kept. */
+async function goOn(
+  kept: FinishedRuns,
+  what: string,
+  count: number,
+  simulateAll: (finished: RunResult[]) => Promise<RunResult[]>,
+  show: (results: RunResult[]) => Promise<void>,
+): Promise<RunResult[]> {
+  const finished = [...kept.read().values()];
+  try {
+    const results = await simulateAll(finished);
+    await show(results);
+    kept.remove();
+    return results;
+  } catch (error) {
+    if (!(error instanceof Interrupted) || finished.length === 0) throw error;
+    kept.keep(finished);
+    throw new Interrupted(`interrupted; ${finished.length} of ${count} ${what} are kept: the same command goes on from there`);
   }
 }
 
@@ -95,40 +123,52 @@ function traceHashes(results: readonly RunResult[]): string {
   return `trace hashes: ${results.map(({ name, summary }) => `${name} ${summary.traceHash}`).join(', ')}\n`;
 }
 
+/** `finished`: runs that there are already; those that follow join them. */
 async function runStrategies(
   scenario: Scenario,
   strategies: readonly StrategySpec[],
   flags: RunFlags,
   progress: Progress,
   trace?: EventTraceFiles,
+  finished: RunResult[] = [],
 ): Promise<RunResult[]> {
-  const results: RunResult[] = [];
-  progress.begin('warm start');
-  const warm = new ScenarioRun(scenario, runOptions(flags));
-  await warmUp(warm, progress);
   // All strategies start from the same instant: the warm start is simulated once and copied.
   const types = new CheckpointTypes();
-  const checkpoint = saveCheckpoint(warm, types);
+  let checkpoint: Checkpoint | undefined;
   for (const strategy of strategies) {
+    if (finished.some(({ name }) => name === strategy.name)) {
+      progress.end();
+      continue;
+    }
+    if (checkpoint === undefined) {
+      progress.begin('warm start');
+      const warm = new ScenarioRun(scenario, runOptions(flags));
+      await warmUp(warm, progress);
+      checkpoint = saveCheckpoint(warm, types);
+    }
     progress.begin(strategy.name);
     const run = restoreCheckpoint<ScenarioRun>(checkpoint, types);
     run.rollOut(strategy);
-    results.push(await simulate(run, progress, trace));
+    finished.push(await simulate(run, progress, trace));
     progress.end();
   }
-  return results;
+  return strategies.map((strategy) => finished.find(({ name }) => name === strategy.name)!);
 }
 
 /** Each variant is a cluster of its own and has its own warm start; random streams go by name, so that all draw the same. */
-async function runVariants(variants: readonly Scenario[], flags: RunFlags, progress: Progress, trace?: EventTraceFiles): Promise<RunResult[]> {
-  const results: RunResult[] = [];
+async function runVariants(variants: readonly Scenario[], flags: RunFlags, progress: Progress, trace?: EventTraceFiles, finished: RunResult[] = []): Promise<RunResult[]> {
   for (const scenario of variants) {
-    progress.begin(scenario.variant!);
+    const name = scenario.variant!;
+    if (finished.some((result) => result.name === name)) {
+      progress.end();
+      continue;
+    }
+    progress.begin(name);
     const run = new ScenarioRun(scenario, runOptions(flags));
     const strategy = scenario.rollout?.strategies[0];
     if (strategy !== undefined) run.rollOut(strategy);
-    results.push(await simulate(run, progress, trace));
+    finished.push(await simulate(run, progress, trace));
     progress.end();
   }
-  return results;
+  return variants.map(({ variant }) => finished.find(({ name }) => name === variant)!);
 }
