@@ -76,3 +76,11 @@ test('zone loss: pods are missing from the 50 s mark on, for their tolerations a
   assert.ok(found.deficitPodSeconds! >= waits && found.deficitPodSeconds! <= waits + 10 * 15, String(found.deficitPodSeconds));
   assert.equal(found.podsCreated, 10);
 });
+
+test('eviction: who uses more than requested goes; a limit contains the leak, a generous request protects it', () => {
+  const found = ask('eviction', ['no limit, requests 256Mi', 'limit of 1Gi', 'no limit, requests 13Gi'], 660);
+  const lowest = Object.values(found).map(({ lowestAvailableShare }) => lowestAvailableShare);
+  assert.equal(lowest[0], 1);
+  assert.equal(lowest[1], 1);
+  assert.ok(lowest[2]! < 0.9, String(lowest[2]));
+});
