@@ -188,6 +188,7 @@ export function resumePod(fleet: Fleet, pod: PodRecord, kubelets: Kubelets): voi
   pod.syncs = 0;
   pod.prepared = false;
   pod.sandboxObserved = false;
+  pod.ended = false;
   pod.terminating = false;
   pod.finished = false;
   fleet.workers.termination.releaseNode(pod);

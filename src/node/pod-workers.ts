@@ -105,7 +105,7 @@ export class PodWorkers {
       this.armDeadline(pod);
     }
     refreshStatus(fleet, pod);
-    if (isTerminalPhase(pod.status.phase)) {
+    if (pod.ended || isTerminalPhase(pod.status.phase)) {
       pod.terminating = true;
       this.termination.begin(pod);
       return;

@@ -219,6 +219,8 @@ export class PodRecord {
   listening = 0;
   /** `podListening` was told and not yet taken back. */
   serving = false;
+  /** Its containers are over, as far as its kubelet has seen: Succeeded or Failed, once the API may know. */
+  ended = false;
   terminating = false;
   terminated = false;
   graceSeconds = 0;

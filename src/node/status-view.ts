@@ -1,6 +1,6 @@
 import type { Fleet } from './fleet.js';
 import type { ContainerView, PodView } from './pod-status.js';
-import { computePodStatus, withDisruption } from './pod-status.js';
+import { computePodStatus, isTerminalPhase, withDisruption } from './pod-status.js';
 import { RESULT_SUCCESS } from './probe-policy.js';
 import type { ContainerRecord, PodRecord } from './records.js';
 import { EXITED, RUNNING } from './records.js';
@@ -34,6 +34,10 @@ export function publishStatus(fleet: Fleet, pod: PodRecord): void {
     status = { ...status, reason: pod.failReason, message: pod.failMessage };
   }
   if (pod.terminating && pod.disruption !== '') status = withDisruption(status, pod.disruption, now);
+  // While containers could still run (until its sandbox is stopped) the API does not learn that a pod is over: its resources are still taken
+  // (pkg/kubelet/status/status_manager.go mergePodStatus).
+  pod.ended = isTerminalPhase(status.phase);
+  if (pod.ended && !pod.terminated && !isTerminalPhase(pod.status.phase)) status = { ...status, phase: pod.status.phase };
   fleet.statuses.update(pod, status);
 }
 

@@ -10,6 +10,7 @@ const WORDS: Readonly<Record<string, (lag: string) => string>> = {
   'proxy-without-endpoints': () => 'found no endpoint at a proxy that had not synced, while pods were ready',
   'no-local-endpoint': () => 'entered at a node without a pod of its own under a policy Local',
   'terminating-pod': (lag) => `sent to terminating pods in the ${lag} before proxies synced`,
+  'last-resort-pod': () => 'sent to terminating pods that listened no more, as no pod was ready',
   'ended-pod': (lag) => `sent to pods whose process had ended, up to ${lag} before`,
   'starting-pod': () => 'sent to pods that did not listen yet',
   'stopped-in-flight': () => 'held by terminating pods that ended before they answered',

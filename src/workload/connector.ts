@@ -11,6 +11,7 @@ import type { PodServer, RequestCounter } from './pod-server.js';
 import type { PodServers } from './pods.js';
 import { ANSWERED } from './request-table.js';
 import type { EntryNodes, Router } from './router.js';
+import { LAST_RESORT_POD } from './mechanisms.js';
 import { APPLICATION, NAME_RESOLUTION, NO_ROUTE, SUCCESS } from './statistics.js';
 
 /** An ingress controller has read a request; argument: request. */
@@ -294,6 +295,7 @@ export class Connector implements Component, Asker, RequestCounter {
         router.noEndpoint(request, view, service);
         return;
       }
+      if (view.draining === true) pods.requests.mechanism[request] = LAST_RESORT_POD;
       address = this.sticky(view, entry, service, client, request);
       if (spec.ingress === undefined) lookup = proxies.lookup(entry, service);
     }

@@ -28,6 +28,7 @@ export const MECHANISMS = [
   'name-resolution',
   'no-route',
   'failed-dependency',
+  'last-resort-pod',
 ] as const;
 /** No pod behind the Service is ready. */
 export const NO_READY_POD = 1;
@@ -65,6 +66,8 @@ export const TIMEOUT_ON_THE_WAY = 16;
 export const VERSION_ERROR = 17;
 /** Answered with an error that the version gives only under load. */
 export const LOAD_ERROR = 18;
+/** No pod was ready: proxies sent it to one that terminates and still served by its last probe, but listened no more. */
+export const LAST_RESORT_POD = 23;
 const CIRCUIT = 19;
 const NAME = 20;
 const ROUTE = 21;

@@ -9,7 +9,7 @@ import type { ScenarioBehaviour } from './behaviour.js';
 import { timeToDrain } from './drain.js';
 import { ClientPods } from './client-pods.js';
 import { EndpointHistory } from './endpoint-history.js';
-import { LOAD_ERROR, NODE_LOST_IN_FLIGHT, VERSION_ERROR } from './mechanisms.js';
+import { LOAD_ERROR, NODE_LOST_IN_FLIGHT, QUEUE_FULL, VERSION_ERROR } from './mechanisms.js';
 import { PodServer, type RequestStream } from './pod-server.js';
 import { CALL_FAILED, type CallGraph, NO_CALLS } from './call-graph.js';
 import { CALLING, RequestTable, SERVING, WAITING } from './request-table.js';
@@ -185,7 +185,7 @@ export class PodServers implements Component, PodLifecycleListener {
     const now = this.simulation.now;
     const server = this.byAddress[requests.address[request]!];
     if (server === undefined || !server.accepting) {
-      this.fail(request, server?.version ?? '', CONNECTION_REFUSED, this.history.refused(requests.address[request]!), this.history.since(requests.address[request]!, now));
+      this.fail(request, server?.version ?? '', CONNECTION_REFUSED, requests.mechanism[request]! || this.history.refused(requests.address[request]!), this.history.since(requests.address[request]!, now));
       return;
     }
     requests.arrived[request] = now;
@@ -194,7 +194,7 @@ export class PodServers implements Component, PodLifecycleListener {
       return;
     }
     if (server.queued >= server.behaviour.queue) {
-      this.end(request, server.version, OVERLOAD, now);
+      this.fail(request, server.version, OVERLOAD, QUEUE_FULL, -1);
       return;
     }
     requests.state[request] = WAITING;

@@ -8,7 +8,7 @@ import type { Connector } from './connector.js';
 import { OP_ARRIVE, type PodServers } from './pods.js';
 import { NO_ADDRESS, type StreamSample } from './sampling.js';
 import type { TrafficSplits } from './splits.js';
-import { NO_LOCAL_ENDPOINT, NO_READY_POD, PROXY_WITHOUT_ENDPOINTS, UNREACHABLE_ENTRY, UNREACHABLE_POD } from './mechanisms.js';
+import { LAST_RESORT_POD, NO_LOCAL_ENDPOINT, NO_READY_POD, PROXY_WITHOUT_ENDPOINTS, UNREACHABLE_ENTRY, UNREACHABLE_POD } from './mechanisms.js';
 import { NO_ENDPOINT, NODE_UNREACHABLE } from './statistics.js';
 
 /** Draws of a request in its stream: entry node, endpoint (two draws); round trips from 64 on. Further tries are `TRY_STRIDE` apart. */
@@ -141,6 +141,7 @@ export class Router {
       this.noEndpoint(request, view, service);
       return;
     }
+    if (view.draining === true) this.pods.requests.mechanism[request] = LAST_RESORT_POD;
     const address = this.choose(view, entry, request);
     this.deliver(request, entry, address, this.looksUp ? this.proxies.lookup(entry, service) : 0, 0);
   }
