@@ -180,3 +180,37 @@ test('a watch that breaks within a second without an event is an error: the refl
   simulation.run(simulation.now + 1e9);
   assert.deepEqual([informer.lists, informer.watches], [2, 3], 'an older watch is opened again at once, where it stopped');
 });
+
+test('a relist asks for a state that is not older than what the informer knows, after a 410 for the newest', () => {
+  for (const [features, verb] of [
+    [MODES[0]!, 'list'],
+    [MODES[1]!, 'watch'],
+  ] as const) {
+    const world = setUp(2);
+    const { simulation, connections } = world;
+    world.client.request(create('a'), new Answers(), 0);
+    simulation.run(1e9);
+    const asked: [resourceVersion: number | undefined, source: string | undefined][] = [];
+    connections.auditor = {
+      answered: (_user, request) => {
+        if (request.verb === verb && (verb === 'list' || request.sendInitialEvents === true)) asked.push([request.resourceVersion, request.source]);
+      },
+    };
+    const { informer } = informerOf(world, features, 0);
+    informer.start();
+    simulation.run(simulation.now + 0.5e9);
+    const known = informer.revision;
+    assert.ok(known > 0);
+    // The watch breaks within a second without an event: VeryShortWatchError, a list.
+    connections.servers[0]!.fail();
+    simulation.run(simulation.now + 5e9);
+    assert.deepEqual(asked, [[undefined, undefined], [known, undefined]]);
+    // Its revision is in no history any more: the process that starts knows none, and others have written since.
+    connections.servers[1]!.fail();
+    connections.servers[0]!.heal();
+    simulation.run(simulation.now + 1e9);
+    informer.revision = known - 1;
+    simulation.run(simulation.now + 60e9);
+    assert.deepEqual(asked.at(-1), [undefined, 'consistent']);
+  }
+});
