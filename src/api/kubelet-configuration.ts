@@ -32,6 +32,9 @@ export interface KubeletConfiguration {
   readonly evictionMaxPodGraceSeconds: number;
   /** evictionPressureTransitionPeriod: a pressure condition stays for so long after it was last observed. */
   readonly evictionTransitionPeriod: Duration;
+  /** shutdownGracePeriod and shutdownGracePeriodCriticalPods, seconds; 0: machines end at once. */
+  readonly shutdownGraceSeconds: number;
+  readonly shutdownCriticalSeconds: number;
   /** Kubelets ask for the tokens of their pods' service accounts (TokenRequest). Not a setting of Kubernetes, where they always do. */
   readonly requestsTokens: boolean;
 }
@@ -52,4 +55,6 @@ export const DEFAULT_KUBELET: KubeletConfiguration = {
   evictionMaxPodGraceSeconds: 0,
   evictionTransitionPeriod: 5 * MINUTE,
   requestsTokens: false,
+  shutdownGraceSeconds: 0,
+  shutdownCriticalSeconds: 0,
 };

@@ -1,14 +1,16 @@
 import type { FaultDomain } from '../faults/faults.js';
 import type { Duration } from '../kernel/time.js';
 import { isKwokNode } from '../node/kwok/stage.js';
+import type { MachineSwitch } from '../node/shutdown.js';
 import type { SimulatedCluster } from './simulated-cluster.js';
 
 /** What can break in a simulated cluster. */
-export class ClusterFaults implements FaultDomain {
+export class ClusterFaults implements FaultDomain, MachineSwitch {
   private readonly cluster: SimulatedCluster;
 
   constructor(cluster: SimulatedCluster) {
     this.cluster = cluster;
+    cluster.kubelets.useMachines(this);
   }
 
   get nodeCount(): number {
@@ -145,6 +147,15 @@ export class ClusterFaults implements FaultDomain {
 
   setRegistry(host: string, up: boolean): void {
     this.cluster.kubelets.setRegistry(host, up);
+  }
+
+  shutDown(index: number): void {
+    if (isKwokNode(this.cluster.scenario.cluster.nodes[index]!)) this.setNode(index, false);
+    else this.cluster.kubelets.shutDown(index);
+  }
+
+  switchOff(index: number): void {
+    this.setNode(index, false);
   }
 
   restartNode(index: number, what: 'kubelet' | 'runtime', delay: Duration, start: Duration): void {

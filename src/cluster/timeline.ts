@@ -123,6 +123,12 @@ export class Timeline implements Component, ResponseReceiver, KubectlOutput {
       this.note(action.action, `a bit flips in the database of ${this.faults.etcdName(action.member)}`);
       return;
     }
+    if (action.action === 'shutdown') {
+      const index = this.faults.nodeIndex(action.node);
+      if (index !== undefined) this.faults.shutDown(index);
+      this.note(action.action, `node ${action.node} is to shut down`);
+      return;
+    }
     if (action.action === 'restartNode') {
       action.nodes.forEach((name, i) => {
         const index = this.faults.nodeIndex(name);
@@ -188,6 +194,7 @@ function requestsOf(action: TimelineAction): readonly ApiRequest[] {
     case 'corrupt':
     case 'restart':
     case 'restartNode':
+    case 'shutdown':
     case 'kubectl':
       return [];
   }

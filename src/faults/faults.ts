@@ -43,6 +43,8 @@ export interface FaultDomain {
   /** An image registry cannot be reached (false), or can again. */
   setRegistry(host: string, up: boolean): void;
   /** A node's kubelet or container runtime ends after `delay` and starts again `start` later. */
+  /** A machine shuts down. */
+  shutDown(index: number): void;
   restartNode(index: number, what: 'kubelet' | 'runtime', delay: Duration, start: Duration): void;
   /** Cuts (false) or heals (true) the link between two hosts, both ways unless told. */
   setLink(from: string, to: string, connected: boolean, oneWay?: boolean): void;

@@ -17,6 +17,7 @@ const STEPS: Readonly<Record<number, readonly [string, Subject]>> = {
   [op.OP_RUNTIME_NOT_READY]: ['the container runtime is missed', 'node'],
   [op.OP_IMAGE_GC]: ['unused images are removed', 'node'],
   [op.OP_EVICTION]: ['the eviction manager looks', 'node'],
+  [op.OP_SHUTDOWN]: ['pods had their time before the shutdown', 'node'],
   [op.OP_SYSTEM_OOM]: ['the memory is used up', 'node'],
   [op.OP_CREATED]: ['the container is created', 'container'],
   [op.OP_STARTED]: ['the container runs', 'container'],

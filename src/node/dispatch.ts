@@ -65,6 +65,9 @@ export function dispatch(fleet: Fleet, opcode: number, argument: number): void {
     case op.OP_EVICTION:
       fleet.evictions.round(fleet.nodes[argument]!);
       return;
+    case op.OP_SHUTDOWN:
+      fleet.shutdowns.timeOver(fleet.nodes[argument]!);
+      return;
     case op.OP_SYSTEM_OOM:
       fleet.evictions.systemOutOfMemory(fleet.nodes[argument]!);
       return;

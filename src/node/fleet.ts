@@ -16,6 +16,7 @@ import type { Heartbeats } from './heartbeats.js';
 import type { ImageStore } from './image-store.js';
 import { DEFAULT_KUBELET, type KubeletConfiguration } from '../api/kubelet-configuration.js';
 import type { Pleg } from './pleg.js';
+import type { Shutdowns } from './shutdown.js';
 import type { Restarts } from './kubelet-restart.js';
 import type { Pull } from './registry.js';
 import type { PodWorkers } from './pod-workers.js';
@@ -62,6 +63,7 @@ export const OP_REGISTRY = 25; // registry: the first of its transfers ends
 export const OP_PULL_BEGIN = 26; // pull: the registry has answered, bytes flow
 export const OP_IMAGE_GC = 27; // node: garbage collection of images
 export const OP_EVICTION = 33; // node: round of the eviction manager
+export const OP_SHUTDOWN = 35; // node: the time of a group of pods is over
 export const OP_SYSTEM_OOM = 34; // node: its memory is used up
 
 /** What differs between Kubernetes versions (pkg/kubelet of 1.34, 1.35 and 1.36). */
@@ -120,6 +122,7 @@ export class Fleet {
   evictions!: Evictions;
   environments!: Environments;
   restarts!: Restarts;
+  shutdowns!: Shutdowns;
   private readonly durations: DrawCursor;
   private readonly uniforms: DrawCursor;
 

@@ -130,6 +130,12 @@ export class Heartbeats {
     node.leaseEvent = fleet.after(RENEW_INTERVAL * (1 + RENEW_JITTER * u), OP_LEASE, node.index);
   }
 
+  /** The status is reported at once (syncNodeStatus out of turn). */
+  reportSoon(node: NodeRecord): void {
+    this.fleet.simulation.cancel(node.statusEvent);
+    node.statusEvent = this.fleet.after(0, OP_NODE_STATUS, node.index);
+  }
+
   /** Something in the node's status changed: it is patched at the next 10 s update. */
   statusChanged(node: NodeRecord): void {
     const { fleet } = this;

@@ -142,6 +142,7 @@ export function dropWork(fleet: Fleet, node: NodeRecord): void {
   node.epoch++;
   fleet.heartbeats.stop(node);
   fleet.evictions.drop(node);
+  fleet.shutdowns.drop(node);
   simulation.cancel(node.relistEvent);
   simulation.cancel(node.imageGcEvent);
   simulation.cancel(node.syncEvent);

@@ -30,6 +30,7 @@ import { PodWorkers } from './pod-workers.js';
 import { Prober } from './prober.js';
 import { ContainerRecord, NodeRecord, PodRecord, WORK_TERMINATED } from './records.js';
 import { REGISTRY_BURST } from './image-policy.js';
+import { type MachineSwitch, REFUSED, Shutdowns } from './shutdown.js';
 import { StatusManager, TAG_LEASE, TAG_LEASE_GET, TAG_NODE_STATUS } from './status-manager.js';
 import { effectiveGraceSeconds } from './termination-policy.js';
 import { VolumeManager } from './volume-manager.js';
@@ -98,6 +99,7 @@ export class Kubelets implements Component, ResponseReceiver {
     fleet.evictions = new Evictions(fleet);
     fleet.environments = new Environments(fleet);
     fleet.configurations = new ConfigurationVolumes(fleet);
+    fleet.shutdowns = new Shutdowns(fleet);
     fleet.restarts = new Restarts(fleet, options.relist ?? null);
     if (options.configuration !== undefined) fleet.kubelet = options.configuration;
     fleet.workers = new PodWorkers(fleet);
@@ -162,6 +164,16 @@ export class Kubelets implements Component, ResponseReceiver {
   /** A container runtime ends after `delay` and starts again `start` later; its containers run on. */
   restartRuntime(nodeIndex: number, delay: Duration, start: Duration): void {
     this.fleet.restarts.planRuntime(this.fleet.nodes[nodeIndex]!, delay, start);
+  }
+
+  /** Who switches machines off when their pods have ended. */
+  useMachines(machines: MachineSwitch): void {
+    this.fleet.shutdowns.machines = machines;
+  }
+
+  /** A machine is told to end: gracefully when the kubelets have a `shutdownGracePeriod`, else it ends at once. */
+  shutDown(nodeIndex: number): void {
+    this.fleet.shutdowns.begin(this.fleet.nodes[nodeIndex]!);
   }
 
   /** A registry cannot be reached from now on (false), or can again. */
@@ -263,7 +275,7 @@ export class Kubelets implements Component, ResponseReceiver {
     const requests = podRequests(pod.spec);
     const refusal = fleet.evictions.refusal(record);
     const failure =
-      refusal === '' ? admissionFailure(node.node, pod, requests, node) : { reason: EVICTED, message: refusal };
+      node.shutdown !== null ? REFUSED : refusal === '' ? admissionFailure(node.node, pod, requests, node) : { reason: EVICTED, message: refusal };
     if (failure !== undefined) {
       record.rejected = failure.reason;
       record.work = WORK_TERMINATED;

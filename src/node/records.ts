@@ -9,6 +9,7 @@ import type { ProbeCount, ProbeType } from './probe-policy.js';
 import { initialResult } from './probe-policy.js';
 import type { ImageEntry } from './image-store.js';
 import type { Pull } from './registry.js';
+import type { Shutdown } from './shutdown.js';
 import type { BackOffEntry } from './restart-policy.js';
 import { NO_BACK_OFF } from './restart-policy.js';
 
@@ -301,6 +302,8 @@ export class NodeRecord {
   imageGcEvent: EventHandle = 0;
   /** Use and pressure; null: nothing is known to be used. */
   pressure: NodePressure | null = null;
+  /** It is shutting down gracefully. */
+  shutdown: Shutdown | null = null;
   imagesChanged = false;
   readonly pulls = new Fifo<ContainerRecord>();
   pulling: Pull[] = [];

@@ -104,6 +104,7 @@ export class Termination {
     pod.lastSyncEnd = fleet.simulation.now;
     // SyncTerminatedPod waits for a pod cache newer than the end of this sync.
     pod.stepEvent = fleet.at(fleet.pleg.endOfNext(pod.node, pod.lastSyncEnd), OP_TERMINATED, pod.slot);
+    if (pod.node.shutdown !== null) fleet.shutdowns.podStopped(pod);
   }
 
   /** After a reboot: repeats the last steps of a termination. */

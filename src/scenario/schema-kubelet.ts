@@ -8,6 +8,7 @@ import {
   type KubeletConfiguration,
   type ThresholdValue,
 } from '../api/kubelet-configuration.js';
+import { SECOND } from '../kernel/time.js';
 import { durationText, wholeNumber } from './schema-values.js';
 import { bytes, duration } from './units.js';
 
@@ -71,6 +72,8 @@ export const kubeletSchema = z
     evictionPressureTransitionPeriod: durationText(
       'How long a pressure condition stays after it was last observed. Default 5m.',
     ).optional(),
+    shutdownGracePeriod: durationText('How long a machine that shuts down waits for its pods, whole seconds. Default 0s: not at all.').optional(),
+    shutdownGracePeriodCriticalPods: durationText('What of it is kept for critical pods. Default 0s.').optional(),
     requestsTokens: z
       .boolean({ error: 'expected true or false' })
       .optional()
@@ -88,11 +91,16 @@ export function toKubelet(raw: RawKubelet, complain: (message: string) => void):
   const high = raw.imageGCHighThresholdPercent ?? IMAGE_GC_HIGH_PERCENT;
   const low = raw.imageGCLowThresholdPercent ?? IMAGE_GC_LOW_PERCENT;
   if (low >= high) complain(`imageGCLowThresholdPercent (${low}) must be below imageGCHighThresholdPercent (${high})`);
+  const all = wholeSeconds(raw.shutdownGracePeriod);
+  const critical = wholeSeconds(raw.shutdownGracePeriodCriticalPods);
+  if (critical > all) complain('shutdownGracePeriodCriticalPods must not be above shutdownGracePeriod');
   return {
     ...DEFAULT_KUBELET,
     parallelImagePulls: serial ? 1 : (raw.maxParallelImagePulls ?? Number.POSITIVE_INFINITY),
     imageGcHighPercent: high,
     imageGcLowPercent: low,
+    shutdownGraceSeconds: all,
+    shutdownCriticalSeconds: critical,
     requestsTokens: raw.requestsTokens ?? DEFAULT_KUBELET.requestsTokens,
     evictionThresholds: toThresholds(raw, complain),
     evictionMaxPodGraceSeconds: raw.evictionMaxPodGracePeriod ?? DEFAULT_KUBELET.evictionMaxPodGraceSeconds,
@@ -101,6 +109,10 @@ export function toKubelet(raw: RawKubelet, complain: (message: string) => void):
         ? DEFAULT_KUBELET.evictionTransitionPeriod
         : duration(raw.evictionPressureTransitionPeriod),
   };
+}
+
+function wholeSeconds(text = '0s'): number {
+  return Math.floor(duration(text) / SECOND);
 }
 
 const SIGNALS: readonly EvictionSignal[] = ['memory.available', 'nodefs.available', 'imagefs.available'];

@@ -249,6 +249,10 @@ const timelineEntry = z.strictObject({
     .strictObject({ etcd: etcdMember('The etcd member: its number from 0, or its name.') })
     .optional()
     .describe("A bit flips in the file of a member's database: see corruptCheckTime and initialCorruptCheck."),
+  shutdown: z
+    .strictObject({ node: text('Name of the node.') })
+    .optional()
+    .describe('A machine shuts down, gracefully where the kubelets have a shutdownGracePeriod; it comes back with `heal`.'),
   restart: z
     .strictObject({
       apiServer: wholeNumber('Number of a kube-apiserver process, from 0.', 0).optional(),

@@ -13,7 +13,7 @@ import { toInstant } from './instants.js';
 import { duration } from './units.js';
 
 /** Actions of a timeline entry. */
-const ACTIONS = ['apply', 'setImage', 'scale', 'delete', 'fail', 'heal', 'defragment', 'moveLeader', 'disarmAlarms', 'corrupt', 'restart', 'kubectl'] as const;
+const ACTIONS = ['apply', 'setImage', 'scale', 'delete', 'fail', 'heal', 'defragment', 'moveLeader', 'disarmAlarms', 'corrupt', 'restart', 'shutdown', 'kubectl'] as const;
 
 export interface TimelineContext {
   readonly references: References;
@@ -149,6 +149,10 @@ function toAction(
     if (apiServer === undefined) return undefined;
     const found = references.numbered('apiServer', apiServer, cluster.apiServers, [...path, 'restart']);
     return found && { action: 'restart', index: apiServer, shutdownDelay: duration(shutdownDelay), start: duration(start) };
+  }
+  if (entry.shutdown !== undefined) {
+    const node = references.node(entry.shutdown.node, cluster, [...path, 'shutdown', 'node']);
+    return node === undefined ? undefined : { action: 'shutdown', node: entry.shutdown.node };
   }
   if (entry.kubectl !== undefined) {
     const command = toCommand(entry.kubectl, i, applied.get(i)?.loaded.map(({ object }) => object) ?? [], context);

@@ -628,6 +628,8 @@ export type TimelineAction = { readonly at: Time; readonly position: string; rea
   | { readonly action: 'restart'; readonly index: number; readonly shutdownDelay: Duration; readonly start: Duration }
   /** A kubelet or container runtime ends and starts again after `start`; on several nodes one after the other. */
   | { readonly action: 'restartNode'; readonly what: 'kubelet' | 'runtime'; readonly nodes: readonly string[]; readonly start: Duration; readonly every: Duration }
+  /** A machine is told to end: its kubelet ends its pods first if it has a `shutdownGracePeriod`. It stays off. */
+  | { readonly action: 'shutdown'; readonly node: string }
   /** `etcdctl defrag` of a member; absent `duration`: by the size of its data. */
   | { readonly action: 'defragment'; readonly member: number; readonly duration?: Duration }
   /** `etcdctl move-leader`. */
