@@ -31,6 +31,8 @@ const WRITERS = 1000;
 const CORES = 64;
 const RATE_GOAL = 100_000;
 const GROWTH_GOAL = 1.5;
+/** Simulated time between two looks at the count of writes. */
+const SLICE = 2e6;
 
 const profile = finishProfile(
   readProfile('default', '.', (message) => {
@@ -169,12 +171,12 @@ interface Measured {
 function run(everything: number, single: number): Measured {
   const { simulation, writers, watchers } = build(everything, single);
   writers.start();
-  while (writers.answered < WRITES / 4) simulation.run({ events: 1000 });
+  while (writers.answered < WRITES / 4) simulation.run(simulation.now + SLICE);
   const before = writers.answered;
   const { events } = simulation;
   const start = performance.now();
   const cpu = process.cpuUsage();
-  while (writers.answered < before + WRITES) simulation.run({ events: 1000 });
+  while (writers.answered < before + WRITES) simulation.run(simulation.now + SLICE);
   const seconds = (performance.now() - start) / 1000;
   const written = writers.answered - before;
   const { user, system } = process.cpuUsage(cpu);

@@ -9,6 +9,7 @@ export interface KeyName {
   holders: number;
   /** A note of the ordered set that it is in. */
   place: number;
+  readonly space: KeySpace;
 }
 
 /**
@@ -33,13 +34,13 @@ export class KeySpace {
 
   /** Whether a name that was found earlier is still that of its key here. */
   knows(name: KeyName): boolean {
-    return this.names[name.ordinal] === name;
+    return name.space === this && name.holders > 0;
   }
 
   /** Makes the name of a key that has none; it lasts from its first `hold` to its last `release`. */
   add(key: string): KeyName {
     const ordinal = this.free.pop() ?? this.names.length;
-    const name: KeyName = { key, ordinal, holders: 0, place: NOWHERE };
+    const name: KeyName = { key, ordinal, holders: 0, place: NOWHERE, space: this };
     this.names[ordinal] = name;
     this.byText.set(key, name);
     this.ordered.insert(name);

@@ -78,7 +78,10 @@ export class Store {
       case 'txn': {
         const name = this.find(command);
         const current = this.index.current(name);
-        if ((current === null ? 0 : current.modRevision) !== request.expectedModRevision) {
+        // Where another member found the same version, the compare held: no need to read it again.
+        const { events } = command;
+        const held = events !== null && current !== null && events[0]!.previous === current;
+        if (!held && (current === null ? 0 : current.modRevision) !== request.expectedModRevision) {
           this.succeeded = false;
           this.found = current;
         } else if (request.then === 'put') {
@@ -262,7 +265,7 @@ export class Store {
     }
     const kv = events[0]!.kv;
     this.index.put(name, kv);
-    if (previous !== null && previous.lease !== 0 && previous.lease !== lease) this.lessor.detach(previous.lease, key);
+    if (previous !== null && this.lessor.count > 0 && previous.lease !== 0 && previous.lease !== lease) this.lessor.detach(previous.lease, key);
     if (lease !== 0) this.lessor.attach(lease, key);
     this.addBytes(recordBytes(kv));
     this.history.push(events);

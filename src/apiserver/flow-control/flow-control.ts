@@ -38,7 +38,8 @@ export class FlowControl {
   /** Takes a request; those that may start now, itself among them perhaps, are appended to `started`. */
   arrive(id: number, where: Classification, work: WorkEstimate, now: Time, started: Ticket[]): { arrival: Arrival; ticket: Ticket } {
     const level = this.level(where.level);
-    const ticket: Ticket = { id, ...work, arrived: now, queue: -1, started: now, answered: now, state: 'waiting', schema: where.schema, length: 0 };
+    const { seats, finalSeats, extra } = work;
+    const ticket: Ticket = { id, seats, finalSeats, extra, arrived: now, queue: -1, started: now, answered: now, state: 'waiting', schema: where.schema, length: 0 };
     const before = started.length;
     const arrival = level.set.arrive(ticket, where.flow, now, started);
     level.dispatched += started.length - before;
