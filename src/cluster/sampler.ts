@@ -158,8 +158,11 @@ export class Sampler implements MetricsSink {
 
   private sampleApi(second: number): void {
     const table = this.recorder.table(API_REQUESTS_BY_SECOND);
+    const wanted = this.scrapes || this.recorder.records(API_REQUESTS_BY_SECOND);
     for (const server of this.cluster.servers) {
-      for (const figures of server.metrics.takeRecent().values()) {
+      const recent = server.metrics.takeRecent();
+      if (!wanted) continue;
+      for (const figures of recent.values()) {
         const [resource, subresource = ''] = figures.resource.split('/');
         const { group, version } = resourceInfo(resource!);
         const where = { job: 'apiserver', instance: server.name, component: 'apiserver', verb: HTTP_VERBS[figures.verb] ?? figures.verb };

@@ -1,6 +1,7 @@
 import type { RunSummary } from '../analysis/result.js';
 import { ScenarioRun, type ScenarioRunOptions } from '../cluster/run.js';
 import { CheckpointTypes, restoreCheckpoint, saveCheckpoint } from '../kernel/checkpoint.js';
+import { TABLES } from '../metrics/tables.js';
 import { loadScenario } from '../scenario/index.js';
 import type { LoadOptions } from '../scenario/index.js';
 import type { Scenario } from '../scenario/types.js';
@@ -40,8 +41,13 @@ export function replicationSeed(seed: string, index: number): string {
 export function replicate(task: ReplicationTask): Replication {
   const scenario = loadScenario(task.file, { ...task.load, seed: task.seed });
   const { variants = [] } = scenario;
-  const runs = variants.length > 0 ? variants.map((variant) => single(variant, task.options)) : strategies(scenario, task.options);
+  const runs = variants.length > 0 ? variants.map((variant) => single(unrecorded(variant), task.options)) : strategies(unrecorded(scenario), task.options);
   return { index: task.index, seed: task.seed, runs };
+}
+
+/** The tables of a replication are not wanted: nothing is recorded, which changes no figure of its summary. */
+function unrecorded(scenario: Scenario): Scenario {
+  return { ...scenario, record: { ...scenario.record, without: TABLES.map(({ name }) => name), eventTrace: false } };
 }
 
 function single(scenario: Scenario, options: ScenarioRunOptions): { name: string; summary: RunSummary } {
