@@ -11,7 +11,7 @@ export type ColumnChunk = readonly (Float64Array | readonly string[])[];
 
 /**
  * Writes a table as Parquet row group by row group, so that a table of any length needs the memory of one (Snappy; dictionaries where
- * they help). Numbers are DOUBLE, whole numbers INT64, texts UTF-8; NaN is null. Units and descriptions are key-value metadata. The file
+ * they help, differences of whole numbers that are never null). Numbers are DOUBLE, whole numbers INT64, texts UTF-8; NaN is null. Units and descriptions are key-value metadata. The file
  * holds no wall-clock time: equal rows in equal chunks give equal bytes.
  */
 export class ParquetStream {
@@ -90,7 +90,11 @@ function source(column: ColumnSpec, values: Float64Array | readonly string[]): C
     return { name, data: Array.from(numbers, (value) => (Number.isNaN(value) ? null : whole ? BigInt(value) : value)) };
   }
   if (type === 'double') return { name, data: numbers };
-  return { name, data: column.bits === 32 ? Int32Array.from(numbers) : toInt64(numbers) };
+  // Bounds of a row group help a reader only where values are in some order.
+  const statistics = column.unordered !== true;
+  if (column.bits === 32) return { name, data: Int32Array.from(numbers), statistics };
+  // Numbers and times of rows rise by little: their differences take a third of the space, and less time to write.
+  return { name, data: toInt64(numbers), statistics, ...(column.nullable === false ? { encoding: 'DELTA_BINARY_PACKED' as const } : {}) };
 }
 
 const TWO_32 = 4294967296;

@@ -75,14 +75,16 @@ export const EVENT_TRACE: TableSpec = {
       description: 'What the component was asked to do.',
       nullable: false,
       bits: 32,
+      unordered: true,
     },
-    { name: 'argument', type: 'integer', unit: '', description: 'Argument of the opcode.', nullable: false },
+    { name: 'argument', type: 'integer', unit: '', description: 'Argument of the opcode.', nullable: false, unordered: true },
     {
       name: 'cause',
       type: 'integer',
       unit: '',
       description: 'Number of the event that scheduled it; 0 when that was before the trace began.',
       nullable: false,
+      unordered: true,
     },
   ],
 };

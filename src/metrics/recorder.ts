@@ -9,6 +9,8 @@ export interface ColumnSpec {
   readonly nullable?: boolean;
   /** Whole numbers only: 32 when they fit in 32 signed bits. */
   readonly bits?: 32;
+  /** Values come in no order, so that the least and the largest of some rows help nobody to find one. */
+  readonly unordered?: boolean;
 }
 
 export interface TableSpec {
