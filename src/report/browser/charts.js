@@ -188,8 +188,8 @@ export function figure({ title, note, label, legend, draw, data, wide = false, c
     plot,
     live,
   );
-  element.redraw = () => {
-    const width = Math.floor(plot.clientWidth);
+  element.plotWidth = () => Math.floor(plot.clientWidth);
+  element.redraw = (width = element.plotWidth()) => {
     if (width < 50) return;
     plot.drawnWidth = width;
     plot.replaceChildren(draw(width));
@@ -197,8 +197,8 @@ export function figure({ title, note, label, legend, draw, data, wide = false, c
   element.forget = () => {
     plot.drawnWidth = undefined;
   };
-  element.redrawIfResized = () => {
-    if (Math.floor(plot.clientWidth) !== plot.drawnWidth) element.redraw();
+  element.redrawIfResized = (width = element.plotWidth()) => {
+    if (width !== plot.drawnWidth) element.redraw(width);
   };
   if (times) walkWithKeys(plot, live, () => times.filter((time) => inDomain(plot, time)));
   return element;

@@ -13,8 +13,52 @@ function place(parent, list, className = 'grid') {
   for (const entry of list) if (entry.redraw) figures.add(entry);
 }
 
+/** Figures below the first screens, which are drawn when those are shown. */
+const later = new Set();
+let loading = true;
+/** For how long figures are drawn before the page may do something else, milliseconds. */
+const SLICE = 40;
+
+function isVisible(entry) {
+  return entry.isConnected && entry.offsetParent !== null;
+}
+
+/** Draws figures that have no drawing of their width. All widths are asked for first: each question after a change is a new layout. */
+function drawAll(list) {
+  const widths = list.map((entry) => entry.plotWidth());
+  list.forEach((entry, i) => entry.redrawIfResized(widths[i]));
+}
+
 function drawVisible() {
-  for (const entry of figures) if (entry.isConnected && entry.offsetParent !== null) entry.redrawIfResized();
+  if (!loading) drawAll([...figures].filter((entry) => isVisible(entry) && !later.has(entry)));
+}
+
+/** The first two screens at once, the rest piece by piece. */
+function drawFirst() {
+  loading = false;
+  for (const entry of figures) if (isVisible(entry) && entry.getBoundingClientRect().top > 2 * window.innerHeight) later.add(entry);
+  drawVisible();
+  setTimeout(drawSome);
+}
+
+function drawSome() {
+  const begun = performance.now();
+  const waiting = [...later].map((entry) => [entry, isVisible(entry) ? entry.plotWidth() : 0]);
+  for (const [entry, width] of waiting) {
+    if (performance.now() - begun > SLICE) break;
+    later.delete(entry);
+    entry.redrawIfResized(width);
+  }
+  if (later.size > 0) setTimeout(drawSome);
+  else {
+    performance.mark('complete');
+    document.documentElement.setAttribute('data-complete', 'true');
+  }
+}
+
+function drawRest() {
+  later.clear();
+  drawVisible();
 }
 
 /** A choice between the time around the rollout and the whole run; all such choices on the page agree. */
@@ -183,12 +227,14 @@ if (data.study) seeds(data.study);
 else if (data.runs.length > 1) oneSeed(data.runs);
 if (data.runs.length > 1) overview(data.runs);
 if (data.runs.length > 0) tabs(data.runs);
-drawVisible();
+drawFirst();
 new ResizeObserver(drawVisible).observe(document.getElementById('main'));
+addEventListener('beforeprint', drawRest);
 document.documentElement.setAttribute('data-drawn', 'true');
 
 /** For tools that put a figure of the report elsewhere: the first one of a title as SVG, for light and dark ground. */
 window.towtankPicture = (title) => {
+  drawRest();
   const found = [...figures].find((entry) => entry.querySelector('h3').textContent === title);
   return found === undefined ? null : adaptive(found);
 };
