@@ -4,7 +4,7 @@ import type { Study } from '../analysis/study.js';
 import { answer } from './answer.js';
 import { reportData } from './data.js';
 import { explain, explainRun, explainStudy } from './explanation.js';
-import { describeVerdict, formatCount, formatInUnit, formatSeconds, formatShare, NONE } from './format.js';
+import { describeVerdict, formatCount, formatInUnit, formatMeasure, formatSeconds, formatShare, NONE } from './format.js';
 import { STYLE } from './style.js';
 
 /** What identifies a report. */
@@ -127,7 +127,8 @@ interface Measure {
 }
 
 function money(value: number | null): string {
-  return value === null ? NONE : `$${value.toPrecision(2)}`;
+  if (value === null) return NONE;
+  return value === 0 ? '$0' : `$${value.toPrecision(2)}`;
 }
 
 const GROUPS: readonly (readonly [string, readonly Measure[]])[] = [
@@ -161,7 +162,7 @@ const GROUPS: readonly (readonly [string, readonly Measure[]])[] = [
       { name: 'Surge, money', value: ({ summary }) => summary.metrics.rollout?.surgeCost ?? null, text: money, better: 'low' },
       { name: 'Wasted starts', value: ({ summary }) => summary.metrics.rollout?.wastedStarts ?? null, text: formatCount, better: 'low' },
       { name: 'Events written', value: ({ summary }) => summary.metrics.rollout?.eventWrites ?? null, text: formatCount, better: 'low' },
-      { name: 'Watch bytes', value: ({ summary }) => summary.metrics.rollout?.watchBytes ?? null, text: formatCount, better: 'low' },
+      { name: 'Watch traffic', value: ({ summary }) => summary.metrics.rollout?.watchBytes ?? null, text: (value) => (value === null ? NONE : formatMeasure(value, 'bytes')), better: 'low' },
       { name: 'Scheduling attempts', value: ({ summary }) => summary.metrics.rollout?.schedulerAttempts ?? null, text: formatCount, better: 'low' },
     ],
   ],

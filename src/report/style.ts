@@ -153,6 +153,8 @@ footer dd { margin: 0; }
   .compare tr.group { padding-bottom: 0; }
   .compare th:first-child { grid-column: 1 / -1; color: var(--soft); font-size: 13px; width: auto; }
   .compare thead th:first-child { display: none; }
+  .compare td { white-space: normal; }
+  .compare td .mark { margin-right: 2px; }
   .compare thead th { font-size: 13px; white-space: normal; }
   .compare th, .compare td, .compare tr.group th, .compare tr.group + tr td { padding: 1px 8px 2px; border: 0; }
   .rows.events tr { display: grid; grid-template-columns: max-content 1fr max-content; gap: 0 10px; border-top: 1px solid var(--line); padding: 6px 10px; }

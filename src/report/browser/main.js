@@ -26,7 +26,7 @@ function isVisible(entry) {
 /** Draws figures that have no drawing of their width. All widths are asked for first: each question after a change is a new layout. */
 function drawAll(list) {
   const widths = list.map((entry) => entry.plotWidth());
-  list.forEach((entry, i) => entry.redrawIfResized(widths[i]));
+  for (let i = 0; i < list.length; i++) list[i].redrawIfResized(widths[i]);
 }
 
 function drawVisible() {

@@ -264,7 +264,8 @@ function whiskers(width, rows, { words, color, symbol, title }) {
       ...domainOf(rows),
       grid: true,
       label: null,
-      tickFormat: (value) => words(value).replace(/\.0+(?=[ %]|$)/, ''),
+      // Values that are close together would all be called the same: the first of them is enough.
+      tickFormat: (value, i, ticks) => (i > 0 && words(value) === words(ticks[i - 1]) ? '' : words(value).replace(/\.0+(?=[ %]|$)/, '')),
       ticks: Math.max(3, Math.floor(width / 110)),
     },
     y: { domain: rows.map((row) => row.name), label: null, tickSize: 0, tickPadding: 10 },
