@@ -155,6 +155,7 @@ footer dd { margin: 0; }
   .compare thead th:first-child { display: none; }
   .compare td { white-space: normal; }
   .compare td .mark { margin-right: 2px; }
+  .compare td .value { display: inline-block; }
   .compare thead th { font-size: 13px; white-space: normal; }
   .compare th, .compare td, .compare tr.group th, .compare tr.group + tr td { padding: 1px 8px 2px; border: 0; }
   .rows.events tr { display: grid; grid-template-columns: max-content 1fr max-content; gap: 0 10px; border-top: 1px solid var(--line); padding: 6px 10px; }
