@@ -8,7 +8,7 @@ export interface TraceEvent {
   readonly tid?: number;
   readonly ts?: number;
   readonly dur?: number;
-  readonly s?: 'g' | 'p';
+  readonly s?: 't';
   /** Category and number of a flow, which join its start and its end; `bp` e: it ends in the slice around, not in the next. */
   readonly cat?: string;
   readonly id?: number;
@@ -16,9 +16,10 @@ export interface TraceEvent {
   readonly args?: Readonly<Record<string, string | number>>;
 }
 
-/** Names a process: a group of tracks. */
-export function process(pid: number, name: string): TraceEvent {
-  return { ph: 'M', name: 'process_name', pid, args: { name } };
+/** Names a process, a group of tracks, and says its place among the others: by number. */
+export function* process(pid: number, name: string): Generator<TraceEvent> {
+  yield { ph: 'M', name: 'process_name', pid, args: { name } };
+  yield { ph: 'M', name: 'process_sort_index', pid, args: { sort_index: pid } };
 }
 
 /** Names a thread: a track. */

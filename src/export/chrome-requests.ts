@@ -33,8 +33,8 @@ export function* requestEvents(result: RunResult, servers: number, clients: numb
     requests.push({ name, user, server, object, code, sent, limited, arrived, answered, received });
   }
   if (requests.length === 0) return;
-  yield process(clients, 'API clients');
-  yield process(servers, 'kube-apiserver');
+  yield* process(clients, 'API clients');
+  yield* process(servers, 'kube-apiserver');
   const ofClients = new Lanes(clients);
   const ofServers = new Lanes(servers);
   const served = requests.filter((request) => request.server !== '').sort((a, b) => a.arrived - b.arrived);

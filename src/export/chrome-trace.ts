@@ -10,6 +10,7 @@ const ETCD = 4;
 const SCHEDULER = 5;
 const CLIENTS = 6;
 const FIRST_NODE = 100;
+const NO_NODE = 'no node';
 
 /** Phases of a pod: name and the column with the instant it begins. */
 const PHASES: readonly (readonly [string, string])[] = [
@@ -50,7 +51,8 @@ function* events(result: RunResult): Generator<TraceEvent> {
 
 function* rolloutEvents(result: RunResult): Generator<TraceEvent> {
   const { rolloutStart, rolloutEnd } = result.summary.metrics;
-  yield process(ROLLOUT, 'rollout');
+  yield* process(ROLLOUT, 'rollout');
+  yield thread(ROLLOUT, 1, 'steps');
   if (rolloutStart !== null) {
     const end = rolloutEnd ?? result.summary.simulatedSeconds;
     yield {
@@ -70,7 +72,7 @@ function* rolloutEvents(result: RunResult): Generator<TraceEvent> {
       pid: ROLLOUT,
       tid: 1,
       ts: micros(row.number('time')),
-      s: 'g',
+      s: 't',
       args: { message: row.text('message') },
     };
   }
@@ -88,7 +90,7 @@ function* counters(
 ): Generator<TraceEvent> {
   const table = tableOf(result, name);
   if (table === undefined || table.length === 0) return;
-  yield process(pid, processName);
+  yield* process(pid, processName);
   const bySecond = new Map<number, Record<string, number>>();
   const names = new Set<string>();
   for (const row of rows(table)) {
@@ -107,7 +109,7 @@ function* counters(
 function* etcdEvents(result: RunResult): Generator<TraceEvent> {
   const table = tableOf(result, 'etcd_by_second');
   if (table === undefined) return;
-  yield process(ETCD, 'etcd');
+  yield* process(ETCD, 'etcd');
   const tracks = new Map<string, number>();
   const open = new Map<string, { term: number; from: number; to: number }>();
   const slice = (member: string, reign: { term: number; from: number; to: number }): TraceEvent => ({
@@ -140,7 +142,7 @@ function* etcdEvents(result: RunResult): Generator<TraceEvent> {
 function* schedulerEvents(result: RunResult): Generator<TraceEvent> {
   const table = tableOf(result, 'scheduler_attempts');
   if (table === undefined || table.length === 0) return;
-  yield process(SCHEDULER, 'kube-scheduler');
+  yield* process(SCHEDULER, 'kube-scheduler');
   for (const row of rows(table)) {
     yield {
       ph: 'X',
@@ -159,18 +161,28 @@ function* schedulerEvents(result: RunResult): Generator<TraceEvent> {
   }
 }
 
+/** Names in order, those that differ in a number by that number: node-9 before node-10. */
+function byNumber(a: string, b: string): number {
+  const [left, right] = [a.split(/(\d+)/), b.split(/(\d+)/)];
+  for (let i = 0; i < left.length && i < right.length; i++) {
+    const [x, y] = [left[i]!, right[i]!];
+    if (x === y) continue;
+    if (i % 2 === 1 && Number(x) !== Number(y)) return Number(x) - Number(y);
+    return x < y ? -1 : 1;
+  }
+  return left.length - right.length;
+}
+
 function* podEvents(result: RunResult): Generator<TraceEvent> {
   const table = tableOf(result, 'pods');
   const end = result.summary.simulatedSeconds;
-  const nodes = new Map<string, number>();
+  const names = new Set<string>();
+  for (const row of rows(table)) names.add(row.text('node') || NO_NODE);
+  const nodes = new Map([...names].sort(byNumber).map((name, i) => [name, FIRST_NODE + i]));
+  for (const [name, pid] of nodes) yield* process(pid, name);
   let tid = 0;
   for (const row of rows(table)) {
-    const node = row.text('node') || 'no node';
-    let pid = nodes.get(node);
-    if (pid === undefined) {
-      nodes.set(node, (pid = FIRST_NODE + nodes.size));
-      yield process(pid, node);
-    }
+    const pid = nodes.get(row.text('node') || NO_NODE)!;
     tid++;
     yield thread(pid, tid, `${row.text('namespace')}/${row.text('name')}`);
     const marks = PHASES.map(([name, column]) => ({ name, at: row.number(column) })).filter(

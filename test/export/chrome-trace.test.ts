@@ -35,6 +35,15 @@ test('every pod has a track of its node, and its phases follow one another', () 
   }
 });
 
+test('nodes are in order of their numbers, after the control plane', () => {
+  const order = new Map(trace.traceEvents.filter((event) => event.name === 'process_sort_index').map((event) => [event.pid, event.args!.sort_index as number]));
+  const names = trace.traceEvents.filter((event) => event.name === 'process_name').sort((a, b) => order.get(a.pid)! - order.get(b.pid)!);
+  const nodes = names.map((event) => String(event.args!.name)).filter((name) => /\d$/.test(name));
+  const numbers = nodes.map((name) => Number(/\d+$/.exec(name)![0]));
+  assert.ok(numbers.length > 10 && numbers.every((number, i) => i === 0 || numbers[i - 1]! < number), nodes.join(' '));
+  assert.equal(names[0]!.args!.name, 'rollout');
+});
+
 test('Raft leaders as slices, the steps of the rollout as marks, users as counters', () => {
   const reigns = trace.traceEvents.filter((event) => event.name.startsWith('leads term'));
   assert.deepEqual(
@@ -63,7 +72,8 @@ function checkFormat(events: readonly Event[]): { flows: number; tracks: number 
     const what = JSON.stringify(event);
     assert.ok(['X', 'C', 'i', 'M', 's', 'f'].includes(event.ph) && Number.isInteger(event.pid) && event.name !== '', what);
     if (event.ph === 'M') {
-      assert.ok(['process_name', 'thread_name'].includes(event.name) && typeof event.args!.name === 'string', what);
+      if (event.name === 'process_sort_index') assert.ok(Number.isInteger(event.args!.sort_index), what);
+      else assert.ok(['process_name', 'thread_name'].includes(event.name) && typeof event.args!.name === 'string', what);
       if (event.name === 'process_name') processes.add(event.pid);
       continue;
     }
