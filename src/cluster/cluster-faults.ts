@@ -158,6 +158,12 @@ export class ClusterFaults implements FaultDomain, MachineSwitch {
     this.setNode(index, false);
   }
 
+  setNodeProcess(index: number, what: 'kubelet' | 'runtime', up: boolean): void {
+    if (isKwokNode(this.cluster.scenario.cluster.nodes[index]!)) return;
+    if (up) this.cluster.kubelets.startAgain(index, what);
+    else this.cluster.kubelets.kill(index, what);
+  }
+
   restartNode(index: number, what: 'kubelet' | 'runtime', delay: Duration, start: Duration): void {
     if (isKwokNode(this.cluster.scenario.cluster.nodes[index]!)) return;
     if (what === 'kubelet') this.cluster.kubelets.restartKubelet(index, delay, start);

@@ -310,10 +310,11 @@ export class SimulatedCluster implements LeaderFactory {
       const server = i % this.servers.length;
       this.kubeletClients.push(new RestClient(simulation, connections, user, this.nodeHosts[i]!, server, KUBELET_QPS, KUBELET_BURST));
     }
-    const { kubelet, registries } = this.scenario.cluster;
+    const { kubelet, registries, machines } = this.scenario.cluster;
     const kubelets = new Kubelets({
       ...(kubelet === undefined ? {} : { configuration: kubelet }),
       ...(registries === undefined ? {} : { registries }),
+      ...(machines === undefined ? {} : { machines }),
       relist: this.connections,
       simulation,
       randomness: this.randomness,

@@ -16,6 +16,8 @@ export class FaultBook {
 
   /** Breaks a single thing; returns what happened, or undefined when it was broken already. */
   fail(target: FaultTarget): string | undefined {
+    // What a supervisor starts again is not held down.
+    if (isSupervised(target)) return setFault(this.domain, target, false);
     const key = keyOf(target);
     const holds = this.holds.get(key) ?? 0;
     this.holds.set(key, holds + 1);
@@ -24,6 +26,7 @@ export class FaultBook {
 
   /** One fault of a thing is repaired; returns what happened, or undefined when it stays broken, or was healed before. */
   repair(target: FaultTarget): string | undefined {
+    if (isSupervised(target)) return setFault(this.domain, target, true);
     const key = keyOf(target);
     const holds = this.holds.get(key) ?? 0;
     if (holds > 0) this.holds.set(key, holds - 1);
@@ -35,6 +38,10 @@ export class FaultBook {
     this.holds.delete(keyOf(target));
     return setFault(this.domain, target, true);
   }
+}
+
+function isSupervised({ kind }: FaultTarget): boolean {
+  return kind === 'kubelet' || kind === 'runtime';
 }
 
 /** The same for every fault of one thing: how slow or lossy it is does not matter. */

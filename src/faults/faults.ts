@@ -42,9 +42,11 @@ export interface FaultDomain {
   restartApiServer(index: number, shutdownDelay: Duration, startAfter: Duration): void;
   /** An image registry cannot be reached (false), or can again. */
   setRegistry(host: string, up: boolean): void;
-  /** A node's kubelet or container runtime ends after `delay` and starts again `start` later. */
   /** A machine shuts down. */
   shutDown(index: number): void;
+  /** The process of a node's kubelet or container runtime dies, and is started again by its supervisor (false), or by somebody (true). */
+  setNodeProcess(index: number, what: 'kubelet' | 'runtime', up: boolean): void;
+  /** A node's kubelet or container runtime ends after `delay` and starts again `start` later. */
   restartNode(index: number, what: 'kubelet' | 'runtime', delay: Duration, start: Duration): void;
   /** Cuts (false) or heals (true) the link between two hosts, both ways unless told. */
   setLink(from: string, to: string, connected: boolean, oneWay?: boolean): void;
@@ -65,6 +67,10 @@ export function setFault(domain: FaultDomain, target: FaultTarget, up: boolean):
     case 'hang':
       domain.setNodeResponding(nodeIndex(domain, target.name), up);
       return `node ${target.name} ${up ? 'goes on' : 'hangs'}`;
+    case 'kubelet':
+    case 'runtime':
+      domain.setNodeProcess(nodeIndex(domain, target.name), target.kind, up);
+      return `the ${target.kind === 'kubelet' ? 'kubelet' : 'container runtime'} of ${target.name} ${up ? 'is started' : 'dies'}`;
     case 'nodes':
       throw new Error('fault: nodes are to be drawn first');
     case 'nodeDisk':

@@ -41,7 +41,7 @@ export class ContainerRuntime {
     const { pod } = container;
     container.work.creating = true;
     const create = fleet.duration(fleet.costs.createContainer, keyOf(container), OP_CREATED, container.restarts);
-    container.work.stepEvent = fleet.after(before + create * this.contention(pod), OP_CREATED, container.slot);
+    container.work.stepEvent = fleet.after(before + create * pod.node.runtime.createContainer * this.contention(pod), OP_CREATED, container.slot);
   }
 
   /** CreateContainer ended: StartContainer. */
@@ -52,7 +52,7 @@ export class ContainerRuntime {
     const text = fleet.features.shortEventTexts ? 'Container created' : `Created container: ${name}`;
     fleet.event(pod.pod, 'Normal', 'Created', text);
     const start = fleet.duration(fleet.costs.startContainer, keyOf(container), OP_STARTED, container.restarts);
-    container.work.stepEvent = fleet.after(start * this.contention(pod), OP_STARTED, container.slot);
+    container.work.stepEvent = fleet.after(start * pod.node.runtime.startContainer * this.contention(pod), OP_STARTED, container.slot);
   }
 
   /** The process runs. */

@@ -1,13 +1,17 @@
-import { SECOND, type Duration } from '../kernel/time.js';
+import { HOUR, SECOND, type Duration } from '../kernel/time.js';
 import { podRequests } from '../api/pod-resources.js';
 import { admissionFailure } from './admission.js';
 import type { Fleet } from './fleet.js';
 import { OP_KUBELET_START, OP_KUBELET_STOP, OP_RUNTIME_NOT_READY, OP_RUNTIME_START, OP_RUNTIME_STOP } from './fleet.js';
 import { NO_CONTAINERS, type ContainerRecord, type NodeRecord, type PodRecord, WORK_IDLE, WORK_SYNCING, WORK_TERMINATED } from './records.js';
+import { KUBELET_UNIT, restartAt, RUNTIME_UNITS } from './supervisor.js';
 import { effectiveGraceSeconds } from './termination-policy.js';
 
 /** kubelet.go: the node is not ready when the runtime has not answered for this long (runtimeState baseRuntimeSyncThreshold). */
 const RUNTIME_THRESHOLD: Duration = 30 * SECOND;
+
+/** How long a runtime is taken to be away that nobody starts: longer than any run. */
+const GONE: Duration = 720 * HOUR;
 
 /** Lists the pods of a node again, as a kubelet does that starts. */
 export interface PodLister {
@@ -48,13 +52,20 @@ export class Restarts {
       if (pod.work !== WORK_TERMINATED) pod.work = WORK_IDLE;
       pod.detached = true;
     }
-    fleet.after(node.kubeletStart, OP_KUBELET_START, node.index);
+    if (node.kubeletStart < Number.POSITIVE_INFINITY) node.kubeletEvent = fleet.after(node.kubeletStart, OP_KUBELET_START, node.index);
   }
 
   /** The kubelet starts: it reports its node and lists its pods, which are admitted anew. */
   startKubelet(node: NodeRecord): void {
     if (!node.kubeletDown) return;
     const { fleet } = this;
+    fleet.simulation.cancel(node.kubeletEvent);
+    node.kubeletEvent = 0;
+    if (fleet.simulation.now < node.runtimeBackAt) {
+      // Without an answer of its runtime a kubelet ends at once (kubelet.go PreInitRuntimeService): its supervisor tries again.
+      if (!node.unsupervised) node.kubeletEvent = fleet.after(KUBELET_UNIT.restartDelay, OP_KUBELET_START, node.index);
+      return;
+    }
     node.kubeletDown = false;
     node.up = true;
     node.startedAt = fleet.simulation.now;
@@ -103,12 +114,14 @@ export class Restarts {
 
   /** The runtime ends: calls under way fail, pulls break, and the kubelet sees no changes. Containers run on under their shims. */
   stopRuntime(node: NodeRecord): void {
-    if (!node.up) return;
+    if (!node.up && !node.kubeletDown) return;
     const { fleet } = this;
     const { now } = fleet.simulation;
     node.runtimeDownAt = now;
-    node.runtimeBackAt = now + node.runtimeStart;
-    fleet.after(node.runtimeStart, OP_RUNTIME_START, node.index);
+    fleet.simulation.cancel(node.runtimeEvent);
+    const comesBack = node.runtimeStart < Number.POSITIVE_INFINITY;
+    node.runtimeBackAt = now + (comesBack ? node.runtimeStart : GONE);
+    node.runtimeEvent = comesBack ? fleet.after(node.runtimeStart, OP_RUNTIME_START, node.index) : 0;
     if (node.runtimeStart > RUNTIME_THRESHOLD) fleet.after(RUNTIME_THRESHOLD, OP_RUNTIME_NOT_READY, node.index);
     fleet.simulation.cancel(node.relistEvent);
     node.relistEvent = 0;
@@ -123,10 +136,58 @@ export class Restarts {
     this.fleet.heartbeats.statusChanged(node);
   }
 
+  /** The process of a kubelet or runtime dies: when it starts again its supervisor decides. False: it is down already. */
+  kill(node: NodeRecord, what: 'kubelet' | 'runtime'): boolean {
+    const { now } = this.fleet.simulation;
+    if (what === 'kubelet') {
+      if (!node.up) return false;
+      node.kubeletStart = node.unsupervised ? Number.POSITIVE_INFINITY : KUBELET_UNIT.restartDelay;
+      this.stopKubelet(node);
+      return true;
+    }
+    if ((!node.up && !node.kubeletDown) || now < node.runtimeBackAt) return false;
+    const unit = RUNTIME_UNITS[node.runtime.name];
+    node.runtimeStarts ??= { since: Number.NEGATIVE_INFINITY, starts: 0 };
+    node.runtimeStart = node.unsupervised ? Number.POSITIVE_INFINITY : restartAt(unit, node.runtimeStarts, now) - now;
+    this.stopRuntime(node);
+    return true;
+  }
+
+  /** Somebody starts what is down. */
+  startAgain(node: NodeRecord, what: 'kubelet' | 'runtime'): void {
+    if (what === 'kubelet') this.startKubelet(node);
+    else if (node.runtimeBackAt > this.fleet.simulation.now) {
+      node.runtimeStarts = null;
+      this.startRuntime(node);
+    }
+  }
+
+  /** The runtime is there before it was expected: what waited for it goes on now. */
+  private backEarly(node: NodeRecord): void {
+    const { fleet } = this;
+    const { simulation } = fleet;
+    node.runtimeBackAt = simulation.now;
+    simulation.cancel(node.relistEvent);
+    node.relistEvent = 0;
+    for (const pod of node.pods.values()) {
+      if (pod.syncEvent !== 0) {
+        simulation.cancel(pod.syncEvent);
+        pod.syncEvent = 0;
+        fleet.workers.requestSync(pod);
+      } else if (pod.work === WORK_TERMINATED && pod.stepEvent !== 0) {
+        simulation.cancel(pod.stepEvent);
+        fleet.workers.termination.resume(pod);
+      }
+    }
+  }
+
   /** The runtime answers again. */
   startRuntime(node: NodeRecord): void {
-    if (!node.up) return;
     const { fleet } = this;
+    fleet.simulation.cancel(node.runtimeEvent);
+    node.runtimeEvent = 0;
+    if (node.runtimeBackAt > fleet.simulation.now) this.backEarly(node);
+    if (!node.up) return;
     if (!node.ready) {
       node.ready = true;
       fleet.heartbeats.statusChanged(node);

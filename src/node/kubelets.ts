@@ -6,7 +6,7 @@ import type { Component, Simulation } from '../kernel/simulation.js';
 import { type Duration, SECOND } from '../kernel/time.js';
 import type { Network } from '../network/network.js';
 import type { Randomness } from '../random/stream.js';
-import type { CostProfile } from '../scenario/types.js';
+import type { CostProfile, MachineSpec } from '../scenario/types.js';
 import { defaultPodCidr, PodAddresses } from './addresses.js';
 import { admissionFailure } from './admission.js';
 import type { ContainerBehaviour, PodLifecycleListener, PodStepObserver } from './behaviour.js';
@@ -30,6 +30,7 @@ import { PodWorkers } from './pod-workers.js';
 import { Prober } from './prober.js';
 import { ContainerRecord, NodeRecord, PodRecord, WORK_TERMINATED } from './records.js';
 import { REGISTRY_BURST } from './image-policy.js';
+import { runtimeProfile } from './runtime-profiles.js';
 import { type MachineSwitch, REFUSED, Shutdowns } from './shutdown.js';
 import { StatusManager, TAG_LEASE, TAG_LEASE_GET, TAG_NODE_STATUS } from './status-manager.js';
 import { effectiveGraceSeconds } from './termination-policy.js';
@@ -59,6 +60,8 @@ export interface KubeletsOptions {
   readonly kubernetesVersion?: '1.34' | '1.35' | '1.36';
   /** Asked to list the pods of a node whose kubelet starts again. */
   readonly relist?: PodLister;
+  /** What is said of machines beside their Node objects, by node. */
+  readonly machines?: Readonly<Record<string, MachineSpec>>;
   /** Absent: the kubelet's defaults. */
   readonly configuration?: KubeletConfiguration;
   /** Registries whose bandwidth is limited; others are not. */
@@ -109,12 +112,12 @@ export class Kubelets implements Component, ResponseReceiver {
     fleet.heartbeats = new Heartbeats(fleet, this);
     if (options.attachesVolumes === true) fleet.volumes = new VolumeManager(fleet, profile.volumes.mount);
     for (let index = 0; index < options.nodes.length; index++) {
-      const record = this.addNode(options.nodes[index]!, options.hosts[index]!);
+      const record = this.addNode(options.nodes[index]!, options.hosts[index]!, options.machines?.[options.nodes[index]!.metadata.name]);
       record.client = options.clientFor(index);
     }
   }
 
-  private addNode(node: Node, host: number): NodeRecord {
+  private addNode(node: Node, host: number, machine: MachineSpec | undefined): NodeRecord {
     const { fleet } = this;
     const index = fleet.nodes.length;
     const internal = node.status.addresses?.find((address) => address.type === 'InternalIP')?.address;
@@ -125,7 +128,9 @@ export class Kubelets implements Component, ResponseReceiver {
       host,
       address,
       new PodAddresses(node.spec.podCIDR ?? defaultPodCidr(index)),
+      runtimeProfile(node, fleet.costs),
     );
+    record.unsupervised = machine?.unsupervised === true;
     const key = nodeKey(index);
     record.plegPhase = Math.round(fleet.uniform(key, op.OP_RELIST) * SECOND);
     record.syncPhase = Math.round(fleet.uniform(key, op.OP_RESYNC) * SECOND);
@@ -164,6 +169,16 @@ export class Kubelets implements Component, ResponseReceiver {
   /** A container runtime ends after `delay` and starts again `start` later; its containers run on. */
   restartRuntime(nodeIndex: number, delay: Duration, start: Duration): void {
     this.fleet.restarts.planRuntime(this.fleet.nodes[nodeIndex]!, delay, start);
+  }
+
+  /** A kubelet or container runtime dies; its supervisor starts it again, if there is one. False: it does not run. */
+  kill(nodeIndex: number, what: 'kubelet' | 'runtime'): boolean {
+    return this.fleet.restarts.kill(this.fleet.nodes[nodeIndex]!, what);
+  }
+
+  /** Somebody starts a kubelet or container runtime that is down (`systemctl restart`). */
+  startAgain(nodeIndex: number, what: 'kubelet' | 'runtime'): void {
+    this.fleet.restarts.startAgain(this.fleet.nodes[nodeIndex]!, what);
   }
 
   /** Who switches machines off when their pods have ended. */

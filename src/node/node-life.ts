@@ -143,6 +143,12 @@ export function crash(fleet: Fleet, node: NodeRecord): void {
   if (!node.up && !node.kubeletDown) return;
   dropWork(fleet, node);
   node.kubeletDown = false;
+  fleet.simulation.cancel(node.kubeletEvent);
+  fleet.simulation.cancel(node.runtimeEvent);
+  node.kubeletEvent = 0;
+  node.runtimeEvent = 0;
+  node.runtimeBackAt = Math.min(node.runtimeBackAt, fleet.simulation.now);
+  node.runtimeStarts = null;
   fleet.volumes?.crash(node);
   for (const pod of [...node.pods.values()]) {
     for (const container of pod.init) crashContainer(fleet, container);

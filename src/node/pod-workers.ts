@@ -164,7 +164,7 @@ export class PodWorkers {
   private startSandbox(pod: PodRecord): void {
     const { fleet } = this;
     const duration = fleet.duration(fleet.costs.sandbox, pod.key, OP_SANDBOX, pod.syncs);
-    pod.stepEvent = fleet.after(duration * fleet.runtime.contention(pod), OP_SANDBOX, pod.slot);
+    pod.stepEvent = fleet.after(duration * pod.node.runtime.sandbox * fleet.runtime.contention(pod), OP_SANDBOX, pod.slot);
   }
 
   /** RunPodSandbox ended: the pause container holds the pod's network, whose address CNI has given. */

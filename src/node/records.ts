@@ -9,7 +9,9 @@ import type { ProbeCount, ProbeType } from './probe-policy.js';
 import { initialResult } from './probe-policy.js';
 import type { ImageEntry } from './image-store.js';
 import type { Pull } from './registry.js';
+import type { RuntimeProfile } from './runtime-profiles.js';
 import type { Shutdown } from './shutdown.js';
+import type { StartCount } from './supervisor.js';
 import type { BackOffEntry } from './restart-policy.js';
 import { NO_BACK_OFF } from './restart-policy.js';
 
@@ -263,6 +265,7 @@ export class NodeRecord {
   node: Node;
   readonly host: number;
   readonly address: string;
+  readonly runtime: RuntimeProfile;
   client: ApiClient | null = null;
   up = true;
   /** Raised at each crash, so that answers to requests of an earlier life are dropped. */
@@ -273,6 +276,12 @@ export class NodeRecord {
   /** The kubelet's process is gone while the machine runs; it starts again after so long. */
   kubeletDown = false;
   kubeletStart: Duration = 0;
+  kubeletEvent: EventHandle = 0;
+  /** No supervisor starts kubelet and runtime again. */
+  unsupervised = false;
+  /** Starts of the runtime that its supervisor counts; null: it has never ended by itself. */
+  runtimeStarts: StartCount | null = null;
+  runtimeEvent: EventHandle = 0;
   /** When the container runtime was last not there. */
   runtimeDownAt: Time = Number.NEGATIVE_INFINITY;
   runtimeBackAt: Time = Number.NEGATIVE_INFINITY;
@@ -333,13 +342,14 @@ export class NodeRecord {
   volumesChanged = false;
   volumesSent: readonly string[] | null = null;
 
-  constructor(index: number, node: Node, host: number, address: string, addresses: PodAddresses) {
+  constructor(index: number, node: Node, host: number, address: string, addresses: PodAddresses, runtime: RuntimeProfile) {
     this.index = index;
     this.name = node.metadata.name;
     this.node = node;
     this.host = host;
     this.address = address;
     this.addresses = addresses;
+    this.runtime = runtime;
   }
 }
 

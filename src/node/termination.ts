@@ -86,7 +86,11 @@ export class Termination {
 
   private stopSandbox(pod: PodRecord): void {
     const { fleet } = this;
-    const duration = pod.sandbox ? fleet.duration(fleet.costs.stopSandbox, pod.key, OP_SANDBOX_STOPPED) : 0;
+    const { runtime } = pod.node;
+    const { stopSandbox, stopContainer } = fleet.costs;
+    let duration = pod.sandbox ? fleet.duration(stopSandbox, pod.key, OP_SANDBOX_STOPPED) * runtime.stopSandbox : 0;
+    // StopContainer answers a while after the process is gone, and is called for all containers at once.
+    if (stopContainer !== undefined && pod.sandbox) duration += fleet.duration(stopContainer, pod.key, OP_SANDBOX_STOPPED, 1) * runtime.stopContainer;
     pod.stepEvent = fleet.after(duration, OP_SANDBOX_STOPPED, pod.slot);
   }
 

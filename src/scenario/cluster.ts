@@ -28,7 +28,7 @@ export function toCluster(
   options: SchedulerOptions,
   costs: EtcdContext['costs'],
 ): ClusterSpec {
-  const builder = new NodeBuilder(item, folder, errors);
+  const builder = new NodeBuilder(item, folder, errors, options.warn);
   raw.nodes?.forEach((group, i) => {
     builder.group(group, ['cluster', 'nodes', i]);
   });
@@ -57,6 +57,7 @@ export function toCluster(
       burst: controllerManager.burst ?? CONTROLLER_MANAGER.burst,
       ...(controllerManager.featureGates === undefined ? {} : { featureGates: present<NonNullable<ClusterSpec['controllerManager']['featureGates']>>(controllerManager.featureGates) }),
     },
+    ...(Object.keys(builder.machines).length === 0 ? {} : { machines: builder.machines }),
     ...(raw.kubelet === undefined
       ? {}
       : { kubelet: toKubelet(raw.kubelet, (message) => errors.push(item.keyError(['cluster', 'kubelet'], { message }))) }),

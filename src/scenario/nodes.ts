@@ -1,14 +1,17 @@
 import { join } from 'node:path';
+import { RUNTIME_NAMES, runtimeOf } from '../api/container-runtimes.js';
 import type { Node } from '../api/core.js';
 import { fieldErrorText } from '../api/fields.js';
 import { readManifest } from '../api/manifest.js';
 import { isMap } from '../api/reader.js';
 import type { ObjectMeta } from '../api/meta.js';
 import { validateObject } from '../api/validation.js';
-import { KWOK_NODE_ANNOTATION, KWOK_NODE_VALUE } from '../node/kwok/stage.js';
+import { nearestName } from '../api/nearest.js';
+import { isKwokNode, KWOK_NODE_ANNOTATION, KWOK_NODE_VALUE } from '../node/kwok/stage.js';
 import type { InputError } from './input-error.js';
 import { ManifestSet } from './manifests.js';
 import type { RawNodeGroup } from './schema.js';
+import type { MachineSpec } from './types.js';
 import type { Path, SourceItem } from './source.js';
 import { stepsOf } from './source.js';
 
@@ -17,6 +20,10 @@ export const ZONE_LABEL = 'topology.kubernetes.io/zone';
 export const REGION_LABEL = 'topology.kubernetes.io/region';
 export const HOSTNAME_LABEL = 'kubernetes.io/hostname';
 
+/** Key of status.nodeInfo. */
+const RUNTIME_VERSION = 'containerRuntimeVersion';
+/** What runtimes are also called. */
+const RUNTIME_ALIASES: Readonly<Record<string, string>> = { crio: 'cri-o', 'cri-dockerd': 'docker', dockershim: 'docker' };
 const DEFAULT_ZONE = 'zone-a';
 const DEFAULT_REGION = 'region-1';
 /** kubelet --max-pods. */
@@ -28,6 +35,9 @@ const MAXIMUM_NODES = 65536;
 export class NodeBuilder {
   readonly nodes: Node[] = [];
   readonly files: string[] = [];
+  /** What is said of machines beside their Node objects. */
+  readonly machines: Record<string, MachineSpec> = {};
+  private readonly unknown = new Set<string>();
   private readonly names = new Set<string>();
   /** Next number by name prefix, so that groups of one name go on counting. */
   private readonly next = new Map<string, number>();
@@ -35,7 +45,10 @@ export class NodeBuilder {
   private readonly folder: string;
   private readonly errors: InputError[];
 
-  constructor(item: SourceItem, folder: string, errors: InputError[]) {
+  private readonly warn: (message: string, path: Path) => void;
+
+  constructor(item: SourceItem, folder: string, errors: InputError[], warn: (message: string, path: Path) => void) {
+    this.warn = warn;
     this.item = item;
     this.folder = folder;
     this.errors = errors;
@@ -43,6 +56,34 @@ export class NodeBuilder {
 
   /** Adds the nodes of one group. */
   group(raw: RawNodeGroup, path: Path): void {
+    const first = this.nodes.length;
+    this.read(raw, path);
+    if (raw.runtime !== undefined && runtimeOf(raw.runtime) === undefined) {
+      const suggestion = nearestName(raw.runtime.replace(/:.*$/, ''), [...RUNTIME_NAMES, ...Object.keys(RUNTIME_ALIASES)]);
+      const meant = suggestion === undefined ? undefined : (RUNTIME_ALIASES[suggestion] ?? suggestion);
+      this.errors.push(this.item.error([...path, 'runtime'], { message: `expected containerd, cri-o or docker, found ${raw.runtime}`, ...(meant === undefined ? {} : { suggestion: meant }) }));
+    }
+    for (let i = first; i < this.nodes.length; i++) this.machine(i, raw, path);
+  }
+
+  /** What a group says of one of its machines. */
+  private machine(index: number, raw: RawNodeGroup, path: Path): void {
+    let node = this.nodes[index]!;
+    const { name } = node.metadata;
+    if (raw.runtime !== undefined) {
+      const version = raw.runtime.includes('://') ? raw.runtime : `${raw.runtime}://`;
+      node = { ...node, status: { ...node.status, nodeInfo: { ...node.status.nodeInfo, [RUNTIME_VERSION]: version } } };
+      this.nodes[index] = node;
+    }
+    const version = node.status.nodeInfo?.[RUNTIME_VERSION];
+    if (version !== undefined && version !== '' && runtimeOf(version) === undefined && !isKwokNode(node) && !this.unknown.has(version)) {
+      this.unknown.add(version);
+      this.warn(`node ${name}: the container runtime ${version} is not known; it is simulated with the costs of containerd (known: ${RUNTIME_NAMES.join(', ')})`, path);
+    }
+    if (raw.supervisor === 'none') this.machines[name] = { ...this.machines[name], unsupervised: true };
+  }
+
+  private read(raw: RawNodeGroup, path: Path): void {
     if (raw.dump !== undefined) {
       if (raw.count !== undefined || raw.template !== undefined) {
         this.complain([...path, 'dump'], 'expected either dump, or count and template, found both');

@@ -106,12 +106,28 @@ const scheduler = {
   garbagePerEvaluatedNode: time('Garbage collection that one evaluated node causes, on average. Default 0.'),
   garbageSlice: time('Garbage collection is paid in slices of this length, by single cycles. Default 0: by each cycle.'),
 };
+const times = (description: string) =>
+  z.number({ error: 'expected a number' }).min(0, { error: 'expected a number of at least 0' }).optional().describe(`${description} Default 1.`);
+const runtimeFactors = z
+  .strictObject({
+    sandbox: times('RunPodSandbox.'),
+    createContainer: times('CreateContainer.'),
+    startContainer: times('StartContainer.'),
+    stopContainer: times('StopContainer.'),
+    stopSandbox: times('StopPodSandbox.'),
+  })
+  .describe('Factors of one runtime.');
 const kubelet = {
   prepare: dist('From the receipt of a pod to its sandbox: admission, cgroups, volumes.'),
   sandbox: dist('RunPodSandbox with its network.'),
   createContainer: dist('CreateContainer.'),
   startContainer: dist('StartContainer.'),
   stopSandbox: dist('StopPodSandbox with its network.'),
+  stopContainer: dist('From the end of a process until StopContainer answers. Default: no time.').optional(),
+  runtimes: z
+    .partialRecord(z.enum(['containerd', 'cri-o', 'docker'], { error: 'expected containerd, cri-o or docker' }), runtimeFactors)
+    .optional()
+    .describe('How many times longer the steps above take, by container runtime.'),
   plegRelist: dist('One relist of the pod lifecycle event generator.'),
   probe: dist('One HTTP, TCP or gRPC probe of a healthy process.'),
   imagePresent: time('Finding that an image is present.'),
@@ -199,6 +215,8 @@ const optionalFields: ReadonlySet<unknown> = new Set<unknown>([
   ...Object.values(memory),
   controllers.wakeUp,
   controllers.eventDelay,
+  kubelet.stopContainer,
+  kubelet.runtimes,
   routes.propagation,
   prices.cpuHour,
   prices.memoryHour,
@@ -268,7 +286,7 @@ export function layProfile(base: RawProfile, over: RawProfile): RawProfile {
     if (typeof fields !== 'object') continue;
     const merged: Record<string, unknown> = { ...(base[group as keyof RawProfile] as object | undefined) };
     for (const [key, value] of Object.entries(fields)) {
-      const keyed = key === 'requestCpu' || key === 'syncCpu' || key === 'wakeUp' || key === 'eventDelay';
+      const keyed = key === 'requestCpu' || key === 'syncCpu' || key === 'wakeUp' || key === 'eventDelay' || key === 'runtimes';
       merged[key] =
         keyed && group !== 'etcd' ? { ...(merged[key] as object | undefined), ...(value as object) } : value;
     }
@@ -314,7 +332,7 @@ export function toCostProfile(name: string, raw: RawProfile): CostProfile {
 
 const distributions: ReadonlySet<unknown> = new Set<unknown>([
   ...[network.sameHost, network.sameZone, network.crossZone, network.external, etcd.fsync, etcd.backendCommit],
-  ...[kubelet.prepare, kubelet.sandbox, kubelet.createContainer, kubelet.startContainer, kubelet.stopSandbox],
+  ...[kubelet.prepare, kubelet.sandbox, kubelet.createContainer, kubelet.startContainer, kubelet.stopContainer, kubelet.stopSandbox],
   ...[kubelet.plegRelist, kubelet.probe, kubelet.pullOverhead, kubeProxy.sync, routes.propagation, apiServer.webhook, dns.upstream, dns.nodeLocal, ingress.request, ingress.reload, volumes.provision],
 ]);
 const maps: ReadonlySet<unknown> = new Set<unknown>([

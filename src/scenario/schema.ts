@@ -35,6 +35,13 @@ const nodeGroup = z.strictObject({
     ),
   region: text('Value of the label topology.kubernetes.io/region; default `region-1`.').optional(),
   name: text('Names are `<name>-0`, `<name>-1`, …; default `node`.').optional(),
+  runtime: text(
+    'Container runtime: containerd, cri-o or docker, or as nodes report it, `cri-o://1.34.1`. Its costs: profile, kubelet.runtimes. Default: what status.nodeInfo.containerRuntimeVersion of the manifest says, else containerd.',
+  ).optional(),
+  supervisor: z
+    .enum(['systemd', 'none'], { error: 'expected systemd or none' })
+    .optional()
+    .describe('Who starts a kubelet or container runtime again that dies (`fail: { kubelet: … }`). Default systemd, with the units that the projects bring.'),
   template: z
     .union([text('File with one Node manifest.'), z.record(z.string(), z.unknown())])
     .optional()

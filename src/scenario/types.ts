@@ -145,6 +145,8 @@ export interface ClusterSpec {
     /** Plugins that the user adds. */
     readonly plugins?: readonly UserPluginSpec[];
   };
+  /** Machines of which more is said than their Node objects do, by node. Absent: none. */
+  readonly machines?: Readonly<Record<string, MachineSpec>>;
   /** Settings of all kubelets; absent: their defaults. */
   readonly kubelet?: KubeletConfiguration;
   /** Image registries whose bandwidth is limited. Absent: none is. */
@@ -366,6 +368,10 @@ export interface CostProfile {
     readonly createContainer: DistributionSpec;
     readonly startContainer: DistributionSpec;
     readonly stopSandbox: DistributionSpec;
+    /** From the end of a process until StopContainer answers. Absent: no time. */
+    readonly stopContainer?: DistributionSpec;
+    /** How many times longer the steps of a runtime take, by its name; those that are not named take what is said above. Absent: all do. */
+    readonly runtimes?: Readonly<Record<string, RuntimeFactors>>;
     readonly plegRelist: DistributionSpec;
     readonly probe: DistributionSpec;
     readonly imagePresent: Duration;
@@ -414,6 +420,21 @@ export interface CostProfile {
     readonly imageBytes: number;
     readonly connectTimeout: Duration;
   };
+}
+
+/** How many times longer than the profile says the steps of a container runtime take; absent: 1. */
+export interface RuntimeFactors {
+  readonly sandbox?: number;
+  readonly createContainer?: number;
+  readonly startContainer?: number;
+  readonly stopContainer?: number;
+  readonly stopSandbox?: number;
+}
+
+/** What a scenario says of a machine beside its Node object. */
+export interface MachineSpec {
+  /** No supervisor starts its kubelet and container runtime again. Absent: false. */
+  readonly unsupervised?: boolean;
 }
 
 /** What the application in an image does. The first behaviour whose pattern matches an image holds. */
@@ -545,6 +566,8 @@ export type FaultTarget =
   | { readonly kind: 'node'; readonly name: string }
   /** The machine answers nobody, but keeps what it has. */
   | { readonly kind: 'hang'; readonly name: string }
+  /** The process of a node's kubelet or container runtime dies; its supervisor starts it again. */
+  | { readonly kind: 'kubelet' | 'runtime'; readonly name: string }
   /** `count` of these nodes, drawn at random; `groups`: first one of these lists is drawn, by its share of all nodes. */
   | { readonly kind: 'nodes'; readonly groups: readonly (readonly string[])[]; readonly count: number }
   /** A process of the control plane dies. */

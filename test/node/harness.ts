@@ -150,14 +150,15 @@ export class Bench implements EventRecorder, PodLifecycleListener {
     profile: CostProfile = constantProfile(),
     kubernetesVersion?: '1.34' | '1.35' | '1.36',
     applications?: ((simulation: Simulation) => { behaviour: ContainerBehaviour; lifecycle: PodLifecycleListener }) | undefined,
-    settings: Pick<KubeletsOptions, 'configuration' | 'registries'> = {},
+    settings: Pick<KubeletsOptions, 'configuration' | 'registries' | 'machines'> & { readonly runtime?: string } = {},
   ) {
     const randomness = new Randomness(seed);
     this.network = new Network(this.simulation, randomness, profile.network);
     const list: Node[] = [];
     const hosts: number[] = [];
     for (let i = 0; i < nodes; i++) {
-      list.push(testNode(i));
+      const node = testNode(i);
+      list.push(settings.runtime === undefined ? node : { ...node, status: { ...node.status, nodeInfo: { containerRuntimeVersion: settings.runtime } } });
       hosts.push(this.network.addHost(`node-${i}`, 'a'));
     }
     const parts = applications?.(this.simulation);
