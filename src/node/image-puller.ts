@@ -50,13 +50,6 @@ export class ImagePuller implements PullReceiver {
       return;
     }
     fleet.event(pod.pod, 'Normal', 'Pulling', `Pulling image "${spec.image}"`);
-    node.pullTokens = pullTokens(node.pullTokens, node.pullTokensAt, now);
-    node.pullTokensAt = now;
-    if (node.pullTokens < 1) {
-      this.failed(container, 'pull QPS exceeded');
-      return;
-    }
-    node.pullTokens -= 1;
     container.work.pullQueuedAt = now;
     container.work.pullWaiting = true;
     node.pulls.push(container);
@@ -93,6 +86,11 @@ export class ImagePuller implements PullReceiver {
     pull.slot = fleet.pulls.put(pull);
     node.pulling.push(pull);
     container.work.pullBegan = fleet.simulation.now;
+    if (!takesToken(node, fleet.simulation.now)) {
+      pull.failure = 'pull QPS exceeded';
+      pull.event = fleet.after(0, OP_PULLED, pull.slot);
+      return;
+    }
     const overhead = fleet.duration(fleet.costs.pullOverhead, keyOf(container), OP_PULLED, container.work.imageTries++);
     const registry = this.registry(registryOf(image));
     pull.registry = registry;
@@ -210,6 +208,15 @@ export class ImagePuller implements PullReceiver {
     }
     return true;
   }
+}
+
+/** The pull limiter of a node (images/helpers.go throttledImageService): asked when a pull begins, not while it waits for its turn. */
+function takesToken(node: NodeRecord, now: number): boolean {
+  node.pullTokens = pullTokens(node.pullTokens, node.pullTokensAt, now);
+  node.pullTokensAt = now;
+  if (node.pullTokens < 1) return false;
+  node.pullTokens -= 1;
+  return true;
 }
 
 /** `2.7s`, as Go prints a duration rounded to milliseconds. */
