@@ -4,7 +4,11 @@ import fc from 'fast-check';
 import type { Pod } from '../../src/api/core.js';
 import { SECOND } from '../../src/kernel/time.js';
 import { RESULT_SUCCESS } from '../../src/node/probe-policy.js';
-import { RUNNING } from '../../src/node/records.js';
+import { type ContainerRecord, RUNNING } from '../../src/node/records.js';
+import { PodAddresses } from '../../src/node/addresses.js';
+import { ContainerRuntime } from '../../src/node/container-runtime.js';
+import { Prober } from '../../src/node/prober.js';
+import { Termination } from '../../src/node/termination.js';
 import { Bench, condition, constantProfile, SERVES, testContainer, testPod, testProbe } from './harness.js';
 
 const NODES = 2;
@@ -19,7 +23,8 @@ const step = fc.record({
 
 /** Pods of several shapes: with and without probes, crashing, deaf, with hooks, sidecars and init containers. */
 function podOf(name: string, shape: number): Pod {
-  const resources = { requests: { cpu: 900 } };
+  // Two fit on a node.
+  const resources = { requests: { cpu: 1500 } };
   switch (shape) {
     case 0:
       return testPod(name, { containers: [testContainer({ resources, image: 'crash:v1' })] });
@@ -152,75 +157,115 @@ function checkReadiness(made: Bench): void {
   }
 }
 
-test('property: random lives of pods and nodes keep every rule, and leave nothing behind', () => {
-  fc.assert(
-    fc.property(fc.array(step, { maxLength: 40 }), fc.constantFrom('1.34', '1.36'), (steps, version) => {
-      const made = bench(version);
-      const up = [true, true];
-      let time = 0;
-      let count = 0;
-      const heal = (node: number): void => {
-        if (up[node]) return;
-        up[node] = true;
-        made.kubelets.heal(node);
-        for (const pod of [...made.store.values()]) {
-          if (pod.kind === 'Pod' && (pod as Pod).spec.nodeName === `node-${node}`)
-            made.kubelets.podChanged(node, pod as Pod);
-        }
-      };
-      for (const { wait, what, choice, shape } of steps) {
-        time += wait / 1000;
-        made.run(time);
-        check(made);
-        const pods = [...made.store.values()].filter((object) => object.kind === 'Pod') as Pod[];
-        const pod = pods[choice % Math.max(1, pods.length)];
-        const node = choice % NODES;
-        if (what === 'add') made.add(podOf(`p${count++}`, shape), node);
-        else if (what === 'delete' && pod !== undefined && pod.metadata.deletionTimestamp === undefined)
-          made.delete(pod.metadata.name);
-        else if (what === 'force' && pod !== undefined) made.delete(pod.metadata.name, 0);
-        else if (what === 'fail' && up[node]) {
-          up[node] = false;
-          made.kubelets.fail(node);
-        } else if (what === 'heal') heal(node);
-        else if (what === 'break') {
-          made.broken = 500;
-          made.brokenVerb = ['', 'get', 'patch', 'delete'][choice % 4]!;
-        } else if (what === 'mend') made.broken = 0;
-        else if (what === 'kubelet' && up[node]) made.kubelets.restartKubelet(node, 0, (choice % 7) * SECOND);
-        else if (what === 'runtime' && up[node]) made.kubelets.restartRuntime(node, 0, (choice % 40) * SECOND);
-        else if (what === 'evict' && pod !== undefined) {
-          made.kubelets.evict(Number(pod.spec.nodeName!.slice('node-'.length)), pod.metadata.uid, 'Evicted', 'by the plan', shape);
-        } else if (what === 'fill') made.kubelets.fleet.nodes[node]!.otherDiskBytes = choice % 2 === 0 ? 0 : 9e9;
-      }
-      made.broken = 0;
-      heal(0);
-      heal(1);
-      made.run(time + 100);
-      check(made);
-      for (const object of [...made.store.values()]) {
-        if (object.kind === 'Pod' && object.metadata.deletionTimestamp === undefined) made.delete(object.metadata.name);
-      }
-      made.run(time + 400);
-      check(made);
-      const listening = checkListening(made);
-      assert.ok(
-        [...listening.values()].every((value) => !value),
-        'a pod listens for ever',
-      );
-      checkReadiness(made);
-      for (const node of made.kubelets.fleet.nodes) {
-        assert.deepEqual([...node.pods.keys()], [], 'pods are left on a node');
-        assert.equal(node.usedPods, 0);
-        assert.equal(node.used.cpu ?? 0, 0);
-        assert.equal(node.starting, 0);
-      }
-      assert.equal([...made.store.values()].filter((object) => object.kind === 'Pod').length, 0);
-      assert.deepEqual(
-        [made.kubelets.fleet.pods.size, made.kubelets.fleet.containers.size, made.kubelets.fleet.probes.size],
-        [0, 0, 0],
-      );
-    }),
-    { numRuns: 300 },
+/** Random lives of pods and nodes keep every rule, and leave nothing behind. */
+const lives = fc.property(fc.array(step, { maxLength: 40 }), fc.constantFrom('1.34', '1.36'), (steps, version) => {
+  const made = bench(version);
+  const up = [true, true];
+  let time = 0;
+  let count = 0;
+  const heal = (node: number): void => {
+    if (up[node]) return;
+    up[node] = true;
+    made.kubelets.heal(node);
+    for (const pod of [...made.store.values()]) {
+      if (pod.kind === 'Pod' && (pod as Pod).spec.nodeName === `node-${node}`)
+        made.kubelets.podChanged(node, pod as Pod);
+    }
+  };
+  for (const { wait, what, choice, shape } of steps) {
+    time += wait / 1000;
+    made.run(time);
+    check(made);
+    const pods = [...made.store.values()].filter((object) => object.kind === 'Pod') as Pod[];
+    const pod = pods[choice % Math.max(1, pods.length)];
+    const node = choice % NODES;
+    if (what === 'add') made.add(podOf(`p${count++}`, shape), node);
+    else if (what === 'delete' && pod !== undefined && pod.metadata.deletionTimestamp === undefined)
+      made.delete(pod.metadata.name);
+    else if (what === 'force' && pod !== undefined) made.delete(pod.metadata.name, 0);
+    else if (what === 'fail' && up[node]) {
+      up[node] = false;
+      made.kubelets.fail(node);
+    } else if (what === 'heal') heal(node);
+    else if (what === 'break') {
+      made.broken = 500;
+      made.brokenVerb = ['', 'get', 'patch', 'delete'][choice % 4]!;
+    } else if (what === 'mend') made.broken = 0;
+    else if (what === 'kubelet' && up[node]) made.kubelets.restartKubelet(node, 0, (choice % 7) * SECOND);
+    else if (what === 'runtime' && up[node]) made.kubelets.restartRuntime(node, 0, (choice % 40) * SECOND);
+    else if (what === 'evict' && pod !== undefined) {
+      made.kubelets.evict(Number(pod.spec.nodeName!.slice('node-'.length)), pod.metadata.uid, 'Evicted', 'by the plan', shape);
+    } else if (what === 'fill') made.kubelets.fleet.nodes[node]!.otherDiskBytes = choice % 2 === 0 ? 0 : 9e9;
+  }
+  made.broken = 0;
+  heal(0);
+  heal(1);
+  made.run(time + 100);
+  check(made);
+  for (const object of [...made.store.values()]) {
+    if (object.kind === 'Pod' && object.metadata.deletionTimestamp === undefined) made.delete(object.metadata.name);
+  }
+  made.run(time + 400);
+  check(made);
+  const listening = checkListening(made);
+  assert.ok(
+    [...listening.values()].every((value) => !value),
+    'a pod listens for ever',
+  );
+  checkReadiness(made);
+  for (const node of made.kubelets.fleet.nodes) {
+    assert.deepEqual([...node.pods.keys()], [], 'pods are left on a node');
+    assert.equal(node.usedPods, 0);
+    assert.equal(node.used.cpu ?? 0, 0);
+    assert.equal(node.starting, 0);
+  }
+  assert.equal([...made.store.values()].filter((object) => object.kind === 'Pod').length, 0);
+  assert.deepEqual(
+    [made.kubelets.fleet.pods.size, made.kubelets.fleet.containers.size, made.kubelets.fleet.probes.size],
+    [0, 0, 0],
   );
 });
+
+test('property: random lives of pods and nodes keep every rule, and leave nothing behind', () => {
+  fc.assert(lives, { numRuns: 300 });
+});
+
+/** Puts another method into a class while `run` runs. */
+function mutated<T extends object>(prototype: T, method: string, other: (...values: never[]) => unknown, run: () => void): void {
+  const methods = prototype as Record<string, unknown>;
+  const own = methods[method];
+  assert.equal(typeof own, 'function', `${method} is a method`);
+  methods[method] = other;
+  try {
+    run();
+  } finally {
+    methods[method] = own;
+  }
+}
+
+/** What `Prober.attach` would be if it kept the results of the container before. */
+function forgetsReset(this: Prober, container: ContainerRecord): void {
+  if (container.probedFrom === container.startedAt) return;
+  container.probedFrom = container.startedAt;
+  container.condemned = false;
+  if (container.startup !== null) this.trigger(container.startup);
+}
+
+/** Mistakes, each against one rule, and what the property says about them. */
+const MISTAKES: readonly [what: string, prototype: object, method: string, other: (...values: never[]) => unknown, message: RegExp][] = [
+  ['containers that stop leave their pod serving', ContainerRuntime.prototype, 'stopsListening', () => undefined, /serves|listens/],
+  ['probes pass whatever the application does', Prober.prototype, 'healthyAt', () => true, /ready before it listened|without having listened/],
+  ['probes are not reset by a restart', Prober.prototype, 'attach', forgetsReset as never, /ready before it listened/],
+  ['an address is given while it is in use', PodAddresses.prototype, 'take', () => '10.1.0.2', /used twice|serves another pod/],
+  ['admitted pods are not counted', Termination.prototype, 'claimNode', () => undefined, /running containers request/],
+];
+
+for (const [what, prototype, method, other, message] of MISTAKES) {
+  test(`the property finds that ${what}`, () => {
+    mutated(prototype, method, other, () => {
+      const found = fc.check(lives, { numRuns: 300, seed: 7, endOnFailure: true });
+      assert.ok(found.failed, 'nothing was found');
+      assert.match(String(found.errorInstance), message);
+    });
+  });
+}
