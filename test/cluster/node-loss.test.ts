@@ -31,12 +31,12 @@ spec:
 `,
 );
 
-/** Ten nodes in two zones of five; node-0, node-2, … are in zone a. */
-function start(failed: readonly string[], seconds: number, first: readonly object[] = []): ScenarioRun {
+/** Nodes of two zones (ten: five each); node-0, node-2, … are in zone a. */
+function start(failed: readonly string[], seconds: number, first: readonly object[] = [], count = 10, zones: readonly string[] = ['a', 'b']): ScenarioRun {
   const timeline = [...first, ...failed.map((node) => ({ at: '30s', fail: { node } }))];
   const scenario = {
     duration: `${seconds}s`,
-    cluster: { nodes: [{ count: 10, name: 'node', zones: ['a', 'b'], template: 'node.yaml' }] },
+    cluster: { nodes: [{ count, name: 'node', zones, template: 'node.yaml' }] },
     manifests: 'web.yaml',
     behaviour: [{ image: 'web:*', cached: true }],
     timeline,
@@ -134,4 +134,65 @@ test('2 of 5 nodes of a zone stop: one node every 10 s is tainted, and its pods 
   assert.equal(tainted.size, 2);
   assert.ok(seconds(second! - first!) >= 9 && seconds(second! - first!) <= 16, `${seconds(second! - first!)} s apart`);
   assert.ok(list<Pod>(run, 'pods').some(({ metadata }) => metadata.deletionTimestamp !== undefined));
+});
+
+test('10 of the 100 nodes of a zone die: 10 % is below 55 %, so that taints come at 0, 10, …, 90 s, and the last pods go at 50 + 90 + 300 s', () => {
+  const failed = Array.from({ length: 10 }, (_, i) => `node-${10 * i}`);
+  const run = start(failed, 520, [{ at: '20s', restart: { kubelet: '*', start: '1s' } }], 100, ['a']);
+  run.warmUp();
+  const tainted = new Map<string, number>();
+  const deleted = new Map<string, number>();
+  for (let more = true; more; ) {
+    more = run.advance();
+    const now = seconds(run.cluster.simulation.now - run.origin);
+    for (const name of failed) if (!tainted.has(name) && nodeOf(run, name).spec.taints?.some(({ effect }) => effect === 'NoExecute')) tainted.set(name, now);
+    for (const { metadata, spec } of list<Pod>(run, 'pods')) {
+      if (metadata.deletionTimestamp !== undefined && spec.nodeName !== undefined && !deleted.has(spec.nodeName)) deleted.set(spec.nodeName, now);
+    }
+  }
+  const taints = [...tainted.values()].sort((a, b) => a - b);
+  assert.equal(taints.length, 10);
+  taints.forEach((time, i) => assert.ok(Math.abs(time - taints[0]! - 10 * i) <= 1, `taint ${i} after ${time - taints[0]!} s`));
+  // They renewed their leases at 21 s, and at most 0.4 s before they died; a look every 5 s.
+  assert.ok(taints[0]! >= 21 + 50 && taints[0]! <= 30 + 56, `first taint at ${taints[0]!} s`);
+  const gone = failed.flatMap((name) => (deleted.has(name) ? [deleted.get(name)! - tainted.get(name)!] : []));
+  assert.ok(gone.length > 0);
+  for (const wait of gone) assert.ok(Math.abs(wait - 300) <= 1.1, `${wait} s after the taint`);
+});
+
+test('a large zone that is partly down is tainted one node every 100 s: 36 of 60', () => {
+  const failed = Array.from({ length: 36 }, (_, i) => `node-${i}`);
+  const run = start(failed, 330, [{ at: '20s', restart: { kubelet: '*', start: '1s' } }], 60, ['a']);
+  const tainted = new Map<string, number>();
+  for (let more = true; more; ) {
+    more = run.advance();
+    for (const name of failed) if (!tainted.has(name) && nodeOf(run, name).spec.taints?.some(({ effect }) => effect === 'NoExecute')) tainted.set(name, seconds(run.cluster.simulation.now - run.origin));
+  }
+  const taints = [...tainted.values()].sort((a, b) => a - b);
+  const gaps = taints.slice(1).map((time, i) => time - taints[i]!);
+  assert.ok(gaps.length >= 2 && gaps.every((gap) => Math.abs(gap - 100) <= 1), `${taints}`);
+});
+
+test('a node that comes back: Ready at once, NoSchedule goes within a second, NoExecute within the next passes; its pods are gone then', () => {
+  const run = start(['node-3'], 470, [{ at: '400s', heal: { node: 'node-3' } }]);
+  run.warmUp();
+  let ready = 0;
+  let schedulable = 0;
+  let clean = 0;
+  let held: string[] = [];
+  for (let more = true; more; ) {
+    more = run.advance();
+    const now = seconds(run.cluster.simulation.now - run.origin);
+    if (now === 399) held = list<Pod>(run, 'pods').filter(({ metadata }) => metadata.deletionTimestamp !== undefined).map(({ metadata }) => metadata.name);
+    if (now < 400) continue;
+    const node = nodeOf(run, 'node-3');
+    if (ready === 0 && readyOf(node).status === 'True') ready = now;
+    if (schedulable === 0 && node.spec.taints?.every(({ effect }) => effect !== 'NoSchedule') !== false) schedulable = now;
+    if (clean === 0 && (node.spec.taints ?? []).length === 0) clean = now;
+  }
+  assert.ok(ready <= 401 && schedulable <= 402 && clean > 0 && clean - ready <= 6, `${ready} ${schedulable} ${clean}`);
+  // Terminating until the kubelet is back; then they end.
+  assert.ok(held.length > 0);
+  const left = new Set(list<Pod>(run, 'pods').map(({ metadata }) => metadata.name));
+  assert.ok(held.every((name) => !left.has(name)));
 });
