@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Deployment } from '../src/api/workloads.js';
 import { limitHeapGrowth } from '../src/cli/heap.js';
-import { RestClient } from '../src/client/rest-client.js';
 import { ScenarioRun } from '../src/cluster/run.js';
 import { loadScenario } from '../src/scenario/index.js';
 
@@ -126,8 +125,7 @@ function measure(pods: number, recording = true): Result {
   };
   const boot = phase(() => run.origin >= 0);
   const create = phase(complete(1));
-  const host = cluster.network.hostNamed('control-plane-0')!;
-  const kubectl = cluster.newKubectl(new RestClient(simulation, connections, 'kubernetes-admin', host, 0, 50, 300));
+  const kubectl = cluster.newKubectl();
   const target = { resource: 'deployments', object: { namespace: 'default', name: 'web' } };
   const images = { web: container('v2').image };
   kubectl.run({ text: 'set image deployment/web', verb: 'set image', target, images }, { note: () => undefined });

@@ -1,9 +1,8 @@
-import { Call } from '../apiserver/call.js';
+import { Call, type CallMeter } from '../apiserver/call.js';
 import type { Connections } from '../apiserver/connections.js';
 import type { ApiRequest, ResponseReceiver } from '../apiserver/request.js';
 import type { Simulation } from '../kernel/simulation.js';
 import type { Duration } from '../kernel/time.js';
-import type { ClientMeter } from './metrics.js';
 import { TokenBucket } from './token-bucket.js';
 import type { ApiClient } from './types.js';
 
@@ -19,7 +18,7 @@ export class RestClient implements ApiClient {
   stopped = false;
   /** Groups that its user has beside those of its name. */
   groups: readonly string[] = [];
-  private readonly meter: ClientMeter | null;
+  private readonly meter: CallMeter | null;
   private readonly simulation: Simulation;
   private readonly connections: Connections;
   private readonly host: number;
@@ -34,7 +33,7 @@ export class RestClient implements ApiClient {
     preferredServer: number,
     qps: number,
     burst: number,
-    meter: ClientMeter | null = null,
+    meter: CallMeter | null = null,
   ) {
     this.meter = meter;
     this.simulation = simulation;

@@ -38,7 +38,7 @@ const SECOND = 1e9;
 const OP_SECOND = 1;
 /** The run's own event comes after all others of its instant. */
 const LAST_PHASE = 1;
-/** kubectl's client limits (pkg/cmd/cmd.go). */
+/** Limits of the pipeline, and of timeline actions that are no kubectl commands: those that kubectl has for discovery (pkg/cmd/cmd.go). */
 const KUBECTL_QPS = 50;
 const KUBECTL_BURST = 300;
 /** The warm start ends when every Deployment is complete, or when no pod has changed for this long, or at the latest then. */
@@ -116,7 +116,7 @@ export class ScenarioRun implements Component {
     const faults = new ClusterFaults(this.cluster);
     const book = new FaultBook(faults);
     const { randomness } = this.cluster;
-    this.timeline = new Timeline(simulation, randomness, this.client, faults, book, actions, this.cluster.newKubectl(this.client));
+    this.timeline = new Timeline(simulation, randomness, this.client, faults, book, actions, this.cluster.newKubectl());
     this.faults = scenario.faults === undefined ? null : new RandomFaults(simulation, randomness, scenario.faults, book, this.timeline);
     this.sampler = new Sampler(this.cluster, this.recorder, this.observer, record);
     const most = this.recorder.records(API_REQUESTS) ? (record?.apiRequests ?? REQUESTS_KEPT) : 0;

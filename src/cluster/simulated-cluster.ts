@@ -11,7 +11,6 @@ import { Connections } from '../apiserver/connections.js';
 import { Kubectl } from '../client/kubectl/kubectl.js';
 import { Process } from '../client/process.js';
 import { RestClient } from '../client/rest-client.js';
-import type { ApiClient } from '../client/types.js';
 import { CONTROLLER_NAMES, type ControllerName, startControllers } from '../controllers/registry.js';
 import type { EtcdCluster } from '../etcd/cluster.js';
 import { Processor } from '../etcd/processor.js';
@@ -42,11 +41,12 @@ import { SettledStart } from './settled-start.js';
 import { RolloutControllers } from './rollout-controllers.js';
 import { startObjects } from './start-objects.js';
 
-/** kubelet's client limits (--kube-api-qps, --kube-api-burst) and kubectl's (pkg/cmd/cmd.go). */
+/** kubelet's client limits (--kube-api-qps, --kube-api-burst), and those of the user's pipeline. */
 const KUBELET_QPS = 50;
 const KUBELET_BURST = 100;
 const KUBECTL_QPS = 50;
 const KUBECTL_BURST = 300;
+const KUBECTL_USER = 'kubernetes-admin';
 const NO_TIME: DistributionSpec = { kind: 'constant', value: 0 };
 const ZONE_LABEL = 'topology.kubernetes.io/zone';
 
@@ -297,10 +297,10 @@ export class SimulatedCluster implements LeaderFactory {
   }
 
   /** A user's kubectl on the control plane's first machine. */
-  newKubectl(client: ApiClient): Kubectl {
+  newKubectl(): Kubectl {
     const { simulation, connections, scenario } = this;
     const { kubernetesVersion } = scenario;
-    return new Kubectl({ simulation, connections, client, host: this.userHost, preferredServer: 0, kubernetesVersion });
+    return new Kubectl({ simulation, connections, user: KUBECTL_USER, host: this.userHost, preferredServer: 0, kubernetesVersion, meter: this.kubectl.meter });
   }
 
   private createKubelets(nodes: readonly Node[]): Kubelets {

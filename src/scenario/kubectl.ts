@@ -1,8 +1,9 @@
 import type { KubernetesObject } from '../api/meta.js';
 import { nearestName } from '../api/nearest.js';
+import { infoOfKind } from '../api/resources.js';
 import type { References } from './references.js';
 import type { Path } from './source.js';
-import type { DrainOptions, KubectlCommand, KubectlTarget } from './types.js';
+import type { DeleteOptions, DrainOptions, KubectlCommand, KubectlTarget } from './types.js';
 import { parseDuration } from './units.js';
 
 /** Reads kubectl command lines of timelines, strictly: an unknown verb or flag is an error that names the nearest right one. */
@@ -20,7 +21,7 @@ const FLAGS: Readonly<Record<string, Readonly<Record<string, boolean | string>>>
   'rollout undo': { ...NAMESPACE, 'to-revision': true },
   scale: { ...NAMESPACE, replicas: true },
   'set image': NAMESPACE,
-  delete: NAMESPACE,
+  delete: { ...FILES, all: false, 'all-namespaces': false, A: 'all-namespaces', wait: false, cascade: true, 'grace-period': true },
   'argo rollouts promote': { ...NAMESPACE, full: false },
   'argo rollouts abort': NAMESPACE,
   'argo rollouts retry': NAMESPACE,
@@ -34,6 +35,20 @@ const FLAGS: Readonly<Record<string, Readonly<Record<string, boolean | string>>>
     'grace-period': true,
     timeout: true,
   },
+};
+
+/** Flags that the real commands have and these have not, and why. */
+const NO_MANAGED_FIELDS = 'objects have no managedFields here, so that nothing could tell whose fields conflict; without it the command is a client-side apply: GET, then POST or PATCH';
+const NOT_MODELLED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  apply: {
+    'server-side': NO_MANAGED_FIELDS,
+    'force-conflicts': NO_MANAGED_FIELDS,
+    prune: 'what is no longer in the files stays; delete it with a line of its own',
+    'dry-run': 'a timeline changes the cluster',
+  },
+  create: { 'dry-run': 'a timeline changes the cluster' },
+  delete: { 'dry-run': 'a timeline changes the cluster', force: 'give --grace-period=0' },
+  drain: { 'dry-run': 'a timeline changes the cluster' },
 };
 
 /** Verbs that timelines may use. */
@@ -104,6 +119,8 @@ function splitFlags(verb: string, words: readonly string[]): KubectlLine | Kubec
     const given = match[2]!;
     const entry = known[given];
     if (entry === undefined || (typeof entry === 'string') !== (match[1] === '-')) {
+      const why = NOT_MODELLED[verb]?.[given];
+      if (why !== undefined) return new KubectlProblem(`kubectl ${verb} --${given} is not modelled: ${why}`);
       const names = Object.keys(known).filter((name) => typeof known[name] !== 'string').map((name) => `--${name}`);
       return new KubectlProblem(`kubectl ${verb} has no flag "${match[1]}${given}"`, `--${given}`, names);
     }
@@ -160,10 +177,8 @@ function toCommand(text: string, line: KubectlLine, path: Path, context: Kubectl
     }
     case 'get':
       return get(text, line, path, context);
-    case 'delete': {
-      const found = target(line, line.args, path, context);
-      return found && { text, verb, target: found };
-    }
+    case 'delete':
+      return deleteCommand(text, line, path, context);
     case 'rollout status': {
       const found = target(line, line.args, path, context);
       const timeout = duration(flags, context);
@@ -206,6 +221,44 @@ function target(line: KubectlLine, args: readonly string[], path: Path, context:
   return found;
 }
 
+const CASCADES: Readonly<Record<string, DeleteOptions['propagationPolicy']>> = { background: 'Background', foreground: 'Foreground', orphan: 'Orphan' };
+
+function deleteCommand(text: string, line: KubectlLine, path: Path, context: KubectlContext): KubectlCommand | undefined {
+  const { flags, args, files } = line;
+  const grace = wholeNumber(flags, 'grace-period', context, -1);
+  const cascade = flags.get('cascade') ?? 'background';
+  const propagationPolicy = CASCADES[cascade];
+  if (propagationPolicy === undefined) return context.complain(`--cascade: expected background, foreground or orphan, found "${cascade}"`);
+  const targets = deleteTargets(line, path, context);
+  if (grace === undefined || targets === undefined) return undefined;
+  const options = { wait: flags.get('wait') !== 'false', propagationPolicy, ...(grace < 0 ? {} : { gracePeriodSeconds: grace }) };
+  return { text, verb: 'delete', targets, files: files.length > 0 && args.length === 0, options };
+}
+
+function deleteTargets(line: KubectlLine, path: Path, context: KubectlContext): readonly KubectlTarget[] | undefined {
+  const { args, files, flags } = line;
+  const all = flags.get('all') === 'true';
+  if (files.length > 0) {
+    if (args.length > 0 || all) return context.complain('kubectl delete takes files, or names, or a kind with --all');
+    return context.objects.map(({ apiVersion, kind, metadata: { namespace, name } }) => ({ resource: infoOfKind(apiVersion, kind)!.resource, object: { namespace, name } }));
+  }
+  if (all && args.length === 1 && !args[0]!.includes('/')) {
+    const found = everyObject(args[0]!, line, path, context);
+    return found && [found];
+  }
+  if (all) return context.complain('kubectl delete --all needs a kind and no name, such as "delete pods --all"');
+  const found = target(line, args, path, context);
+  return found && [found];
+}
+
+/** All objects of a kind: in the namespace, or with -A in all. */
+function everyObject(kind: string, { flags }: KubectlLine, path: Path, context: KubectlContext): KubectlTarget | undefined {
+  const found = context.references.kind(kind, path);
+  if (found === undefined) return undefined;
+  const everywhere = flags.get('all-namespaces') === 'true' || !found.namespaced;
+  return { resource: found.resource, object: { namespace: everywhere ? '' : (flags.get('namespace') ?? context.references.defaultNamespace), name: '' } };
+}
+
 function get(text: string, line: KubectlLine, path: Path, context: KubectlContext): KubectlCommand | undefined {
   const watch = line.flags.get('watch') === 'true';
   const { args } = line;
@@ -213,12 +266,8 @@ function get(text: string, line: KubectlLine, path: Path, context: KubectlContex
     const found = target(line, args, path, context);
     return found && { text, verb: 'get', target: found, watch };
   }
-  // All objects of a kind: the name stands only for the look-up of the kind.
-  const found = context.references.kind(args[0]!, path);
-  if (found === undefined) return undefined;
-  const everywhere = line.flags.get('all-namespaces') === 'true' || !found.namespaced;
-  const namespace = everywhere ? '' : (line.flags.get('namespace') ?? context.references.defaultNamespace);
-  return { text, verb: 'get', target: { resource: found.resource, object: { namespace, name: '' } }, watch };
+  const found = everyObject(args[0]!, line, path, context);
+  return found && { text, verb: 'get', target: found, watch };
 }
 
 function setImage(text: string, line: KubectlLine, path: Path, context: KubectlContext): KubectlCommand | undefined {

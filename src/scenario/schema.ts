@@ -229,7 +229,7 @@ const timelineEntry = z.strictObject({
     .optional()
     .describe('As `kubectl delete`.'),
   kubectl: text(
-    'A kubectl command line: create, apply, get, rollout status, rollout undo, scale, set image, delete, cordon, uncordon, drain, argo rollouts promote, abort and retry. --as and --as-group name the user whose roles decide.',
+    'A kubectl command line: create, apply, get, rollout status, rollout undo, scale, set image, delete, cordon, uncordon, drain, argo rollouts promote, abort and retry. `delete` takes a kind with --all, too. --as and --as-group name the user whose roles decide.',
   ).optional(),
   fail: faultTarget.optional().describe('Breaks something.'),
   for: durationText('With `fail`: repaired after this. Default: never, unless `heal` does.').optional(),

@@ -663,7 +663,7 @@ export type TimelineAction = { readonly at: Time; readonly position: string; rea
   | { readonly action: 'corrupt'; readonly member: number }
 );
 
-/** An object as kubectl's arguments name it. */
+/** An object as kubectl's arguments name it; `name` empty: all of its kind. */
 export interface KubectlTarget {
   /** Plural name: `deployments`. */
   readonly resource: string;
@@ -687,12 +687,22 @@ export type KubectlCommand = { readonly text: string; readonly as?: Impersonatio
   | { readonly verb: 'rollout undo'; readonly target: KubectlTarget; readonly toRevision: number }
   | { readonly verb: 'scale'; readonly target: KubectlTarget; readonly replicas: number }
   | { readonly verb: 'set image'; readonly target: KubectlTarget; readonly images: Readonly<Record<string, string>> }
-  | { readonly verb: 'delete'; readonly target: KubectlTarget }
+  /** `files`: the targets come from files. */
+  | { readonly verb: 'delete'; readonly targets: readonly KubectlTarget[]; readonly files: boolean; readonly options: DeleteOptions }
   /** The plugin of Argo Rollouts. `full`: all steps are skipped. */
   | { readonly verb: 'argo rollouts promote' | 'argo rollouts abort' | 'argo rollouts retry'; readonly target: KubectlTarget; readonly full: boolean }
   | { readonly verb: 'cordon' | 'uncordon'; readonly node: string }
   | { readonly verb: 'drain'; readonly node: string; readonly options: DrainOptions }
 );
+
+/** Flags of `kubectl delete`. */
+export interface DeleteOptions {
+  /** It ends when the objects are gone. */
+  readonly wait: boolean;
+  readonly propagationPolicy: 'Background' | 'Foreground' | 'Orphan';
+  /** Absent: the objects' own. */
+  readonly gracePeriodSeconds?: number;
+}
 
 /** Flags of `kubectl drain`. */
 export interface DrainOptions {

@@ -60,7 +60,16 @@ export class FakeEtcd implements EtcdClient, Component {
     for (const { request, receiver, tag } of this.held.splice(0)) this.request(request, receiver, tag);
   }
 
-  handle(_opcode: number, argument: number): void {
+  /** All watches are in step: they are told so after the latency. */
+  requestProgress(): void {
+    if (!this.hold) this.simulation.schedule(this.latency, this.target, 2, this.revision);
+  }
+
+  handle(opcode: number, argument: number): void {
+    if (opcode === 2) {
+      for (const { receiver, tag } of this.watches) receiver.watchProgress?.(tag, argument);
+      return;
+    }
     const { receiver, tag, response } = this.waiting.take(argument);
     receiver.etcdResponse(tag, response);
   }

@@ -11,7 +11,7 @@ import { findRevision } from '../../src/client/kubectl/rollout.js';
 import { LAST_APPLIED, mergeThreeWay, withLastApplied } from '../../src/client/kubectl/three-way.js';
 import { KubectlProblem, splitKubectl } from '../../src/scenario/kubectl.js';
 import type { DrainOptions, KubectlCommand } from '../../src/scenario/types.js';
-import { Answers, answered, setUp } from './harness.js';
+import { Answers, answered, SetLabel, setUp } from './harness.js';
 
 function manifest(raw: Record<string, unknown>): KubernetesObject {
   const { object, errors } = readManifest(raw) as { object?: KubernetesObject; errors?: unknown };
@@ -44,7 +44,7 @@ class Output {
 function world() {
   const base = setUp(1);
   const { simulation, connections, client, clientHost } = base;
-  const kubectl = new Kubectl({ simulation, connections, client, host: clientHost, preferredServer: 0, kubernetesVersion: '1.34' });
+  const kubectl = new Kubectl({ simulation, connections, user: 'kubernetes-admin', host: clientHost, preferredServer: 0, kubernetesVersion: '1.34' });
   const server = connections.servers[0]!;
   /** Runs a command to its end (or for a while) and says which requests it made and what it printed. */
   const run = (command: KubectlCommand, seconds = 60) => {
@@ -106,7 +106,9 @@ test('create of what exists, get, scale, set image, delete', () => {
   assert.deepEqual(run({ text: '', verb: 'set image', target, images }).requests, { 'get deployments 200': 1, 'patch deployments 200': 1 });
   assert.deepEqual(run({ text: '', verb: 'set image', target, images }).requests, { 'get deployments 200': 1 });
   assert.deepEqual(run({ text: '', verb: 'set image', target, images: { d: 'x' } }).lines, ['error: error: unable to find container named "d"']);
-  assert.equal(run({ text: '', verb: 'delete', target }).code, 0);
+  const options = { wait: true, propagationPolicy: 'Background' } as const;
+  const gone = run({ text: '', verb: 'delete', targets: [target], files: false, options });
+  assert.deepEqual(gone, { code: 0, lines: ['deployment.apps/web deleted'], requests: { 'delete deployments 200': 1, 'get deployments 404': 1 } });
   const missing = run({ text: '', verb: 'scale', target, replicas: 1 });
   assert.deepEqual(missing.lines, ['error: Error from server (NotFound): deployments.apps "web" not found']);
 });
@@ -130,7 +132,7 @@ test('rollout status: GET, LIST, WATCH, no polling; it ends when the status says
   assert.equal(output.lines.at(-1), 'deployment "web" successfully rolled out');
 });
 
-test('rollout undo: GET, LIST of ReplicaSets, PATCH with the template before', () => {
+test('rollout undo: two GETs, LIST of ReplicaSets, PATCH with the template before', () => {
   const { run, put, stored } = world();
   put(web('nginx:2'));
   const { uid } = stored('deployments', 'web').metadata;
@@ -155,7 +157,7 @@ test('rollout undo: GET, LIST of ReplicaSets, PATCH with the template before', (
   assert.deepEqual(undo, {
     code: 0,
     lines: ['deployment.apps/web rolled back'],
-    requests: { 'get deployments 200': 1, 'list replicasets 200': 1, 'patch deployments 200': 1 },
+    requests: { 'get deployments 200': 2, 'list replicasets 200': 1, 'patch deployments 200': 1 },
   });
   const { template } = (stored('deployments', 'web') as Deployment).spec;
   assert.equal(template.spec.containers[0]!.image, 'nginx:1');
@@ -216,6 +218,74 @@ test('drain: GET and PATCH of the node, LIST of pods, a DELETE each, then a GET 
   assert.deepEqual(run({ text: '', verb: 'uncordon', node: 'n1' }).requests, { 'get nodes 200': 1, 'patch nodes 200': 1 });
 });
 
+const configMaps = (count: number) =>
+  Array.from({ length: count }, (_, i) => manifest({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: `c${String(i).padStart(4, '0')}`, namespace: 'default' } }));
+
+test('get lists in pages of 500 of one state; --watch goes on from there, that of one object from a GET', () => {
+  const { run, simulation, put, kubectl, connections, server, client } = world();
+  for (const object of configMaps(1200)) client.request({ verb: 'create', resource: 'configmaps', namespace: 'default', name: object.metadata.name, body: object }, new Answers(), 0);
+  simulation.run(simulation.now + 30e9);
+  const all = { resource: 'configmaps', object: { namespace: 'default', name: '' } };
+  assert.deepEqual(run({ text: '', verb: 'get', target: all, watch: false }), { code: 0, lines: ['1200 configmaps'], requests: { 'list configmaps 200': 3 } });
+  const one = { resource: 'configmaps', object: { namespace: 'default', name: 'c0001' } };
+  server.metrics.reset();
+  const [some, single] = [kubectl.run({ text: '', verb: 'get', target: all, watch: true }, new Output()), kubectl.run({ text: '', verb: 'get', target: one, watch: true }, new Output())] as unknown as { events: number; exitCode: number }[];
+  simulation.run(simulation.now + 5e9);
+  assert.deepEqual(answered(connections), { 'get configmaps 200': 1, 'list configmaps 200': 3, 'watch configmaps 200': 2 });
+  put(manifest({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'new', namespace: 'default' } }));
+  client.request({ verb: 'patch', ...one, namespace: 'default', name: 'c0001', patch: new SetLabel('x') }, new Answers(), 0);
+  simulation.run(simulation.now + 1e9);
+  assert.deepEqual([some!.events, single!.events, some!.exitCode], [2, 1, -1]);
+});
+
+test('delete --all: LIST in pages, a DELETE each in turn at 5 a second after the first 10, then it waits for each', () => {
+  const { run, simulation, client, stored } = world();
+  for (const object of configMaps(30)) client.request({ verb: 'create', resource: 'configmaps', namespace: 'default', name: object.metadata.name, body: object }, new Answers(), 0);
+  simulation.run(simulation.now + 5e9);
+  const all = { resource: 'configmaps', object: { namespace: 'default', name: '' } };
+  const options = { wait: true, propagationPolicy: 'Background' } as const;
+  const command: KubectlCommand = { text: '', verb: 'delete', targets: [all], files: false, options };
+  // The LIST and nine DELETEs are free, the other 21 take a fifth of a second each; the GETs of the dynamic client have a limiter of their own.
+  const after = run(command, 4.1);
+  assert.equal(after.code, -1);
+  assert.deepEqual(after.requests, { 'delete configmaps 200': 29, 'list configmaps 200': 1 });
+  assert.notEqual(stored('configmaps', 'c0029'), undefined, 'the last one waits for its token');
+  simulation.run(simulation.now + 20e9);
+  assert.equal(stored('configmaps', 'c0029'), undefined);
+  assert.deepEqual(run(command), { code: 0, lines: ['No resources found'], requests: { 'list configmaps 200': 1 } });
+});
+
+test('delete waits for an object that is still there: GET, LIST, WATCH; --wait=false does not; files have a limiter an object', () => {
+  const { run, put, client, simulation, kubectl, server, connections } = world();
+  put(pod('a', 'ReplicaSet'));
+  const one = { resource: 'pods', object: { namespace: 'default', name: 'a' } };
+  const background = { propagationPolicy: 'Background' } as const;
+  const quick = run({ text: '', verb: 'delete', targets: [one], files: false, options: { wait: false, ...background } });
+  assert.deepEqual(quick, { code: 0, lines: ['pod/a deleted'], requests: { 'delete pods 200': 1 } });
+  server.metrics.reset();
+  const waiting = kubectl.run({ text: '', verb: 'delete', targets: [one], files: false, options: { wait: true, ...background } }, new Output());
+  simulation.run(simulation.now + 10e9);
+  assert.equal(waiting.exitCode, -1);
+  assert.deepEqual(answered(connections), { 'delete pods 200': 1, 'get pods 200': 1, 'list pods 200': 1, 'watch pods 200': 1 });
+  client.request({ verb: 'delete', resource: 'pods', namespace: 'default', name: 'a', gracePeriodSeconds: 0 }, new Answers(), 0);
+  simulation.run(simulation.now + 0.1e9);
+  assert.equal(waiting.exitCode, 0);
+  const many = configMaps(40);
+  assert.deepEqual(run({ text: '', verb: 'create', objects: many }, 1).requests, { 'create configmaps 201': 40 }, 'no token is waited for');
+  const targets = many.map(({ metadata: { namespace, name } }) => ({ resource: 'configmaps', object: { namespace, name } }));
+  const files = run({ text: '', verb: 'delete', targets, files: true, options: { wait: false, ...background } }, 1);
+  assert.deepEqual([files.code, files.requests], [0, { 'delete configmaps 200': 40 }]);
+});
+
+test('drain evicts 5 pods a second after the first 10: nobody has stated limits for its clients', () => {
+  const { run, put, client, simulation } = world();
+  put(manifest({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'n1' }, status: { allocatable: { cpu: '4', memory: '8Gi', pods: '110' }, capacity: { cpu: '4', memory: '8Gi', pods: '110' } } }));
+  for (let i = 0; i < 20; i++) client.request({ verb: 'create', resource: 'pods', namespace: 'default', name: `p${i}`, body: pod(`p${i}`, 'ReplicaSet') }, new Answers(), 0);
+  simulation.run(simulation.now + 5e9);
+  const count = (seconds: number) => run({ text: '', verb: 'drain', node: 'n1', options: { ...options, disableEviction: false } }, seconds).requests['create pods/eviction 201'];
+  assert.equal(count(1.1), 15, 'ten at once, five in the second after');
+});
+
 test('three-way merge: the manifest wins, what it dropped goes, what others added stays', () => {
   const first = withLastApplied(web('nginx:1')) as Deployment;
   assert.equal(mergeThreeWay(web('nginx:1'), first), first, 'nothing to do');
@@ -240,6 +310,7 @@ test('command lines: verbs, flags and the nearest right one', () => {
   assert.equal(problem('drian node-1'), 'unknown kubectl command "drian"; did you mean "drain"?');
   assert.equal(problem('scale deployment/web --replica=3'), 'kubectl scale has no flag "--replica"; did you mean "--replicas"?');
   assert.equal(problem('scale deployment/web --replicas'), 'the flag --replicas needs a value');
+  assert.match(problem('apply -f web.yaml --server-side'), /^kubectl apply --server-side is not modelled: objects have no managedFields here/);
   const line = splitKubectl('kubectl set image deployment/web c="nginx:2" -n shop');
   assert.ok(!(line instanceof KubectlProblem));
   assert.deepEqual([line.verb, [...line.flags]], ['set image', [['namespace', 'shop']]]);

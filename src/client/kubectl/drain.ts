@@ -1,13 +1,18 @@
 import type { Node, Pod } from '../../api/core.js';
 import { controllerOf, keyOf } from '../../api/meta.js';
-import { type ApiResponse, servesEviction, succeeded } from '../../apiserver/request.js';
+import { type ApiResponse, type ContinueToken, servesEviction, succeeded } from '../../apiserver/request.js';
 import type { DrainOptions } from '../../scenario/types.js';
 import { UnschedulablePatch } from './patches.js';
-import { type KubectlHost, type KubectlOutput, KubectlRun } from './run.js';
+import { CHUNK_SIZE, type KubectlHost, type KubectlOutput, KubectlRun } from './run.js';
 
 /** kubectl pkg/drain/drain.go: pause before an eviction that was refused is tried again, and between looks at a pod that goes. */
 const EVICTION_RETRY = 5e9;
 const DELETE_POLL = 1e9;
+
+/** The clients of the clientset's groups: a limiter each. */
+const CORE = 'typed/';
+const APPS = 'typed/apps';
+const POLICY = 'typed/policy';
 
 const TAG_NODE = 0;
 const TAG_CORDON = 1;
@@ -79,19 +84,21 @@ export class CordonRun extends KubectlRun {
     else if (((response.object as Node).spec?.unschedulable ?? false) === this.unschedulable) this.finish(`node/${this.node} already ${what}`);
     else {
       const patch = new UnschedulablePatch(this.unschedulable);
-      this.send({ verb: 'patch', resource: 'nodes', namespace: '', name: this.node, patch });
+      this.send({ verb: 'patch', resource: 'nodes', namespace: '', name: this.node, patch }, 0, CORE);
     }
   }
 }
 
 /**
- * `kubectl drain`: GET and PATCH of the node, LIST of pods, GET of the DaemonSet of each daemon; then all pods at once: an eviction
- * each (a DELETE where the server does not serve evictions or --disable-eviction is given), again after 5 s while a disruption
+ * `kubectl drain`: GET and PATCH of the node, LIST of its pods by field selector, GET of the DaemonSet of each daemon; then all pods at once: an eviction
+ * each, 5 a second after the first 10 as clients without stated limits have it (a DELETE where the server does not serve evictions or --disable-eviction is given), again after 5 s while a disruption
  * budget refuses it, then a look every second until the pod is gone.
  */
 export class DrainRun extends KubectlRun {
   private readonly node: string;
   private readonly options: DrainOptions;
+  /** Pods of the node. */
+  private readonly mine: Pod[] = [];
   private pods: readonly Pod[] = [];
   private outstanding = 0;
   /** Evictions refused for a budget so far. */
@@ -122,20 +129,27 @@ export class DrainRun extends KubectlRun {
       return;
     }
     if (tag === TAG_LIST) {
-      this.plan(response.items as readonly Pod[]);
+      this.mine.push(...(response.items as readonly Pod[]));
+      if (response.continue !== undefined) this.listPods(response.continue);
+      else this.plan();
       return;
     }
     if (tag === TAG_NODE && (response.object as Node).spec?.unschedulable !== true) {
       const patch = new UnschedulablePatch(true);
-      this.send({ verb: 'patch', resource: 'nodes', namespace: '', name: this.node, patch }, TAG_CORDON);
+      this.send({ verb: 'patch', resource: 'nodes', namespace: '', name: this.node, patch }, TAG_CORDON, CORE);
       return;
     }
     this.print(`node/${this.node} ${tag === TAG_CORDON ? 'cordoned' : 'already cordoned'}`);
-    this.send({ verb: 'list', resource: 'pods', namespace: '', name: '' }, TAG_LIST);
+    this.listPods(undefined);
   }
 
-  private plan(pods: readonly Pod[]): void {
-    const mine = pods.filter((pod) => pod.spec.nodeName === this.node);
+  private listPods(token: ContinueToken | undefined): void {
+    const page = token === undefined ? {} : { continue: token };
+    this.send({ verb: 'list', resource: 'pods', namespace: '', name: '', nodeName: this.node, source: 'consistent', limit: CHUNK_SIZE, ...page }, TAG_LIST, CORE);
+  }
+
+  private plan(): void {
+    const { mine } = this;
     const plan = planDrain(mine, this.options);
     if (plan.errors.length > 0) {
       this.fail(`error: unable to drain node "${this.node}" due to error: [${plan.errors.join(', ')}]`);
@@ -147,7 +161,7 @@ export class DrainRun extends KubectlRun {
     this.outstanding = daemons.length;
     for (const pod of daemons) {
       const { namespace } = pod.metadata;
-      this.send({ verb: 'get', resource: 'daemonsets', namespace, name: controllerOf(pod)!.name }, TAG_DAEMON_SET);
+      this.send({ verb: 'get', resource: 'daemonsets', namespace, name: controllerOf(pod)!.name }, TAG_DAEMON_SET, APPS);
     }
     if (daemons.length === 0) this.remove();
   }
@@ -167,13 +181,13 @@ export class DrainRun extends KubectlRun {
     const { gracePeriodSeconds, disableEviction } = this.options;
     const grace = gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds };
     const tag = TAG_PODS + index * 4 + EVICT;
-    if (!disableEviction && servesEviction()) this.send({ verb: 'create', resource: 'pods', subresource: 'eviction', namespace, name, ...grace }, tag);
-    else this.send({ verb: 'delete', resource: 'pods', namespace, name, ...grace }, tag);
+    if (!disableEviction && servesEviction()) this.send({ verb: 'create', resource: 'pods', subresource: 'eviction', namespace, name, ...grace }, tag, POLICY);
+    else this.send({ verb: 'delete', resource: 'pods', namespace, name, ...grace }, tag, CORE);
   }
 
   private look(index: number, what: number): void {
     const { namespace, name } = this.pods[index]!.metadata;
-    this.send({ verb: 'get', resource: 'pods', namespace, name }, TAG_PODS + index * 4 + what);
+    this.send({ verb: 'get', resource: 'pods', namespace, name }, TAG_PODS + index * 4 + what, CORE);
   }
 
   private podAnswered(index: number, what: number, response: ApiResponse): void {

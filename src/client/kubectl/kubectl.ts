@@ -2,19 +2,18 @@ import type { Connections } from '../../apiserver/connections.js';
 import type { Component, Simulation } from '../../kernel/simulation.js';
 import { Slots } from '../../kernel/slots.js';
 import type { Duration, Time } from '../../kernel/time.js';
-import type { Impersonation, KubectlCommand, Scenario } from '../../scenario/types.js';
-import { RestClient } from '../rest-client.js';
-import type { ApiClient } from '../types.js';
+import type { CallMeter } from '../../apiserver/call.js';
+import type { KubectlCommand, Scenario } from '../../scenario/types.js';
 import { ArgoRun } from './argo.js';
+import { CommandClients } from './command-clients.js';
 import { CordonRun, DrainRun } from './drain.js';
 import { RolloutStatusRun, RolloutUndoRun } from './rollout.js';
 import type { KubectlHost, KubectlOutput, KubectlRun } from './run.js';
-import { ApplyRun, ChangeRun, CreateRun, GetRun } from './simple.js';
+import { DeleteRun } from './delete.js';
+import { GetRun } from './get.js';
+import { ApplyRun, ChangeRun, CreateRun } from './simple.js';
 
 const OP_WAKE = 1;
-/** Client limits of a command (pkg/cmd/cmd.go). */
-const QPS = 50;
-const BURST = 300;
 
 interface Wake {
   readonly run: KubectlRun;
@@ -24,19 +23,21 @@ interface Wake {
 export interface KubectlOptions {
   readonly simulation: Simulation;
   readonly connections: Connections;
-  readonly client: ApiClient;
+  /** Who commands without --as act as. */
+  readonly user: string;
   readonly host: number;
   readonly preferredServer: number;
   readonly kubernetesVersion: Scenario['kubernetesVersion'];
+  /** Counts all requests. */
+  readonly meter?: CallMeter;
 }
 
 /**
- * A user's kubectl: carries out command lines with the requests of the real one, each command on its own and all through one
- * client. Discovery is taken to be cached on disk, as it is after the first command.
+ * A user's kubectl: carries out command lines with the requests of the real one, each command on its own and with clients of
+ * its own. Discovery is taken to be cached on disk, as it is after the first command.
  */
 export class Kubectl implements Component, KubectlHost {
   readonly name = 'kubectl';
-  readonly client: ApiClient;
   readonly connections: Connections;
   readonly host: number;
   readonly preferredServer: number;
@@ -44,11 +45,11 @@ export class Kubectl implements Component, KubectlHost {
   private readonly simulation: Simulation;
   private readonly target: number;
   private readonly wakes = new Slots<Wake>();
-  private readonly others = new Map<string, RestClient>();
+  private readonly options: KubectlOptions;
 
   constructor(options: KubectlOptions) {
     this.simulation = options.simulation;
-    this.client = options.client;
+    this.options = options;
     this.connections = options.connections;
     this.host = options.host;
     this.preferredServer = options.preferredServer;
@@ -63,21 +64,11 @@ export class Kubectl implements Component, KubectlHost {
   /** Starts a command; what it prints goes to `output`. */
   run(command: KubectlCommand, output: KubectlOutput): KubectlRun {
     const run = this.create(command, output);
-    if (command.as !== undefined) run.client = this.clientOf(command.as);
+    const { simulation, connections, host, preferredServer, meter = null } = this.options;
+    const { user, groups } = command.as ?? { user: this.options.user, groups: [] };
+    run.clients = new CommandClients({ simulation, connections, user, groups, host, preferredServer, meter });
     run.start();
     return run;
-  }
-
-  /** The client of a user that commands act as: kubectl's credentials, that user's rights. */
-  private clientOf({ user, groups }: Impersonation): ApiClient {
-    const key = JSON.stringify([user, groups]);
-    let client = this.others.get(key);
-    if (client === undefined) {
-      client = new RestClient(this.simulation, this.connections, user, this.host, this.preferredServer, QPS, BURST);
-      client.groups = groups;
-      this.others.set(key, client);
-    }
-    return client;
   }
 
   private create(command: KubectlCommand, output: KubectlOutput): KubectlRun {
@@ -94,8 +85,9 @@ export class Kubectl implements Component, KubectlHost {
         return new RolloutUndoRun(this, output, command);
       case 'scale':
       case 'set image':
-      case 'delete':
         return new ChangeRun(this, output, command);
+      case 'delete':
+        return new DeleteRun(this, output, command);
       case 'argo rollouts promote':
       case 'argo rollouts abort':
       case 'argo rollouts retry':

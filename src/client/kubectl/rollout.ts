@@ -17,6 +17,10 @@ import { LAST_APPLIED } from './three-way.js';
 
 type CommandOf<V extends KubectlCommand['verb']> = Extract<KubectlCommand, { readonly verb: V }>;
 
+/** The clients of what follows the first GET. */
+const DYNAMIC = 'dynamic';
+const TYPED = 'typed/apps';
+
 /** A watch that broke is opened again after this long (client-go tools/watch RetryWatcher). */
 const WATCH_RETRY = 1e9;
 const WAKE_TIMEOUT = 0;
@@ -80,7 +84,7 @@ function statefulSetStatus({ metadata, spec, status }: StatefulSet): RolloutStat
   return said(true, `statefulset rolling update complete ${status.currentReplicas ?? 0} pods at revision ${status.currentRevision}...`);
 }
 
-/** `kubectl rollout status`: GET, LIST with a field selector, WATCH until it is done; never polls. */
+/** `kubectl rollout status`: GET, LIST with a field selector (any state of the cache), WATCH until it is done; never polls. */
 export class RolloutStatusRun extends KubectlRun implements Watcher {
   readonly resource: string;
   readonly host: number;
@@ -116,7 +120,7 @@ export class RolloutStatusRun extends KubectlRun implements Watcher {
   }
 
   private list(): void {
-    this.send({ verb: 'list', resource: this.resource, namespace: this.command.target.object.namespace, name: '' });
+    this.send(objectRequest('list', this.command.target), 0, DYNAMIC);
   }
 
   receive(_tag: number, response: ApiResponse, request: { readonly verb: string }): void {
@@ -135,9 +139,9 @@ export class RolloutStatusRun extends KubectlRun implements Watcher {
       return;
     }
     this.revision = response.resourceVersion!;
-    const object = response.items!.find(({ metadata }) => metadata.name === this.command.target.object.name);
+    const object = response.items![0];
     if (object === undefined) this.fail('error: object has been deleted');
-    else if (!this.look(object)) this.send(objectRequest('watch', this.command.target));
+    else if (!this.look(object)) this.send(objectRequest('watch', this.command.target), 0, DYNAMIC);
   }
 
   /** Prints what is new; true when it is over. */
@@ -185,7 +189,10 @@ export function findRevision(revisions: readonly RolloutRevision[], toRevision: 
   return sorted.at(-2) ?? `error: no rollout history found for ${name}`;
 }
 
-/** `kubectl rollout undo`: GET, LIST of ReplicaSets or ControllerRevisions, PATCH unless the template is that already. */
+/**
+ * `kubectl rollout undo`: GET of the builder, GET of the clientset, LIST of ReplicaSets or ControllerRevisions, PATCH unless the
+ * template is that already (polymorphichelpers/rollback.go).
+ */
 export class RolloutUndoRun extends KubectlRun {
   private readonly command: CommandOf<'rollout undo'>;
   private object: KubernetesObject | null = null;
@@ -204,7 +211,10 @@ export class RolloutUndoRun extends KubectlRun {
     if (!succeeded(response)) this.refuse(response);
     else if (request.verb === 'patch') this.finish(`${printedName(target)} rolled back`);
     else if (request.verb === 'list') this.rollBack(response.items!);
-    else {
+    else if (this.object === null) {
+      this.object = response.object!;
+      this.send(objectRequest('get', target), 0, TYPED);
+    } else {
       this.object = response.object!;
       if ((this.object as Deployment).spec.paused === true) {
         const { name } = target.object;
@@ -212,7 +222,7 @@ export class RolloutUndoRun extends KubectlRun {
         return;
       }
       const resource = target.resource === 'deployments' ? 'replicasets' : 'controllerrevisions';
-      this.send({ verb: 'list', resource, namespace: target.object.namespace, name: '' });
+      this.send({ verb: 'list', resource, namespace: target.object.namespace, name: '', source: 'consistent' }, 0, TYPED);
     }
   }
 
@@ -233,7 +243,7 @@ export class RolloutUndoRun extends KubectlRun {
     }
     const annotations = target.resource === 'deployments' ? annotationsAfter(object, revision.annotations) : undefined;
     const bytes = resourceInfo(target.resource).typicalBytes;
-    this.send(objectRequest('patch', target, { patch: new RollbackPatch(revision.template, annotations, bytes) }));
+    this.send(objectRequest('patch', target, { patch: new RollbackPatch(revision.template, annotations, bytes) }), 0, TYPED);
   }
 }
 

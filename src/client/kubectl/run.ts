@@ -1,9 +1,14 @@
 import { resourceInfo } from '../../api/resources.js';
 import type { Connections } from '../../apiserver/connections.js';
-import type { ApiRequest, ApiResponse, ResponseReceiver } from '../../apiserver/request.js';
+import type { ApiRequest, ApiResponse, ContinueToken, ResponseReceiver } from '../../apiserver/request.js';
 import type { Duration, Time } from '../../kernel/time.js';
 import type { KubectlTarget, Scenario } from '../../scenario/types.js';
-import type { ApiClient } from '../types.js';
+import type { CommandClients } from './command-clients.js';
+
+/** The client of objects that a command names by type (cli-runtime resource.Builder). */
+export const BUILDER = 'builder';
+/** --chunk-size of get, delete and drain. */
+export const CHUNK_SIZE = 500;
 
 /** Where kubectl prints to. */
 export interface KubectlOutput {
@@ -14,7 +19,6 @@ export interface KubectlOutput {
 /** What the commands of one kubectl share. */
 export interface KubectlHost {
   readonly now: Time;
-  readonly client: ApiClient;
   readonly connections: Connections;
   readonly host: number;
   readonly preferredServer: number;
@@ -29,13 +33,12 @@ export abstract class KubectlRun implements ResponseReceiver {
   exitCode = -1;
   protected readonly kubectl: KubectlHost;
   protected readonly output: KubectlOutput;
-  /** Its requests go through this client: kubectl's own, or that of the user it acts as. */
-  client: ApiClient;
+  /** Set before it starts. */
+  clients!: CommandClients;
 
   constructor(kubectl: KubectlHost, output: KubectlOutput) {
     this.kubectl = kubectl;
     this.output = output;
-    this.client = kubectl.client;
   }
 
   abstract start(): void;
@@ -44,8 +47,9 @@ export abstract class KubectlRun implements ResponseReceiver {
   /** A time that was asked for with `later` has come. */
   wake(_argument: number): void {}
 
-  protected send(request: ApiRequest, tag = 0): void {
-    this.client.request(request, this, tag);
+  /** `purpose`: which of the command's clients sends it. */
+  protected send(request: ApiRequest, tag = 0, purpose = BUILDER): void {
+    this.clients.of(purpose).request(request, this, tag);
   }
 
   protected get(target: KubectlTarget, tag = 0): void {
@@ -78,6 +82,12 @@ export abstract class KubectlRun implements ResponseReceiver {
 /** A request for a target. */
 export function objectRequest(verb: ApiRequest['verb'], { resource, object }: KubectlTarget, extra: Partial<ApiRequest> = {}): ApiRequest {
   return { verb, resource, namespace: object.namespace, name: object.name, ...extra };
+}
+
+/** A page of all objects of a kind: resourceVersion unset, limit=500 (cli-runtime resource/helper.go FollowContinue). */
+export function pageRequest({ resource, object }: KubectlTarget, token: ContinueToken | undefined): ApiRequest {
+  const page = token === undefined ? {} : { continue: token };
+  return { verb: 'list', resource, namespace: object.namespace, name: '', source: 'consistent', limit: CHUNK_SIZE, ...page };
 }
 
 /** `deployment.apps/frontend`: how kubectl names an object that it has acted on. */

@@ -1,8 +1,6 @@
 import { infoOfKind } from '../../api/resources.js';
 import type { KubernetesObject } from '../../api/meta.js';
-import type { Connections, Watcher } from '../../apiserver/connections.js';
 import { type ApiResponse, succeeded } from '../../apiserver/request.js';
-import type { WatchRecord } from '../../apiserver/watch-cache.js';
 import type { KubectlCommand, KubectlTarget } from '../../scenario/types.js';
 import { ApplyManifestPatch, ContainerImagesPatch, ReplicasPatch } from './patches.js';
 import { type KubectlHost, type KubectlOutput, KubectlRun, objectRequest, printedName, serverError } from './run.js';
@@ -12,6 +10,14 @@ type CommandOf<V extends KubectlCommand['verb']> = Extract<KubectlCommand, { rea
 
 /** Times that `apply` patches again after a conflict (kubectl apply/patcher.go maxPatchRetry). */
 const MAXIMUM_PATCH_RETRIES = 5;
+
+/** The client of the scale subresource (client-go scale). */
+const SCALES = 'scale';
+
+/** The client of an object that came from a file. */
+export function clientOf({ resource, object }: KubectlTarget): string {
+  return `${resource}/${object.namespace}/${object.name}`;
+}
 
 function targetOf(object: KubernetesObject): KubectlTarget {
   const { namespace, name } = object.metadata;
@@ -33,8 +39,10 @@ export class CreateRun extends KubectlRun {
 
   start(): void {
     const object = this.objects[this.next];
-    if (object !== undefined) this.send(objectRequest('create', targetOf(object), { body: object }));
-    else if (this.refused) this.exitCode = 1;
+    if (object !== undefined) {
+      const target = targetOf(object);
+      this.send(objectRequest('create', target, { body: object }), 0, clientOf(target));
+    } else if (this.refused) this.exitCode = 1;
     else this.finish();
   }
 
@@ -63,7 +71,7 @@ export class ApplyRun extends KubectlRun {
 
   start(): void {
     const object = this.objects[this.next];
-    if (object !== undefined) this.get(targetOf(object));
+    if (object !== undefined) this.ask(targetOf(object));
     else if (this.refused) this.exitCode = 1;
     else this.finish();
   }
@@ -72,22 +80,26 @@ export class ApplyRun extends KubectlRun {
     const object = this.objects[this.next]!;
     const target = targetOf(object);
     if (request.verb === 'get') {
-      if (response.code === 404) this.send(objectRequest('create', target, { body: withLastApplied(object) }));
+      if (response.code === 404) this.send(objectRequest('create', target, { body: withLastApplied(object) }), 0, clientOf(target));
       else if (!succeeded(response)) this.done(response, '');
       else this.patch(object, target, response.object!);
       return;
     }
     if (request.verb === 'patch' && response.code === 409 && this.tries++ < MAXIMUM_PATCH_RETRIES) {
-      this.get(target);
+      this.ask(target);
       return;
     }
     this.done(response, request.verb === 'create' ? 'created' : 'configured');
   }
 
+  private ask(target: KubectlTarget): void {
+    this.send(objectRequest('get', target), 0, clientOf(target));
+  }
+
   private patch(object: KubernetesObject, target: KubectlTarget, current: KubernetesObject): void {
     const patch = new ApplyManifestPatch(object);
     if (patch.apply(current) === current) this.done({ code: 200 }, 'unchanged');
-    else this.send(objectRequest('patch', target, { patch }));
+    else this.send(objectRequest('patch', target, { patch }), 0, clientOf(target));
   }
 
   private done(response: ApiResponse, what: string): void {
@@ -102,78 +114,17 @@ export class ApplyRun extends KubectlRun {
   }
 }
 
-/** `kubectl get`: GET of one object, LIST of many; with --watch a WATCH after it that lasts. */
-export class GetRun extends KubectlRun implements Watcher {
-  readonly resource: string;
-  readonly host: number;
-  readonly key: string | undefined;
-  server = -1;
-  revision = 0;
-  /** Changes printed by --watch. */
-  events = 0;
-  private readonly connections: Connections;
-  private readonly command: CommandOf<'get'>;
-
-  constructor(kubectl: KubectlHost, output: KubectlOutput, command: CommandOf<'get'>) {
-    super(kubectl, output);
-    const { resource, object } = command.target;
-    this.command = command;
-    this.resource = resource;
-    this.host = kubectl.host;
-    this.connections = kubectl.connections;
-    this.key = object.name === '' ? undefined : object.namespace === '' ? object.name : `${object.namespace}/${object.name}`;
-  }
-
-  start(): void {
-    const { target, watch } = this.command;
-    // A watch of one object needs the list's resourceVersion, so it lists with a field selector.
-    if (target.object.name !== '' && !watch) this.get(target);
-    else this.send({ verb: 'list', resource: target.resource, namespace: target.object.namespace, name: '' });
-  }
-
-  receive(_tag: number, response: ApiResponse, request: { readonly verb: string }): void {
-    if (!succeeded(response)) {
-      this.refuse(response);
-      return;
-    }
-    if (request.verb === 'watch') {
-      if (this.connections.watch(this, this.kubectl.preferredServer) !== 'watching') this.finish();
-      return;
-    }
-    this.revision = response.resourceVersion ?? 0;
-    const count = response.items?.length ?? 1;
-    this.print(count === 0 ? 'No resources found' : `${count} ${this.resource}`);
-    if (this.command.watch) this.send(objectRequest('watch', this.command.target));
-    else this.finish();
-  }
-
-  watchEvent(record: WatchRecord): void {
-    if (this.key !== undefined ? this.key === record.key : this.inNamespace(record)) this.events++;
-  }
-
-  private inNamespace({ object }: WatchRecord): boolean {
-    const { namespace } = this.command.target.object;
-    return namespace === '' || object.metadata.namespace === namespace;
-  }
-
-  watchLost(): void {
-    this.finish();
-  }
-}
-
-/** `kubectl scale` (GET, PATCH of scale), `kubectl set image` (GET, PATCH when an image differs), `kubectl delete` (DELETE). */
+/** `kubectl scale` (GET, PATCH of scale), `kubectl set image` (GET, PATCH when an image differs). */
 export class ChangeRun extends KubectlRun {
-  private readonly command: CommandOf<'scale' | 'set image' | 'delete'>;
+  private readonly command: CommandOf<'scale' | 'set image'>;
 
-  constructor(kubectl: KubectlHost, output: KubectlOutput, command: CommandOf<'scale' | 'set image' | 'delete'>) {
+  constructor(kubectl: KubectlHost, output: KubectlOutput, command: CommandOf<'scale' | 'set image'>) {
     super(kubectl, output);
     this.command = command;
   }
 
   start(): void {
-    const { verb, target } = this.command;
-    if (verb === 'delete') this.send(objectRequest('delete', target, { propagationPolicy: 'Background' }));
-    else this.get(target);
+    this.get(this.command.target);
   }
 
   receive(_tag: number, response: ApiResponse, request: { readonly verb: string }): void {
@@ -182,13 +133,12 @@ export class ChangeRun extends KubectlRun {
       this.refuse(response);
       return;
     }
-    if (request.verb !== 'get' || command.verb === 'delete') {
-      const what = command.verb === 'scale' ? 'scaled' : command.verb === 'delete' ? 'deleted' : 'image updated';
-      this.finish(`${printedName(command.target)} ${what}`);
+    if (request.verb !== 'get') {
+      this.finish(`${printedName(command.target)} ${command.verb === 'scale' ? 'scaled' : 'image updated'}`);
       return;
     }
     if (command.verb === 'scale') {
-      this.send(objectRequest('patch', command.target, { subresource: 'scale', patch: new ReplicasPatch(command.replicas) }));
+      this.send(objectRequest('patch', command.target, { subresource: 'scale', patch: new ReplicasPatch(command.replicas) }), 0, SCALES);
       return;
     }
     const patch = new ContainerImagesPatch(command.images);

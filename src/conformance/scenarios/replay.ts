@@ -65,7 +65,7 @@ export function replayScenario(recording: Recording, profile: CostProfile, seed 
     return { process, nodes: result };
   });
   const client = cluster.client('kubernetes-admin', USER_QPS, USER_QPS);
-  const kubectl = new Kubectl({ simulation, connections: cluster.connections, client, host: 0, preferredServer: 0, kubernetesVersion: '1.34' });
+  const kubectl = new Kubectl({ simulation, connections: cluster.connections, user: client.user, host: 0, preferredServer: 0, kubernetesVersion: '1.34' });
   const driver = new Driver({ simulation, recording, journal, client, kubectl, load, stopped: kwok[1]!.nodes });
   cluster.start();
   for (const { process } of kwok) process.start();

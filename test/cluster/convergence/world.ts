@@ -61,7 +61,7 @@ export class World implements ResponseReceiver, KubectlOutput {
     this.watchman = new Watchman(library);
     this.cluster = this.watchman.guarding(() => new library.SimulatedCluster(spec));
     this.client = this.cluster.kubectl.client('kubectl', 50, 300);
-    this.kubectl = this.cluster.newKubectl(this.client);
+    this.kubectl = this.cluster.newKubectl();
     this.watchman.watch(this.cluster);
   }
 
@@ -162,7 +162,7 @@ export class World implements ResponseReceiver, KubectlOutput {
         this.command({ text: 'rollout undo', verb: 'rollout undo', target: on, toRevision: 0 });
         return;
       case 'delete':
-        this.command({ text: 'delete', verb: 'delete', target: on });
+        this.command({ text: 'delete', verb: 'delete', targets: [on], files: false, options: { wait: true, propagationPolicy: 'Background' } });
         return;
       case 'pause':
       case 'resume':
