@@ -1,4 +1,5 @@
-import type { Container, PodSpec } from './core.js';
+import type { Container, Pod, PodSpec } from './core.js';
+import { claimNames } from './volumes.js';
 
 /** ConfigMaps and Secrets that a pod reads on its node, and tokens that it is given (pkg/kubelet). */
 
@@ -95,4 +96,16 @@ function keyed(resource: 'configmaps' | 'secrets', { name = '', key, optional = 
 export function missingKey({ keys }: ObjectReference, object: { readonly data?: unknown; readonly binaryData?: unknown; readonly stringData?: unknown }): string {
   const held = [object.data, object.binaryData, object.stringData].filter((part) => typeof part === 'object' && part !== null) as object[];
   return keys.find((key) => !held.some((part) => Object.hasOwn(part, key))) ?? '';
+}
+
+/** The kind of objects that a static pod refers to and may not, since it must run without the API (gate PreventStaticPodAPIReferences); undefined: none. */
+export function staticPodReference(pod: Pod): string | undefined {
+  const { spec } = pod;
+  if (spec.serviceAccountName !== undefined) return 'serviceaccounts';
+  const volumes = volumeReferences(spec);
+  for (const { resource } of [...volumes, ...[...(spec.initContainers ?? []), ...spec.containers].flatMap(environmentReferences)])
+    if (resource !== 'token') return resource;
+  if (volumes.length > 0) return 'serviceaccounts (via a projected token)';
+  if (claimNames(pod).length > 0) return 'persistentvolumeclaims';
+  return (spec.resourceClaims ?? []).length > 0 ? 'resourceclaims' : undefined;
 }

@@ -16,8 +16,10 @@ export function cachedImages(scenario: Scenario): Set<string> {
     for (const container of [...(pod?.containers ?? []), ...(pod?.initContainers ?? [])]) add(container.image);
   };
   scenario.objects.forEach(addObject);
+  for (const { staticPods = [] } of Object.values(scenario.cluster.machines ?? {})) staticPods.forEach(addObject);
   for (const action of scenario.timeline) {
     if (action.action === 'setImage') add(action.image);
+    else if (action.action === 'staticPod') action.pods.forEach(addObject);
     else if (action.action === 'apply') action.objects.forEach(addObject);
     else if (action.action === 'kubectl' && 'objects' in action.command) action.command.objects.forEach(addObject);
     else if (action.action === 'kubectl' && 'images' in action.command) Object.values(action.command.images).forEach(add);

@@ -1,3 +1,4 @@
+import type { Pod } from '../api/core.js';
 import type { FaultDomain } from '../faults/faults.js';
 import type { Duration } from '../kernel/time.js';
 import { isKwokNode } from '../node/kwok/stage.js';
@@ -156,6 +157,14 @@ export class ClusterFaults implements FaultDomain, MachineSwitch {
 
   switchOff(index: number): void {
     this.setNode(index, false);
+  }
+
+  writeStaticPod(index: number, pod: Pod): void {
+    this.cluster.kubelets.writeStaticPod(index, pod);
+  }
+
+  removeStaticPod(index: number, key: string): boolean {
+    return this.cluster.kubelets.removeStaticPod(index, key);
   }
 
   setNodeProcess(index: number, what: 'kubelet' | 'runtime', up: boolean): void {

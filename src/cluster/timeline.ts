@@ -129,6 +129,18 @@ export class Timeline implements Component, ResponseReceiver, KubectlOutput {
       this.note(action.action, `node ${action.node} is to shut down`);
       return;
     }
+    if (action.action === 'staticPod') {
+      const index = this.faults.nodeIndex(action.node)!;
+      for (const pod of action.pods) {
+        this.faults.writeStaticPod(index, pod);
+        this.note('static pod', `the file of ${pod.metadata.name} is written on ${action.node}`);
+      }
+      if (action.remove !== undefined) {
+        const there = this.faults.removeStaticPod(index, action.remove);
+        this.note(there ? 'static pod' : 'error', `${there ? 'the file of' : 'there is no file of'} ${action.remove} ${there ? 'is removed ' : ''}on ${action.node}`);
+      }
+      return;
+    }
     if (action.action === 'restartNode') {
       action.nodes.forEach((name, i) => {
         const index = this.faults.nodeIndex(name);
@@ -194,6 +206,7 @@ function requestsOf(action: TimelineAction): readonly ApiRequest[] {
     case 'corrupt':
     case 'restart':
     case 'restartNode':
+    case 'staticPod':
     case 'shutdown':
     case 'kubectl':
       return [];

@@ -1,3 +1,4 @@
+import type { Pod } from '../api/core.js';
 import type { Duration } from '../kernel/time.js';
 import type { FaultTarget } from '../scenario/types.js';
 
@@ -42,6 +43,9 @@ export interface FaultDomain {
   restartApiServer(index: number, shutdownDelay: Duration, startAfter: Duration): void;
   /** An image registry cannot be reached (false), or can again. */
   setRegistry(host: string, up: boolean): void;
+  /** A file is written into, or removed from, the static pod directory of a machine; false: there is none. */
+  writeStaticPod(index: number, pod: Pod): void;
+  removeStaticPod(index: number, key: string): boolean;
   /** A machine shuts down. */
   shutDown(index: number): void;
   /** The process of a node's kubelet or container runtime dies, and is started again by its supervisor (false), or by somebody (true). */

@@ -23,6 +23,7 @@ import type { PodWorkers } from './pod-workers.js';
 import type { Prober } from './prober.js';
 import type { ContainerRecord, NodeRecord, PodRecord, ProbeRecord } from './records.js';
 import type { CrashLoopRequeue } from './restart-policy.js';
+import type { StaticPods } from './static-pods.js';
 import type { StatusManager } from './status-manager.js';
 import type { VolumeManager } from './volume-manager.js';
 
@@ -123,6 +124,8 @@ export class Fleet {
   environments!: Environments;
   restarts!: Restarts;
   shutdowns!: Shutdowns;
+  /** null: no machine has static pods. */
+  statics: StaticPods | null = null;
   private readonly durations: DrawCursor;
   private readonly uniforms: DrawCursor;
 

@@ -74,6 +74,7 @@ export class Restarts {
     fleet.heartbeats.startCold(node);
     fleet.evictions.resume(node);
     for (const pod of [...node.pods.values()]) if (pod.gone && pod.detached) this.reattach(pod);
+    fleet.statics?.resume(node);
     this.lister?.relistNode(node.index);
   }
 
@@ -89,7 +90,7 @@ export class Restarts {
     pod.lastSyncEnd = Number.NEGATIVE_INFINITY;
     pod.syncs = 0;
     pod.terminating = false;
-    pod.status = pod.pod.status;
+    pod.status = pod.object.status;
     fleet.pleg.observe(pod);
     const { metadata, spec } = pod.pod;
     if (pod.prepared) fleet.configurations.keepTokens(pod);
@@ -204,6 +205,7 @@ export function dropWork(fleet: Fleet, node: NodeRecord): void {
   fleet.heartbeats.stop(node);
   fleet.evictions.drop(node);
   fleet.shutdowns.drop(node);
+  fleet.statics?.drop(node);
   simulation.cancel(node.relistEvent);
   simulation.cancel(node.imageGcEvent);
   simulation.cancel(node.syncEvent);

@@ -32,6 +32,8 @@ import { ContainerRecord, NodeRecord, PodRecord, WORK_TERMINATED } from './recor
 import { REGISTRY_BURST } from './image-policy.js';
 import { runtimeProfile } from './runtime-profiles.js';
 import { type MachineSwitch, REFUSED, Shutdowns } from './shutdown.js';
+import { CONFIG_MIRROR } from './static-pod-policy.js';
+import { type PodAdmission, StaticPods } from './static-pods.js';
 import { StatusManager, TAG_LEASE, TAG_LEASE_GET, TAG_NODE_STATUS } from './status-manager.js';
 import { effectiveGraceSeconds } from './termination-policy.js';
 import { VolumeManager } from './volume-manager.js';
@@ -75,7 +77,7 @@ const INITIALIZING: ContainerState = { waiting: { reason: 'PodInitializing' } };
  * The kubelets of all nodes as one component. The watch of pods filtered by spec.nodeName ends here: call `podChanged` and
  * `podRemoved` when a watch event reaches the node. Nodes start up (`start`) with their heartbeats running.
  */
-export class Kubelets implements Component, ResponseReceiver {
+export class Kubelets implements Component, ResponseReceiver, PodAdmission {
   readonly name = 'kubelets';
   /** For tests and statistics; not to be changed from outside. */
   readonly fleet: Fleet;
@@ -114,6 +116,8 @@ export class Kubelets implements Component, ResponseReceiver {
     for (let index = 0; index < options.nodes.length; index++) {
       const record = this.addNode(options.nodes[index]!, options.hosts[index]!, options.machines?.[options.nodes[index]!.metadata.name]);
       record.client = options.clientFor(index);
+      const manifests = options.machines?.[record.name]?.staticPods;
+      if (manifests !== undefined) this.staticPods.provide(record, manifests);
     }
   }
 
@@ -144,6 +148,7 @@ export class Kubelets implements Component, ResponseReceiver {
 
   /** Starts leases and status reports, except of nodes that KWOK manages. Cold: both at once; else (default) in the middle of their periods. */
   start(cold = false): void {
+    this.fleet.statics?.start();
     for (const node of this.fleet.nodes) {
       if (isKwokNode(node.node)) continue;
       if (cold) this.fleet.heartbeats.startCold(node);
@@ -181,6 +186,21 @@ export class Kubelets implements Component, ResponseReceiver {
     this.fleet.restarts.startAgain(this.fleet.nodes[nodeIndex]!, what);
   }
 
+  private get staticPods(): StaticPods {
+    this.fleet.statics ??= new StaticPods(this.fleet, this);
+    return this.fleet.statics;
+  }
+
+  /** A file with a pod is written into the static pod directory of a machine. */
+  writeStaticPod(nodeIndex: number, manifest: Pod): void {
+    this.staticPods.write(this.fleet.nodes[nodeIndex]!, manifest);
+  }
+
+  /** The file of a static pod (`namespace/name` of its manifest) is removed; false: there is none. */
+  removeStaticPod(nodeIndex: number, key: string): boolean {
+    return this.staticPods.remove(this.fleet.nodes[nodeIndex]!, key);
+  }
+
   /** Who switches machines off when their pods have ended. */
   useMachines(machines: MachineSwitch): void {
     this.fleet.shutdowns.machines = machines;
@@ -216,6 +236,10 @@ export class Kubelets implements Component, ResponseReceiver {
   podChanged(nodeIndex: number, pod: Pod): void {
     const { fleet } = this;
     const node = fleet.nodes[nodeIndex]!;
+    if (fleet.statics !== null && pod.metadata.annotations?.[CONFIG_MIRROR] !== undefined) {
+      fleet.statics.mirrorChanged(node, pod);
+      return;
+    }
     let record = node.pods.get(pod.metadata.uid);
     if (record === undefined) {
       record = this.addPod(node, pod);
@@ -228,12 +252,8 @@ export class Kubelets implements Component, ResponseReceiver {
     }
     record.pod = pod;
     if (!node.up) return;
-    if (record.detached) {
-      fleet.restarts.reattach(record);
-      return;
-    }
-    if (record.lost) {
-      resumePod(fleet, record, this);
+    if (record.detached || record.lost) {
+      this.resume(record);
       return;
     }
     const { deletionTimestamp, deletionGracePeriodSeconds } = pod.metadata;
@@ -250,7 +270,10 @@ export class Kubelets implements Component, ResponseReceiver {
   podRemoved(nodeIndex: number, pod: Pod): void {
     const { fleet } = this;
     const record = fleet.nodes[nodeIndex]!.pods.get(pod.metadata.uid);
-    if (record === undefined) return;
+    if (record === undefined) {
+      if (pod.metadata.annotations?.[CONFIG_MIRROR] !== undefined) fleet.statics?.mirrorRemoved(fleet.nodes[nodeIndex]!, pod);
+      return;
+    }
     record.gone = true;
     record.dirty = false;
     if (record.lost) fleet.workers.termination.releaseNode(record);
@@ -258,7 +281,8 @@ export class Kubelets implements Component, ResponseReceiver {
     else fleet.workers.terminate(record, 1);
   }
 
-  private addPod(node: NodeRecord, pod: Pod): PodRecord {
+  /** Makes a record of a pod that is new on a node. */
+  addPod(node: NodeRecord, pod: Pod): PodRecord {
     const { fleet } = this;
     const ordinal = this.ordinals.take(pod);
     const record = new PodRecord(node, pod, ordinal, podDrawKey(pod, ordinal));
@@ -339,7 +363,16 @@ export class Kubelets implements Component, ResponseReceiver {
    * that the API still has (they run again, in new sandboxes) and `podRemoved` for the others.
    */
   heal(nodeIndex: number): void {
-    restart(this.fleet, this.fleet.nodes[nodeIndex]!);
+    const node = this.fleet.nodes[nodeIndex]!;
+    if (node.up) return;
+    restart(this.fleet, node);
+    this.fleet.statics?.resume(node);
+  }
+
+  /** A pod that its node held when its machine crashed, or its kubelet ended, is taken up again. */
+  resume(record: PodRecord): void {
+    if (record.detached) this.fleet.restarts.reattach(record);
+    else if (record.lost) resumePod(this.fleet, record, this);
   }
 
   receive(tag: number, response: ApiResponse, _request: ApiRequest): void {

@@ -93,6 +93,7 @@ export class PodWorkers {
       this.termination.begin(pod);
       return;
     }
+    if (pod.fixed) fleet.statics!.reconcile(pod);
     pod.work = WORK_SYNCING;
     pod.syncs++;
     pod.pending = false;
@@ -360,7 +361,7 @@ export class PodWorkers {
   private resyncDelay(pod: PodRecord, failed: boolean): Time {
     const u = this.fleet.uniform(pod.key, OP_RESYNC, pod.syncs);
     if (failed) return retryDelay(this.fleet.features.crashLoopRequeue, pod.backOffLeft, u);
-    return awaitsReadiness(pod) ? Math.round(RESYNC_INTERVAL * (1 + WORKER_JITTER * u)) : 0;
+    return awaitsReadiness(pod) || (pod.fixed && pod.mirror === null) ? Math.round(RESYNC_INTERVAL * (1 + WORKER_JITTER * u)) : 0;
   }
 
   /** The pod is to be deleted: `graceSeconds` may only shrink. */

@@ -209,8 +209,10 @@ export class PodRecord {
   sandbox = false;
   sandboxObserved = false;
   admitted = false;
-  /** Made by the node from its own configuration: it cannot be evicted. */
+  /** A static pod, from a file of its machine: it cannot be evicted. Its manifest, and its mirror in the API as last heard of. */
   fixed = false;
+  manifest: Pod | null = null;
+  mirror: Pod | null = null;
   /** Rejected by the node's admission: no container ever runs. */
   rejected = '';
   address: string | undefined;
@@ -255,6 +257,11 @@ export class PodRecord {
     this.ordinal = ordinal;
     this.key = key;
     this.status = pod.status;
+  }
+
+  /** What stands for it in the API. */
+  get object(): Pod {
+    return this.mirror ?? this.pod;
   }
 }
 

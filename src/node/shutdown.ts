@@ -119,5 +119,5 @@ export class Shutdowns {
 }
 
 function isCritical(pod: PodRecord): boolean {
-  return (pod.pod.spec.priority ?? 0) >= SYSTEM_CRITICAL_PRIORITY;
+  return pod.fixed || (pod.pod.spec.priority ?? 0) >= SYSTEM_CRITICAL_PRIORITY;
 }

@@ -54,12 +54,18 @@ export class StatusManager {
 
   /** The watch showed a newer object: what others wrote into the kubelet's part of the status is set right at the next batch. */
   podChanged(pod: PodRecord): void {
-    if (pod.finished && pod.pod.metadata.deletionTimestamp !== undefined && !pod.deleteSent) this.podFinished(pod);
+    if (pod.finished && !pod.fixed && pod.pod.metadata.deletionTimestamp !== undefined && !pod.deleteSent) this.podFinished(pod);
     else if (!pod.dirty && !pod.queued && this.differs(pod)) this.wantBatch(pod.node);
   }
 
+  /** A static pod has a mirror: it gets the pod's status in the next batch. */
+  mirrorSeen(pod: PodRecord): void {
+    if (pod.dirty && !pod.queued) this.wantBatch(pod.node);
+    else this.podChanged(pod);
+  }
+
   private differs(pod: PodRecord): boolean {
-    return statusDiffers(pod.pod.status, pod.status);
+    return statusDiffers(pod.object.status, pod.status);
   }
 
   private enqueue(pod: PodRecord): void {
@@ -75,7 +81,7 @@ export class StatusManager {
       const pod = node.statusQueue.shift();
       if (pod === undefined) return;
       pod.queued = false;
-      if (pod.forgotten || !pod.dirty) continue;
+      if (pod.forgotten || !pod.dirty || (pod.fixed && pod.mirror === null)) continue;
       node.statusPod = pod;
       node.syncEvent = this.fleet.after(this.fleet.costs.statusSyncCpu, OP_STATUS, node.index);
       return;
@@ -118,7 +124,7 @@ export class StatusManager {
     }
     if (kind === TAG_STATUS_GET) {
       const current = response.object as Pod;
-      if (current.metadata.uid !== pod.uid) {
+      if (current.metadata.uid !== pod.object.metadata.uid) {
         pod.dirty = false;
         this.next(node);
         return;
@@ -141,7 +147,7 @@ export class StatusManager {
         subresource: 'status',
         namespace,
         name,
-        patch: new PodStatusPatch(pod.uid, pod.status),
+        patch: new PodStatusPatch(pod.object.metadata.uid, pod.status),
       },
       this.receiver,
       tagOf(node, TAG_STATUS_PATCH),
@@ -151,7 +157,7 @@ export class StatusManager {
   /** The API has the status that was sent. */
   private reported(node: NodeRecord, pod: PodRecord): void {
     if (pod.status === node.statusSent) pod.dirty = false;
-    if (pod.finished && pod.pod.metadata.deletionTimestamp !== undefined && !pod.dirty) {
+    if (pod.finished && !pod.fixed && pod.pod.metadata.deletionTimestamp !== undefined && !pod.dirty) {
       const { namespace, name } = pod.pod.metadata;
       pod.deleteSent = true;
       node.client!.request(

@@ -157,7 +157,8 @@ export class Termination {
     pod.finished = true;
     this.fleet.volumes?.release(pod);
     this.fleet.configurations.drop(pod);
-    if (pod.gone) this.fleet.statuses.forgetPod(pod);
+    if (pod.gone && pod.fixed) this.fleet.statics!.ended(pod);
+    else if (pod.gone) this.fleet.statuses.forgetPod(pod);
     else this.fleet.statuses.podFinished(pod);
   }
 }

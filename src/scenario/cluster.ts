@@ -33,6 +33,7 @@ export function toCluster(
     builder.group(group, ['cluster', 'nodes', i]);
   });
   files.push(...builder.files);
+  options.staticPods?.push(...builder.staticManifests);
   const { nodes } = builder;
   const { etcd = {}, controllerManager = {}, kubeProxy = {} } = raw;
   const context: EtcdContext = { item, errors, zones: zonesOf({ nodes }), costs };

@@ -134,7 +134,9 @@ class ScenarioLoader {
     const perf = readSchedulerPerf(raw, this.item, this.folder, errors, this.files);
     const rawCluster = perf === undefined ? raw.cluster! : harnessCluster(raw.cluster ?? {});
     const schedulerFindings: Finding[] = [];
+    const staticPods: LoadedObject[] = [];
     const options = {
+      staticPods,
       version: kubernetesVersion,
       allowMissingPlugins: this.options.allowMissingPlugins === true,
       warn: (message: string, path: Path) =>
@@ -154,7 +156,7 @@ class ScenarioLoader {
     references.add(manifests.loaded);
     references.add(canaryServices(manifests.loaded));
     const streams = { item, folder, errors, files, references, dns: cluster.dns };
-    const images = imagesOf(manifests.loaded);
+    const images = imagesOf([...manifests.loaded, ...staticPods]);
     const context: TimelineContext = {
       references,
       cluster,

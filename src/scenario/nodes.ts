@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { RUNTIME_NAMES, runtimeOf } from '../api/container-runtimes.js';
-import type { Node } from '../api/core.js';
+import type { Node, Pod } from '../api/core.js';
 import { fieldErrorText } from '../api/fields.js';
 import { readManifest } from '../api/manifest.js';
 import { isMap } from '../api/reader.js';
@@ -9,7 +9,8 @@ import { validateObject } from '../api/validation.js';
 import { nearestName } from '../api/nearest.js';
 import { isKwokNode, KWOK_NODE_ANNOTATION, KWOK_NODE_VALUE } from '../node/kwok/stage.js';
 import type { InputError } from './input-error.js';
-import { ManifestSet } from './manifests.js';
+import { type LoadedObject, ManifestSet } from './manifests.js';
+import { readStaticPods } from './static-pods.js';
 import type { RawNodeGroup } from './schema.js';
 import type { MachineSpec } from './types.js';
 import type { Path, SourceItem } from './source.js';
@@ -37,6 +38,8 @@ export class NodeBuilder {
   readonly files: string[] = [];
   /** What is said of machines beside their Node objects. */
   readonly machines: Record<string, MachineSpec> = {};
+  /** Static pods as they were read. */
+  readonly staticManifests: LoadedObject[] = [];
   private readonly unknown = new Set<string>();
   private readonly names = new Set<string>();
   /** Next number by name prefix, so that groups of one name go on counting. */
@@ -63,7 +66,21 @@ export class NodeBuilder {
       const meant = suggestion === undefined ? undefined : (RUNTIME_ALIASES[suggestion] ?? suggestion);
       this.errors.push(this.item.error([...path, 'runtime'], { message: `expected containerd, cri-o or docker, found ${raw.runtime}`, ...(meant === undefined ? {} : { suggestion: meant }) }));
     }
-    for (let i = first; i < this.nodes.length; i++) this.machine(i, raw, path);
+    const staticPods = raw.staticPods === undefined ? undefined : this.staticPods(raw.staticPods, [...path, 'staticPods']);
+    for (let i = first; i < this.nodes.length; i++) {
+      const node = this.nodes[i]!;
+      if (staticPods !== undefined && isKwokNode(node)) this.complain([...path, 'staticPods'], 'nodes of KWOK have no kubelet that would run static pods');
+      if (staticPods !== undefined) this.machines[node.metadata.name] = { ...this.machines[node.metadata.name], staticPods };
+      this.machine(i, raw, path);
+    }
+  }
+
+  private staticPods(files: string | readonly string[], path: Path): readonly Pod[] {
+    const set = readStaticPods(typeof files === 'string' ? [files] : files, this.folder, (message) => this.item.error(path, { message }));
+    this.files.push(...set.files);
+    this.errors.push(...set.errors);
+    this.staticManifests.push(...set.loaded);
+    return set.loaded.map(({ object }) => object as Pod);
   }
 
   /** What a group says of one of its machines. */

@@ -10,6 +10,7 @@ import { inputErrorsOf } from './input-error.js';
 import { readPlugin } from './plugin-module.js';
 import { readSchedulerConfigurationFile } from './scheduler-configuration.js';
 import type { RawScenario } from './schema.js';
+import type { LoadedObject } from './manifests.js';
 import type { Path, SourceItem } from './source.js';
 import type { ClusterSpec, UserPluginSpec } from './types.js';
 
@@ -28,6 +29,8 @@ export interface SchedulerOptions {
   readonly allowMissingPlugins: boolean;
   /** Takes what is worth a finding. */
   warn(message: string, path: Path): void;
+  /** Gets the manifests of static pods. */
+  readonly staticPods?: LoadedObject[];
 }
 
 const PATH: Path = ['cluster', 'scheduler'];

@@ -38,6 +38,10 @@ const nodeGroup = z.strictObject({
   runtime: text(
     'Container runtime: containerd, cri-o or docker, or as nodes report it, `cri-o://1.34.1`. Its costs: profile, kubelet.runtimes. Default: what status.nodeInfo.containerRuntimeVersion of the manifest says, else containerd.',
   ).optional(),
+  staticPods: z
+    .union([text('File or folder with Pod manifests.'), z.array(text('File or folder with Pod manifests.'))])
+    .optional()
+    .describe('What is in the directory of static pods (staticPodPath) of each of these machines. Their kubelets run them first, without the API, and keep a mirror of each there.'),
   supervisor: z
     .enum(['systemd', 'none'], { error: 'expected systemd or none' })
     .optional()
@@ -256,6 +260,14 @@ const timelineEntry = z.strictObject({
     .strictObject({ etcd: etcdMember('The etcd member: its number from 0, or its name.') })
     .optional()
     .describe("A bit flips in the file of a member's database: see corruptCheckTime and initialCorruptCheck."),
+  staticPod: z
+    .strictObject({
+      node: text('Name of the node.'),
+      apply: text('File with Pod manifests, which are written into the directory; a pod of the same name is replaced.').optional(),
+      remove: text('Name of a pod, or `NAMESPACE/NAME`, as its manifest has it: its file is removed.').optional(),
+    })
+    .optional()
+    .describe('The directory of static pods of a machine changes.'),
   shutdown: z
     .strictObject({ node: text('Name of the node.') })
     .optional()

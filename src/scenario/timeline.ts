@@ -1,6 +1,7 @@
 import { join } from 'node:path';
+import type { Pod } from '../api/core.js';
 import type { KubernetesObject } from '../api/meta.js';
-import type { ImageUse } from './behaviours.js';
+import { type ImageUse, imagesOf } from './behaviours.js';
 import type { InputError } from './input-error.js';
 import { KubectlProblem, splitKubectl, toKubectl } from './kubectl.js';
 import { ManifestSet } from './manifests.js';
@@ -8,12 +9,13 @@ import type { References } from './references.js';
 import type { RawTimelineEntry } from './schema.js';
 import type { Path } from './source.js';
 import type { ClusterSpec, KubectlCommand, TimelineAction } from './types.js';
+import { readStaticPods } from './static-pods.js';
 import { toFaultTarget } from './fault-targets.js';
 import { toInstant } from './instants.js';
 import { duration } from './units.js';
 
 /** Actions of a timeline entry. */
-const ACTIONS = ['apply', 'setImage', 'scale', 'delete', 'fail', 'heal', 'defragment', 'moveLeader', 'disarmAlarms', 'corrupt', 'restart', 'shutdown', 'kubectl'] as const;
+const ACTIONS = ['apply', 'setImage', 'scale', 'delete', 'fail', 'heal', 'defragment', 'moveLeader', 'disarmAlarms', 'corrupt', 'restart', 'shutdown', 'staticPod', 'kubectl'] as const;
 
 export interface TimelineContext {
   readonly references: References;
@@ -153,6 +155,18 @@ function toAction(
   if (entry.shutdown !== undefined) {
     const node = references.node(entry.shutdown.node, cluster, [...path, 'shutdown', 'node']);
     return node === undefined ? undefined : { action: 'shutdown', node: entry.shutdown.node };
+  }
+  if (entry.staticPod !== undefined) {
+    const { node, apply, remove } = entry.staticPod;
+    const at: Path = [...path, 'staticPod'];
+    if (references.node(node, cluster, [...at, 'node']) === undefined) return undefined;
+    if ((apply === undefined) === (remove === undefined)) return references.complain(at, 'expected one of apply, remove');
+    const set = readStaticPods(apply === undefined ? [] : [apply], context.folder, (message) => context.complain([...at, 'apply'], message));
+    context.errors.push(...set.errors);
+    context.files.push(...set.files);
+    context.images.push(...imagesOf(set.loaded));
+    const pods = set.loaded.map(({ object }) => object as Pod);
+    return { action: 'staticPod', node, pods, ...(remove === undefined ? {} : { remove: remove.includes('/') ? remove : `default/${remove}` }) };
   }
   if (entry.kubectl !== undefined) {
     const command = toCommand(entry.kubectl, i, applied.get(i)?.loaded.map(({ object }) => object) ?? [], context);

@@ -1,5 +1,5 @@
 import type { ControllerGate } from '../api/controller-gates.js';
-import type { Node, PodSpec } from '../api/core.js';
+import type { Node, Pod, PodSpec } from '../api/core.js';
 import type { KubernetesObject, Labels, LabelSelector } from '../api/meta.js';
 import type { MetricQuery } from '../api/metric-query.js';
 import type { Duration, Time } from '../kernel/time.js';
@@ -435,6 +435,8 @@ export interface RuntimeFactors {
 export interface MachineSpec {
   /** No supervisor starts its kubelet and container runtime again. Absent: false. */
   readonly unsupervised?: boolean;
+  /** Manifests in the directory of its static pods, as written. Absent: none. */
+  readonly staticPods?: readonly Pod[];
 }
 
 /** What the application in an image does. The first behaviour whose pattern matches an image holds. */
@@ -651,6 +653,8 @@ export type TimelineAction = { readonly at: Time; readonly position: string; rea
   | { readonly action: 'restart'; readonly index: number; readonly shutdownDelay: Duration; readonly start: Duration }
   /** A kubelet or container runtime ends and starts again after `start`; on several nodes one after the other. */
   | { readonly action: 'restartNode'; readonly what: 'kubelet' | 'runtime'; readonly nodes: readonly string[]; readonly start: Duration; readonly every: Duration }
+  /** A file is written into the static pod directory of a machine, or removed from it (`remove`: namespace and name of its manifest). */
+  | { readonly action: 'staticPod'; readonly node: string; readonly pods: readonly Pod[]; readonly remove?: string }
   /** A machine is told to end: its kubelet ends its pods first if it has a `shutdownGracePeriod`. It stays off. */
   | { readonly action: 'shutdown'; readonly node: string }
   /** `etcdctl defrag` of a member; absent `duration`: by the size of its data. */

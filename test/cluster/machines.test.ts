@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import type { Pod } from '../../src/api/core.js';
 import { ScenarioRun } from '../../src/cluster/run.js';
 import { InputErrors, isInputError, loadScenario } from '../../src/scenario/index.js';
 
@@ -63,4 +64,86 @@ timeline:
   // Sampled each second, after what happens in it.
   assert.deepEqual(down, [5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 30, 31, 32, 33, 34]);
   assert.deepEqual(run.timeline.log.map(({ message }) => message), ['the kubelet of node-1 dies', 'the kubelet of node-1 dies', 'the kubelet of node-1 is started']);
+});
+
+const PROXY = `apiVersion: v1
+kind: Pod
+metadata: { name: proxy, namespace: kube-system, labels: { tier: node } }
+spec:
+  hostNetwork: true
+  priorityClassName: system-node-critical
+  containers: [{ name: proxy, image: "proxy:1", resources: { requests: { cpu: 250m } } }]
+`;
+
+function staticScenario(timeline: string, nodes = 2): string {
+  writeFileSync(join(folder, 'proxy.yaml'), PROXY);
+  return `
+duration: 150s
+cluster: { nodes: [{ count: ${nodes}, staticPods: proxy.yaml, template: ${NODE} }] }
+behaviour: [{ image: "proxy:1", cached: true }]
+${timeline}`;
+}
+
+function pods(run: ScenarioRun): Pod[] {
+  return [...run.cluster.connections.current('pods')].map((object) => object as Pod);
+}
+
+test('static pods of a scenario: mirrors with the class’s priority, that survive deletion, eviction and drains', () => {
+  const scenario = load(staticScenario(`timeline:
+  - { at: 10s, kubectl: "delete pod proxy-node-0 -n kube-system" }
+  - { at: 60s, kubectl: "drain node-1 --force" }
+`));
+  const run = new ScenarioRun(scenario);
+  run.warmUp();
+  const before = pods(run);
+  assert.deepEqual(before.map(({ metadata }) => metadata.name).sort(), ['proxy-node-0', 'proxy-node-1']);
+  for (const pod of before) {
+    assert.equal(pod.status.phase, 'Running', pod.metadata.name);
+    assert.equal(pod.spec.priority, 2_000_001_000);
+    assert.equal(pod.status.podIP, pod.status.hostIP);
+  }
+  while (run.advance());
+  const after = pods(run);
+  assert.equal(after.length, 2);
+  for (const { metadata, status } of after) {
+    assert.equal(status.phase, 'Running');
+    assert.equal(metadata.deletionTimestamp, undefined);
+    const same = before.some(({ metadata: { uid } }) => uid === metadata.uid);
+    assert.equal(same, metadata.name === 'proxy-node-1', metadata.name);
+    assert.equal(status.containerStatuses![0]!.restartCount, 0);
+  }
+  assert.ok(run.timeline.log.some(({ message }) => message === 'node/node-1 drained'), run.timeline.log.map(({ message }) => message).join('\n'));
+});
+
+test('a node that is gone from the API gets no mirror', () => {
+  const run = new ScenarioRun(load(staticScenario('timeline: [{ at: 10s, delete: { object: node/node-1 } }]\n')));
+  run.warmUp();
+  while (run.advance());
+  assert.deepEqual(pods(run).map(({ metadata }) => metadata.name), ['proxy-node-0']);
+});
+
+test('what is no static pod is an error at its place', () => {
+  writeFileSync(join(folder, 'service.yaml'), 'apiVersion: v1\nkind: Service\nmetadata: { name: s }\nspec: { ports: [{ port: 80 }] }\n');
+  assert.match(problems(`cluster: { nodes: [{ count: 1, staticPods: service.yaml, template: ${NODE} }] }\n`), /service\.yaml:2:7: expected a Pod, found a Service/);
+  writeFileSync(join(folder, 'account.yaml'), PROXY.replace('hostNetwork: true', 'serviceAccountName: admin'));
+  assert.match(problems(`cluster: { nodes: [{ count: 1, staticPods: account.yaml, template: ${NODE} }] }\n`), /account\.yaml:5:3: static pods may not reference serviceaccounts/);
+});
+
+test('a timeline writes and removes files of static pods', () => {
+  writeFileSync(join(folder, 'proxy.yaml'), PROXY);
+  const run = new ScenarioRun(load(`
+duration: 60s
+cluster: { nodes: [{ count: 1, template: ${NODE} }] }
+behaviour: [{ image: "proxy:1", cached: true }]
+timeline:
+  - { at: 5s, staticPod: { node: node-0, apply: proxy.yaml } }
+  - { at: 30s, staticPod: { node: node-0, remove: kube-system/proxy } }
+  - { at: 31s, staticPod: { node: node-0, remove: proxy } }
+`));
+  run.warmUp();
+  let most = 0;
+  while (run.advance()) most = Math.max(most, pods(run).length);
+  assert.equal(most, 1);
+  assert.deepEqual(pods(run), []);
+  assert.deepEqual(run.timeline.log.map(({ phase }) => phase), ['static pod', 'static pod', 'error']);
 });

@@ -265,6 +265,12 @@ export class Bench implements EventRecorder, PodLifecycleListener {
         this.remove(current as Pod);
         return { code: 200, object: current };
       default: {
+        if (request.verb === 'create' && request.resource === 'pods') {
+          if (current !== undefined) return { code: 409, reason: 'AlreadyExists' };
+          const pod = request.body as Pod;
+          this.put({ ...pod, metadata: { ...pod.metadata, uid: `uid-${++this.version}` } });
+          return { code: 201, object: this.store.get(key)! };
+        }
         if (request.verb === 'update' && current === undefined) return { code: 404 };
         const wanted = request.body!.metadata.resourceVersion;
         if (wanted !== 0 && wanted !== current!.metadata.resourceVersion) return { code: 409 };

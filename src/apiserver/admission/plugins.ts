@@ -82,10 +82,10 @@ export class AdmissionPlugins {
   private admitPod(attributes: Attributes, pod: Pod, attempt: number, draws: Draws): Verdict {
     const { namespace } = attributes.request;
     // Mirror pods of kubelets use no account.
-    if (pod.metadata.annotations?.[MIRROR] !== undefined) return allow(pod);
+    const mirror = pod.metadata.annotations?.[MIRROR] !== undefined;
     const name = pod.spec.serviceAccountName || 'default';
-    const account = this.view.get('serviceaccounts', `${namespace}/${name}`) as AccountOfPods | undefined;
-    if (account === undefined && !this.disabled.has('ServiceAccount')) {
+    const account = mirror ? undefined : (this.view.get('serviceaccounts', `${namespace}/${name}`) as AccountOfPods | undefined);
+    if (account === undefined && !mirror && !this.disabled.has('ServiceAccount')) {
       if (name === 'default' && attempt < DEFAULT_ACCOUNT_ATTEMPTS) return { kind: 'wait', delay: Math.floor(ACCOUNT_RETRY * (1 + draws.next())) };
       return refuse(forbiddenBy(attributes, `error looking up service account ${namespace}/${name}: serviceaccount "${name}" not found`));
     }
