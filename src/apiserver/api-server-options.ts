@@ -1,4 +1,4 @@
-import type { Processor } from '../etcd/processor.js';
+import type { ProcessorShare } from '../etcd/processor.js';
 import type { EtcdClient } from '../etcd/types.js';
 import type { Simulation } from '../kernel/simulation.js';
 import type { Duration } from '../kernel/time.js';
@@ -23,7 +23,7 @@ export interface ApiServerOptions {
   /** --enable-priority-and-fairness; absent: true. */
   readonly fair?: boolean;
   /** Cores of the machine, shared with others on it; absent: the profile's apiServer.cores, alone. */
-  readonly machine?: Processor;
+  readonly machine?: ProcessorShare;
   /** Absent: 1.34. */
   readonly kubernetesVersion?: string;
   /** --etcd-compaction-interval; absent or 0: never. */

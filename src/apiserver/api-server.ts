@@ -127,6 +127,11 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     return this.lists.podsOf(nodeName);
   }
 
+  /** One way of a message on its machine. */
+  messageDelay(): Duration {
+    return this.connections.messageDelay(this.host);
+  }
+
   /** The watch caches of all resources. */
   caches(): readonly WatchCache[] {
     return this.feeder.caches;
@@ -257,7 +262,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     }
     if (this.authorizer !== null) cost += this.authorizer.cost(call);
     call.excluded = this.simulation.now - call.arrivedAt;
-    this.cpu.request(cost, slot);
+    this.cpu.request(cost, slot, this.costs.wait(call.request));
   }
 
   private execute(slot: number): void {
@@ -278,6 +283,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     const call = this.calls.get(slot);
     call.response = response;
     this.inFlight.delete(slot);
+    this.cpu.answered(this.costs.beside(call.request));
     if (call.listBytes !== 0) this.listing.end(call);
     this.metrics.observe(call.request, response.code, this.simulation.now - call.arrivedAt, call.excluded, response);
     if (this.simulation.trace !== null && isMutating(call.request)) note(this.simulation, call, response);

@@ -123,14 +123,14 @@ export class Connections implements Component {
     return open >= 0 ? open : balancer.connect(host, user, keep);
   }
 
-  /** Sends a call `delay` from now (the wait at the client-side limiter). */
-  submit(call: Call, preferred: number, delay: Duration): void {
+  /** Sends a call `delay` from now (the wait at the client-side limiter), and `writing` later (the client's own work for it). */
+  submit(call: Call, preferred: number, delay: Duration, writing: Duration = 0): void {
     call.server = preferred;
     call.limiterWait = delay;
     call.submittedAt = this.simulation.now;
     const slot = this.calls.put(call);
-    if (delay <= 0) this.send(slot);
-    else this.simulation.post(delay, this.target, OP_SEND, slot);
+    if (delay + writing <= 0) this.send(slot);
+    else this.simulation.post(delay + writing, this.target, OP_SEND, slot);
   }
 
   describe(opcode: number): string {
@@ -233,6 +233,11 @@ export class Connections implements Component {
   /** A server that ends turned the call away unseen (GOAWAY): its client sends it again (x/net/http2 transport). */
   sendAgain(slot: number): void {
     this.simulation.post(0, this.target, OP_SEND, slot);
+  }
+
+  /** One way of a message to a process of the same machine. */
+  messageDelay(host: number): Duration {
+    return this.network.delay(host, host, 0);
   }
 
   /** How long clients will not notice that a server's machine is lost; undefined: its connections are reset. */

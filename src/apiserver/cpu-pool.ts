@@ -1,4 +1,4 @@
-import { Processor } from '../etcd/processor.js';
+import { Processor, ProcessorShare } from '../etcd/processor.js';
 import type { Simulation } from '../kernel/simulation.js';
 import type { Duration } from '../kernel/time.js';
 
@@ -16,7 +16,7 @@ export class CpuPool {
   private readonly target: number;
   private readonly opcode: number;
   private readonly coreCount: number;
-  private cores: Processor;
+  private cores: ProcessorShare;
   /** The cores are those of a machine that others use too: they do not end with the process. */
   private readonly shared: boolean;
   /** Running jobs by event argument: the owner's number, and the life in which they began. */
@@ -25,18 +25,18 @@ export class CpuPool {
   private readonly free: number[] = [];
 
   /** Jobs end with events `opcode` of component `target`; `machine`: cores that others use too, instead of `cores` of its own. */
-  constructor(simulation: Simulation, target: number, opcode: number, cores: number, machine?: Processor) {
+  constructor(simulation: Simulation, target: number, opcode: number, cores: number, machine?: ProcessorShare) {
     this.simulation = simulation;
     this.target = target;
     this.opcode = opcode;
     this.coreCount = cores;
     this.shared = machine !== undefined;
-    this.cores = machine ?? new Processor(cores);
+    this.cores = machine ?? new ProcessorShare(new Processor(cores));
   }
 
-  /** Asks for a core for a duration. */
-  request(duration: Duration, number: number): void {
-    const end = this.cores.reserve(this.simulation.now, Math.round(duration));
+  /** Asks for a core for a duration; where cores are shared, the job ends `wait` after it has let go of its core. */
+  request(duration: Duration, number: number, wait: Duration = 0): void {
+    const end = (this.shared ? wait : 0) + this.cores.reserve(this.simulation.now, Math.round(duration));
     const argument = this.free.pop() ?? this.numbers.length;
     this.numbers[argument] = number;
     this.lives[argument] = this.life;
@@ -48,6 +48,14 @@ export class CpuPool {
     this.cores.reserve(this.simulation.now, Math.round(duration));
   }
 
+  /** A request has been answered; `beside`: work for it that nobody waits for, where cores are shared. */
+  answered(beside: Duration): void {
+    if (!this.shared) return;
+    const { now } = this.simulation;
+    this.cores.handled(now);
+    if (beside > 0) this.cores.beside(now, beside);
+  }
+
   /** Ends the job of an event's argument; returns its number, or FORGOTTEN. */
   finish(argument: number): number {
     this.free.push(argument);
@@ -57,6 +65,6 @@ export class CpuPool {
   /** Forgets all jobs, those in service included. */
   reset(): void {
     this.life++;
-    if (!this.shared) this.cores = new Processor(this.coreCount);
+    if (!this.shared) this.cores = new ProcessorShare(new Processor(this.coreCount));
   }
 }

@@ -30,6 +30,8 @@ export interface ListOwner {
   readonly metrics: RequestMetrics;
   cache(resource: string): WatchCache;
   respond(slot: number, response: ApiResponse): void;
+  /** One way of a message on the server's machine. */
+  messageDelay(): Duration;
 }
 
 /** A list that waits until its cache has a revision. */
@@ -160,7 +162,8 @@ export class ListPath implements EtcdReceiver {
   private ask(): void {
     this.armed = true;
     this.etcd.requestProgress?.();
-    this.simulation.post(PROGRESS_PERIOD, this.target, this.opcode, this.life);
+    // The next period begins once the request is written: periods keep no step with the rates of clients.
+    this.simulation.post(PROGRESS_PERIOD + this.owner.messageDelay(), this.target, this.opcode, this.life);
   }
 
   /** Another period is over: those who have waited too long read etcd. */

@@ -1,4 +1,4 @@
-import type { Processor } from '../etcd/processor.js';
+import type { ProcessorShare } from '../etcd/processor.js';
 import type { Simulation } from '../kernel/simulation.js';
 import type { Duration } from '../kernel/time.js';
 import type { Randomness } from '../random/stream.js';
@@ -19,7 +19,7 @@ export interface ProcessContext {
   readonly scenario: Scenario;
   readonly informers: InformerFactory;
   /** Cores of the machine, shared with others on it; absent: enough for everything. */
-  readonly machine?: Processor;
+  readonly machine?: ProcessorShare;
   /** A client with its own token bucket, as each controller has (`deployment-controller`, …). */
   client(name: string, qps: number, burst: number): ApiClient;
   /**

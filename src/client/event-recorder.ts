@@ -3,6 +3,7 @@ import type { KubernetesObject } from '../api/meta.js';
 import { type ApiResponse, type Patch, type ResponseReceiver, succeeded } from '../apiserver/request.js';
 import { Fifo } from '../kernel/fifo.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
+import { Slots } from '../kernel/slots.js';
 import type { Time } from '../kernel/time.js';
 import type { Stream } from '../random/stream.js';
 import { TokenBucket } from './token-bucket.js';
@@ -46,6 +47,12 @@ interface Pending {
   readonly logged: LoggedEvent;
 }
 
+/** An event whose request is under way, and how often it has been tried. */
+interface Sending {
+  readonly pending: Pending;
+  tries: number;
+}
+
 /** Raises an event's count. */
 class EventCountPatch implements Patch {
   readonly bytes = 200;
@@ -67,7 +74,8 @@ class EventCountPatch implements Patch {
 
 /**
  * Writes events as client-go does: similar events beyond ten are aggregated, identical ones raise a count by PATCH, a source
- * may write about 25 events per object and type (getSpamKey) and then one in five minutes. One request at a time (the sink is one goroutine).
+ * may write about 25 events per object and type (getSpamKey) and then one in five minutes. One request at a time (the sink is one
+ * goroutine), or, as kube-scheduler's recorder has it (tools/events recordToSink), each event at once by a goroutine of its own.
  */
 export class ClientEventRecorder implements EventRecorder, ResponseReceiver, Component {
   readonly name: string;
@@ -80,17 +88,18 @@ export class ClientEventRecorder implements EventRecorder, ResponseReceiver, Com
   private readonly aggregates = new Map<string, AggregateRecord>();
   private readonly logged = new Map<string, LoggedEvent>();
   private readonly queue = new Fifo<Pending>();
-  private sending: Pending | null = null;
-  private tries = 0;
+  private readonly sending = new Slots<Sending>();
+  private readonly atOnce: boolean;
   private readonly target: number;
   private readonly stream: Stream | null;
 
-  /** `stream`: for the first pause of retries; null: half of it. */
-  constructor(simulation: Simulation, client: ApiClient, component: string, host = '', stream: Stream | null = null) {
+  /** `stream`: for the first pause of retries; null: half of it. `atOnce`: events do not wait for one another. */
+  constructor(simulation: Simulation, client: ApiClient, component: string, host = '', stream: Stream | null = null, atOnce = false) {
     this.name = `${component}/events`;
     this.simulation = simulation;
     this.target = simulation.add(this);
     this.stream = stream;
+    this.atOnce = atOnce;
     this.client = client;
     this.source = { component, ...(host === '' ? {} : { host }) };
   }
@@ -159,47 +168,49 @@ export class ClientEventRecorder implements EventRecorder, ResponseReceiver, Com
   }
 
   private sendNext(): void {
-    if (this.sending !== null) return;
+    if (!this.atOnce && this.sending.size > 0) return;
     const next = this.queue.shift();
-    if (next === undefined) return;
-    this.sending = next;
-    this.tries = 0;
-    this.send(next);
+    if (next !== undefined) this.send(this.sending.put({ pending: next, tries: 0 }));
   }
 
   describe(): string {
     return 'an event is sent again';
   }
 
-  handle(): void {
-    if (this.sending !== null) this.send(this.sending);
+  handle(_opcode: number, slot: number): void {
+    this.send(slot);
   }
 
-  private send(next: Pending): void {
-    const { event } = next;
+  private send(slot: number): void {
+    const { event, patch: counts } = this.sending.get(slot).pending;
     const { namespace, name } = event.metadata;
-    if (next.patch) {
+    if (counts) {
       const patch = new EventCountPatch(event.count, event.lastTimestamp, event.message);
-      this.client.request({ verb: 'patch', resource: 'events', namespace, name, patch }, this, 1);
-    } else this.client.request({ verb: 'create', resource: 'events', namespace, name, body: event }, this, 0);
+      this.client.request({ verb: 'patch', resource: 'events', namespace, name, patch }, this, 2 * slot + 1);
+    } else this.create(slot);
+  }
+
+  private create(slot: number): void {
+    const { event } = this.sending.get(slot).pending;
+    const { namespace, name } = event.metadata;
+    this.client.request({ verb: 'create', resource: 'events', namespace, name, body: event }, this, 2 * slot);
   }
 
   receive(tag: number, response: ApiResponse): void {
-    const sent = this.sending!;
-    if (response.code === 0 && ++this.tries < MAXIMUM_TRIES) {
-      const share = this.tries > 1 ? 1 : (this.stream?.next() ?? 0.5);
-      this.simulation.schedule(Math.round(RETRY_PAUSE * share), this.target, OP_RETRY);
+    const slot = tag >> 1;
+    const sent = this.sending.get(slot);
+    if (response.code === 0 && ++sent.tries < MAXIMUM_TRIES) {
+      const share = sent.tries > 1 ? 1 : (this.stream?.next() ?? 0.5);
+      this.simulation.schedule(Math.round(RETRY_PAUSE * share), this.target, OP_RETRY, slot);
       return;
     }
     if (response.code === 0) this.dropped++;
-    this.sending = null;
-    if (!succeeded(response) && tag === 1 && response.code === 404) {
+    if (!succeeded(response) && tag % 2 === 1 && response.code === 404) {
       // The event expired meanwhile: it is written anew (recordEvent falls back to create).
-      this.sending = sent;
-      const { namespace, name } = sent.event.metadata;
-      this.client.request({ verb: 'create', resource: 'events', namespace, name, body: sent.event }, this, 0);
+      this.create(slot);
       return;
     }
+    this.sending.take(slot);
     this.sendNext();
   }
 }

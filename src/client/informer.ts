@@ -3,6 +3,7 @@ import { Call, TOO_LARGE } from '../apiserver/call.js';
 import type { Connections, Watcher } from '../apiserver/connections.js';
 import { type ApiRequest, type ApiResponse, type ResponseReceiver, succeeded } from '../apiserver/request.js';
 import type { WatchRecord } from '../apiserver/watch-cache.js';
+import type { ProcessorShare } from '../etcd/processor.js';
 import { Fifo } from '../kernel/fifo.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
 import type { Duration, Time } from '../kernel/time.js';
@@ -62,6 +63,8 @@ export interface InformerOptions {
   readonly meter?: ClientMeter;
   /** How long a watch event that has arrived waits before the reflector takes it up; absent: not at all. */
   readonly eventDelay?: DistributionSpec;
+  /** Cores that its process shares with others; absent: enough for everything. */
+  readonly machine?: ProcessorShare;
 }
 
 /**
@@ -91,6 +94,7 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
   private readonly resyncPeriod: Duration;
   private readonly meter: ClientMeter | null;
   private readonly eventDelay: DistributionSpec | undefined;
+  private readonly machine: ProcessorShare | undefined;
   private readonly store = new IndexedStore<T>();
   private readonly queue: DeltaQueue;
   /** Popped deltas of one key that are still to be stored (DeltaFIFO), and stored changes that handlers are still to be told of. */
@@ -141,6 +145,7 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
     this.resyncPeriod = options.resyncPeriod ?? 0;
     this.meter = options.meter ?? null;
     this.eventDelay = options.eventDelay;
+    this.machine = options.machine;
     this.queue = this.features.queue === 'DeltaFIFO' ? new DeltaFifo() : new RealFifo(this.features.atomicRelist);
     this.target = simulation.add(this);
   }
@@ -221,6 +226,7 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
   watchEvent(record: WatchRecord): void {
     if (this.stopped) return;
     this.eventsSinceWatch++;
+    this.machine?.handled(this.simulation.now);
     if (this.eventDelay === undefined) {
       this.takeUp(record);
       return;
@@ -256,7 +262,8 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
   private wake(): void {
     if (this.popping || this.queue.length + this.popped.length + this.notifications.length === 0) return;
     this.popping = true;
-    this.simulation.post(this.eventCost, this.target, OP_POP);
+    const { simulation, machine, eventCost } = this;
+    simulation.post(machine === undefined ? eventCost : machine.reserve(simulation.now, eventCost) - simulation.now, this.target, OP_POP);
   }
 
   describe(opcode: number): string {

@@ -1,6 +1,6 @@
 import type { KubernetesObject } from '../api/meta.js';
 import type { Connections } from '../apiserver/connections.js';
-import type { Processor } from '../etcd/processor.js';
+import type { ProcessorShare } from '../etcd/processor.js';
 import type { Simulation } from '../kernel/simulation.js';
 import type { Randomness } from '../random/stream.js';
 import type { CostProfile, Scenario } from '../scenario/types.js';
@@ -26,7 +26,7 @@ export interface ProcessOptions {
   readonly host: number;
   readonly preferredServer: number;
   /** Cores that it shares with others on its machine; absent: enough for everything. */
-  readonly machine?: Processor;
+  readonly machine?: ProcessorShare;
   /** Client limits of requests that have no client of their own (events). */
   readonly qps: number;
   readonly burst: number;
@@ -41,7 +41,7 @@ export class Process implements ProcessContext, InformerFactory {
   readonly name: string;
   private readonly options: ProcessOptions;
   private readonly byResource = new Map<string, SharedInformer<KubernetesObject>>();
-  readonly machine?: Processor;
+  readonly machine?: ProcessorShare;
   readonly clients: RestClient[] = [];
   readonly queues: RateLimitingQueue[] = [];
   readonly features: ClientFeatures;
@@ -65,6 +65,10 @@ export class Process implements ProcessContext, InformerFactory {
     this.features = clientFeatures(kubernetesVersion, this.name, cluster.informerQueue);
     const jitter = 1 + options.randomness.stream(`${this.name}/resync`).next();
     this.resyncPeriod = this.name === 'kube-controller-manager' ? Math.round(CONTROLLER_MANAGER_RESYNC * jitter) : 0;
+  }
+
+  private get cores(): { readonly machine?: ProcessorShare } {
+    return this.machine === undefined ? {} : { machine: this.machine };
   }
 
   /** Sends, hears and works no more. */
@@ -93,7 +97,7 @@ export class Process implements ProcessContext, InformerFactory {
       const { features, resyncPeriod, meter } = this;
       const delays = name === 'kube-controller-manager' ? this.profile.controllers.eventDelay : undefined;
       const eventDelay = delays?.[resource] ?? delays?.['default'];
-      const options = { features, resyncPeriod, meter, ...(eventDelay === undefined ? {} : { eventDelay }) };
+      const options = { features, resyncPeriod, meter, ...(eventDelay === undefined ? {} : { eventDelay }), ...this.cores };
       const user = name === 'kubectl' ? 'kubernetes-admin' : `system:${name}`;
       informer = new SharedInformer(simulation, connections, user, resource, host, preferredServer, cost, stream, options);
       this.byResource.set(resource, informer);
@@ -104,7 +108,7 @@ export class Process implements ProcessContext, InformerFactory {
 
   client(name: string, qps: number, burst: number): ApiClient {
     const { simulation, connections, host, preferredServer } = this.options;
-    const client = new RestClient(simulation, connections, this.userOf(name), host, preferredServer, qps, burst, this.meter);
+    const client = new RestClient(simulation, connections, this.userOf(name), host, preferredServer, qps, burst, this.meter, this.machine);
     this.clients.push(client);
     return client;
   }
@@ -118,7 +122,7 @@ export class Process implements ProcessContext, InformerFactory {
   eventRecorder(component: string, shared?: ApiClient): EventRecorder {
     const client = shared ?? this.client(component, this.options.qps, this.options.burst);
     const stream = this.randomness.stream(`${this.name}/events/${component}`);
-    return new ClientEventRecorder(this.simulation, client, component, '', stream);
+    return new ClientEventRecorder(this.simulation, client, component, '', stream, this.name === 'kube-scheduler');
   }
 
   workQueue(name: string, consumer: WorkQueueConsumer, baseDelay?: number, maximumDelay?: number): WorkQueue {

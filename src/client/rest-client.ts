@@ -1,6 +1,7 @@
 import { Call, type CallMeter } from '../apiserver/call.js';
 import type { Connections } from '../apiserver/connections.js';
 import type { ApiRequest, ResponseReceiver } from '../apiserver/request.js';
+import type { ProcessorShare } from '../etcd/processor.js';
 import type { Simulation } from '../kernel/simulation.js';
 import type { Duration } from '../kernel/time.js';
 import { TokenBucket } from './token-bucket.js';
@@ -19,6 +20,7 @@ export class RestClient implements ApiClient {
   /** Groups that its user has beside those of its name. */
   groups: readonly string[] = [];
   private readonly meter: CallMeter | null;
+  private readonly machine: ProcessorShare | undefined;
   private readonly simulation: Simulation;
   private readonly connections: Connections;
   private readonly host: number;
@@ -34,7 +36,9 @@ export class RestClient implements ApiClient {
     qps: number,
     burst: number,
     meter: CallMeter | null = null,
+    machine?: ProcessorShare,
   ) {
+    this.machine = machine;
     this.meter = meter;
     this.simulation = simulation;
     this.connections = connections;
@@ -46,12 +50,15 @@ export class RestClient implements ApiClient {
 
   request(request: ApiRequest, receiver: ResponseReceiver, tag: number): void {
     if (this.stopped) return;
-    const wait = this.limited ? this.bucket.reserve(this.simulation.now) : 0;
+    const { now } = this.simulation;
+    const wait = this.limited ? this.bucket.reserve(now) : 0;
     this.requests++;
     this.limiterWait += wait;
+    const written = this.machine?.handled(now) ?? now;
     const call = new Call(request, this.user, this.host, receiver, tag);
     call.meter = this.meter;
     if (this.groups.length > 0) call.groups = this.groups;
-    this.connections.submit(call, this.preferredServer, wait);
+    // Cores are taken now: a request that waits at the limiter finds its work done.
+    this.connections.submit(call, this.preferredServer, wait, wait > 0 ? 0 : written - now);
   }
 }

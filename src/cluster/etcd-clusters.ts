@@ -6,6 +6,7 @@ import { Processor } from '../etcd/processor.js';
 import { type Route, RoutedClient } from '../etcd/routed-client.js';
 import type { EtcdClient, KeyValue } from '../etcd/types.js';
 import type { Simulation } from '../kernel/simulation.js';
+import type { Duration } from '../kernel/time.js';
 import type { Network } from '../network/network.js';
 import type { Randomness } from '../random/stream.js';
 import type { CostProfile, EtcdSpec, Scenario } from '../scenario/types.js';
@@ -33,6 +34,7 @@ export class EtcdClusters {
   private readonly controlPlane: readonly number[];
   /** Cores and disks of the machines that carry stacked members. */
   private readonly processors: Processor[];
+  private readonly background: Duration;
   private readonly disks: Disk[] = [];
 
   /** `controlPlane`: the machines of the control plane, which carry stacked members; `machines`: their cores, if others use them too. */
@@ -45,6 +47,7 @@ export class EtcdClusters {
     machines: readonly Processor[] = [],
   ) {
     this.processors = [...machines];
+    this.background = machines.length === 0 || scenario.cluster.etcdTopology === 'external' ? 0 : (scenario.profile.background?.cpu['etcd'] ?? 0);
     this.simulation = simulation;
     this.network = network;
     this.randomness = randomness;
@@ -72,7 +75,7 @@ export class EtcdClusters {
     const hosts = spec.zones.map((zone, i) =>
       external ? network.addHost(`${name}-${i}`, zone) : this.controlPlane[i]!,
     );
-    const options = { simulation, network, randomness, spec, costs, hosts, name };
+    const options = { simulation, network, randomness, spec, costs, hosts, name, background: this.background };
     if (external) return new EtcdCluster(options);
     // Members of several clusters on one machine share its cores, and its disk if they are told to.
     for (let i = this.processors.length; i < spec.members; i++) this.processors.push(new Processor(costs.cores));

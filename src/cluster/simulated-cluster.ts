@@ -13,7 +13,7 @@ import { Process } from '../client/process.js';
 import { RestClient } from '../client/rest-client.js';
 import { CONTROLLER_NAMES, type ControllerName, startControllers } from '../controllers/registry.js';
 import type { EtcdCluster } from '../etcd/cluster.js';
-import { Processor } from '../etcd/processor.js';
+import { type NamedShare, Processor, ProcessorShare } from '../etcd/processor.js';
 import type { KeyValue } from '../etcd/types.js';
 import type { EventListName } from '../kernel/event-list.js';
 import { Simulation } from '../kernel/simulation.js';
@@ -111,6 +111,8 @@ export class SimulatedCluster implements LeaderFactory {
   readonly controlPlaneHosts: number[] = [];
   /** Cores of the machines of the control plane, when all on one share them. */
   private readonly machines: Processor[] = [];
+  /** Use of them by the processes that share them, etcd excepted. */
+  private readonly shares: (NamedShare & { readonly machine: number })[] = [];
   /** Memory of its machines; null: there is enough. */
   readonly memory: ControlPlaneMemory | null;
   /** Programs that use the API beside the cluster's components. */
@@ -136,7 +138,7 @@ export class SimulatedCluster implements LeaderFactory {
     this.nodeZones = cluster.nodes.map(zoneOf);
     this.addHosts();
     const cores = cluster.controlPlaneCores;
-    if (cores !== undefined) for (let i = 0; i < this.controlPlaneHosts.length; i++) this.machines.push(new Processor(cores));
+    if (cores !== undefined) for (let i = 0; i < this.controlPlaneHosts.length; i++) this.machines.push(new Processor(cores, profile.background?.whenBusy, cluster.etcdTopology === 'external' ? 0 : 1));
     this.etcdClusters = new EtcdClusters(scenario, this.simulation, this.network, this.randomness, this.controlPlaneHosts, this.machines);
     this.etcd = this.etcdClusters.all[0]!.cluster;
     this.connections = new Connections(this.simulation, this.network, createCallTable());
@@ -189,6 +191,11 @@ export class SimulatedCluster implements LeaderFactory {
     this.load(registry, cluster.nodes.slice(0, options.registeredNodes), fleet);
   }
 
+  /** What the processes that share the cores of machines use of them; a process may have several, one after the other. */
+  get processorShares(): readonly NamedShare[] {
+    return [...this.etcdClusters.members.map(({ processor }) => ({ name: 'etcd', share: processor })), ...this.shares];
+  }
+
   private addHosts(): void {
     const { cluster } = this.scenario;
     const machines = Math.max(EtcdClusters.machines(this.scenario), cluster.apiServers, cluster.controlPlaneReplicas ?? 1);
@@ -213,7 +220,7 @@ export class SimulatedCluster implements LeaderFactory {
       const compactionInterval = COMPACTION_INTERVAL;
       const { webhooks } = this;
       const { disabledAdmissionPlugins: disabledPlugins = [] } = scenario.cluster;
-      const machine = this.machines[index];
+      const machine = this.shareOf('kube-apiserver', index);
       const options = { simulation, randomness, profile, host, index, calls, etcd, registry, connections, ...(machine === undefined ? {} : { machine }), fair: scenario.cluster.priorityAndFairness !== false };
       const server = new ApiServer({ ...options, kubernetesVersion, compactionInterval, eventTtl: scenario.cluster.eventTtl ?? defaultEventTtl(scenario.duration), webhooks, disabledPlugins });
       this.servers.push(server);
@@ -226,8 +233,18 @@ export class SimulatedCluster implements LeaderFactory {
     const inside = name.startsWith('kube-');
     const host = inside ? this.controlPlaneHosts[replica]! : this.userHost;
     const preferredServer = replica % this.servers.length;
-    const machine = inside ? this.machines[replica] : undefined;
+    const machine = inside || (name === 'kwok-controller' && this.userHost === host) ? this.shareOf(name, replica) : undefined;
     return new Process({ ...(machine === undefined ? {} : { machine }), simulation, randomness, scenario, connections, name, host, preferredServer, qps, burst });
+  }
+
+  /** What a process uses of a machine's cores, in the place of an earlier one of its name; undefined: it has enough of its own. */
+  private shareOf(name: string, machine: number): ProcessorShare | undefined {
+    const processor = this.machines[machine];
+    if (processor === undefined) return;
+    const share = new ProcessorShare(processor, this.scenario.profile.background?.cpu[name]);
+    if (!this.shares.some((other) => other.name === name && other.machine === machine)) processor.sharers++;
+    this.shares.push({ name, share, machine });
+    return share;
   }
 
   /** The replicas of a process, each with a client of its own for its lease. */

@@ -42,6 +42,8 @@ export interface EtcdClusterOptions {
   readonly hosts: readonly number[];
   /** Cores of each member's machine, when they are shared with others; absent: `costs.cores` of its own for each. */
   readonly processors?: readonly Processor[];
+  /** Processor time beside what clients wait for, of each request; absent: none. */
+  readonly background?: Duration;
   /** Disk of each member, when it is shared with others; absent: one of its own for each. */
   readonly disks?: readonly Disk[];
   /** Raft's CheckQuorum, which etcd always has on; for studies of elections without it. Absent: true. */
@@ -221,7 +223,7 @@ export class EtcdCluster {
 
   private create(host: number, index: number): Member {
     const { simulation, network, randomness, costs, spec } = this.options;
-    const { processors, disks, name = 'etcd', checkQuorum = true } = this.options;
+    const { processors, disks, name = 'etcd', checkQuorum = true, background = 0 } = this.options;
     const dataDisk = disks?.[index] ?? new Disk();
     const member = new Member({
       simulation,
@@ -231,7 +233,7 @@ export class EtcdCluster {
       index,
       spec,
       costs,
-      processor: new ProcessorShare(processors?.[index] ?? new Processor(costs.cores)),
+      processor: new ProcessorShare(processors?.[index] ?? new Processor(costs.cores), background),
       logDisk: spec.dedicatedWalDisk === true ? new Disk() : dataDisk,
       dataDisk,
       checkQuorum,

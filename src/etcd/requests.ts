@@ -133,6 +133,7 @@ export class Requests {
     }
     const { now } = member.simulation;
     const after = member.processor.reserve(now, this.halfCpu) - now;
+    member.processor.handled(now);
     const bytes = FRAME_BYTES + (response.kvs === undefined ? 0 : kvBytes(response.kvs));
     member.metrics.networkClientGrpcSentBytesTotal += bytes;
     const slot = connection.keepAnswer(call);

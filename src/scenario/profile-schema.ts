@@ -177,6 +177,20 @@ const kwok = {
   playCpu: time('Rendering the template of a stage and checking what its patch changes.'),
   leaseCpu: time('Renewing the lease of one node.'),
 };
+const background = {
+  cpu: z
+    .record(z.string(), time('Processor time of a message.'))
+    .describe('Processor time of a request answered or sent, and of a watch event received, that nobody waits for, by process: etcd, kube-controller-manager, kube-scheduler, kwok-controller.'),
+  request: time('Processor time of a request at kube-apiserver in all, of which apiServer.requestCpu comes before the answer and the rest after it. Default 0.'),
+  requestWait: z
+    .record(z.string(), time('Wait of a request.'))
+    .describe('What the answer to a request waits for at kube-apiserver beside cores and etcd, by verb and resource (`create nodes`). Default 0.'),
+  whenBusy: z
+    .number({ error: 'expected a number from 0 to 1' })
+    .min(0, { error: 'expected a number from 0 to 1' })
+    .max(1, { error: 'expected a number from 0 to 1' })
+    .describe('Share of it that is left while all cores have something else to do. Default 1.'),
+};
 const requests = {
   imageBytes: quantity('Compressed size of an image whose behaviour states none.'),
   connectTimeout: time('Until a client gives up connecting to a dead machine.'),
@@ -191,7 +205,7 @@ const prices = {
   memoryHour: price('A requested GiB of memory for an hour.'),
 };
 
-const groups = { routes, prices, network, etcd, apiServer, memory, client, controllers, scheduler, kubelet, kubeProxy, dns, ingress, volumes, kwok, requests };
+const groups = { routes, prices, network, etcd, apiServer, memory, client, controllers, scheduler, kubelet, kubeProxy, dns, ingress, volumes, kwok, background, requests };
 
 /** Fields that a complete profile may lack. */
 const optionalFields: ReadonlySet<unknown> = new Set<unknown>([
@@ -220,6 +234,7 @@ const optionalFields: ReadonlySet<unknown> = new Set<unknown>([
   routes.propagation,
   prices.cpuHour,
   prices.memoryHour,
+  ...Object.values(background),
 ]);
 
 const groupDescriptions: Readonly<Record<keyof typeof groups, string>> = {
@@ -238,6 +253,7 @@ const groupDescriptions: Readonly<Record<keyof typeof groups, string>> = {
   routes: 'Meshes and gateways.',
   prices: 'Money.',
   kwok: "Processor of KWOK's controllers.",
+  background: 'Processor time beside what anybody waits for, paid where processes share cores (cluster.controlPlaneCores).',
   requests: 'Defaults of requests and images.',
 };
 
@@ -261,6 +277,7 @@ const overrides = {
   routes: z.strictObject(routes).partial().describe(groupDescriptions.routes),
   prices: z.strictObject(prices).partial().describe(groupDescriptions.prices),
   kwok: z.strictObject(kwok).partial().describe(groupDescriptions.kwok),
+  background: z.strictObject(background).partial().describe(groupDescriptions.background),
   requests: z.strictObject(requests).partial().describe(groupDescriptions.requests),
   disks: z.record(z.string(), disk).describe('Classes of disk by name, for cluster.etcd.disk.'),
 };
@@ -286,7 +303,7 @@ export function layProfile(base: RawProfile, over: RawProfile): RawProfile {
     if (typeof fields !== 'object') continue;
     const merged: Record<string, unknown> = { ...(base[group as keyof RawProfile] as object | undefined) };
     for (const [key, value] of Object.entries(fields)) {
-      const keyed = key === 'requestCpu' || key === 'syncCpu' || key === 'wakeUp' || key === 'eventDelay' || key === 'runtimes';
+      const keyed = ['requestCpu', 'syncCpu', 'wakeUp', 'eventDelay', 'runtimes', 'cpu', 'requestWait'].includes(key);
       merged[key] =
         keyed && group !== 'etcd' ? { ...(merged[key] as object | undefined), ...(value as object) } : value;
     }
@@ -348,6 +365,9 @@ const sizes: ReadonlySet<unknown> = new Set<unknown>([
 
 function convert(schema: unknown, value: unknown): unknown {
   if (distributions.has(schema)) return toDistribution(value as RawDistribution);
+  if (schema === background.cpu || schema === background.requestWait) {
+    return Object.fromEntries(Object.entries(value as Record<string, string>).map(([key, each]) => [key, duration(each)]));
+  }
   if (maps.has(schema)) {
     return Object.fromEntries(
       Object.entries(value as Record<string, RawDistribution>).map(([key, each]) => [key, toDistribution(each)]),

@@ -116,7 +116,7 @@ const cluster = z.strictObject({
     'Memory of each machine of the control plane, for its kube-apiserver and the database of its etcd member (stacked): `8Gi`. An API server that needs more is killed, and started again by its kubelet. Default: there is enough.',
   ).optional(),
   controlPlaneCores: wholeNumber(
-    'Cores of each machine of the control plane, shared by its kube-apiserver, etcd member (stacked), kube-controller-manager and kube-scheduler. Default: each has what the cost profile says, for itself.',
+    'Cores of each machine of the control plane, shared by its kube-apiserver, etcd member (stacked), kube-controller-manager, kube-scheduler and kwok. A fair kernel divides them: who uses no more than its share does not wait. Default: each has what the cost profile says, for itself.',
     1,
     1024,
   ).optional(),

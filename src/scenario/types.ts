@@ -415,6 +415,21 @@ export interface CostProfile {
     /** Renewing one lease. */
     readonly leaseCpu: Duration;
   };
+  /**
+   * Processor time of the processes beside what anybody waits for (threads that wake up and look for work, garbage collection, reading
+   * and writing of connections): of each request that a process answers or sends, and of each watch event that it receives. It is paid
+   * where processes share cores (ClusterSpec.controlPlaneCores). Absent: none.
+   */
+  readonly background?: {
+    /** By process: etcd, kube-controller-manager, kube-scheduler, kwok-controller. */
+    readonly cpu: Readonly<Record<string, Duration>>;
+    /** Of a request at kube-apiserver in all: what its answer does not wait for (apiServer.requestCpu) is spent after it. Absent: nothing. */
+    readonly request?: Duration;
+    /** What the answer to a request (`create nodes`) waits for beside cores and etcd: locks, turns of its goroutine. Absent: nothing. */
+    readonly requestWait?: Readonly<Record<string, Duration>>;
+    /** Share of it that is left while all cores have something else to do, 0..1. Absent: all of it. */
+    readonly whenBusy?: number;
+  };
   readonly requests: {
     /** Default image size when a behaviour does not state one. */
     readonly imageBytes: number;

@@ -10,6 +10,15 @@ export interface PhaseFigures {
   readonly latencies: ReadonlyMap<string, MeanOf>;
   /** rest_client_rate_limiter_duration_seconds of kube-controller-manager, by method. */
   readonly limiter: ReadonlyMap<string, BucketHistogram>;
+  /** Processor seconds by process; recorded: those that are known. */
+  readonly processors: ReadonlyMap<string, ProcessorUse>;
+}
+
+/** What a process used of the machine's cores. */
+export interface ProcessorUse {
+  readonly seconds: number;
+  /** Requests answered or sent, and watch events received; 0 where that is not recorded. */
+  readonly messages: number;
 }
 
 /** Count and sum of a histogram, seconds. */

@@ -1,7 +1,7 @@
-import { MILLISECOND, SECOND } from '../../kernel/time.js';
+import { type Duration, MILLISECOND, SECOND } from '../../kernel/time.js';
 import type { DistributionSpec } from '../../random/distribution.js';
 import type { CostProfile } from '../../scenario/types.js';
-import type { MeanOf, PhaseFigures } from './figures.js';
+import type { MeanOf, PhaseFigures, ProcessorUse } from './figures.js';
 import type { RecordedCalibration, RecordedPhase } from './recording.js';
 
 /** Verbs of the API as the server's metrics and as the cost profile name them. */
@@ -15,6 +15,7 @@ const VERBS: ReadonlyMap<string, string> = new Map([
 ]);
 /** Requests of a kind below this number say nothing of its cost. */
 const ENOUGH = 20;
+const MOSTLY = 0.5;
 /** A request's cost is at least this. */
 const LEAST = 0.02 * MILLISECOND;
 /** A correction changes a cost by at most these factors. */
@@ -23,6 +24,12 @@ const LARGEST_STEP = 2;
 /** Spread of messages between processes of one busy machine (lognormal), and its mean over its median. */
 const SPREAD = 0.8;
 const SPREAD_MEAN = 1.377;
+/**
+ * What is left of the work beside while no core is idle: a control plane on two cores whose clients' limits were raised used that much
+ * less for each pod than one at 20 pods a second (garbage is marked by idle workers, threads wake up and look for work in vain).
+ */
+const WHEN_BUSY = 0.2;
+const API_SERVER = 'kube-apiserver';
 /** Share of nodes that the scheduler evaluates: 50 less one for each 125 nodes, at least 5 %, at least 100 nodes (numFeasibleNodesToFind). */
 const PERCENT = 50;
 const NODES_PER_PERCENT = 125;
@@ -70,7 +77,10 @@ export function profileOf(recording: RecordedCalibration, base: CostProfile): Co
     const name = costKey(key);
     if (name === undefined || count < ENOUGH) continue;
     const isWrite = !/^(get|list) /.test(name);
-    requestCosts[name] = constant(Math.max(LEAST, (sum / count) * SECOND - (isWrite ? update : 0)));
+    const resource = name.startsWith('list ') ? name.slice('list '.length) : '';
+    // A consistent list asks etcd for its revision first.
+    const waited = resource === '' ? 0 : cacheWait(phases, resource) + (consistentReads(phases, resource) * (requestCpu + transport)) / SECOND;
+    requestCosts[name] = constant(Math.max(LEAST, ((sum - waited) / count) * SECOND - (isWrite ? update : 0)));
   }
   const cycle = mean('scheduler', 'scheduler_scheduling_algorithm_duration_seconds');
   const evaluated = evaluatedNodes(recording.nodes);
@@ -89,6 +99,20 @@ export function profileOf(recording: RecordedCalibration, base: CostProfile): Co
   };
 }
 
+/** Seconds that lists of a resource waited until the cache was as new as they asked for. */
+function cacheWait(phases: readonly RecordedPhase[], resource: string): number {
+  let sum = 0;
+  for (const { apiServer } of phases) sum += apiServer.total('apiserver_watch_cache_read_wait_seconds_sum', { resource });
+  return sum;
+}
+
+/** Lists of a resource that the cache answered once it was as new as etcd. */
+function consistentReads(phases: readonly RecordedPhase[], resource: string): number {
+  let count = 0;
+  for (const { apiServer } of phases) count += apiServer.total('apiserver_watch_cache_consistent_read_total', { resource });
+  return count;
+}
+
 /**
  * The profile moved towards the recording: where a simulation of the same phases answered slower or faster on average, the cost of
  * the request is corrected by the difference.
@@ -97,17 +121,75 @@ export function corrected(profile: CostProfile, recording: RecordedCalibration, 
   const real = means(calibrationPhases(recording).map(({ figures }) => figures));
   const model = means(simulated);
   const requestCpu: Record<string, DistributionSpec> = { ...profile.apiServer.requestCpu };
+  const most = mostWork(profile, recording);
+  const requestWait: Record<string, Duration> = { ...profile.background?.requestWait };
   for (const [key, wanted] of real) {
     const name = costKey(key);
     const found = model.get(key);
     const before = name === undefined ? undefined : requestCpu[name];
     if (before?.kind !== 'constant' || found === undefined || found.count < ENOUGH || wanted.count < ENOUGH) continue;
+    const isList = name!.startsWith('list ');
+    // What is mostly wait says nothing of the work.
+    if (isList && cacheWait(calibrationPhases(recording), name!.slice('list '.length)) > MOSTLY * wanted.sum) continue;
     // A machine that is full of requests multiplies what they cost, an idle one adds nothing: the ratio of what is not etcd's fits both.
     const etcd = /^(get|list) /.test(name!) ? 0 : etcdWrite(profile);
     const ratio = Math.max(LEAST, (wanted.sum / wanted.count) * SECOND - etcd) / Math.max(LEAST, (found.sum / found.count) * SECOND - etcd);
-    requestCpu[name!] = constant(Math.max(LEAST, before.value * Math.max(SMALLEST_STEP, Math.min(LARGEST_STEP, ratio))));
+    const cost = (before.value + (requestWait[name!] ?? 0)) * Math.max(SMALLEST_STEP, Math.min(LARGEST_STEP, ratio));
+    // Nodes register as fast as they can, and their requests wait for one another. Lists are as much work as they have items.
+    const work = isList ? cost : Math.min(cost, most);
+    requestCpu[name!] = constant(Math.max(LEAST, work));
+    requestWait[name!] = Math.round(cost - work);
   }
-  return { ...profile, apiServer: { ...profile.apiServer, requestCpu } };
+  return { ...profile, apiServer: { ...profile.apiServer, requestCpu }, background: { ...correctedBackground(profile, recording, simulated), requestWait } };
+}
+
+/**
+ * Most processor time that the answer to a request waits for: no request is more work than those of the phase in which the machine had
+ * little to do, or than a request is in all.
+ */
+function mostWork({ apiServer: { requestCpu }, background }: CostProfile, recording: RecordedCalibration): Duration {
+  const { request: most = Number.POSITIVE_INFINITY } = background ?? {};
+  let work = 0;
+  for (const { phase, figures } of recording.phases) {
+    if (phase !== 'create') continue;
+    for (const [key, { count }] of figures.latencies) {
+      const name = costKey(key);
+      const cost = name === undefined ? undefined : requestCpu[name];
+      if (name?.startsWith('list ') === false && cost?.kind === 'constant' && count >= ENOUGH) work = Math.max(work, cost.value);
+    }
+  }
+  return work === 0 ? most : Math.min(most, work);
+}
+
+/** What processes used beyond what the simulation has them use is work beside their requests and events, of all of them alike. */
+function correctedBackground({ background }: CostProfile, recording: RecordedCalibration, simulated: readonly PhaseFigures[]): NonNullable<CostProfile['background']> {
+  const real = processors(calibrationPhases(recording).map(({ figures }) => figures));
+  const model = processors(simulated);
+  const cpu: Record<string, Duration> = {};
+  let request = background?.request;
+  for (const [name, { seconds }] of real) {
+    const found = model.get(name);
+    if (found === undefined || found.messages === 0) continue;
+    if (name === API_SERVER) {
+      // The first time, all of its work by all of its requests: lists and watch events are part of it.
+      request = request === undefined ? Math.round((seconds * SECOND) / found.messages) : Math.max(0, Math.round(request + ((seconds - found.seconds) * SECOND) / found.messages));
+      continue;
+    }
+    cpu[name] = Math.max(0, Math.round((background?.cpu[name] ?? 0) + ((seconds - found.seconds) * SECOND) / found.messages));
+  }
+  return { whenBusy: WHEN_BUSY, cpu, ...(request === undefined ? {} : { request }) };
+}
+
+/** Sums over several phases. */
+function processors(phases: readonly PhaseFigures[]): ReadonlyMap<string, ProcessorUse> {
+  const all = new Map<string, ProcessorUse>();
+  for (const { processors: used } of phases) {
+    for (const [name, { seconds, messages }] of used) {
+      const known = all.get(name) ?? { seconds: 0, messages: 0 };
+      all.set(name, { seconds: known.seconds + seconds, messages: known.messages + messages });
+    }
+  }
+  return all;
 }
 
 /** What a write waits for etcd when nobody else does. */

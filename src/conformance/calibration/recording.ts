@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { InputError } from '../../scenario/input-error.js';
-import { type BucketHistogram, type MeanOf, PHASES, type Phase, type PhaseFigures } from './figures.js';
+import { type BucketHistogram, type MeanOf, PHASES, type Phase, type PhaseFigures, type ProcessorUse } from './figures.js';
 import { Samples } from './prometheus.js';
 
 /** Client limits of a process. */
@@ -15,8 +15,6 @@ export interface Limits {
 export interface RecordedPhase {
   readonly phase: Phase;
   readonly figures: PhaseFigures;
-  /** Processor seconds of the whole machine's components; NaN when not recorded. */
-  readonly cpuSeconds: number;
   readonly apiServer: Samples;
   readonly etcd: Samples;
   readonly controllerManager: Samples;
@@ -81,10 +79,19 @@ export function readCalibration(directory: string): RecordedCalibration {
   };
 }
 
+/** What results call the processes. */
+const PROCESSES: ReadonlyMap<string, string> = new Map([
+  ['apiserver', 'kube-apiserver'],
+  ['etcd', 'etcd'],
+  ['kcm', 'kube-controller-manager'],
+  ['sched', 'kube-scheduler'],
+  ['kwok', 'kwok-controller'],
+]);
+
 interface RawResult {
   readonly wallSeconds?: unknown;
   readonly complete?: unknown;
-  readonly components?: { readonly totalCpuSeconds?: unknown };
+  readonly components?: Readonly<Record<string, unknown>>;
 }
 
 function readPhases(directory: string, wanted: readonly Phase[]): readonly RecordedPhase[] {
@@ -112,11 +119,9 @@ function readPhases(directory: string, wanted: readonly Phase[]): readonly Recor
     pace = leases > 0 ? leases / seconds : pace;
     const pause = before === undefined || pace === 0 ? 0 : renewals(start.minus(before)) / pace;
     before = readSamples(directory, phase, 'after', 'apiserver');
-    const total = result?.components?.totalCpuSeconds;
     phases.push({
       phase,
-      figures: figuresOf(seconds, result?.complete !== false, apiServer, controllerManager),
-      cpuSeconds: typeof total === 'number' ? total : Number.NaN,
+      figures: { ...figuresOf(seconds, result?.complete !== false, apiServer, controllerManager), processors: processorsOf(result) },
       apiServer,
       etcd: change('etcd'),
       controllerManager,
@@ -127,6 +132,16 @@ function readPhases(directory: string, wanted: readonly Phase[]): readonly Recor
   return phases;
 }
 
+function processorsOf(result: RawResult | undefined): ReadonlyMap<string, ProcessorUse> {
+  const processors = new Map<string, ProcessorUse>();
+  for (const [component, use] of Object.entries(result?.components ?? {})) {
+    const name = PROCESSES.get(component);
+    const used = (use as { readonly cpuSeconds?: unknown } | null)?.cpuSeconds;
+    if (name !== undefined && typeof used === 'number') processors.set(name, { seconds: used, messages: 0 });
+  }
+  return processors;
+}
+
 function renewals(samples: Samples): number {
   let total = 0;
   for (const { labels, value } of samples.named('apiserver_request_total')) {
@@ -135,7 +150,7 @@ function renewals(samples: Samples): number {
   return total;
 }
 
-function figuresOf(seconds: number, complete: boolean, apiServer: Samples, controllerManager: Samples): PhaseFigures {
+function figuresOf(seconds: number, complete: boolean, apiServer: Samples, controllerManager: Samples): Omit<PhaseFigures, 'processors'> {
   const requests = new Map<string, number>();
   for (const { labels, value } of apiServer.named('apiserver_request_total')) {
     const key = seriesOf(labels);

@@ -51,7 +51,7 @@ function scenarioOf(recording: RecordedCalibration, profile: CostProfile, seed: 
       profile,
       objects: [],
       timeline: [],
-      cluster: { ...pattern.cluster, nodes, controllerManager, scheduler: { ...pattern.cluster.scheduler, ...scheduler } },
+      cluster: { ...pattern.cluster, nodes, controlPlaneCores: recording.cores, controllerManager, scheduler: { ...pattern.cluster.scheduler, ...scheduler } },
     },
     deployment: {
       ...deployment,

@@ -1,6 +1,6 @@
 import type { SimulatedCluster } from '../../cluster/simulated-cluster.js';
 import { SECOND } from '../../kernel/time.js';
-import { type BucketHistogram, LIMITER_BOUNDS, type MeanOf, type PhaseFigures } from './figures.js';
+import { type BucketHistogram, LIMITER_BOUNDS, type MeanOf, type PhaseFigures, type ProcessorUse } from './figures.js';
 
 /** HTTP methods of the verbs, as kube-apiserver's metrics name them. */
 const METHODS: Readonly<Record<string, string>> = {
@@ -17,6 +17,7 @@ const METHODS: Readonly<Record<string, string>> = {
 export class Snapshot {
   private readonly latencies = new Map<string, MeanOf>();
   private readonly limiter = new Map<string, BucketHistogram>();
+  private readonly processors = new Map<string, ProcessorUse>();
 
   static of(cluster: SimulatedCluster): Snapshot {
     const snapshot = new Snapshot();
@@ -31,6 +32,10 @@ export class Snapshot {
     for (const [verb, histogram] of restClient.rest_client_rate_limiter_duration_seconds) {
       const cumulative = [...histogram.countsAtMost(LIMITER_BOUNDS.map((bound) => bound * SECOND)), histogram.count];
       snapshot.limiter.set(verb, { count: histogram.count, sum: histogram.sum / SECOND, cumulative });
+    }
+    for (const { name, share } of cluster.processorShares) {
+      const known = snapshot.processors.get(name) ?? { seconds: 0, messages: 0 };
+      snapshot.processors.set(name, { seconds: known.seconds + share.used / SECOND, messages: known.messages + share.messages });
     }
     return snapshot;
   }
@@ -52,6 +57,11 @@ export class Snapshot {
       const change = cumulative.map((value, i) => value - (old?.cumulative[i] ?? 0));
       limiter.set(verb, { count: count - (old?.count ?? 0), sum: sum - (old?.sum ?? 0), cumulative: change });
     }
-    return { seconds, complete, requests, latencies, limiter };
+    const processors = new Map<string, ProcessorUse>();
+    for (const [name, { seconds: used, messages }] of this.processors) {
+      const old = before.processors.get(name) ?? { seconds: 0, messages: 0 };
+      processors.set(name, { seconds: used - old.seconds, messages: messages - old.messages });
+    }
+    return { seconds, complete, requests, latencies, limiter, processors };
   }
 }

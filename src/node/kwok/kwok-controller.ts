@@ -4,6 +4,7 @@ import { Serializer } from '../../api/serialize.js';
 import type { ResponseReceiver } from '../../apiserver/request.js';
 import type { ProcessContext } from '../../client/context.js';
 import type { ApiClient, Informer, ResourceEventHandler } from '../../client/types.js';
+import { Fifo } from '../../kernel/fifo.js';
 import type { Simulation } from '../../kernel/simulation.js';
 import type { Time } from '../../kernel/time.js';
 import { hashText, type KeyedDraws } from '../../random/stream.js';
@@ -22,8 +23,31 @@ const DEFAULT_CIDR = '10.0.0.0/24';
 /** Port of the kwok process that stands for all kubelets, as kwokctl sets it. */
 const NODE_PORT = 10247;
 
-/** What is listed is what the informer has, or will have. */
-const NOBODY: ResponseReceiver = { receive() {} };
+/**
+ * Lists the pods of each node that the controller begins to manage, one node after the other (Controller.podsOnNodeSyncWorker, of which
+ * there is one). What is listed is what the informer has, or will have.
+ */
+class PodsOnNodes implements ResponseReceiver {
+  private readonly client: ApiClient;
+  private readonly nodes = new Fifo<string>();
+  private listing = false;
+
+  constructor(client: ApiClient) {
+    this.client = client;
+  }
+
+  add(node: string): void {
+    this.nodes.push(node);
+    if (!this.listing) this.receive();
+  }
+
+  receive(): void {
+    const nodeName = this.nodes.shift();
+    this.listing = nodeName !== undefined;
+    // Without a resourceVersion: the server answers from its cache once that is as new as etcd.
+    if (nodeName !== undefined) this.client.request({ verb: 'list', source: 'consistent', resource: 'pods', namespace: '', name: '', nodeName }, this, 0);
+  }
+}
 
 /**
  * KWOK's controller: one process that plays the stages of all its nodes and of the pods on them, and renews the nodes' leases. It manages
@@ -37,23 +61,24 @@ export class KwokController implements ManagedObjects {
   private readonly nodeInformer: Informer<Node>;
   private readonly pools = new AddressPools();
   private readonly spec: KwokSpec;
-  private readonly client: ApiClient;
+  private readonly podsOnNodes: PodsOnNodes;
   private readonly phases: KeyedDraws;
   /** Nodes that the controller cannot reach (a fault): nothing is played for them and their pods. */
   private readonly stopped = new Set<string>();
 
   constructor(context: ProcessContext, spec: KwokSpec) {
     const { simulation, randomness, profile, scenario } = context;
+    const machine = context.machine === undefined ? {} : { machine: context.machine };
     this.spec = spec;
     this.phases = randomness.keyed('kwok-controller/phases');
     this.podInformer = context.informers.informer<Pod>('pods');
     this.nodeInformer = context.informers.informer<Node>('nodes');
     const client: ApiClient = context.client('kwok-controller', spec.qps, spec.burst);
-    this.client = client;
+    this.podsOnNodes = new PodsOnNodes(client);
     const recorder = context.eventRecorder('kwok_controller');
     const { startTime } = scenario;
     const environment = new KwokEnvironment(simulation, startTime, this.nodeInformer, this.pools);
-    const shared = { simulation, client, recorder, costs: profile.kwok, environment, managed: this, startTime };
+    const shared = { simulation, client, recorder, costs: profile.kwok, environment, managed: this, startTime, ...machine };
     this.pods = new StagePlayer({
       ...shared,
       name: 'kwok-controller/pods',
@@ -77,6 +102,7 @@ export class KwokController implements ManagedObjects {
       durationSeconds: spec.nodeLeaseDurationSeconds,
       draws: randomness.keyed('kwok-controller/leases'),
       costs: profile.kwok,
+      ...machine,
     });
     this.podInformer.addEventHandler(new PodHandler(this));
     this.nodeInformer.addEventHandler(new NodeHandler(this));
@@ -98,8 +124,7 @@ export class KwokController implements ManagedObjects {
       const warm = node.metadata.creationTimestamp === 0;
       const phase = warm ? this.phases.uniform(hashText(node.metadata.name), 0) : 1;
       this.leases.hold(node.metadata.name, phase, warm ? nodeLease(node.metadata.name, 0, 0, '') : null);
-      // The pods of a node that it begins to manage are listed once (Controller.startPodController, listed by spec.nodeName).
-      if (!warm) this.client.request({ verb: 'list', resource: 'pods', namespace: '', name: '', nodeName: node.metadata.name }, NOBODY, 0);
+      if (!warm) this.podsOnNodes.add(node.metadata.name);
     }
     this.changed(node);
   }

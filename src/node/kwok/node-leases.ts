@@ -1,6 +1,8 @@
 import type { Lease } from '../../api/workloads.js';
 import { type ApiResponse, type ResponseReceiver, succeeded } from '../../apiserver/request.js';
 import type { ApiClient } from '../../client/types.js';
+import { worked } from '../../client/context.js';
+import type { ProcessorShare } from '../../etcd/processor.js';
 import { Fifo } from '../../kernel/fifo.js';
 import type { Component, Simulation } from '../../kernel/simulation.js';
 import type { Duration } from '../../kernel/time.js';
@@ -44,6 +46,8 @@ export interface NodeLeasesOptions {
   readonly durationSeconds: number;
   readonly draws: KeyedDraws;
   readonly costs: CostProfile['kwok'];
+  /** Cores that its process shares with others; absent: enough for everything. */
+  readonly machine?: ProcessorShare;
 }
 
 /** KWOK's node lease controller (pkg/kwok/controllers/node_lease_controller.go): a few workers renew the leases of all nodes. */
@@ -107,7 +111,7 @@ export class NodeLeases implements Component, ResponseReceiver {
       const held = this.due.shift();
       if (held === undefined) return;
       this.idle--;
-      this.options.simulation.schedule(this.options.costs.leaseCpu, this.target, OP_SYNC, held.index);
+      this.options.simulation.schedule(worked(this.options, this.options.costs.leaseCpu), this.target, OP_SYNC, held.index);
     }
   }
 

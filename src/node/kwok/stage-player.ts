@@ -2,6 +2,8 @@ import { keyOf, type KubernetesObject } from '../../api/meta.js';
 import { equal } from '../../api/equal.js';
 import { type ApiRequest, type ApiResponse, type Patch, type ResponseReceiver, succeeded } from '../../apiserver/request.js';
 import type { ApiClient, EventRecorder } from '../../client/types.js';
+import { worked } from '../../client/context.js';
+import type { ProcessorShare } from '../../etcd/processor.js';
 import { Fifo } from '../../kernel/fifo.js';
 import type { Component, Simulation } from '../../kernel/simulation.js';
 import { Slots } from '../../kernel/slots.js';
@@ -72,6 +74,8 @@ export interface StagePlayerOptions {
   readonly costs: CostProfile['kwok'];
   readonly environment: PlayEnvironment;
   readonly managed: ManagedObjects;
+  /** Cores that its process shares with others; absent: enough for everything. */
+  readonly machine?: ProcessorShare;
   readonly startTime: number;
 }
 
@@ -119,7 +123,7 @@ export class StagePlayer implements Component, ResponseReceiver {
     if (waiting !== undefined && waiting.object.metadata.resourceVersion === object.metadata.resourceVersion) return;
     const { stages, stream, costs } = this.options;
     const begins = Math.max(this.simulation.now, this.preprocessed);
-    this.preprocessed = begins + costs.preprocessCpu;
+    this.preprocessed = Math.max(begins + costs.preprocessCpu, this.simulation.now + worked(this.options, costs.preprocessCpu));
     const subject = this.subject.of(object);
     let stage: Stage | undefined;
     try {
@@ -180,7 +184,7 @@ export class StagePlayer implements Component, ResponseReceiver {
       }
       this.waiting.delete(job.key);
       this.idle--;
-      this.simulation.schedule(this.options.costs.playCpu, this.target, OP_PLAY, job.slot);
+      this.simulation.schedule(worked(this.options, this.options.costs.playCpu), this.target, OP_PLAY, job.slot);
     }
   }
 
