@@ -1,4 +1,5 @@
 import type { KubernetesObject } from '../api/meta.js';
+import type { ProcessorShare } from '../etcd/processor.js';
 import type { EtcdResponse } from '../etcd/types.js';
 import type { CachedObject } from './cached-objects.js';
 import { Slots } from '../kernel/slots.js';
@@ -43,6 +44,8 @@ export class Call {
   limiterWait: Duration = 0;
   /** When the client handed it to its limiter. */
   submittedAt: Time = 0;
+  /** Cores that its client shares with others, where it is written when the limiter lets it go; null: enough for everything. */
+  writer: ProcessorShare | null = null;
   /** Counts the answer on the client's side; null: nobody counts. */
   meter: CallMeter | null = null;
   response: ApiResponse | null = null;
@@ -84,8 +87,8 @@ export class Call {
 export function twinOf(call: Call): Call {
   const { request, user, clientHost, receiver, tag } = call;
   const twin = new Call(request, user, clientHost, receiver, tag);
-  const { server, arrivedAt, limiterWait, submittedAt, meter, attempts, groups } = call;
-  return Object.assign(twin, { server, arrivedAt, limiterWait, submittedAt, meter, attempts, groups });
+  const { server, arrivedAt, limiterWait, submittedAt, meter, attempts, groups, writer } = call;
+  return Object.assign(twin, { server, arrivedAt, limiterWait, submittedAt, meter, attempts, groups, writer });
 }
 
 /** All calls in flight, by slot; shared by clients and API servers because events carry slots. */

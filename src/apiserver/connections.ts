@@ -1,4 +1,5 @@
 import type { KubernetesObject } from '../api/meta.js';
+import type { ProcessorShare } from '../etcd/processor.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
 import { Slots } from '../kernel/slots.js';
 import type { Duration, Time } from '../kernel/time.js';
@@ -24,10 +25,12 @@ const OP_FLEET_EVENT = 5;
 const OP_WATCH_LOST = 6;
 const OP_NODE_WATCH = 7;
 const OP_POD_LIST = 8;
+const OP_WRITE = 9;
 const NODE_OPCODES = { podEvent: OP_POD_EVENT, podList: OP_POD_LIST, fleetEvent: OP_FLEET_EVENT, open: OP_NODE_WATCH };
 
 const EVENT_NAMES: Readonly<Record<number, string>> = {
   [OP_SEND]: 'a client sends a request that its limiter held back',
+  [OP_WRITE]: 'a client writes a request that its limiter held back',
   [OP_RESPONSE]: 'an answer reaches its client',
   [OP_WATCH_EVENT]: 'a watch event reaches an informer',
   [OP_POD_EVENT]: 'a watch event reaches a kubelet',
@@ -123,14 +126,23 @@ export class Connections implements Component {
     return open >= 0 ? open : balancer.connect(host, user, keep);
   }
 
-  /** Sends a call `delay` from now (the wait at the client-side limiter), and `writing` later (the client's own work for it). */
-  submit(call: Call, preferred: number, delay: Duration, writing: Duration = 0): void {
+  /** Sends a call `delay` from now (the wait at the client-side limiter). */
+  submit(call: Call, preferred: number, delay: Duration): void {
     call.server = preferred;
     call.limiterWait = delay;
     call.submittedAt = this.simulation.now;
     const slot = this.calls.put(call);
-    if (delay + writing <= 0) this.send(slot);
-    else this.simulation.post(delay + writing, this.target, OP_SEND, slot);
+    if (delay > 0) this.simulation.post(delay, this.target, call.writer === null ? OP_SEND : OP_WRITE, slot);
+    else if (call.writer === null) this.send(slot);
+    else this.write(slot, call.writer);
+  }
+
+  /** The client's own work for a call comes first. */
+  private write(slot: number, writer: ProcessorShare): void {
+    const { now } = this.simulation;
+    const written = writer.handled(now);
+    if (written > now) this.simulation.post(written - now, this.target, OP_SEND, slot);
+    else this.send(slot);
   }
 
   describe(opcode: number): string {
@@ -141,6 +153,9 @@ export class Connections implements Component {
     switch (opcode) {
       case OP_SEND:
         this.send(argument);
+        return;
+      case OP_WRITE:
+        this.write(argument, this.calls.get(argument).writer!);
         return;
       case OP_RESPONSE: {
         const call = this.calls.take(argument);

@@ -108,7 +108,7 @@ export class Process implements ProcessContext, InformerFactory {
 
   client(name: string, qps: number, burst: number): ApiClient {
     const { simulation, connections, host, preferredServer } = this.options;
-    const client = new RestClient(simulation, connections, this.userOf(name), host, preferredServer, qps, burst, this.meter, this.machine);
+    const client = new RestClient(simulation, connections, this.userOf(name), host, preferredServer, qps, burst, this.meter, this.machine ?? null);
     this.clients.push(client);
     return client;
   }

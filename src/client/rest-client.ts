@@ -20,7 +20,7 @@ export class RestClient implements ApiClient {
   /** Groups that its user has beside those of its name. */
   groups: readonly string[] = [];
   private readonly meter: CallMeter | null;
-  private readonly machine: ProcessorShare | undefined;
+  private readonly machine: ProcessorShare | null;
   private readonly simulation: Simulation;
   private readonly connections: Connections;
   private readonly host: number;
@@ -36,7 +36,7 @@ export class RestClient implements ApiClient {
     qps: number,
     burst: number,
     meter: CallMeter | null = null,
-    machine?: ProcessorShare,
+    machine: ProcessorShare | null = null,
   ) {
     this.machine = machine;
     this.meter = meter;
@@ -50,15 +50,13 @@ export class RestClient implements ApiClient {
 
   request(request: ApiRequest, receiver: ResponseReceiver, tag: number): void {
     if (this.stopped) return;
-    const { now } = this.simulation;
-    const wait = this.limited ? this.bucket.reserve(now) : 0;
+    const wait = this.limited ? this.bucket.reserve(this.simulation.now) : 0;
     this.requests++;
     this.limiterWait += wait;
-    const written = this.machine?.handled(now) ?? now;
     const call = new Call(request, this.user, this.host, receiver, tag);
     call.meter = this.meter;
+    call.writer = this.machine;
     if (this.groups.length > 0) call.groups = this.groups;
-    // Cores are taken now: a request that waits at the limiter finds its work done.
-    this.connections.submit(call, this.preferredServer, wait, wait > 0 ? 0 : written - now);
+    this.connections.submit(call, this.preferredServer, wait);
   }
 }
