@@ -10,14 +10,13 @@ import { AddressBook } from './addresses.js';
 import { DrawCursor } from './draws.js';
 import {
   changedEndpoints,
+  type EndpointNumbers,
   type EndpointView,
   NO_ENDPOINTS,
-  type ProxyEndpoint,
-  proxyEndpoint,
   type ServiceRules,
   serviceRules,
   ServiceVersion,
-  type SliceEndpoints,
+  SliceEndpoints,
 } from './proxy-endpoints.js';
 import { ProxyRuns } from './proxy-runs.js';
 
@@ -86,6 +85,7 @@ export class KubeProxies {
   readonly watcher: number;
   private readonly watcherPeriod: Duration;
   private readonly nodeNumbers = new Map<string, number>();
+  private readonly numbers: EndpointNumbers = { addresses: this.addresses, nodes: this.nodeNumbers };
   private readonly zones: readonly string[];
   private readonly services: ServiceLog[] = [];
   private readonly serviceNumbers = new Map<string, number>();
@@ -160,8 +160,8 @@ export class KubeProxies {
     const slices = [...before];
     if (deleted) {
       if (index >= 0) slices.splice(index, 1);
-    } else if (index >= 0) slices[index] = this.split(slice);
-    else slices.push(this.split(slice));
+    } else if (index >= 0) slices[index] = new SliceEndpoints(slice, this.numbers);
+    else slices.push(new SliceEndpoints(slice, this.numbers));
     log.slices = slices;
     this.append(log, time, this.runsByMode === null ? 0 : changedEndpoints(before, slices), slice.triggered ?? -1);
   }
@@ -233,20 +233,6 @@ export class KubeProxies {
   lookup(node: number, service: number): Duration {
     const runs = this.runsByMode;
     return runs === null ? 0 : runs.lookup(node, service, this.runApplied[node]!);
-  }
-
-  private split(slice: EndpointSlice): SliceEndpoints {
-    const endpoints: ProxyEndpoint[] = [];
-    let hinted = false;
-    for (const endpoint of slice.endpoints) {
-      const address = endpoint.addresses[0];
-      if (address === undefined) continue;
-      const { hints, conditions } = endpoint;
-      if (hints !== undefined) hinted = true;
-      if (!conditions.ready && !(conditions.serving && conditions.terminating)) continue;
-      endpoints.push(proxyEndpoint(endpoint, this.addresses.number(address), (name) => this.nodeNumbers.get(name) ?? -1)!);
-    }
-    return { name: slice.metadata.name, endpoints, hinted };
   }
 
   private append(log: ServiceLog, time: Time, servers: number, triggered: Time): void {

@@ -1,7 +1,8 @@
 import type { Service } from '../api/core.js';
-import type { Endpoint } from '../api/workloads.js';
+import type { Endpoint, EndpointSlice } from '../api/workloads.js';
 import type { Duration } from '../kernel/time.js';
 import { SECOND } from '../kernel/time.js';
+import type { AddressBook } from './addresses.js';
 
 /** Which endpoints of a Service a node's proxy uses: CategorizeEndpoints (pkg/proxy/topology.go). */
 
@@ -34,12 +35,52 @@ export interface ProxyEndpoint {
   readonly nodes: readonly number[];
 }
 
-/** The endpoints of one slice, split once when the slice changes. */
-export interface SliceEndpoints {
+/** What proxies keep of one version of a slice, split when it is first asked for: most versions are superseded before any traffic asks. */
+export class SliceEndpoints {
   readonly name: string;
-  readonly endpoints: readonly ProxyEndpoint[];
+  private readonly numbers: EndpointNumbers;
+  /** Null: it is split. */
+  private slice: EndpointSlice | null;
+  private split: readonly ProxyEndpoint[] = [];
+  private hints = false;
+
+  constructor(slice: EndpointSlice, numbers: EndpointNumbers) {
+    this.name = slice.metadata.name;
+    this.slice = slice;
+    this.numbers = numbers;
+  }
+
+  get endpoints(): readonly ProxyEndpoint[] {
+    if (this.slice !== null) this.take(this.slice);
+    return this.split;
+  }
+
   /** Whether any endpoint has hints. */
-  readonly hinted: boolean;
+  get hinted(): boolean {
+    if (this.slice !== null) this.take(this.slice);
+    return this.hints;
+  }
+
+  private take(slice: EndpointSlice): void {
+    const { addresses, nodes } = this.numbers;
+    const endpoints: ProxyEndpoint[] = [];
+    for (const endpoint of slice.endpoints) {
+      const address = endpoint.addresses[0];
+      if (address === undefined) continue;
+      const { hints, conditions } = endpoint;
+      if (hints !== undefined) this.hints = true;
+      if (!conditions.ready && !(conditions.serving && conditions.terminating)) continue;
+      endpoints.push(proxyEndpoint(endpoint, addresses.number(address), (name) => nodes.get(name) ?? -1)!);
+    }
+    this.split = endpoints;
+    this.slice = null;
+  }
+}
+
+/** Numbers of addresses and nodes, which all proxies share. */
+export interface EndpointNumbers {
+  readonly addresses: AddressBook;
+  readonly nodes: ReadonlyMap<string, number>;
 }
 
 /** Of a Service, what its proxies need. */
@@ -92,18 +133,22 @@ export class ServiceVersion {
   /** Null: the Service does not exist. */
   readonly rules: ServiceRules | null;
   readonly slices: readonly SliceEndpoints[];
-  /** All nodes see the same endpoints. */
-  readonly plain: boolean;
+  private uniform: boolean | null = null;
   private merged: EndpointView | null = null;
   /** Views that differ by node: by zone or node, and by who asks. */
-  private readonly byPlace: Map<string, EndpointView> | null;
+  private byPlace: Map<string, EndpointView> | null = null;
 
   constructor(position: number, rules: ServiceRules | null, slices: readonly SliceEndpoints[]) {
     this.position = position;
     this.rules = rules;
     this.slices = slices;
-    this.plain = rules === null || !(rules.internalLocal || rules.externalLocal || slices.some((slice) => slice.hinted));
-    this.byPlace = this.plain ? null : new Map();
+  }
+
+  /** All nodes see the same endpoints. */
+  get plain(): boolean {
+    const { rules } = this;
+    this.uniform ??= rules === null || !(rules.internalLocal || rules.externalLocal || this.slices.some((slice) => slice.hinted));
+    return this.uniform;
   }
 
   /** The endpoints without regard to places. */
@@ -120,7 +165,8 @@ export class ServiceVersion {
     const hinted = local ? '' : this.hints(node, zone);
     const key = local || hinted === 'node' ? `node ${node}` : hinted === 'zone' ? `zone ${zone}` : '';
     if (key === '') return this.view();
-    let view = this.byPlace!.get(key);
+    this.byPlace ??= new Map();
+    let view = this.byPlace.get(key);
     if (view !== undefined) return view;
     if (local) {
       const selected = select(this.slices, (endpoint) => endpoint.node === node);
@@ -129,7 +175,7 @@ export class ServiceVersion {
       const suits = hinted === 'node' ? (each: ProxyEndpoint) => each.nodes.includes(node) : (each: ProxyEndpoint) => each.zones.includes(zone);
       view = this.finished(select(this.slices, suits));
     }
-    this.byPlace!.set(key, view);
+    this.byPlace.set(key, view);
     return view;
   }
 
