@@ -79,6 +79,9 @@ function measured(
       return [controlPlane.etcdCommit(objective.quantile ?? 0.99), 'seconds'];
     case 'podStartup':
       return [controlPlane.podStartup(objective.quantile ?? 0.99), 'seconds'];
+    case 'restarts':
+      // Judged by the analysis of a pipeline, never of a run: loading refuses it.
+      return [null, ''];
     case 'apiErrors':
       return [metrics.apiRequests === 0 ? null : metrics.apiErrors / metrics.apiRequests, 'share'];
   }

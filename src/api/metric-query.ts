@@ -1,19 +1,19 @@
-import { MINUTE, type Duration } from '../kernel/time.js';
+import { MINUTE, SECOND, type Duration } from '../kernel/time.js';
 import { goDuration } from './go-duration.js';
 
 /**
  * What a PromQL query of an analysis asks for, read from its form: the share of requests with or without server errors, a quantile
- * of durations, a rate of requests. Queries of another form are not understood. Pure.
+ * of durations, a rate of requests, how often containers restarted. Queries of another form are not understood. Pure.
  */
 
-/** What is measured of requests: `offset + scale · x`. */
+/** What is measured of requests, or of containers: `offset + scale · x`. */
 export interface MetricQuery {
-  readonly what: 'successRate' | 'errorRate' | 'latency' | 'requests';
+  readonly what: 'successRate' | 'errorRate' | 'latency' | 'requests' | 'restarts';
   /** Of latency, in seconds. */
   readonly quantile?: number;
   /** It looks back this long. */
   readonly window: Duration;
-  /** Requests that pods of this version answered. */
+  /** Requests that pods of this version answered, or restarts of their containers. */
   readonly of: 'canary' | 'stable' | 'all';
   readonly scale: number;
   readonly offset: number;
@@ -21,6 +21,9 @@ export interface MetricQuery {
 
 /** Window of a query that names none: Prometheus looks back five minutes. */
 const DEFAULT_WINDOW: Duration = 5 * MINUTE;
+
+/** Counter of kube-state-metrics. */
+const RESTARTS = 'kube_pod_container_status_restarts_total';
 
 /** A matcher of status codes: label, operator and value. */
 const CODES = /(?:code|status|response_code|response_class|classification|grpc_status|envoy_response_code_class|status_code)\w*\s*(=~|!~|!=|=)\s*\\?["']([^"'\\]*)/;
@@ -36,9 +39,17 @@ export function readQuery(query: string): MetricQuery | undefined {
     return { what: 'latency', quantile: Number(quantile[1]), window, of, scale: milliseconds ? 1000 : 1, offset: 0 };
   }
   if (!/rate\(|increase\(|irate\(/.test(text)) return undefined;
+  if (text.includes(RESTARTS)) return restartsOf(text, window, of);
   const slash = divisionAt(text);
   if (slash < 0) return CODES.test(text) || /[*+-] ?\d/.test(text) ? undefined : { what: 'requests', window, of, scale: 1, offset: 0 };
   return shareOf(text.slice(0, slash), text.slice(slash + 1), window, of);
+}
+
+/** `increase` counts restarts, `rate` divides them by the seconds of the window; with further arithmetic it is of no known form. */
+function restartsOf(text: string, window: Duration, of: MetricQuery['of']): MetricQuery | undefined {
+  const bare = text.replaceAll(/\{[^}]*\}|\[[^\]]*\]/g, '');
+  if (/[*/+<>-]/.test(bare)) return undefined;
+  return { what: 'restarts', window, of, scale: /increase\(/.test(bare) ? 1 : SECOND / window, offset: 0 };
 }
 
 function windowOf(text: string): Duration {

@@ -11,6 +11,7 @@ import type { Recorder } from '../metrics/recorder.js';
 import { EVENTS, PODS, REPLICAS_BY_SECOND } from '../metrics/tables.js';
 import type { PodStepObserver } from '../node/behaviour.js';
 import { type AppTracker, NEVER } from './app-tracker.js';
+import type { RestartLog } from '../strategies/analysis/restarts.js';
 import type { NodeUsage } from './node-usage.js';
 
 /** The instants of one pod's life as they show in the API. */
@@ -68,6 +69,8 @@ export class Observer implements ChangeObserver, PodStepObserver {
   private readonly tracker: AppTracker;
   private readonly usage: NodeUsage;
   private origin: Time = NEVER;
+  /** Where restarts of the application's containers are noted; null: nobody asks. */
+  restarts: RestartLog | null = null;
 
   constructor(simulation: Simulation, recorder: Recorder, tracker: AppTracker, usage: NodeUsage) {
     this.usage = usage;
@@ -130,8 +133,10 @@ export class Observer implements ChangeObserver, PodStepObserver {
       if (life.started === NEVER) life.started = startedAt(pod) ?? now;
       life.watched = now;
     }
-    life.restarts = 0;
-    for (const status of pod.status.containerStatuses ?? []) life.restarts += status.restartCount;
+    let restarts = 0;
+    for (const status of pod.status.containerStatuses ?? []) restarts += status.restartCount;
+    if (restarts > life.restarts && this.tracker.belongs(life)) this.restarts?.add(life.version, now, restarts - life.restarts);
+    life.restarts = restarts;
     const ready = isPodReady(pod);
     if (ready && life.ready === NEVER) life.ready = podCondition(pod, 'Ready')?.lastTransitionTime ?? now;
     this.setReady(life, ready && pod.metadata.deletionTimestamp === undefined);

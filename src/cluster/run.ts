@@ -102,6 +102,7 @@ export class ScenarioRun implements Component {
     this.allocation = podTrace === undefined ? null : new Allocation(scenario.cluster.nodes, podTrace.shapes, seconds);
     const usage = new NodeUsage(scenario.cluster.nodes, record?.interval ?? usageInterval(seconds), this.allocation);
     this.observer = new Observer(simulation, this.recorder, this.tracker, usage);
+    this.observer.restarts = this.cluster.rollouts.measurements.restarts;
     this.cluster.connections.observer = this.observer;
     this.cluster.kubelets.observe(this.observer);
     if (scenario.cluster.settled === true) {

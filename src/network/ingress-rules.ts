@@ -24,6 +24,8 @@ export interface Ingress extends KubernetesObject {
 /** Annotations of ingress-nginx (internal/ingress/annotations/canary). */
 const PREFIX = 'nginx.ingress.kubernetes.io/';
 const DEFAULT_TOTAL = 100;
+/** Annotation that names where copies of all requests go (internal/ingress/annotations/mirror); nginx knows no share of them. */
+export const MIRROR = `${PREFIX}mirror-target`;
 
 /** A Service that takes a part of the requests of a route. */
 export interface Canary {
@@ -40,6 +42,8 @@ export interface Route {
   /** `namespace/name`. */
   readonly service: string;
   readonly canary?: Canary;
+  /** Service (`namespace/name`) that gets a copy of every request. */
+  readonly mirror?: string;
 }
 
 interface Location {
@@ -47,6 +51,7 @@ interface Location {
   readonly path: string;
   readonly type: NonNullable<IngressPath['pathType']>;
   readonly service: string;
+  readonly mirror: string | undefined;
 }
 
 /** All Ingresses as one table, as an ingress controller compiles it. */
@@ -64,6 +69,7 @@ export class IngressTable {
     for (const ingress of ordered) {
       const { namespace, annotations = {} } = ingress.metadata;
       const canary = annotations[`${PREFIX}canary`] === 'true';
+      const mirror = mirrorOf(annotations[MIRROR], namespace);
       const own = ingress.spec?.defaultBackend?.service;
       if (!canary && own !== undefined) fallback ??= `${namespace}/${own.name}`;
       for (const { host = '', http } of ingress.spec?.rules ?? []) {
@@ -71,7 +77,7 @@ export class IngressTable {
           if (backend.service === undefined) continue;
           const service = `${namespace}/${backend.service.name}`;
           if (canary) canaries.set(placeOf(host, path), canaryOf(service, annotations));
-          else if (!locations.some((each) => each.host === host && each.path === path && each.type === pathType)) locations.push({ host, path, type: pathType, service });
+          else if (!locations.some((each) => each.host === host && each.path === path && each.type === pathType)) locations.push({ host, path, type: pathType, service, mirror });
         }
       }
     }
@@ -89,8 +95,16 @@ export class IngressTable {
     }
     if (best === undefined) return this.fallback === undefined ? undefined : { service: this.fallback };
     const canary = this.canaries.get(placeOf(best.host, best.path));
-    return { service: best.service, ...(canary === undefined ? {} : { canary }) };
+    const { service, mirror } = best;
+    return { service, ...(canary === undefined ? {} : { canary }), ...(mirror === undefined ? {} : { mirror }) };
   }
+}
+
+/** The Service of `http://web-canary.shop.svc.cluster.local$request_uri`; undefined: what is outside gets its copies at no cost. */
+function mirrorOf(target: string | undefined, namespace: string): string | undefined {
+  const host = /^https?:\/\/([a-z0-9.-]+)/.exec(target ?? '')?.[1]?.split('.');
+  if (host === undefined || (host.length > 2 && host[2] !== 'svc')) return undefined;
+  return `${host[1] ?? namespace}/${host[0]}`;
 }
 
 function placeOf(host: string, path: string): string {

@@ -10,7 +10,7 @@ export function toMeasurement(raw: RawMeasurement): MeasurementSpec {
   const { metric, measure, value } = raw;
   if (measure === undefined) return { metric, ...(value === undefined ? {} : { value }) };
   const quantile = /^latency p(.+)$/.exec(measure);
-  const what = quantile !== null ? 'latency' : measure === 'success rate' ? 'successRate' : measure === 'error rate' ? 'errorRate' : 'requests';
+  const what = quantile !== null ? 'latency' : measure === 'success rate' ? 'successRate' : measure === 'error rate' ? 'errorRate' : measure === 'restarts' ? 'restarts' : 'requests';
   return {
     metric,
     measure: {

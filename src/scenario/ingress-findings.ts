@@ -1,6 +1,6 @@
 import type { Canary, Rollout } from '../api/rollout-kinds.js';
 import type { ManifestSet } from './manifests.js';
-import type { Finding, TrafficSpec } from './types.js';
+import type { Finding, RolloutSpec, TrafficSpec } from './types.js';
 import type { Place } from './findings.js';
 
 /** What is amiss where a Rollout or a Canary divides the requests of an Ingress. */
@@ -20,6 +20,16 @@ export function ingressFindings(set: ManifestSet, traffic: readonly (TrafficSpec
       return [{ severity: 'warning', message: `${about}: no traffic goes to ingress/${name}, so that its weights divide no requests`, position }];
     }),
   );
+}
+
+/** A shadow behind an Ingress: ingress-nginx knows no share of the requests that it copies (annotation mirror-target). */
+export function mirrorFindings(rollout: RolloutSpec | undefined, traffic: readonly (TrafficSpec | undefined)[], place: (path: readonly (string | number)[]) => string): Finding[] {
+  if (!traffic.some((spec) => spec?.ingress !== undefined)) return [];
+  return (rollout?.strategies ?? []).flatMap((strategy, i): Finding[] => {
+    if (strategy.kind !== 'canary' || strategy.routing !== 'mirror' || strategy.steps.every(({ weight }) => weight === 100)) return [];
+    const message = `${strategy.name}: an Ingress copies all requests to a shadow, whatever the weight of the step, which gives the pods of the shadow alone`;
+    return [{ severity: 'warning', message, position: place(['rollout', 'strategies', i]) }];
+  });
 }
 
 interface IngressReference {

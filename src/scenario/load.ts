@@ -12,7 +12,7 @@ import { checkValue } from './check.js';
 import { toCluster } from './cluster.js';
 import { checkQuotas, memberFindings, startCounts } from './etcd.js';
 import { manifestFindings } from './findings.js';
-import { ingressFindings } from './ingress-findings.js';
+import { ingressFindings, mirrorFindings } from './ingress-findings.js';
 import { findDns } from './dns.js';
 import { toRandomFault } from './faults.js';
 import { isOfRollout } from './instants.js';
@@ -198,6 +198,7 @@ class ScenarioLoader {
       ...manifestFindings(manifests, this.place),
       ...accountFindings(manifests.loaded, this.place),
       ...ingressFindings(manifests, traffic, this.place),
+      ...mirrorFindings(rollout, traffic, (at) => this.place(this.item, at)),
       ...unused,
     ];
     for (const set of applied.values()) findings.push(...manifestFindings(set, this.place).filter(notAboutServices));
@@ -298,6 +299,7 @@ class ScenarioLoader {
         this.complain(path, /, found |did you mean/.test(objective) ? objective : `${objective}, found "${text}"`);
         return;
       }
+      if (objective.metric === 'restarts') this.complain(path, `"${text}" belongs to the analysis of a rollback`);
       const needsTraffic = objective.metric === 'errors' || objective.metric === 'latency';
       if (needsTraffic && (raw.traffic ?? []).length === 0)
         this.complain(path, `"${text}" can never be judged: the scenario has no traffic`);

@@ -5,7 +5,7 @@ import { parseDuration } from './units.js';
 /** Objectives as people write them. */
 
 const grammar =
-  /^(errors|error rate|latency|rollout duration|duration|availability|surge|api write|api errors|etcd commit|pod startup)(?:\s+p(\d+(?:\.\d+)?))?\s*(<=|>=|<|>)\s*(\S+)$/i;
+  /^(errors|error rate|latency|rollout duration|duration|availability|surge|api write|api errors|etcd commit|pod startup|restarts)(?:\s+p(\d+(?:\.\d+)?))?\s*(<=|>=|<|>)\s*(\S+)$/i;
 
 const metrics: Readonly<Record<string, Objective['metric']>> = {
   errors: 'errors',
@@ -19,6 +19,7 @@ const metrics: Readonly<Record<string, Objective['metric']>> = {
   'api errors': 'apiErrors',
   'etcd commit': 'etcdCommit',
   'pod startup': 'podStartup',
+  restarts: 'restarts',
 };
 
 /** Metrics that are latencies, of which a quantile is judged, with an example. */
@@ -89,5 +90,7 @@ function parseLimit(metric: Objective['metric'], value: string): number | string
       return /^\d+(\.\d+)?$/.test(value)
         ? Number(value)
         : `expected a number of pod-seconds such as 5000, found "${value}"`;
+    case 'restarts':
+      return /^\d+$/.test(value) ? Number(value) : `expected a number of restarts such as 1, found "${value}"`;
   }
 }

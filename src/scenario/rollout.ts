@@ -165,8 +165,8 @@ function toRollback(raw: RawStrategy['rollback'], path: Path, context: TimelineC
   analysis?.objectives.forEach((text, i) => {
     const at: Path = [...path, 'rollback', 'analysis', 'objectives', i];
     const objective = parseObjective(text, context.place(at));
-    if (typeof objective !== 'string' && (objective.metric === 'errors' || objective.metric === 'latency')) objectives.push(objective);
-    else context.errors.push(context.complain(at, typeof objective === 'string' ? objective : 'expected an objective of errors or latency'));
+    if (typeof objective !== 'string' && ['errors', 'latency', 'restarts'].includes(objective.metric)) objectives.push(objective);
+    else context.errors.push(context.complain(at, typeof objective === 'string' ? objective : 'expected an objective of errors, latency or restarts'));
   });
   return {
     rollback: {

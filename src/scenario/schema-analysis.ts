@@ -3,15 +3,15 @@ import { durationText, text } from './schema-values.js';
 
 /** Answers that analyses of rollouts get. */
 
-export const MEASURE_PATTERN = /^(?:success rate|error rate|requests|latency p\d+(?:\.\d+)?)$/;
+export const MEASURE_PATTERN = /^(?:success rate|error rate|requests|restarts|latency p\d+(?:\.\d+)?)$/;
 
 export const measurement = z.strictObject({
   metric: text('Name of a metric of an AnalysisTemplate, or of a Canary.'),
   measure: z
     .string()
-    .regex(MEASURE_PATTERN, { error: 'expected success rate, error rate, requests, or a quantile such as latency p99' })
+    .regex(MEASURE_PATTERN, { error: 'expected success rate, error rate, requests, restarts, or a quantile such as latency p99' })
     .optional()
-    .describe('What is measured of the simulated traffic: `success rate`, `error rate` (0..1), `requests` (a second), `latency p99` (seconds).'),
+    .describe('What is measured of the simulated traffic: `success rate`, `error rate` (0..1), `requests` (a second), `latency p99` (seconds); or how often containers restarted, `restarts`.'),
   of: z
     .enum(['canary', 'stable', 'all'], { error: 'expected canary, stable or all' })
     .optional()

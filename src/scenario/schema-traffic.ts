@@ -60,7 +60,7 @@ const trafficMap = z
       .optional()
       .describe('clusterIP: clients on the nodes. nodePort: users who know all nodes. loadBalancer: of the cloud, with its health checks. Default: users are sent to a random ready node.'),
     client: text('Pods that send the requests: `deployment/NAME`. Default: users outside the cluster.').optional(),
-    clients: count('So many clients, of which each request is of a random one; they are told apart by session affinity and connections.').optional(),
+    clients: count('So many clients, of which each request is of a random one; they are told apart by session affinity, connections and A/B tests.').optional(),
     name: text('Name that clients look up before each new connection: `web`, `web.shop`, `api.example.com.`. Default: none, they know the address (of the environment); for host/NAME its own.').optional(),
     connections: z
       .strictObject({

@@ -350,9 +350,9 @@ const strategy = z.strictObject({
           window: durationText('How far it looks back. Default 30s.').optional(),
           failureLimit: wholeNumber('Bad looks that are forgiven. Default 0.', 0).optional(),
           objectives: z
-            .array(text('`errors < 1%`, `latency p99 < 500ms`.'))
+            .array(text('`errors < 1%`, `latency p99 < 500ms`, `restarts < 1`.'))
             .min(1, { error: 'expected at least one objective' })
-            .describe('What the answers of the new version must meet.'),
+            .describe('What the new version must meet: the share of its answers that are errors, a quantile of their latency, how often its containers restarted.'),
           watch: durationText('It goes on for so long after the rollout is complete. Default 0s.').optional(),
         })
         .optional()

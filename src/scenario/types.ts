@@ -759,11 +759,11 @@ export interface RollbackSpec {
   readonly timeout?: Duration;
   readonly analysis?: {
     readonly interval: Duration;
-    /** It looks back this long at the answers of the new version. */
+    /** It looks back this long at the new version. */
     readonly window: Duration;
     /** Bad looks that are forgiven. */
     readonly failureLimit: number;
-    /** Of errors and latency. */
+    /** Of errors, latency and restarts. */
     readonly objectives: readonly Objective[];
     /** It goes on for so long after the rollout is complete. */
     readonly watch: Duration;
@@ -820,11 +820,13 @@ export interface Objective {
     | 'apiWrite'
     | 'apiErrors'
     | 'etcdCommit'
-    | 'podStartup';
+    | 'podStartup'
+    /** Of containers of the new version: in analyses of pipelines only. */
+    | 'restarts';
   /** Quantile in 0..1 for latency, API writes, commits and the start-up of pods. */
   readonly quantile?: number;
   readonly comparison: '<' | '<=' | '>' | '>=';
-  /** Share for errors and availability, nanoseconds for latencies and durations, pod-seconds for surge. */
+  /** Share for errors and availability, nanoseconds for latencies and durations, pod-seconds for surge, a number of restarts. */
   readonly limit: number;
   readonly position: string;
 }

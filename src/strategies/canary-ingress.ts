@@ -1,7 +1,7 @@
 import { equal } from '../api/equal.js';
 import type { KubernetesObject, ObjectMeta, OwnerReference } from '../api/meta.js';
 import type { ApiRequest, Patch } from '../apiserver/request.js';
-import type { Ingress } from '../network/ingress-rules.js';
+import { type Ingress, MIRROR } from '../network/ingress-rules.js';
 
 /**
  * The second Ingress by which ingress-nginx sends a part of the requests to a canary, as Argo Rollouts (rollout/trafficrouting/nginx)
@@ -103,4 +103,21 @@ export function canaryIngressRequest(existing: Ingress | undefined, wanted: Ingr
   const patched = patch.apply(existing) as Ingress;
   if (equal(patched.metadata.annotations, existing.metadata.annotations) && equal(patched.spec, existing.spec)) return undefined;
   return { verb: 'patch', resource: 'ingresses', namespace, name, patch };
+}
+
+/** Lets an Ingress copy its requests to a Service (`namespace/name`), or no more to any. */
+export class MirrorPatch implements Patch {
+  readonly bytes = INGRESS_BYTES;
+  private readonly service: string | undefined;
+
+  constructor(service: string | undefined) {
+    this.service = service;
+  }
+
+  apply(current: KubernetesObject): KubernetesObject {
+    const { [MIRROR]: _, ...annotations } = current.metadata.annotations ?? {};
+    const [namespace, name] = this.service?.split('/') ?? [];
+    const target = name === undefined ? {} : { [MIRROR]: `http://${name}.${namespace}.svc.cluster.local$request_uri` };
+    return { ...current, metadata: { ...current.metadata, annotations: { ...annotations, ...target } } };
+  }
 }

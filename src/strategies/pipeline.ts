@@ -237,7 +237,7 @@ export class Pipeline implements Component, ResponseReceiver, ResourceEventHandl
     this.perform();
   }
 
-  /** Judges the answers of the new version by the objectives of the analysis. */
+  /** Judges the new version by the objectives of the analysis. */
   private analyse(): void {
     const { analysis } = this.strategy.rollback!;
     const { now } = this.simulation;
@@ -251,13 +251,13 @@ export class Pipeline implements Component, ResponseReceiver, ResourceEventHandl
     this.simulation.schedule(analysis.interval, this.target, OP_ANALYSE);
   }
 
-  /** Whether the new version misses an objective now; without answers it does not. */
+  /** Whether the new version misses an objective now; without answers it misses none that is about them. */
   private misses({ metric, quantile, comparison, limit }: Objective, window: Duration): boolean {
     const { namespace } = this.rollout.deployment;
     const services = new Set(this.input!.services.map(({ metadata }) => `${namespace}/${metadata.name}`));
     const version = imageTag(this.rollout.image);
-    const what = metric === 'errors' ? 'errorRate' : 'latency';
-    const scale = metric === 'errors' ? 1 : SECOND;
+    const what = metric === 'errors' ? 'errorRate' : metric === 'restarts' ? 'restarts' : 'latency';
+    const scale = metric === 'latency' ? SECOND : 1;
     const measure = { what, window, of: 'canary', scale, offset: 0, ...(quantile === undefined ? {} : { quantile }) } as const;
     const value = this.measurements.value(measure, { services, canary: version, stable: '' }, this.simulation.now);
     if (value === undefined) return false;

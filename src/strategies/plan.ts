@@ -5,7 +5,7 @@ import type { ApiRequest } from '../apiserver/request.js';
 import type { Duration } from '../kernel/time.js';
 import type { Ingress } from '../network/ingress-rules.js';
 import type { StrategySpec } from '../scenario/types.js';
-import { CanaryIngressPatch, canaryIngress, canaryIngressRequest, leadsTo } from './canary-ingress.js';
+import { CanaryIngressPatch, canaryIngress, canaryIngressRequest, leadsTo, MirrorPatch } from './canary-ingress.js';
 import { SelectorPatch, SetImagePatch } from './patches.js';
 import { newRoute, RoutePatch, type RouteWeights } from './routes.js';
 
@@ -169,12 +169,13 @@ function planCanary(input: PlanInput, weights: readonly { readonly weight: numbe
 
 type Routing = NonNullable<(StrategySpec & { readonly kind: 'canary' })['routing']>;
 
-/** Requests that put a weight into force: in a route of each Service that no Ingress leads to, in a canary Ingress of each that does. */
+/** Requests that put a weight into force: in a route of each Service that no Ingress leads to, in a canary Ingress (or the mirror of the first) of each that does. */
 function routeRequests(input: PlanInput, weight: number, routing: Routing, verb: 'create' | 'patch'): ApiRequest[] {
   const { services, ingresses = [] } = input;
   return services.flatMap((service): ApiRequest[] => {
     const { namespace, name } = service.metadata;
-    const outer = routing === 'mirror' ? [] : ingresses.filter((each) => leadsTo(each, namespace, name));
+    const outer = ingresses.filter((each) => leadsTo(each, namespace, name));
+    if (outer.length > 0 && routing === 'mirror') return verb === 'create' ? [] : outer.map((each) => mirrorRequest(each, weight === 0 ? undefined : `${name}-canary`));
     if (outer.length > 0) return outer.map((each) => ingressRequest(each, name, weight, routing, verb));
     const weights: RouteWeights = {
       stable: name,
@@ -187,6 +188,11 @@ function routeRequests(input: PlanInput, weight: number, routing: Routing, verb:
     if (verb === 'patch') return [{ verb, resource: 'httproutes', namespace, name, patch: new RoutePatch(weights) }];
     return [{ verb, resource: 'httproutes', namespace, name, body: newRoute('httproutes', name, namespace, name, weights) }];
   });
+}
+
+/** ingress-nginx copies all requests or none, whatever the weight. */
+function mirrorRequest({ metadata: { namespace, name } }: Ingress, service: string | undefined): ApiRequest {
+  return { verb: 'patch', resource: 'ingresses', namespace, name, patch: new MirrorPatch(service === undefined ? undefined : `${namespace}/${service}`) };
 }
 
 function ingressRequest(main: Ingress, stable: string, weight: number, routing: Routing, verb: 'create' | 'patch'): ApiRequest {

@@ -22,7 +22,6 @@ const DRAW_CLIENT = 16;
 const DRAW_BALANCER = 17;
 const DRAW_CANARY = 18;
 const DRAW_ADDRESS = 19;
-const DRAW_COHORT = 9;
 const DRAW_INGRESS = 320;
 const DRAW_OUTSIDE = 384;
 /** Records of a headless Service are used without a proxy. */
@@ -99,7 +98,6 @@ export class Connector implements Component, Asker, RequestCounter {
   private readonly options: ConnectorOptions;
   private readonly target: number;
   private readonly plan: LookupPlan | null;
-  private readonly cohort: number;
   private router: Router | null = null;
   private readonly pending = new Map<number, Pending>();
   /** Open connections: idle ones by client and Service, and those in use by request. */
@@ -113,7 +111,6 @@ export class Connector implements Component, Asker, RequestCounter {
     this.name = options.name;
     const { spec, dns, simulation } = options;
     this.plan = spec.lookup === undefined || dns === null ? null : dns.plan(spec.lookup);
-    this.cohort = spec.cohort ?? 0;
     this.target = simulation.add(this);
   }
 
@@ -129,7 +126,7 @@ export class Connector implements Component, Asker, RequestCounter {
   }
 
   /** The client of a request: the address of its pod, or a number. */
-  private clientOf(number: number): number {
+  clientOf(number: number): number {
     const { spec, draws, pods } = this.options;
     const u = draws.at(number, DRAW_CLIENT).next();
     if (spec.client !== undefined) {
@@ -197,7 +194,7 @@ export class Connector implements Component, Asker, RequestCounter {
   }
 
   handle(_opcode: number, request: number): void {
-    const { spec, ingress, proxies, pods, draws, simulation } = this.options;
+    const { spec, ingress, pods, draws, simulation } = this.options;
     const { client, entry } = this.pending.get(request)!;
     this.pending.delete(request);
     const { host, path } = spec.ingress!;
@@ -207,16 +204,21 @@ export class Connector implements Component, Asker, RequestCounter {
       pods.end(request, '', NO_ROUTE, simulation.now);
       return;
     }
-    const { canary } = route;
+    const { canary, mirror } = route;
     const first = pods.requests.first[request]!;
-    const inCohort = canary?.cohort === true && this.cohort > 0 && draws.at(number, DRAW_COHORT).next() < this.cohort;
+    if (mirror !== undefined && first === 0) this.router!.mirror(this.numberOf(mirror), number, entry);
+    const inCohort = canary?.cohort === true && this.router!.inCohort(number);
     const takesCanary = canary !== undefined && (inCohort || draws.at(number, first + DRAW_CANARY).next() < canary.share);
     const name = takesCanary ? canary.service : route.service;
-    const slash = name.indexOf('/');
-    const service = proxies.serviceNumber(name.slice(0, slash), name.slice(slash + 1));
+    const service = this.numberOf(name);
     // The controller keeps connections of its own to the pods; users share them.
     if (this.reuse(request, entry, service)) return;
     this.open(request, { client: spec.connections === undefined ? client : entry, entry, service }, null);
+  }
+
+  private numberOf(service: string): number {
+    const slash = service.indexOf('/');
+    return this.options.proxies.serviceNumber(service.slice(0, slash), service.slice(slash + 1));
   }
 
   /** Sends a request on a connection that is there; false: there is none. */

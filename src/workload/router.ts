@@ -17,6 +17,8 @@ const DRAW_ENDPOINT = 2;
 /** Where a split sends a request, whether it is of the cohort, whether it is mirrored. */
 const DRAW_BACKEND = 8;
 const DRAW_COHORT = 9;
+/** Whether a client is of the cohort: of its number, not of its requests'. */
+const DRAW_CLIENT_COHORT = 21;
 const DRAW_MIRROR = 10;
 const DRAW_EXTERNAL = 64;
 const DRAW_INTERNAL = 128;
@@ -54,6 +56,8 @@ export class Router {
   private readonly draws: DrawCursor;
   private readonly splits: TrafficSplits;
   private readonly cohort: number;
+  /** The traffic says how many clients there are. */
+  private readonly clients: boolean;
   /** Only the requests to some pods are simulated; null: all are. */
   sample: StreamSample | null = null;
   /** Stream of the copies of requests that are mirrored. */
@@ -82,6 +86,7 @@ export class Router {
     this.draws = draws;
     this.splits = splits;
     this.cohort = spec.cohort ?? 0;
+    this.clients = spec.clients !== undefined;
     const policy = spec.balancing ?? proxies.balancing;
     this.balancer = policy === 'random' && spec.breaker === undefined ? null : new Balancer(policy, spec.breaker);
   }
@@ -114,7 +119,7 @@ export class Router {
     const first = requests.first[request]!;
     let { service } = this;
     if (this.splits.has(service)) {
-      const cohort = this.cohort > 0 && draws.at(number, DRAW_COHORT).next() < this.cohort;
+      const cohort = this.inCohort(number);
       const copy = first === 0 ? this.splits.mirror(service, draws.at(number, DRAW_MIRROR).next()) : -1;
       if (copy >= 0) this.mirror(copy, number, entry);
       service = this.splits.backend(service, draws.at(number, first + DRAW_BACKEND).next(), cohort);
@@ -123,8 +128,15 @@ export class Router {
     else this.connector.forward(request, entry, service);
   }
 
+  /** Whether the header or cookie of a request matches. Where the traffic names its clients each of them keeps its cookie. */
+  inCohort(number: number): boolean {
+    if (this.cohort === 0) return false;
+    const draw = this.clients ? this.draws.at(this.connector!.clientOf(number), DRAW_CLIENT_COHORT) : this.draws.at(number, DRAW_COHORT);
+    return draw.next() < this.cohort;
+  }
+
   /** Sends a copy of a request, whose answer nobody waits for. */
-  private mirror(service: number, number: number, entry: number): void {
+  mirror(service: number, number: number, entry: number): void {
     const { requests } = this.pods;
     const copy = requests.take();
     requests.stream[copy] = this.mirrorStream;

@@ -17,8 +17,14 @@ test('queries as they stand in analysis templates are read by their form', () =>
   assert.equal(readQuery('sum(rate(http_requests_total{app="web"}[1m]))')!.what, 'requests');
 });
 
+test('restarts: how many in the window, or how many a second', () => {
+  const increase = 'sum(increase(kube_pod_container_status_restarts_total{namespace="shop", pod=~"web-canary-.*"}[2m]))';
+  assert.deepEqual(readQuery(increase), { what: 'restarts', window: 120e9, of: 'canary', scale: 1, offset: 0 });
+  assert.deepEqual(readQuery('rate(kube_pod_container_status_restarts_total[50s])'), { what: 'restarts', window: 50e9, of: 'canary', scale: 0.02, offset: 0 });
+});
+
 test('other queries are not understood', () => {
-  for (const query of ['up', 'avg(container_memory_usage_bytes)', 'sum(rate(a[1m])) / sum(rate(b[1m]))', 'sum(rate(requests{code="500"}[1m]))']) {
+  for (const query of ['up', 'increase(kube_pod_container_status_restarts_total[1m]) / 2', 'kube_pod_container_status_restarts_total', 'avg(container_memory_usage_bytes)', 'sum(rate(a[1m])) / sum(rate(b[1m]))', 'sum(rate(requests{code="500"}[1m]))']) {
     assert.equal(readQuery(query), undefined, query);
   }
 });

@@ -158,6 +158,24 @@ describe('canaries behind an Ingress', () => {
     near(share(cohort, begun, begun + 25), 0.1, 2500, 'cohort');
   });
 
+  it('a shadow: copies of all requests show a bad version to its pipeline, and to no user', () => {
+    const rollback = 'rollback: { analysis: { interval: 5s, window: 10s, objectives: [errors < 5%] } }';
+    const how = `deployment: web, strategies: [{ canary: { routing: mirror, steps: [{ weight: 50, pause: 40s }] }, ${rollback} }]`;
+    const loaded = load([deployment, service('web'), ingress('web')], scenario(how, 20));
+    const said = loaded.findings.filter(({ message }) => message.includes('copies all requests'));
+    assert.equal(said.length, 1);
+    assert.match(said[0]!.position ?? '', /scenario\.yaml:9:\d+$/);
+    const bad = run([deployment, service('web'), ingress('web')], scenario(how, 20));
+    assert.equal(bad.summary.metrics.errors, 0);
+    assert.equal(bad.summary.metrics.rollout!.blastRadius, 0);
+    const { timeToDetect } = bad.summary.metrics.rollout!;
+    assert.ok(timeToDetect !== null && timeToDetect < 30, String(timeToDetect));
+    const good = run([deployment, service('web'), ingress('web')], scenario(how.replace(`, ${rollback}`, '')));
+    assert.ok(good.summary.metrics.rolloutEnd! > 50);
+    assert.equal(share(good, 12, 50), 0, 'nobody meets it before it is promoted');
+    assert.equal(share(good, 150, 240), 1);
+  });
+
   it('findings: the Ingress is missing, or nobody comes through it', () => {
     const findings = (manifests: readonly string[], text: string): string[] => load(manifests, text).findings.filter(({ message }) => message.includes('weights')).map(({ message, position }) => `${/:(\d+):\d+$/.exec(position ?? '')?.[1]} ${message}`);
     const direct = scenario('rollout: web').replace('ingress/shop', 'service/web');

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { RunSummary } from '../../src/analysis/result.js';
+import type { Deployment } from '../../src/api/workloads.js';
 import { loadScenario } from '../../src/scenario/index.js';
-import type { RollbackSpec, Scenario } from '../../src/scenario/types.js';
+import { parseObjective } from '../../src/scenario/objectives.js';
+import type { Objective, RollbackSpec, Scenario } from '../../src/scenario/types.js';
 import { root, run } from './scenario.js';
 
 /** 10 pods, 300 requests a second; from 30 s on a version that answers one request in five with an error. */
@@ -67,4 +69,29 @@ test('without rollback a pipeline only says that it failed', () => {
   const { metrics, findings } = summary('ramped', { ...scenario, behaviours, rollout: { ...scenario.rollout!, strategies } });
   assert.match(findings.join('\n'), /exceeded its progress deadline/);
   assert.equal(metrics.rollout!.timeToDetect, null);
+});
+
+test('restarts of its containers give a version away whose answers do not: a leak is taken back after its first kills', () => {
+  // 60 MB and 20 MB a second: the limit of 256 MiB is reached 10.4 s after the start.
+  const behaviours = scenario.behaviours.map((behaviour) => {
+    return behaviour.image === '*/web:v2' ? { ...behaviour, request: { ...behaviour.request, errors: 0 }, memory: { base: 60e6, leakPerSecond: 20e6 } } : behaviour;
+  });
+  const objects = scenario.objects.map((object) => {
+    if (object.kind !== 'Deployment') return object;
+    const deployment = object as Deployment;
+    const containers = deployment.spec.template.spec.containers.map((each) => ({ ...each, resources: { ...each.resources, limits: { memory: 256 * 2 ** 20 } } }));
+    return { ...deployment, spec: { ...deployment.spec, template: { ...deployment.spec.template, spec: { ...deployment.spec.template.spec, containers } } } } as Deployment;
+  });
+  const watched = (text: string): RunSummary => {
+    const objective = parseObjective(text, 'test') as Objective;
+    const rollback: RollbackSpec = { analysis: { interval: 10e9, window: 30e9, failureLimit: 0, objectives: [objective], watch: 60e9 } };
+    const strategies = [{ name: 'ramped', kind: 'ramped', maxSurge: '25%', maxUnavailable: '25%', rollback } as const];
+    return summary('ramped', { ...scenario, duration: 100e9, behaviours, objects, rollout: { ...scenario.rollout!, strategies } });
+  };
+  const blind = watched('errors < 5%');
+  assert.equal(blind.metrics.rollout!.timeToDetect, null, 'a dead pod gives no bad answers');
+  const { metrics, findings } = watched('restarts < 1');
+  assert.match(findings.join('\n'), /misses "restarts < 1"/);
+  assert.equal(metrics.rollout!.timeToDetect, 20, 'the first look after the first kill');
+  assert.ok(metrics.errors < blind.metrics.errors / 3, `${metrics.errors} instead of ${blind.metrics.errors}`);
 });

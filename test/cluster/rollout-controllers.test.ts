@@ -99,6 +99,28 @@ test('Argo Rollouts: an analysis of the measured success rate aborts a bad versi
   assert.match(result.summary.findings.join('\n'), /RolloutAborted: background analysis .* failed/);
 });
 
+test('Argo Rollouts: a leak is noticed by an analysis of restarts, as kube-state-metrics counts them', () => {
+  const query = 'sum(increase(kube_pod_container_status_restarts_total{pod=~"guestbook-.*"}[30s]))';
+  const objects = argo.objects.map((object) => {
+    if (object.kind === 'AnalysisTemplate') {
+      const metric = { name: 'restarts', interval: '10s', successCondition: 'result[0] < 1', provider: { prometheus: { query } } };
+      return { ...object, spec: { args: [{ name: 'service-name' }], metrics: [metric] } } as unknown as Rollout;
+    }
+    if (object.kind !== 'Rollout') return object;
+    const rollout = object as Rollout;
+    const { template } = rollout.spec;
+    const containers = template!.spec.containers.map((each) => ({ ...each, resources: { ...each.resources, limits: { memory: 256 * 2 ** 20 } } }));
+    return { ...rollout, spec: { ...rollout.spec, template: { ...template!, spec: { ...template!.spec, containers } } } } as Rollout;
+  });
+  // 60 MB and 10 MB a second: killed 20.8 s after the start of the process.
+  const behaviours = argo.behaviours.map((each) => (each.image.endsWith(':green') ? { ...each, memory: { base: 60e6, leakPerSecond: 10e6 } } : each));
+  const leak = { ...argo, objects, behaviours };
+  const result = run(leak);
+  const aborted = log(result).find(({ message }) => message.includes('background analysis') && message.startsWith('Degraded'))!;
+  assert.ok(aborted.at > 20 && aborted.at < 45, String(aborted.at));
+  assert.equal(result.summary.metrics.podsCreated, 1, 'one pod at 5 %');
+});
+
 test('Argo Rollouts: blue/green switches when all pods are available; the old ones stay 30 s', () => {
   const objects = argo.objects.map((object) => {
     if (object.kind !== 'Rollout') return object;

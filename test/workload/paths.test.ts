@@ -225,3 +225,37 @@ test('an Ingress: its rules after the reload, a canary by weight, 404 without a 
   assert.ok(Math.abs(share - 0.2) < 0.017, `${share}`);
   assert.equal(bench.workload.ingress!.reloads, 2);
 });
+
+test('an Ingress with mirror-target: the other Service gets a copy of every request, its answers nobody', () => {
+  const meta = (annotations: Record<string, string>) => ({ name: 'shop', namespace: 'default', uid: 'shop', resourceVersion: 1, generation: 1, creationTimestamp: 0, annotations });
+  const rules = { rules: [{ host: 'shop.example', http: { paths: [{ path: '/', pathType: 'Prefix', backend: { service: { name: 'web' } } }] } }] };
+  const bench = new PathBench({ traffic: { ingress: { namespace: 'default', name: 'shop', host: 'shop.example', path: '/cart' } }, rate: 200 });
+  bench.tell('web', [bench.pod(0, 'registry.example/web:v1')]);
+  bench.tell('web-canary', [bench.pod(1, 'registry.example/web:v2')]);
+  bench.ingress({ apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', metadata: meta({ 'nginx.ingress.kubernetes.io/mirror-target': 'http://web-canary.default.svc.cluster.local$request_uri' }), spec: rules } as never);
+  bench.start();
+  bench.run(20);
+  assert.equal(bench.workload.totals(5 * SECOND, 20 * SECOND, 'v2').requests, 0);
+  const users = bench.totals(5, 20).requests;
+  const { mirrored } = bench.workload.traffic[0]!;
+  assert.equal(users, 3000);
+  assert.equal(mirrored.totals(5 * SECOND, 20 * SECOND, 'v2').requests, users);
+  bench.ingress({ apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', metadata: meta({ 'nginx.ingress.kubernetes.io/mirror-target': 'https://test.example.com$request_uri' }), spec: rules } as never);
+  bench.run(40);
+  assert.equal(mirrored.totals(30 * SECOND, 40 * SECOND).requests, 0, 'copies that leave the cluster');
+});
+
+test('A/B: a client that is known keeps its version, however often it asks', () => {
+  const share = (clients: number): number => {
+    const bench = new PathBench({ traffic: { via: 'clusterIP', clients, cohort: 0.3 }, rate: 500 });
+    bench.tell('web', [bench.pod(0, 'registry.example/web:v1')]);
+    bench.tell('web-canary', [bench.pod(1, 'registry.example/web:v2')]);
+    bench.workload.splits.set('default/web', { backends: [{ service: 'default/web', weight: 100 }], match: 'default/web-canary' });
+    bench.start();
+    bench.run(20);
+    return bench.workload.totals(5 * SECOND, 20 * SECOND, 'v2').requests / bench.totals(5, 20).requests;
+  };
+  assert.ok([0, 1].includes(share(1)), 'one client is of the cohort or is not');
+  // A share of 1,000 clients: five standard errors.
+  assert.ok(Math.abs(share(1000) - 0.3) < 5 * Math.sqrt((0.3 * 0.7) / 1000));
+});

@@ -85,6 +85,7 @@ export function dryRunTemplate(template: AnalysisTemplate, input: DryRunInput): 
       const query = template.spec.metrics!.find(({ name }) => name === rule.name)!.provider.prometheus?.query;
       const read = query === undefined ? undefined : readQuery(query);
       if (read === undefined) return { error: 'its query is not understood' };
+      if (read.what === 'restarts') return { error: 'a run keeps no restarts by second' };
       const value = valueOver(input, read, at);
       return { value: value === undefined ? [] : [value] };
     };

@@ -4,6 +4,7 @@ import type { MeasurementSpec, MeasureSpec, WebhookGate } from '../../scenario/t
 import { LogHistogram } from '../../stats/log-histogram.js';
 import type { ServiceStatistics } from '../../workload/statistics.js';
 import type { Workload } from '../../workload/workload.js';
+import { RestartLog } from './restarts.js';
 
 /** Whose requests are measured. */
 export interface Measured {
@@ -14,10 +15,12 @@ export interface Measured {
   readonly stable: string;
 }
 
-/** What a monitoring system knows of the simulated traffic: the providers of analyses ask it. */
+/** What a monitoring system knows of the simulated traffic and of restarts: the providers of analyses ask it. */
 export class Measurements {
   /** Instant from which the times of the scenario count. */
   origin: Time = 0;
+  /** Of the application that is rolled out. */
+  readonly restarts = new RestartLog();
   private readonly workload: Workload;
   private readonly stated: readonly MeasurementSpec[];
   private readonly gates: readonly WebhookGate[];
@@ -43,10 +46,11 @@ export class Measurements {
     return this.gates.some(({ name }) => name === webhook);
   }
 
-  /** The value of a measure over the window that ends now; undefined: no request ended in it. */
+  /** The value of a measure over the window that ends now; undefined: it is of requests, and none ended in it. */
   value(measure: MeasureSpec, measured: Measured, now: Time): number | undefined {
     const { what, window, of, scale, offset } = measure;
     const version = of === 'all' ? undefined : of === 'stable' ? measured.stable : measured.canary;
+    if (what === 'restarts') return offset + scale * this.restarts.count(now - window, now, version);
     let requests = 0;
     let errors = 0;
     const latency = new LogHistogram();
@@ -66,9 +70,8 @@ export class Measurements {
   /** Requests of users, of those that come to a Service through an Ingress too, and their mirrored copies. */
   private *streams(services: ReadonlySet<string>): Generator<ServiceStatistics> {
     const { workload } = this;
-    for (const statistics of workload.statistics()) {
-      if (services.has(statistics.service) || workload.behind(statistics.service).some((service) => services.has(service))) yield statistics;
-    }
-    for (const { mirrored } of workload.traffic) if (services.has(mirrored.service)) yield mirrored;
+    const meant = ({ service }: ServiceStatistics): boolean => services.has(service) || workload.behind(service).some((each) => services.has(each));
+    for (const statistics of workload.statistics()) if (meant(statistics)) yield statistics;
+    for (const { mirrored } of workload.traffic) if (meant(mirrored)) yield mirrored;
   }
 }
