@@ -10,6 +10,8 @@ export interface RunResult {
   readonly name: string;
   readonly summary: RunSummary;
   readonly tables: readonly Table[];
+  /** Files that the run itself made, such as what a kubelet served at an instant. Absent: none. */
+  readonly files?: readonly { readonly name: string; readonly content: string }[];
 }
 
 /** The outcome of a run as plain JSON. Durations in seconds, shares in 0..1; null where it does not apply. */

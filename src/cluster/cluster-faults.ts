@@ -1,4 +1,5 @@
 import type { Pod } from '../api/core.js';
+import { Serializer } from '../api/serialize.js';
 import type { FaultDomain } from '../faults/faults.js';
 import type { Duration } from '../kernel/time.js';
 import { isKwokNode } from '../node/kwok/stage.js';
@@ -157,6 +158,10 @@ export class ClusterFaults implements FaultDomain, MachineSwitch {
 
   switchOff(index: number): void {
     this.setNode(index, false);
+  }
+
+  inspectKubelet(index: number): object {
+    return this.cluster.kubelets.endpoints(index, new Serializer(this.cluster.scenario.startTime));
   }
 
   writeStaticPod(index: number, pod: Pod): void {

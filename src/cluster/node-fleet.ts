@@ -89,6 +89,7 @@ export class Fleet implements NodeFleet {
   }
 
   serviceChanged(service: Service, removed: boolean): void {
+    this.kubelets.serviceChanged(service, removed);
     this.proxies.serviceChanged(service, removed, this.simulation.now);
   }
 }

@@ -310,6 +310,6 @@ export class ScenarioRun implements Component {
     this.writeLog();
     this.sampler.end();
     this.requests?.write(this.recorder, this.cluster.servers.map((server) => server.name));
-    return { name: this.label, summary: summarize(this, this.scenario, this.strategy ?? undefined), tables: this.recorder.tables };
+    return { name: this.label, summary: summarize(this, this.scenario, this.strategy ?? undefined), tables: this.recorder.tables, ...(this.timeline.files.length === 0 ? {} : { files: this.timeline.files }) };
   }
 }

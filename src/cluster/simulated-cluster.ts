@@ -181,7 +181,7 @@ export class SimulatedCluster implements LeaderFactory {
       noFullSyncWhenLarge: scenario.kubernetesVersion === '1.36',
       watcherPeriod: INGRESS_SYNC_PERIOD,
     });
-    this.workload.connect(this.proxies, this.nodeHosts, this.nodeNames);
+    this.workload.connect(this.proxies, this.nodeHosts, this.nodeNames, this.kubelets);
     const { ingress } = this.workload;
     this.ingressProcess = ingress === null ? null : this.process('ingress-nginx', 0, 0);
     if (ingress !== null) this.ingressProcess!.informer<Ingress>('ingresses').addEventHandler(ingress);
@@ -361,7 +361,7 @@ export class SimulatedCluster implements LeaderFactory {
     this.etcdClusters.warmStart(kvs, objects.length + 1);
     for (const server of this.servers) server.warmStart(kvs, objects.length + 1);
     for (const { object } of objects) {
-      if (object.kind === 'Service') this.proxies.serviceChanged(object as Service, false, this.simulation.now);
+      if (object.kind === 'Service') fleet.serviceChanged(object as Service, false);
       else if (object.kind === 'EndpointSlice') this.proxies.endpointSliceChanged(object as EndpointSlice, false, this.simulation.now);
     }
     // The rules of what was there long ago are not written at the start.

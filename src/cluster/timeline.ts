@@ -9,7 +9,7 @@ import type { FaultBook } from '../faults/fault-book.js';
 import type { FaultDomain } from '../faults/faults.js';
 import { drawTargets } from '../faults/random-faults.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
-import type { Time } from '../kernel/time.js';
+import { MILLISECOND, type Time } from '../kernel/time.js';
 import { DrawCursor } from '../node/draws.js';
 import type { Randomness } from '../random/stream.js';
 import type { FaultTarget, TimelineAction } from '../scenario/types.js';
@@ -30,6 +30,8 @@ export interface TimelineEntry {
 export class Timeline implements Component, ResponseReceiver, KubectlOutput {
   readonly name = 'timeline';
   readonly log: TimelineEntry[] = [];
+  /** What the timeline has looked at. */
+  readonly files: { readonly name: string; readonly content: string }[] = [];
   private readonly simulation: Simulation;
   private readonly target: number;
   private readonly client: ApiClient;
@@ -40,6 +42,7 @@ export class Timeline implements Component, ResponseReceiver, KubectlOutput {
   private readonly draws: DrawCursor;
   /** Actions that wait for an instant of the rollout. */
   private readonly waiting = new Set<number>();
+  private origin: Time = 0;
   /** What an action broke, by its number. */
   private readonly broken = new Map<number, readonly FaultTarget[]>();
 
@@ -56,6 +59,7 @@ export class Timeline implements Component, ResponseReceiver, KubectlOutput {
 
   /** Schedules all actions, relative to the origin of the scenario's time. */
   start(origin: Time): void {
+    this.origin = origin;
     this.actions.forEach((action, i) => {
       if (action.progress === undefined) this.simulation.scheduleAt(origin + action.at, this.target, OP_ACT, i);
       else this.waiting.add(i);
@@ -127,6 +131,15 @@ export class Timeline implements Component, ResponseReceiver, KubectlOutput {
       const index = this.faults.nodeIndex(action.node);
       if (index !== undefined) this.faults.shutDown(index);
       this.note(action.action, `node ${action.node} is to shut down`);
+      return;
+    }
+    if (action.action === 'inspect') {
+      const seconds = String(Math.round((this.simulation.now - this.origin) / MILLISECOND) / 1000);
+      for (const node of action.nodes) {
+        const name = `kubelet.${node}.${seconds}s.json`;
+        this.files.push({ name, content: `${JSON.stringify(this.faults.inspectKubelet(this.faults.nodeIndex(node)!), null, 2)}\n` });
+        this.note(action.action, `what the kubelet of ${node} serves is in ${name}`);
+      }
       return;
     }
     if (action.action === 'staticPod') {
@@ -207,6 +220,7 @@ function requestsOf(action: TimelineAction): readonly ApiRequest[] {
     case 'restart':
     case 'restartNode':
     case 'staticPod':
+    case 'inspect':
     case 'shutdown':
     case 'kubectl':
       return [];

@@ -36,6 +36,7 @@ and an earlier output of the same name stays until the new one is complete. Equa
 | \`metrics.om\` | OpenMetrics under the real components' metric names, with simulated timestamps |
 | \`event_trace.parquet\` | every event of the simulation, when the scenario asks for it (\`record: { eventTrace: true }\`) |
 | \`trace.json\` | Chrome trace format: opens in Perfetto |
+| \`kubelet.NODE.60s.json\` | what a kubelet served 60 s after the start, where the timeline asks for it (\`inspect\`); see [node.md](node.md) |
 | \`inputs/\` | copies of all files that the scenario was read from, and how it was run: for \`towtank explain pod\`, and for later |
 
 A comparison puts the name of the strategy in front: \`canary.pods.csv\`.

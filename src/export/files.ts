@@ -71,6 +71,7 @@ function* outputFiles(results: readonly RunResult[], header: SummaryHeader, form
     const prefix = filePrefix(result.name, results.length);
     if (formats.openMetrics === true) yield { name: `${prefix}metrics.om`, content: toOpenMetrics(result) };
     if (formats.trace === true) yield { name: `${prefix}trace.json`, content: toChromeTrace(result) };
+    for (const { name, content } of result.files ?? []) yield { name: `${prefix}${name}`, content };
     for (const table of result.tables) {
       if (formats.csv) yield { name: `${prefix}${table.spec.name}.csv`, content: tableToCsv(table) };
       if (formats.parquet) yield { name: `${prefix}${table.spec.name}.parquet`, content: parquetParts(table) };

@@ -46,6 +46,8 @@ export interface FaultDomain {
   /** A file is written into, or removed from, the static pod directory of a machine; false: there is none. */
   writeStaticPod(index: number, pod: Pod): void;
   removeStaticPod(index: number, key: string): boolean;
+  /** What a kubelet serves at its endpoints, as JSON data. */
+  inspectKubelet(index: number): object;
   /** A machine shuts down. */
   shutDown(index: number): void;
   /** The process of a node's kubelet or container runtime dies, and is started again by its supervisor (false), or by somebody (true). */

@@ -71,3 +71,12 @@ export interface PodLifecycleListener {
   /** How long the pod needs to answer the requests it holds now. Asked when an application that finishes them wants to exit. */
   drainTime?(pod: Pod): Duration;
 }
+
+/** Knows the environments of running containers. */
+export interface EnvironmentBook {
+  /**
+   * What the process that serves in a pod knows of a Service from its environment: its address, one that the Service no longer has, or
+   * nothing, since the Service is of another namespace or was created after the container.
+   */
+  serviceInEnvironment(node: number, uid: string, namespace: string, name: string): 'current' | 'stale' | 'missing';
+}

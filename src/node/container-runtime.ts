@@ -40,6 +40,7 @@ export class ContainerRuntime {
     const { fleet } = this;
     const { pod } = container;
     container.work.creating = true;
+    container.environmentAt = fleet.simulation.now;
     const create = fleet.duration(fleet.costs.createContainer, keyOf(container), OP_CREATED, container.restarts);
     container.work.stepEvent = fleet.after(before + create * pod.node.runtime.createContainer * this.contention(pod), OP_CREATED, container.slot);
   }
@@ -91,6 +92,7 @@ export class ContainerRuntime {
     const life = this.lifeOf(container);
     const now = fleet.simulation.now;
     container.state = RUNNING;
+    if (container.environmentAt < 0) container.environmentAt = startedAt;
     container.startedAt = startedAt;
     if (container.hasWork) container.work.stopping = false;
     container.condemned = false;

@@ -23,6 +23,7 @@ import type { PodWorkers } from './pod-workers.js';
 import type { Prober } from './prober.js';
 import type { ContainerRecord, NodeRecord, PodRecord, ProbeRecord } from './records.js';
 import type { CrashLoopRequeue } from './restart-policy.js';
+import { ServiceHistory } from './service-environment.js';
 import type { StaticPods } from './static-pods.js';
 import type { StatusManager } from './status-manager.js';
 import type { VolumeManager } from './volume-manager.js';
@@ -124,6 +125,8 @@ export class Fleet {
   environments!: Environments;
   restarts!: Restarts;
   shutdowns!: Shutdowns;
+  /** Services as kubelets have known them. */
+  readonly services = new ServiceHistory();
   /** null: no machine has static pods. */
   statics: StaticPods | null = null;
   private readonly durations: DrawCursor;

@@ -1,87 +1,50 @@
-import type { Container, ContainerState, Node, Pod } from '../api/core.js';
-import { podRequests } from '../api/pod-resources.js';
+import { type Node, type Pod, type Service, servingContainer } from '../api/core.js';
+import type { Serializer } from '../api/serialize.js';
 import type { ApiRequest, ApiResponse, ResponseReceiver } from '../apiserver/request.js';
-import type { ApiClient, EventRecorder } from '../client/types.js';
-import type { Component, Simulation } from '../kernel/simulation.js';
+import type { Component } from '../kernel/simulation.js';
 import { type Duration, SECOND } from '../kernel/time.js';
-import type { Network } from '../network/network.js';
-import type { Randomness } from '../random/stream.js';
-import type { CostProfile, MachineSpec } from '../scenario/types.js';
+import type { MachineSpec } from '../scenario/types.js';
 import { defaultPodCidr, PodAddresses } from './addresses.js';
-import { admissionFailure } from './admission.js';
-import type { ContainerBehaviour, PodLifecycleListener, PodStepObserver } from './behaviour.js';
+import type { EnvironmentBook, PodStepObserver } from './behaviour.js';
 import { ContainerRuntime } from './container-runtime.js';
 import { dispatch } from './dispatch.js';
-import { EVICTED } from './eviction-policy.js';
 import { ConfigurationVolumes } from './configuration-volumes.js';
 import { Environments } from './environment.js';
 import { Evictions } from './evictions.js';
 import * as op from './fleet.js';
 import { Fleet, featuresOf, nodeKey } from './fleet.js';
-import type { KubeletConfiguration } from '../api/kubelet-configuration.js';
 import { Heartbeats } from './heartbeats.js';
 import { ImageStore } from './image-store.js';
 import { describeEvent } from './describe.js';
+import { type KubeletEndpoints, kubeletEndpoints } from './kubelet-endpoints.js';
+import { linksServices } from './service-environment.js';
 import { isKwokNode } from './kwok/stage.js';
-import { PodOrdinals, podDrawKey } from './ordinals.js';
-import { type PodLister, Restarts } from './kubelet-restart.js';
+import { Restarts } from './kubelet-restart.js';
+import type { KubeletsOptions } from './kubelets-options.js';
+import { PodIntake } from './pod-intake.js';
 import { Pleg } from './pleg.js';
 import { PodWorkers } from './pod-workers.js';
 import { Prober } from './prober.js';
-import { ContainerRecord, NodeRecord, PodRecord, WORK_TERMINATED } from './records.js';
+import { NodeRecord } from './records.js';
 import { REGISTRY_BURST } from './image-policy.js';
 import { runtimeProfile } from './runtime-profiles.js';
-import { type MachineSwitch, REFUSED, Shutdowns } from './shutdown.js';
-import { CONFIG_MIRROR } from './static-pod-policy.js';
-import { type PodAdmission, StaticPods } from './static-pods.js';
+import { type MachineSwitch, Shutdowns } from './shutdown.js';
+import { StaticPods } from './static-pods.js';
 import { StatusManager, TAG_LEASE, TAG_LEASE_GET, TAG_NODE_STATUS } from './status-manager.js';
-import { effectiveGraceSeconds } from './termination-policy.js';
 import { VolumeManager } from './volume-manager.js';
-import { adoptRunning, crash, restart, resumePod, runningPod } from './node-life.js';
+import { adoptRunning, crash, restart, runningPod } from './node-life.js';
 
-export interface KubeletsOptions {
-  readonly simulation: Simulation;
-  readonly randomness: Randomness;
-  readonly profile: CostProfile;
-  readonly network: Network;
-  readonly behaviour: ContainerBehaviour;
-  readonly lifecycle: PodLifecycleListener;
-  /** In the order of node indexes. */
-  readonly nodes: readonly Node[];
-  /** Client of a node's kubelet (kubeAPIQPS 50, burst 100). Called once for each node, in the constructor. */
-  clientFor(nodeIndex: number): ApiClient;
-  /** Network host of each node. */
-  readonly hosts: readonly number[];
-  /** Gets Pulling, Pulled, Created, Started, Killing, Unhealthy, BackOff, … Absent: no events. */
-  readonly events?: EventRecorder;
-  /** Told of the steps of each pod. */
-  readonly observer?: PodStepObserver;
-  /** Some volumes are attached by the attach/detach controller, which pods wait for. Default false. */
-  readonly attachesVolumes?: boolean;
-  /** Default 1.34. */
-  readonly kubernetesVersion?: '1.34' | '1.35' | '1.36';
-  /** Asked to list the pods of a node whose kubelet starts again. */
-  readonly relist?: PodLister;
-  /** What is said of machines beside their Node objects, by node. */
-  readonly machines?: Readonly<Record<string, MachineSpec>>;
-  /** Absent: the kubelet's defaults. */
-  readonly configuration?: KubeletConfiguration;
-  /** Registries whose bandwidth is limited; others are not. */
-  readonly registries?: readonly { readonly host: string; readonly bytesPerSecond: number }[];
-}
-
-/** State of a container that waits for init containers. */
-const INITIALIZING: ContainerState = { waiting: { reason: 'PodInitializing' } };
+export type { KubeletsOptions } from './kubelets-options.js';
 
 /**
  * The kubelets of all nodes as one component. The watch of pods filtered by spec.nodeName ends here: call `podChanged` and
  * `podRemoved` when a watch event reaches the node. Nodes start up (`start`) with their heartbeats running.
  */
-export class Kubelets implements Component, ResponseReceiver, PodAdmission {
+export class Kubelets implements Component, ResponseReceiver, EnvironmentBook {
   readonly name = 'kubelets';
   /** For tests and statistics; not to be changed from outside. */
   readonly fleet: Fleet;
-  private readonly ordinals = new PodOrdinals();
+  private readonly intake: PodIntake;
 
   constructor(options: KubeletsOptions) {
     const { simulation, randomness, profile, network, behaviour, lifecycle } = options;
@@ -96,6 +59,7 @@ export class Kubelets implements Component, ResponseReceiver, PodAdmission {
       featuresOf(options.kubernetesVersion ?? '1.34'),
     );
     this.fleet = fleet;
+    this.intake = new PodIntake(fleet);
     fleet.target = simulation.add(this);
     fleet.observer = options.observer ?? null;
     fleet.pleg = new Pleg(fleet);
@@ -187,7 +151,7 @@ export class Kubelets implements Component, ResponseReceiver, PodAdmission {
   }
 
   private get staticPods(): StaticPods {
-    this.fleet.statics ??= new StaticPods(this.fleet, this);
+    this.fleet.statics ??= new StaticPods(this.fleet, this.intake);
     return this.fleet.statics;
   }
 
@@ -199,6 +163,26 @@ export class Kubelets implements Component, ResponseReceiver, PodAdmission {
   /** The file of a static pod (`namespace/name` of its manifest) is removed; false: there is none. */
   removeStaticPod(nodeIndex: number, key: string): boolean {
     return this.staticPods.remove(this.fleet.nodes[nodeIndex]!, key);
+  }
+
+  /** The kubelets' watch tells of a Service. */
+  serviceChanged(service: Service, removed: boolean): void {
+    this.fleet.services.changed(service, removed, this.fleet.simulation.now);
+  }
+
+  serviceInEnvironment(nodeIndex: number, uid: string, namespace: string, name: string): 'current' | 'stale' | 'missing' {
+    const { services, simulation, nodes } = this.fleet;
+    const record = nodes[nodeIndex]?.pods.get(uid);
+    if (record === undefined || record.pod.metadata.namespace !== namespace || !linksServices(record.pod.spec)) return 'missing';
+    const { name: serving } = servingContainer(record.pod.spec.containers);
+    const then = services.at(namespace, name, record.main.find(({ spec }) => spec.name === serving)!.environmentAt);
+    if (then === null) return 'missing';
+    return services.at(namespace, name, simulation.now)?.spec.clusterIP === then.spec.clusterIP ? 'current' : 'stale';
+  }
+
+  /** What a kubelet would serve now under /healthz, /pods and /spec. */
+  endpoints(nodeIndex: number, serializer: Serializer): KubeletEndpoints {
+    return kubeletEndpoints(this.fleet, this.fleet.nodes[nodeIndex]!, serializer);
   }
 
   /** Who switches machines off when their pods have ended. */
@@ -228,110 +212,18 @@ export class Kubelets implements Component, ResponseReceiver, PodAdmission {
 
   /** Adopts a pod that is Running and Ready now, as made by `warmPod`; its images are on the node. */
   warmStart(nodeIndex: number, pod: Pod): void {
-    const record = this.addPod(this.fleet.nodes[nodeIndex]!, pod);
+    const record = this.intake.addPod(this.fleet.nodes[nodeIndex]!, pod);
     adoptRunning(this.fleet, record);
   }
 
   /** A pod of the node was added or changed, as the node's watch tells it. */
   podChanged(nodeIndex: number, pod: Pod): void {
-    const { fleet } = this;
-    const node = fleet.nodes[nodeIndex]!;
-    if (fleet.statics !== null && pod.metadata.annotations?.[CONFIG_MIRROR] !== undefined) {
-      fleet.statics.mirrorChanged(node, pod);
-      return;
-    }
-    let record = node.pods.get(pod.metadata.uid);
-    if (record === undefined) {
-      record = this.addPod(node, pod);
-      record.lost = !node.up;
-      if (!node.up) return;
-      if (pod.metadata.deletionTimestamp === undefined) {
-        this.admit(record);
-        return;
-      }
-    }
-    record.pod = pod;
-    if (!node.up) return;
-    if (record.detached || record.lost) {
-      this.resume(record);
-      return;
-    }
-    const { deletionTimestamp, deletionGracePeriodSeconds } = pod.metadata;
-    if (deletionTimestamp !== undefined) {
-      fleet.workers.terminate(
-        record,
-        effectiveGraceSeconds(deletionGracePeriodSeconds, pod.spec.terminationGracePeriodSeconds),
-      );
-    }
-    fleet.statuses.podChanged(record);
+    this.intake.changed(this.fleet.nodes[nodeIndex]!, pod);
   }
 
   /** The API object of a pod is gone. What still runs of it is stopped. */
   podRemoved(nodeIndex: number, pod: Pod): void {
-    const { fleet } = this;
-    const record = fleet.nodes[nodeIndex]!.pods.get(pod.metadata.uid);
-    if (record === undefined) {
-      if (pod.metadata.annotations?.[CONFIG_MIRROR] !== undefined) fleet.statics?.mirrorRemoved(fleet.nodes[nodeIndex]!, pod);
-      return;
-    }
-    record.gone = true;
-    record.dirty = false;
-    if (record.lost) fleet.workers.termination.releaseNode(record);
-    if (record.lost || record.work === WORK_TERMINATED) fleet.statuses.forgetPod(record);
-    else fleet.workers.terminate(record, 1);
-  }
-
-  /** Makes a record of a pod that is new on a node. */
-  addPod(node: NodeRecord, pod: Pod): PodRecord {
-    const { fleet } = this;
-    const ordinal = this.ordinals.take(pod);
-    const record = new PodRecord(node, pod, ordinal, podDrawKey(pod, ordinal));
-    record.slot = fleet.pods.put(record);
-    const { initContainers, containers } = pod.spec;
-    if (initContainers !== undefined) record.init = initContainers.map((spec) => this.addContainer(record, spec, true));
-    record.main = containers.map((spec) => this.addContainer(record, spec, false));
-    node.pods.set(record.uid, record);
-    return record;
-  }
-
-  private addContainer(pod: PodRecord, spec: Container, init: boolean): ContainerRecord {
-    const container = new ContainerRecord(pod, spec, init);
-    container.slot = this.fleet.containers.put(container);
-    if (init || pod.init.length > 0) container.observed = INITIALIZING;
-    return container;
-  }
-
-  /** Admission on the node: claims the resources, or fails the pod. */
-  admit(record: PodRecord): void {
-    const { fleet } = this;
-    const { node, pod } = record;
-    if (pod.status.phase === 'Failed' || pod.status.phase === 'Succeeded') {
-      record.work = WORK_TERMINATED;
-      record.terminated = true;
-      record.finished = true;
-      return;
-    }
-    const requests = podRequests(pod.spec);
-    const refusal = fleet.evictions.refusal(record);
-    const failure =
-      node.shutdown !== null ? REFUSED : refusal === '' ? admissionFailure(node.node, pod, requests, node) : { reason: EVICTED, message: refusal };
-    if (failure !== undefined) {
-      record.rejected = failure.reason;
-      record.work = WORK_TERMINATED;
-      record.terminated = true;
-      record.finished = true;
-      fleet.event(pod, 'Warning', failure.reason, failure.message);
-      fleet.statuses.update(record, {
-        ...pod.status,
-        phase: 'Failed',
-        reason: failure.reason,
-        message: failure.message,
-        startTime: fleet.simulation.now,
-      });
-      return;
-    }
-    fleet.workers.termination.claimNode(record);
-    fleet.workers.requestSync(record);
+    this.intake.removed(this.fleet.nodes[nodeIndex]!, pod);
   }
 
   /**
@@ -367,12 +259,6 @@ export class Kubelets implements Component, ResponseReceiver, PodAdmission {
     if (node.up) return;
     restart(this.fleet, node);
     this.fleet.statics?.resume(node);
-  }
-
-  /** A pod that its node held when its machine crashed, or its kubelet ended, is taken up again. */
-  resume(record: PodRecord): void {
-    if (record.detached) this.fleet.restarts.reattach(record);
-    else if (record.lost) resumePod(this.fleet, record, this);
   }
 
   receive(tag: number, response: ApiResponse, _request: ApiRequest): void {

@@ -3,9 +3,9 @@ import type { Condition } from '../api/meta.js';
 import type { Time } from '../kernel/time.js';
 import type { Fleet } from './fleet.js';
 import { dropWork } from './kubelet-restart.js';
-import type { Kubelets } from './kubelets.js';
 import type { ContainerRecord, NodeRecord, PodRecord } from './records.js';
 import { CREATING, EXITED, RUNNING, WAITING, WORK_IDLE, WORK_TERMINATED } from './records.js';
+import type { PodAdmission } from './static-pods.js';
 import { effectiveGraceSeconds } from './termination-policy.js';
 
 /** Exit code that a kubelet gives to containers that it finds dead after the machine came back. */
@@ -181,7 +181,7 @@ export function restart(fleet: Fleet, node: NodeRecord): void {
 }
 
 /** The API tells of a pod that the node held when it crashed. */
-export function resumePod(fleet: Fleet, pod: PodRecord, kubelets: Kubelets): void {
+export function resumePod(fleet: Fleet, pod: PodRecord, intake: PodAdmission): void {
   pod.lost = false;
   // The last steps of a termination were lost: they are repeated.
   if (pod.work === WORK_TERMINATED) {
@@ -206,7 +206,7 @@ export function resumePod(fleet: Fleet, pod: PodRecord, kubelets: Kubelets): voi
     );
     return;
   }
-  kubelets.admit(pod);
+  intake.admit(pod);
 }
 
 /** A container found dead after a reboot starts anew in the new sandbox, unless it must not be restarted. */

@@ -79,6 +79,8 @@ export class ContainerRecord {
   slot = 0;
   /** Actual state. */
   state = WAITING;
+  /** When its environment was made; −1: it has never been created. */
+  environmentAt: Time = -1;
   startedAt: Time = 0;
   finishedAt: Time = 0;
   exitCode = 0;

@@ -30,7 +30,7 @@ export function staticPod(manifest: Pod, nodeName: string, now: number): Pod {
       uid,
       resourceVersion: 0,
       creationTimestamp: now,
-      annotations: { ...metadata.annotations, [CONFIG_HASH]: uid, [CONFIG_SEEN]: String(now), [CONFIG_SOURCE]: 'file' },
+      annotations: { ...metadata.annotations, [CONFIG_HASH]: uid, [CONFIG_SOURCE]: 'file' },
     },
     spec: { ...spec, nodeName, tolerations: [...tolerations, { operator: 'Exists', effect: 'NoExecute' }] },
     status: { phase: 'Pending' },

@@ -29,6 +29,8 @@ const WORDS: Readonly<Record<string, (lag: string) => string>> = {
   'name-resolution': () => 'without an address, as the name was not found',
   'failed-dependency': () => 'failed because a call that they needed failed',
   'no-route': () => 'without a route at the Ingress',
+  'service-after-client': () => 'without an address, as the Service was created after the clients, which find it by their environment',
+  'stale-environment': () => 'sent to the address that a Service had before, as clients have it in their environment',
 };
 
 /** Mechanisms that make up less of a difference than this are left out of its sentence. */

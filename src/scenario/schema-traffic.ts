@@ -62,6 +62,10 @@ const trafficMap = z
     client: text('Pods that send the requests: `deployment/NAME`. Default: users outside the cluster.').optional(),
     clients: count('So many clients, of which each request is of a random one; they are told apart by session affinity, connections and A/B tests.').optional(),
     name: text('Name that clients look up before each new connection: `web`, `web.shop`, `api.example.com.`. Default: none, they know the address (of the environment); for host/NAME its own.').optional(),
+    discovery: z
+      .literal('environment', { error: 'expected environment' })
+      .optional()
+      .describe('Clients are pods and find the Service by the variables of their environment: what is created after their containers they cannot reach. Default: they know the address, or look up its `name`.'),
     connections: z
       .strictObject({
         keepAlive: durationText('Idle connections are kept for this long; 0s: a connection for each request. Default 90s.').optional(),
@@ -135,7 +139,7 @@ export const traffic = trafficMap
 
 /** A call to another Service. */
 const call = trafficMap
-  .pick({ namespace: true, name: true, connections: true, timeout: true, balancing: true, retries: true, hedge: true, breaker: true, cancels: true })
+  .pick({ namespace: true, name: true, discovery: true, connections: true, timeout: true, balancing: true, retries: true, hedge: true, breaker: true, cancels: true })
   .extend({
     to: text('What is called: `service/NAME`, or `host/NAME`, a server outside the cluster.'),
     share: percent('Share of the requests that make this call. Default 100%.').optional(),

@@ -260,6 +260,10 @@ const timelineEntry = z.strictObject({
     .strictObject({ etcd: etcdMember('The etcd member: its number from 0, or its name.') })
     .optional()
     .describe("A bit flips in the file of a member's database: see corruptCheckTime and initialCorruptCheck."),
+  inspect: z
+    .strictObject({ kubelet: text('Name of a node, or `*` for all.') })
+    .optional()
+    .describe('What a kubelet serves at that moment under /healthz, /pods and /spec, and the environments of its containers, go into the output as `kubelet.NODE.SECONDSs.json`.'),
   staticPod: z
     .strictObject({
       node: text('Name of the node.'),

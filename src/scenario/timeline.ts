@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Pod } from '../api/core.js';
 import type { KubernetesObject } from '../api/meta.js';
+import { isKwokNode } from '../node/kwok/stage.js';
 import { type ImageUse, imagesOf } from './behaviours.js';
 import type { InputError } from './input-error.js';
 import { KubectlProblem, splitKubectl, toKubectl } from './kubectl.js';
@@ -15,7 +16,7 @@ import { toInstant } from './instants.js';
 import { duration } from './units.js';
 
 /** Actions of a timeline entry. */
-const ACTIONS = ['apply', 'setImage', 'scale', 'delete', 'fail', 'heal', 'defragment', 'moveLeader', 'disarmAlarms', 'corrupt', 'restart', 'shutdown', 'staticPod', 'kubectl'] as const;
+const ACTIONS = ['apply', 'setImage', 'scale', 'delete', 'fail', 'heal', 'defragment', 'moveLeader', 'disarmAlarms', 'corrupt', 'restart', 'shutdown', 'staticPod', 'inspect', 'kubectl'] as const;
 
 export interface TimelineContext {
   readonly references: References;
@@ -155,6 +156,13 @@ function toAction(
   if (entry.shutdown !== undefined) {
     const node = references.node(entry.shutdown.node, cluster, [...path, 'shutdown', 'node']);
     return node === undefined ? undefined : { action: 'shutdown', node: entry.shutdown.node };
+  }
+  if (entry.inspect !== undefined) {
+    const name = entry.inspect.kubelet;
+    if (name !== '*' && references.node(name, cluster, [...path, 'inspect', 'kubelet']) === undefined) return undefined;
+    const nodes = cluster.nodes.filter((node) => !isKwokNode(node)).map((node) => node.metadata.name);
+    if (name !== '*' && !nodes.includes(name)) return references.complain([...path, 'inspect', 'kubelet'], `${name} is a node of KWOK and has no kubelet`);
+    return { action: 'inspect', nodes: name === '*' ? nodes : [name] };
   }
   if (entry.staticPod !== undefined) {
     const { node, apply, remove } = entry.staticPod;

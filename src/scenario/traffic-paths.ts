@@ -29,7 +29,7 @@ export interface TrafficPathContext {
 
 type TrafficPath = Pick<
   TrafficSpec,
-  'service' | 'host' | 'ingress' | 'via' | 'healthCheck' | 'client' | 'clients' | 'lookup' | 'connections'
+  'service' | 'host' | 'ingress' | 'via' | 'healthCheck' | 'client' | 'clients' | 'lookup' | 'discovery' | 'connections'
 >;
 
 /** The path of a stream; undefined when something is wrong, which goes to the errors. */
@@ -51,7 +51,13 @@ export function toTrafficPath(raw: RawTraffic, path: Path, { references, dns }: 
   const inside = client !== null || raw.via === 'clusterIP' || isHost;
   if (looked !== undefined && !inside) return complain('name', 'expected only for clients inside the cluster: give "client", or "via: clusterIP"');
   if (looked !== undefined && dns === undefined) return complain('name', 'the manifests have no Service kube-system/kube-dns that would look it up');
+  if (raw.discovery !== undefined) {
+    if (isHost || isIngress) return complain('discovery', 'expected only with service/NAME: others are not in the environment');
+    if (raw.name !== undefined) return complain('discovery', 'expected either a name that is looked up, or the environment');
+    if (client === null && !path.includes('calls')) return complain('discovery', 'expected only for clients that are pods: give "client"');
+  }
   const common = {
+    ...(raw.discovery === undefined ? {} : { discovery: raw.discovery }),
     ...(client === null ? {} : { client: client.spec }),
     ...(raw.clients === undefined ? {} : { clients: raw.clients }),
     ...(looked === undefined ? {} : { lookup: lookupOf(looked, raw, references, client) }),

@@ -536,6 +536,8 @@ export interface TrafficSpec {
   readonly clients?: number;
   /** Absent: clients know the address (the Service's variables in their environment, or a constant). */
   readonly lookup?: LookupSpec;
+  /** Clients are pods that find the Service by their environment. Absent: they know its address. */
+  readonly discovery?: 'environment';
   /** Absent: connections cost nothing and are not kept. */
   readonly connections?: ConnectionSpec;
 }
@@ -670,6 +672,8 @@ export type TimelineAction = { readonly at: Time; readonly position: string; rea
   | { readonly action: 'restartNode'; readonly what: 'kubelet' | 'runtime'; readonly nodes: readonly string[]; readonly start: Duration; readonly every: Duration }
   /** A file is written into the static pod directory of a machine, or removed from it (`remove`: namespace and name of its manifest). */
   | { readonly action: 'staticPod'; readonly node: string; readonly pods: readonly Pod[]; readonly remove?: string }
+  /** What kubelets serve goes into files of the output. */
+  | { readonly action: 'inspect'; readonly nodes: readonly string[] }
   /** A machine is told to end: its kubelet ends its pods first if it has a `shutdownGracePeriod`. It stays off. */
   | { readonly action: 'shutdown'; readonly node: string }
   /** `etcdctl defrag` of a member; absent `duration`: by the size of its data. */

@@ -9,6 +9,7 @@ import type { Table, TableSpec } from '../metrics/recorder.js';
 interface StoredRun {
   readonly name: string;
   readonly summary: RunSummary;
+  readonly files?: NonNullable<RunResult['files']>;
   readonly tables: readonly { readonly spec: TableSpec; readonly length: number; readonly columns: readonly (Float64Array | readonly string[])[] }[];
 }
 
@@ -32,17 +33,17 @@ export class FinishedRuns {
     if (!existsSync(this.path)) return new Map();
     const stored = parse(readFileSync(this.path));
     if (stored?.key !== this.key) return new Map();
-    return new Map(stored.runs.map(({ name, summary, tables }) => [name, { name, summary, tables: tables.map((table) => new StoredTable(table)) }]));
+    return new Map(stored.runs.map(({ name, summary, files, tables }) => [name, { name, summary, ...(files === undefined ? {} : { files }), tables: tables.map((table) => new StoredTable(table)) }]));
   }
 
   /** Keeps runs, instead of those before. */
   keep(results: readonly RunResult[]): void {
-    const runs = results.map(({ name, summary, tables }): StoredRun => {
+    const runs = results.map(({ name, summary, files, tables }): StoredRun => {
       const stored = tables.map((table) => {
         const { spec, length } = table;
         return { spec, length, columns: spec.columns.map((column) => table.column(column.name)) };
       });
-      return { name, summary, tables: stored };
+      return { name, summary, ...(files === undefined ? {} : { files }), tables: stored };
     });
     this.guard(() => {
       mkdirSync(dirname(this.path), { recursive: true });

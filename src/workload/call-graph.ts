@@ -2,6 +2,7 @@ import type { Simulation } from '../kernel/simulation.js';
 import type { Time } from '../kernel/time.js';
 import type { Network } from '../network/network.js';
 import { DrawCursor } from '../node/draws.js';
+import type { EnvironmentBook } from '../node/behaviour.js';
 import type { KubeProxies } from '../node/kube-proxy.js';
 import { derivedKey, type Randomness } from '../random/stream.js';
 import type { CallSpec, CostProfile, ImageBehaviour, RequestBehaviour } from '../scenario/types.js';
@@ -83,6 +84,7 @@ export interface CallGraphOptions {
   readonly nodes: EntryNodes;
   readonly splits: TrafficSplits;
   readonly dns: ClusterDns | null;
+  readonly environments?: EnvironmentBook;
 }
 
 /** Calls of one kind: from pods of one image pattern to one Service. */
@@ -96,7 +98,7 @@ class Edge implements WaitingUsers, CallerBook {
   private readonly draws: DrawCursor;
 
   constructor(name: string, { traffic, share, count, optional }: CallSpec, options: CallGraphOptions, graph: CallGraph, statistics: ServiceStatistics) {
-    const { simulation, randomness, network, costs, pods, proxies, nodes, splits, dns } = options;
+    const { simulation, randomness, network, costs, pods, proxies, nodes, splits, dns, environments } = options;
     this.share = share;
     this.count = count;
     this.optional = optional;
@@ -106,6 +108,7 @@ class Edge implements WaitingUsers, CallerBook {
     const router = new Router(simulation, network, costs, traffic, pods, proxies, nodes, this.draws, splits);
     const connector = new Connector({
       name: `${name}/connections`, simulation, network, costs, spec: traffic, pods, proxies, nodes, draws: this.draws, dns, balancer: null, ingress: null, callers: this,
+      ...(environments === undefined ? {} : { environments }),
     });
     connector.connect(router);
     router.connector = connector;

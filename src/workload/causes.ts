@@ -13,6 +13,7 @@ export const CAUSES = [
   'name-resolution',
   'no-route',
   'dependency',
+  'not-in-environment',
 ] as const;
 export const SUCCESS = 0;
 export const NO_ENDPOINT = 1;
@@ -32,3 +33,5 @@ export const NAME_RESOLUTION = 10;
 export const NO_ROUTE = 11;
 /** A call to another Service that the request needs has failed. */
 export const DEPENDENCY = 12;
+/** The environment of the client has no address of the Service, or one that it no longer has. */
+export const NOT_IN_ENVIRONMENT = 13;

@@ -1,6 +1,7 @@
 import type { Component, Simulation } from '../kernel/simulation.js';
 import type { Time } from '../kernel/time.js';
 import type { Network } from '../network/network.js';
+import type { EnvironmentBook } from '../node/behaviour.js';
 import type { DrawCursor } from '../node/draws.js';
 import type { EndpointView, KubeProxies } from '../node/kube-proxy.js';
 import type { CostProfile, TrafficSpec } from '../scenario/types.js';
@@ -11,7 +12,8 @@ import type { PodServer, RequestCounter } from './pod-server.js';
 import type { PodServers } from './pods.js';
 import { ANSWERED } from './request-table.js';
 import type { EntryNodes, Router } from './router.js';
-import { LAST_RESORT_POD } from './mechanisms.js';
+import { LAST_RESORT_POD, SERVICE_AFTER_CLIENT, STALE_ENVIRONMENT } from './mechanisms.js';
+import { NOT_IN_ENVIRONMENT } from './causes.js';
 import { APPLICATION, NAME_RESOLUTION, NO_ROUTE, SUCCESS } from './statistics.js';
 
 /** An ingress controller has read a request; argument: request. */
@@ -83,6 +85,8 @@ export interface ConnectorOptions {
   readonly ingress: IngressController | null;
   /** Senders are pods that serve requests themselves. Absent: they are clients of their own. */
   readonly callers?: CallerBook;
+  /** Absent: environments are not known. */
+  readonly environments?: EnvironmentBook;
 }
 
 /**
@@ -168,11 +172,25 @@ export class Connector implements Component, Asker, RequestCounter {
       return;
     }
     if (this.reuse(request, client, service)) return;
+    if (spec.discovery !== undefined && !this.knows(request, entry, client)) return;
     if (this.plan === null) this.open(request, { client, entry, service }, null);
     else {
       this.pending.set(request, { client, entry, service });
       dns!.resolve(entry, this.plan, this, request);
     }
+  }
+
+  /** Whether the environment of the client's process has the address of the Service; the request fails if not. */
+  private knows(request: number, entry: number, client: number): boolean {
+    const { spec, pods, environments, simulation } = this.options;
+    const server = pods.at(client);
+    if (environments === undefined || server === undefined) return true;
+    const { namespace, name } = spec.service;
+    const found = environments.serviceInEnvironment(entry, server.uid, namespace, name);
+    if (found === 'current') return true;
+    pods.requests.mechanism[request] = found === 'missing' ? SERVICE_AFTER_CLIENT : STALE_ENVIRONMENT;
+    pods.end(request, '', NOT_IN_ENVIRONMENT, simulation.now);
+    return false;
   }
 
   resolved(request: number, found: boolean, records: readonly number[] | null): void {

@@ -1,4 +1,4 @@
-import { APPLICATION, CAUSES, CIRCUIT_OPEN, CONNECTION_REFUSED, CONNECTION_RESET, DEPENDENCY, NAME_RESOLUTION, NO_ENDPOINT, NO_ROUTE, NODE_UNREACHABLE, OUT_OF_MEMORY, OVERLOAD, TIMEOUT } from './causes.js';
+import { APPLICATION, CAUSES, CIRCUIT_OPEN, CONNECTION_REFUSED, CONNECTION_RESET, DEPENDENCY, NAME_RESOLUTION, NO_ENDPOINT, NO_ROUTE, NODE_UNREACHABLE, NOT_IN_ENVIRONMENT, OUT_OF_MEMORY, OVERLOAD, TIMEOUT } from './causes.js';
 
 /**
  * Why a request failed, finer than its cause: what users see as one "connection refused" comes from a pod that terminates, from one that
@@ -29,6 +29,8 @@ export const MECHANISMS = [
   'no-route',
   'failed-dependency',
   'last-resort-pod',
+  'service-after-client',
+  'stale-environment',
 ] as const;
 /** No pod behind the Service is ready. */
 export const NO_READY_POD = 1;
@@ -68,6 +70,10 @@ export const VERSION_ERROR = 17;
 export const LOAD_ERROR = 18;
 /** No pod was ready: proxies sent it to one that terminates and still served by its last probe, but listened no more. */
 export const LAST_RESORT_POD = 23;
+/** The Service was created after the client's container, which looks for it in its environment. */
+export const SERVICE_AFTER_CLIENT = 24;
+/** The Service was created anew: the client's environment has the address that it had before. */
+export const STALE_ENVIRONMENT = 25;
 const CIRCUIT = 19;
 const NAME = 20;
 const ROUTE = 21;
@@ -89,6 +95,7 @@ function bySelf(): number[] {
   table[OUT_OF_MEMORY] = OUT_OF_MEMORY_IN_FLIGHT;
   table[NAME_RESOLUTION] = NAME;
   table[NO_ROUTE] = ROUTE;
+  table[NOT_IN_ENVIRONMENT] = SERVICE_AFTER_CLIENT;
   table[DEPENDENCY] = FAILED_DEPENDENCY;
   return table;
 }

@@ -3,6 +3,7 @@ import { SECOND, type Time } from '../kernel/time.js';
 import type { Recorder } from '../metrics/recorder.js';
 import { CALLS_BY_SECOND, ERRORS_BY_SECOND, FAILURES_BY_SECOND, REQUESTS_BY_SECOND } from '../metrics/tables.js';
 import type { Network } from '../network/network.js';
+import type { EnvironmentBook } from '../node/behaviour.js';
 import type { KubeProxies } from '../node/kube-proxy.js';
 import type { Randomness } from '../random/stream.js';
 import type { Scenario, TrafficSpec } from '../scenario/types.js';
@@ -75,7 +76,7 @@ export class Workload {
   }
 
   /** Tells the proxies and nodes through which requests go. All nodes take traffic until `setNodeReady` says otherwise. */
-  connect(proxies: KubeProxies, hosts: readonly number[], nodeNames: readonly string[]): void {
+  connect(proxies: KubeProxies, hosts: readonly number[], nodeNames: readonly string[], environments?: EnvironmentBook): void {
     this.pods.connect(proxies.addresses, this.network, nodeNames, hosts);
     this.nodes = { hosts, ready: hosts.map((_, index) => index) };
     const splits = new TrafficSplits(proxies);
@@ -86,9 +87,10 @@ export class Workload {
     if (dnsSpec !== undefined && [...scenario.traffic, ...callsOf(scenario)].some((spec) => spec.lookup !== undefined))
       this.dns = new ClusterDns(simulation, randomness, network, profile, dnsSpec, pods, proxies, hosts);
     if (scenario.traffic.some((spec) => spec.ingress !== undefined)) this.ingress = new IngressController(simulation, randomness, profile.ingress.reload);
+    const book = environments === undefined ? {} : { environments };
     for (const { client } of scenario.traffic) if (client !== undefined) pods.clients.add(client);
     if (scenario.behaviours.some(({ request }) => request.calls !== undefined)) {
-      this.graph = new CallGraph(scenario.behaviours, { simulation, randomness, network, costs: profile, pods, proxies, nodes, splits, dns: this.dns });
+      this.graph = new CallGraph(scenario.behaviours, { simulation, randomness, network, costs: profile, pods, proxies, nodes, splits, dns: this.dns, ...book });
       pods.graph = this.graph;
     }
     scenario.traffic.forEach((spec, index) => {
@@ -98,7 +100,7 @@ export class Workload {
         statistics = new ServiceStatistics(service);
         this.byService.set(service, statistics);
       }
-      const between = { dns: this.dns, ingress: this.ingress, balancer: spec.via === 'loadBalancer' ? this.loadBalancer(spec, proxies, hosts) : null };
+      const between = { ...book, dns: this.dns, ingress: this.ingress, balancer: spec.via === 'loadBalancer' ? this.loadBalancer(spec, proxies, hosts) : null };
       this.traffic.push(
         new Traffic(simulation, randomness, network, profile, spec, index, pods, proxies, nodes, statistics, splits, between),
       );

@@ -147,3 +147,60 @@ timeline:
   assert.deepEqual(pods(run), []);
   assert.deepEqual(run.timeline.log.map(({ phase }) => phase), ['static pod', 'static pod', 'error']);
 });
+
+const SHOP = `apiVersion: apps/v1
+kind: Deployment
+metadata: { name: front }
+spec:
+  replicas: 2
+  selector: { matchLabels: { app: front } }
+  template:
+    metadata: { labels: { app: front } }
+    spec: { containers: [{ name: front, image: "front:1" }] }
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: cart }
+spec:
+  replicas: 2
+  selector: { matchLabels: { app: cart } }
+  template:
+    metadata: { labels: { app: cart } }
+    spec: { containers: [{ name: cart, image: "cart:1" }] }
+`;
+const CART = 'apiVersion: v1\nkind: Service\nmetadata: { name: cart }\nspec: { selector: { app: cart }, ports: [{ port: 80 }] }\n';
+
+test('clients that find Services by their environment cannot reach one that is created after them; the endpoints show why', () => {
+  writeFileSync(join(folder, 'shop.yaml'), SHOP);
+  writeFileSync(join(folder, 'cart.yaml'), CART);
+  const run = new ScenarioRun(load(`
+duration: 90s
+cluster: { nodes: [{ count: 2, template: ${NODE} }] }
+manifests: shop.yaml
+behaviour: [{ image: "front:1", cached: true, exit: { after: 60s, code: 1 } }, { image: "cart:1", cached: true }]
+traffic: [{ to: service/cart, client: deployment/front, discovery: environment, rate: 20/s, from: 10s }]
+timeline:
+  - { at: 5s, apply: cart.yaml }
+  - { at: 20s, inspect: { kubelet: "*" } }
+  - { at: 85s, inspect: { kubelet: "*" } }
+`));
+  run.warmUp();
+  while (run.advance());
+  const result = run.result();
+  const start = run.origin / 1e9;
+  const before = run.cluster.workload.totals(run.origin + 10e9, run.origin + 20e9);
+  const after = run.cluster.workload.totals(run.origin + 75e9, run.origin + 85e9);
+  assert.ok(before.requests > 100);
+  assert.deepEqual(before.byCause, { 'not-in-environment': before.errors });
+  assert.equal(before.errors, before.requests);
+  assert.equal(after.errors, 0, `${start}: their containers have started again`);
+  const failures = result.summary.findings;
+  assert.ok(Array.isArray(failures));
+  assert.deepEqual(result.files!.map(({ name }) => name), ['kubelet.node-0.20s.json', 'kubelet.node-1.20s.json', 'kubelet.node-0.85s.json', 'kubelet.node-1.85s.json']);
+  const hosts = result.files!.map(({ content }) => {
+    const { environments } = JSON.parse(content) as { environments: Record<string, Record<string, Record<string, string>>> };
+    return Object.entries(environments).flatMap(([name, containers]) => (name.startsWith('default/front') ? [containers['front']!['CART_SERVICE_HOST'] !== undefined] : []));
+  });
+  assert.deepEqual(hosts.slice(0, 2).flat(), [false, false]);
+  assert.deepEqual(hosts.slice(2).flat(), [true, true]);
+});

@@ -253,7 +253,7 @@ const cases: readonly (readonly [string, string, readonly string[]])[] = [
     'entry without action',
     scenario('timeline: [{ at: 1m }]'),
     [
-      'bad.yaml:5:12: expected one action of apply, setImage, scale, delete, fail, heal, defragment, moveLeader, disarmAlarms, corrupt, restart, shutdown, staticPod, kubectl, found none of them',
+      'bad.yaml:5:12: expected one action of apply, setImage, scale, delete, fail, heal, defragment, moveLeader, disarmAlarms, corrupt, restart, shutdown, staticPod, inspect, kubectl, found none of them',
       '  5 | timeline: [{ at: 1m }]',
       '    |            ^',
     ],
