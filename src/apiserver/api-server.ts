@@ -67,7 +67,8 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
   private readonly feeder: CacheFeeder;
   /** Priority and fairness: seats and queues by level and flow. */
   readonly seats: SeatControl;
-  private readonly writes: WritePath;
+  /** Gets and writes, with admission. */
+  readonly writes: WritePath;
   private readonly lists: ListPath;
   private readonly lister: NamespaceIndex;
   private readonly compactors: Compactors;
@@ -105,8 +106,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     this.shutdown = new Shutdown(simulation, target, { drain: OP_DRAIN, start: OP_START });
     this.lists = new ListPath(simulation, target, OP_PROGRESS, calls, etcd, this);
     this.deadlines = new Deadlines(simulation, target, OP_DEADLINE);
-    const jitter = randomness.stream(`${this.name}/retry`);
-    this.writes = new WritePath({ simulation, target, resumeOpcode: OP_RESUME, calls, etcd, registry, owner: this, index: this.index, eventTtl: options.eventTtl ?? 0, jitter, kubernetesVersion, admission });
+    this.writes = new WritePath({ simulation, target, resumeOpcode: OP_RESUME, calls, etcd, registry, owner: this, index: this.index, eventTtl: options.eventTtl ?? 0, jitter: randomness.stream(`${this.name}/retry`), kubernetesVersion, admission });
     const opcodes = { waitOver: OP_WAIT_OVER, seatsFree: OP_SEATS_FREE, borrow: OP_BORROW };
     this.seats = new SeatControl(simulation, target, opcodes, maxRequestsInFlight + maxMutatingRequestsInFlight, options.fair === false ? [maxRequestsInFlight, maxMutatingRequestsInFlight] : null);
     this.compactors = new Compactors(simulation, target, OP_COMPACT, etcd, options.compactionInterval ?? 0);

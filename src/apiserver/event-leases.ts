@@ -1,4 +1,5 @@
 import { EtcdError } from '../etcd/errors.js';
+import { PrometheusHistogram } from '../etcd/metrics.js';
 import type { EtcdClient, EtcdReceiver, EtcdResponse } from '../etcd/types.js';
 import type { Simulation } from '../kernel/simulation.js';
 import { type Duration, SECOND, type Time } from '../kernel/time.js';
@@ -17,6 +18,8 @@ export function defaultEventTtl(runDuration: Duration): Duration {
 const REUSE_SECONDS = 60;
 const REUSE_SHARE = 0.05;
 const MAXIMUM_OBJECTS = 1000;
+/** Buckets of etcd_lease_object_counts (etcd3/metrics). */
+const LEASE_OBJECTS = Float64Array.of(10, 50, 100, 500, 1000, 2500, 5000);
 /** Leases of one life of a process, and lives of one server, in the numbers of leases. */
 const LEASES = 1e6;
 const LIVES = 1024;
@@ -45,6 +48,8 @@ export class EventLeases implements EtcdReceiver {
   private lease = 0;
   private expires: Time = 0;
   private attached = 0;
+  /** Events that leases were given to, counted when the next one comes (etcd_lease_object_counts). */
+  readonly objects = new PrometheusHistogram(LEASE_OBJECTS);
   /** Slots of calls that wait for the lease that was asked for. */
   private waiting: number[] = [];
   private asked: Time = -1;
@@ -91,6 +96,7 @@ export class EventLeases implements EtcdReceiver {
     if (error === '' || error === EtcdError.LeaseExists) {
       this.lease = this.nextId();
       this.expires = this.asked + (this.ttl + this.reuse) * SECOND;
+      this.objects.observeValue(this.attached);
       this.attached = 1;
       this.asked = -1;
       this.owner.leaseReady(first, this.lease, '');

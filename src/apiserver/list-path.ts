@@ -137,7 +137,7 @@ export class ListPath implements EtcdReceiver {
     const slot = Math.floor(key / LIVES);
     const call = this.calls.get(slot);
     const { resource } = call.request;
-    this.owner.metrics.observeEtcd(tag % 2 === 1 ? 'list' : 'get', resource, this.simulation.now - call.etcdSentAt);
+    this.owner.metrics.observeEtcd(tag % 2 === 1 ? 'list' : 'get', resource, this.simulation.now - call.etcdSentAt, response.error !== undefined);
     if (response.error !== undefined) {
       this.owner.respond(slot, response.error === COMPACTED ? tooOldToContinue() : failure(500, response.error, 'Unknown'));
       return;

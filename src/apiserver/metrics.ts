@@ -1,10 +1,13 @@
 import { LogHistogram } from '../stats/index.js';
 import { PrometheusHistogram } from '../etcd/metrics.js';
-import { isMutating, responseBytes } from './answers.js';
+import { isMutating, requestBytes, responseBytes } from './answers.js';
 import type { ApiRequest, ApiResponse } from './request.js';
 
 /** Buckets of apiserver_response_sizes (endpoints/metrics/metrics.go), bytes. */
 export const RESPONSE_SIZES = Float64Array.of(1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9);
+
+/** Buckets of apiserver_request_body_size_bytes (endpoints/handlers/metrics): 50 kB, then 100 kB more up to 3.05 MB. */
+export const BODY_SIZES = Float64Array.from({ length: 31 }, (_, i) => 50_000 + 100_000 * i);
 
 /** Requests of one (verb, resource) since the last time they were taken. */
 export interface RequestFigures {
@@ -64,6 +67,8 @@ class Series {
   recent: Tally | null = null;
   /** Bytes of answers to get and list. */
   readonly sizes: PrometheusHistogram | null;
+  /** Bytes of the bodies of requests that write; null: they have none. */
+  readonly bodies: PrometheusHistogram | null;
 
   constructor(request: ApiRequest) {
     this.verb = request.verb;
@@ -74,6 +79,7 @@ class Series {
     this.isWrite = isMutating(request) && this.resource !== 'leases' && this.resource !== 'nodes/status';
     this.before = this.none();
     this.sizes = request.verb === 'get' || request.verb === 'list' ? new PrometheusHistogram(RESPONSE_SIZES) : null;
+    this.bodies = request.verb === 'create' || request.verb === 'update' || request.verb === 'patch' ? new PrometheusHistogram(BODY_SIZES) : null;
   }
 
   none(): RequestFigures {
@@ -92,6 +98,8 @@ export class RequestMetrics {
   etcdWrites = new LogHistogram();
   /** etcd_request_duration_seconds by operation and resource, nanoseconds, since the start. */
   etcdRequests = new Map<string, Map<string, LogHistogram>>();
+  /** etcd_request_errors_total by `operation resource`. */
+  etcdErrors = new Map<string, number>();
   /** apiserver_watch_cache_consistent_read_total by resource: served from the cache, and by etcd. */
   consistentReads = new Map<string, { fromCache: number; fallback: number }>();
   /** Beginnings of streaming lists by `resource scope`, nanoseconds (apiserver_watch_list_duration_seconds). */
@@ -105,6 +113,10 @@ export class RequestMetrics {
   observe(request: ApiRequest, code: number, latency: number, excluded = 0, response?: ApiResponse): void {
     const series = this.seriesOf(request);
     if (series.isWrite) this.writes++;
+    if (series.bodies !== null) {
+      const bytes = requestBytes(request);
+      if (bytes > 0) series.bodies.observeValue(bytes);
+    }
     let tally = series.recent;
     if (tally === null) {
       tally = new Tally();
@@ -147,8 +159,12 @@ export class RequestMetrics {
     this.etcdWrites.observe(latency);
   }
 
-  /** Counts one request to etcd: get, list, create, update or delete. */
-  observeEtcd(operation: string, resource: string, latency: number): void {
+  /** Counts one request to etcd: get, list, create, update or delete; `failed`: it was answered with an error. */
+  observeEtcd(operation: string, resource: string, latency: number, failed: boolean): void {
+    if (failed) {
+      const key = `${operation} ${resource}`;
+      this.etcdErrors.set(key, (this.etcdErrors.get(key) ?? 0) + 1);
+    }
     let byResource = this.etcdRequests.get(operation);
     if (byResource === undefined) this.etcdRequests.set(operation, (byResource = new Map()));
     let histogram = byResource.get(resource);
@@ -174,6 +190,7 @@ export class RequestMetrics {
     this.recent = [];
     this.etcdWrites = new LogHistogram();
     this.etcdRequests = new Map();
+    this.etcdErrors = new Map();
     this.consistentReads = new Map();
     this.watchLists = new Map();
   }
@@ -181,6 +198,19 @@ export class RequestMetrics {
   /** Sizes of answers by verb, resource and scope (apiserver_response_sizes). */
   *responseSizes(): Generator<{ readonly verb: string; readonly resource: string; readonly scope: string; readonly sizes: PrometheusHistogram }> {
     for (const { verb, resource, scope, sizes } of this.series) if (sizes !== null && sizes.count > 0) yield { verb, resource, scope, sizes };
+  }
+
+  /** Sizes of bodies by verb and resource, subresources included (apiserver_request_body_size_bytes). */
+  bodySizes(): Map<string, PrometheusHistogram> {
+    const sizes = new Map<string, PrometheusHistogram>();
+    for (const { verb, resource: full, bodies } of this.series) {
+      if (bodies === null || bodies.count === 0) continue;
+      const key = `${verb} ${full.split('/')[0]}`;
+      let sum = sizes.get(key);
+      if (sum === undefined) sizes.set(key, (sum = new PrometheusHistogram(BODY_SIZES)));
+      sum.merge(bodies);
+    }
+    return sizes;
   }
 
   /** Totals by `verb resource`, since the start, all scopes together. */

@@ -80,8 +80,10 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner, LeaseO
   private readonly resumeOpcode: number;
   private readonly calls: CallTable;
   private readonly etcd: EtcdClient;
-  private readonly admission: Admission | null;
-  private readonly eventLeases: EventLeases | null;
+  /** null: no plugins, no webhooks, no quotas. */
+  readonly admission: Admission | null;
+  /** null: events stay. */
+  readonly eventLeases: EventLeases | null;
   private readonly pauses = new Slots<Pause>();
   /** Raised when the process dies, so that answers to an earlier life are ignored. */
   private life = 0;
@@ -336,7 +338,7 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner, LeaseO
     if (tag % LIVES !== this.life % LIVES) return;
     const slot = Math.floor(tag / LIVES);
     const call = this.calls.get(slot);
-    this.owner.metrics.observeEtcd(operationOf(call), call.request.resource, this.simulation.now - call.etcdSentAt);
+    this.owner.metrics.observeEtcd(operationOf(call), call.request.resource, this.simulation.now - call.etcdSentAt, response.error !== undefined);
     if (response.error !== undefined) {
       // The server has no words of its own for errors of etcd (endpoints/handlers/responsewriters/status.go).
       this.owner.respond(slot, failure(500, response.error, 'Unknown'));

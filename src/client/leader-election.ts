@@ -101,6 +101,8 @@ export interface LeaderElectorOptions {
 export class LeaderElector implements Component, ResponseReceiver {
   readonly name: string;
   leading = false;
+  /** The process that it is a candidate of runs. */
+  running = false;
   /** Times it became leader, and requests that renewed the lease. */
   acquired = 0;
   renewals = 0;
@@ -118,7 +120,6 @@ export class LeaderElector implements Component, ResponseReceiver {
   private observedAt: Time = 0;
   /** Raised at every start and end of the process: answers and timers of an earlier life are not heard. */
   private life = 0;
-  private running = false;
   private deadline = 0;
 
   constructor(options: LeaderElectorOptions) {

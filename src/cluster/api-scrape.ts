@@ -2,7 +2,10 @@ import { resourceInfo } from '../api/resources.js';
 import type { ApiServer } from '../apiserver/api-server.js';
 import type { LevelFigures } from '../apiserver/flow-control/level.js';
 import { KINDS, type RequestKinds } from '../apiserver/flow-control/request-kinds.js';
+import type { CachedObjects } from '../apiserver/cached-objects.js';
+import { typicalBytes } from '../apiserver/object-size.js';
 import type { WatchCache } from '../apiserver/watch-cache.js';
+import type { ReplicatedProcess } from './control-plane.js';
 import type { Process } from '../client/process.js';
 import {
   FLOW_EXECUTION,
@@ -12,6 +15,7 @@ import {
   REST_CLIENT_LIMITER,
   WORK_QUEUE_WAIT,
   WATCH_LIST,
+  WEBHOOK_DURATION,
   WORK_QUEUE_WORK,
 } from '../metrics/apiserver-families.js';
 import { ETCD_REQUEST_DURATION, type HistogramFamily, labelText } from '../metrics/histograms.js';
@@ -21,6 +25,9 @@ import type { LogHistogram } from '../stats/index.js';
 const HOST = 'kubernetes.default.svc:443';
 /** Nanoseconds as seconds. */
 const PER_SECOND = 1e-9;
+
+/** Resources whose objects are of different sizes (apiserver/object-size.ts). */
+const SIZES_DIFFER: ReadonlySet<string> = new Set(['endpointslices', 'configmaps', 'secrets']);
 
 /** A histogram as counts by bucket, the last one beyond all bounds. */
 export interface BucketCounts {
@@ -49,6 +56,7 @@ export function scrapeApiServer(server: ApiServer, databaseBytes: number, watche
   scrapeFlows(server, common, sink);
   scrapeStorage(server, common, databaseBytes, sink);
   scrapeRequests(server, common, watches, sink);
+  scrapeWebhooks(server, common, sink);
 }
 
 function scrapeFlows(server: ApiServer, common: Labels, sink: ScrapeSink): void {
@@ -128,6 +136,12 @@ function scrapeStorage(server: ApiServer, common: Labels, databaseBytes: number,
       sink.latencies(ETCD_REQUEST_DURATION, labels, durations);
     }
   }
+  for (const [key, count] of server.metrics.etcdErrors) {
+    const [operation = '', resource = ''] = key.split(' ');
+    sink.value('etcd_request_errors_total', labelText({ ...common, operation, group: resourceInfo(resource).group, resource }), count);
+  }
+  const leases = server.writes.eventLeases;
+  if (leases !== null && leases.objects.count > 0) sink.histogram('etcd_lease_object_counts', labelText(common), leases.objects);
   for (const [resource, { fromCache, fallback }] of consistentReads) {
     const own = { ...common, group: resourceInfo(resource).group, resource };
     sink.value('apiserver_watch_cache_consistent_read_total', labelText({ ...own, success: 'true', fallback: 'false' }), fromCache);
@@ -142,6 +156,8 @@ function scrapeCache({ resource, objects, figures, revision, capacity }: WatchCa
   const own = { ...common, group, resource };
   const labels = labelText(own);
   sink.value('apiserver_resource_objects', labels, objects.size);
+  // Events are in no watch cache, which keeps the sizes.
+  sink.value('apiserver_resource_size_estimate_bytes', labels, resource === 'events' ? -1 : storedBytes(resource, objects));
   if (objects.size + figures.received + figures.storageLists + figures.cacheLists.size === 0) return;
   const value = (name: string, count: number): void => sink.value(`apiserver_${name}`, labels, count);
   value('storage_events_received_total', figures.received);
@@ -155,19 +171,46 @@ function scrapeCache({ resource, objects, figures, revision, capacity }: WatchCa
     sink.value('apiserver_cache_list_fetched_objects_total', indexed, fetched);
   }
   value('cache_list_returned_objects_total', figures.cacheReturned);
+  sink.value('etcd_bookmark_counts', labels, figures.bookmarks);
   value('init_events_total', figures.initEvents);
   value('watch_cache_events_received_total', figures.received);
   // Progress of etcd goes through the same channel (cacher.go dispatchEvents).
   value('watch_cache_events_dispatched_total', figures.received + figures.bookmarks);
   value('watch_cache_resource_version', revision);
-  value('watch_cache_capacity', capacity);
-  value('watch_cache_capacity_increase_total', figures.grown);
-  value('watch_cache_capacity_decrease_total', figures.shrunk);
+  sink.value('watch_cache_capacity', labels, capacity);
+  sink.value('watch_cache_capacity_increase_total', labels, figures.grown);
+  sink.value('watch_cache_capacity_decrease_total', labels, figures.shrunk);
   value('watch_cache_initializations_total', figures.initializations);
   const versioned = labelText({ ...common, group, version, resource });
   sink.value('apiserver_watch_events_total', versioned, figures.sizes.count);
   if (figures.sizes.count > 0) sink.histogram('apiserver_watch_events_sizes', versioned, figures.sizes);
   if (figures.readWaits.count > 0) sink.latencies(READ_WAIT, labels, figures.readWaits);
+}
+
+/** Bytes of all objects of a resource in etcd. */
+function storedBytes(resource: string, objects: CachedObjects): number {
+  if (!SIZES_DIFFER.has(resource)) return objects.size * resourceInfo(resource).typicalBytes;
+  let bytes = 0;
+  for (const object of objects.values()) bytes += typicalBytes(resource, object);
+  return bytes;
+}
+
+/** What webhooks did to requests. */
+function scrapeWebhooks(server: ApiServer, common: Labels, sink: ScrapeSink): void {
+  const { admission } = server.writes;
+  if (admission === null) return;
+  const { durations, requests, rejections, failOpen } = admission.webhooks;
+  for (const taken of durations.values()) sink.latencies(WEBHOOK_DURATION, labelText({ ...common, ...taken.labels }), taken.durations);
+  for (const { labels, count } of requests.values()) sink.value('apiserver_admission_webhook_request_total', labelText({ ...common, ...labels }), count);
+  for (const { labels, count } of rejections.values()) sink.value('apiserver_admission_webhook_rejection_count', labelText({ ...common, ...labels }), count);
+  for (const { labels, count } of failOpen.values()) sink.value('apiserver_admission_webhook_fail_open_count', labelText({ ...common, ...labels }), count);
+}
+
+/** Whether the replicas of a process lead; those that are not running show nothing. */
+export function scrapeElection({ name, electors }: ReplicatedProcess, sink: ScrapeSink): void {
+  electors.forEach(({ running, leading }, replica) => {
+    if (running) sink.value('leader_election_master_status', labelText({ job: name, instance: `${name}-${replica}`, name }), leading ? 1 : 0);
+  });
 }
 
 /** Watches that are open, how long streaming lists took to begin, and how large answers were. */
@@ -183,6 +226,10 @@ function scrapeRequests(server: ApiServer, common: Labels, watches: ReadonlyMap<
     const [resource = '', scope = ''] = key.split(' ');
     const { group, version } = resourceInfo(resource);
     sink.latencies(WATCH_LIST, labelText({ ...common, group, version, resource, scope }), durations);
+  }
+  for (const [key, sizes] of server.metrics.bodySizes()) {
+    const [verb = '', resource = ''] = key.split(' ');
+    sink.histogram('apiserver_request_body_size_bytes', labelText({ ...common, group: resourceInfo(resource).group, resource, verb }), sizes);
   }
   for (const { verb, resource: full, scope, sizes } of server.metrics.responseSizes()) {
     const [resource = '', subresource = ''] = full.split('/');

@@ -14,7 +14,7 @@ import type { Recorder, TableRecorder } from '../metrics/recorder.js';
 import { SCRAPES } from '../metrics/scrapes.js';
 import { API_REQUESTS_BY_SECOND, ETCD_BY_SECOND, NODES, SCHEDULER_BY_SECOND } from '../metrics/tables.js';
 import { LogHistogram } from '../stats/index.js';
-import { type BucketCounts, scrapeApiServer, scrapeProcess } from './api-scrape.js';
+import { type BucketCounts, scrapeApiServer, scrapeElection, scrapeProcess } from './api-scrape.js';
 import type { RecordSpec } from '../scenario/types.js';
 import { scrapeNetwork } from './network-scrape.js';
 import type { Observer } from './observer.js';
@@ -119,6 +119,7 @@ export class Sampler implements MetricsSink {
     const { connections } = this.cluster;
     for (const server of servers) scrapeApiServer(server, etcd.members[0]!.store.size, connections.watchesByResource(server), this);
     for (const process of [this.cluster.controllerManager, this.cluster.schedulerProcess]) scrapeProcess(process, this);
+    for (const replicated of this.cluster.controlPlane) scrapeElection(replicated, this);
     scrapeNetwork(this.cluster, this);
   }
 

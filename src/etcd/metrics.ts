@@ -27,6 +27,13 @@ export class PrometheusHistogram {
     this.counts[i]!++;
   }
 
+  /** Adds what another one with the same bounds has counted. */
+  merge({ counts, sum, count }: PrometheusHistogram): void {
+    for (let i = 0; i < counts.length; i++) this.counts[i]! += counts[i]!;
+    this.sum += sum;
+    this.count += count;
+  }
+
   /** Quantile as Prometheus' `histogram_quantile` gives it: linear inside a bucket. NaN when empty. */
   quantile(q: number): number {
     if (this.count === 0) return Number.NaN;

@@ -67,6 +67,13 @@ export const WATCH_LIST: HistogramFamily = {
   bounds: [0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 2, 4, 6, 8, 10, 15, 20, 30, 45, 60],
 };
 
+/** Labels name, operation, rejected, type. */
+export const WEBHOOK_DURATION: HistogramFamily = {
+  name: 'apiserver_admission_webhook_admission_duration_seconds',
+  help: 'Admission webhook latency histogram in seconds, identified by name and broken out for each operation and API resource and type (validate or admit).',
+  bounds: [0.005, 0.025, 0.1, 0.5, 1, 2.5, 10, 25],
+};
+
 /** Those with buckets of their own units; labels stand in the comments. Timing histograms count nanoseconds. */
 const IN_OWN_UNITS: readonly HistogramFamily[] = [
   // priority_level
@@ -85,6 +92,10 @@ const IN_OWN_UNITS: readonly HistogramFamily[] = [
   { name: 'apiserver_flowcontrol_watch_count_samples', help: 'count of watchers for mutating requests in API Priority and Fairness', bounds: [0, 1, 10, 100, 1000, 10000] },
   // component,group,resource,scope,subresource,verb,version
   { name: 'apiserver_response_sizes', help: 'Response size distribution in bytes for each group, version, verb, resource, subresource, scope and component.', bounds: [1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000] },
+  // group,resource,verb
+  { name: 'apiserver_request_body_size_bytes', help: 'Apiserver request body size in bytes broken out by resource and verb.', bounds: Array.from({ length: 31 }, (_, i) => 50_000 + 100_000 * i) },
+  // none
+  { name: 'etcd_lease_object_counts', help: 'Number of objects attached to a single etcd lease.', bounds: [10, 50, 100, 500, 1000, 2500, 5000] },
   // group,resource,version
   { name: 'apiserver_watch_events_sizes', help: 'Watch event size distribution in bytes', bounds: [1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072] },
   // host,verb
@@ -99,6 +110,7 @@ export const APISERVER_HISTOGRAMS: readonly HistogramFamily[] = [
   FLOW_EXECUTION,
   READ_WAIT,
   WATCH_LIST,
+  WEBHOOK_DURATION,
   ...IN_OWN_UNITS,
   WORK_QUEUE_WAIT,
   WORK_QUEUE_WORK,
@@ -179,6 +191,20 @@ export const APISERVER_SCALARS: readonly ScalarFamily[] = [
   // group,resource
   gauge('apiserver_resource_objects', 'Number of stored objects at the time of last check split by kind. In case of a fetching error, the value will be -1.'),
   // group,resource
+  gauge('apiserver_resource_size_estimate_bytes', 'Estimated size of stored objects in database. Estimate is based on sum of last observed sizes of serialized objects. In case of a fetching error, the value will be -1.'),
+  // group,resource
+  gauge('etcd_bookmark_counts', 'Number of etcd bookmarks (progress notify events) split by kind.'),
+  // operation, resource, group
+  counter('etcd_request_errors_total', 'Etcd failed request counts for each operation and object type.'),
+  // code, name, operation, rejected, type
+  counter('apiserver_admission_webhook_request_total', 'Admission webhook request total, identified by name and broken out for each admission type (validating or mutating) and operation. Additional labels specify whether the request was rejected or not and an HTTP status code. Codes greater than 600 are truncated to 600, to keep the metrics cardinality bounded.'),
+  // error_type, name, operation, rejection_code, type
+  counter('apiserver_admission_webhook_rejection_count', 'Admission webhook rejection count, identified by name and broken out for each admission type (validating or admit) and operation. Additional labels specify an error type (calling_webhook_error or apiserver_internal_error if an error occurred; no_error otherwise) and optionally a non-zero rejection code if the webhook rejects the request with an HTTP status code (honored by the apiserver when the code is greater or equal to 400). Codes greater than 600 are truncated to 600, to keep the metrics cardinality bounded.'),
+  // name, type
+  counter('apiserver_admission_webhook_fail_open_count', 'Admission webhook fail open count, identified by name and broken out for each admission type (validating or admit).'),
+  // name
+  gauge('leader_election_master_status', "Gauge of if the reporting system is master of the relevant lease, 0 indicates backup, 1 indicates master. 'name' is the string used to identify the lease. Please make sure to group by name."),
+  // group,resource
   counter('apiserver_storage_events_received_total', 'Number of etcd events received split by kind.'),
   // group,resource
   counter('apiserver_storage_list_fetched_objects_total', 'Number of objects read from storage in the course of serving a LIST request'),
@@ -199,11 +225,11 @@ export const APISERVER_SCALARS: readonly ScalarFamily[] = [
   // group,resource
   gauge('apiserver_watch_cache_resource_version', 'Current resource version of watch cache broken by resource type.'),
   // group,resource
-  gauge('apiserver_watch_cache_capacity', 'Total capacity of watch cache broken by resource type.'),
+  gauge('watch_cache_capacity', 'Total capacity of watch cache broken by resource type.'),
   // group,resource
-  counter('apiserver_watch_cache_capacity_increase_total', 'Total number of watch cache capacity increase events broken by resource type.'),
+  counter('watch_cache_capacity_increase_total', 'Total number of watch cache capacity increase events broken by resource type.'),
   // group,resource
-  counter('apiserver_watch_cache_capacity_decrease_total', 'Total number of watch cache capacity decrease events broken by resource type.'),
+  counter('watch_cache_capacity_decrease_total', 'Total number of watch cache capacity decrease events broken by resource type.'),
   // group,resource
   counter('apiserver_watch_cache_initializations_total', 'Counter of watch cache initializations broken by resource type.'),
   // group,resource,version

@@ -21,6 +21,7 @@ const HISTOGRAMS: Readonly<Record<string, readonly [labels: string, bounds: read
   apiserver_flowcontrol_watch_count_samples: ['flow_schema,priority_level', [0, 1, 10, 100, 1000, 10000]],
   apiserver_flowcontrol_work_estimated_seats: ['flow_schema,priority_level', [1, 2, 4, 8, 16, 32, 64, 100]],
   apiserver_request_sli_duration_seconds: ['component,group,resource,scope,subresource,verb,version', [0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60]],
+  apiserver_request_body_size_bytes: ['group,resource,verb', Array.from({ length: 31 }, (_, i) => 50_000 + 100_000 * i)],
   apiserver_response_sizes: ['component,group,resource,scope,subresource,verb,version', [1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000]],
   apiserver_watch_cache_read_wait_seconds: ['group,resource', [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3]],
   apiserver_watch_events_sizes: ['group,resource,version', [1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072]],
@@ -52,13 +53,14 @@ const SCALARS: Readonly<Record<string, string>> = {
   apiserver_init_events_total: 'group,resource',
   apiserver_longrunning_requests: 'component,group,resource,scope,subresource,verb,version',
   apiserver_resource_objects: 'group,resource',
+  apiserver_resource_size_estimate_bytes: 'group,resource',
   apiserver_storage_events_received_total: 'group,resource',
   apiserver_storage_list_evaluated_objects_total: 'group,resource',
   apiserver_storage_list_fetched_objects_total: 'group,resource',
   apiserver_storage_list_returned_objects_total: 'group,resource',
-  apiserver_watch_cache_capacity: 'group,resource',
-  apiserver_watch_cache_capacity_decrease_total: 'group,resource',
-  apiserver_watch_cache_capacity_increase_total: 'group,resource',
+  watch_cache_capacity: 'group,resource',
+  watch_cache_capacity_decrease_total: 'group,resource',
+  watch_cache_capacity_increase_total: 'group,resource',
   apiserver_watch_cache_events_dispatched_total: 'group,resource',
   apiserver_watch_cache_events_received_total: 'group,resource',
   apiserver_watch_cache_initializations_total: 'group,resource',
@@ -83,7 +85,9 @@ const SCALARS: Readonly<Record<string, string>> = {
   apiserver_storage_objects: 'resource',
   apiserver_storage_size_bytes: 'storage_cluster_id',
   apiserver_watch_cache_consistent_read_total: 'fallback,group,resource,success',
+  etcd_bookmark_counts: 'group,resource',
   etcd_requests_total: 'group,operation,resource',
+  leader_election_master_status: 'name',
   rest_client_requests_total: 'code,host,method',
   workqueue_adds_total: 'name',
   workqueue_depth: 'name',
@@ -113,7 +117,7 @@ test('counters and gauges have the names and labels of the real components', () 
   const [metrics, labels] = [table.column('metric'), table.column('labels')] as [string[], string[]];
   const found: Record<string, string> = {};
   for (let row = 0; row < table.length; row++) {
-    if (/^(etcd_(?!requests)|grpc|process)/.test(metrics[row]!)) continue;
+    if (/^(etcd_(?!requests|bookmark)|grpc|process)/.test(metrics[row]!)) continue;
     const names = labelNames(labels[row]!);
     assert.ok(found[metrics[row]!] === undefined || found[metrics[row]!] === names, metrics[row]);
     found[metrics[row]!] = names;

@@ -8,6 +8,7 @@ import { AdmissionPlugins } from './plugins.js';
 import { QuotaControl, type QuotaOwner } from './quota-control.js';
 import { MutatingRun, ValidatingRun, type WebhookOwner } from './webhook-run.js';
 import type { WebhookServers } from './webhook-calls.js';
+import { WebhookMetrics } from './webhook-figures.js';
 import { webhookMatches, webhooksInOrder } from './webhooks.js';
 
 type Configurations = 'mutatingwebhookconfigurations' | 'validatingwebhookconfigurations';
@@ -25,6 +26,7 @@ const NONE: readonly Webhook[] = [];
 /** Admission of one server: the plugins, the webhooks and the quotas, in the server's order. */
 export class Admission {
   readonly quota: QuotaControl;
+  readonly webhooks = new WebhookMetrics();
   private readonly plugins: AdmissionPlugins;
   private readonly view: AdmissionView;
   private readonly servers: WebhookServers;
@@ -68,11 +70,11 @@ export class Admission {
   }
 
   mutatingRun(owner: WebhookOwner, slot: number, attributes: Attributes, webhooks: readonly Webhook[]): MutatingRun {
-    return new MutatingRun(owner, slot, attributes, webhooks, this.servers, this.stream);
+    return new MutatingRun(owner, slot, attributes, webhooks, this.servers, this.stream, this.webhooks);
   }
 
   validatingRun(owner: WebhookOwner, slot: number, attributes: Attributes, webhooks: readonly Webhook[]): ValidatingRun {
-    const run = new ValidatingRun(owner, slot, attributes.object);
+    const run = new ValidatingRun(owner, slot, attributes, this.webhooks);
     run.call(webhooks, this.servers, this.stream);
     return run;
   }

@@ -5,7 +5,8 @@ import type { Stream } from '../../random/stream.js';
 import type { Operation } from '../call.js';
 import type { ApiResponse } from '../request.js';
 import type { Attributes } from './attributes.js';
-import type { WebhookServers } from './webhook-calls.js';
+import type { WebhookCall, WebhookServers } from './webhook-calls.js';
+import type { WebhookMetrics } from './webhook-figures.js';
 import { refusalOf } from './webhooks.js';
 
 /** Told when all webhooks of a request have answered. */
@@ -25,6 +26,9 @@ export class MutatingRun implements Operation {
   private attributes: Attributes;
   private readonly servers: WebhookServers;
   private readonly stream: Stream;
+  private readonly metrics: WebhookMetrics;
+  /** The call under way. */
+  private call: WebhookCall | null = null;
   private webhooks: readonly Webhook[];
   private next = 0;
   private again = false;
@@ -32,7 +36,8 @@ export class MutatingRun implements Operation {
   private lastChange = -1;
   private refusal: ApiResponse | undefined = undefined;
 
-  constructor(owner: WebhookOwner, slot: number, attributes: Attributes, webhooks: readonly Webhook[], servers: WebhookServers, stream: Stream) {
+  constructor(owner: WebhookOwner, slot: number, attributes: Attributes, webhooks: readonly Webhook[], servers: WebhookServers, stream: Stream, metrics: WebhookMetrics) {
+    this.metrics = metrics;
     this.owner = owner;
     this.slot = slot;
     this.attributes = attributes;
@@ -48,7 +53,8 @@ export class MutatingRun implements Operation {
       this.end();
       return;
     }
-    const { duration, answer } = this.servers.call(webhook, this.stream);
+    this.call = this.servers.call(webhook, this.stream);
+    const { duration, answer } = this.call;
     this.refusal = refusalOf(webhook, answer);
     const { object } = this.attributes;
     if (answer.kind === 'allowed' && object !== undefined) {
@@ -76,6 +82,8 @@ export class MutatingRun implements Operation {
   }
 
   resumed(): void {
+    const { answer, duration } = this.call!;
+    this.metrics.called(this.webhooks[this.next - 1]!, 'admit', this.attributes.operation, answer, duration);
     this.start();
   }
 
@@ -88,13 +96,16 @@ export class MutatingRun implements Operation {
 export class ValidatingRun implements Operation {
   private readonly owner: WebhookOwner;
   private readonly slot: number;
-  private readonly object: KubernetesObject | undefined;
+  private readonly attributes: Attributes;
+  private readonly metrics: WebhookMetrics;
+  private readonly calls: { readonly webhook: Webhook; readonly call: WebhookCall }[] = [];
   private refusal: ApiResponse | undefined = undefined;
 
-  constructor(owner: WebhookOwner, slot: number, object: KubernetesObject | undefined) {
+  constructor(owner: WebhookOwner, slot: number, attributes: Attributes, metrics: WebhookMetrics) {
     this.owner = owner;
     this.slot = slot;
-    this.object = object;
+    this.attributes = attributes;
+    this.metrics = metrics;
   }
 
   /** Calls the webhooks. */
@@ -102,7 +113,9 @@ export class ValidatingRun implements Operation {
     let longest = 0;
     let first = Number.POSITIVE_INFINITY;
     for (const webhook of webhooks) {
-      const { duration, answer } = servers.call(webhook, stream);
+      const call = servers.call(webhook, stream);
+      this.calls.push({ webhook, call });
+      const { duration, answer } = call;
       const refusal = refusalOf(webhook, answer);
       if (refusal !== undefined && duration < first) {
         first = duration;
@@ -114,7 +127,9 @@ export class ValidatingRun implements Operation {
   }
 
   resumed(): void {
-    this.owner.webhooksAnswered(this.slot, this.object, this.refusal);
+    const { operation, object } = this.attributes;
+    for (const { webhook, call } of this.calls) this.metrics.called(webhook, 'validating', operation, call.answer, call.duration);
+    this.owner.webhooksAnswered(this.slot, object, this.refusal);
   }
 
   etcdAnswered(): void {
