@@ -132,22 +132,24 @@ async function runStrategies(
   trace?: EventTraceFiles,
   finished: RunResult[] = [],
 ): Promise<RunResult[]> {
-  // All strategies start from the same instant: the warm start is simulated once and copied.
+  // All strategies start from the same instant: the warm start is simulated once; the first goes on from it, the others from a copy.
   const types = new CheckpointTypes();
   let checkpoint: Checkpoint | undefined;
+  let left = strategies.filter((strategy) => !finished.some(({ name }) => name === strategy.name)).length;
   for (const strategy of strategies) {
     if (finished.some(({ name }) => name === strategy.name)) {
       progress.end();
       continue;
     }
+    let run: ScenarioRun;
     if (checkpoint === undefined) {
       progress.begin('warm start');
-      const warm = new ScenarioRun(scenario, runOptions(flags));
-      await warmUp(warm, progress);
-      checkpoint = saveCheckpoint(warm, types);
-    }
+      run = new ScenarioRun(scenario, runOptions(flags));
+      await warmUp(run, progress);
+      if (left > 1) checkpoint = saveCheckpoint(run, types);
+    } else run = restoreCheckpoint<ScenarioRun>(checkpoint, types);
+    left--;
     progress.begin(strategy.name);
-    const run = restoreCheckpoint<ScenarioRun>(checkpoint, types);
     run.rollOut(strategy);
     finished.push(await simulate(run, progress, trace));
     progress.end();

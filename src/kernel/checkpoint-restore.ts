@@ -22,6 +22,9 @@ import {
 } from './checkpoint-format.js';
 import type { CheckpointTypes } from './checkpoint-types.js';
 
+/** V8 makes an object with more fields than this a slow dictionary when they are added by computed names; but not when they are defined. */
+const MOST_COMPUTED = 12;
+
 /** Makes a graph from what was written down. */
 export class Restorer {
   private readonly checkpoint: Checkpoint;
@@ -103,8 +106,9 @@ export class Restorer {
     switch (kind & 7) {
       case RECORD: {
         const record = object as Record<string, unknown>;
-        for (const key of this.checkpoint.shapes[detail]!.keys) {
-          if (key === '__proto__')
+        const { keys } = this.checkpoint.shapes[detail]!;
+        for (const key of keys) {
+          if (key === '__proto__' || keys.length > MOST_COMPUTED)
             Object.defineProperty(record, key, {
               value: this.value(),
               writable: true,

@@ -57,14 +57,15 @@ function single(scenario: Scenario, options: ScenarioRunOptions): { name: string
   return finished(run);
 }
 
-/** All strategies go on from one warm start. */
+/** All strategies go on from one warm start: the first itself, the others from a copy. */
 function strategies(scenario: Scenario, options: ScenarioRunOptions): { name: string; summary: RunSummary }[] {
   const warm = new ScenarioRun(scenario, options);
   warm.warmUp();
   const types = new CheckpointTypes();
-  const checkpoint = saveCheckpoint(warm, types);
-  return (scenario.rollout?.strategies ?? []).map((strategy) => {
-    const run = restoreCheckpoint<ScenarioRun>(checkpoint, types);
+  const list = scenario.rollout?.strategies ?? [];
+  const checkpoint = list.length > 1 ? saveCheckpoint(warm, types) : undefined;
+  return list.map((strategy, i) => {
+    const run = i === 0 ? warm : restoreCheckpoint<ScenarioRun>(checkpoint!, types);
     run.rollOut(strategy);
     return finished(run);
   });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
 import fc from 'fast-check';
 import {
   CheckpointTypes,
@@ -281,4 +282,18 @@ test('generator processes refuse to be copied and are restored by replay', () =>
   restored.run(1e9);
   assert.equal(restored.traceHash, whole.traceHash);
   assert.throws(() => replayTo(build(2e6), point), /another way/);
+});
+
+class ManyFields {
+  a = 1; b = 2; c = 3; d = 4; e = 5; f = 6; g = 7; h = 8; i = 9; j = 0.5; k = null; l = ''; m = 13; n = 14; o = 15; p = 16; q = 17; r = 18; s = 19; t = 20;
+}
+
+test('a restored object with many fields is no slow dictionary', () => {
+  setFlagsFromString('--allow-natives-syntax');
+  const isFast = new Function('object', 'return %HasFastProperties(object)') as (object: object) => boolean;
+  const types = new CheckpointTypes();
+  const checkpoint = saveCheckpoint([new ManyFields(), new ManyFields()], types);
+  const restored = restoreCheckpoint<ManyFields[]>(checkpoint, types);
+  assert.deepEqual(restored, [new ManyFields(), new ManyFields()]);
+  for (const object of restored) assert.ok(isFast(object));
 });
