@@ -13,6 +13,7 @@ import { toCluster } from './cluster.js';
 import { checkQuotas, memberFindings, startCounts } from './etcd.js';
 import { manifestFindings } from './findings.js';
 import { ingressFindings, mirrorFindings } from './ingress-findings.js';
+import { podReferenceFindings } from './pod-reference-findings.js';
 import { findDns } from './dns.js';
 import { toRandomFault } from './faults.js';
 import { isOfRollout } from './instants.js';
@@ -196,13 +197,13 @@ class ScenarioLoader {
       ...memberFindings(cluster, raw.cluster?.etcd, (at) => this.place(this.item, at)),
       ...this.nodeFindings(manifests),
       ...manifestFindings(manifests, this.place),
-      ...accountFindings(manifests.loaded, this.place),
       ...ingressFindings(manifests, traffic, this.place),
       ...mirrorFindings(rollout, traffic, (at) => this.place(this.item, at)),
       ...unused,
     ];
     for (const set of applied.values()) findings.push(...manifestFindings(set, this.place).filter(notAboutServices));
     const everything = [...manifests.loaded, ...[...applied.values()].flatMap((set) => set.loaded)];
+    findings.push(...accountFindings(everything, this.place), ...podReferenceFindings(everything, !cluster.nodes.every(isKwokNode), this.place));
     errors.push(...checkWebhooks(cluster.webhooks ?? [], everything, (at, message, suggestion) => this.item.error(at, { message, ...(suggestion === undefined ? {} : { suggestion }) })));
     this.oneComparison();
     const end = this.duration(rollout?.at);

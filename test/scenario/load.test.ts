@@ -281,6 +281,56 @@ rollout:
     );
   });
 
+  it('tells which pods will wait for ConfigMaps, Secrets and claims that nothing makes', () => {
+    writeFileSync(
+      join(folder, 'needy.yaml'),
+      `apiVersion: batch/v1
+kind: CronJob
+metadata: { name: report }
+spec:
+  schedule: "0 * * * *"
+  jobTemplate:
+    spec:
+      template:
+        spec:
+          restartPolicy: Never
+          containers:
+            - name: report
+              image: "nginx:9"
+              env:
+                - { name: PASSWORD, valueFrom: { secretKeyRef: { name: db, key: password } } }
+                - { name: MAYBE, valueFrom: { secretKeyRef: { name: none, key: x, optional: true } } }
+              envFrom:
+                - configMapRef: { name: later }
+                - configMapRef: { name: setings }
+          volumes:
+            - name: settings
+              configMap: { name: settings }
+            - name: data
+              persistentVolumeClaim: { claimName: data }
+            - name: api
+              projected: { sources: [{ configMap: { name: kube-root-ca.crt } }, { secret: { name: db } }, { secret: { name: tls } }] }
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: settings }
+`,
+    );
+    writeFileSync(join(folder, 'later.yaml'), 'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: later }\n');
+    const { findings } = load(`${base.replace('hello/hello.yaml', '[hello/hello.yaml, needy.yaml]')}timeline: [{ at: 10s, apply: later.yaml }]\n`);
+    const text = (kind: string, name: string, reason: string, hint = '') =>
+      `CronJob "report" names ${kind} "${name}", which neither a manifest nor the timeline makes in namespace default: its pods will wait: ${reason}${hint}`;
+    assert.deepEqual(
+      findings.map(({ message, position }) => `${position}: ${message}`),
+      [
+        `needy.yaml:24:51: ${text('PersistentVolumeClaim', 'data', 'Pending (unschedulable)')}`,
+        `needy.yaml:26:99: ${text('Secret', 'db', 'ContainerCreating (FailedMount)')}`,
+        `needy.yaml:26:125: ${text('Secret', 'tls', 'ContainerCreating (FailedMount)')}`,
+        `needy.yaml:19:41: ${text('ConfigMap', 'setings', 'CreateContainerConfigError', '; did you mean "settings"?')}`,
+      ],
+    );
+  });
+
   it('warns of an even number of etcd members, and of nodes among the manifests', () => {
     writeFileSync(join(folder, 'stray.yaml'), 'apiVersion: v1\nkind: Node\nmetadata:\n  name: stray\n');
     const scenario = load(
