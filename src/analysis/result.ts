@@ -177,6 +177,8 @@ export interface FailureMetrics {
 export interface NetworkMetrics {
   /** Syncs of all kube-proxies (kubeproxy_sync_proxy_rules_duration_seconds); absent: no mode is configured. */
   readonly proxySync?: LatencySummary | undefined;
+  /** Of these, syncs that failed; absent: none may. */
+  readonly proxySyncFailures?: number | undefined;
   /** From the change of a pod until it counts on a node (kubeproxy_network_programming_duration_seconds). */
   readonly programming?: LatencySummary | undefined;
   /** Look-ups of names; absent: no clients look names up. */

@@ -154,6 +154,7 @@ const metrics = z.strictObject({
   network: z
     .strictObject({
       proxySync: latency.optional().describe('Syncs of all kube-proxies.'),
+      proxySyncFailures: count.optional().describe('Of these, syncs that failed.'),
       programming: latency.optional().describe('From the change of a pod until it counts on a node.'),
       dns: z
         .strictObject({

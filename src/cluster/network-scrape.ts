@@ -17,6 +17,7 @@ export function scrapeNetwork({ proxies, workload }: SimulatedCluster, sink: Scr
     const labels = labelText({ job: 'kube-proxy', ip_family: 'IPv4' });
     sink.latencies(SYNC_PROXY_RULES_DURATION, labels, runs.sync);
     sink.latencies(NETWORK_PROGRAMMING_DURATION, labels, runs.programming);
+    if (proxies.mayFail) sink.value(runs.failureMetric, labels, proxies.failedSyncs);
   }
   if (workload.dns === null) return;
   const { request, served, forwarded } = workload.dns.metrics;
@@ -34,7 +35,7 @@ export function networkMetrics({ proxies, workload }: SimulatedCluster): { reado
   proxies.catchUp();
   return {
     network: {
-      ...(runs === null ? {} : { proxySync: latencySummary(runs.sync), programming: latencySummary(runs.programming) }),
+      ...(runs === null ? {} : { proxySync: latencySummary(runs.sync), programming: latencySummary(runs.programming), ...(proxies.mayFail ? { proxySyncFailures: proxies.failedSyncs } : {}) }),
       ...(dns === null ? {} : { dns: dnsSummary(dns) }),
     },
   };

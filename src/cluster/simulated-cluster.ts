@@ -174,6 +174,7 @@ export class SimulatedCluster implements LeaderFactory {
       nodes: cluster.nodes.length,
       minSyncPeriod: cluster.kubeProxy.minSyncPeriod,
       extraDelay: cluster.kubeProxy.extraDelay,
+      failures: cluster.kubeProxy.failures ?? 0,
       profile,
       nodeNames: this.nodeNames,
       nodeZones: this.nodeZones,

@@ -4,7 +4,7 @@ import type { Simulation } from '../kernel/simulation.js';
 import type { Duration, Time } from '../kernel/time.js';
 import { SECOND } from '../kernel/time.js';
 import { largest } from '../random/distribution.js';
-import type { Randomness } from '../random/stream.js';
+import type { KeyedDraws, Randomness } from '../random/stream.js';
 import type { CostProfile, KubeProxyConfiguration } from '../scenario/types.js';
 import { AddressBook } from './addresses.js';
 import { DrawCursor } from './draws.js';
@@ -24,6 +24,8 @@ export type { EndpointView } from './proxy-endpoints.js';
 
 /** Label that names the Service of an EndpointSlice. */
 const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
+/** Within this time a failed sync is tried again, unless a configuration says otherwise (syncPeriod, pkg/proxy/apis/config/v1alpha1/defaults.go). */
+const RETRY_PERIOD: Duration = 30 * SECOND;
 /** How long superseded endpoints of a Service are kept for proxies that lag behind; longer than any lag of a live proxy. */
 const HISTORY: Duration = 120 * SECOND;
 
@@ -51,6 +53,8 @@ export interface KubeProxiesOptions {
   readonly configuration?: KubeProxyConfiguration;
   /** Whether the hourly full sync of iptables mode is left out in large clusters (1.36). */
   readonly noFullSyncWhenLarge?: boolean;
+  /** Share of the syncs that fail. Absent: none. */
+  readonly failures?: number;
   /** Least time between two looks of the watcher that is no kube-proxy (an ingress controller). Absent: 0. */
   readonly watcherPeriod?: Duration;
 }
@@ -70,6 +74,11 @@ export class KubeProxies {
   private readonly syncCost: CostProfile['kubeProxy']['sync'];
   private readonly minSyncPeriod: Duration;
   private readonly extraDelay: Duration;
+  private readonly failures: number;
+  private readonly failureDraws: KeyedDraws;
+  private readonly retryPeriod: Duration;
+  /** Syncs that failed, of all nodes. */
+  failedSyncs = 0;
   /** No change takes longer to reach a node. */
   private readonly longestDelivery: Duration;
   private readonly delays: DrawCursor;
@@ -95,6 +104,8 @@ export class KubeProxies {
   /** When the change at the cursor comes; −1: not drawn yet. */
   private readonly nextArrival: Float64Array;
   private readonly runCount: Uint32Array;
+  /** The newest run has failed: the rules are those of before. */
+  private readonly failed: Uint8Array;
   /** When the oldest change that no run has applied reached the node; meaningful while there is one. */
   private readonly pendingAt: Float64Array;
   /** No delivery and no run takes place on the node before this instant. */
@@ -116,6 +127,9 @@ export class KubeProxies {
       this.nodeNumbers.set(name, index);
     });
     this.extraDelay = options.extraDelay;
+    this.failures = options.failures ?? 0;
+    this.failureDraws = options.randomness.keyed('kube-proxy/failure');
+    this.retryPeriod = configuration?.syncPeriod ?? RETRY_PERIOD;
     this.longestDelivery = this.extraDelay + Math.ceil(largest(this.network.crossZone) / 2) + 1;
     this.watcher = options.nodes;
     this.watcherPeriod = options.watcherPeriod ?? 0;
@@ -126,6 +140,7 @@ export class KubeProxies {
     this.deliveredAt = new Float64Array(size).fill(Number.NEGATIVE_INFINITY);
     this.nextArrival = new Float64Array(size).fill(-1);
     this.runCount = new Uint32Array(size);
+    this.failed = new Uint8Array(size);
     this.pendingAt = new Float64Array(size);
     this.nextStep = new Float64Array(size);
     this.runEnd = new Float64Array(size).fill(Number.NEGATIVE_INFINITY);
@@ -181,6 +196,11 @@ export class KubeProxies {
     this.nextArrival.fill(-1);
     this.runApplied.fill(this.changes);
     this.applied.fill(this.changes);
+  }
+
+  /** Whether some syncs fail. */
+  get mayFail(): boolean {
+    return this.failures > 0;
   }
 
   /** Replays the syncs of all proxies up to now, for the metrics of a configured mode. */
@@ -262,14 +282,18 @@ export class KubeProxies {
       const start = pending
         ? Math.max(this.pendingAt[node]!, this.runEnd[node]! + this.pauseOf(node))
         : Number.POSITIVE_INFINITY;
-      const idle = this.runsByMode === null || node === this.watcher ? Number.POSITIVE_INFINITY : this.runEnd[node]! + this.runsByMode.idle;
+      const retry = this.failed[node] === 1;
+      const pause = retry ? this.retryPeriod : (this.runsByMode?.idle ?? 0);
+      const idle = (this.runsByMode === null && !retry) || node === this.watcher ? Number.POSITIVE_INFINITY : this.runEnd[node]! + pause;
       const due = Math.min(arrival, start);
       const next = Math.min(due, idle);
       // Nothing to deliver: what is appended later arrives later, and is found by the log's length.
-      this.nextStep[node] = due === Number.POSITIVE_INFINITY ? 0 : due;
+      // After a failed run what is appended later can bring the next one forward.
+      this.nextStep[node] = due === Number.POSITIVE_INFINITY || retry ? 0 : due;
       if (next > now) return;
       if (arrival === next) {
         if (!pending) this.pendingAt[node] = arrival;
+        else if (retry) this.pendingAt[node] = Math.min(this.pendingAt[node]!, arrival);
         this.cursor[node] = position + 1;
         this.nextArrival[node] = -1;
         this.deliveredAt[node] = arrival;
@@ -283,7 +307,7 @@ export class KubeProxies {
    */
   private skip(node: number, now: Time): void {
     const first = this.cursor[node]!;
-    if (this.runApplied[node]! >= first) return;
+    if (this.runApplied[node]! >= first || this.failed[node] === 1) return;
     const runEnd = this.runEnd[node]!;
     let run = Math.max(this.pendingAt[node]!, runEnd + this.pauseOf(node));
     if (this.runsByMode !== null) run = Math.min(run, runEnd + this.runsByMode.idle);
@@ -301,18 +325,20 @@ export class KubeProxies {
   }
 
   private run(node: number, start: Time): void {
-    this.applied[node] = this.runApplied[node]!;
-    this.runApplied[node] = this.cursor[node]!;
+    const from = this.runApplied[node]!;
+    const to = this.cursor[node]!;
     const count = this.runCount[node]!++;
-    if (node === this.watcher) {
-      this.runEnd[node] = start;
-      return;
-    }
-    if (this.runsByMode !== null) {
-      this.runEnd[node] = this.runsByMode.run(node, count, start, this.applied[node]!, this.runApplied[node]!);
-      return;
-    }
-    this.runEnd[node] = start + this.runs.sample(this.syncCost, node, (count & 0xffffff) * 64);
+    const fails = node !== this.watcher && this.failures > 0 && this.failureDraws.uniform(node, count) < this.failures;
+    this.failed[node] = fails ? 1 : 0;
+    this.applied[node] = from;
+    // What a failed sync wrote is rolled back, or was never taken: all of it waits for the next one.
+    this.runApplied[node] = fails ? from : to;
+    if (node === this.watcher) this.runEnd[node] = start;
+    else if (this.runsByMode !== null) this.runEnd[node] = this.runsByMode.run(node, count, start, from, to, fails);
+    else this.runEnd[node] = start + this.runs.sample(this.syncCost, node, (count & 0xffffff) * 64);
+    if (!fails) return;
+    this.failedSyncs++;
+    this.pendingAt[node] = this.runEnd[node]! + this.retryPeriod;
   }
 
   /** Delivery of a change to a node: the watch's network delay, in order. */

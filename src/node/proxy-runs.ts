@@ -54,6 +54,12 @@ export class ProxyRuns {
     this.lastFull = new Float64Array(nodes);
   }
 
+  /** Name under which kube-proxy counts syncs that failed (pkg/proxy/metrics). */
+  get failureMetric(): string {
+    const { mode } = this.configuration;
+    return mode === 'nftables' ? 'kubeproxy_sync_proxy_rules_nftables_sync_failures_total' : 'kubeproxy_sync_proxy_rules_iptables_restore_failures_total';
+  }
+
   /** When the newest run of a node ended before the simulation began: the proxies have been started at different times. */
   before(node: number): Time {
     const time = -Math.floor(this.places.uniform(node, 0) * this.idle);
@@ -61,7 +67,7 @@ export class ProxyRuns {
     return time;
   }
 
-  /** The proxy of a node starts anew: its next sync writes everything. */
+  /** The proxy of a node starts anew, or a sync of it has failed: its next sync writes everything. */
   restarted(node: number): void {
     this.lastFull[node] = Number.NEGATIVE_INFINITY;
   }
@@ -92,8 +98,8 @@ export class ProxyRuns {
     if (before !== undefined) this.next[before.position] = position;
   }
 
-  /** A run that applies the changes [from, to) of the log starts on a node; returns when it ends. `count`: its number. */
-  run(node: number, count: number, start: Time, from: number, to: number): Time {
+  /** A run that applies the changes [from, to) of the log starts on a node; returns when it ends. `count`: its number; `fails`: it applies nothing. */
+  run(node: number, count: number, start: Time, from: number, to: number, fails = false): Time {
     const totals = { services: this.services[to - 1] ?? 0, ports: this.ports[to - 1] ?? 0, endpoints: this.endpoints[to - 1] ?? 0 };
     const changes = { ports: 0, endpoints: 0, servers: 0 };
     for (let position = from; position < to; position++) {
@@ -111,6 +117,10 @@ export class ProxyRuns {
     const duration = spread === 0 ? median : this.draws.sample({ kind: 'lognormal', median, sigma: spread }, node, (count & 0xffffff) * 64);
     const end = start + Math.round(duration);
     this.sync.observe(end - start);
+    if (fails) {
+      this.restarted(node);
+      return end;
+    }
     for (let position = from; position < to; position++) {
       const triggered = this.triggered[position]!;
       if (triggered >= 0) this.programming.observe(end - triggered);

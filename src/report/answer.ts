@@ -2,6 +2,7 @@ import { TELLING } from '../analysis/measures.js';
 import type { RunResult } from '../analysis/result.js';
 import type { Study, StudyMeasure } from '../analysis/study.js';
 import { describeVerdict, formatMeasure, list } from './format.js';
+import { startupReason } from './node-columns.js';
 
 /** The answer to the question of a scenario, for the terminal and the head of the report. */
 export interface Answer {
@@ -23,7 +24,9 @@ export function answer(results: readonly RunResult[]): Answer {
   const met = judged.filter((result) => result.summary.met);
   const missed = judged.filter((result) => !result.summary.met);
   const misses = missed.map((result) => {
-    const reasons = result.summary.verdicts.filter((verdict) => !verdict.met).map(describeVerdict);
+    const reasons = result.summary.verdicts
+      .filter((verdict) => !verdict.met)
+      .map((verdict) => `${describeVerdict(verdict)}${verdict.metric === 'podStartup' ? startupReason(result.summary.metrics) : ''}`);
     return `${result.name} misses ${list(reasons)}`;
   });
   const outcome = missed.length === 0 ? 'all' : met.length === 0 ? 'none' : 'some';

@@ -70,6 +70,7 @@ export function toCluster(
       minSyncPeriod:
         kubeProxy.minSyncPeriod === undefined ? KUBE_PROXY_MIN_SYNC_PERIOD : duration(kubeProxy.minSyncPeriod),
       extraDelay: kubeProxy.extraDelay === undefined ? 0 : duration(kubeProxy.extraDelay),
+      ...(kubeProxy.failures === undefined ? {} : { failures: share(kubeProxy.failures) }),
     },
     ...(kwok === undefined ? {} : { kwok }),
     ...(raw.disableAdmissionPlugins === undefined ? {} : { disabledAdmissionPlugins: raw.disableAdmissionPlugins }),

@@ -174,6 +174,7 @@ const cluster = z.strictObject({
       configuration: text('KubeProxyConfiguration file (v1alpha1), relative to the scenario, or a ConfigMap that holds one.').optional(),
       minSyncPeriod: durationText('Least time between two syncs of the rules. Default 1s; ipvs: 0s.').optional(),
       extraDelay: durationText('Added before each sync, to see what late proxies do. Default 0s.').optional(),
+      failures: percent('Share of the syncs that fail (the lock of iptables is held by others, a rule is refused): all is tried again at the next change, or within syncPeriod (30 s). Default 0%.').optional(),
     })
     .optional()
     .describe('kube-proxy.'),

@@ -154,6 +154,8 @@ export interface ClusterSpec {
   readonly kubeProxy: {
     readonly minSyncPeriod: Duration;
     readonly extraDelay: Duration;
+    /** Share of the syncs that fail, 0..1. Absent: none. */
+    readonly failures?: number;
     /** Absent: syncs take what `kubeProxy.sync` of the profile says. */
     readonly configuration?: KubeProxyConfiguration;
   };

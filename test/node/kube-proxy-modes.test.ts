@@ -49,7 +49,7 @@ function slice(owner: string, endpoints: readonly (Partial<Endpoint> & { address
   };
 }
 
-function setUp(mode: KubeProxyMode, services = 100, endpoints = 10, configuration: Partial<KubeProxyConfiguration> = {}) {
+function setUp(mode: KubeProxyMode, services = 100, endpoints = 10, configuration: Partial<KubeProxyConfiguration> = {}, failures = 0) {
   const simulation = new Simulation();
   const base = constantProfile();
   const proxies = new KubeProxies({
@@ -59,6 +59,7 @@ function setUp(mode: KubeProxyMode, services = 100, endpoints = 10, configuratio
     nodes: 4,
     minSyncPeriod: SECOND,
     extraDelay: 0,
+    failures,
     nodeNames: ['n0', 'n1', 'n2', 'n3'],
     nodeZones: ['a', 'a', 'b', 'c'],
     configuration: { mode, minSyncPeriod: MIN_SYNC_PERIOD[mode], syncPeriod: SYNC_PERIOD, ...configuration },
@@ -153,6 +154,53 @@ test('a change that meets a full sync waits for its end and a second more', () =
   assert.equal(first(now + 1.2 * SECOND, 1), 'e500000');
   assert.equal(first(now + 7.649 * SECOND, 0), 'e0');
   assert.equal(first(now + 7.65 * SECOND, 0), 'e500000');
+});
+
+test('a sync that fails changes nothing and is tried again 30 s later, or 1 s after its end if there is a change; in iptables mode it writes everything', () => {
+  const { proxies, first, simulation, addresses } = setUp('iptables', 100, 10, {}, 1);
+  const from = 10 * SECOND;
+  const partial = 42_160_000;
+  const full = 126 * MILLISECOND;
+  simulation.run(from);
+  proxies.endpointSliceChanged(slice('s0', addresses(5000)), false, from);
+  assert.equal(first(from + partial + 29 * SECOND), 'e0');
+  assert.equal(proxies.failedSyncs, 1);
+  // From now on syncs succeed: the next one begins 30 s after the end of the one that failed.
+  Object.assign(proxies, { failures: 0 });
+  assert.equal(first(from + partial + 30 * SECOND + full - 1), 'e0');
+  assert.equal(first(from + partial + 30 * SECOND + full), 'e5000');
+  const next = setUp('iptables', 100, 10, {}, 1);
+  next.simulation.run(from);
+  next.proxies.endpointSliceChanged(slice('s0', next.addresses(5000)), false, from);
+  assert.equal(next.first(from + 5 * SECOND), 'e0');
+  Object.assign(next.proxies, { failures: 0 });
+  // A change of another Service comes 5 s later: both count after a full sync.
+  next.proxies.endpointSliceChanged(slice('s1', next.addresses(6000)), false, from + 5 * SECOND);
+  assert.equal(next.first(from + 5 * SECOND + full - 1), 'e0');
+  assert.equal(next.first(from + 5 * SECOND + full), 'e5000');
+  assert.equal(next.proxies.failedSyncs, 1);
+});
+
+test('property: with syncs that fail, a node sees the same however rarely it asks, and everything in the end', () => {
+  for (const mode of ['iptables', 'nftables', 'ipvs'] as const) {
+    const often = setUp(mode, 20, 2, {}, 0.4);
+    const seldom = setUp(mode, 20, 2, {}, 0.4);
+    for (let i = 0; i < 60; i++) {
+      const now = (10 + 7 * i) * SECOND;
+      for (const { simulation, proxies } of [often, seldom]) {
+        simulation.run(now);
+        proxies.endpointSliceChanged(slice('s0', [{ address: `n${i}` }]), false, now);
+      }
+      for (let k = 1; k < 7; k++) often.first(now + k * SECOND);
+      if (i % 10 === 9) assert.equal(seldom.first(now + 6 * SECOND), often.first(now + 6 * SECOND));
+    }
+    const end = (10 + 7 * 60 + 300) * SECOND;
+    assert.equal(often.first(end), 'n59');
+    assert.equal(seldom.first(end), 'n59');
+    often.proxies.catchUp();
+    const share = often.proxies.failedSyncs / often.proxies.runsByMode!.sync.count;
+    assert.ok(share > 0.3 && share < 0.5, `${mode}: ${share}`);
+  }
 });
 
 test('network programming is measured from the change of the pod to the end of the sync on each node', () => {
