@@ -107,7 +107,9 @@ test('each count of the sentences over several seeds is the sum of rows of failu
       metrics.get(name)!.push(result.summary.metrics);
       const table = tableOf(result, 'failures_by_second')!;
       const [mechanisms, errors] = [table.column('mechanism') as readonly string[], table.column('errors') as Float64Array];
-      mechanisms.forEach((mechanism, i) => sums.set(mechanism, (sums.get(mechanism) ?? 0) + errors[i]!));
+      mechanisms.forEach((mechanism, i) => {
+        sums.set(mechanism, (sums.get(mechanism) ?? 0) + errors[i]!);
+      });
     }
   }
   const number = (text: string | undefined): number => Number(text?.replaceAll(',', '') ?? Number.NaN);
