@@ -37,6 +37,8 @@ export interface KubeletConfiguration {
   readonly shutdownCriticalSeconds: number;
   /** Kubelets ask for the tokens of their pods' service accounts (TokenRequest). Not a setting of Kubernetes, where they always do. */
   readonly requestsTokens: boolean;
+  /** Kubelets read the claims and volumes of pods before they start them, as they always do; else only where volumes are attached. */
+  readonly readsClaims: boolean;
 }
 
 /** Hard thresholds that hold unless others are given (pkg/kubelet/eviction/defaults_linux.go), without those of inodes. */
@@ -55,6 +57,7 @@ export const DEFAULT_KUBELET: KubeletConfiguration = {
   evictionMaxPodGraceSeconds: 0,
   evictionTransitionPeriod: 5 * MINUTE,
   requestsTokens: false,
+  readsClaims: false,
   shutdownGraceSeconds: 0,
   shutdownCriticalSeconds: 0,
 };

@@ -160,6 +160,10 @@ export class ClusterFaults implements FaultDomain, MachineSwitch {
     this.setNode(index, false);
   }
 
+  setCsiDrivers(index: number, up: boolean): void {
+    this.cluster.kubelets.setCsiDrivers(index, up);
+  }
+
   inspectKubelet(index: number): object {
     return this.cluster.kubelets.endpoints(index, new Serializer(this.cluster.scenario.startTime));
   }

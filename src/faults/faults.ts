@@ -48,6 +48,8 @@ export interface FaultDomain {
   removeStaticPod(index: number, key: string): boolean;
   /** What a kubelet serves at its endpoints, as JSON data. */
   inspectKubelet(index: number): object;
+  /** The plugins of a node's CSI drivers are gone (false), or there again. */
+  setCsiDrivers(index: number, up: boolean): void;
   /** A machine shuts down. */
   shutDown(index: number): void;
   /** The process of a node's kubelet or container runtime dies, and is started again by its supervisor (false), or by somebody (true). */
@@ -73,6 +75,9 @@ export function setFault(domain: FaultDomain, target: FaultTarget, up: boolean):
     case 'hang':
       domain.setNodeResponding(nodeIndex(domain, target.name), up);
       return `node ${target.name} ${up ? 'goes on' : 'hangs'}`;
+    case 'csiDriver':
+      domain.setCsiDrivers(nodeIndex(domain, target.name), up);
+      return `the CSI drivers of ${target.name} are ${up ? 'there again' : 'gone'}`;
     case 'kubelet':
     case 'runtime':
       domain.setNodeProcess(nodeIndex(domain, target.name), target.kind, up);

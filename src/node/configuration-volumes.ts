@@ -33,6 +33,8 @@ interface PodVolumes {
   readonly waits: number[];
   /** Not read yet. */
   left: number;
+  /** The running sync of the pod waits for them. */
+  awaited: boolean;
   timeout: number;
   tokens: number;
   dropped: boolean;
@@ -63,10 +65,27 @@ export class ConfigurationVolumes implements Component, ResponseReceiver {
   begin(pod: PodRecord): boolean {
     const references = this.referencesOf(pod);
     if (references.length === 0) return false;
+    const known = this.pods.get(pod.uid);
+    if (known !== undefined) {
+      // The sync before gave up, and what it waited for goes on being looked for.
+      if (known.left === 0) return false;
+      known.awaited = true;
+      this.armTimeout(known);
+      return true;
+    }
     const volumes = this.keep(pod, references, false);
     this.armTimeout(volumes);
     for (const slot of [...volumes.waits]) this.ask(slot);
     return true;
+  }
+
+  /** The sync of a pod has failed: what is under way goes on without it. */
+  rest(pod: PodRecord): void {
+    const volumes = this.pods.get(pod.uid);
+    if (volumes === undefined) return;
+    if (volumes.timeout !== 0) this.fleet.simulation.cancel(volumes.timeout);
+    volumes.timeout = 0;
+    volumes.awaited = false;
   }
 
   /** A kubelet that has started asks for the tokens of a pod that runs. */
@@ -102,7 +121,7 @@ export class ConfigurationVolumes implements Component, ResponseReceiver {
 
   private keep(pod: PodRecord, references: readonly VolumeReference[], mounted: boolean): PodVolumes {
     this.drop(pod);
-    const volumes: PodVolumes = { pod, waits: [], left: mounted ? 0 : references.length, timeout: 0, tokens: 0, dropped: false };
+    const volumes: PodVolumes = { pod, waits: [], left: mounted ? 0 : references.length, awaited: !mounted, timeout: 0, tokens: 0, dropped: false };
     this.pods.set(pod.uid, volumes);
     for (const reference of references) {
       volumes.waits.push(this.waits.put({ volumes, reference, retry: VOLUME_FIRST_RETRY, mounted, asked: false, event: 0 }));
@@ -170,19 +189,13 @@ export class ConfigurationVolumes implements Component, ResponseReceiver {
     if (--volumes.left > 0) return;
     fleet.simulation.cancel(volumes.timeout);
     volumes.timeout = 0;
-    fleet.workers.volumesReady(pod);
+    if (volumes.awaited) fleet.workers.volumesReady(pod);
   }
 
-  /** WaitForAttachAndMount gives up, and begins again. */
+  /** WaitForAttachAndMount gives up: the sync fails, without an event (kubelet.go), and the next one waits again. */
   private timedOut(volumes: PodVolumes): void {
-    const unmounted = new Set<string>();
-    for (const slot of volumes.waits) {
-      const { mounted, reference } = this.waits.get(slot);
-      if (!mounted) unmounted.add(reference.volume);
-    }
-    const text = `Unable to attach or mount volumes: unmounted volumes=[${[...unmounted].join(' ')}], unattached volumes=[], failed to process volumes=[]: context deadline exceeded`;
-    this.fleet.event(volumes.pod.pod, 'Warning', 'FailedMount', text);
-    this.armTimeout(volumes);
+    volumes.timeout = 0;
+    this.fleet.workers.volumesFailed(volumes.pod);
   }
 }
 

@@ -76,7 +76,7 @@ export class Kubelets implements Component, ResponseReceiver, EnvironmentBook {
     fleet.prober = new Prober(fleet);
     fleet.statuses = new StatusManager(fleet, this);
     fleet.heartbeats = new Heartbeats(fleet, this);
-    if (options.attachesVolumes === true) fleet.volumes = new VolumeManager(fleet, profile.volumes.mount);
+    if (options.attachesVolumes === true || fleet.kubelet.readsClaims) fleet.volumes = new VolumeManager(fleet, profile.volumes.mount);
     for (let index = 0; index < options.nodes.length; index++) {
       const record = this.addNode(options.nodes[index]!, options.hosts[index]!, options.machines?.[options.nodes[index]!.metadata.name]);
       record.client = options.clientFor(index);
@@ -183,6 +183,11 @@ export class Kubelets implements Component, ResponseReceiver, EnvironmentBook {
   /** What a kubelet would serve now under /healthz, /pods and /spec. */
   endpoints(nodeIndex: number, serializer: Serializer): KubeletEndpoints {
     return kubeletEndpoints(this.fleet, this.fleet.nodes[nodeIndex]!, serializer);
+  }
+
+  /** The plugins of a node's CSI drivers are gone (false), or there again: no volume can be mounted meanwhile. */
+  setCsiDrivers(nodeIndex: number, up: boolean): void {
+    this.fleet.nodes[nodeIndex]!.driversUp = up;
   }
 
   /** Who switches machines off when their pods have ended. */

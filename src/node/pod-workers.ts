@@ -151,7 +151,16 @@ export class PodWorkers {
     if (this.stopWanted(pod)) return;
     const { volumes, configurations } = this.fleet;
     pod.volumesLeft = 1 + (volumes?.begin(pod) === true ? 1 : 0) + (configurations.begin(pod) ? 1 : 0);
+    if (pod.work !== WORK_SYNCING) configurations.rest(pod);
     this.volumesReady(pod);
+  }
+
+  /** The volumes of one kind cannot be had, or have been waited for too long: the sync fails, and is tried again. */
+  volumesFailed(pod: PodRecord): void {
+    if (pod.work !== WORK_SYNCING) return;
+    this.fleet.volumes?.rest(pod);
+    this.fleet.configurations.rest(pod);
+    if (!this.stopWanted(pod)) this.finishSync(pod, true);
   }
 
   /** The volumes of one kind are mounted: when all are, the sandbox follows. */

@@ -348,6 +348,8 @@ export class NodeRecord {
   /** Volumes in use by the pods that have or want them, as status.volumesInUse is to say; and what the API was told last. */
   readonly volumesInUse = new Map<string, number>();
   volumesReported: ReadonlySet<string> = new Set();
+  /** The plugin of its CSI drivers is there. */
+  driversUp = true;
   volumesChanged = false;
   volumesSent: readonly string[] | null = null;
 

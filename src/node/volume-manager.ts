@@ -31,7 +31,7 @@ interface Wait {
   readonly claim: string;
   /** Kubelet's life at its node. */
   readonly epoch: number;
-  step: 'claim' | 'volume' | 'driver' | 'attach' | 'mount';
+  step: 'claim' | 'volume' | 'driver' | 'attach' | 'mount' | 'failed';
   volume: AttachableVolume | null;
   retry: Duration;
 }
@@ -42,6 +42,8 @@ interface PodVolumes {
   readonly names: string[];
   /** Volumes that are not mounted yet. */
   left: number;
+  /** The running sync of the pod waits for them. */
+  awaited: boolean;
   /** Slots of the waits; given up when the pod ends. */
   readonly waits: Set<number>;
   timeout: number;
@@ -72,15 +74,32 @@ export class VolumeManager implements Component, ResponseReceiver {
   begin(pod: PodRecord): boolean {
     const claims = claimNames(pod.pod);
     if (claims.length === 0) return false;
-    const volumes: PodVolumes = { pod, names: [], left: claims.length, waits: new Set(), timeout: 0 };
+    const known = this.pods.get(pod.uid);
+    if (known?.left === 0 && known.awaited) return false;
+    const goesOn = known !== undefined && known.left > 0;
+    const volumes: PodVolumes = goesOn ? known : { pod, names: known?.names ?? [], left: claims.length, awaited: true, waits: new Set(), timeout: 0 };
     this.pods.set(pod.uid, volumes);
+    volumes.awaited = true;
     volumes.timeout = this.fleet.simulation.schedule(VOLUME_WAIT_TIMEOUT, this.target, OP_TIMEOUT, this.timeouts.put(volumes));
-    for (const claim of claims) {
-      const slot = this.waits.put({ pod, claim, epoch: pod.node.epoch, step: 'claim', volume: null, retry: VOLUME_FIRST_RETRY });
-      volumes.waits.add(slot);
+    if (!goesOn) {
+      for (const claim of claims) volumes.waits.add(this.waits.put({ pod, claim, epoch: pod.node.epoch, step: 'failed', volume: null, retry: VOLUME_FIRST_RETRY }));
+    }
+    for (const slot of [...volumes.waits]) {
+      const wait = this.waits.get(slot);
+      if (wait.step !== 'failed' || !volumes.awaited) continue;
+      wait.step = 'claim';
       this.request(slot);
     }
     return true;
+  }
+
+  /** The sync of a pod has failed: what is under way goes on without it. */
+  rest(pod: PodRecord): void {
+    const volumes = this.pods.get(pod.uid);
+    if (volumes === undefined) return;
+    if (volumes.timeout !== 0) this.fleet.simulation.cancel(volumes.timeout);
+    volumes.timeout = 0;
+    volumes.awaited = false;
   }
 
   /** A pod that waits for its volumes ends; true if it did. */
@@ -122,6 +141,7 @@ export class VolumeManager implements Component, ResponseReceiver {
     if (volumes.timeout !== 0) simulation.cancel(volumes.timeout);
     volumes.timeout = 0;
     volumes.left = 0;
+    volumes.awaited = false;
     volumes.waits.clear();
   }
 
@@ -150,6 +170,7 @@ export class VolumeManager implements Component, ResponseReceiver {
     if (step === 'claim') this.get(slot, 'persistentvolumeclaims', namespace, claim);
     else if (step === 'volume') this.get(slot, 'persistentvolumes', '', volume!.metadata.name);
     else if (step === 'driver') this.get(slot, 'csidrivers', '', volume!.spec.csi!.driver);
+    else if (step === 'mount') this.startMount(slot);
     else if (pod.node.volumesReported.has(uniqueVolumeName(volume!.spec.csi!))) this.get(slot, 'nodes', '', pod.node.name);
     else this.again(slot, this.backOff(slot));
   }
@@ -189,15 +210,22 @@ export class VolumeManager implements Component, ResponseReceiver {
     if (!this.isOn(slot)) return;
     const wait = this.waits.get(slot);
     if (!succeeded(response) && !(wait.step === 'driver' && response.code === 404)) {
-      this.again(slot, LOOP_PERIOD);
+      if (wait.step === 'claim') this.failed(slot, `failed to fetch PVC from API server: ${reasonOf(response, 'persistentvolumeclaims', wait.claim)}`);
+      else if (wait.step === 'volume') this.failed(slot, `failed to fetch PV ${wait.volume!.metadata.name} from API server: ${reasonOf(response, 'persistentvolumes', wait.volume!.metadata.name)}`);
+      else this.again(slot, LOOP_PERIOD);
       return;
     }
     switch (wait.step) {
       case 'claim': {
         const claim = response.object as PersistentVolumeClaim;
         const volumeName = claim.spec.volumeName ?? '';
+        const { deletionTimestamp, finalizers = [] } = claim.metadata;
+        if (deletionTimestamp !== undefined && !finalizers.includes('kubernetes.io/pvc-protection')) {
+          this.failed(slot, 'PVC is being deleted');
+          return;
+        }
         if (volumeName === '' || claim.status?.phase !== 'Bound') {
-          this.again(slot, LOOP_PERIOD);
+          this.failed(slot, claim.status?.phase === 'Bound' ? 'PVC has empty pvc.Spec.VolumeName' : 'PVC is not bound');
           return;
         }
         wait.volume = { metadata: { name: volumeName } } as AttachableVolume;
@@ -225,15 +253,35 @@ export class VolumeManager implements Component, ResponseReceiver {
     const wait = this.waits.get(slot);
     const { node } = wait.pod;
     const name = uniqueVolumeName(wait.volume!.spec.csi!);
-    this.pods.get(wait.pod.uid)!.names.push(name);
+    const { names } = this.pods.get(wait.pod.uid)!;
+    wait.step = 'attach';
+    if (names.includes(name)) {
+      this.request(slot);
+      return;
+    }
+    names.push(name);
     const count = node.volumesInUse.get(name) ?? 0;
     node.volumesInUse.set(name, count + 1);
     if (count === 0) {
       node.volumesChanged = true;
       this.fleet.heartbeats.statusChanged(node);
     }
-    wait.step = 'attach';
     this.request(slot);
+  }
+
+  /** A claim or volume cannot be used: the pod's sync fails at once (desired_state_of_world_populator.go), and the next one looks again. */
+  private failed(slot: number, problem: string): void {
+    const wait = this.waits.get(slot);
+    const { pod, claim } = wait;
+    const volumes = this.pods.get(pod.uid)!;
+    wait.step = 'failed';
+    if (!volumes.awaited) return;
+    const waits = [...volumes.waits].map((each) => this.waits.get(each));
+    const lacking = (some: readonly Wait[]): string => some.map((each) => this.volumeName(pod, each.claim)).join(' ');
+    const attaching = waits.filter(({ step }) => step === 'attach');
+    const text = `Unable to attach or mount volumes: unmounted volumes=[${lacking(waits)}], unattached volumes=[${lacking(attaching)}], failed to process volumes=[${lacking(waits.filter(({ step }) => step === 'failed'))}]: error processing PVC ${pod.pod.metadata.namespace}/${claim}: ${problem}`;
+    this.fleet.event(pod.pod, 'Warning', 'FailedMount', text);
+    this.fleet.workers.volumesFailed(pod);
   }
 
   /** Whether the node's status names the volume as attached (VerifyControllerAttachedVolume). */
@@ -247,6 +295,15 @@ export class VolumeManager implements Component, ResponseReceiver {
   private startMount(slot: number): void {
     const wait = this.waits.get(slot);
     wait.step = 'mount';
+    const driver = wait.volume!.spec.csi?.driver;
+    if (!wait.pod.node.driversUp && driver !== undefined) {
+      // csi_attacher.go MountDevice, csi_client.go; the operation is tried again with a back-off.
+      const text = `MountVolume.MountDevice failed for volume "${wait.volume!.metadata.name}" : kubernetes.io/csi: attacher.MountDevice failed to create newCsiDriverClient: driver name ${driver} not found in the list of registered CSI drivers`;
+      this.fleet.event(wait.pod.pod, 'Warning', 'FailedMount', text);
+      this.again(slot, this.backOff(slot));
+      return;
+    }
+    wait.retry = VOLUME_FIRST_RETRY;
     const turn = MOUNT_TURN + this.pods.get(wait.pod.uid)!.left;
     this.fleet.simulation.post(this.fleet.duration(this.mount, wait.pod.key, OP_PREPARED, turn), this.target, OP_MOUNTED, slot);
   }
@@ -256,21 +313,26 @@ export class VolumeManager implements Component, ResponseReceiver {
     const volumes = this.pods.get(pod.uid)!;
     volumes.waits.delete(slot);
     if (--volumes.left > 0) return;
+    const { awaited } = volumes;
     this.stopWaiting(volumes);
-    this.fleet.workers.volumesReady(pod);
+    // Mounted; what is not awaited now is found by the next sync.
+    volumes.awaited = true;
+    if (awaited) this.fleet.workers.volumesReady(pod);
   }
 
+  /** WaitForAttachAndMount gives up: the sync fails, without an event (kubelet.go), and the next one waits again. */
   private timedOut(volumes: PodVolumes): void {
-    if (volumes.left === 0) return;
-    const { pod } = volumes;
-    const unmounted = [...volumes.waits].map((slot) => this.volumeName(pod, this.waits.get(slot).claim)).join(' ');
-    const text = `Unable to attach or mount volumes: unmounted volumes=[${unmounted}], unattached volumes=[], failed to process volumes=[]: context deadline exceeded`;
-    this.fleet.event(pod.pod, 'Warning', 'FailedMount', text);
-    volumes.timeout = this.fleet.simulation.schedule(VOLUME_WAIT_TIMEOUT, this.target, OP_TIMEOUT, this.timeouts.put(volumes));
+    volumes.timeout = 0;
+    if (volumes.left > 0 && volumes.awaited) this.fleet.workers.volumesFailed(volumes.pod);
   }
 
   private volumeName(pod: PodRecord, claim: string): string {
     const place = claimNames(pod.pod).indexOf(claim);
     return (pod.pod.spec.volumes ?? []).filter((volume) => volume.persistentVolumeClaim !== undefined || volume.ephemeral !== undefined)[place]?.name ?? claim;
   }
+}
+
+/** Why a GET has failed, as the API server says it. */
+function reasonOf(response: ApiResponse, resource: string, name: string): string {
+  return response.code === 404 ? `${resource} "${name}" not found` : (response.message ?? 'no answer');
 }

@@ -9,7 +9,7 @@ import { share } from './units.js';
 const ZONE_LABEL = 'topology.kubernetes.io/zone';
 /** Keys that say more of a target. */
 const DETAILS: ReadonlySet<string> = new Set(['factor', 'share']);
-const TARGETS = 'node, hang, kubelet, runtime, nodes, zone, link, partition, packetLoss, dns, apiServer, machine, controllerManager, scheduler, etcd, disk, registry';
+const TARGETS = 'node, hang, kubelet, runtime, csiDriver, nodes, zone, link, partition, packetLoss, dns, apiServer, machine, controllerManager, scheduler, etcd, disk, registry';
 
 /** A target of `fail` or `heal`, with everything that it names found; undefined after an error. */
 export function toFaultTarget(raw: RawFaultTarget, path: Path, cluster: ClusterSpec, references: References): FaultTarget | undefined {
@@ -24,6 +24,7 @@ export function toFaultTarget(raw: RawFaultTarget, path: Path, cluster: ClusterS
   if (raw.hang !== undefined) return named('node', raw.hang, nodes, 'hang') && { kind: 'hang', name: raw.hang };
   if (raw.kubelet !== undefined) return named('node', raw.kubelet, nodes, 'kubelet') && { kind: 'kubelet', name: raw.kubelet };
   if (raw.runtime !== undefined) return named('node', raw.runtime, nodes, 'runtime') && { kind: 'runtime', name: raw.runtime };
+  if (raw.csiDriver !== undefined) return named('node', raw.csiDriver, nodes, 'csiDriver') && { kind: 'csiDriver', name: raw.csiDriver };
   if (raw.nodes !== undefined) return pool(raw.nodes, [...path, 'nodes'], cluster, references);
   if (raw.zone !== undefined) return named('zone', raw.zone, zonesOf(cluster), 'zone') && { kind: 'zone', name: raw.zone };
   if (raw.apiServer !== undefined) return references.numbered('apiServer', raw.apiServer, cluster.apiServers, path);

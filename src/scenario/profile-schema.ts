@@ -350,7 +350,8 @@ export function toCostProfile(name: string, raw: RawProfile): CostProfile {
 const distributions: ReadonlySet<unknown> = new Set<unknown>([
   ...[network.sameHost, network.sameZone, network.crossZone, network.external, etcd.fsync, etcd.backendCommit],
   ...[kubelet.prepare, kubelet.sandbox, kubelet.createContainer, kubelet.startContainer, kubelet.stopContainer, kubelet.stopSandbox],
-  ...[kubelet.plegRelist, kubelet.probe, kubelet.pullOverhead, kubeProxy.sync, routes.propagation, apiServer.webhook, dns.upstream, dns.nodeLocal, ingress.request, ingress.reload, volumes.provision],
+  ...[kubelet.plegRelist, kubelet.probe, kubelet.pullOverhead, kubeProxy.sync, routes.propagation, apiServer.webhook, dns.upstream, dns.nodeLocal, ingress.request, ingress.reload],
+  ...[volumes.provision, volumes.attach, volumes.detach, volumes.mount],
 ]);
 const maps: ReadonlySet<unknown> = new Set<unknown>([
   ...[apiServer.requestCpu, controllers.syncCpu, controllers.wakeUp, controllers.eventDelay, network.zonePairs],

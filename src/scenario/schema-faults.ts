@@ -28,6 +28,7 @@ export const faultTarget = z.strictObject({
   hang: text('Name of a node: it answers nobody and is not heard of, but keeps what it has; requests that it holds get no answer.').optional(),
   kubelet: text('Name of a node: the process of its kubelet dies, once; its supervisor starts it again after 10 s. Without supervisor it is down until `heal` or `for`.').optional(),
   runtime: text('Name of a node: its container runtime dies, once; its supervisor starts it again (containerd after 5 s, CRI-O 10 s, Docker 2 s, three times in 60 s at most). Containers run on.').optional(),
+  csiDriver: text('Name of a node: the plugins of its CSI drivers are gone, and volumes cannot be mounted there (claims must be read: a CSIDriver among the manifests, or cluster.kubelet.readsClaims).').optional(),
   nodes: nodePool.optional(),
   zone: text('Name of a zone: all its nodes, etcd members and kube-apiservers stop.').optional(),
   link: z

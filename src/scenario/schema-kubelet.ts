@@ -78,6 +78,10 @@ export const kubeletSchema = z
       .boolean({ error: 'expected true or false' })
       .optional()
       .describe("One TokenRequest for each pod that mounts its service account's token, and again at 80 % of its life. Default false: their load is left out."),
+    readsClaims: z
+      .boolean({ error: 'expected true or false' })
+      .optional()
+      .describe('Kubelets read the claims of a pod and their volumes before they start it, and tell what is wrong with them. Default: only where a CSIDriver of the manifests attaches volumes; else claims cost nothing and are taken as mounted.'),
   })
   .describe('Settings of all kubelets.');
 
@@ -102,6 +106,7 @@ export function toKubelet(raw: RawKubelet, complain: (message: string) => void):
     shutdownGraceSeconds: all,
     shutdownCriticalSeconds: critical,
     requestsTokens: raw.requestsTokens ?? DEFAULT_KUBELET.requestsTokens,
+    readsClaims: raw.readsClaims ?? DEFAULT_KUBELET.readsClaims,
     evictionThresholds: toThresholds(raw, complain),
     evictionMaxPodGraceSeconds: raw.evictionMaxPodGracePeriod ?? DEFAULT_KUBELET.evictionMaxPodGraceSeconds,
     evictionTransitionPeriod:

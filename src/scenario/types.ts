@@ -589,6 +589,8 @@ export type FaultTarget =
   | { readonly kind: 'hang'; readonly name: string }
   /** The process of a node's kubelet or container runtime dies; its supervisor starts it again. */
   | { readonly kind: 'kubelet' | 'runtime'; readonly name: string }
+  /** The plugins of a node's CSI drivers are gone: it mounts no volumes. */
+  | { readonly kind: 'csiDriver'; readonly name: string }
   /** `count` of these nodes, drawn at random; `groups`: first one of these lists is drawn, by its share of all nodes. */
   | { readonly kind: 'nodes'; readonly groups: readonly (readonly string[])[]; readonly count: number }
   /** A process of the control plane dies. */

@@ -53,7 +53,7 @@ test('references of volumes and environments', () => {
   );
 });
 
-test('a volume of a ConfigMap that is missing: ContainerCreating, FailedMount after 0.5, 1, 2, … s, and once more after 2 min 3 s; it starts when it is there', () => {
+test('a volume of a ConfigMap that is missing: ContainerCreating, FailedMount after 0.5, 1, 2, … s; it starts when it is there', () => {
   const made = bench();
   made.add(testPod('a', { volumes: [{ name: 'config', configMap: { name: 'settings' } }] }));
   made.run(130);
@@ -61,8 +61,8 @@ test('a volume of a ConfigMap that is missing: ContainerCreating, FailedMount af
   const setUp = failures.filter(({ message }) => message === 'MountVolume.SetUp failed for volume "config" : configmap "settings" not found').map(({ time }) => at(time));
   // Prepared at 0.06 s; then doubling waits.
   assert.deepEqual(setUp, [0.06, 0.56, 1.56, 3.56, 7.56, 15.56, 31.56, 63.56, 127.56]);
-  const waited = failures.filter(({ message }) => message.startsWith('Unable to attach or mount volumes: unmounted volumes=[config]'));
-  assert.deepEqual(waited.map(({ time }) => at(time)), [123.06]);
+  // The wait of 2 min 3 s ends without an event (kubelet.go: unless it was interrupted), and the sync is tried again.
+  assert.equal(failures.length, setUp.length);
   assert.equal(made.pod('a')!.status.containerStatuses![0]!.state.waiting!.reason, 'ContainerCreating');
   put(made, 'configmaps', 'settings', {});
   made.run(260);
