@@ -18,7 +18,7 @@ export interface ControlPlaneQuantiles {
 /**
  * Judges a run by its objectives. `errors` is the share over the whole run, `latency` a quantile over the whole run,
  * `availability` the lowest share of available replicas, `surge` pod-seconds; `api write` and `etcd commit` are quantiles,
- * `api errors` a share of the API's requests. A quantity that the run does not give (a rollout that never completed, no
+ * `api errors` a share of the answers of the API, `api unanswered` of the requests to it. A quantity that the run does not give (a rollout that never completed, no
  * request at all) misses its objective.
  */
 export function judge(
@@ -84,6 +84,10 @@ function measured(
       return [null, ''];
     case 'apiErrors':
       return [metrics.apiRequests === 0 ? null : metrics.apiErrors / metrics.apiRequests, 'share'];
+    case 'apiUnanswered': {
+      const sent = metrics.apiRequests + metrics.apiUnanswered;
+      return [sent === 0 ? null : metrics.apiUnanswered / sent, 'share'];
+    }
   }
 }
 

@@ -121,6 +121,7 @@ export class SimulatedCluster implements LeaderFactory {
   private userHost = 0;
   readonly nodeIndexes = new Map<string, number>();
   private readonly kubeletClients: RestClient[] = [];
+  private readonly heartbeatClients: RestClient[] = [];
   private readonly kubeletEvents: KubeletEvents;
   private readonly explain: ExplainTarget | null;
 
@@ -327,6 +328,7 @@ export class SimulatedCluster implements LeaderFactory {
       const user = `system:node:${this.nodeNames[i]!}`;
       const server = i % this.servers.length;
       this.kubeletClients.push(new RestClient(simulation, connections, user, this.nodeHosts[i]!, server, KUBELET_QPS, KUBELET_BURST));
+      this.heartbeatClients.push(new RestClient(simulation, connections, user, this.nodeHosts[i]!, server, 0, 0));
     }
     const { kubelet, registries, machines } = this.scenario.cluster;
     const kubelets = new Kubelets({
@@ -342,6 +344,7 @@ export class SimulatedCluster implements LeaderFactory {
       lifecycle: this.workload.pods,
       nodes,
       clientFor: (index) => this.kubeletClients[index]!,
+      heartbeatClientFor: (index) => this.heartbeatClients[index]!,
       hosts: this.nodeHosts,
       events: this.kubeletEvents,
       attachesVolumes: this.scenario.objects.some((object) => object.kind === 'CSIDriver' && needsAttachment(object)),

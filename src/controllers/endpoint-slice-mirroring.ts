@@ -76,7 +76,7 @@ export class EndpointSliceMirroringController implements Reconciler {
   private readonly slices: Informer<EndpointSlice>;
 
   constructor(context: ProcessContext, client: ApiClient) {
-    this.recorder = context.eventRecorder('endpoint-slice-mirroring-controller');
+    this.recorder = context.eventRecorder('endpoint-slice-mirroring-controller', client);
     this.endpoints = context.informers.informer<Endpoints>('endpoints');
     this.services = context.informers.informer<Service>('services');
     this.slices = context.informers.informer<EndpointSlice>('endpointslices');

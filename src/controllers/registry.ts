@@ -43,7 +43,8 @@ const TABLE = {
   'serviceaccount-token': { client: 'tokens-controller', qps: 1, burst: 1 },
   'root-ca-certificate-publisher': { client: 'root-ca-cert-publisher', qps: 1, burst: 1 },
   'node-lifecycle': { client: 'node-controller', qps: 1, burst: 1 },
-  'taint-eviction': { client: 'taint-eviction-controller', qps: 1, burst: 1 },
+  // A client of its own with the other's account (app/core.go newTaintEvictionController).
+  'taint-eviction': { client: 'node-controller', qps: 1, burst: 1 },
   replicationcontroller: { client: 'replication-controller', qps: 1, burst: 1 },
   statefulset: { client: 'statefulset-controller', qps: 1, burst: 1 },
   daemonset: { client: 'daemon-set-controller', qps: 1, burst: 1 },

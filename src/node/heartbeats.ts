@@ -88,7 +88,7 @@ export class Heartbeats {
 
   private put(node: NodeRecord): void {
     const body = nodeLease(node.name, this.fleet.simulation.now, node.leaseVersion, node.leaseUid);
-    node.client!.request(
+    node.heartbeatClient!.request(
       { verb: 'update', resource: 'leases', namespace: NODE_LEASE_NAMESPACE, name: node.name, body },
       this.receiver,
       tagOf(node, TAG_LEASE),
@@ -108,7 +108,7 @@ export class Heartbeats {
     } else if (response.code === 404 && node.leaseTries++ < MAX_LEASE_RETRIES) {
       node.leaseVersion = 0;
       const body = nodeLease(node.name, fleet.simulation.now, 0, '');
-      node.client!.request(
+      node.heartbeatClient!.request(
         { verb: 'create', resource: 'leases', namespace: NODE_LEASE_NAMESPACE, name: node.name, body },
         this.receiver,
         tagOf(node, TAG_LEASE),
@@ -117,7 +117,7 @@ export class Heartbeats {
     } else if (node.leaseTries++ < MAX_LEASE_RETRIES) {
       if (response.code !== 409) this.put(node);
       else {
-        node.client!.request(
+        node.heartbeatClient!.request(
           { verb: 'get', resource: 'leases', namespace: NODE_LEASE_NAMESPACE, name: node.name },
           this.receiver,
           tagOf(node, TAG_LEASE_GET),
@@ -168,7 +168,7 @@ export class Heartbeats {
     node.imagesChanged = false;
     node.volumesSent = node.volumesChanged ? [...node.volumesInUse.keys()] : null;
     node.volumesChanged = false;
-    node.client!.request(
+    node.heartbeatClient!.request(
       {
         verb: 'patch',
         resource: 'nodes',

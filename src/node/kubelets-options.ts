@@ -20,6 +20,8 @@ export interface KubeletsOptions {
   readonly nodes: readonly Node[];
   /** Client of a node's kubelet (kubeAPIQPS 50, burst 100). Called once for each node, in the constructor. */
   clientFor(nodeIndex: number): ApiClient;
+  /** The client of leases and node status, which has no limits (cmd/kubelet/app/server.go heartbeatClientConfig.QPS = -1); absent: the other one. */
+  heartbeatClientFor?(nodeIndex: number): ApiClient;
   /** Network host of each node. */
   readonly hosts: readonly number[];
   /** Gets Pulling, Pulled, Created, Started, Killing, Unhealthy, BackOff, … Absent: no events. */

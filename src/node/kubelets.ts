@@ -80,6 +80,7 @@ export class Kubelets implements Component, ResponseReceiver, EnvironmentBook {
     for (let index = 0; index < options.nodes.length; index++) {
       const record = this.addNode(options.nodes[index]!, options.hosts[index]!, options.machines?.[options.nodes[index]!.metadata.name]);
       record.client = options.clientFor(index);
+      record.heartbeatClient = options.heartbeatClientFor?.(index) ?? record.client;
       const manifests = options.machines?.[record.name]?.staticPods;
       if (manifests !== undefined) this.staticPods.provide(record, manifests);
     }

@@ -276,6 +276,7 @@ export class NodeRecord {
   readonly address: string;
   readonly runtime: RuntimeProfile;
   client: ApiClient | null = null;
+  heartbeatClient: ApiClient | null = null;
   up = true;
   /** Raised at each crash, so that answers to requests of an earlier life are dropped. */
   epoch = 0;

@@ -5,7 +5,7 @@ import { parseDuration } from './units.js';
 /** Objectives as people write them. */
 
 const grammar =
-  /^(errors|error rate|latency|rollout duration|duration|availability|surge|api write|api errors|etcd commit|pod startup|restarts)(?:\s+p(\d+(?:\.\d+)?))?\s*(<=|>=|<|>)\s*(\S+)$/i;
+  /^(errors|error rate|latency|rollout duration|duration|availability|surge|api write|api errors|api unanswered|etcd commit|pod startup|restarts)(?:\s+p(\d+(?:\.\d+)?))?\s*(<=|>=|<|>)\s*(\S+)$/i;
 
 const metrics: Readonly<Record<string, Objective['metric']>> = {
   errors: 'errors',
@@ -17,6 +17,7 @@ const metrics: Readonly<Record<string, Objective['metric']>> = {
   surge: 'surge',
   'api write': 'apiWrite',
   'api errors': 'apiErrors',
+  'api unanswered': 'apiUnanswered',
   'etcd commit': 'etcdCommit',
   'pod startup': 'podStartup',
   restarts: 'restarts',
@@ -32,7 +33,7 @@ const quantiles: ReadonlyMap<Objective['metric'], string> = new Map([
 
 /** How to write an objective; shown when one cannot be read. */
 export const OBJECTIVE_EXAMPLES =
-  '`errors < 0.1%`, `latency p99 < 250ms`, `rollout duration < 8m`, `availability > 80%`, `surge < 5000` (pod-seconds), `api write p99 < 50ms`, `api errors < 0.1%`, `etcd commit p99 < 25ms` or `pod startup p99 < 5s`';
+  '`errors < 0.1%`, `latency p99 < 250ms`, `rollout duration < 8m`, `availability > 80%`, `surge < 5000` (pod-seconds), `api write p99 < 50ms`, `api errors < 0.1%`, `api unanswered < 0.1%`, `etcd commit p99 < 25ms` or `pod startup p99 < 5s`';
 
 /** Reads an objective; a text says what is wrong with it. */
 export function parseObjective(text: string, position: string): Objective | string {
@@ -75,6 +76,7 @@ function parseLimit(metric: Objective['metric'], value: string): number | string
   switch (metric) {
     case 'errors':
     case 'apiErrors':
+    case 'apiUnanswered':
     case 'availability': {
       if (/^\d+(\.\d+)?%$/.test(value)) return Number(value.slice(0, -1)) / 100;
       if (/^(0(\.\d+)?|1(\.0+)?)$/.test(value)) return Number(value);

@@ -435,7 +435,7 @@ export const scenarioSchema = z
     objectives: z
       .array(
         text(
-          '`errors < 0.1%`, `latency p99 < 250ms`, `rollout duration < 8m`, `availability > 80%`, `surge < 5000`, `api write p99 < 50ms`, `api errors < 0.1%`, `etcd commit p99 < 25ms`, `pod startup p99 < 5s`.',
+          '`errors < 0.1%`, `latency p99 < 250ms`, `rollout duration < 8m`, `availability > 80%`, `surge < 5000`, `api write p99 < 50ms`, `api errors < 0.1%`, `api unanswered < 0.1%`, `etcd commit p99 < 25ms`, `pod startup p99 < 5s`.',
         ),
       )
       .optional()

@@ -827,6 +827,7 @@ export interface Objective {
     | 'surge'
     | 'apiWrite'
     | 'apiErrors'
+    | 'apiUnanswered'
     | 'etcdCommit'
     | 'podStartup'
     /** Of containers of the new version: in analyses of pipelines only. */

@@ -47,8 +47,9 @@ test('the control plane: quantiles of its latencies, errors as a share of its re
       objective('api write p99 < 50ms', { metric: 'apiWrite', quantile: 0.99, comparison: '<', limit: 50e6 }),
       objective('etcd commit p50 < 5ms', { metric: 'etcdCommit', quantile: 0.5, comparison: '<', limit: 5e6 }),
       objective('api errors < 1%', { metric: 'apiErrors', comparison: '<', limit: 0.01 }),
+      objective('api unanswered < 30%', { metric: 'apiUnanswered', comparison: '<', limit: 0.3 }),
     ],
-    metrics({ apiRequests: 200, apiErrors: 4 }),
+    metrics({ apiRequests: 200, apiErrors: 4, apiUnanswered: 50 }),
     () => null,
     { apiWrite: (p) => (p === 0.99 ? 0.04 : null), etcdCommit: (p) => (p === 0.5 ? 0.006 : null), podStartup: () => null },
   );
@@ -58,6 +59,7 @@ test('the control plane: quantiles of its latencies, errors as a share of its re
       [true, 0.04, 0.05, 'seconds'],
       [false, 0.006, 0.005, 'seconds'],
       [false, 0.02, 0.01, 'share'],
+      [true, 0.2, 0.3, 'share'],
     ],
   );
 });

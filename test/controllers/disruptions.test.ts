@@ -159,7 +159,7 @@ test('what was scheduled for a taint stays when others come, and is called off w
   cluster.run(5 * SECOND);
   taintNode(cluster, [UNREACHABLE]);
   cluster.run(50 * SECOND);
-  assert.equal(callsOf(cluster, 'taint-eviction-controller').length, 0, 'the first hundred seconds go on');
+  assert.equal(callsOf(cluster, 'node-controller').length, 0, 'the first hundred seconds go on');
   cluster.delete('pods', 'default/leaves');
   cluster.run(60 * SECOND);
   assert.deepEqual(messages(cluster, 'Pod'), ['TaintManagerEviction: Cancelling deletion of Pod default/leaves']);
@@ -169,7 +169,7 @@ test('what was scheduled for a taint stays when others come, and is called off w
   taintNode(cluster, [{ key: 'maintenance', effect: 'NoExecute' }]);
   cluster.run(80 * SECOND);
   assert.equal(messages(cluster, 'Pod').at(-1), 'TaintManagerEviction: Marking for deletion Pod default/stays');
-  assert.deepEqual(callsOf(cluster, 'taint-eviction-controller'), ['get stays', 'patch status of stays', 'delete stays']);
+  assert.deepEqual(callsOf(cluster, 'node-controller'), ['get stays', 'patch status of stays', 'delete stays']);
 });
 
 test('a node that is deleted is said to be removed in the next pass', () => {

@@ -103,7 +103,7 @@ test('a silent node becomes Unknown after 50 s, is tainted, and its pods go when
   assert.deepEqual(node.spec.taints!.map(({ key, effect }) => `${key}:${effect}`).sort(), ['node.kubernetes.io/unreachable:NoExecute', 'node.kubernetes.io/unreachable:NoSchedule']);
   const unknown = cluster.audit.find(({ user, request }) => user === 'node-controller' && request.resource === 'nodes' && request.subresource === 'status')!;
   assert.ok(unknown.time > 70 * SECOND && unknown.time <= 76 * SECOND, `at ${unknown.time / SECOND}`);
-  const evicted = cluster.audit.find(({ user, request }) => user === 'taint-eviction-controller' && request.verb === 'delete')!;
+  const evicted = cluster.audit.find(({ user, request }) => user === 'node-controller' && request.verb === 'delete')!;
   const after = (evicted.time - unknown.time) / SECOND;
   assert.ok(after > 20 && after < 22, `evicted ${after} s later`);
 });

@@ -185,6 +185,7 @@ describe('variants', () => {
     };
     assert.deepEqual(read('api write p99 < 50ms'), { metric: 'apiWrite', quantile: 0.99, limit: 50e6 });
     assert.deepEqual(read('etcd commit p50 <= 2.5ms'), { metric: 'etcdCommit', quantile: 0.5, limit: 2.5e6 });
+    assert.deepEqual(read('api unanswered < 1%'), { metric: 'apiUnanswered', quantile: undefined, limit: 0.01 });
     assert.deepEqual(read('API errors < 0.1%'), { metric: 'apiErrors', quantile: undefined, limit: 0.001 });
     const wrong = (text: string) => complaint(...base.slice(0, 5), `objectives: ["${text}"]`)[0];
     assert.equal(
