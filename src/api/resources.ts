@@ -309,6 +309,8 @@ const table: readonly ResourceInfo[] = [
   },
 ];
 
+/** What was asked for last: a request asks several times. */
+let last = table[0]!;
 const byResource = new Map(table.map((info) => [info.resource, info]));
 const byKind = new Map(table.map((info) => [`${info.group}/${info.kind}`, info]));
 
@@ -319,8 +321,10 @@ export function resources(): readonly ResourceInfo[] {
 
 /** Information on a resource by its plural name. Throws for a name that is not served. */
 export function resourceInfo(resource: string): ResourceInfo {
+  if (resource === last.resource) return last;
   const info = byResource.get(resource);
   if (info === undefined) throw new Error(`resource ${resource} is not served`);
+  last = info;
   return info;
 }
 

@@ -149,13 +149,13 @@ export class CacheFeeder implements EtcdReceiver, EtcdWatchReceiver {
     let group = 1;
     let left = 0;
     for (let i = 0; i < events.length; i++) {
-      const { type, kv } = events[i]!;
+      const { type, kv, note } = events[i]!;
       if (left > 0) left--;
       else {
         group = sameRevision(events, i);
         left = group - 1;
       }
-      const record = cache.applyAt(kv.key, type === 'PUT' ? objectOf(kv) : undefined, kv.modRevision - left / group, this.simulation.now);
+      const record = cache.applyAt(kv.key, type === 'PUT' ? objectOf(kv) : undefined, kv.modRevision - left / group, this.simulation.now, note);
       if (record !== undefined) this.owner.cacheChanged(record, cache);
     }
   }

@@ -4,6 +4,9 @@ import type { KeyNote } from '../etcd/types.js';
 /** Prefix of everything Kubernetes keeps in etcd (--etcd-prefix). */
 export const REGISTRY = '/registry/';
 
+/** So many places of removed objects may stay empty before the others move up. */
+const SLACK = 256;
+
 /** One object of a cache, with its names: the same text objects for all its versions, so that looking them up elsewhere compares no text. */
 export interface CachedObject extends KeyNote {
   /** `namespace/name`, or `name`. */
@@ -11,75 +14,123 @@ export interface CachedObject extends KeyNote {
   /** Its key in etcd. */
   readonly path: string;
   object: KubernetesObject;
+  /** The cache that has it; null: it was removed. */
+  home: CachedObjects | null;
+  /** Its place in the order of arrival. */
+  place: number;
 }
 
-/** The objects of one resource by name, in order of first arrival. */
+/** The objects of one resource by namespace and name, in order of first arrival. */
 export class CachedObjects {
   /** What the keys in etcd of the resource begin with. */
   readonly prefix: string;
-  private readonly byPath = new Map<string, CachedObject>();
-  /** The namespace asked for last, and what the keys in etcd of its objects begin with. */
+  size = 0;
+  /** By namespace (empty: the resource has none), then name. */
+  private readonly byNamespace = new Map<string, Map<string, CachedObject>>();
+  /** In order of arrival; null: removed. */
+  private order: (CachedObject | null)[] = [];
+  /** The namespace asked for last, what the keys in etcd of its objects begin with, and its objects. */
   private namespace = '';
   private namespacePrefix = '';
+  private names: Map<string, CachedObject> | undefined = undefined;
 
   constructor(resource: string) {
     this.prefix = `${REGISTRY}${resource}/`;
-  }
-
-  get size(): number {
-    return this.byPath.size;
+    this.namespacePrefix = this.prefix;
   }
 
   get(key: string): KubernetesObject | undefined {
-    return this.byPath.get(this.prefix + key)?.object;
+    return this.at(this.prefix + key)?.object;
   }
 
   /** The object of a namespace (empty: none) and name. */
   find(namespace: string, name: string): CachedObject | undefined {
-    if (namespace === '') return this.byPath.get(this.prefix + name);
-    if (namespace !== this.namespace) {
-      this.namespace = namespace;
-      this.namespacePrefix = `${this.prefix}${namespace}/`;
-    }
-    return this.byPath.get(this.namespacePrefix + name);
+    if (namespace !== this.namespace) this.turnTo(namespace);
+    return this.names === undefined ? undefined : this.names.get(name);
   }
 
   /** The object of a key in etcd. */
   at(path: string): CachedObject | undefined {
-    return this.byPath.get(path);
+    const name = this.nameIn(path);
+    return this.names === undefined ? undefined : this.names.get(name);
   }
 
   /** Takes in an object that is not there. */
   add(path: string, object: KubernetesObject): CachedObject {
-    const cached: CachedObject = { key: path.slice(this.prefix.length), path, object, name: null };
-    this.byPath.set(path, cached);
+    const cached: CachedObject = { key: path.slice(this.prefix.length), path, object, name: null, home: this, place: this.order.length };
+    const written = this.nameIn(path);
+    if (this.names === undefined) this.byNamespace.set(this.namespace, (this.names = new Map()));
+    // The text that others look the object up by is most likely the one that it has itself.
+    const { name } = object.metadata;
+    this.names.set(name === written ? name : written, cached);
+    this.order.push(cached);
+    this.size++;
     return cached;
   }
 
-  remove(path: string): void {
-    this.byPath.delete(path);
+  /** Removes an object of this cache. */
+  remove(cached: CachedObject): void {
+    const name = this.nameIn(cached.path);
+    this.names!.delete(name);
+    if (this.names!.size === 0) {
+      this.byNamespace.delete(this.namespace);
+      this.names = undefined;
+    }
+    cached.home = null;
+    this.order[cached.place] = null;
+    this.size--;
+    if (this.order.length > 2 * this.size + SLACK) this.moveUp();
   }
 
   clear(): void {
-    this.byPath.clear();
+    for (const cached of this.order) if (cached !== null) cached.home = null;
+    this.byNamespace.clear();
+    this.names = undefined;
+    this.order = [];
+    this.size = 0;
   }
 
   *keys(): Iterable<string> {
-    for (const { key } of this.byPath.values()) yield key;
+    for (const cached of this.order) if (cached !== null) yield cached.key;
   }
 
   *values(): Iterable<KubernetesObject> {
-    for (const { object } of this.byPath.values()) yield object;
+    for (const cached of this.order) if (cached !== null) yield cached.object;
   }
 
   *[Symbol.iterator](): Iterator<[string, KubernetesObject]> {
-    for (const { key, object } of this.byPath.values()) yield [key, object];
+    for (const cached of this.order) if (cached !== null) yield [cached.key, cached.object];
   }
 
   /** All objects. */
   all(): KubernetesObject[] {
     const objects: KubernetesObject[] = [];
-    for (const { object } of this.byPath.values()) objects.push(object);
+    for (const cached of this.order) if (cached !== null) objects.push(cached.object);
     return objects;
+  }
+
+  /** Turns to the namespace of a key in etcd; returns the name in it. */
+  private nameIn(path: string): string {
+    const { prefix, namespacePrefix } = this;
+    if (path.startsWith(namespacePrefix) && path.indexOf('/', namespacePrefix.length) < 0) return path.slice(namespacePrefix.length);
+    const slash = path.indexOf('/', prefix.length);
+    this.turnTo(slash < 0 ? '' : path.slice(prefix.length, slash));
+    return path.slice(slash < 0 ? prefix.length : slash + 1);
+  }
+
+  private turnTo(namespace: string): void {
+    this.namespace = namespace;
+    this.namespacePrefix = namespace === '' ? this.prefix : `${this.prefix}${namespace}/`;
+    this.names = this.byNamespace.get(namespace);
+  }
+
+  private moveUp(): void {
+    const order: CachedObject[] = [];
+    for (const cached of this.order) {
+      if (cached === null) continue;
+      cached.place = order.length;
+      order.push(cached);
+    }
+    this.order = order;
   }
 }

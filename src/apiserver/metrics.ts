@@ -100,6 +100,10 @@ export class RequestMetrics {
   etcdRequests = new Map<string, Map<string, LogHistogram>>();
   /** etcd_request_errors_total by `operation resource`. */
   etcdErrors = new Map<string, number>();
+  /** What was observed last is mostly what is observed next. */
+  private lastOperation = '';
+  private lastResource = '';
+  private lastLatency: LogHistogram | null = null;
   /** apiserver_watch_cache_consistent_read_total by resource: served from the cache, and by etcd. */
   consistentReads = new Map<string, { fromCache: number; fallback: number }>();
   /** Beginnings of streaming lists by `resource scope`, nanoseconds (apiserver_watch_list_duration_seconds). */
@@ -165,11 +169,18 @@ export class RequestMetrics {
       const key = `${operation} ${resource}`;
       this.etcdErrors.set(key, (this.etcdErrors.get(key) ?? 0) + 1);
     }
+    if (operation === this.lastOperation && resource === this.lastResource) {
+      this.lastLatency!.observe(latency);
+      return;
+    }
     let byResource = this.etcdRequests.get(operation);
     if (byResource === undefined) this.etcdRequests.set(operation, (byResource = new Map()));
     let histogram = byResource.get(resource);
     if (histogram === undefined) byResource.set(resource, (histogram = new LogHistogram()));
     histogram.observe(latency);
+    this.lastOperation = operation;
+    this.lastResource = resource;
+    this.lastLatency = histogram;
   }
 
   /** Counts one consistent list: from the cache (true), or from etcd because the cache did not catch up (false). */
@@ -191,6 +202,7 @@ export class RequestMetrics {
     this.etcdWrites = new LogHistogram();
     this.etcdRequests = new Map();
     this.etcdErrors = new Map();
+    this.lastOperation = '';
     this.consistentReads = new Map();
     this.watchLists = new Map();
   }

@@ -11,7 +11,8 @@ const ENDPOINT_BYTES = 164;
 const METADATA_BYTES = 300;
 
 /** Bytes of the data of a ConfigMap or Secret, keys included. */
-export function dataBytes({ data = {} }: Pick<ConfigMap, 'data'>): number {
+export function dataBytes({ data }: Pick<ConfigMap, 'data'>): number {
+  if (data === undefined) return 0;
   let bytes = 0;
   for (const key in data) bytes += key.length + (typeof data[key] === 'string' ? data[key].length : 0);
   return bytes;

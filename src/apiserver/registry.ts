@@ -34,16 +34,23 @@ export interface RegistryContext {
   newNodePort(): number;
 }
 
+/** A request is refused before admission. */
+export class Refusal {
+  readonly response: ApiResponse;
+
+  constructor(response: ApiResponse) {
+    this.response = response;
+  }
+}
+
 /** What a request asks for, before admission: the object to be stored (undefined: a delete, or a subresource without one), or a refusal. */
-export type Proposal =
-  | { readonly kind: 'object'; readonly object: KubernetesObject | undefined }
-  | { readonly kind: 'fail'; readonly response: ApiResponse };
+export type Proposal = KubernetesObject | undefined | Refusal;
 
 /** Decides a create, update, patch or delete without admission plugins, given the current object (undefined: there is none). */
 export function decide(request: ApiRequest, current: KubernetesObject | undefined, context: RegistryContext): Decision {
   const proposal = propose(request, current, context);
-  if (proposal.kind === 'fail') return proposal;
-  return settle(request, current, admitPlainly(request, proposal.object), context);
+  if (proposal instanceof Refusal) return fail(proposal.response);
+  return settle(request, current, admitPlainly(request, proposal), context);
 }
 
 /** What Priority, ServiceAccount and DefaultTolerationSeconds make of a new pod in a cluster without classes. */
@@ -55,22 +62,22 @@ export function admitPlainly(request: ApiRequest, object: KubernetesObject | und
 /** The first half of a decision: what admission is asked about. */
 export function propose(request: ApiRequest, current: KubernetesObject | undefined, context: RegistryContext): Proposal {
   if (request.verb === 'create' && request.subresource === undefined) {
-    if (current !== undefined) return { kind: 'fail', response: alreadyExists(request) };
-    return { kind: 'object', object: newObject(request.body!, context) };
+    if (current !== undefined) return new Refusal(alreadyExists(request));
+    return newObject(request.body!, context);
   }
-  if (current === undefined) return { kind: 'fail', response: notFound(request) };
+  if (current === undefined) return new Refusal(notFound(request));
   const { preconditions } = request;
   if (preconditions?.uid !== undefined && preconditions.uid !== current.metadata.uid) {
     const message = `Precondition failed: UID in precondition: ${preconditions.uid}, UID in object meta: ${current.metadata.uid}`;
-    return { kind: 'fail', response: failure(409, message) };
+    return new Refusal(failure(409, message));
   }
   if (
     preconditions?.resourceVersion !== undefined &&
     preconditions.resourceVersion !== current.metadata.resourceVersion
   ) {
-    return { kind: 'fail', response: conflict(request) };
+    return new Refusal(conflict(request));
   }
-  if (request.verb === 'delete' || request.subresource === 'binding') return { kind: 'object', object: undefined };
+  if (request.verb === 'delete' || request.subresource === 'binding') return undefined;
   return proposeUpdate(request, current);
 }
 
@@ -198,15 +205,15 @@ interface WithSpecAndStatus extends KubernetesObject {
 }
 
 function proposeUpdate(request: ApiRequest, current: WithSpecAndStatus): Proposal {
-  if (request.verb === 'patch') return { kind: 'object', object: request.patch!.apply(current) };
+  if (request.verb === 'patch') return request.patch!.apply(current);
   if (request.subresource === 'scale') {
     const spec = current.spec as { readonly replicas: number };
-    return { kind: 'object', object: { ...current, spec: { ...spec, replicas: request.replicas! } } as WithSpecAndStatus };
+    return { ...current, spec: { ...spec, replicas: request.replicas! } } as WithSpecAndStatus;
   }
   const wanted = request.body!;
   const version = wanted.metadata.resourceVersion;
-  if (version !== 0 && version !== current.metadata.resourceVersion) return { kind: 'fail', response: conflict(request) };
-  return { kind: 'object', object: wanted };
+  if (version !== 0 && version !== current.metadata.resourceVersion) return new Refusal(conflict(request));
+  return wanted;
 }
 
 function settleUpdate(request: ApiRequest, current: WithSpecAndStatus, wanted: WithSpecAndStatus, context: RegistryContext): Decision {

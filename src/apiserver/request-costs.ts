@@ -6,6 +6,8 @@ import type { ApiRequest } from './request.js';
 /** Processor time of requests as the profile has it, by `verb resource/subresource`, `verb resource`, `verb`, or the default. */
 export class RequestCosts {
   private readonly profile: CostProfile;
+  /** What was asked for last. */
+  private last: Known | null = null;
   /** By verb and resource: a list by subresource. */
   private readonly known = new Map<string, Map<string, Known>>();
 
@@ -29,6 +31,8 @@ export class RequestCosts {
   }
 
   private find({ verb, resource, subresource }: ApiRequest): Known {
+    const { last } = this;
+    if (last !== null && last.resource === resource && last.verb === verb && last.subresource === subresource) return last;
     let byResource = this.known.get(verb);
     if (byResource === undefined) this.known.set(verb, (byResource = new Map()));
     let known = byResource.get(resource);
@@ -37,9 +41,10 @@ export class RequestCosts {
       const spec = this.look(verb, resource, subresource);
       const { request = 0, requestWait = {} } = this.profile.background ?? {};
       const wait = requestWait[keyOf(verb, resource, subresource)] ?? 0;
-      known = { subresource, spec, beside: Math.max(0, Math.round(request - mean(spec))), wait, next: byResource.get(resource) };
+      known = { verb, resource, subresource, spec, beside: Math.max(0, Math.round(request - mean(spec))), wait, next: byResource.get(resource) };
       byResource.set(resource, known);
     }
+    this.last = known;
     return known;
   }
 
@@ -58,6 +63,8 @@ function keyOf(verb: string, resource: string, subresource: string | undefined):
 
 /** The cost of one subresource of a verb and resource, and the others of them. */
 interface Known {
+  readonly verb: string;
+  readonly resource: string;
   readonly subresource: string | undefined;
   readonly spec: DistributionSpec;
   readonly beside: Duration;

@@ -1,34 +1,50 @@
 import { isMutating } from './answers.js';
 import type { Simulation } from '../kernel/simulation.js';
 import { Slots } from '../kernel/slots.js';
-import type { Time } from '../kernel/time.js';
+import type { Duration, Time } from '../kernel/time.js';
 import { type Call, failure } from './call.js';
 import { Classifier } from './flow-control/configuration.js';
 import { BORROWING_PERIOD, FlowControl, MAXIMUM_WAIT } from './flow-control/flow-control.js';
 import { FlowFigures } from './flow-control/flow-figures.js';
 import { seatsOf, type Ticket } from './flow-control/queue-set.js';
-import { estimateWork } from './flow-control/work-estimate.js';
+import { estimateWork, ONE_SEAT, type WorkEstimate } from './flow-control/work-estimate.js';
 import { RequestKinds } from './flow-control/request-kinds.js';
 import type { ApiRequest, ApiResponse } from './request.js';
 
-/** What a call holds in priority and fairness, from its arrival until its seats are free. */
-class Seat {
-  readonly slot: number;
+/** What a call holds in priority and fairness, from its arrival until its seats are free. Its number as a ticket is the call's slot. */
+class Seat implements Ticket {
+  readonly id: number;
   readonly level: string;
+  readonly schema: string;
   readonly life: number;
   readonly figures: FlowFigures;
   readonly mutating: boolean;
   readonly watch: boolean;
-  ticket: Ticket | null = null;
+  readonly seats: number;
+  readonly finalSeats: number;
+  readonly extra: Duration;
+  readonly arrived: Time;
+  started: Time;
+  answered: Time;
+  queue = -1;
+  length = 0;
+  state: Ticket['state'] = 'waiting';
   queued = false;
 
-  constructor(slot: number, level: string, life: number, figures: FlowFigures, request: ApiRequest) {
+  constructor(slot: number, level: string, life: number, figures: FlowFigures, request: ApiRequest, work: WorkEstimate, now: Time) {
+    this.id = slot;
+    this.level = level;
+    this.schema = figures.schema;
+    this.life = life;
+    this.figures = figures;
     this.mutating = isMutating(request);
     this.watch = request.verb === 'watch';
-    this.figures = figures;
-    this.slot = slot;
-    this.level = level;
-    this.life = life;
+    this.seats = work.seats;
+    this.finalSeats = work.finalSeats;
+    this.extra = work.extra;
+    this.arrived = now;
+    this.started = now;
+    this.answered = now;
   }
 }
 
@@ -67,6 +83,7 @@ export class SeatControl {
   /** Figures by flow schema, in the order in which they were first used. */
   readonly flows: FlowFigures[] = [];
   private readonly flowOf = new Map<string, FlowFigures>();
+  private last: FlowFigures | null = null;
   /** Requests by kind, executing and waiting. */
   readonly kinds = new RequestKinds();
   /** An event will divide the seats; while nobody wants any, it is made up for later. */
@@ -105,15 +122,14 @@ export class SeatControl {
     if (!this.borrowing) this.armBorrowing();
     const where = this.classifier.classify(call.request, call.user);
     const figures = this.figuresOf(where.level, where.schema);
-    const seat = new Seat(slot, where.level, this.life, figures, call.request);
-    this.keep(slot, seat);
+    const { now } = this.simulation;
     const work = estimateWork(call.request, bytes, watchers, this.control.maximumSeats(where.level));
+    const seat = new Seat(slot, where.level, this.life, figures, call.request, work, now);
+    this.keep(slot, seat);
     if (seat.mutating) figures.watchCounts.observeValue(watchers);
     figures.estimatedSeats.observeValue(Math.max(work.seats, work.finalSeats));
-    const { now } = this.simulation;
-    const { arrival, ticket } = this.control.arrive(slot, where, work, now, this.startedTickets);
-    seat.ticket = ticket;
-    if (ticket.length > 0) figures.queueLengths.observeValue(ticket.length);
+    const arrival = this.control.enter(seat, where, now, this.startedTickets);
+    if (seat.length > 0) figures.queueLengths.observeValue(seat.length);
     this.report(started);
     if (arrival === 'rejected') {
       figures.reject(this.control.rejects(where.level) ? 'concurrency-limit' : 'queue-full', 0);
@@ -150,7 +166,7 @@ export class SeatControl {
     if (counted) {
       this.inFlight[kind]++;
       this.kinds.change(false, kind === 1, 1, this.simulation.now);
-      this.keep(slot, new Seat(slot, kind === 1 ? 'mutating' : 'readOnly', this.life, UNCOUNTED, call.request));
+      this.keep(slot, new Seat(slot, kind === 1 ? 'mutating' : 'readOnly', this.life, UNCOUNTED, call.request, ONE_SEAT, this.simulation.now));
     }
     started.push(slot);
     return true;
@@ -167,13 +183,12 @@ export class SeatControl {
       this.inFlight[seat.level === 'mutating' ? 1 : 0]--;
       return;
     }
-    const ticket = seat.ticket!;
-    ticket.answered = now;
-    (seat.watch ? seat.figures.watchExecution : seat.figures.execution).observe(now - ticket.started);
+    seat.answered = now;
+    (seat.watch ? seat.figures.watchExecution : seat.figures.execution).observe(now - seat.started);
     seat.figures.executing--;
-    if (ticket.extra > 0) {
+    if (seat.extra > 0) {
       this.control.answered(seat.level, now);
-      this.simulation.schedule(ticket.extra, this.target, this.opcodes.seatsFree, this.seats.put(seat));
+      this.simulation.schedule(seat.extra, this.target, this.opcodes.seatsFree, this.seats.put(seat));
       return;
     }
     this.release(seat, started);
@@ -186,25 +201,25 @@ export class SeatControl {
   }
 
   private release(seat: Seat, started: number[]): void {
-    seat.figures.executingSeats -= seatsOf(seat.ticket!);
-    this.control.finish(seat.level, seat.ticket!, this.simulation.now, this.startedTickets);
+    seat.figures.executingSeats -= seatsOf(seat);
+    this.control.finish(seat.level, seat, this.simulation.now, this.startedTickets);
     this.report(started);
   }
 
   /** The longest wait of a call is over: its slot if it still waits (answer it 429), else −1. */
   waitOver(argument: number): number {
     const seat = this.seats.take(argument);
-    if (seat.life !== this.life || seat.ticket!.state !== 'waiting') return -1;
-    this.control.giveUp(seat.level, seat.ticket!, this.simulation.now);
-    this.bySlot[seat.slot] = null;
+    if (seat.life !== this.life || seat.state !== 'waiting') return -1;
+    this.control.giveUp(seat.level, seat, this.simulation.now);
+    this.bySlot[seat.id] = null;
     this.leaveQueue(seat);
     seat.figures.reject('time-out', MAXIMUM_WAIT);
-    return seat.slot;
+    return seat.id;
   }
 
   private leaveQueue(seat: Seat): void {
     seat.figures.waiting--;
-    seat.figures.waitingSeats -= seatsOf(seat.ticket!);
+    seat.figures.waitingSeats -= seatsOf(seat);
     this.kinds.change(true, seat.mutating, -1, this.simulation.now);
   }
 
@@ -243,12 +258,15 @@ export class SeatControl {
   }
 
   private figuresOf(level: string, schema: string): FlowFigures {
+    const { last } = this;
+    if (last !== null && last.schema === schema) return last;
     let figures = this.flowOf.get(schema);
     if (figures === undefined) {
       figures = new FlowFigures(level, schema);
       this.flowOf.set(schema, figures);
       this.flows.push(figures);
     }
+    this.last = figures;
     return figures;
   }
 

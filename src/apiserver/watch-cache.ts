@@ -2,7 +2,8 @@ import type { KubernetesObject } from '../api/meta.js';
 import { copyMetadata, withMetadata } from '../api/copies.js';
 import type { Time } from '../kernel/time.js';
 import { CacheFigures } from './cache-figures.js';
-import { CachedObjects } from './cached-objects.js';
+import { type CachedObject, CachedObjects } from './cached-objects.js';
+import type { KeyNote } from '../etcd/types.js';
 
 export type WatchEventType = 'ADDED' | 'MODIFIED' | 'DELETED';
 
@@ -62,18 +63,19 @@ export class WatchCache {
     return this.applyAt(this.objects.prefix + key, object, revision, now);
   }
 
-  /** As `apply`, by the key in etcd. */
-  applyAt(path: string, object: KubernetesObject | undefined, revision: number, now: Time): WatchRecord | undefined {
+  /** As `apply`, by the key in etcd. `note`: what the writer left with the key; this cache's object, if it was written through this server. */
+  applyAt(path: string, object: KubernetesObject | undefined, revision: number, now: Time, note?: KeyNote): WatchRecord | undefined {
     if (revision <= this.revision) return undefined;
     this.figures.received++;
     const { objects, resource } = this;
-    const cached = objects.at(path);
+    const noted = note as CachedObject | undefined;
+    const cached = noted !== undefined && noted.home === objects ? noted : objects.at(path);
     this.revision = revision;
     let record: WatchRecord;
     if (object === undefined) {
       if (cached === undefined) return undefined;
       const previous = cached.object;
-      objects.remove(path);
+      objects.remove(cached);
       // A DELETED event carries the last state of the object with the revision of the deletion.
       const metadata = copyMetadata(previous.metadata);
       metadata.resourceVersion = Math.ceil(revision);

@@ -79,11 +79,15 @@ export class WatchDelivery {
   dispatch(server: ApiServer, record: WatchRecord, bytes: number): number {
     const table = this.tables[server.index]!;
     let receivers = 0;
-    for (const { watchers, distance } of table.audiences(record.resource)) {
+    const audiences = table.audiences(record.resource);
+    for (let i = 0; i < audiences.length; i++) {
+      const { watchers, distance } = audiences[i]!;
       receivers += watchers.length;
       this.send(server, watchers, distance, record, bytes);
     }
-    for (const watcher of table.ofOne(record.resource, record.key)) {
+    const single = table.ofOne(record.resource, record.key);
+    for (let i = 0; i < single.length; i++) {
+      const watcher = single[i]!;
       receivers++;
       this.send(server, [watcher], this.network.distance(server.host, watcher.host), record, bytes);
     }
@@ -94,7 +98,9 @@ export class WatchDelivery {
   arrived(slot: number): void {
     const record = this.records.take(slot);
     const { revision } = record;
-    for (const watcher of this.receivers.take(slot)) {
+    const watchers = this.receivers.take(slot);
+    for (let i = 0; i < watchers.length; i++) {
+      const watcher = watchers[i]!;
       // A server that was behind when the watch began sends what the watcher knows from another one (cache_watcher.go process).
       if (revision <= watcher.revision) continue;
       watcher.revision = revision;

@@ -24,6 +24,9 @@ class Group {
 /** The watches open at one API server, found by resource and key: a change costs what it is sent to, however many watch other objects. */
 export class WatcherTable {
   private readonly groups = new Map<string, Group>();
+  /** The group that was asked for last: a write asks several times. */
+  private lastResource = '';
+  private lastGroup: Group | undefined = undefined;
   /** All watches. */
   size = 0;
 
@@ -33,6 +36,7 @@ export class WatcherTable {
     if (group === undefined) {
       group = new Group();
       this.groups.set(watcher.resource, group);
+      this.lastResource = '';
     }
     this.size++;
     if (watcher.key !== undefined) {
@@ -66,21 +70,27 @@ export class WatcherTable {
 
   /** Watchers of all objects of a resource, by distance. */
   audiences(resource: string): readonly Audience[] {
-    return this.groups.get(resource)?.audiences ?? NONE;
+    return this.group(resource)?.audiences ?? NONE;
   }
 
   /** Watchers of one object only. */
   ofOne(resource: string, key: string): readonly Watcher[] {
-    const group = this.groups.get(resource);
+    const group = this.group(resource);
     return group === undefined || group.byKey.size === 0 ? NOBODY : (group.byKey.get(key) ?? NOBODY);
   }
 
   /** How many watch all objects of a resource, or the one of a namespace and name. */
   count(resource: string, namespace: string, name: string): number {
-    const group = this.groups.get(resource);
+    const group = this.group(resource);
     if (group === undefined) return 0;
     if (group.byKey.size === 0) return group.size;
     return group.size + (group.byKey.get(namespace === '' ? name : `${namespace}/${name}`)?.length ?? 0);
+  }
+
+  private group(resource: string): Group | undefined {
+    if (resource === this.lastResource) return this.lastGroup;
+    this.lastResource = resource;
+    return (this.lastGroup = this.groups.get(resource));
   }
 
   /** Watches by resource: of all its objects, and of single ones. */
@@ -102,6 +112,7 @@ export class WatcherTable {
       this.groups.delete(name);
     }
     this.size -= taken.length;
+    this.lastResource = '';
     return taken;
   }
 }

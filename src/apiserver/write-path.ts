@@ -20,7 +20,7 @@ import { EvictionRun } from './eviction-run.js';
 import type { RequestMetrics } from './metrics.js';
 import { typicalBytes } from './object-size.js';
 import type { NamespaceIndex } from './namespace-index.js';
-import { admitPlainly, alreadyExists, notFound, type Proposal, propose, type RegistryContext, settle } from './registry.js';
+import { admitPlainly, alreadyExists, notFound, propose, Refusal, type RegistryContext, settle } from './registry.js';
 import type { ApiResponse } from './request.js';
 import type { WatchCache } from './watch-cache.js';
 import { attributesOf, keyIn, keyOfRequest, operationOf, PluginWait } from './write-steps.js';
@@ -203,12 +203,12 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner, LeaseO
     call.base = current;
     call.fresh = fresh;
     const evicting = call.request.subresource === 'eviction';
-    const proposal: Proposal = evicting ? { kind: 'object', object: undefined } : propose(call.request, current, this.registry);
-    if (proposal.kind === 'fail') {
+    const proposal = evicting ? undefined : propose(call.request, current, this.registry);
+    if (proposal instanceof Refusal) {
       this.refuse(slot, call, proposal.response);
       return;
     }
-    call.candidate = proposal.object;
+    call.candidate = proposal;
     call.waits = 0;
     if (this.admission !== null) this.admit(slot, call, this.admission);
     else this.settle(slot, call, admitPlainly(call.request, call.candidate));

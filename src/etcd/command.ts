@@ -1,7 +1,7 @@
 import type { Time } from '../kernel/time.js';
 import type { Call } from './connection.js';
 import type { KeyName } from './key-space.js';
-import type { EtcdRequest, WatchEvent } from './types.js';
+import type { EtcdRequest, KeyNote, WatchEvent } from './types.js';
 
 /** Bytes of an InternalRaftRequest around key and value: header, field tags and lengths. */
 const COMMAND_OVERHEAD = 32;
@@ -27,6 +27,12 @@ export class Command {
   key: string;
   /** What the stores call the key, once one of them has found it. */
   name: KeyName | null = null;
+  /** What came with the key. */
+  get note(): KeyNote | undefined {
+    const { request } = this;
+    return request.op === 'txn' ? request.note : undefined;
+  }
+
   /** Index and incarnation of the member that proposed it and will answer. */
   readonly origin: number;
   readonly incarnation: number;
@@ -48,7 +54,7 @@ export class Command {
   ) {
     this.request = request;
     this.key = 'key' in request ? request.key : '';
-    if (request.op === 'txn' && request.note !== undefined) this.name = request.note.name;
+    if (this.note !== undefined) this.name = this.note.name;
     this.origin = origin;
     this.incarnation = incarnation;
     this.start = start;

@@ -230,8 +230,7 @@ export class Store {
     if (found !== undefined) {
       command.name = found;
       command.key = found.key;
-      const { request } = command;
-      if (request.op === 'txn' && request.note !== undefined) request.note.name = found;
+      if (command.note !== undefined) command.note.name = found;
     }
     return found;
   }
@@ -260,7 +259,9 @@ export class Store {
         version: previous === null ? 1 : previous.version + 1,
         lease,
       };
-      events = [previous === null ? { type: 'PUT', kv } : { type: 'PUT', kv, previous }];
+      const { note } = command;
+      if (previous === null) events = [{ type: 'PUT', kv }];
+      else events = [note === undefined ? { type: 'PUT', kv, previous } : { type: 'PUT', kv, previous, note }];
       command.events = events;
     }
     const kv = events[0]!.kv;

@@ -75,6 +75,8 @@ export interface WatchEvent {
   readonly type: 'PUT' | 'DELETE';
   readonly kv: KeyValue;
   readonly previous?: KeyValue;
+  /** That of the transaction which wrote it. */
+  readonly note?: KeyNote;
 }
 
 export interface EtcdReceiver {

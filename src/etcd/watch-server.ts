@@ -93,7 +93,7 @@ export class WatchServer {
       }
       if (watcher.nextRevision < store.compactRevision) {
         this.end(watcher);
-        this.deliver(watcher, new WatchDelivery([watcher.call], null, store.compactRevision));
+        this.deliver(watcher, new WatchDelivery(watcher.calls, null, store.compactRevision));
         continue;
       }
       const { events, through } = eventsFrom(store, watcher.prefix, watcher.nextRevision);
@@ -163,7 +163,7 @@ export class WatchServer {
 
   private sendNow(watcher: Watcher, events: readonly WatchEvent[]): void {
     watcher.silent = false;
-    this.deliver(watcher, new WatchDelivery([watcher.call], events, watcher.nextRevision - 1));
+    this.deliver(watcher, new WatchDelivery(watcher.calls, events, watcher.nextRevision - 1));
   }
 
   /** Whether a watcher's buffer has no room. */

@@ -10,6 +10,8 @@ export const WATCH_BATCH_MAX_REVISIONS = 1000;
 /** One watch of a client on a member. */
 export class Watcher {
   readonly call: WatchCall;
+  /** The call alone, as messages name those that they are for. */
+  readonly calls: readonly WatchCall[];
   readonly connection: EtcdConnection;
   readonly prefix: string;
   /** First revision whose events it has not been sent. */
@@ -23,6 +25,7 @@ export class Watcher {
 
   constructor(call: WatchCall, nextRevision: number) {
     this.call = call;
+    this.calls = [call];
     this.connection = call.connection!;
     this.prefix = call.prefix;
     this.nextRevision = nextRevision;

@@ -205,8 +205,11 @@ export class Network {
    */
   private carry(from: number, to: number, bytes: number, after: Duration): Duration {
     const sender = this.hosts[from]!;
-    const transmission = this.transmission(bytes);
-    const latency = this.latency(from, to);
+    // Written out: numbers that functions return are objects on the heap when they are no integers.
+    const transmission = (bytes / this.costs.bytesPerSecond) * 1e9;
+    sender.stream ??= this.randomness.stream(`network/${sender.name}`);
+    let latency = sample(this.roundTrip(from, to), sender.stream) / 2;
+    if (this.losses.size > 0 || this.costs.loss !== undefined) latency += this.lossDelay(from, to, sender.stream);
     if (from === to || sender.zone === EXTERNAL_ZONE) return Math.round(after + transmission + latency);
     const { now } = this.simulation;
     const queued = sender.linkFreeAt > now ? sender.linkFreeAt - now : 0;
@@ -218,9 +221,13 @@ export class Network {
   private latency(from: number, to: number): number {
     const a = this.hosts[from]!;
     a.stream ??= this.randomness.stream(`network/${a.name}`);
-    const half = sample(this.roundTrip(from, to), a.stream) / 2;
+    return sample(this.roundTrip(from, to), a.stream) / 2 + this.lossDelay(from, to, a.stream);
+  }
+
+  /** What losses add to the way of a message. */
+  private lossDelay(from: number, to: number, stream: Stream): Duration {
     const loss = this.lossBetween(from, to);
-    return loss === 0 || from === to ? half : half + retransmissions(loss, a.stream.next());
+    return loss === 0 || from === to ? 0 : retransmissions(loss, stream.next());
   }
 
   /**

@@ -33,6 +33,7 @@ import {
 export class RawNode implements ConsensusNode {
   readonly raft: Raft;
   private readonly handed: ReadyState;
+  private readonly single: Entry[] = [];
 
   constructor(config: Config) {
     this.raft = new Raft(config);
@@ -103,7 +104,12 @@ export class RawNode implements ConsensusNode {
   }
 
   propose(data: unknown, dataLength: number): number {
-    return this.proposeBatch([{ term: 0, index: 0, type: EntryType.Normal, data, dataLength }]);
+    const entry: Entry = { term: 0, index: 0, type: EntryType.Normal, data, dataLength };
+    if (this.raft.role !== Role.Leader) return this.proposeBatch([entry]);
+    // A leader keeps the entries of a proposal, not the array.
+    const { single } = this;
+    single[0] = entry;
+    return propose(this.raft, single);
   }
 
   proposeBatch(entries: Entry[]): number {

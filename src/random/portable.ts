@@ -47,6 +47,15 @@ export function exp(x: number): number {
   if (x !== x) return x;
   if (x > 709.782712893384) return Number.POSITIVE_INFINITY;
   if (x < -745.1332191019411) return 0;
+  raise(x);
+  return raised[0]!;
+}
+
+/** What `raise` has found: handed over here, because a number that a function returns is an object on the heap when it is no integer. */
+export const raised = new Float64Array(1);
+
+/** As `exp`, into `raised`, of a number that is surely inside its range. */
+export function raise(x: number): void {
   let k = 0;
   let high = x;
   let low = 0;
@@ -64,7 +73,8 @@ export function exp(x: number): number {
         r2 *
           (-2.77777777770155933842e-3 +
             r2 * (6.61375632143793436117e-5 + r2 * (-1.6533902205465251539e-6 + r2 * 4.13813679705723846039e-8))));
-  return scale(1 - (low - (r * c) / (2 - c) - high), k);
+  const fraction = 1 - (low - (r * c) / (2 - c) - high);
+  raised[0] = k === 0 ? fraction : scale(fraction, k);
 }
 
 /** The remainders of products and sums that `pow` carries along. */

@@ -37,22 +37,37 @@ export function standardExponential(source: Uniform): number {
   }
 }
 
+/** What `drawNormal` has drawn: handed over here, because a number that a function returns is an object on the heap when it is no integer. */
+export const drawn = new Float64Array(1);
+
+/** Draws a normal number with mean 0 and standard deviation 1 into `drawn`. */
+export function drawNormal(source: Uniform): void {
+  const scaled = source.next() * (2 * NORMAL_LAYERS);
+  const bits = scaled | 0;
+  const layer = bits >> 1;
+  const x = (scaled - bits) * normalEdge[layer]!;
+  if (x < normalEdge[layer + 1]!) drawn[0] = (bits & 1) === 0 ? x : -x;
+  else drawnFromEdge(source, bits, x);
+}
+
+/** The rest of `drawNormal`: the abscissa may lie outside the curve. */
+function drawnFromEdge(source: Uniform, bits: number, x: number): void {
+  const layer = bits >> 1;
+  if (layer === 0) {
+    const tail = normalTail(source);
+    drawn[0] = (bits & 1) === 0 ? tail : -tail;
+    return;
+  }
+  const outer = exp(-0.5 * (normalEdge[layer]! * normalEdge[layer]! - x * x));
+  const inner = exp(-0.5 * (normalEdge[layer + 1]! * normalEdge[layer + 1]! - x * x));
+  if (inner + source.next() * (outer - inner) < 1) drawn[0] = (bits & 1) === 0 ? x : -x;
+  else drawNormal(source);
+}
+
 /** A normal draw with mean 0 and standard deviation 1. */
 export function standardNormal(source: Uniform): number {
-  for (;;) {
-    const scaled = source.next() * (2 * NORMAL_LAYERS);
-    const bits = scaled | 0;
-    const layer = bits >> 1;
-    const x = (scaled - bits) * normalEdge[layer]!;
-    if (x < normalEdge[layer + 1]!) return (bits & 1) === 0 ? x : -x;
-    if (layer === 0) {
-      const tail = normalTail(source);
-      return (bits & 1) === 0 ? tail : -tail;
-    }
-    const outer = exp(-0.5 * (normalEdge[layer]! * normalEdge[layer]! - x * x));
-    const inner = exp(-0.5 * (normalEdge[layer + 1]! * normalEdge[layer + 1]! - x * x));
-    if (inner + source.next() * (outer - inner) < 1) return (bits & 1) === 0 ? x : -x;
-  }
+  drawNormal(source);
+  return drawn[0]!;
 }
 
 /** A normal draw beyond the tail's start (Marsaglia 1964). */

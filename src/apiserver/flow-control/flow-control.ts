@@ -15,6 +15,8 @@ export class FlowControl {
   private readonly levels = new Map<string, Level>();
   private readonly limited: Level[] = [];
   private exempt!: Level;
+  /** The level that was asked for last: a request asks several times. */
+  private last: Level | null = null;
   /** By which all targets were multiplied at the last division (apiserver_flowcontrol_seat_fair_frac). */
   fairFraction = 0;
 
@@ -37,15 +39,20 @@ export class FlowControl {
 
   /** Takes a request; those that may start now, itself among them perhaps, are appended to `started`. */
   arrive(id: number, where: Classification, work: WorkEstimate, now: Time, started: Ticket[]): { arrival: Arrival; ticket: Ticket } {
-    const level = this.level(where.level);
     const { seats, finalSeats, extra } = work;
     const ticket: Ticket = { id, seats, finalSeats, extra, arrived: now, queue: -1, started: now, answered: now, state: 'waiting', schema: where.schema, length: 0 };
+    return { arrival: this.enter(ticket, where, now, started), ticket };
+  }
+
+  /** As `arrive`, with a ticket that waits for nothing yet. */
+  enter(ticket: Ticket, where: Classification, now: Time, started: Ticket[]): Arrival {
+    const level = this.level(where.level);
     const before = started.length;
     const arrival = level.set.arrive(ticket, where.flow, now, started);
     level.dispatched += started.length - before;
     if (arrival === 'rejected') level.rejected++;
     level.observe(now);
-    return { arrival, ticket };
+    return arrival;
   }
 
   /** The seats of an answered request are free. */
@@ -109,6 +116,8 @@ export class FlowControl {
   }
 
   private level(name: string): Level {
-    return this.levels.get(name)!;
+    const { last } = this;
+    if (last !== null && last.config.name === name) return last;
+    return (this.last = this.levels.get(name)!);
   }
 }
