@@ -27,12 +27,14 @@ export function findDns(loaded: readonly LoadedObject[]): DnsSpec | undefined {
 }
 
 /** What a Corefile says of the plugins kubernetes, cache and autopath. */
-export function readCorefile(text: string): Pick<DnsSpec, 'domain' | 'ttl' | 'success' | 'denial' | 'autopath'> {
+export function readCorefile(text: string): Pick<DnsSpec, 'domain' | 'ttl' | 'success' | 'denial' | 'clusterCached' | 'autopath'> {
   let domain = DOMAIN;
   let ttl = DEFAULT_TTL;
   let success = 0;
   let denial = 0;
   let autopath = false;
+  let cached = false;
+  let disabled = '';
   let block = '';
   for (const line of text.split('\n')) {
     const words = line.replace(/#.*/, '').trim().split(/\s+/);
@@ -41,8 +43,12 @@ export function readCorefile(text: string): Pick<DnsSpec, 'domain' | 'ttl' | 'su
       if (second !== '' && second !== '{') domain = second.replace(/\.$/, '');
     } else if (first === 'cache') {
       const most = /^\d+$/.test(second) ? Number(second) : undefined;
+      cached = true;
       success = most ?? CACHE_SUCCESS;
       denial = Math.min(CACHE_DENIAL, most ?? CACHE_DENIAL);
+    } else if (block === 'cache' && first === 'disable' && second === 'success') {
+      // disable success ZONE…: of all zones without one
+      disabled = words.slice(2).join(' ') || domain;
     } else if (first === 'autopath') autopath = true;
     else if (block === 'kubernetes' && first === 'ttl') ttl = Number(second);
     else if (block === 'cache' && (first === 'success' || first === 'denial')) {
@@ -56,5 +62,6 @@ export function readCorefile(text: string): Pick<DnsSpec, 'domain' | 'ttl' | 'su
     if (line.trimEnd().endsWith('{')) block = first;
     else if (first === '}') block = '';
   }
-  return { domain, ttl: ttl * SECOND, success: success * SECOND, denial: denial * SECOND, autopath };
+  const clusterCached = cached && !disabled.split(' ').includes(domain);
+  return { ...(clusterCached ? { clusterCached } : {}), domain, ttl: ttl * SECOND, success: success * SECOND, denial: denial * SECOND, autopath };
 }

@@ -49,6 +49,8 @@ export interface DnsSpec {
   /** Longest time that answers are kept by plugin cache; 0: there is none. */
   readonly success: Duration;
   readonly denial: Duration;
+  /** Plugin cache keeps answers about the cluster's own names, too. Absent: it does not (newer Corefiles of kubeadm disable it). */
+  readonly clusterCached?: boolean;
   /** Plugin autopath: the server walks through the search list. */
   readonly autopath: boolean;
   /** NodeLocal DNSCache runs on all nodes. */
@@ -65,6 +67,8 @@ export interface LookupSpec {
   /** Of one query, and how often it is asked (resolv.conf options timeout, attempts). */
   readonly timeout: Duration;
   readonly attempts: number;
+  /** Each client keeps an answer for so long. Absent: not at all. */
+  readonly keep?: Duration;
 }
 
 /** Pods of the cluster that send requests. */

@@ -66,6 +66,10 @@ const trafficMap = z
       .literal('environment', { error: 'expected environment' })
       .optional()
       .describe('Clients are pods and find the Service by the variables of their environment: what is created after their containers they cannot reach. Default: they know the address, or look up its `name`.'),
+    nameCache: z
+      .union([z.literal('ttl'), durationText('How long.')], { error: 'expected a duration such as 30s, or ttl' })
+      .optional()
+      .describe('Clients keep the addresses of a name for so long (a JVM: 30s), or for the TTL of its record. Default 0s: each new connection looks it up.'),
     connections: z
       .strictObject({
         keepAlive: durationText('Idle connections are kept for this long; 0s: a connection for each request. Default 90s.').optional(),

@@ -60,7 +60,7 @@ export function toTrafficPath(raw: RawTraffic, path: Path, { references, dns }: 
     ...(raw.discovery === undefined ? {} : { discovery: raw.discovery }),
     ...(client === null ? {} : { client: client.spec }),
     ...(raw.clients === undefined ? {} : { clients: raw.clients }),
-    ...(looked === undefined ? {} : { lookup: lookupOf(looked, raw, references, client) }),
+    ...(looked === undefined ? {} : { lookup: lookupOf(looked, raw, references, client, dns) }),
     ...(raw.connections === undefined ? {} : { connections: connectionsOf(raw.connections) }),
   };
   if (isHost) return { service: { namespace: '', name }, host: name, ...common };
@@ -138,7 +138,8 @@ function clientOf(reference: string, namespace: string | undefined, path: Path, 
   return { spec: { namespace: found.object.metadata.namespace, selector: labels }, options };
 }
 
-function lookupOf(name: string, raw: RawTraffic, references: References, client: FoundClient | null): LookupSpec {
+function lookupOf(name: string, raw: RawTraffic, references: References, client: FoundClient | null, dns: DnsSpec | undefined): LookupSpec {
+  const keep = raw.nameCache === 'ttl' ? (dns?.ttl ?? 0) : duration(raw.nameCache ?? '0s');
   const option = (key: string, fallback: number): number => {
     const value = Number(client?.options.get(key) ?? fallback);
     return Number.isFinite(value) ? value : fallback;
@@ -149,6 +150,7 @@ function lookupOf(name: string, raw: RawTraffic, references: References, client:
     ndots: option('ndots', NDOTS),
     timeout: option('timeout', TIMEOUT_SECONDS) * SECOND,
     attempts: option('attempts', ATTEMPTS),
+    ...(keep === 0 ? {} : { keep }),
   };
 }
 

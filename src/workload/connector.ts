@@ -8,11 +8,12 @@ import type { CostProfile, TrafficSpec } from '../scenario/types.js';
 import type { Asker, ClusterDns, LookupPlan } from './dns.js';
 import type { IngressController } from './ingress.js';
 import type { LoadBalancer } from './load-balancer.js';
+import { NameCache } from './name-cache.js';
 import type { PodServer, RequestCounter } from './pod-server.js';
 import type { PodServers } from './pods.js';
 import { ANSWERED } from './request-table.js';
 import type { EntryNodes, Router } from './router.js';
-import { LAST_RESORT_POD, SERVICE_AFTER_CLIENT, STALE_ENVIRONMENT } from './mechanisms.js';
+import { LAST_RESORT_POD, SERVICE_AFTER_CLIENT, STALE_ENVIRONMENT, STALE_RECORD } from './mechanisms.js';
 import { NOT_IN_ENVIRONMENT } from './causes.js';
 import { APPLICATION, NAME_RESOLUTION, NO_ROUTE, SUCCESS } from './statistics.js';
 
@@ -109,6 +110,8 @@ export class Connector implements Component, Asker, RequestCounter {
   private readonly busy = new Map<number, { readonly key: string; readonly connection: Connection }>();
   /** By node, Service and client. */
   private readonly affinities = new Map<string, Affinity>();
+  /** Addresses of the name, by client. */
+  private readonly names = new NameCache();
 
   constructor(options: ConnectorOptions) {
     this.options = options;
@@ -175,6 +178,11 @@ export class Connector implements Component, Asker, RequestCounter {
     if (spec.discovery !== undefined && !this.knows(request, entry, client)) return;
     if (this.plan === null) this.open(request, { client, entry, service }, null);
     else {
+      const known = this.names.get(client, this.options.simulation.now);
+      if (known !== undefined) {
+        this.open(request, { client, entry, service }, known);
+        return;
+      }
       this.pending.set(request, { client, entry, service });
       dns!.resolve(entry, this.plan, this, request);
     }
@@ -196,8 +204,10 @@ export class Connector implements Component, Asker, RequestCounter {
   resolved(request: number, found: boolean, records: readonly number[] | null): void {
     const pending = this.pending.get(request)!;
     this.pending.delete(request);
-    if (found) this.open(request, pending, records);
-    else this.options.pods.end(request, '', NAME_RESOLUTION, this.options.simulation.now);
+    if (found) {
+      this.names.keep(pending.client, records, this.options.simulation.now, this.options.spec.lookup?.keep ?? 0);
+      this.open(request, pending, records);
+    } else this.options.pods.end(request, '', NAME_RESOLUTION, this.options.simulation.now);
   }
 
   private throughIngress(request: number, entry: number, client: number): void {
@@ -309,6 +319,8 @@ export class Connector implements Component, Asker, RequestCounter {
       }
       address = records[Math.floor(draws.at(number, first + DRAW_ADDRESS).next() * records.length)]!;
       this.count(request, entry, address);
+      const current = proxies.latest(service).addresses;
+      if (current !== records && !current.includes(address)) pods.requests.mechanism[request] = STALE_RECORD;
     } else {
       const view = this.viewFor(entry, service);
       if (view.addresses.length === 0) {

@@ -7,6 +7,7 @@ import type { KubeProxies } from '../node/kube-proxy.js';
 import type { Randomness } from '../random/stream.js';
 import type { CostProfile, DnsSpec, LookupSpec } from '../scenario/types.js';
 import { LogHistogram } from '../stats/log-histogram.js';
+import { NameCache } from './name-cache.js';
 import { OP_ARRIVE, type PodServers } from './pods.js';
 import { ANSWERED } from './request-table.js';
 import { CONNECTION_REFUSED, ServiceStatistics, SUCCESS } from './statistics.js';
@@ -64,6 +65,8 @@ class Lookup {
   open = 0;
   generation = 0;
   timer = 0;
+  /** Addresses of a headless Service as the server or the cache that answered knows them; null: nobody has yet. */
+  records: readonly number[] | null = null;
 
   constructor(plan: LookupPlan, node: number, asker: Asker, request: number, started: Time) {
     this.plan = plan;
@@ -114,6 +117,8 @@ export class ClusterDns implements Component {
   private readonly ids = new Map<string, number>();
   /** Until when an answer is kept, by server (address, or node below zero) and name. */
   private readonly kept = new Map<string, Time>();
+  /** Addresses of headless Services, by the same keys, where answers about them are kept. */
+  private readonly records = new NameCache();
   private count = 0;
 
   constructor(
@@ -190,6 +195,7 @@ export class ClusterDns implements Component {
         // Names of the world outside go from the node to its own name servers, past CoreDNS.
         const upstream = hit ? 0 : this.draws.sample(costs.dns.upstream, number, DRAW_UPSTREAM);
         if (!hit) this.keep(key, name, NODE_CACHE_SUCCESS, NODE_CACHE_DENIAL);
+        else lookup.records = this.records.get(key, simulation.now) ?? null;
         lookup.timer = simulation.schedule(Math.round(own + upstream), this.target, OP_CACHED, slot);
         return;
       }
@@ -249,6 +255,7 @@ export class ClusterDns implements Component {
       this.metrics.served++;
       const name = this.nameOf(row);
       if (name?.kind === 'external') at += this.forward(row, name);
+      else if (name !== undefined && this.isHeadless(name)) this.tell(row, name);
       this.metrics.request.observe(at - requests.sent[row]! - requests.inside[row]!);
     }
     simulation.scheduleAt(at + requests.back[row]!, this.target, cause === SUCCESS ? OP_ANSWER : OP_REFUSED, row);
@@ -263,6 +270,22 @@ export class ClusterDns implements Component {
     const time = Math.round(this.draws.sample(this.costs.dns.upstream, requests.number[row]!, DRAW_UPSTREAM));
     this.keep(key, name, this.spec.success, this.spec.denial, time);
     return time;
+  }
+
+  /** The answer of a server about a headless Service: its ready pods as the API server tells them now, or as plugin cache has kept them. */
+  private tell(row: number, name: PlannedName): void {
+    const { requests } = this.pods;
+    const { ttl, success, clusterCached = false } = this.spec;
+    const { now } = this.simulation;
+    const key = `${requests.address[row]} ${name.id}`;
+    const kept = this.records.get(key, now);
+    const records = kept ?? this.proxies.latest(name.service).addresses;
+    if (kept === undefined && clusterCached) this.records.keep(key, records, now, Math.min(ttl, success));
+    this.lookups[requests.call[row]!]!.records = records;
+  }
+
+  private isHeadless(name: PlannedName): boolean {
+    return name.service >= 0 && this.proxies.isHeadless(name.service);
   }
 
   private keep(key: string, name: PlannedName, success: Duration, denial: Duration, after: Duration = 0): void {
@@ -305,8 +328,16 @@ export class ClusterDns implements Component {
     }
     if (--lookup.open > 0) return;
     this.simulation.cancel(lookup.timer);
-    if (this.spec.nodeLocal) this.keep(`${-1 - lookup.node} ${lookup.plan.names[lookup.index]!.id}`, lookup.plan.names[lookup.index]!, NODE_CACHE_SUCCESS, NODE_CACHE_DENIAL);
+    if (this.spec.nodeLocal) this.keepOnNode(lookup, lookup.plan.names[lookup.index]!);
     this.answered(slot, lookup);
+  }
+
+  /** NodeLocal DNSCache keeps an answer, no longer than its record says. */
+  private keepOnNode(lookup: Lookup, name: PlannedName): void {
+    const key = `${-1 - lookup.node} ${name.id}`;
+    const success = name.kind === 'service' ? Math.min(NODE_CACHE_SUCCESS, this.spec.ttl) : NODE_CACHE_SUCCESS;
+    this.keep(key, name, success, NODE_CACHE_DENIAL);
+    if (lookup.records !== null) this.records.keep(key, lookup.records, this.simulation.now, success);
   }
 
   /** No answer: the same question once more, or none any more. */
@@ -318,18 +349,13 @@ export class ClusterDns implements Component {
   private answered(slot: number, lookup: Lookup): void {
     const name = lookup.plan.names[lookup.index]!;
     if (this.exists(name)) {
-      const headless = name.service >= 0 && this.proxies.isHeadless(name.service);
-      this.end(slot, lookup, true, headless ? this.records(name) : null);
+      const records = this.isHeadless(name) ? (lookup.records ?? this.proxies.latest(name.service).addresses) : null;
+      this.end(slot, lookup, true, records);
       return;
     }
     lookup.attempt = 0;
     if (++lookup.index < lookup.plan.names.length) this.ask(slot, lookup);
     else this.end(slot, lookup, false, null);
-  }
-
-  /** Addresses of a headless Service: its ready pods as the API server has told them. */
-  private records(name: PlannedName): readonly number[] {
-    return this.proxies.latest(name.service).addresses;
   }
 
   private end(slot: number, lookup: Lookup, found: boolean, records: readonly number[] | null): void {

@@ -31,6 +31,7 @@ export const MECHANISMS = [
   'last-resort-pod',
   'service-after-client',
   'stale-environment',
+  'stale-record',
 ] as const;
 /** No pod behind the Service is ready. */
 export const NO_READY_POD = 1;
@@ -74,6 +75,8 @@ export const LAST_RESORT_POD = 23;
 export const SERVICE_AFTER_CLIENT = 24;
 /** The Service was created anew: the client's environment has the address that it had before. */
 export const STALE_ENVIRONMENT = 25;
+/** Sent to a pod of a headless Service that is ready no more: the client, or a DNS cache, had kept its address. */
+export const STALE_RECORD = 26;
 const CIRCUIT = 19;
 const NAME = 20;
 const ROUTE = 21;

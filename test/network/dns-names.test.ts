@@ -29,8 +29,11 @@ test("names of the cluster's domain are Services, or nothing; all others are out
 
 test("a Corefile: kubeadm's, and plugins with other values", () => {
   const kubeadm = '.:53 {\n    kubernetes cluster.local in-addr.arpa ip6.arpa {\n       pods insecure\n       ttl 30\n    }\n    forward . /etc/resolv.conf\n    cache 30\n}\n';
-  assert.deepEqual(readCorefile(kubeadm), { domain: 'cluster.local', ttl: 30e9, success: 30e9, denial: 30e9, autopath: false });
+  assert.deepEqual(readCorefile(kubeadm), { clusterCached: true, domain: 'cluster.local', ttl: 30e9, success: 30e9, denial: 30e9, autopath: false });
+  // A cache that leaves the cluster's own names alone, as newer Corefiles of kubeadm have it.
+  const disabled = kubeadm.replace('cache 30', 'cache 30 {\n       disable success cluster.local\n       disable denial cluster.local\n    }');
+  assert.deepEqual(readCorefile(disabled), { domain: 'cluster.local', ttl: 30e9, success: 30e9, denial: 30e9, autopath: false });
   const other = '.:53 {\n  autopath @kubernetes\n  kubernetes k8s.example {\n    pods verified\n  }\n  cache {\n    success 9984 20\n    denial 9984 5\n  }\n}\n';
-  assert.deepEqual(readCorefile(other), { domain: 'k8s.example', ttl: 5e9, success: 20e9, denial: 5e9, autopath: true });
+  assert.deepEqual(readCorefile(other), { clusterCached: true, domain: 'k8s.example', ttl: 5e9, success: 20e9, denial: 5e9, autopath: true });
   assert.deepEqual(readCorefile('.:53 {\n  kubernetes cluster.local\n}'), { domain: 'cluster.local', ttl: 5e9, success: 0, denial: 0, autopath: false });
 });

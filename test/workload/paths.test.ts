@@ -101,6 +101,43 @@ test('a headless Service: clients connect to the pods that the records name, rea
   assert.equal(versions(21, 30)[1], 0);
 });
 
+/** Requests from 10 s on, when a pod of a headless Service goes and its process ends at once: when it was last asked for, and how many failed. */
+function afterLoss(lookupOptions: Partial<LookupSpec>, dns = DNS) {
+  const bench = new PathBench({ traffic: { via: 'clusterIP', clients: 2, lookup: { ...lookup('web'), ...lookupOptions } }, dns, rate: 50 });
+  bench.tell('kube-dns', [bench.pod(1, 'registry.example/dns:v1', { app: 'dns' })], {}, 'kube-system');
+  const [a, b] = [bench.pod(0, 'registry.example/web:v1'), bench.pod(1, 'registry.example/web:v2')];
+  bench.tell('web', [a, b], { clusterIP: 'None' });
+  bench.start();
+  // Answers are from 0 or 0.02 s, and again from 30 s on.
+  bench.run(40);
+  bench.tell('web', [a], { clusterIP: 'None' });
+  bench.workload.pods.podStoppedListening(b, true);
+  bench.run(100);
+  const failures = bench.workload.failures(0, 100 * SECOND);
+  return { failed: bench.totals(0, 100).errors, late: bench.totals(62, 100).errors, failures, bench };
+}
+
+test('a headless Service: who keeps answers for their TTL goes on to a pod that is gone until they are over', () => {
+  // Nobody keeps anything: plugin cache leaves the cluster's names alone, as kubeadm's Corefile says.
+  assert.ok(afterLoss({}).failed <= 1);
+  for (const stale of [afterLoss({ keep: 30 * SECOND }), afterLoss({}, { ...DNS, clusterCached: true }), afterLoss({}, { ...DNS, nodeLocal: true })]) {
+    // From 40 s to 60 s, half of 50 requests a second.
+    assert.ok(stale.failed > 0.4 * 1000 && stale.failed < 0.6 * 1020, `${stale.failed} failed`);
+    assert.equal(stale.late, 0);
+    assert.ok(stale.failures.find(({ mechanism }) => mechanism === 'stale-record')!.errors > 0.9 * stale.failed);
+  }
+  // Plugin kubernetes says 5 s by default, which bounds all caches.
+  const short = afterLoss({}, { ...DNS, clusterCached: true, nodeLocal: true, ttl: 5 * SECOND });
+  assert.ok(short.failed <= 0.6 * 50 * 10, `${short.failed} failed`);
+  assert.equal(short.bench.totals(51, 100).errors, 0);
+});
+
+test('clients that keep names for 30 s look them up twice a minute', () => {
+  const { bench } = afterLoss({ keep: 30 * SECOND });
+  // Two clients, 100 s.
+  assert.equal(bench.workload.dns!.metrics.lookups, 2 * 4);
+});
+
 test('connections: a round trip of handshake for each, or for the first of those that are kept; TLS one more', () => {
   const once = RTT.external + RTT.sameZone;
   const latencies = (traffic: object) => {
