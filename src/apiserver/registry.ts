@@ -175,7 +175,10 @@ function prepareForCreate(object: KubernetesObject, context: RegistryContext): K
       const ports = spec.ports.map((port) =>
         external && port.nodePort === undefined ? { ...port, nodePort: context.newNodePort() } : port,
       );
-      return { ...service, spec: { ...spec, ports, clusterIP: spec.clusterIP ?? context.newClusterIP() } } as Service;
+      const clusterIP = spec.clusterIP ?? context.newClusterIP();
+      const checked = spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local' && spec.extra?.['healthCheckNodePort'] === undefined;
+      const extra = checked ? { extra: { ...spec.extra, healthCheckNodePort: context.newNodePort() } } : {};
+      return { ...service, spec: { ...spec, ports, clusterIP, ...extra } } as Service;
     }
     case 'StorageClass':
       // pkg/apis/storage/v1 SetDefaults_StorageClass.

@@ -11,6 +11,7 @@ import { Connections } from '../apiserver/connections.js';
 import { Kubectl } from '../client/kubectl/kubectl.js';
 import { Process } from '../client/process.js';
 import { RestClient } from '../client/rest-client.js';
+import { ServiceLoadBalancerController } from '../controllers/service-load-balancer.js';
 import { CONTROLLER_NAMES, type ControllerName, startControllers } from '../controllers/registry.js';
 import type { EtcdCluster } from '../etcd/cluster.js';
 import { type NamedShare, Processor, ProcessorShare } from '../etcd/processor.js';
@@ -47,6 +48,9 @@ const KUBELET_BURST = 100;
 const KUBECTL_QPS = 50;
 const KUBECTL_BURST = 300;
 const KUBECTL_USER = 'kubernetes-admin';
+/** Client limits of the cloud controller manager (--kube-api-qps, --kube-api-burst). */
+const CLOUD_QPS = 20;
+const CLOUD_BURST = 30;
 const NO_TIME: DistributionSpec = { kind: 'constant', value: 0 };
 const ZONE_LABEL = 'topology.kubernetes.io/zone';
 
@@ -98,6 +102,9 @@ export class SimulatedCluster implements LeaderFactory {
   private readonly kwokProcess: Process | null;
   /** The client of an ingress controller; null: no traffic goes to an Ingress. */
   private readonly ingressProcess: Process | null;
+  /** The cloud controller manager and its service controller; null: there is none. */
+  private readonly cloudProcess: Process | null;
+  private readonly loadBalancers: ServiceLoadBalancerController | null;
   /** Controllers that roll out by resources of their own, where there are such. */
   readonly rollouts: RolloutControllers;
   readonly proxies: KubeProxies;
@@ -187,6 +194,9 @@ export class SimulatedCluster implements LeaderFactory {
     const { ingress } = this.workload;
     this.ingressProcess = ingress === null ? null : this.process('ingress-nginx', 0, 0);
     if (ingress !== null) this.ingressProcess!.informer<Ingress>('ingresses').addEventHandler(ingress);
+    const { loadBalancers } = cluster;
+    this.cloudProcess = loadBalancers === undefined ? null : this.process('cloud-controller-manager', CLOUD_QPS, CLOUD_BURST);
+    this.loadBalancers = loadBalancers === undefined ? null : new ServiceLoadBalancerController(this.cloudProcess!, loadBalancers);
     this.rollouts = new RolloutControllers(scenario, this.workload, (name, qps, burst) => this.process(name, qps, burst));
     const fleet = new Fleet(this.simulation, cluster.nodes, this.nodeHosts, this.kubelets, this.proxies);
     this.connections.setFleet(fleet, this.randomness.stream('nodes/reflector'));
@@ -379,6 +389,7 @@ export class SimulatedCluster implements LeaderFactory {
     this.kubectl.start();
     this.kwokProcess?.start();
     this.ingressProcess?.start();
+    this.cloudProcess?.start();
     this.rollouts.start();
     this.kubelets.start();
   }
@@ -390,6 +401,8 @@ export class SimulatedCluster implements LeaderFactory {
     this.kubectl.setLimited(limited);
     this.kwokProcess?.setLimited(limited);
     this.rollouts.setLimited(limited);
+    this.cloudProcess?.setLimited(limited);
+    if (this.loadBalancers !== null) this.loadBalancers.limited = limited;
     this.kubeletEvents.setLimited(limited);
     for (const client of this.kubeletClients) client.limited = limited;
   }

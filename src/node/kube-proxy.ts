@@ -244,6 +244,11 @@ export class KubeProxies {
     return this.services[service]!.rules?.externalLocal === true;
   }
 
+  /** Whether the status of a Service names a load balancer's address. */
+  isBalanced(service: number): boolean {
+    return this.services[service]!.rules?.balanced === true;
+  }
+
   /** Whether a Service has no address of its own (clusterIP None). */
   isHeadless(service: number): boolean {
     return this.services[service]!.rules?.headless === true;

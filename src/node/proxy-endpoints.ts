@@ -92,6 +92,8 @@ export interface ServiceRules {
   /** Headless, ExternalName: proxies write no rules for it. */
   readonly ignored: boolean;
   readonly headless: boolean;
+  /** A load balancer of the cloud has an address for it. */
+  readonly balanced: boolean;
 }
 
 /** The rules of a Service object. */
@@ -105,6 +107,7 @@ export function serviceRules(service: Service): ServiceRules {
     externalLocal: spec.externalTrafficPolicy === 'Local',
     affinity: spec.sessionAffinity === 'ClientIP' ? seconds * SECOND : 0,
     headless: spec.clusterIP === 'None',
+    balanced: (service.status?.loadBalancer?.ingress?.length ?? 0) > 0,
     ignored: spec.clusterIP === 'None' || spec.type === 'ExternalName',
   };
 }

@@ -62,6 +62,7 @@ export function toCluster(
     ...(raw.kubelet === undefined
       ? {}
       : { kubelet: toKubelet(raw.kubelet, (message) => errors.push(item.keyError(['cluster', 'kubelet'], { message }))) }),
+    ...(raw.cloud === undefined ? {} : { loadBalancers: toDistribution(raw.cloud.loadBalancer) }),
     ...(raw.registries === undefined
       ? {}
       : { registries: raw.registries.map(({ host, bandwidth }) => ({ host, bytesPerSecond: bytes(bandwidth) })) }),

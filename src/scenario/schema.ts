@@ -156,6 +156,12 @@ const cluster = z.strictObject({
     .optional()
     .describe('kube-scheduler. Client limits default 50 and 100.'),
   kubelet: kubeletSchema.optional(),
+  cloud: z
+    .strictObject({
+      loadBalancer: distribution('From a Service of type LoadBalancer until the cloud has made (or removed) its load balancer: 60s.'),
+    })
+    .optional()
+    .describe('A cloud controller manager, which makes load balancers one after the other and writes their addresses. Default: load balancers are there at once.'),
   registries: z
     .array(
       z.strictObject({

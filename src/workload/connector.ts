@@ -5,11 +5,12 @@ import type { EnvironmentBook } from '../node/behaviour.js';
 import type { DrawCursor } from '../node/draws.js';
 import type { EndpointView, KubeProxies } from '../node/kube-proxy.js';
 import type { CostProfile, TrafficSpec } from '../scenario/types.js';
+import { Connection } from './connection.js';
 import type { Asker, ClusterDns, LookupPlan } from './dns.js';
 import type { IngressController } from './ingress.js';
 import type { LoadBalancer } from './load-balancer.js';
 import { NameCache } from './name-cache.js';
-import type { PodServer, RequestCounter } from './pod-server.js';
+import type { RequestCounter } from './pod-server.js';
 import type { PodServers } from './pods.js';
 import { ANSWERED } from './request-table.js';
 import type { EntryNodes, Router } from './router.js';
@@ -32,25 +33,6 @@ const NO_LOOKUP = 0;
 
 /** Address of servers outside the cluster. */
 const OUTSIDE = -1;
-
-/** A connection to a pod, kept for more requests. */
-class Connection {
-  readonly entry: number;
-  readonly address: number;
-  /** Whom it was opened to: another process at the address knows nothing of it. */
-  readonly server: PodServer | undefined;
-  readonly opened: Time;
-  /** When its newest answer reached the client; Infinity: it is in use. */
-  idleSince: Time = Number.POSITIVE_INFINITY;
-  requests = 0;
-
-  constructor(entry: number, address: number, server: PodServer | undefined, opened: Time) {
-    this.entry = entry;
-    this.address = address;
-    this.server = server;
-    this.opened = opened;
-  }
-}
 
 /** A request between its first step and its connection. */
 interface Pending {
@@ -158,6 +140,11 @@ export class Connector implements Component, Asker, RequestCounter {
     const place = Math.floor(draws.at(number, DRAW_BALANCER).next() * size);
     const entry = list === null ? place : list[place]!;
     return network.isUp(nodes.hosts[entry]!) ? entry : -1;
+  }
+
+  /** Users have no load balancer (yet). */
+  get waitsForBalancer(): boolean {
+    return this.options.balancer?.healthy.length === 0;
   }
 
   private upOnly(entry: number): number {

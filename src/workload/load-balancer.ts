@@ -15,8 +15,14 @@ const GROUPS = 64;
  */
 export class LoadBalancer implements Component {
   readonly name: string;
-  /** Nodes to which connections are sent. */
+  /** Nodes to which connections are sent; none while there is no load balancer, or a new one has found none good yet. */
   healthy: number[] = [];
+  /** Whether it is there: users have an address. */
+  exists = true;
+  /** It is new, and has not found any node good. */
+  private fresh = false;
+  /** The cloud makes it when a Service asks for it, and removes it. */
+  private readonly cloud: boolean;
   private readonly simulation: Simulation;
   private readonly network: Network;
   private readonly proxies: KubeProxies;
@@ -39,6 +45,7 @@ export class LoadBalancer implements Component {
     targets: readonly number[],
     service: number,
     check: HealthCheckSpec,
+    cloud: boolean,
   ) {
     this.name = name;
     this.simulation = simulation;
@@ -48,6 +55,7 @@ export class LoadBalancer implements Component {
     this.targets = targets;
     this.service = service;
     this.check = check;
+    this.cloud = cloud;
     this.target = simulation.add(this);
     this.against = new Uint8Array(hosts.length);
     this.taken = new Uint8Array(hosts.length);
@@ -55,7 +63,8 @@ export class LoadBalancer implements Component {
 
   /** Begins to check; nodes are taken for what they are now. */
   start(): void {
-    for (const node of this.targets) this.taken[node] = this.answers(node) ? 1 : 0;
+    this.exists = !this.cloud || this.proxies.isBalanced(this.service);
+    if (this.exists) for (const node of this.targets) this.taken[node] = this.answers(node) ? 1 : 0;
     this.collect();
     const groups = Math.min(GROUPS, this.targets.length);
     for (let group = 0; group < groups; group++) {
@@ -70,10 +79,10 @@ export class LoadBalancer implements Component {
   handle(_opcode: number, group: number): void {
     const { check, taken, against } = this;
     const groups = Math.min(GROUPS, this.targets.length);
-    let changed = false;
+    let changed = this.cloud && this.look();
     for (let i = group; i < this.targets.length; i += groups) {
       const node = this.targets[i]!;
-      const good = this.answers(node) ? 1 : 0;
+      const good = this.exists && this.answers(node) ? 1 : 0;
       if (good === taken[node]) {
         against[node] = 0;
         continue;
@@ -87,6 +96,17 @@ export class LoadBalancer implements Component {
     this.simulation.schedule(check.interval, this.target, OP_CHECK, group);
   }
 
+  /** Whether the load balancer has come or gone since the last look: a new one knows no node yet. */
+  private look(): boolean {
+    const exists = this.proxies.isBalanced(this.service);
+    if (exists === this.exists) return false;
+    this.exists = exists;
+    this.fresh = exists;
+    this.taken.fill(0);
+    this.against.fill(0);
+    return true;
+  }
+
   /** What a check finds now. */
   private answers(node: number): boolean {
     if (!this.network.isUp(this.hosts[node]!)) return false;
@@ -96,8 +116,9 @@ export class LoadBalancer implements Component {
   }
 
   private collect(): void {
-    this.healthy = this.targets.filter((node) => this.taken[node] === 1);
-    // A load balancer without any healthy target sends to all of them.
-    if (this.healthy.length === 0) this.healthy = [...this.targets];
+    this.healthy = this.exists ? this.targets.filter((node) => this.taken[node] === 1) : [];
+    if (this.healthy.length > 0) this.fresh = false;
+    // A load balancer without any healthy target sends to all of them, unless none has been checked often enough yet.
+    else if (this.exists && !this.fresh) this.healthy = [...this.targets];
   }
 }

@@ -32,6 +32,7 @@ export const MECHANISMS = [
   'service-after-client',
   'stale-environment',
   'stale-record',
+  'no-load-balancer',
 ] as const;
 /** No pod behind the Service is ready. */
 export const NO_READY_POD = 1;
@@ -77,6 +78,8 @@ export const SERVICE_AFTER_CLIENT = 24;
 export const STALE_ENVIRONMENT = 25;
 /** Sent to a pod of a headless Service that is ready no more: the client, or a DNS cache, had kept its address. */
 export const STALE_RECORD = 26;
+/** The cloud has not made the load balancer yet, or it has found no node good. */
+export const NO_LOAD_BALANCER = 27;
 const CIRCUIT = 19;
 const NAME = 20;
 const ROUTE = 21;

@@ -8,7 +8,7 @@ import type { Connector } from './connector.js';
 import { OP_ARRIVE, type PodServers } from './pods.js';
 import { NO_ADDRESS, type StreamSample } from './sampling.js';
 import type { TrafficSplits } from './splits.js';
-import { LAST_RESORT_POD, NO_LOCAL_ENDPOINT, NO_READY_POD, PROXY_WITHOUT_ENDPOINTS, UNREACHABLE_ENTRY, UNREACHABLE_POD } from './mechanisms.js';
+import { LAST_RESORT_POD, NO_LOAD_BALANCER, NO_LOCAL_ENDPOINT, NO_READY_POD, PROXY_WITHOUT_ENDPOINTS, UNREACHABLE_ENTRY, UNREACHABLE_POD } from './mechanisms.js';
 import { NO_ENDPOINT, NODE_UNREACHABLE } from './statistics.js';
 
 /** Draws of a request in its stream: entry node, endpoint (two draws); round trips from 64 on. Further tries are `TRY_STRIDE` apart. */
@@ -192,7 +192,7 @@ export class Router {
   /** The entry node is gone: the sender's connection attempt times out. */
   noEntry(request: number): void {
     if (this.sample !== null) this.alone(request);
-    this.unreachable(request);
+    this.unreachable(request, NODE_UNREACHABLE, this.connector?.waitsForBalancer === true ? NO_LOAD_BALANCER : UNREACHABLE_ENTRY);
   }
 
   /** The proxy's choice of an endpoint; not empty. */

@@ -121,7 +121,7 @@ export class Workload {
     if (balancer === undefined) {
       const targets = this.scenario.cluster.nodes.flatMap(({ metadata }, i) => (metadata.labels?.[EXCLUDED_LABEL] === undefined ? [i] : []));
       const number = proxies.serviceNumber(namespace, name);
-      balancer = new LoadBalancer(`load-balancer/${key}`, this.simulation, this.network, proxies, hosts, targets, number, healthCheck!);
+      balancer = new LoadBalancer(`load-balancer/${key}`, this.simulation, this.network, proxies, hosts, targets, number, healthCheck!, this.scenario.cluster.loadBalancers !== undefined);
       this.loadBalancers.set(key, balancer);
     }
     return balancer;
