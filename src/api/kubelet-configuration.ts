@@ -4,10 +4,12 @@ import { type Duration, MINUTE } from '../kernel/time.js';
 export const IMAGE_GC_HIGH_PERCENT = 85;
 export const IMAGE_GC_LOW_PERCENT = 80;
 
-/** What the eviction manager watches; inodes and process ids are not modelled. */
-export type EvictionSignal = 'memory.available' | 'nodefs.available' | 'imagefs.available';
+/** What the eviction manager watches, in the order in which thresholds are listed. */
+export const EVICTION_SIGNALS = ['memory.available', 'nodefs.available', 'nodefs.inodesFree', 'imagefs.available', 'imagefs.inodesFree', 'pid.available'] as const;
 
-/** An amount, or a share of the capacity. */
+export type EvictionSignal = (typeof EVICTION_SIGNALS)[number];
+
+/** An amount (bytes, inodes, process ids), or a share of the capacity. */
 export type ThresholdValue = { readonly bytes: number } | { readonly percent: number };
 
 /** Less than `value` of a signal means pressure (pkg/kubelet/eviction/api/types.go). */
@@ -41,11 +43,13 @@ export interface KubeletConfiguration {
   readonly readsClaims: boolean;
 }
 
-/** Hard thresholds that hold unless others are given (pkg/kubelet/eviction/defaults_linux.go), without those of inodes. */
+/** Hard thresholds that hold unless others are given (pkg/kubelet/eviction/defaults_linux.go). */
 export const DEFAULT_EVICTION_HARD: readonly EvictionThreshold[] = [
   { signal: 'memory.available', value: { bytes: 100 * 1024 * 1024 }, gracePeriod: 0 },
   { signal: 'nodefs.available', value: { percent: 10 }, gracePeriod: 0 },
+  { signal: 'nodefs.inodesFree', value: { percent: 5 }, gracePeriod: 0 },
   { signal: 'imagefs.available', value: { percent: 15 }, gracePeriod: 0 },
+  { signal: 'imagefs.inodesFree', value: { percent: 5 }, gracePeriod: 0 },
 ];
 
 /** Defaults of pkg/kubelet/apis/config/v1beta1/defaults.go. */

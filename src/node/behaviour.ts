@@ -19,9 +19,12 @@ export interface ContainerLife {
   /** Working set, and writable layer with logs. Absent: not known, counted as nothing. */
   readonly memory?: GrowingUse;
   readonly storage?: GrowingUse;
+  /** Inodes of its writable layer, and process ids. Absent: as above. */
+  readonly inodes?: GrowingUse;
+  readonly pids?: GrowingUse;
 }
 
-/** Bytes used: at the start of a process, and more each second from then on. */
+/** Bytes (inodes, process ids) used: at the start of a process, and more each second from then on. */
 export interface GrowingUse {
   readonly base: number;
   readonly perSecond: number;

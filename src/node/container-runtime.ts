@@ -13,6 +13,7 @@ import {
   OP_STOPPED,
   OP_TURN,
 } from './fleet.js';
+import { usesAnything } from './node-pressure.js';
 import { terminatedState } from './pleg.js';
 import type { ContainerRecord, PodRecord } from './records.js';
 import { EXITED, RUNNING, WORK_TERMINATING } from './records.js';
@@ -99,7 +100,7 @@ export class ContainerRuntime {
     container.listening = false;
     container.listenAt = startedAt + life.startup;
     container.deafAt = Number.POSITIVE_INFINITY;
-    if (life.memory !== undefined || life.storage !== undefined) fleet.evictions.began(container, life);
+    if (usesAnything(life)) fleet.evictions.began(container, life);
     if (life.runtime !== Number.POSITIVE_INFINITY) {
       container.work.exitEvent = fleet.at(Math.max(now, startedAt + life.runtime), OP_EXIT, container.slot);
     }

@@ -13,9 +13,12 @@ export const IMMEDIATE_GRACE_SECONDS = 1;
 /** Priority from which pods are critical: they are neither evicted nor refused (scheduling.SystemCriticalPriority). */
 export const SYSTEM_CRITICAL_PRIORITY = 2_000_000_000;
 
-export type PressureCondition = 'MemoryPressure' | 'DiskPressure';
+export type PressureCondition = 'MemoryPressure' | 'DiskPressure' | 'PIDPressure';
 
-/** What is known of a signal: bytes available and in all. */
+/** What pods use up, of which a node can have too little (`inodes` and `pids` are names of the eviction manager's own). */
+export type Starved = 'memory' | 'ephemeral-storage' | 'inodes' | 'pids';
+
+/** What is known of a signal: bytes, inodes or process ids that are available, and in all. */
 export interface Observation {
   readonly available: number;
   readonly capacity: number;
@@ -25,15 +28,17 @@ export type Observations = Readonly<Partial<Record<EvictionSignal, Observation>>
 
 /** The condition that a signal stands for (helpers.go signalToNodeCondition). */
 export function conditionOf(signal: EvictionSignal): PressureCondition {
-  return signal === 'memory.available' ? 'MemoryPressure' : 'DiskPressure';
+  return signal === 'memory.available' ? 'MemoryPressure' : signal === 'pid.available' ? 'PIDPressure' : 'DiskPressure';
 }
 
 /** The resource that is reclaimed for a signal (helpers.go signalToResource). */
-export function resourceOf(signal: EvictionSignal): 'memory' | 'ephemeral-storage' {
-  return signal === 'memory.available' ? 'memory' : 'ephemeral-storage';
+export function resourceOf(signal: EvictionSignal): Starved {
+  if (signal === 'memory.available') return 'memory';
+  if (signal === 'pid.available') return 'pids';
+  return signal.endsWith('inodesFree') ? 'inodes' : 'ephemeral-storage';
 }
 
-/** Bytes of a threshold (GetThresholdQuantity). */
+/** Bytes, inodes or process ids of a threshold (GetThresholdQuantity). */
 export function thresholdBytes(value: ThresholdValue, capacity: number): number {
   return 'bytes' in value ? value.bytes : Math.trunc((capacity * value.percent) / 100);
 }
@@ -81,7 +86,7 @@ export class PressureState {
     this.firstObserved = new Map(current.map((threshold) => [threshold, this.firstObserved.get(threshold) ?? now]));
     for (const { signal } of current) this.lastObserved.set(conditionOf(signal), now);
     const conditions: PressureCondition[] = [];
-    for (const condition of ['DiskPressure', 'MemoryPressure'] as const) {
+    for (const condition of ['DiskPressure', 'MemoryPressure', 'PIDPressure'] as const) {
       const seen = this.lastObserved.get(condition);
       if (seen !== undefined && now - seen < transition) conditions.push(condition);
       else if (seen !== undefined && !current.some(({ signal }) => conditionOf(signal) === condition))
@@ -99,6 +104,14 @@ export interface PodUse {
   readonly priority: number;
   readonly usage: number;
   readonly request: number;
+}
+
+/**
+ * The request that counts for the order: nobody requests inodes or process ids, of which every pod has some, so that priority and use decide
+ * (rankPIDPressure, rankDiskPressureFunc).
+ */
+export function rankedRequest(resource: Starved, requested: number | undefined): number {
+  return resource === 'memory' || resource === 'ephemeral-storage' ? (requested ?? 0) : -1;
 }
 
 /** Who is evicted first: those above their requests, then lower priority, then more above (or less below) the request (rankMemoryPressure, rankDiskPressureFunc). */
@@ -123,8 +136,13 @@ export function evictionMessage(
   containers: readonly ContainerUse[],
 ): string {
   const resource = resourceOf(threshold.signal);
-  const quantity = sizeText(thresholdBytes(threshold.value, observation.capacity));
-  let message = `The node was low on resource: ${resource}. Threshold quantity: ${quantity}, available: ${sizeText(observation.available)}. `;
+  const amount = thresholdBytes(threshold.value, observation.capacity);
+  const bytes = resource === 'memory' || resource === 'ephemeral-storage';
+  // Shares are written with binary suffixes, whatever they are of.
+  const quantity = bytes || 'percent' in threshold.value ? sizeText(amount) : countText(amount);
+  const available = bytes ? sizeText(observation.available) : countText(observation.available);
+  let message = `The node was low on resource: ${resource}. Threshold quantity: ${quantity}, available: ${available}. `;
+  if (!bytes) return message;
   for (const { name, usage, request } of containers) {
     if (usage <= request) continue;
     message += `Container ${name} was using ${sizeText(usage)}, request is ${sizeText(request)}, has larger consumption of ${resource}. `;
@@ -135,6 +153,11 @@ export function evictionMessage(
 /** A container above its limit of ephemeral storage (helpers.go containerEphemeralStorageMessageFmt). */
 export function storageLimitMessage(container: string, limit: number): string {
   return `Container ${container} exceeded its local ephemeral storage limit "${sizeText(limit)}". `;
+}
+
+/** A number as a quantity with decimal suffix. */
+function countText(count: number): string {
+  return resourceText('count', Math.max(0, Math.floor(count)));
 }
 
 /** Bytes as a quantity with binary suffix. */

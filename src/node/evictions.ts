@@ -3,6 +3,7 @@ import { podRequests } from '../api/pod-resources.js';
 import { qosClass } from '../api/qos.js';
 import { type Duration, SECOND, type Time } from '../kernel/time.js';
 import type { ContainerLife, GrowingUse } from './behaviour.js';
+import { NodePressure, USES, usesAnything } from './node-pressure.js';
 import {
   EVICTED,
   evictionMessage,
@@ -12,9 +13,10 @@ import {
   type Observations,
   oomBadness,
   oomScoreAdjustment,
-  type PressureCondition,
   PressureState,
   pressureRefusal,
+  rankedRequest,
+  type Starved,
   resourceOf,
   SYSTEM_CRITICAL_PRIORITY,
   storageLimitMessage,
@@ -32,31 +34,6 @@ const MONITORING_PERIOD: Duration = 10 * SECOND;
 const CLEANUP_TIMEOUT: Duration = 30 * SECOND;
 const CLEANUP_POLL: Duration = SECOND;
 
-type Starved = 'memory' | 'ephemeral-storage';
-
-/** What the containers of a node use, which grows evenly, and what its eviction manager knows. */
-export class NodePressure {
-  /** Use at time 0 and growth a second, of all that runs. */
-  readonly level: Record<Starved, number> = { memory: 0, 'ephemeral-storage': 0 };
-  readonly growth: Record<Starved, number> = { memory: 0, 'ephemeral-storage': 0 };
-  /** When containers reach their limits of ephemeral storage. */
-  readonly limits = new Map<ContainerRecord, Time>();
-  state = new PressureState();
-  /** Conditions as last reported. */
-  reported: readonly PressureCondition[] = [];
-  /** Evicted pods that the next round waits for, at most until then. */
-  evicting: PodRecord[] = [];
-  deadline: Time = 0;
-  /** Rounds come whole periods after this. */
-  base: Time;
-  event = 0;
-  oomEvent = 0;
-
-  constructor(base: Time) {
-    this.base = base;
-  }
-}
-
 /**
  * The eviction managers of all kubelets (pkg/kubelet/eviction) and the kernel's out-of-memory killer. What containers use grows
  * evenly, so that the round that will find a threshold met is known, and others are folded. Dead containers count as nothing.
@@ -72,9 +49,8 @@ export class Evictions {
   began(container: ContainerRecord, life: ContainerLife): void {
     const { node } = container.pod;
     const pressure = this.of(node);
-    if (life.memory !== undefined) this.count(pressure, 'memory', life.memory, container.startedAt, 1);
+    pressure.count(life, container.startedAt, 1);
     if (life.storage !== undefined) {
-      this.count(pressure, 'ephemeral-storage', life.storage, container.startedAt, 1);
       const limit = container.spec.resources?.limits?.['ephemeral-storage'];
       if (limit !== undefined) pressure.limits.set(container, reaches(life.storage, limit, container.startedAt));
     }
@@ -87,9 +63,8 @@ export class Evictions {
     const { pressure } = node;
     if (pressure === null) return;
     const life = this.fleet.runtime.lifeOf(container);
-    if (life.memory === undefined && life.storage === undefined) return;
-    if (life.memory !== undefined) this.count(pressure, 'memory', life.memory, container.startedAt, -1);
-    if (life.storage !== undefined) this.count(pressure, 'ephemeral-storage', life.storage, container.startedAt, -1);
+    if (!usesAnything(life)) return;
+    pressure.count(life, container.startedAt, -1);
     pressure.limits.delete(container);
     this.look(node);
   }
@@ -100,11 +75,6 @@ export class Evictions {
       node.pressure = new NodePressure(node.startedAt > Number.NEGATIVE_INFINITY ? node.startedAt : Math.round(phase));
     }
     return node.pressure;
-  }
-
-  private count(pressure: NodePressure, resource: Starved, use: GrowingUse, since: Time, sign: 1 | -1): void {
-    pressure.level[resource] += sign * (use.base - (use.perSecond * since) / SECOND);
-    pressure.growth[resource] += sign * use.perSecond;
   }
 
   /** Something changed what the node uses, or its disk: the next round that can matter is held, and the end of the memory. */
@@ -160,9 +130,11 @@ export class Evictions {
   private observe(node: NodeRecord): {
     readonly memory: Observation | undefined;
     readonly disk: Observation | undefined;
+    readonly inodes: Observation | undefined;
+    readonly pids: Observation | undefined;
   } {
     const { now } = this.fleet.simulation;
-    const { pressure, diskBytes } = node;
+    const { pressure, diskBytes, inodes, processIds } = node;
     const { capacity, allocatable } = node.node.status;
     const used = (resource: Starved): number =>
       pressure === null ? 0 : Math.round(pressure.level[resource] + (pressure.growth[resource] * now) / SECOND);
@@ -177,6 +149,8 @@ export class Evictions {
               available: total - this.systemMemory(total, allocatable['memory'] ?? total) - used('memory'),
             },
       disk: diskBytes === Number.POSITIVE_INFINITY ? undefined : { capacity: diskBytes, available: diskBytes - disk },
+      inodes: inodes === 0 ? undefined : { capacity: inodes, available: inodes - used('inodes') },
+      pids: processIds === 0 ? undefined : { capacity: processIds, available: processIds - used('pids') },
     };
   }
 
@@ -191,10 +165,12 @@ export class Evictions {
 
   /** Images and pods share one disk. */
   private observations(node: NodeRecord): Observations {
-    const { memory, disk } = this.observe(node);
+    const { memory, disk, inodes, pids } = this.observe(node);
     return {
       ...(memory === undefined ? {} : { 'memory.available': memory }),
       ...(disk === undefined ? {} : { 'nodefs.available': disk, 'imagefs.available': disk }),
+      ...(inodes === undefined ? {} : { 'nodefs.inodesFree': inodes, 'imagefs.inodesFree': inodes }),
+      ...(pids === undefined ? {} : { 'pid.available': pids }),
     };
   }
 
@@ -238,7 +214,7 @@ export class Evictions {
     const { fleet } = this;
     const resource = resourceOf(threshold.signal);
     fleet.nodeEvent(node, 'Warning', 'EvictionThresholdMet', `Attempting to reclaim ${resource}`);
-    if (resource === 'ephemeral-storage') {
+    if (resource === 'ephemeral-storage' || resource === 'inodes') {
       fleet.images.free(node, Number.MAX_SAFE_INTEGER, false);
       if (thresholdsMet(fleet.kubelet.evictionThresholds, this.observations(node), true).length === 0) return;
     }
@@ -249,7 +225,7 @@ export class Evictions {
         pod,
         priority: pod.pod.spec.priority ?? 0,
         usage: this.usage(pod, resource),
-        request: podRequests(pod.pod.spec)[resource] ?? 0,
+        request: rankedRequest(resource, podRequests(pod.pod.spec)[resource]),
       }));
     for (const { pod, priority } of evictionOrder(candidates)) {
       if (priority >= SYSTEM_CRITICAL_PRIORITY || pod.fixed) continue;
@@ -291,7 +267,7 @@ export class Evictions {
   private used(container: ContainerRecord, resource: Starved): number {
     if (container.state !== RUNNING) return 0;
     const life = this.fleet.runtime.lifeOf(container);
-    const use = resource === 'memory' ? life.memory : life.storage;
+    const use = life[USES.find(([each]) => each === resource)![1]];
     if (use === undefined) return 0;
     return Math.floor(use.base + (use.perSecond * (this.fleet.simulation.now - container.startedAt)) / SECOND);
   }
@@ -378,6 +354,7 @@ export class Evictions {
 const TRANSITIONS = [
   ['MemoryPressure', 'NodeHasInsufficientMemory', 'NodeHasSufficientMemory'],
   ['DiskPressure', 'NodeHasDiskPressure', 'NodeHasNoDiskPressure'],
+  ['PIDPressure', 'NodeHasInsufficientPID', 'NodeHasSufficientPID'],
 ] as const;
 
 /** When a use exceeds a limit; Infinity: never. */

@@ -217,5 +217,6 @@ function unusualConditions(node: NodeRecord): Readonly<Record<string, string>> |
     ...(node.ready ? {} : { Ready: 'KubeletNotReady' }),
     ...(pressure.includes('MemoryPressure') ? { MemoryPressure: 'KubeletHasInsufficientMemory' } : {}),
     ...(pressure.includes('DiskPressure') ? { DiskPressure: 'KubeletHasDiskPressure' } : {}),
+    ...(pressure.includes('PIDPressure') ? { PIDPressure: 'KubeletHasInsufficientPID' } : {}),
   };
 }

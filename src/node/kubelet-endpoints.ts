@@ -38,7 +38,7 @@ export function kubeletEndpoints(fleet: Fleet, node: NodeRecord, serializer: Ser
     ...start,
     '/healthz': healthz(node, now),
     '/pods': { kind: 'PodList', apiVersion: 'v1', metadata: {}, items: [...node.pods.values()].filter((pod) => !pod.detached && !pod.lost).map((pod) => serializer.object(seen(pod, serializer))) },
-    '/spec': machineInfo(node.node, start.time),
+    '/spec': machineInfo(node.node, node.inodes, start.time),
     environments: environments(fleet, node),
   };
 }
@@ -60,7 +60,7 @@ function seen(record: PodRecord, serializer: Serializer): Pod {
 }
 
 /** cAdvisor's MachineInfo (google/cadvisor info/v1/machine.go), as far as a Node object tells it. */
-function machineInfo({ metadata, spec, status }: Node, timestamp: string): Json {
+function machineInfo({ metadata, spec, status }: Node, inodes: number, timestamp: string): Json {
   const { capacity, nodeInfo = {} } = status;
   const disk = capacity['ephemeral-storage'];
   const pages = Object.entries(capacity).flatMap(([name, amount]) => {
@@ -79,7 +79,7 @@ function machineInfo({ metadata, spec, status }: Node, timestamp: string): Json 
     machine_id: nodeInfo['machineID'] ?? '',
     system_uuid: nodeInfo['systemUUID'] ?? '',
     boot_id: nodeInfo['bootID'] ?? '',
-    filesystems: disk === undefined ? [] : [{ device: '/', capacity: disk, type: 'vfs' }],
+    filesystems: disk === undefined ? [] : [{ device: '/', capacity: disk, type: 'vfs', inodes, has_inodes: inodes > 0 }],
     cloud_provider: cloud,
     instance_type: metadata.labels?.['node.kubernetes.io/instance-type'] ?? 'Unknown',
     instance_id: provider === '' ? 'None' : provider.slice(provider.lastIndexOf('/') + 1),

@@ -100,6 +100,8 @@ export class Kubelets implements Component, ResponseReceiver, EnvironmentBook {
       runtimeProfile(node, fleet.costs),
     );
     record.unsupervised = machine?.unsupervised === true;
+    record.inodes = machine?.inodes ?? 0;
+    record.processIds = machine?.processIds ?? 0;
     const key = nodeKey(index);
     record.plegPhase = Math.round(fleet.uniform(key, op.OP_RELIST) * SECOND);
     record.syncPhase = Math.round(fleet.uniform(key, op.OP_RESYNC) * SECOND);

@@ -4,7 +4,7 @@ import { Fifo } from '../kernel/fifo.js';
 import type { EventHandle } from '../kernel/simulation.js';
 import type { Duration, Time } from '../kernel/time.js';
 import type { PodAddresses } from './addresses.js';
-import type { NodePressure } from './evictions.js';
+import type { NodePressure } from './node-pressure.js';
 import type { ProbeCount, ProbeType } from './probe-policy.js';
 import { initialResult } from './probe-policy.js';
 import type { ImageEntry } from './image-store.js';
@@ -316,6 +316,9 @@ export class NodeRecord {
   readonly layers = new Map<string, number>();
   /** Disk for images and pods; Infinity: not told. What images take of it, and what others do. */
   diskBytes = Number.POSITIVE_INFINITY;
+  /** Inodes of that disk, and process ids of the machine; 0: not told. */
+  inodes = 0;
+  processIds = 0;
   imageBytes = 0;
   otherDiskBytes = 0;
   imageGcEvent: EventHandle = 0;

@@ -62,6 +62,8 @@ export function toBehaviour(raw: RawBehaviour, profile: CostProfile, calls?: Req
     ...(raw.storage === undefined
       ? {}
       : { storage: { base: bytes(raw.storage.base ?? 0), growPerSecond: bytes(raw.storage.growPerSecond ?? 0) } }),
+    ...(raw.inodes === undefined ? {} : { inodes: { base: raw.inodes.base ?? 0, growPerSecond: raw.inodes.growPerSecond ?? 0 } }),
+    ...(raw.processes === undefined ? {} : { processes: { base: raw.processes.base ?? 0, growPerSecond: raw.processes.growPerSecond ?? 0 } }),
     ...(raw.exit === undefined
       ? {}
       : { crash: { after: toDistribution(raw.exit.after), exitCode: raw.exit.code ?? DEFAULTS.exitCode } }),

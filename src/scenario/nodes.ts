@@ -97,6 +97,9 @@ export class NodeBuilder {
       this.unknown.add(version);
       this.warn(`node ${name}: the container runtime ${version} is not known; it is simulated with the costs of containerd (known: ${RUNTIME_NAMES.join(', ')})`, path);
     }
+    const { inodes, processIds } = raw;
+    if (inodes !== undefined) this.machines[name] = { ...this.machines[name], inodes };
+    if (processIds !== undefined) this.machines[name] = { ...this.machines[name], processIds };
     if (raw.supervisor === 'none') this.machines[name] = { ...this.machines[name], unsupervised: true };
   }
 

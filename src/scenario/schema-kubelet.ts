@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import {
   DEFAULT_KUBELET,
+  EVICTION_SIGNALS,
   type EvictionSignal,
   type EvictionThreshold,
   IMAGE_GC_HIGH_PERCENT,
@@ -12,6 +13,11 @@ import { SECOND } from '../kernel/time.js';
 import { durationText, wholeNumber } from './schema-values.js';
 import { bytes, duration } from './units.js';
 
+/** The same schema for each signal. */
+function forSignals<T>(value: T): Readonly<Record<EvictionSignal, T>> {
+  return Object.fromEntries(EVICTION_SIGNALS.map((signal) => [signal, value])) as Record<EvictionSignal, T>;
+}
+
 /** Amounts or shares by signal. */
 function bySignal(description: string) {
   const value = z
@@ -22,17 +28,13 @@ function bySignal(description: string) {
     .describe('A size, or a share of the capacity.')
     .optional();
   return z
-    .strictObject({ 'memory.available': value, 'nodefs.available': value, 'imagefs.available': value })
+    .strictObject(forSignals(value))
     .describe(description)
     .optional();
 }
 
 const gracePeriods = z
-  .strictObject({
-    'memory.available': durationText('How long.').optional(),
-    'nodefs.available': durationText('How long.').optional(),
-    'imagefs.available': durationText('How long.').optional(),
-  })
+  .strictObject(forSignals(durationText('How long.').optional()))
   .describe('How long each soft threshold must be met.')
   .optional();
 
@@ -58,7 +60,7 @@ export const kubeletSchema = z
       100,
     ).optional(),
     evictionHard: bySignal(
-      'Below these pods are evicted at once; replaces all defaults: memory.available 100Mi, nodefs.available 10%, imagefs.available 15%.',
+      'Below these pods are evicted at once; replaces all defaults: memory.available 100Mi, nodefs.available 10%, nodefs.inodesFree 5%, imagefs.available 15%, imagefs.inodesFree 5%.',
     ),
     evictionSoft: bySignal('Below these pods are evicted after the grace period. Default: none.'),
     evictionSoftGracePeriod: gracePeriods,
@@ -120,8 +122,6 @@ function wholeSeconds(text = '0s'): number {
   return Math.floor(duration(text) / SECOND);
 }
 
-const SIGNALS: readonly EvictionSignal[] = ['memory.available', 'nodefs.available', 'imagefs.available'];
-
 /** Hard thresholds, then soft ones (pkg/kubelet/eviction/helpers.go ParseThresholdConfig). */
 function toThresholds(raw: RawKubelet, complain: (message: string) => void): readonly EvictionThreshold[] {
   const { evictionHard, evictionSoft, evictionSoftGracePeriod: grace, evictionMinimumReclaim } = raw;
@@ -132,11 +132,11 @@ function toThresholds(raw: RawKubelet, complain: (message: string) => void): rea
   const list: EvictionThreshold[] = [];
   if (evictionHard === undefined)
     for (const each of DEFAULT_KUBELET.evictionThresholds) list.push({ ...each, ...reclaim(each.signal) });
-  for (const signal of SIGNALS) {
+  for (const signal of EVICTION_SIGNALS) {
     const hard = evictionHard?.[signal];
     if (hard !== undefined) list.push({ signal, value: toValue(hard), gracePeriod: 0, ...reclaim(signal) });
   }
-  for (const signal of SIGNALS) {
+  for (const signal of EVICTION_SIGNALS) {
     const soft = evictionSoft?.[signal];
     const period = grace?.[signal];
     if (soft === undefined) {

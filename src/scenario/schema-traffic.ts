@@ -183,6 +183,16 @@ export const requestWork = {
     .describe("Service time is processor time: requests share cores, and the container's CPU limit throttles them in periods of 100 ms."),
 };
 
+function growing(description: string) {
+  return z
+    .strictObject({
+      base: wholeNumber('How many at the start. Default 0.', 0).optional(),
+      growPerSecond: z.number({ error: 'expected a number' }).min(0, { error: 'expected a number of at least 0' }).optional().describe('What is added each second. Default 0.'),
+    })
+    .optional()
+    .describe(description);
+}
+
 /** Keys of a behaviour. */
 export const badVersion = {
   memory: z
@@ -194,6 +204,8 @@ export const badVersion = {
     .describe(
       "A memory leak: at the container's memory limit the kernel kills the process (OOMKilled). Without a limit it is the node whose memory runs out.",
     ),
+  inodes: growing('Inodes of a container: files and directories of its writable layer and logs.'),
+  processes: growing('Process ids of a container: its processes and threads.'),
   storage: z
     .strictObject({
       base: quantity('Bytes at the start. Default 0.').optional(),

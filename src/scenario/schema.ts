@@ -42,6 +42,8 @@ const nodeGroup = z.strictObject({
     .union([text('File or folder with Pod manifests.'), z.array(text('File or folder with Pod manifests.'))])
     .optional()
     .describe('What is in the directory of static pods (staticPodPath) of each of these machines. Their kubelets run them first, without the API, and keep a mirror of each there.'),
+  inodes: count('Inodes of the disk of each machine, for nodefs.inodesFree and imagefs.inodesFree. Default: enough.').optional(),
+  processIds: count('Process ids of each machine (kernel.pid_max), for pid.available. Default: enough.').optional(),
   supervisor: z
     .enum(['systemd', 'none'], { error: 'expected systemd or none' })
     .optional()

@@ -456,6 +456,9 @@ export interface MachineSpec {
   readonly unsupervised?: boolean;
   /** Manifests in the directory of its static pods, as written. Absent: none. */
   readonly staticPods?: readonly Pod[];
+  /** Inodes of its disk, and process ids. Absent: enough. */
+  readonly inodes?: number;
+  readonly processIds?: number;
 }
 
 /** What the application in an image does. The first behaviour whose pattern matches an image holds. */
@@ -484,6 +487,9 @@ export interface ImageBehaviour {
   readonly memory?: MemorySpec;
   /** Ephemeral storage of a container (writable layer, logs), bytes at its start and more each second. Absent: none. */
   readonly storage?: { readonly base: number; readonly growPerSecond: number };
+  /** Inodes and process ids of a container, at its start and more each second. Absent: not counted. */
+  readonly inodes?: { readonly base: number; readonly growPerSecond: number };
+  readonly processes?: { readonly base: number; readonly growPerSecond: number };
 }
 
 export interface RequestBehaviour {

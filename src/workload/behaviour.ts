@@ -24,11 +24,13 @@ function timeToLimit({ memory }: ImageBehaviour, container: Container): Duration
 }
 
 /** What a process uses; a behaviour that says nothing of it uses nothing. */
-function useOf({ memory, usage, storage }: ImageBehaviour): Pick<ContainerLife, 'memory' | 'storage'> {
+function useOf({ memory, usage, storage, inodes, processes }: ImageBehaviour): Pick<ContainerLife, 'memory' | 'storage' | 'inodes' | 'pids'> {
   const held = usage?.memory ?? 0;
   return {
     ...(memory !== undefined ? { memory: { base: memory.base, perSecond: memory.leakPerSecond } } : held > 0 ? { memory: { base: held, perSecond: 0 } } : {}),
     ...(storage === undefined ? {} : { storage: { base: storage.base, perSecond: storage.growPerSecond } }),
+    ...(inodes === undefined ? {} : { inodes: { base: inodes.base, perSecond: inodes.growPerSecond } }),
+    ...(processes === undefined ? {} : { pids: { base: processes.base, perSecond: processes.growPerSecond } }),
   };
 }
 

@@ -204,3 +204,20 @@ timeline:
   assert.deepEqual(hosts.slice(0, 2).flat(), [false, false]);
   assert.deepEqual(hosts.slice(2).flat(), [true, true]);
 });
+
+test('inodes and process ids of machines and of containers', () => {
+  const run = new ScenarioRun(load(`
+duration: 100s
+cluster: { nodes: [{ count: 2, inodes: 100000, processIds: 4096, template: ${NODE} }], kubelet: { evictionHard: { pid.available: 10% } } }
+manifests: shop.yaml
+behaviour: [{ image: "front:1", cached: true, processes: { base: 10 } }, { image: "cart:1", cached: true, processes: { base: 20, growPerSecond: 40 } }]
+`));
+  run.warmUp();
+  while (run.advance());
+  const evicted = pods(run).filter(({ status }) => status.reason === 'Evicted' && !status.message!.startsWith('Pod was rejected'));
+  assert.ok(evicted.length >= 2);
+  for (const { metadata, status } of evicted) {
+    assert.match(metadata.name, /^cart-/);
+    assert.match(status.message!, /^The node was low on resource: pids\. Threshold quantity: 409, /);
+  }
+});

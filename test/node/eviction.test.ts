@@ -317,3 +317,56 @@ test('property: after evictions memory is available again, evictions come in ord
     { numRuns: 60 },
   );
 });
+
+/** A node with so many inodes and process ids; applications by image with how many they have at the start and get each second. */
+function countedBench(resource: 'inodes' | 'pids', uses: Record<string, [number, number]>, thresholds: readonly EvictionThreshold[] = DEFAULT_KUBELET.evictionThresholds): Bench {
+  const machines = { 'node-0': { inodes: 100_000, processIds: 32_768 } };
+  const made = new Bench(1, '1', constantProfile(), undefined, undefined, { configuration: { ...DEFAULT_KUBELET, evictionThresholds: thresholds }, machines });
+  for (const [image, [base, perSecond]] of Object.entries(uses)) {
+    made.behaviour.lives.set(image, { ...SERVES, [resource]: { base, perSecond } });
+    made.kubelets.warmImages([image]);
+  }
+  made.kubelets.start();
+  return made;
+}
+
+test('inodes run out: DiskPressure by the default of 5 %, the pod with the most goes, with the message of the kubelet', () => {
+  const made = countedBench('inodes', { 'few:v1': [5000, 0], 'many:v1': [40_000, 1000] });
+  made.add(podOf('few', 0));
+  made.add(podOf('many', 0));
+  made.run(120);
+  // 5,000 are left when `many` has 90,000: 50 s after its start, seen by the next round.
+  const [[pod, time]] = evicted(made) as [readonly [string, number]];
+  assert.equal(pod, 'many');
+  assert.ok(time > 50 && time <= 61, `${time}`);
+  const { message } = made.events.find(({ reason }) => reason === 'Evicted')!;
+  assert.match(message, /^The node was low on resource: inodes\. Threshold quantity: 5000, available: \d+k?\. $/);
+  assert.equal(nodeCondition(made, 'DiskPressure')?.status, 'True');
+  assert.equal(made.pod('few')!.status.phase, 'Running');
+});
+
+test('process ids run out: PIDPressure, lower priority first, then the most processes; the node refuses pods', () => {
+  const threshold: EvictionThreshold = { signal: 'pid.available', value: { percent: 10 }, gracePeriod: 0 };
+  const made = countedBench('pids', { 'small:v1': [100, 0], 'fork:v1': [10_000, 500], 'vital:v1': [15_000, 0] }, [threshold]);
+  made.add(podOf('vital', 0, { priority: 10 }));
+  made.add(podOf('small', 0));
+  made.add(podOf('fork', 0));
+  made.run(60);
+  assert.deepEqual(evicted(made).map(([pod]) => pod), ['fork']);
+  // 10 % of 32,768, in whole numbers.
+  assert.match(made.events.find(({ reason }) => reason === 'Evicted')!.message, /^The node was low on resource: pids\. Threshold quantity: 3276, available: \d+k?\. $/);
+  assert.equal(nodeCondition(made, 'PIDPressure')?.status, 'True');
+  assert.equal(nodeCondition(made, 'PIDPressure')?.reason, 'KubeletHasInsufficientPID');
+  assert.ok(made.events.some(({ reason }) => reason === 'NodeHasInsufficientPID'));
+  made.add(podOf('late', 100));
+  made.run(61);
+  assert.equal(made.pod('late')!.status.message, 'Pod was rejected: The node had condition: [PIDPressure]. ');
+});
+
+test('machines that do not say how many inodes and process ids they have have enough', () => {
+  const made = new Bench(1);
+  made.behaviour.lives.set('many:v1', { ...SERVES, inodes: { base: 1e12, perSecond: 0 }, pids: { base: 1e12, perSecond: 0 } });
+  made.add(podOf('many', 0));
+  made.run(120);
+  assert.deepEqual(evicted(made), []);
+});

@@ -41,7 +41,9 @@ test('constants of the kubelet: defaults.go, image_gc_manager.go, volume_manager
     [
       ['memory.available', 104_857_600],
       ['nodefs.available', '10%'],
+      ['nodefs.inodesFree', '5%'],
       ['imagefs.available', '15%'],
+      ['imagefs.inodesFree', '5%'],
     ],
   );
 });
