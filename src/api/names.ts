@@ -23,24 +23,26 @@ function tooLong(maximum: number): string {
   return `must be no more than ${maximum} bytes`;
 }
 
-function check(value: string, maximum: number, pattern: RegExp, message: string): string[] {
-  const problems = value.length > maximum ? [tooLong(maximum)] : [];
-  if (!pattern.test(value)) problems.push(message);
-  return problems;
+const NO_PROBLEMS: readonly string[] = Object.freeze([]);
+
+function check(value: string, maximum: number, pattern: RegExp, message: string): readonly string[] {
+  const fits = value.length <= maximum;
+  if (pattern.test(value)) return fits ? NO_PROBLEMS : [tooLong(maximum)];
+  return fits ? [message] : [tooLong(maximum), message];
 }
 
 /** DNS-1123 label: names of containers, namespaces, volumes. */
-export function dns1123Label(value: string): string[] {
+export function dns1123Label(value: string): readonly string[] {
   return check(value, 63, label, LABEL_MESSAGE);
 }
 
 /** DNS-1123 subdomain: names of most objects. */
-export function dns1123Subdomain(value: string): string[] {
+export function dns1123Subdomain(value: string): readonly string[] {
   return check(value, 253, subdomain, SUBDOMAIN_MESSAGE);
 }
 
 /** DNS-1035 label: names of Services. */
-export function dns1035Label(value: string): string[] {
+export function dns1035Label(value: string): readonly string[] {
   return check(value, 63, label1035, LABEL_1035_MESSAGE);
 }
 
@@ -60,7 +62,7 @@ export function qualifiedName(value: string): string[] {
   return problems;
 }
 
-export function labelValueProblems(value: string): string[] {
+export function labelValueProblems(value: string): readonly string[] {
   return check(value, 63, labelValue, LABEL_VALUE_MESSAGE);
 }
 

@@ -312,7 +312,15 @@ const table: readonly ResourceInfo[] = [
 /** What was asked for last: a request asks several times. */
 let last = table[0]!;
 const byResource = new Map(table.map((info) => [info.resource, info]));
-const byKind = new Map(table.map((info) => [`${info.group}/${info.kind}`, info]));
+const byVersion = new Map<string, Map<string, ResourceInfo>>();
+for (const info of table) {
+  for (const version of [info.version, ...(info.otherVersions ?? [])]) {
+    const apiVersion = info.group === '' ? version : `${info.group}/${version}`;
+    let kinds = byVersion.get(apiVersion);
+    if (kinds === undefined) byVersion.set(apiVersion, (kinds = new Map()));
+    kinds.set(info.kind, info);
+  }
+}
 
 /** Every resource that the simulated API server serves. */
 export function resources(): readonly ResourceInfo[] {
@@ -330,10 +338,7 @@ export function resourceInfo(resource: string): ResourceInfo {
 
 /** Information on a kind such as (`apps/v1`, `Deployment`); undefined when it is not served. */
 export function infoOfKind(apiVersion: string, kind: string): ResourceInfo | undefined {
-  const slash = apiVersion.indexOf('/');
-  const info = byKind.get(`${slash < 0 ? '' : apiVersion.slice(0, slash)}/${kind}`);
-  const version = apiVersion.slice(slash + 1);
-  return info?.version === version || info?.otherVersions?.includes(version) === true ? info : undefined;
+  return byVersion.get(apiVersion)?.get(kind);
 }
 
 /** `apiVersion` of a resource: `v1`, `apps/v1`. */

@@ -17,26 +17,40 @@ import type { Deployment, ReplicaSet } from './workloads.js';
 /** Names of CronJobs leave room for the 11 characters that their Jobs add to them (pkg/apis/batch/validation). */
 const MAXIMUM_CRON_JOB_NAME = 52;
 
+/** The kinds looked at here, with the version of each. */
+const WORKLOADS: Readonly<Record<string, string>> = {
+  Deployment: 'apps/v1',
+  ReplicaSet: 'apps/v1',
+  StatefulSet: 'apps/v1',
+  DaemonSet: 'apps/v1',
+  ReplicationController: 'v1',
+  Job: 'batch/v1',
+  CronJob: 'batch/v1',
+  PodDisruptionBudget: 'policy/v1',
+  HorizontalPodAutoscaler: 'autoscaling/v2',
+};
+
 /** Problems of an object of a workload kind; none for other kinds. */
 export function validateWorkloadObject(object: KubernetesObject): FieldError[] {
-  switch (`${object.apiVersion} ${object.kind}`) {
-    case 'apps/v1 Deployment':
+  if (WORKLOADS[object.kind] !== object.apiVersion) return [];
+  switch (object.kind) {
+    case 'Deployment':
       return validateDeployment(object as Deployment);
-    case 'apps/v1 ReplicaSet':
+    case 'ReplicaSet':
       return validateReplicaSet(object as ReplicaSet);
-    case 'apps/v1 StatefulSet':
+    case 'StatefulSet':
       return validateStatefulSet(object as StatefulSet);
-    case 'apps/v1 DaemonSet':
+    case 'DaemonSet':
       return validateDaemonSet(object as DaemonSet);
-    case 'v1 ReplicationController':
+    case 'ReplicationController':
       return validateReplicationController(object as ReplicationController);
-    case 'batch/v1 Job':
+    case 'Job':
       return validateJobSpec((object as Job).spec, 'spec');
-    case 'batch/v1 CronJob':
+    case 'CronJob':
       return validateCronJob(object as CronJob);
-    case 'policy/v1 PodDisruptionBudget':
+    case 'PodDisruptionBudget':
       return validatePodDisruptionBudget(object as PodDisruptionBudget);
-    case 'autoscaling/v2 HorizontalPodAutoscaler':
+    case 'HorizontalPodAutoscaler':
       return validateHorizontalPodAutoscaler(object as HorizontalPodAutoscaler);
     default:
       return [];

@@ -15,20 +15,26 @@ import { validateWorkloadObject } from './validation-workloads.js';
  */
 export function validateObject(object: KubernetesObject): FieldError[] {
   const errors = validateMeta(object);
-  switch (`${object.apiVersion} ${object.kind}`) {
-    case 'v1 Pod':
-      return [...errors, ...validateSharedSpec((object as Pod).spec)];
-    case 'v1 ConfigMap':
-    case 'v1 Secret':
-      if (textBytes((object as ConfigMap).data) > MAXIMUM_DATA) errors.push(tooLong(object.kind === 'Secret' ? 'data' : '[]', MAXIMUM_DATA));
-      return errors;
-    case 'v1 Service':
-      return [...errors, ...validateService(object as Service)];
-    case 'v1 Node':
-      return [...errors, ...validateNode(object as Node)];
-    default:
-      return [...errors, ...validateWorkloadObject(object), ...validateAdmissionObject(object)];
+  const others = validateKind(object);
+  return others.length === 0 ? errors : errors.length === 0 ? others : [...errors, ...others];
+}
+
+function validateKind(object: KubernetesObject): FieldError[] {
+  if (object.apiVersion === 'v1') {
+    switch (object.kind) {
+      case 'Pod':
+        return validateSharedSpec((object as Pod).spec);
+      case 'ConfigMap':
+      case 'Secret':
+        return textBytes((object as ConfigMap).data) > MAXIMUM_DATA ? [tooLong(object.kind === 'Secret' ? 'data' : '[]', MAXIMUM_DATA)] : [];
+      case 'Service':
+        return validateService(object as Service);
+      case 'Node':
+        return validateNode(object as Node);
+    }
   }
+  const errors = validateWorkloadObject(object);
+  return errors.length > 0 ? errors : validateAdmissionObject(object);
 }
 
 /** Largest annotations of an object, and largest data of a ConfigMap or Secret (TotalAnnotationSizeLimitB, MaxSecretSize). */
@@ -68,7 +74,7 @@ function validateMeta(object: KubernetesObject): FieldError[] {
   const info = infoOfKind(object.apiVersion, object.kind);
   if (info?.namespaced === true)
     for (const problem of dns1123Label(namespace)) errors.push(invalid('metadata.namespace', namespace, problem));
-  errors.push(...validateLabels(labels, 'metadata.labels'));
+  if (labels !== undefined) errors.push(...validateLabels(labels, 'metadata.labels'));
   for (const key in object.metadata.annotations) {
     for (const problem of qualifiedName(key.toLowerCase())) errors.push(invalid('metadata.annotations', key, problem));
   }
@@ -77,7 +83,7 @@ function validateMeta(object: KubernetesObject): FieldError[] {
 }
 
 /** Kinds of other API groups may allow any path segment (RBAC names such as `system:node`). */
-function nameProblems(object: KubernetesObject, name: string): string[] {
+function nameProblems(object: KubernetesObject, name: string): readonly string[] {
   if (infoOfKind(object.apiVersion, object.kind) !== undefined && !object.apiVersion.startsWith('rbac.')) return dns1123Subdomain(name);
   if (name === '.' || name === '..') return [`may not be '${name}'`];
   const bad = ['/', '%'].find((character) => name.includes(character));

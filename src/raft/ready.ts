@@ -24,10 +24,15 @@ export class ReadyState {
   commit: number;
   lead: number;
   role: number;
+  /** The two messages that nearly every advance steps, made once: nobody keeps them. */
+  readonly written: Message;
+  readonly applied: Message;
   private steps: Message[] = [];
 
   constructor(raft: Raft, asyncWrites: boolean) {
     this.asyncWrites = asyncWrites;
+    this.written = makeMessage(MessageType.StorageAppendResp, raft.id);
+    this.applied = makeMessage(MessageType.StorageApplyResp, raft.id);
     this.term = raft.term;
     this.vote = raft.vote;
     this.commit = raft.log.committed;
@@ -118,7 +123,7 @@ export function acceptReady(raft: Raft, handed: ReadyState, ready: Ready): void 
     handed.commit = ready.hardState.commit;
   }
   if (ready.readStates.length > 0) raft.readStates = [];
-  if (!handed.asyncWrites) handed.expect(stepsOnAdvance(raft, ready));
+  if (!handed.asyncWrites) handed.expect(stepsOnAdvance(raft, handed, ready));
   raft.messages = [];
   if (raft.messagesAfterAppend.length > 0) raft.messagesAfterAppend = [];
   log.unstable.acceptInProgress();
@@ -129,14 +134,14 @@ export function acceptReady(raft: Raft, handed: ReadyState, ready: Ready): void 
   }
 }
 
-function stepsOnAdvance(raft: Raft, ready: Ready): Message[] {
+function stepsOnAdvance(raft: Raft, handed: ReadyState, ready: Ready): Message[] {
   let steps: Message[] = [];
   const later = raft.messagesAfterAppend;
   for (let i = 0; i < later.length; i++) {
     if (later[i]!.to === raft.id) steps = appended(steps, later[i]!);
   }
-  if (needsAppendResponse(raft, ready)) steps = appended(steps, storageAppendResponse(raft, ready));
-  if (ready.committedEntries.length > 0) steps = appended(steps, storageApplyResponse(raft, ready.committedEntries));
+  if (needsAppendResponse(raft, ready)) steps = appended(steps, storageAppendResponse(raft, ready, handed.written));
+  if (ready.committedEntries.length > 0) steps = appended(steps, storageApplyResponse(ready.committedEntries, handed.applied));
   return steps;
 }
 
@@ -145,15 +150,13 @@ function needsAppendResponse(raft: Raft, ready: Ready): boolean {
 }
 
 /** Says what became durable; everything unstable at this moment is, since writes are done in order. */
-function storageAppendResponse(raft: Raft, ready: Ready): Message {
-  const message = makeMessage(MessageType.StorageAppendResp, raft.id);
+function storageAppendResponse(raft: Raft, ready: Ready, message: Message): Message {
   message.from = APPEND_THREAD;
   // The term guards against an answer that arrives when the same index has been overwritten twice (A, B, A).
   message.term = raft.term;
-  if (raft.log.unstable.entries.length > 0) {
-    message.index = raft.log.lastIndex();
-    message.logTerm = raft.log.lastTerm();
-  }
+  const unstable = raft.log.unstable.entries.length > 0;
+  message.index = unstable ? raft.log.lastIndex() : 0;
+  message.logTerm = unstable ? raft.log.lastTerm() : 0;
   message.snapshot = ready.snapshot;
   return message;
 }
@@ -169,7 +172,7 @@ function storageAppend(raft: Raft, ready: Ready): Message {
   }
   message.snapshot = ready.snapshot;
   let responses: readonly Message[] = raft.messagesAfterAppend;
-  if (needsAppendResponse(raft, ready)) responses = [...responses, storageAppendResponse(raft, ready)];
+  if (needsAppendResponse(raft, ready)) responses = [...responses, storageAppendResponse(raft, ready, makeMessage(MessageType.StorageAppendResp, raft.id))];
   message.responses = responses.length > 0 ? responses : NO_MESSAGES;
   return message;
 }
@@ -178,12 +181,11 @@ function storageApply(raft: Raft, entries: readonly Entry[]): Message {
   const message = makeMessage(MessageType.StorageApply, APPLY_THREAD);
   message.from = raft.id;
   message.entries = entries;
-  message.responses = [storageApplyResponse(raft, entries)];
+  message.responses = [storageApplyResponse(entries, makeMessage(MessageType.StorageApplyResp, raft.id))];
   return message;
 }
 
-function storageApplyResponse(raft: Raft, entries: readonly Entry[]): Message {
-  const message = makeMessage(MessageType.StorageApplyResp, raft.id);
+function storageApplyResponse(entries: readonly Entry[], message: Message): Message {
   message.from = APPLY_THREAD;
   message.entries = entries;
   return message;

@@ -136,27 +136,32 @@ export function classify(request: ApiRequest, user: string): Classification {
 
 /** Classifications by user and resource, of the verb and namespace that came last: most users repeat themselves. */
 export class Classifier {
-  private readonly byUser = new Map<string, Map<string, Remembered>>();
+  private readonly byUser = new Map<string, Remembered>();
 
   classify(request: ApiRequest, user: string): Classification {
-    let byResource = this.byUser.get(user);
-    if (byResource === undefined) {
-      byResource = new Map();
-      this.byUser.set(user, byResource);
-    }
     const { resource, verb, namespace } = request;
-    const known = byResource.get(resource);
+    const first = this.byUser.get(user);
+    let known = first;
+    while (known !== undefined && known.resource !== resource) known = known.next;
     if (known !== undefined && known.verb === verb && known.namespace === namespace) return known.where;
     const where = classify(request, user);
-    byResource.set(resource, { verb, namespace, where });
+    if (known === undefined) this.byUser.set(user, { resource, verb, namespace, where, next: first });
+    else {
+      known.verb = verb;
+      known.namespace = namespace;
+      known.where = where;
+    }
     return where;
   }
 }
 
+/** The last classification of a user's requests for a resource; a user has few of them. */
 interface Remembered {
-  readonly verb: string;
-  readonly namespace: string;
-  readonly where: Classification;
+  readonly resource: string;
+  verb: string;
+  namespace: string;
+  where: Classification;
+  readonly next: Remembered | undefined;
 }
 
 /** Seats of a level of a server: ⌈limit · shares / Σ shares⌉ (apf_controller.go). */
