@@ -69,6 +69,8 @@ export class Connections implements Component {
   readonly dialling = new Set<number>();
   /** Until when those who are connected to a machine that is lost do not know it, by server. */
   private readonly deadUntil: Time[] = [];
+  /** What clients on machines that hang are about to send, by host. */
+  private readonly held = new Map<number, number[]>();
   /** Told of every change; null: nobody looks. */
   observer: ChangeObserver | null = null;
   /** Told of every answer that leaves a server; null: nobody looks. */
@@ -186,8 +188,10 @@ export class Connections implements Component {
   private send(slot: number): void {
     const call = this.calls.get(slot);
     if (!this.network.isUp(call.clientHost)) {
-      // The client itself is gone; nobody waits for the answer.
-      this.calls.take(slot);
+      const held = this.held.get(call.clientHost);
+      // The client itself is gone; nobody waits for the answer. One that hangs sends it when it goes on.
+      if (held === undefined) this.calls.take(slot);
+      else held.push(slot);
       return;
     }
     const before = this.balancer === null ? call.server : this.balancer.last(call.clientHost, call.user);
@@ -208,6 +212,20 @@ export class Connections implements Component {
     if (!this.network.send(call.clientHost, server.host, bytes, server.target, ApiServer.ARRIVE, slot)) {
       this.answerLocally(slot, DEAD_CONNECTION);
     }
+  }
+
+  /** A machine hangs: its clients send nothing until it goes on. */
+  hang(host: number): void {
+    if (!this.held.has(host)) this.held.set(host, []);
+  }
+
+  /** A machine that hung goes on (true), or is lost with all that its clients were about to send. */
+  hangOver(host: number, goesOn: boolean): void {
+    for (const slot of this.held.get(host) ?? []) {
+      if (goesOn) this.simulation.post(0, this.target, OP_SEND, slot);
+      else this.calls.take(slot);
+    }
+    this.held.delete(host);
   }
 
   /** client-go sends a request that was answered with Retry-After again after that long, ten times at most (rest/with_retry.go). */

@@ -28,6 +28,7 @@ export class ClusterFaults implements FaultDomain, MachineSwitch {
   }
 
   setNode(index: number, up: boolean): void {
+    this.cluster.connections.hangOver(this.cluster.nodeHosts[index]!, false);
     this.cluster.network.setUp(this.cluster.nodeHosts[index]!, up);
     if (isKwokNode(this.cluster.scenario.cluster.nodes[index]!)) this.cluster.kwok!.setNode(this.cluster.nodeNames[index]!, up);
     else if (up) {
@@ -42,8 +43,13 @@ export class ClusterFaults implements FaultDomain, MachineSwitch {
   setNodeResponding(index: number, responding: boolean): void {
     const host = this.cluster.nodeHosts[index]!;
     this.cluster.network.setUp(host, responding);
-    if (responding) this.cluster.connections.relistNode(index);
-    else this.cluster.workload.pods.hang(host);
+    if (responding) {
+      this.cluster.connections.hangOver(host, true);
+      this.cluster.connections.relistNode(index);
+    } else {
+      this.cluster.connections.hang(host);
+      this.cluster.workload.pods.hang(host);
+    }
     this.cluster.workload.setNodeReady(index, responding);
   }
 

@@ -58,6 +58,7 @@ export class Heartbeats {
     const { fleet } = this;
     const now = fleet.simulation.now;
     const key = nodeKey(node.index);
+    node.renewedAt = now;
     node.leaseEvent = fleet.after(Math.round(fleet.uniform(key, OP_LEASE) * RENEW_INTERVAL), OP_LEASE, node.index);
     node.lastReport = now - Math.round(fleet.uniform(key, OP_NODE_STATUS) * REPORT_FREQUENCY);
     this.scheduleReport(node);
@@ -66,6 +67,7 @@ export class Heartbeats {
   /** Starts the heartbeats of a kubelet that has just come up: both at once. */
   startCold(node: NodeRecord): void {
     node.leaseEvent = this.fleet.after(0, OP_LEASE, node.index);
+    node.renewedAt = this.fleet.simulation.now;
     node.statusPhase = this.fleet.simulation.now;
     node.reportDelay = 0;
     this.report(node);
@@ -105,6 +107,7 @@ export class Heartbeats {
         this.put(node);
         return;
       }
+      this.renewed(node);
     } else if (response.code === 404 && node.leaseTries++ < MAX_LEASE_RETRIES) {
       node.leaseVersion = 0;
       const body = nodeLease(node.name, fleet.simulation.now, 0, '');
@@ -128,6 +131,16 @@ export class Heartbeats {
     if (node.leaseEvent !== 0) return;
     const u = fleet.uniform(nodeKey(node.index), OP_LEASE, ++node.renewals);
     node.leaseEvent = fleet.after(RENEW_INTERVAL * (1 + RENEW_JITTER * u), OP_LEASE, node.index);
+  }
+
+  /**
+   * The lease is renewed. When it had run out the node counts as Unknown meanwhile: the kubelet sees that in its Node at the next look,
+   * every 10 s, and reports.
+   */
+  private renewed(node: NodeRecord): void {
+    const { now } = this.fleet.simulation;
+    if (now - node.renewedAt > NODE_LEASE_DURATION_SECONDS * SECOND) this.statusChanged(node);
+    node.renewedAt = now;
   }
 
   /** The status is reported at once (syncNodeStatus out of turn). */

@@ -343,6 +343,8 @@ export class NodeRecord {
   leaseVersion = 0;
   leaseUid = '';
   leaseTries = 0;
+  /** When the lease was last renewed. */
+  renewedAt: Time = 0;
   renewals = 0;
   leaseEvent: EventHandle = 0;
   statusEvent: EventHandle = 0;

@@ -76,6 +76,21 @@ test('a node that hangs answers nobody, and goes on with its pods where it was',
   assert.ok(web.length > 0 && web.every(({ restarts, deleted }) => restarts === 0 && deleted < 0), 'nothing was started anew');
 });
 
+test('a machine that hangs for longer than its lease is tainted, and comes back by itself: its kubelet sends what it was about to send', () => {
+  const run = new ScenarioRun(scenario([{ at: 10 * S, action: 'fail', target: { kind: 'hang', name: node }, repair: 80 * S }], 130));
+  run.warmUp();
+  const object = (): Node => current<Node>(run, 'nodes').find(({ metadata }) => metadata.name === node)!;
+  const until = (second: number): void => {
+    while ((run.cluster.simulation.now - run.origin) / S < second) run.advance();
+  };
+  until(75);
+  assert.ok((object().spec.taints ?? []).some(({ key }) => key === 'node.kubernetes.io/unreachable'));
+  until(125);
+  assert.deepEqual(object().spec.taints ?? [], []);
+  assert.equal(object().status.conditions!.find(({ type }) => type === 'Ready')!.status, 'True');
+  assert.equal(run.tracker.readyNow, 10);
+});
+
 test('without its scheduler a cluster creates pods that wait; without its controllers it creates none', () => {
   const web = { namespace: 'default', name: 'web' };
   const lost = (kind: 'scheduler' | 'controllerManager') => play([{ at: 5 * S, action: 'fail', target: { kind, index: 0 }, repair: 60 * S }, { at: 10 * S, action: 'scale', deployment: web, replicas: 14 }], 130);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { Node } from '../../src/api/core.js';
 import { type RunMetrics, tableOf } from '../../src/analysis/result.js';
 import { ScenarioRun } from '../../src/cluster/run.js';
 import { loadScenario } from '../../src/scenario/index.js';
@@ -151,4 +152,28 @@ test('batch work takes the room of pods that stop, unless the service has a prio
   const [alone, beside, first] = ['alone', 'with batch work', 'with batch work and a priority'].map((name) => runs[name]!.rolloutDuration ?? Number.POSITIVE_INFINITY);
   assert.ok(beside! > 3 * alone!, `${beside} ${alone}`);
   assert.ok(first! < 2 * alone!, `${first} ${alone}`);
+});
+
+test('whatever breaks half-way through a rollout, the cluster finishes by itself when it is back: all pods serve, users notice nothing more', () => {
+  // When the fault is over, and how long the last request may take to notice.
+  const over: Readonly<Record<string, number>> = { 'zone is lost': 156, partition: 156, 'registry is down': 90, 'random pairs of nodes': 0, 'node is gone': 0 };
+  const took: Record<string, number> = {};
+  for (const variant of load('self-repair').variants!) {
+    const name = variant.variant!;
+    const repaired = over[name] ?? 96;
+    if (repaired === 0) continue;
+    const seconds = repaired + 74;
+    const scenarioRun = new ScenarioRun(shorter(variant, seconds));
+    scenarioRun.rollOut(variant.rollout!.strategies[0]!);
+    const { metrics } = finish(scenarioRun).summary;
+    assert.ok(metrics.rolloutEnd !== null, name);
+    took[name] = metrics.rolloutDuration!;
+    assert.equal(scenarioRun.tracker.readyNow, 10, name);
+    const { workload } = scenarioRun.cluster;
+    assert.equal(workload.totals(scenarioRun.origin + (seconds - 10) * 1e9, scenarioRun.origin + seconds * 1e9).errors, 0, name);
+    for (const node of scenarioRun.cluster.connections.current('nodes')) assert.deepEqual((node as Node).spec.taints ?? [], [], name);
+  }
+  // Where nothing is written, or no place is found, the rollout waits for the repair; one replica of several is enough.
+  for (const name of ['controllers die', 'scheduler dies', 'registry is down']) assert.ok(took[name]! > took['nothing']! + 45, `${name}: ${took[name]}`);
+  for (const name of ['API server dies', 'etcd member dies', 'slow disk']) assert.ok(took[name]! < took['nothing']! + 5, `${name}: ${took[name]}`);
 });
