@@ -19,6 +19,7 @@ import type { Pleg } from './pleg.js';
 import type { Shutdowns } from './shutdown.js';
 import type { Restarts } from './kubelet-restart.js';
 import type { Pull } from './registry.js';
+import type { PodIntake } from './pod-intake.js';
 import type { PodWorkers } from './pod-workers.js';
 import type { Prober } from './prober.js';
 import type { ContainerRecord, NodeRecord, PodRecord, ProbeRecord } from './records.js';
@@ -124,6 +125,7 @@ export class Fleet {
   evictions!: Evictions;
   environments!: Environments;
   restarts!: Restarts;
+  intake!: PodIntake;
   shutdowns!: Shutdowns;
   /** Services as kubelets have known them. */
   readonly services = new ServiceHistory();

@@ -206,6 +206,7 @@ export function dropWork(fleet: Fleet, node: NodeRecord): void {
   fleet.evictions.drop(node);
   fleet.shutdowns.drop(node);
   fleet.statics?.drop(node);
+  node.preemptions = [];
   simulation.cancel(node.relistEvent);
   simulation.cancel(node.imageGcEvent);
   simulation.cancel(node.syncEvent);

@@ -60,6 +60,7 @@ export class Kubelets implements Component, ResponseReceiver, EnvironmentBook {
     );
     this.fleet = fleet;
     this.intake = new PodIntake(fleet);
+    fleet.intake = this.intake;
     fleet.target = simulation.add(this);
     fleet.observer = options.observer ?? null;
     fleet.pleg = new Pleg(fleet);

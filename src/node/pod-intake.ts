@@ -1,7 +1,9 @@
-import type { Container, ContainerState, Pod } from '../api/core.js';
+import type { Container, ContainerState, Pod, ResourceList } from '../api/core.js';
 import { podRequests } from '../api/pod-resources.js';
 import { admissionFailure } from './admission.js';
-import { EVICTED } from './eviction-policy.js';
+import { qosClass } from '../api/qos.js';
+import { EVICTED, SYSTEM_CRITICAL_PRIORITY } from './eviction-policy.js';
+import { podsToPreempt, PREEMPTED_CONDITION, PREEMPTED_MESSAGE, PREEMPTING, shortages } from './preemption-policy.js';
 import type { Fleet } from './fleet.js';
 import { resumePod } from './node-life.js';
 import { PodOrdinals, podDrawKey } from './ordinals.js';
@@ -105,6 +107,7 @@ export class PodIntake implements PodAdmission {
     const refusal = fleet.evictions.refusal(record);
     const failure =
       node.shutdown !== null ? REFUSED : refusal === '' ? admissionFailure(node.node, pod, requests, node) : { reason: EVICTED, message: refusal };
+    if (failure !== undefined && this.preempts(record, requests, failure.reason)) return;
     if (failure !== undefined) {
       record.rejected = failure.reason;
       record.work = WORK_TERMINATED;
@@ -122,6 +125,42 @@ export class PodIntake implements PodAdmission {
     }
     fleet.workers.termination.claimNode(record);
     fleet.workers.requestSync(record);
+  }
+
+  /** A critical pod that lacks room on its node has others ended for it, one after the other, and waits; false: that is no way out. */
+  private preempts(record: PodRecord, requests: ResourceList, reason: string): boolean {
+    const { node, pod } = record;
+    if (!reason.startsWith('OutOf') || (pod.spec.priority ?? 0) < SYSTEM_CRITICAL_PRIORITY) return false;
+    const candidates = [...node.pods.values()]
+      .filter((each) => each.admitted && !each.terminating && (each.pod.spec.priority ?? 0) < SYSTEM_CRITICAL_PRIORITY)
+      .map((each) => ({ record: each, requests: podRequests(each.pod.spec), qos: each.pod.status.qosClass ?? qosClass(each.pod.spec) }));
+    const victims = podsToPreempt(candidates, shortages(node.node, requests, node));
+    if (victims === undefined || victims.length === 0) return false;
+    node.preemptions.push({ pod: record, victims: victims.map((each) => each.record) });
+    if (node.preemptions.length === 1) this.preemptNext(node);
+    return true;
+  }
+
+  /** A pod's room on its node is free: the next victim goes, or the critical pod comes. */
+  released(node: NodeRecord): void {
+    const current = node.preemptions[0];
+    if (current === undefined || current.victims[0]?.admitted === true) return;
+    current.victims.shift();
+    this.preemptNext(node);
+  }
+
+  private preemptNext(node: NodeRecord): void {
+    const { pod, victims } = node.preemptions[0]!;
+    while (victims[0]?.admitted === false) victims.shift();
+    const victim = victims[0];
+    if (victim !== undefined) {
+      this.fleet.event(victim.pod, 'Warning', PREEMPTING, PREEMPTED_MESSAGE);
+      this.fleet.workers.failPod(victim, PREEMPTING, PREEMPTED_MESSAGE, victim.pod.spec.terminationGracePeriodSeconds, PREEMPTED_CONDITION);
+      return;
+    }
+    node.preemptions.shift();
+    if (!pod.gone && !pod.terminating && !pod.forgotten) this.admit(pod);
+    if (node.preemptions.length > 0) this.preemptNext(node);
   }
 
   /** A pod that its node held when its machine crashed, or its kubelet ended, is taken up again. */

@@ -324,6 +324,8 @@ export class NodeRecord {
   imageGcEvent: EventHandle = 0;
   /** Use and pressure; null: nothing is known to be used. */
   pressure: NodePressure | null = null;
+  /** Critical pods that wait for room, with the pods that end for them. */
+  preemptions: { readonly pod: PodRecord; readonly victims: PodRecord[] }[] = [];
   /** It is shutting down gracefully. */
   shutdown: Shutdown | null = null;
   imagesChanged = false;

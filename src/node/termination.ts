@@ -149,6 +149,7 @@ export class Termination {
     if (pod.address !== undefined && pod.pod.spec.hostNetwork !== true) node.addresses.release(pod.address);
     pod.address = undefined;
     this.unclaim(pod);
+    if (node.preemptions.length > 0) this.fleet.intake.released(node);
   }
 
   /** SyncTerminatedPod: volumes and cgroups are gone; the API object may go too. */
