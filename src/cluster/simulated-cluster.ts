@@ -29,7 +29,7 @@ import type { Scenario } from '../scenario/types.js';
 import type { ExplainTarget } from '../scheduler/explain.js';
 import { KubeScheduler } from '../scheduler/scheduler.js';
 import { SyntheticClient } from '../workload/api-clients.js';
-import { INGRESS_SYNC_PERIOD } from '../workload/ingress.js';
+import { INGRESS_SYNC_PERIOD } from '../workload/ingress-pods.js';
 import { Workload } from '../workload/workload.js';
 import { cachedImages } from './cached-images.js';
 import { type LeaderFactory, ReplicatedProcess } from './control-plane.js';

@@ -106,4 +106,6 @@ export interface IngressTarget {
   readonly name: string;
   readonly host: string;
   readonly path: string;
+  /** Service of the controller's pods, through which requests pass. Absent: the controller is taken as one, on the node that they enter. */
+  readonly controller?: { readonly namespace: string; readonly name: string };
 }

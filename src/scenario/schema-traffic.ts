@@ -55,6 +55,9 @@ const trafficMap = z
     to: text('What users call: `service/NAME`, `ingress/NAME`, or `host/NAME`, a server outside the cluster.'),
     host: text('With an Ingress: host of the requests. Default: that of its first rule.').optional(),
     path: text('With an Ingress: path of the requests. Default /.').optional(),
+    controller: text(
+      "With an Ingress: Service of its controller's pods, NAME or NAMESPACE/NAME: requests pass through one of them, and each reloads by itself. Default: the controller never fails, on the node that requests enter.",
+    ).optional(),
     via: z
       .enum(['clusterIP', 'nodePort', 'loadBalancer'], { error: 'expected clusterIP, nodePort or loadBalancer' })
       .optional()

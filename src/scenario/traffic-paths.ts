@@ -45,6 +45,7 @@ export function toTrafficPath(raw: RawTraffic, path: Path, { references, dns }: 
   const isIngress = kind.startsWith('ing');
   if (!isIngress && (raw.host !== undefined || raw.path !== undefined))
     return complain(raw.host === undefined ? 'path' : 'host', 'expected only with ingress/NAME');
+  if (!isIngress && raw.controller !== undefined) return complain('controller', 'expected only with ingress/NAME');
   if (raw.via !== undefined && (isHost || isIngress)) return complain('via', 'expected only with service/NAME');
   if (raw.via !== undefined && raw.via !== 'clusterIP' && client !== null) return complain('via', 'expected clusterIP: the clients are pods');
   const looked = raw.name ?? (isHost && dns !== undefined ? name : undefined);
@@ -69,7 +70,14 @@ export function toTrafficPath(raw: RawTraffic, path: Path, { references, dns }: 
     if (found === undefined) return undefined;
     const { namespace } = found.object.metadata;
     const host = raw.host ?? firstHost(found.object);
-    return { service: { namespace, name }, ingress: { namespace, name, host, path: raw.path ?? '/' }, ...common };
+    const target = { namespace, name, host, path: raw.path ?? '/' };
+    if (raw.controller === undefined) return { service: { namespace, name }, ingress: target, ...common };
+    const [first, second] = raw.controller.split('/') as [string, string?];
+    const service = references.object('Service', second ?? first, second === undefined ? raw.namespace : first, [...path, 'controller']);
+    if (service === undefined) return undefined;
+    const { metadata } = service.object;
+    const controller = { namespace: metadata.namespace, name: metadata.name };
+    return { service: { namespace, name }, ingress: { ...target, controller }, ...common };
   }
   return toService(name, raw, path, references, common);
 }

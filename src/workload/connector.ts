@@ -6,12 +6,13 @@ import type { DrawCursor } from '../node/draws.js';
 import type { EndpointView, KubeProxies } from '../node/kube-proxy.js';
 import type { CostProfile, TrafficSpec } from '../scenario/types.js';
 import { Connection } from './connection.js';
+import { hopToController, routeOf } from './controller-hop.js';
 import type { Asker, ClusterDns, LookupPlan } from './dns.js';
 import type { IngressController } from './ingress.js';
 import type { LoadBalancer } from './load-balancer.js';
 import { NameCache } from './name-cache.js';
 import type { RequestCounter } from './pod-server.js';
-import type { PodServers } from './pods.js';
+import { OP_ARRIVE, type PodServers } from './pods.js';
 import { ANSWERED } from './request-table.js';
 import type { EntryNodes, Router } from './router.js';
 import { LAST_RESORT_POD, SERVICE_AFTER_CLIENT, STALE_ENVIRONMENT, STALE_RECORD } from './mechanisms.js';
@@ -39,6 +40,8 @@ interface Pending {
   readonly client: number;
   readonly entry: number;
   readonly service: number;
+  /** Address of the controller's pod that has the request; absent: the controller is no pod. */
+  readonly controller?: number;
 }
 
 /** Where a client that is remembered by its address goes. */
@@ -200,6 +203,13 @@ export class Connector implements Component, Asker, RequestCounter {
   private throughIngress(request: number, entry: number, client: number): void {
     const { simulation, costs, draws, pods } = this.options;
     const work = Math.round(draws.sample(costs.ingress.request, pods.requests.number[request]!, DRAW_INGRESS));
+    if (this.options.spec.ingress!.controller !== undefined) {
+      const hop = hopToController(this.options, this.router!, request, entry);
+      if (hop === null) return;
+      this.pending.set(request, { client, entry: hop.entry, service: -1, controller: hop.controller });
+      simulation.schedule(hop.inside + work, this.target, OP_ROUTED, request);
+      return;
+    }
     this.pending.set(request, { client, entry, service: -1 });
     simulation.schedule(work, this.target, OP_ROUTED, request);
   }
@@ -209,12 +219,16 @@ export class Connector implements Component, Asker, RequestCounter {
   }
 
   handle(_opcode: number, request: number): void {
-    const { spec, ingress, pods, draws, simulation } = this.options;
-    const { client, entry } = this.pending.get(request)!;
+    const { spec, pods, draws, simulation } = this.options;
+    const { client, entry, controller } = this.pending.get(request)!;
     this.pending.delete(request);
-    const { host, path } = spec.ingress!;
     const number = pods.requests.number[request]!;
-    const route = ingress!.route(host, path);
+    const route = routeOf(this.options, controller);
+    if (route === null) {
+      // Refused by the node of the controller's pod.
+      simulation.schedule(0, pods.target, OP_ARRIVE, request);
+      return;
+    }
     if (route === undefined) {
       pods.end(request, '', NO_ROUTE, simulation.now);
       return;

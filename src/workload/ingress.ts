@@ -1,22 +1,23 @@
 import { keyOf } from '../api/meta.js';
 import type { ResourceEventHandler } from '../client/types.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
-import { SECOND, type Duration, type Time } from '../kernel/time.js';
+import type { Time } from '../kernel/time.js';
 import { type Ingress, IngressTable, type Route } from '../network/ingress-rules.js';
 import { DrawCursor } from '../node/draws.js';
 import type { DistributionSpec } from '../random/distribution.js';
 import type { Randomness } from '../random/stream.js';
+import { INGRESS_SYNC_PERIOD, type IngressPods } from './ingress-pods.js';
 
 /** A new configuration is in force. */
 const OP_RELOADED = 1;
-/** ingress-nginx syncs at most 0.3 times a second (--sync-rate-limit). */
-export const INGRESS_SYNC_PERIOD: Duration = Math.round(SECOND / 0.3);
 
 /** An ingress controller: watches Ingresses, and works by what it knew at its last reload. Changes in between are taken together. */
 export class IngressController implements Component, ResourceEventHandler<Ingress> {
   readonly name = 'ingress-controller';
   /** Configurations that came into force. */
   reloads = 0;
+  /** Its pods, where requests pass through them; null: it is taken as one. */
+  pods: IngressPods | null = null;
   private table = new IngressTable([]);
   private readonly simulation: Simulation;
   private readonly reload: DistributionSpec;
@@ -54,6 +55,7 @@ export class IngressController implements Component, ResourceEventHandler<Ingres
   }
 
   private note(): void {
+    this.pods?.changed(this.simulation.now, [...this.ingresses.values()]);
     this.changed = true;
     if (this.next === null) this.sync();
   }

@@ -11,6 +11,7 @@ import { ScenarioBehaviour } from './behaviour.js';
 import { CallGraph } from './call-graph.js';
 import { ClusterDns } from './dns.js';
 import { IngressController } from './ingress.js';
+import { IngressPods } from './ingress-pods.js';
 import { LoadBalancer } from './load-balancer.js';
 import { PodServers } from './pods.js';
 import { PodSample } from './sampling.js';
@@ -87,6 +88,7 @@ export class Workload {
     if (dnsSpec !== undefined && [...scenario.traffic, ...callsOf(scenario)].some((spec) => spec.lookup !== undefined))
       this.dns = new ClusterDns(simulation, randomness, network, profile, dnsSpec, pods, proxies, hosts);
     if (scenario.traffic.some((spec) => spec.ingress !== undefined)) this.ingress = new IngressController(simulation, randomness, profile.ingress.reload);
+    if (this.ingress !== null && scenario.traffic.some((spec) => spec.ingress?.controller !== undefined)) this.ingress.pods = new IngressPods(randomness, profile.ingress.reload);
     const book = environments === undefined ? {} : { environments };
     for (const { client } of scenario.traffic) if (client !== undefined) pods.clients.add(client);
     if (scenario.behaviours.some(({ request }) => request.calls !== undefined)) {

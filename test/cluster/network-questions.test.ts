@@ -58,3 +58,11 @@ test('ingress: a canary fails in proportion to its weight, from the reload on', 
   const { errors } = found['weight 25']!;
   assert.ok(Math.abs(errors - 57) < 25, `${errors}`);
 });
+
+test('ingress controller: its pods refuse requests until proxies know that they stop; a preStop hook of 5 s cures it', () => {
+  const found = ask('ingress-controller', 100, ['three pods', 'three pods, preStop 5 s']);
+  const { errors, requests } = found['three pods']!;
+  // Three pods end, each with a third or less of 200 requests a second, for up to 1.1 s (the pause and the sync of the proxies).
+  assert.ok(errors > 20 && errors < 3 * 200 * 1.1 / 2, `${errors} of ${requests}`);
+  assert.equal(found['three pods, preStop 5 s']!.errors, 0);
+});

@@ -138,6 +138,46 @@ test('clients that keep names for 30 s look them up twice a minute', () => {
   assert.equal(bench.workload.dns!.metrics.lookups, 2 * 4);
 });
 
+test('an Ingress whose controller runs in pods: a hop more, each pod reloads by itself, and one that ends is refused until proxies know it', () => {
+  const controller = { namespace: 'ingress-nginx', name: 'controller' };
+  const target = { namespace: 'default', name: 'shop', host: 'shop.example', path: '/', controller };
+  const bench = new PathBench({ traffic: { ingress: target, timeout: 10 * SECOND }, rate: 100, nodes: 3 });
+  const [one, two] = [bench.pod(0, 'registry.example/web:nginx', { app: 'nginx' }), bench.pod(1, 'registry.example/web:nginx', { app: 'nginx' })];
+  bench.tell('web', [bench.pod(2)]);
+  bench.tell('controller', [one, two], {}, 'ingress-nginx');
+  const meta = { name: 'shop', namespace: 'default', uid: 'shop', resourceVersion: 1, generation: 1, creationTimestamp: 0 };
+  const rules = { rules: [{ host: 'shop.example', http: { paths: [{ path: '/', pathType: 'Prefix', backend: { service: { name: 'web' } } }] } }] };
+  bench.ingress({ apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', metadata: meta, spec: rules } as never);
+  for (const node of [0, 1]) bench.workload.setNodeReady(node, false);
+  bench.start();
+  bench.run(5);
+  // Both reload for 1 s at their start; the stream counts from second 0.
+  assert.equal(bench.totals(0, 1).byCause['no-route'], bench.totals(0, 1).requests);
+  assert.equal(bench.totals(2, 5).errors, 0);
+  // Node 2, a controller on node 0 or 1, the pod on node 2.
+  near(bench.totals(2, 5).latency.quantile(0.5) * 1000, (RTT.external + 2 * RTT.sameZone + SERVICE_TIME) / MS, 'latency');
+  bench.run(10);
+  bench.workload.pods.podStoppedListening({ ...one, metadata: { ...one.metadata, deletionTimestamp: 10 * SECOND } }, false);
+  bench.run(12);
+  const half = bench.totals(10, 12);
+  assert.ok(half.errors > 0.35 * half.requests && half.errors < 0.65 * half.requests, `${half.errors} of ${half.requests}`);
+  assert.equal(bench.workload.failures(10 * SECOND, 12 * SECOND)[0]!.mechanism, 'terminating-pod');
+  bench.tell('controller', [two], {}, 'ingress-nginx');
+  bench.run(20);
+  assert.equal(bench.totals(14, 20).errors, 0);
+  // A pod that starts is asked before its first reload: 404 from it for a second.
+  const three = bench.pod(0, 'registry.example/web:nginx', { app: 'nginx' });
+  bench.tell('controller', [three], {}, 'ingress-nginx');
+  bench.run(30);
+  const fresh = bench.totals(20, 30);
+  assert.ok((fresh.byCause['no-route'] ?? 0) > 70 && fresh.errors <= 101, `${fresh.errors}`);
+  assert.equal(bench.totals(22, 30).errors, 0);
+  // Without any pod of the controller nobody is served.
+  bench.tell('controller', [], {}, 'ingress-nginx');
+  bench.run(40);
+  assert.equal(bench.totals(32, 40).byCause['no-endpoint'], bench.totals(32, 40).requests);
+});
+
 test('connections: a round trip of handshake for each, or for the first of those that are kept; TLS one more', () => {
   const once = RTT.external + RTT.sameZone;
   const latencies = (traffic: object) => {
