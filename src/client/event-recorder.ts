@@ -6,15 +6,9 @@ import type { Component, Simulation } from '../kernel/simulation.js';
 import { Slots } from '../kernel/slots.js';
 import type { Time } from '../kernel/time.js';
 import type { Stream } from '../random/stream.js';
-import { TokenBucket } from './token-bucket.js';
+import { EventCache } from './event-cache.js';
 import type { ApiClient, EventRecorder } from './types.js';
 
-/** client-go tools/record/events_cache.go. */
-const SPAM_BURST = 25;
-const SPAM_QPS = 1 / 300;
-const AGGREGATE_MAXIMUM = 10;
-const AGGREGATE_INTERVAL = 600e9;
-const CACHE_SIZE = 4096;
 /** Broadcaster queue: events beyond it are dropped. */
 const QUEUE_LENGTH = 1000;
 /** tools/record/event.go: tries of an event that no server answers, and the pause between them (the first one a random part of it). */
@@ -22,29 +16,9 @@ const MAXIMUM_TRIES = 12;
 const RETRY_PAUSE = 10e9;
 const OP_RETRY = 1;
 
-/** Different messages of one kind: mostly there is one, so that the set is made when a second one comes. */
-interface AggregateRecord {
-  readonly first: string;
-  messages: Set<string> | null;
-  lastTimestamp: Time;
-}
-
-/** An object that events of one type are about. */
-interface Subject {
-  readonly reference: Event['involvedObject'];
-  readonly bucket: TokenBucket;
-}
-
-interface LoggedEvent {
-  name: string;
-  count: number;
-  firstTimestamp: Time;
-}
-
 interface Pending {
   readonly event: Event;
   readonly patch: boolean;
-  readonly logged: LoggedEvent;
 }
 
 /** An event whose request is under way, and how often it has been tried. */
@@ -84,9 +58,7 @@ export class ClientEventRecorder implements EventRecorder, ResponseReceiver, Com
   private readonly simulation: Simulation;
   private readonly client: ApiClient;
   private readonly source: Event['source'];
-  private readonly subjects = new Map<string, Subject>();
-  private readonly aggregates = new Map<string, AggregateRecord>();
-  private readonly logged = new Map<string, LoggedEvent>();
+  private readonly cache = new EventCache();
   private readonly queue = new Fifo<Pending>();
   private readonly sending = new Slots<Sending>();
   private readonly atOnce: boolean;
@@ -106,17 +78,10 @@ export class ClientEventRecorder implements EventRecorder, ResponseReceiver, Com
 
   event(object: KubernetesObject, type: 'Normal' | 'Warning', reason: string, message: string): void {
     const { now } = this.simulation;
-    const { uid, name, namespace } = object.metadata;
-    const subjectKey = `${object.kind}/${uid === '' ? `${namespace}/${name}` : uid}/${type}`;
-    const aggregateKey = `${subjectKey}/${reason}`;
-    const text = this.aggregate(aggregateKey, message, now);
-    const eventKey = text === message ? `${aggregateKey}/${message}` : aggregateKey;
-    const subject = this.subjects.get(subjectKey) ?? newSubject(object);
-    remember(this.subjects, subjectKey, subject);
-    const known = this.logged.get(eventKey);
-    const logged = known ?? { name: eventName(name, now, this.logged.size), count: 0, firstTimestamp: now };
-    logged.count++;
-    remember(this.logged, eventKey, logged);
+    const { namespace } = object.metadata;
+    const { cache } = this;
+    cache.record(object, type, reason, message, now);
+    const { subject, logged, text } = cache;
     if (!subject.bucket.tryTake(now) || this.queue.length >= QUEUE_LENGTH) {
       this.dropped++;
       return;
@@ -141,30 +106,8 @@ export class ClientEventRecorder implements EventRecorder, ResponseReceiver, Com
       lastTimestamp: now,
       count: logged.count,
     };
-    this.queue.push({ event, patch: known !== undefined, logged });
+    this.queue.push({ event, patch: logged.count > 1 });
     this.sendNext();
-  }
-
-  /** The message to record: its own, or the combined one after ten different ones of this kind in ten minutes. */
-  private aggregate(key: string, message: string, now: Time): string {
-    let record = this.aggregates.get(key);
-    if (record === undefined || now - record.lastTimestamp > AGGREGATE_INTERVAL) {
-      record = { first: message, messages: null, lastTimestamp: now };
-    }
-    remember(this.aggregates, key, record);
-    record.lastTimestamp = now;
-    if (record.messages === null) {
-      if (record.first === message) return message;
-      record.messages = new Set([record.first]);
-    }
-    const { messages } = record;
-    messages.add(message);
-    if (messages.size < AGGREGATE_MAXIMUM) return message;
-    for (const oldest of messages) {
-      messages.delete(oldest);
-      break;
-    }
-    return `(combined from similar events): ${message}`;
   }
 
   private sendNext(): void {
@@ -212,25 +155,5 @@ export class ClientEventRecorder implements EventRecorder, ResponseReceiver, Com
     }
     this.sending.take(slot);
     this.sendNext();
-  }
-}
-
-function newSubject({ apiVersion, kind, metadata: { namespace, name, uid } }: KubernetesObject): Subject {
-  return { reference: { apiVersion, kind, namespace, name, uid }, bucket: new TokenBucket(SPAM_QPS, SPAM_BURST) };
-}
-
-/** `<object>.<time in hexadecimal>`, as the recorder names events; the count keeps names of one instant apart. */
-function eventName(object: string, now: Time, count: number): string {
-  return `${object}.${now.toString(16)}${count.toString(16).padStart(3, '0')}`;
-}
-
-/** Puts an entry at the end of a map of limited size, dropping the one that was used longest ago. */
-function remember<T>(map: Map<string, T>, key: string, value: T): void {
-  map.delete(key);
-  map.set(key, value);
-  if (map.size <= CACHE_SIZE) return;
-  for (const oldest of map.keys()) {
-    map.delete(oldest);
-    return;
   }
 }

@@ -54,13 +54,10 @@ export class ServiceAddresses {
   /** Keeps a pod as what it is now; without a state it is taken out. */
   put(service: Service, uid: string, pod: Pod | undefined, state: 'ready' | 'notReady' | undefined): void {
     const place = this.places.get(uid);
-    if (place !== undefined) {
-      const rank = place.group[place.state].remove(place.address);
-      this.changed(place.group, place.state, rank);
-      this.places.delete(uid);
-      this.count--;
+    if (pod === undefined || state === undefined) {
+      if (place !== undefined) this.take(uid, place);
+      return;
     }
-    if (pod === undefined || state === undefined) return;
     const ports = endpointPorts(service, pod);
     const key = portsKey(ports);
     let group = this.groups.get(key);
@@ -69,10 +66,19 @@ export class ServiceAddresses {
       this.groups.set(key, group);
     }
     const address = addressOf(pod);
-    const known = place !== undefined && equal(place.address, address) ? place.address : address;
+    const same = place !== undefined && equal(place.address, address);
+    if (same && place.group === group && place.state === state) return;
+    if (place !== undefined) this.take(uid, place);
+    const known = same ? place.address : address;
     this.changed(group, state, group[state].insert(known));
     this.places.set(uid, { group, state, address: known });
     this.count++;
+  }
+
+  private take(uid: string, { group, state, address }: Place): void {
+    this.changed(group, state, group[state].remove(address));
+    this.places.delete(uid);
+    this.count--;
   }
 
   /** An address came or went at a rank of a list: what lies beyond the capacity does not show. */

@@ -1,0 +1,230 @@
+import type { Event } from '../api/core.js';
+import type { KubernetesObject } from '../api/meta.js';
+import type { Time } from '../kernel/time.js';
+import { TokenBucket } from './token-bucket.js';
+
+/** client-go tools/record/events_cache.go. */
+const SPAM_BURST = 25;
+const SPAM_QPS = 1 / 300;
+const AGGREGATE_MAXIMUM = 10;
+const AGGREGATE_INTERVAL = 600e9;
+const CACHE_SIZE = 4096;
+
+/** An entry of a cache that drops what was used longest ago. */
+abstract class Entry {
+  older: Entry | null = null;
+  newer: Entry | null = null;
+
+  /** It was dropped from its cache. */
+  abstract dropped(): void;
+}
+
+/** Entries in order of their last use, `CACHE_SIZE` at most (groupcache/lru). */
+class Recency {
+  size = 0;
+  private oldest: Entry | null = null;
+  private newest: Entry | null = null;
+
+  add(entry: Entry): void {
+    this.append(entry);
+    if (++this.size <= CACHE_SIZE) return;
+    const last = this.oldest!;
+    this.unlink(last);
+    this.size--;
+    last.dropped();
+  }
+
+  use(entry: Entry): void {
+    if (entry === this.newest) return;
+    this.unlink(entry);
+    this.append(entry);
+  }
+
+  private append(entry: Entry): void {
+    entry.older = this.newest;
+    if (this.newest === null) this.oldest = entry;
+    else this.newest.newer = entry;
+    this.newest = entry;
+  }
+
+  private unlink(entry: Entry): void {
+    const { older, newer } = entry;
+    if (older === null) this.oldest = newer;
+    else older.newer = newer;
+    if (newer === null) this.newest = older;
+    else newer.older = older;
+    entry.older = entry.newer = null;
+  }
+}
+
+/** An object that events of one type are about. */
+export class Subject extends Entry {
+  readonly reference: Event['involvedObject'];
+  readonly type: Event['type'];
+  readonly bucket = new TokenBucket(SPAM_QPS, SPAM_BURST);
+  /** Reasons of its events: a handful. */
+  readonly aggregates: Aggregate[] = [];
+  /** Another subject with the same identity. */
+  also: Subject | null;
+  private readonly cache: EventCache;
+
+  constructor(cache: EventCache, { apiVersion, kind, metadata: { namespace, name, uid } }: KubernetesObject, type: Event['type'], also: Subject | null) {
+    super();
+    this.cache = cache;
+    this.reference = { apiVersion, kind, namespace, name, uid };
+    this.type = type;
+    this.also = also;
+  }
+
+  dropped(): void {
+    this.cache.forget(this);
+  }
+}
+
+/** Events about a subject with one reason. */
+class Aggregate extends Entry {
+  readonly reason: string;
+  readonly subject: Subject;
+  readonly logged: LoggedEvent[] = [];
+  first: string;
+  /** Different messages: mostly there is one, so that the set is made when a second one comes. */
+  messages: Set<string> | null = null;
+  lastTimestamp: Time;
+
+  constructor(subject: Subject, reason: string, message: string, now: Time) {
+    super();
+    this.subject = subject;
+    this.reason = reason;
+    this.first = message;
+    this.lastTimestamp = now;
+  }
+
+  dropped(): void {
+    remove(this.subject.aggregates, this);
+  }
+
+  /** The message to record: its own, or the combined one after ten different ones of this kind in ten minutes. */
+  record(message: string, now: Time): string {
+    if (now - this.lastTimestamp > AGGREGATE_INTERVAL) {
+      this.first = message;
+      this.messages = null;
+    }
+    this.lastTimestamp = now;
+    if (this.messages === null) {
+      if (this.first === message) return message;
+      this.messages = new Set([this.first]);
+    }
+    const { messages } = this;
+    messages.add(message);
+    if (messages.size < AGGREGATE_MAXIMUM) return message;
+    for (const oldest of messages) {
+      messages.delete(oldest);
+      break;
+    }
+    return `(combined from similar events): ${message}`;
+  }
+}
+
+/** An Event that was written, whose count later ones of its kind raise. */
+export class LoggedEvent extends Entry {
+  readonly name: string;
+  /** Empty: the combined one of its aggregate. */
+  readonly message: string;
+  readonly firstTimestamp: Time;
+  count = 0;
+  private readonly aggregate: Aggregate;
+
+  constructor(aggregate: Aggregate, message: string, name: string, now: Time) {
+    super();
+    this.aggregate = aggregate;
+    this.message = message;
+    this.name = name;
+    this.firstTimestamp = now;
+  }
+
+  dropped(): void {
+    remove(this.aggregate.logged, this);
+  }
+}
+
+/**
+ * What an event recorder remembers (client-go tools/record/events_cache.go): the spam filter's buckets, the aggregator's messages and the
+ * logger's counts, in three caches of limited size. Whoever uses an entry uses those above it, so nothing outlives what it hangs on.
+ */
+export class EventCache {
+  /** What the last `record` found: the text to write, the object it is about, and the Event that it is written to. */
+  text = '';
+  subject!: Subject;
+  logged!: LoggedEvent;
+  private readonly byIdentity = new Map<string, Subject>();
+  private readonly subjects = new Recency();
+  private readonly aggregates = new Recency();
+  private readonly events = new Recency();
+
+  /** Notes an event. */
+  record(object: KubernetesObject, type: Event['type'], reason: string, message: string, now: Time): void {
+    const identity = identityOf(object.metadata);
+    const known = this.find(identity, object.kind, type);
+    const subject = known ?? new Subject(this, object, type, this.byIdentity.get(identity) ?? null);
+    let aggregate = subject.aggregates.find((candidate) => candidate.reason === reason);
+    if (aggregate === undefined) {
+      aggregate = new Aggregate(subject, reason, message, now);
+      subject.aggregates.push(aggregate);
+      this.aggregates.add(aggregate);
+    } else this.aggregates.use(aggregate);
+    this.text = aggregate.record(message, now);
+    if (known !== null) this.subjects.use(known);
+    else {
+      this.byIdentity.set(identity, subject);
+      this.subjects.add(subject);
+    }
+    this.subject = subject;
+    this.log(aggregate, this.text === message ? message : '', object.metadata.name, now);
+  }
+
+  private log(aggregate: Aggregate, message: string, name: string, now: Time): void {
+    const known = aggregate.logged.find((candidate) => candidate.message === message);
+    this.logged = known ?? new LoggedEvent(aggregate, message, eventName(name, now, this.events.size), now);
+    this.logged.count++;
+    if (known !== undefined) {
+      this.events.use(known);
+      return;
+    }
+    aggregate.logged.push(this.logged);
+    this.events.add(this.logged);
+  }
+
+  private find(identity: string, kind: string, type: Event['type']): Subject | null {
+    let subject = this.byIdentity.get(identity) ?? null;
+    while (subject !== null && (subject.type !== type || subject.reference.kind !== kind)) subject = subject.also;
+    return subject;
+  }
+
+  /** A subject was dropped. */
+  forget(subject: Subject): void {
+    const identity = identityOf(subject.reference);
+    const first = this.byIdentity.get(identity)!;
+    if (first === subject) {
+      if (subject.also === null) this.byIdentity.delete(identity);
+      else this.byIdentity.set(identity, subject.also);
+      return;
+    }
+    let before = first;
+    while (before.also !== subject) before = before.also!;
+    before.also = subject.also;
+  }
+}
+
+function identityOf({ uid, namespace, name }: { readonly uid?: string; readonly namespace?: string; readonly name: string }): string {
+  return uid === undefined || uid === '' ? `${namespace ?? ''}/${name}` : uid;
+}
+
+function remove<T>(list: T[], entry: T): void {
+  const index = list.indexOf(entry);
+  if (index >= 0) list.splice(index, 1);
+}
+
+/** `<object>.<time in hexadecimal>`, as the recorder names events; the count keeps names of one instant apart. */
+function eventName(object: string, now: Time, count: number): string {
+  return `${object}.${now.toString(16)}${count.toString(16).padStart(3, '0')}`;
+}
