@@ -27,6 +27,7 @@ import type { ApiResponse } from './request.js';
 import { RequestCosts } from './request-costs.js';
 import { SeatControl, TOO_MANY_REQUESTS } from './seat-control.js';
 import { Shutdown } from './shutdown.js';
+import { SlotList } from './slot-list.js';
 import { EVENT_NAMES, OP_ARRIVE, OP_BORROW, OP_COMPACT, OP_CPU_DONE, OP_DEADLINE, OP_DRAIN } from './server-events.js';
 import { OP_PROGRESS, OP_RESUME, OP_RETRY_FILL, OP_RETRY_WATCH, OP_SEATS_FREE, OP_START, OP_WAIT_OVER } from './server-events.js';
 import type { WatchCache, WatchRecord } from './watch-cache.js';
@@ -74,7 +75,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
   private readonly compactors: Compactors;
   private readonly costs: RequestCosts;
   /** Calls in flight here, in order of arrival, for the case that this server dies. */
-  private readonly inFlight = new Set<number>();
+  private readonly inFlight = new SlotList();
   /** Calls that have been answered 504 and are still worked on. */
   private readonly abandoned = new Set<number>();
   private readonly deadlines: Deadlines;

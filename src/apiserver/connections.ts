@@ -46,6 +46,12 @@ const DEAD_CONNECTION: Duration = 45e9;
 const MAXIMUM_RETRIES = 10;
 const HEADER_BYTES = 300;
 
+/** The newest revision of a resource that any server has told. */
+interface Seen {
+  readonly resource: string;
+  revision: number;
+}
+
 /**
  * The HTTP/2 connections between clients and API servers: carries requests, answers and watch events over the network, picks
  * a server for each client (sticky, as one connection per process), and moves clients when a server goes away.
@@ -78,7 +84,8 @@ export class Connections implements Component {
   /** Told of every answer that reaches its client; null: nobody looks. */
   follower: CallMeter | null = null;
   /** Newest revision seen, by resource: with several servers the first one to see a change carries it to observer and fleet. */
-  private readonly seenRevision = new Map<string, number>();
+  private readonly seen = new Map<string, Seen>();
+  private lastSeen: Seen | null = null;
 
   constructor(simulation: Simulation, network: Network, calls: CallTable) {
     this.simulation = simulation;
@@ -320,13 +327,22 @@ export class Connections implements Component {
 
   /** Sends a change to all watchers of a server; returns how many it has to serve. */
   dispatch(server: ApiServer, record: WatchRecord, bytes: number): number {
-    const first = record.revision > (this.seenRevision.get(record.resource) ?? 0);
+    const seen = this.seenOf(record.resource);
+    const first = record.revision > seen.revision;
     if (first) {
-      this.seenRevision.set(record.resource, record.revision);
+      seen.revision = record.revision;
       this.observer?.changed(record);
     }
     const receivers = this.watches.dispatch(server, record, bytes);
     return this.nodes === null ? receivers : receivers + this.nodes.dispatch(server, record, bytes, first);
+  }
+
+  private seenOf(resource: string): Seen {
+    const { lastSeen } = this;
+    if (lastSeen !== null && lastSeen.resource === resource) return lastSeen;
+    let seen = this.seen.get(resource);
+    if (seen === undefined) this.seen.set(resource, (seen = { resource, revision: 0 }));
+    return (this.lastSeen = seen);
   }
 
   /** A kubelet is back after its node was down: it lists the pods of its node again. */

@@ -32,7 +32,7 @@ export class Deadlines {
   }
 
   /** The deadline of some request: slots of those (in order of arrival) whose time is over. */
-  due(inFlight: ReadonlySet<number>, calls: CallTable): readonly number[] {
+  due(inFlight: Iterable<number>, calls: CallTable): readonly number[] {
     const over: number[] = [];
     this.armed = false;
     for (const slot of inFlight) {

@@ -62,6 +62,8 @@ class Series {
   /** `verb resource/subresource`. */
   readonly key: string;
   readonly resource: string;
+  /** The resource without the subresource. */
+  readonly plural: string;
   readonly isWrite: boolean;
   before: RequestFigures;
   recent: Tally | null = null;
@@ -74,12 +76,18 @@ class Series {
     this.verb = request.verb;
     this.subresource = request.subresource;
     this.scope = scopeOf(request);
+    this.plural = request.resource;
     this.resource = request.subresource === undefined ? request.resource : `${request.resource}/${request.subresource}`;
     this.key = `${request.verb} ${this.resource}`;
     this.isWrite = isMutating(request) && this.resource !== 'leases' && this.resource !== 'nodes/status';
     this.before = this.none();
     this.sizes = request.verb === 'get' || request.verb === 'list' ? new PrometheusHistogram(RESPONSE_SIZES) : null;
     this.bodies = request.verb === 'create' || request.verb === 'update' || request.verb === 'patch' ? new PrometheusHistogram(BODY_SIZES) : null;
+  }
+
+  /** Whether a request counts here, of those that have one scope only. */
+  takes({ verb, resource, subresource }: ApiRequest): boolean {
+    return verb === this.verb && resource === this.plural && subresource === this.subresource && verb !== 'list' && verb !== 'watch';
   }
 
   none(): RequestFigures {
@@ -111,6 +119,8 @@ export class RequestMetrics {
   /** Series by resource: few have more than a handful. */
   private byResource = new Map<string, Series[]>();
   private series: Series[] = [];
+  /** What was counted last. */
+  private last: Series | null = null;
   private recent: Series[] = [];
 
   /** Counts one answered request; `excluded`: what of its latency it spent in queues and at webhooks. */
@@ -142,13 +152,15 @@ export class RequestMetrics {
 
   private seriesOf(request: ApiRequest): Series {
     const { verb, subresource } = request;
+    const { last } = this;
+    if (last !== null && last.takes(request)) return last;
     const list = this.byResource.get(request.resource);
     if (list !== undefined) {
       // Only lists and watches have several scopes.
       const scope = verb === 'list' || verb === 'watch' ? scopeOf(request) : '';
       for (let i = 0; i < list.length; i++) {
         const series = list[i]!;
-        if (series.verb === verb && series.subresource === subresource && (scope === '' || series.scope === scope)) return series;
+        if (series.verb === verb && series.subresource === subresource && (scope === '' || series.scope === scope)) return (this.last = series);
       }
     }
     const series = new Series(request);
@@ -198,6 +210,7 @@ export class RequestMetrics {
     this.writes = 0;
     this.byResource = new Map();
     this.series = [];
+    this.last = null;
     this.recent = [];
     this.etcdWrites = new LogHistogram();
     this.etcdRequests = new Map();

@@ -1,9 +1,25 @@
 import type { WatchEvent } from './types.js';
 
+/** Revisions of one piece of the history: 2^10. */
+const PIECE_BITS = 10;
+const PIECE = 1 << PIECE_BITS;
+
+/** Events of one revision. */
+type Events = readonly WatchEvent[];
+
+/** What a history was before it was cut. */
+export interface Uncut {
+  readonly base: number;
+  readonly pieces: Events[][];
+  readonly skipped: number;
+}
+
 /** Events by revision, from the compacted revision on: older versions are read back from them, and watches catch up. */
 export class History {
-  /** Events of revision `base + i`. */
-  private revisions: (readonly WatchEvent[])[] = [];
+  /** Events of revision `base + i` at `skipped + i`, in pieces of one size: nothing moves when one more comes. */
+  private pieces: Events[][] = [];
+  private skipped = 0;
+  private length = 0;
   private base = 2;
 
   /** The first revision that is kept. */
@@ -12,47 +28,66 @@ export class History {
   }
 
   /** Begins anew: the next revision to come is `base`, or `revisions` are already there. */
-  reset(base: number, revisions: readonly (readonly WatchEvent[])[] = []): void {
+  reset(base: number, revisions: readonly Events[] = []): void {
     this.base = base;
-    this.revisions = revisions.slice();
+    this.pieces = [];
+    this.skipped = 0;
+    this.length = 0;
+    for (const events of revisions) this.push(events);
   }
 
   /** Adds the events of the next revision. */
-  push(events: readonly WatchEvent[]): void {
-    this.revisions.push(events);
+  push(events: Events): void {
+    const { pieces } = this;
+    const at = (this.skipped + this.length++) >> PIECE_BITS;
+    if (at === pieces.length) pieces.push(new Array<Events>(PIECE).fill(NO_EVENTS));
+    pieces[at]![(this.skipped + this.length - 1) & (PIECE - 1)] = events;
   }
 
   /** Events of a revision; none when it is compacted or in the future. */
-  at(revision: number): readonly WatchEvent[] {
-    return this.revisions[revision - this.base] ?? NO_EVENTS;
+  at(revision: number): Events {
+    const position = revision - this.base;
+    if (position < 0 || position >= this.length) return NO_EVENTS;
+    const at = this.skipped + position;
+    return this.pieces[at >> PIECE_BITS]![at & (PIECE - 1)]!;
   }
 
-  /** Forgets what is before a revision. Returns the revisions from then on and before, for `uncut`. */
-  cut(revision: number): readonly (readonly WatchEvent[])[] {
-    const before = this.revisions;
-    if (revision > this.base) {
-      this.revisions = before.slice(revision - this.base);
+  /** Forgets what is before a revision. Returns what there was before, for `uncut`. */
+  cut(revision: number): Uncut {
+    const { base, pieces, skipped } = this;
+    const count = Math.min(revision - base, this.length);
+    if (revision > base) {
+      const at = skipped + count;
+      this.pieces = pieces.slice(at >> PIECE_BITS);
+      this.skipped = at & (PIECE - 1);
+      this.length -= count;
       this.base = revision;
     }
-    return before;
+    return { base, pieces, skipped };
   }
 
   /** Takes a cut back, when as many revisions are there again as there were then. */
-  uncut(base: number, before: readonly (readonly WatchEvent[])[]): void {
-    const newest = this.base + this.revisions.length;
+  uncut({ base, pieces, skipped }: Uncut): void {
+    this.length += this.base - base;
     this.base = base;
-    this.revisions = before.slice(0, newest - base);
+    this.pieces = pieces;
+    this.skipped = skipped;
   }
 
   /** Takes the newest revision back. */
-  pop(): readonly WatchEvent[] {
-    return this.revisions.pop() ?? NO_EVENTS;
+  pop(): Events {
+    if (this.length === 0) return NO_EVENTS;
+    const at = this.skipped + --this.length;
+    const piece = this.pieces[at >> PIECE_BITS]!;
+    const events = piece[at & (PIECE - 1)]!;
+    piece[at & (PIECE - 1)] = NO_EVENTS;
+    return events;
   }
 
   /** A copy that shares the events. */
-  copy(): readonly (readonly WatchEvent[])[] {
-    return this.revisions.slice();
+  copy(): readonly Events[] {
+    return this.pieces.flat().slice(this.skipped, this.skipped + this.length);
   }
 }
 
-export const NO_EVENTS: readonly WatchEvent[] = [];
+export const NO_EVENTS: Events = [];

@@ -336,8 +336,8 @@ export class Store {
       }
     }
     // The events of the compacted revision itself stay readable for watches that start there.
-    const revisions = this.history.cut(revision);
-    this.journal.push({ kind: 'compact', at: this.revision, first, revisions, forgotten });
+    const history = this.history.cut(revision);
+    this.journal.push({ kind: 'compact', at: this.revision, history, forgotten });
     this.compactRevision = revision;
   }
 
@@ -373,7 +373,7 @@ export class Store {
     if (undo.kind === 'grant') this.lessor.revoke(undo.id);
     else if (undo.kind === 'revoke') this.lessor.restore(undo.lease);
     else {
-      this.history.uncut(undo.first, undo.revisions);
+      this.history.uncut(undo.history);
       for (const { key, revision } of undo.forgotten.toReversed()) this.index.rememberDeletion(key, revision);
     }
   }

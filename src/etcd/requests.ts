@@ -16,6 +16,8 @@ export class Requests {
   readonly inbox = new Slots<Call>();
   /** Clients to tell when the process dies. */
   private readonly connections = new Set<EtcdConnection>();
+  /** The one that was noted last. */
+  private last: EtcdConnection | null = null;
   private readonly member: Member;
   /** Half of a request's own work comes before it is served, half with the answer. */
   private readonly halfCpu: Duration;
@@ -47,7 +49,10 @@ export class Requests {
       this.reset(connection);
       return false;
     }
-    if (connection.open) this.connections.add(connection);
+    if (connection !== this.last && connection.open) {
+      this.connections.add(connection);
+      this.last = connection;
+    }
     return true;
   }
 
@@ -157,6 +162,7 @@ export class Requests {
     this.blocked.length = 0;
     for (const connection of this.connections) if (connection.open) this.reset(connection);
     this.connections.clear();
+    this.last = null;
   }
 
   private stale(connection: EtcdConnection): boolean {

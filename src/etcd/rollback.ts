@@ -1,5 +1,5 @@
+import type { Uncut } from './history.js';
 import type { Lease } from './lease.js';
-import type { WatchEvent } from './types.js';
 
 /** State of a store at a commit of the backend, beside what the events of its history tell. */
 export interface StoreMark {
@@ -18,8 +18,7 @@ export type Undo =
   | {
       readonly kind: 'compact';
       readonly at: number;
-      /** First revision of the history before, and its revisions then. */
-      readonly first: number;
-      readonly revisions: readonly (readonly WatchEvent[])[];
+      /** The history before. */
+      readonly history: Uncut;
       readonly forgotten: readonly { readonly key: string; readonly revision: number }[];
     };

@@ -1,4 +1,4 @@
-import { type Entry, type HardState, MemoryStorage, type Snapshot } from '../raft/index.js';
+import { type Entry, EntryRing, type HardState, MemoryStorage, type Snapshot } from '../raft/index.js';
 
 /** wal.go, SegmentSizeBytes: segments are preallocated with this size. */
 export const SEGMENT_BYTES = 64_000_000;
@@ -24,7 +24,7 @@ export class Wal {
   /** Newest snapshot record; its data is in the backend. */
   private base: Snapshot = NOTHING;
   /** Entries from `base.index + 1` on, as synced. */
-  private entries: Entry[] = [];
+  private entries = new EntryRing();
   private hardState: HardState = { term: 0, vote: 0, commit: 0 };
   private buffered: HardState | null = null;
 
@@ -53,14 +53,14 @@ export class Wal {
     if (entries.length === 0) return;
     const log = this.entries;
     const start = entries[0]!.index - this.base.index - 1;
-    if (start >= 0 && start < log.length) log.length = start;
+    if (start >= 0) log.truncate(start);
     for (let i = start < 0 ? -start : 0; i < entries.length; i++) log.push(entries[i]!);
   }
 
   /** A snapshot of the leader's is saved: the log begins there. */
   restore({ index, term, confState }: Snapshot): void {
     this.base = { index, term, confState, data: null, dataLength: 0 };
-    this.entries = [];
+    this.entries = new EntryRing();
   }
 
   /** The application's snapshot at an index is saved (`SaveSnapshot`, which syncs), and segments before it are released. */
@@ -68,14 +68,15 @@ export class Wal {
     const { hardState } = this;
     const entry = this.entry(index);
     if (entry === undefined) return;
-    this.entries = this.entries.slice(index - this.base.index);
+    this.entries.drop(index - this.base.index);
     this.base = { index, term: entry.term, confState, data: null, dataLength: 0 };
     if (hardState.commit < index) this.hardState = { ...hardState, commit: index };
   }
 
   /** The synced entry at an index, if it is not before the newest snapshot record. */
   entry(index: number): Entry | undefined {
-    return this.entries[index - this.base.index - 1];
+    const position = index - this.base.index - 1;
+    return position >= 0 && position < this.entries.length ? this.entries.at(position) : undefined;
   }
 
   /** Whether a restart would find the entry (term, index), or a snapshot that covers it. */
@@ -103,7 +104,7 @@ export class Wal {
     this.buffered = null;
     const storage = new MemoryStorage();
     if (this.base.index > 0) storage.applySnapshot(this.base);
-    storage.append(this.entries);
+    storage.append(this.entries.slice(0, this.entries.length));
     storage.setHardState(this.hardState);
     return storage;
   }

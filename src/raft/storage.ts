@@ -1,4 +1,5 @@
-import { limitedEnd } from './sizes.js';
+import { EntryRing } from './entry-ring.js';
+import { entrySize } from './sizes.js';
 import { type ConfState, type Entry, type HardState, type Snapshot, type Storage, StorageError } from './types.js';
 
 export const EMPTY_CONF_STATE: ConfState = Object.freeze({
@@ -17,19 +18,11 @@ const EMPTY_SNAPSHOT: Snapshot = Object.freeze({
   dataLength: 0,
 });
 
-/** Dead entries in front of the log are dropped once there are this many and they are the larger half. */
-const COMPACTION_SLACK = 1024;
-
-/**
- * The log, hard state and newest snapshot in memory, as etcd keeps them beside its WAL. Entries are kept in one array with dead room in
- * front, so that compacting often costs a constant per entry.
- */
+/** The log, hard state and newest snapshot in memory, as etcd keeps them beside its WAL. */
 export class MemoryStorage implements Storage {
   private hardState: HardState = { term: 0, vote: 0, commit: 0 };
   private newest: Snapshot = EMPTY_SNAPSHOT;
-  private log: Entry[] = [];
-  /** Position of the first live entry in `log`. */
-  private head = 0;
+  private log = new EntryRing();
   /** The entry just before the first live one: compacted away, but its term is still known. */
   private compactedIndex = 0;
   private compactedTerm = 0;
@@ -49,23 +42,35 @@ export class MemoryStorage implements Storage {
   }
 
   lastIndex(): number {
-    return this.compactedIndex + this.log.length - this.head;
+    return this.compactedIndex + this.log.length;
   }
 
   term(index: number): number {
     if (index <= this.compactedIndex) {
       return index === this.compactedIndex ? this.compactedTerm : StorageError.Compacted;
     }
-    const position = this.head + index - this.compactedIndex - 1;
-    return position < this.log.length ? this.log[position]!.term : StorageError.Unavailable;
+    const position = index - this.compactedIndex - 1;
+    return position < this.log.length ? this.log.at(position).term : StorageError.Unavailable;
   }
 
   entries(lo: number, hi: number, maxSize: number): Entry[] | number {
     if (lo <= this.compactedIndex) return StorageError.Compacted;
     if (hi > this.lastIndex() + 1) throw new RangeError(`entries up to ${hi} wanted, the last is ${this.lastIndex()}`);
-    if (this.log.length === this.head) return StorageError.Unavailable;
-    const base = this.head - this.compactedIndex - 1;
-    return this.log.slice(base + lo, limitedEnd(this.log, base + lo, base + hi, maxSize));
+    if (this.log.length === 0) return StorageError.Unavailable;
+    const start = lo - this.compactedIndex - 1;
+    return this.log.slice(start, this.limitedEnd(start, hi - this.compactedIndex - 1, maxSize));
+  }
+
+  /** End of the longest run from `start` within `maxSize` bytes; one entry is always taken if there is any. */
+  private limitedEnd(start: number, end: number, maxSize: number): number {
+    if (end - start <= 1) return end;
+    const { log } = this;
+    let size = entrySize(log.at(start));
+    for (let i = start + 1; i < end; i++) {
+      size += entrySize(log.at(i));
+      if (size > maxSize) return i;
+    }
+    return end;
   }
 
   snapshot(): Snapshot {
@@ -88,8 +93,7 @@ export class MemoryStorage implements Storage {
     this.confState = null;
     this.compactedIndex = snapshot.index;
     this.compactedTerm = snapshot.term;
-    this.log = [];
-    this.head = 0;
+    this.log = new EntryRing();
     return true;
   }
 
@@ -108,18 +112,8 @@ export class MemoryStorage implements Storage {
     if (index > this.lastIndex())
       throw new RangeError(`compaction to ${index}, but the last entry is ${this.lastIndex()}`);
     this.compactedTerm = this.term(index);
-    const head = this.head + index - this.compactedIndex;
+    this.log.drop(index - this.compactedIndex);
     this.compactedIndex = index;
-    if (head >= COMPACTION_SLACK && head * 2 >= this.log.length) {
-      this.log = this.log.slice(head);
-      this.head = 0;
-    } else {
-      // Dead entries must not keep their payloads alive: they share one live neighbour's reference, or none.
-      const filler = this.log[head - 1]!;
-      const stub: Entry = { term: filler.term, index: filler.index, type: filler.type, data: null, dataLength: -1 };
-      this.log.fill(stub, this.head, head);
-      this.head = head;
-    }
     return true;
   }
 
@@ -132,8 +126,7 @@ export class MemoryStorage implements Storage {
     if (last <= this.compactedIndex) return;
     if (from > this.lastIndex() + 1) throw new RangeError(`append at ${from} after ${this.lastIndex()} leaves a gap`);
     const skip = from <= this.compactedIndex ? this.compactedIndex + 1 - from : 0;
-    const position = this.head + from + skip - this.compactedIndex - 1;
-    if (position < this.log.length) this.log.length = position;
+    this.log.truncate(from + skip - this.compactedIndex - 1);
     for (let i = skip; i < count; i++) this.log.push(entries[i]!);
   }
 }

@@ -131,7 +131,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'a compaction is not taken back',
     file: 'mvcc.js',
-    from: 'this.history.uncut(undo.first, undo.revisions);',
+    from: 'this.history.uncut(undo.history);',
     to: '',
   },
   {
@@ -149,7 +149,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'the log keeps a replaced tail',
     file: 'wal.js',
-    from: 'log.length = start;',
+    from: 'log.truncate(start);',
     to: 'return;',
   },
   {

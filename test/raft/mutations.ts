@@ -227,8 +227,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'the storage keeps a replaced tail',
     file: 'storage.js',
-    from: 'if (position < this.log.length)\n            this.log.length = position;\n        for (let i = skip; i < count; i++)\n            this.log.push(entries[i]);',
-    to: 'for (let i = skip; i < count; i++)\n            this.log[position + i - skip] = entries[i];',
+    from: 'this.log.truncate(from + skip - this.compactedIndex - 1);\n        for (let i = skip; i < count; i++)\n            this.log.push(entries[i]);',
+    to: 'const at = from + skip - this.compactedIndex - 1;\n        const tail = this.log.slice(Math.min(at + count - skip, this.log.length), this.log.length);\n        this.log.truncate(at);\n        for (let i = skip; i < count; i++)\n            this.log.push(entries[i]);\n        for (const entry of tail)\n            this.log.push(entry);',
   },
   {
     name: 'elections start all at the same moment',
