@@ -12,7 +12,7 @@ const AFFINITY_SECONDS = 10_800;
 /** The endpoints of a Service as one proxy sees them; address numbers are those of the proxies' `AddressBook`. */
 export interface EndpointView {
   /** Addresses that take new connections: the ready ones; if there are none, those serving while they terminate. */
-  readonly addresses: readonly number[];
+  readonly addresses: Uint32Array;
   /** A policy Local keeps the node's proxy from the endpoints that there are elsewhere: packets are dropped, not refused. */
   readonly drops?: boolean;
   /** No endpoint is ready: these terminate, and a check of the healthCheckNodePort fails already (KEP-1669). */
@@ -21,7 +21,7 @@ export interface EndpointView {
   readonly affinity?: Duration;
 }
 
-export const NO_ENDPOINTS: EndpointView = { addresses: [] };
+export const NO_ENDPOINTS: EndpointView = { addresses: new Uint32Array(0) };
 
 /** One endpoint that takes traffic, or would if no other did. */
 export interface ProxyEndpoint {
@@ -42,6 +42,7 @@ export class SliceEndpoints {
   /** Null: it is split. */
   private slice: EndpointSlice | null;
   private split: readonly ProxyEndpoint[] = [];
+  private readyOnes: Uint32Array | null = null;
   private hints = false;
 
   constructor(slice: EndpointSlice, numbers: EndpointNumbers) {
@@ -53,6 +54,12 @@ export class SliceEndpoints {
   get endpoints(): readonly ProxyEndpoint[] {
     if (this.slice !== null) this.take(this.slice);
     return this.split;
+  }
+
+  /** Addresses of the ready endpoints. */
+  get ready(): Uint32Array {
+    this.readyOnes ??= Uint32Array.from(this.endpoints.filter(({ ready }) => ready).map(({ address }) => address));
+    return this.readyOnes;
   }
 
   /** Whether any endpoint has hints. */
@@ -212,7 +219,7 @@ function anywhere(): boolean {
 }
 
 interface Selection {
-  readonly addresses: readonly number[];
+  readonly addresses: Uint32Array;
   readonly draining: boolean;
 }
 
@@ -228,24 +235,36 @@ function select(slices: readonly SliceEndpoints[], suits: (endpoint: ProxyEndpoi
   return { addresses: terminating, draining: terminating.length > 0 };
 }
 
-function gather(slices: readonly SliceEndpoints[], suits: (endpoint: ProxyEndpoint) => boolean, ready: boolean): number[] {
-  const merge = ++merges;
-  const addresses: number[] = [];
-  for (const { endpoints } of slices) {
-    for (const endpoint of endpoints) {
-      if (endpoint.ready !== ready || !suits(endpoint)) continue;
-      const { address } = endpoint;
-      if (address >= met.length) {
-        const grown = new Float64Array(2 * Math.max(address, met.length));
-        grown.set(met);
-        met = grown;
-      }
-      if (met[address] === merge) continue;
-      met[address] = merge;
-      addresses.push(address);
-    }
+/** The addresses met in the merge under way, as many as `gathered`; more scratch. */
+let merged = new Uint32Array(1024);
+let gathered = 0;
+
+function gather(slices: readonly SliceEndpoints[], suits: (endpoint: ProxyEndpoint) => boolean, ready: boolean): Uint32Array {
+  merges++;
+  gathered = 0;
+  for (const slice of slices) {
+    if (ready && suits === anywhere) {
+      const addresses = slice.ready;
+      for (let i = 0; i < addresses.length; i++) meet(addresses[i]!);
+    } else for (const endpoint of slice.endpoints) if (endpoint.ready === ready && suits(endpoint)) meet(endpoint.address);
   }
-  return addresses;
+  return merged.slice(0, gathered);
+}
+
+function meet(address: number): void {
+  if (address >= met.length) {
+    const grown = new Float64Array(2 * Math.max(address, met.length));
+    grown.set(met);
+    met = grown;
+  }
+  if (met[address] === merges) return;
+  met[address] = merges;
+  if (gathered === merged.length) {
+    const grown = new Uint32Array(2 * gathered);
+    grown.set(merged);
+    merged = grown;
+  }
+  merged[gathered++] = address;
 }
 
 /** Endpoints that came or went between two states of a Service. */

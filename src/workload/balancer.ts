@@ -53,7 +53,7 @@ export class Balancer {
   }
 
   /** The address of a new request among those known, of which there is at least one. Uses draws `k` and `k + 1` of the request. */
-  pick(entry: number, known: readonly number[], now: Time, draws: DrawCursor, number: number, k: number): number {
+  pick(entry: number, known: ArrayLike<number>, now: Time, draws: DrawCursor, number: number, k: number): number {
     const state = this.state(entry);
     const addresses = now < state.lastEjection ? healthy(state, known, now) : known;
     const n = addresses.length;
@@ -92,7 +92,7 @@ export class Balancer {
   }
 
   /** An answer of an endpoint; enough failed ones in a row eject it. `known` endpoints limit how many may be ejected. */
-  answered(entry: number, address: number, failed: boolean, known: readonly number[], now: Time): void {
+  answered(entry: number, address: number, failed: boolean, known: ArrayLike<number>, now: Time): void {
     const limit = this.breaker?.consecutiveErrors;
     if (limit === undefined) return;
     const { ejection, maximumEjected } = this.breaker!;
@@ -104,7 +104,7 @@ export class Balancer {
     }
     if (++state.failures[address]! < limit || state.ejectedUntil[address]! > now) return;
     let ejected = 0;
-    for (const other of known) if (other < state.ejectedUntil.length && state.ejectedUntil[other]! > now) ejected++;
+    for (let i = 0; i < known.length; i++) if (isEjected(state, known[i]!, now)) ejected++;
     if (ejected > 0 && ejected + 1 > maximumEjected * known.length) return;
     state.failures[address] = 0;
     const until = now + ejection * ++state.ejections[address]!;
@@ -124,13 +124,18 @@ export class Balancer {
 }
 
 /** Endpoints that are not ejected; all of them when every one is. */
-function healthy(state: ProxyState, known: readonly number[], now: Time): readonly number[] {
-  const left = known.filter((address) => !(address < state.ejectedUntil.length && state.ejectedUntil[address]! > now));
+function healthy(state: ProxyState, known: ArrayLike<number>, now: Time): ArrayLike<number> {
+  const left: number[] = [];
+  for (let i = 0; i < known.length; i++) if (!isEjected(state, known[i]!, now)) left.push(known[i]!);
   return left.length > 0 ? left : known;
 }
 
+function isEjected(state: ProxyState, address: number, now: Time): boolean {
+  return address < state.ejectedUntil.length && state.ejectedUntil[address]! > now;
+}
+
 /** The address with the fewest open requests; of several the first from place `from` on. */
-function least(state: ProxyState, addresses: readonly number[], from: number): number {
+function least(state: ProxyState, addresses: ArrayLike<number>, from: number): number {
   let best = -1;
   let fewest = Number.POSITIVE_INFINITY;
   for (let i = 0; i < addresses.length; i++) {

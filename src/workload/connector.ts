@@ -191,7 +191,7 @@ export class Connector implements Component, Asker, RequestCounter {
     return false;
   }
 
-  resolved(request: number, found: boolean, records: readonly number[] | null): void {
+  resolved(request: number, found: boolean, records: ArrayLike<number> | null): void {
     const pending = this.pending.get(request)!;
     this.pending.delete(request);
     if (found) {
@@ -297,7 +297,7 @@ export class Connector implements Component, Asker, RequestCounter {
   }
 
   /** Opens a connection for a request. */
-  private open(request: number, { client, entry, service }: Pending, records: readonly number[] | null): void {
+  private open(request: number, { client, entry, service }: Pending, records: ArrayLike<number> | null): void {
     const { spec, pods, proxies, simulation, draws } = this.options;
     const { connections } = spec;
     const router = this.router!;

@@ -34,7 +34,7 @@ const NODE_CACHE_DENIAL = 5e9;
 /** Who waits for a look-up. */
 export interface Asker {
   /** The look-up for `request` is over; `records`: addresses of a headless Service, as the server knew them. */
-  resolved(request: number, found: boolean, records: readonly number[] | null): void;
+  resolved(request: number, found: boolean, records: ArrayLike<number> | null): void;
 }
 
 /** An absolute name to be asked for. */
@@ -66,7 +66,7 @@ class Lookup {
   generation = 0;
   timer = 0;
   /** Addresses of a headless Service as the server or the cache that answered knows them; null: nobody has yet. */
-  records: readonly number[] | null = null;
+  records: ArrayLike<number> | null = null;
 
   constructor(plan: LookupPlan, node: number, asker: Asker, request: number, started: Time) {
     this.plan = plan;
@@ -358,7 +358,7 @@ export class ClusterDns implements Component {
     else this.end(slot, lookup, false, null);
   }
 
-  private end(slot: number, lookup: Lookup, found: boolean, records: readonly number[] | null): void {
+  private end(slot: number, lookup: Lookup, found: boolean, records: ArrayLike<number> | null): void {
     this.lookups[slot] = undefined;
     this.free.push(slot);
     if (!found) this.metrics.failed++;

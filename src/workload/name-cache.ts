@@ -1,7 +1,7 @@
 import type { Duration, Time } from '../kernel/time.js';
 
 /** Addresses of a headless Service as somebody knows them: null for a name whose one address never changes. */
-export type Records = readonly number[] | null;
+export type Records = ArrayLike<number> | null;
 
 interface Kept {
   readonly records: Records;

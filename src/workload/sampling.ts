@@ -161,7 +161,7 @@ export class StreamSample {
   represented = 0;
   private readonly pods: PodSample;
   private readonly least: number;
-  private readonly subsets = new Map<EndpointView, readonly number[]>();
+  private readonly subsets = new Map<EndpointView, Uint32Array>();
   /** Greatest share of sampled endpoints in this window and in the one before. */
   private greatest = 0;
   private before = 0;
@@ -174,7 +174,7 @@ export class StreamSample {
   }
 
   /** The endpoints of a view to which requests are simulated; all of them when none is sampled. */
-  endpoints(view: EndpointView): readonly number[] {
+  endpoints(view: EndpointView): Uint32Array {
     let subset = this.subsets.get(view);
     if (subset !== undefined) return subset;
     subset = view.addresses.filter((address) => this.pods.has(address));

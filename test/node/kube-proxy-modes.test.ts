@@ -232,7 +232,7 @@ test('internalTrafficPolicy and externalTrafficPolicy Local: only endpoints of t
   simulation.run(10 * SECOND);
   const at = (node: number, external: boolean) => {
     const { addresses, drops = false } = proxies.view(node, number, external);
-    return [addresses.map((each) => proxies.addresses.address(each)).join(), drops];
+    return [Array.from(addresses, (each) => proxies.addresses.address(each)).join(), drops];
   };
   assert.deepEqual(at(0, true), ['x', false]);
   assert.deepEqual(at(1, true), ['y', false]);
@@ -252,7 +252,7 @@ test('topology hints: the own zone, or node; not unless all ready endpoints have
   });
   const see = (time: number, node: number) => {
     simulation.run(time);
-    return proxies.view(node, number).addresses.map((each) => proxies.addresses.address(each)).join();
+    return Array.from(proxies.view(node, number).addresses, (each) => proxies.addresses.address(each)).join();
   };
   proxies.endpointSliceChanged(slice('s0', [hinted('x', 'a'), hinted('y', 'b')]), false, SECOND);
   assert.equal(see(10 * SECOND, 1), 'x');

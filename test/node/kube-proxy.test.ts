@@ -58,7 +58,7 @@ function setUp(extraDelay = 0) {
   const web = proxies.serviceNumber('default', 'web');
   const view = (time: number, node = 0): string[] => {
     simulation.run(time);
-    return proxies.view(node, web).addresses.map((address) => proxies.addresses.address(address));
+    return Array.from(proxies.view(node, web).addresses, (address) => proxies.addresses.address(address));
   };
   return { simulation, proxies, view };
 }
