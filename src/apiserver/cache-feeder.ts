@@ -82,7 +82,7 @@ export class CacheFeeder implements EtcdReceiver, EtcdWatchReceiver {
       objects.push([kv.key.slice(slash + 1), objectOf(kv)!]);
       byResource.set(resource, objects);
     }
-    for (const cache of this.caches) cache.replace(byResource.get(cache.resource) ?? [], revision);
+    for (const cache of this.caches) cache.replace(byResource.get(cache.resource) ?? [], revision, this.simulation.now);
   }
 
   /** Opens the watches, from where the caches stand. */
@@ -130,7 +130,7 @@ export class CacheFeeder implements EtcdReceiver, EtcdWatchReceiver {
     const cache = this.caches[index]!;
     const skip = REGISTRY.length + cache.resource.length + 1;
     cache.figures.listedByStorage(response.kvs?.length ?? 0, response.kvs?.length ?? 0);
-    cache.replace((response.kvs ?? []).map((kv) => [kv.key.slice(skip), objectOf(kv)!] as const), response.revision);
+    cache.replace((response.kvs ?? []).map((kv) => [kv.key.slice(skip), objectOf(kv)!] as const), response.revision, this.simulation.now);
     if (this.running) {
       this.openWatch(index);
       this.owner.cacheRefilled(cache.resource);
@@ -163,7 +163,7 @@ export class CacheFeeder implements EtcdReceiver, EtcdWatchReceiver {
   watchProgress(tag: number, revision: number): void {
     if (!this.running || Math.floor(tag / LIFE_UNIT) !== this.life) return;
     const cache = this.caches[tag % LIFE_UNIT]!;
-    cache.advance(revision);
+    cache.advance(revision, this.simulation.now);
     this.owner.cacheAdvanced(cache.resource);
   }
 

@@ -13,6 +13,7 @@ import type { ApiRequest } from './request.js';
 import type { WatchRecord } from './watch-cache.js';
 import { WatchDelivery } from './watch-delivery.js';
 import { LoadBalancer } from './load-balancer.js';
+import { DEAD_CONNECTION } from './watchers.js';
 import type { ChangeObserver, NodeFleet, RequestAuditor, Watcher, WatchOpening } from './watchers.js';
 
 export type { ChangeObserver, NodeFleet, RequestAuditor, Watcher, WatchOpening } from './watchers.js';
@@ -40,8 +41,6 @@ const EVENT_NAMES: Readonly<Record<number, string>> = {
   [OP_POD_LIST]: 'a list of pods reaches a kubelet',
 };
 
-/** A dead connection is noticed by HTTP/2 health checks: read idle 30 s and ping 15 s (client-go transport, x/net/http2). */
-const DEAD_CONNECTION: Duration = 45e9;
 /** Times a request is sent again when the server asks for it. */
 const MAXIMUM_RETRIES = 10;
 const HEADER_BYTES = 300;
@@ -92,7 +91,7 @@ export class Connections implements Component {
     this.network = network;
     this.calls = calls;
     this.target = simulation.add(this);
-    this.watches = new WatchDelivery(simulation, network, this.target, OP_WATCH_EVENT);
+    this.watches = new WatchDelivery(simulation, network, this.target, OP_WATCH_EVENT, this);
   }
 
   /** Adds a server; its number is its position. */
@@ -316,7 +315,7 @@ export class Connections implements Component {
 
   /** Ends a watch; what is on its way still arrives. */
   unwatch(watcher: Watcher): void {
-    this.watches.close(watcher);
+    if (watcher.server >= 0) this.watches.close(this.servers[watcher.server]!, watcher);
   }
 
   /** Watchers of a server that a change of a resource is sent to (a pod's: one kubelet besides the informers). */
@@ -362,6 +361,11 @@ export class Connections implements Component {
   resourceRelisted(server: ApiServer, resource: string): void {
     for (const watcher of this.watches.closeAll(server, resource)) this.loseWatch(server, watcher);
     this.nodes?.lost(server, this.network.delay(server.host, server.host, 0), resource);
+  }
+
+  /** The link of a watch is cut: its client finds out by the health checks of the connection. */
+  watchDead(watcher: Watcher): void {
+    this.simulation.post(DEAD_CONNECTION, this.target, OP_WATCH_LOST, this.lostWatchers.put(watcher));
   }
 
   private loseWatch(server: ApiServer, watcher: Watcher): void {

@@ -10,7 +10,7 @@ import type { ApiServer } from './api-server.js';
 import { Call } from './call.js';
 import { type ApiRequest, type ApiResponse, type ResponseReceiver, succeeded } from './request.js';
 import type { WatchRecord } from './watch-cache.js';
-import type { NodeFleet } from './watchers.js';
+import { DEAD_CONNECTION, type NodeFleet } from './watchers.js';
 
 /** What each node watches: kubelet its pods and its own Node, kube-proxy Services and EndpointSlices. */
 const WATCHED = ['pods', 'nodes', 'services', 'endpointslices'] as const;
@@ -151,6 +151,7 @@ export class NodeWatches implements ResponseReceiver {
     const slot = this.podDeliveries.put({ node, pod, removed: record.type === 'DELETED' });
     if (!this.network.sendOrdered(server.host, this.fleet.hostOf(node), bytes, this.target, this.opcodes.podEvent, slot)) {
       this.podDeliveries.take(slot);
+      if (this.network.isUp(this.fleet.hostOf(node)) && this.network.isUp(server.host)) this.dead(node * KINDS + PODS, server, Math.ceil(record.revision) - 1);
     }
     return 1;
   }
@@ -166,6 +167,15 @@ export class NodeWatches implements ResponseReceiver {
       this.failures[watch] = 0;
       this.simulation.post(delay, this.target, this.opcodes.open, watch * 2);
     }
+  }
+
+  /** The link of a watch is cut: its node finds out by the health checks of the connection, and goes on after `revision`. */
+  private dead(watch: number, server: ApiServer, revision: number): void {
+    this.serverOf[watch] = -1;
+    this.counts[server.index * KINDS + (watch % KINDS)]!--;
+    this.seen[watch] = revision;
+    this.failures[watch] = 0;
+    this.simulation.post(DEAD_CONNECTION, this.target, this.opcodes.open, watch * 2);
   }
 
   /** A node is back after its machine was down: its kubelet starts with a list. */

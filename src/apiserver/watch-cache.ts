@@ -41,6 +41,10 @@ export class WatchCache {
   capacity = MINIMUM_CAPACITY;
   /** Revision of the newest record that left the window: watches from before it are too old. */
   private droppedRevision = 0;
+  /** When it was filled, and with which revision; progress that etcd has reported since, oldest first, of the last minutes. */
+  private filledAt: Time = 0;
+  private filledRevision = 0;
+  private advances: { readonly revision: number; readonly time: Time }[] = [];
 
   constructor(resource: string) {
     this.resource = resource;
@@ -48,12 +52,15 @@ export class WatchCache {
   }
 
   /** Fills the cache with the objects of a list at a revision, without events. */
-  replace(objects: Iterable<readonly [string, KubernetesObject]>, revision: number): void {
+  replace(objects: Iterable<readonly [string, KubernetesObject]>, revision: number, now: Time): void {
     this.figures.initializations++;
     this.objects.clear();
     for (const [key, object] of objects) this.objects.add(this.objects.prefix + key, object);
     this.revision = revision;
     this.droppedRevision = revision;
+    this.filledAt = now;
+    this.filledRevision = revision;
+    this.advances = [];
     this.log = [];
     this.start = 0;
   }
@@ -102,9 +109,20 @@ export class WatchCache {
   }
 
   /** Everything up to a revision of the store is in the cache: the changes since were of other resources. */
-  advance(revision: number): void {
+  advance(revision: number, now: Time): void {
     this.figures.bookmarks++;
-    if (revision > this.revision) this.revision = revision;
+    if (revision <= this.revision) return;
+    this.revision = revision;
+    this.advances.push({ revision, time: now });
+    if (this.advances.length < 1024) return;
+    const kept = this.advances.findIndex(({ time }) => now - time < FRESH_DURATION);
+    this.advances.splice(0, kept);
+  }
+
+  /** The revision of the cache at a time of the last minute; 0: not known any more. */
+  revisionAt(time: Time): number {
+    const filled = this.filledAt <= time ? this.filledRevision : 0;
+    return Math.max(filled, newest(this.log, this.start, time), newest(this.advances, 0, time));
   }
 
   /** Records after a revision, oldest first; undefined when that revision has left the window ("too old resource version"). */
@@ -142,4 +160,16 @@ export class WatchCache {
     }
     this.log.push(record);
   }
+}
+
+/** Revision of the last of a list in order of time that is not after a time; 0: none. */
+function newest(list: readonly { readonly revision: number; readonly time: Time }[], start: number, time: Time): number {
+  let low = start;
+  let high = list.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (list[middle]!.time <= time) low = middle + 1;
+    else high = middle;
+  }
+  return low > start ? list[low - 1]!.revision : 0;
 }

@@ -1,7 +1,11 @@
 import type { Pod, Service } from '../api/core.js';
+import type { Duration } from '../kernel/time.js';
 import type { EndpointSlice } from '../api/workloads.js';
 import type { ApiRequest } from './request.js';
 import type { WatchRecord } from './watch-cache.js';
+
+/** A dead connection is noticed by HTTP/2 health checks: read idle 30 s and ping 15 s (client-go transport, x/net/http2). */
+export const DEAD_CONNECTION: Duration = 45e9;
 
 /** The far end of a watch: an informer's reflector, connected to one API server. */
 export interface Watcher {

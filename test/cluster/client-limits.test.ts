@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { SimulatedCluster } from '../../src/cluster/simulated-cluster.js';
 import { CONTROLLER_NAMES } from '../../src/controllers/registry.js';
-import { RestClient } from '../../src/client/rest-client.js';
+import type { RestClient } from '../../src/client/rest-client.js';
 import { loadScenario } from '../../src/scenario/index.js';
 import { root } from './scenario.js';
 
