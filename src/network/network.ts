@@ -217,6 +217,14 @@ export class Network {
     return Math.round((queued > after ? queued : after) + transmission + latency);
   }
 
+  /** Puts bytes on the link out of a host now; returns when they have left it, from now. */
+  occupy(from: number, bytes: number): Duration {
+    const sender = this.hosts[from]!;
+    const { now } = this.simulation;
+    sender.linkFreeAt = Math.max(sender.linkFreeAt, now) + this.transmission(bytes);
+    return Math.round(sender.linkFreeAt - now);
+  }
+
   /** Half of a round trip between two hosts. */
   private latency(from: number, to: number): number {
     const a = this.hosts[from]!;

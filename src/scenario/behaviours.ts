@@ -40,6 +40,7 @@ export function toBehaviour(raw: RawBehaviour, profile: CostProfile, calls?: Req
       concurrency: request?.concurrency ?? DEFAULTS.concurrency,
       queue: request?.queue ?? DEFAULTS.queue,
       ...(request?.cpu === undefined ? {} : { cpu: duration(request.cpu) }),
+      ...(request?.answer === undefined ? {} : { answer: bytes(request.answer) }),
       errors: request?.errors === undefined ? 0 : share(request.errors),
       ...(request?.slower === undefined ? {} : { slower: request.slower }),
       ...(request?.warmUp === undefined

@@ -500,6 +500,8 @@ export interface RequestBehaviour {
   readonly queue: number;
   /** Processor time of a request. Absent: all of its service time. */
   readonly cpu?: Duration;
+  /** Bytes of an answer, which share the link of the pod's machine. Absent: they take no time. */
+  readonly answer?: number;
   /** Probability that a request is answered with an error of the application. */
   readonly errors: number;
   /** Service times are longer by this factor; absent: 1. */

@@ -303,6 +303,8 @@ export class PodServers implements Component, PodLifecycleListener {
 
   private answer(server: PodServer, request: number, cause: number): void {
     this.unlink(server, request);
+    const { answer } = server.behaviour;
+    if (answer !== undefined && this.requests.leaves[request] === 1) this.requests.back[request]! += this.network!.occupy(server.host, answer);
     this.end(request, server.version, cause, this.simulation.now);
     this.serveNext(server);
   }

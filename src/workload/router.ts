@@ -228,6 +228,7 @@ export class Router {
     }
     requests.inside[request] = inside;
     requests.back[request] = back;
+    requests.leaves[request] = entryHost !== host || this.connector?.inside !== true ? 1 : 0;
     this.simulation.schedule(handshakes === 0 ? inside + extra : inside + extra + 2 * handshakes * back, pods.target, OP_ARRIVE, request);
   }
 

@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SECOND } from '../../src/kernel/time.js';
 import type { LookupSpec } from '../../src/scenario/types.js';
+import { behaviour } from './harness.js';
 import { DNS, NODE_LOCAL, PathBench, RTT, SERVICE_TIME, UPSTREAM } from './paths-harness.js';
 
 const MS = 1e6;
+const constant = (value: number) => ({ kind: 'constant', value }) as const;
 const lookup = (name: string, ndots = 5): LookupSpec => ({ name, namespace: 'default', ndots, timeout: 5 * SECOND, attempts: 2 });
 /** A whole step of a look-up: A and AAAA one after the other at the one server, in the other node of the zone. */
 const STEP = RTT.sameZone + 0.2 * MS;
@@ -176,6 +178,23 @@ test('an Ingress whose controller runs in pods: a hop more, each pod reloads by 
   bench.tell('controller', [], {}, 'ingress-nginx');
   bench.run(40);
   assert.equal(bench.totals(32, 40).byCause['no-endpoint'], bench.totals(32, 40).requests);
+});
+
+test('answers share the link of their machine: 10 MB take 10 ms of 1 GB/s, two at once 10 and 20, and what is more than the link waits', () => {
+  const least = RTT.external + RTT.sameZone + SERVICE_TIME;
+  const make = (rate: number, ...places: number[]) => {
+    const bench = new PathBench({ traffic: {}, rate, nodes: 4, image: { request: { ...behaviour(constant(SERVICE_TIME), { concurrency: 1000 }).request, answer: 10e6 } } });
+    bench.tell('web', places.map((node) => bench.pod(node)));
+    for (const node of [0, 1, 2]) bench.workload.setNodeReady(node, false);
+    bench.start();
+    bench.run(10);
+    return bench.latency();
+  };
+  near(make(10, 0).most, (least + 10 * MS) / MS, 'alone');
+  // 150 a second of 100: after 10 s (of arrivals) the last one waits for 500 answers of 10 ms; on two machines nobody waits long.
+  near(make(150, 0).most, (least + 10 * MS + 500 * 10 * MS) / MS, 'overloaded', 0.1);
+  near(make(150, 0, 0).most, (least + 10 * MS + 500 * 10 * MS) / MS, 'two pods of one machine', 0.1);
+  assert.ok(make(150, 0, 1).most < 500);
 });
 
 test('connections: a round trip of handshake for each, or for the first of those that are kept; TLS one more', () => {
