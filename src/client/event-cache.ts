@@ -81,11 +81,14 @@ export class Subject extends Entry {
   }
 }
 
+const NONE: LoggedEvent[] = [];
+
 /** Events about a subject with one reason. */
 class Aggregate extends Entry {
   readonly reason: string;
   readonly subject: Subject;
-  readonly logged: LoggedEvent[] = [];
+  /** By message: mostly there is one, for which an array that grows would be far too large. */
+  logged: LoggedEvent[] = NONE;
   first: string;
   /** Different messages: mostly there is one, so that the set is made when a second one comes. */
   messages: Set<string> | null = null;
@@ -190,7 +193,8 @@ export class EventCache {
       this.events.use(known);
       return;
     }
-    aggregate.logged.push(this.logged);
+    if (aggregate.logged.length === 0) aggregate.logged = [this.logged];
+    else aggregate.logged.push(this.logged);
     this.events.add(this.logged);
   }
 
