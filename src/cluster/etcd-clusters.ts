@@ -34,7 +34,7 @@ export class EtcdClusters {
   private readonly controlPlane: readonly number[];
   /** Cores and disks of the machines that carry stacked members. */
   private readonly processors: Processor[];
-  private readonly background: Duration;
+  private readonly background: { readonly cpu: Duration; readonly whenBusy: number };
   private readonly disks: Disk[] = [];
 
   /** `controlPlane`: the machines of the control plane, which carry stacked members; `machines`: their cores, if others use them too. */
@@ -47,7 +47,9 @@ export class EtcdClusters {
     machines: readonly Processor[] = [],
   ) {
     this.processors = [...machines];
-    this.background = machines.length === 0 || scenario.cluster.etcdTopology === 'external' ? 0 : (scenario.profile.background?.cpu['etcd'] ?? 0);
+    const { cpu, whenBusy } = scenario.profile.background ?? {};
+    const alone = machines.length === 0 || scenario.cluster.etcdTopology === 'external';
+    this.background = { cpu: alone ? 0 : (cpu?.['etcd'] ?? 0), whenBusy: whenBusy?.['etcd'] ?? whenBusy?.['default'] ?? 1 };
     this.simulation = simulation;
     this.network = network;
     this.randomness = randomness;

@@ -146,7 +146,7 @@ export class SimulatedCluster implements LeaderFactory {
     this.nodeZones = cluster.nodes.map(zoneOf);
     this.addHosts();
     const cores = cluster.controlPlaneCores;
-    if (cores !== undefined) for (let i = 0; i < this.controlPlaneHosts.length; i++) this.machines.push(new Processor(cores, profile.background?.whenBusy, cluster.etcdTopology === 'external' ? 0 : 1));
+    if (cores !== undefined) for (let i = 0; i < this.controlPlaneHosts.length; i++) this.machines.push(new Processor(cores, cluster.etcdTopology === 'external' ? 0 : 1));
     this.etcdClusters = new EtcdClusters(scenario, this.simulation, this.network, this.randomness, this.controlPlaneHosts, this.machines);
     this.etcd = this.etcdClusters.all[0]!.cluster;
     this.connections = new Connections(this.simulation, this.network, createCallTable());
@@ -253,7 +253,8 @@ export class SimulatedCluster implements LeaderFactory {
   private shareOf(name: string, machine: number): ProcessorShare | undefined {
     const processor = this.machines[machine];
     if (processor === undefined) return;
-    const share = new ProcessorShare(processor, this.scenario.profile.background?.cpu[name]);
+    const { cpu, whenBusy } = this.scenario.profile.background ?? {};
+    const share = new ProcessorShare(processor, cpu?.[name], whenBusy?.[name] ?? whenBusy?.['default']);
     if (!this.shares.some((other) => other.name === name && other.machine === machine)) processor.sharers++;
     this.shares.push({ name, share, machine });
     return share;

@@ -43,7 +43,7 @@ export interface EtcdClusterOptions {
   /** Cores of each member's machine, when they are shared with others; absent: `costs.cores` of its own for each. */
   readonly processors?: readonly Processor[];
   /** Processor time beside what clients wait for, of each request; absent: none. */
-  readonly background?: Duration;
+  readonly background?: { readonly cpu: Duration; readonly whenBusy: number };
   /** Disk of each member, when it is shared with others; absent: one of its own for each. */
   readonly disks?: readonly Disk[];
   /** Raft's CheckQuorum, which etcd always has on; for studies of elections without it. Absent: true. */
@@ -223,7 +223,7 @@ export class EtcdCluster {
 
   private create(host: number, index: number): Member {
     const { simulation, network, randomness, costs, spec } = this.options;
-    const { processors, disks, name = 'etcd', checkQuorum = true, background = 0 } = this.options;
+    const { processors, disks, name = 'etcd', checkQuorum = true, background } = this.options;
     const dataDisk = disks?.[index] ?? new Disk();
     const member = new Member({
       simulation,
@@ -233,7 +233,7 @@ export class EtcdCluster {
       index,
       spec,
       costs,
-      processor: new ProcessorShare(processors?.[index] ?? new Processor(costs.cores), background),
+      processor: new ProcessorShare(processors?.[index] ?? new Processor(costs.cores), background?.cpu, background?.whenBusy),
       logDisk: spec.dedicatedWalDisk === true ? new Disk() : dataDisk,
       dataDisk,
       checkQuorum,

@@ -8,18 +8,13 @@ export class Processor {
   /** CPU time handed out so far, nanoseconds. */
   used: Duration = 0;
   protected readonly freeAt: Float64Array;
-  private readonly whenBusy: number;
   /** Processes that a fair kernel divides the cores among; 0: all tasks stand in one line. */
   sharers: number;
 
-  /**
-   * @param whenBusy share of work beside what anybody waits for that is left when all cores have something to do
-   * @param sharers processes that a fair kernel divides the cores among; 0: nobody does
-   */
-  constructor(cores: number, whenBusy = 1, sharers = 0) {
+  /** @param sharers processes that a fair kernel divides the cores among; 0: nobody does */
+  constructor(cores: number, sharers = 0) {
     if (!(cores >= 1)) throw new RangeError(`a processor needs at least one core, not ${cores}`);
     this.freeAt = new Float64Array(Math.floor(cores));
-    this.whenBusy = whenBusy;
     this.sharers = sharers;
   }
 
@@ -42,24 +37,10 @@ export class Processor {
     return end;
   }
 
-  /**
-   * Work of which a part is done only while a core is idle and makes way at once (threads that look for work, marking of garbage by
-   * idle workers): it takes a core for the rest. `idled`: what comes on top because a core is idle now.
-   */
-  idled(now: Time, cost: Duration): Duration {
-    for (let i = 0; i < this.freeAt.length; i++) if (this.freeAt[i]! <= now) return cost - this.remaining(cost);
-    return 0;
-  }
-
-  /** The part of such work that is always done. */
-  remaining(cost: Duration): Duration {
-    return Math.round(cost * this.whenBusy);
-  }
-
-  /** Runs a task at once, before all that waits; returns when it ends. */
-  preempt(now: Time, cost: Duration): Time {
-    const end = this.reserve(now, cost);
-    return Math.min(end, now + cost);
+  /** Whether a core has nothing to do. */
+  isIdle(now: Time): boolean {
+    for (let i = 0; i < this.freeAt.length; i++) if (this.freeAt[i]! <= now) return true;
+    return false;
   }
 
   /** Core time that each of its sharers may have of an interval. */
@@ -87,14 +68,19 @@ export class ProcessorShare {
   messages = 0;
   private readonly processor: Processor;
   private readonly background: Duration;
+  private readonly whenBusy: number;
   /** Use beyond its fair share, and as of when. */
   private debt: Duration = 0;
   private since: Time = 0;
 
-  /** @param background work beside that each message costs the process */
-  constructor(processor: Processor, background: Duration = 0) {
+  /**
+   * @param background work beside that each message costs the process
+   * @param whenBusy share of work beside that is left when all cores have something to do
+   */
+  constructor(processor: Processor, background: Duration = 0, whenBusy = 1) {
     this.processor = processor;
     this.background = background;
+    this.whenBusy = whenBusy;
   }
 
   /** The process has answered a request, sends one, or has received a watch event; returns when its work for that is done. */
@@ -103,28 +89,34 @@ export class ProcessorShare {
     return this.background > 0 ? this.beside(now, this.background) : now;
   }
 
-  /** Work that is done in full only while a core is idle; returns when what is always done of it is done. */
+  /**
+   * Work of which a part is done only while a core is idle and makes way at once (threads that look for work, marking of garbage by
+   * idle workers); returns when the rest of it, which is always done, is done.
+   */
   beside(now: Time, cost: Duration): Time {
-    this.used += this.processor.idled(now, cost);
-    return this.reserve(now, this.processor.remaining(cost));
+    const rest = Math.round(cost * this.whenBusy);
+    if (this.processor.isIdle(now)) this.used += cost - rest;
+    return this.reserve(now, rest);
   }
 
   reserve(now: Time, cost: Duration): Time {
     this.used += cost;
-    return this.owes(now, cost) ? this.processor.reserve(now, cost) : this.processor.preempt(now, cost);
+    const turn = this.turn(now, cost);
+    return Math.min(this.processor.reserve(now, cost), turn + cost);
   }
 
   proceed(now: Time, cost: Duration): Time {
     this.used += cost;
-    return this.owes(now, cost) ? this.processor.proceed(now, cost) : this.processor.preempt(now, cost);
+    const turn = this.turn(now, cost);
+    return Math.min(this.processor.proceed(now, cost), turn + cost);
   }
 
-  /** Whether the process has used more than its share of late, and has to stand in line. */
-  private owes(now: Time, cost: Duration): boolean {
-    if (this.processor.sharers === 0) return true;
+  /** When it is the turn of the process whoever else is in line: once its share has grown over what it has used beyond it of late. */
+  private turn(now: Time, cost: Duration): Time {
+    if (this.processor.sharers === 0) return Number.POSITIVE_INFINITY;
     this.debt = Math.max(0, this.debt - this.processor.fairShare(now - this.since)) + cost;
     this.since = now;
-    return this.debt > SLICE;
+    return now + Math.round(Math.max(0, this.debt - SLICE) / this.processor.fairShare(1));
   }
 }
 

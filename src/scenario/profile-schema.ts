@@ -105,6 +105,11 @@ const scheduler = {
   failureOverhead: overhead('of the nodes of a cycle that finds none, and of dry runs of preemption'),
   garbagePerEvaluatedNode: time('Garbage collection that one evaluated node causes, on average. Default 0.'),
   garbageSlice: time('Garbage collection is paid in slices of this length, by single cycles. Default 0: by each cycle.'),
+  defaultSpreadPerNode: time('Default spreading of a pod of a ReplicaSet, StatefulSet or ReplicationController, each node of the cluster. Default 0.'),
+  afterPause: z
+    .number({ error: 'expected a number of at least 1' })
+    .min(1, { error: 'expected a number of at least 1' })
+    .describe('A cycle that begins after a pause takes so many times as long (threads wake up, caches are cold). Default 1.'),
 };
 const times = (description: string) =>
   z.number({ error: 'expected a number' }).min(0, { error: 'expected a number of at least 0' }).optional().describe(`${description} Default 1.`);
@@ -186,10 +191,8 @@ const background = {
     .record(z.string(), time('Wait of a request.'))
     .describe('What the answer to a request waits for at kube-apiserver beside cores and etcd, by verb and resource (`create nodes`). Default 0.'),
   whenBusy: z
-    .number({ error: 'expected a number from 0 to 1' })
-    .min(0, { error: 'expected a number from 0 to 1' })
-    .max(1, { error: 'expected a number from 0 to 1' })
-    .describe('Share of it that is left while all cores have something else to do. Default 1.'),
+    .record(z.string(), z.number({ error: 'expected a number from 0 to 1' }).min(0, { error: 'expected a number from 0 to 1' }).max(1, { error: 'expected a number from 0 to 1' }).describe('Share of the work.'))
+    .describe('Share of it that is left while all cores have something else to do, by process, `default` for the others. Default 1.'),
 };
 const requests = {
   imageBytes: quantity('Compressed size of an image whose behaviour states none.'),
@@ -234,6 +237,8 @@ const optionalFields: ReadonlySet<unknown> = new Set<unknown>([
   routes.propagation,
   prices.cpuHour,
   prices.memoryHour,
+  scheduler.defaultSpreadPerNode,
+  scheduler.afterPause,
   ...Object.values(background),
 ]);
 
@@ -303,7 +308,7 @@ export function layProfile(base: RawProfile, over: RawProfile): RawProfile {
     if (typeof fields !== 'object') continue;
     const merged: Record<string, unknown> = { ...(base[group as keyof RawProfile] as object | undefined) };
     for (const [key, value] of Object.entries(fields)) {
-      const keyed = ['requestCpu', 'syncCpu', 'wakeUp', 'eventDelay', 'runtimes', 'cpu', 'requestWait'].includes(key);
+      const keyed = ['requestCpu', 'syncCpu', 'wakeUp', 'eventDelay', 'runtimes', 'cpu', 'requestWait', 'whenBusy'].includes(key);
       merged[key] =
         keyed && group !== 'etcd' ? { ...(merged[key] as object | undefined), ...(value as object) } : value;
     }

@@ -365,6 +365,10 @@ export interface CostProfile {
     /** Garbage collection caused by one evaluated node, on average, and the slice in which it is paid. Absent: 0. */
     readonly garbagePerEvaluatedNode?: Duration;
     readonly garbageSlice?: Duration;
+    /** Default spreading of a pod that a ReplicaSet, StatefulSet or ReplicationController controls, each node of the cluster. Absent: 0. */
+    readonly defaultSpreadPerNode?: Duration;
+    /** A cycle that begins after a pause takes so many times as long: threads of its workers wake up, caches are cold. Absent: 1. */
+    readonly afterPause?: number;
   };
   readonly kubelet: {
     readonly prepare: DistributionSpec;
@@ -431,8 +435,8 @@ export interface CostProfile {
     readonly request?: Duration;
     /** What the answer to a request (`create nodes`) waits for beside cores and etcd: locks, turns of its goroutine. Absent: nothing. */
     readonly requestWait?: Readonly<Record<string, Duration>>;
-    /** Share of it that is left while all cores have something else to do, 0..1. Absent: all of it. */
-    readonly whenBusy?: number;
+    /** Share of it that is left while all cores have something else to do, 0..1, by process, `default` for the others. Absent: all of it. */
+    readonly whenBusy?: Readonly<Record<string, number>>;
   };
   readonly requests: {
     /** Default image size when a behaviour does not state one. */

@@ -1,9 +1,13 @@
+import { controllerOf } from '../api/meta.js';
 import type { Duration } from '../kernel/time.js';
 import type { CostProfile } from '../scenario/types.js';
 import type { NodeTable } from './cache/node-table.js';
 import type { Decision } from './scheduler-core.js';
 
 type Costs = CostProfile['scheduler'];
+
+/** Controllers whose selectors default spreading counts pods by (plugins/helper/spread.go DefaultSelector). */
+const SPREAD_BY_DEFAULT: ReadonlySet<string> = new Set(['ReplicaSet', 'StatefulSet', 'ReplicationController']);
 
 /**
  * Simulated time of a scheduling cycle without garbage collection, its median in the measured scheduler: a fixed part, a part
@@ -27,10 +31,11 @@ export function cycleCost(costs: Costs, nodes: NodeTable, decision: Decision, pa
 
 /** Full scans of PreFilter and PreScore on one core. */
 function scanCost(costs: Costs, nodes: NodeTable, cycle: Decision['cycle']): number {
-  const { shape } = cycle.pod;
+  const { shape, pod } = cycle.pod;
   const { affinity } = shape;
   let cost = 0;
   if (shape.spread.length > 0) cost += nodes.size * costs.spreadPerNode;
+  else if (SPREAD_BY_DEFAULT.has(controllerOf(pod)?.kind ?? '')) cost += nodes.size * (costs.defaultSpreadPerNode ?? 0);
   if (affinity.requiredAffinity.length > 0) cost += nodes.podsWithAffinity * costs.affinityPerPod;
   else if (affinity.preferredAffinity.length + affinity.preferredAntiAffinity.length > 0) {
     cost += nodes.podsWithAffinity * costs.preferredAffinityPerPod;
@@ -58,9 +63,10 @@ export class CycleClock {
     this.parallelism = parallelism;
   }
 
-  next(nodes: NodeTable, decision: Decision): Duration {
+  /** `paused`: the scheduler waited for this pod; otherwise its cycle follows another at once. */
+  next(nodes: NodeTable, decision: Decision, paused = false): Duration {
     const { costs } = this;
-    const cost = cycleCost(costs, nodes, decision, this.parallelism);
+    const cost = Math.round(cycleCost(costs, nodes, decision, this.parallelism) * (paused ? (costs.afterPause ?? 1) : 1));
     this.garbage += decision.result.evaluated * (costs.garbagePerEvaluatedNode ?? 0);
     if (this.garbage === 0 || this.garbage < (costs.garbageSlice ?? 0)) return cost;
     const collection = Math.round(this.garbage);

@@ -72,6 +72,8 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
   private synced = false;
   private leading: boolean;
   private nextPending = false;
+  /** When the last cycle ended; −1 before. */
+  private endedAt: Time = -1;
   private backoffFlush = false;
   private unschedulableFlush = false;
 
@@ -215,7 +217,7 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
     }
     const assumed = node === '' ? null : pod;
     this.current = { queued, framework, result, postFilter, message, failure, started: simulation.now, node, assumed };
-    simulation.schedule(worked(this.context, this.clock.next(cache.nodes, decision)), this.target, OP_DECIDED);
+    simulation.schedule(worked(this.context, this.clock.next(cache.nodes, decision, simulation.now !== this.endedAt)), this.target, OP_DECIDED);
   }
 
   private decide(framework: Framework, queued: QueuedPod): Decision {
@@ -231,6 +233,7 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
   private endCycle(): void {
     const cycle = this.current!;
     this.current = null;
+    this.endedAt = this.simulation.now;
     const { result, postFilter, message } = cycle;
     if (cycle.assumed !== null) {
       this.note(cycle, 'scheduled', '');

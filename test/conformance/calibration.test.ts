@@ -67,6 +67,32 @@ test('the same control plane with raised client limits, 1,000 nodes and 2,000 po
   for (const row of durations) assert.ok(inRange(row), `${row.phase}: ${row.simulated} s, really ${row.real} s`);
 });
 
+test('a run of which only the rollout was recorded, by kube-apiserver alone: its Deployment comes up before, what is missing is said', () => {
+  const part = join(folder, 'part');
+  cpSync(RECORDING, part, { recursive: true });
+  for (const name of readdirSync(part)) if (/^metrics-(nodes|create)|-(kcm|etcd|scheduler)\.prom/.test(name)) rmSync(join(part, name));
+  const run = JSON.parse(readFileSync(join(RECORDING, 'run.json'), 'utf8')) as object;
+  writeFileSync(join(part, 'run.json'), JSON.stringify({ ...run, nodes: 20, pods: 40, clientLimits: { 'kube-controller-manager': { qps: 50 }, kwok: { qps: 500, burst: 500 } } }));
+  const { lines, rows } = compareCalibration(part);
+  assert.deepEqual(lines.slice(0, 3), [
+    'phase nodes left out: no metrics-nodes-before-apiserver.prom and metrics-nodes-after-apiserver.prom',
+    'phase create left out: no metrics-create-before-apiserver.prom and metrics-create-after-apiserver.prom',
+    'phase roll: no metrics of kcm before and after it',
+  ]);
+  const simulated = (wanted: string): number | undefined => rows.find(({ what }) => what === wanted)?.simulated;
+  assert.equal(simulated('requests POST pods'), 40);
+  assert.ok(simulated('requests DELETE pods')! >= 80);
+  assert.ok(simulated('duration')! > 0.5, lines.join('\n'));
+  assert.match(lines.at(-1)!, /^calibration: rows in range \d+\/\d+, worst \d+\.\d %$/);
+});
+
+test('counters of a process that began anew count from zero', () => {
+  const before = Samples.parse('before', 'x_total 50\ng 7\n');
+  const change = Samples.parse('after', 'x_total 20\ng 5\n').minus(before);
+  assert.equal(change.value('x_total'), 20);
+  assert.equal(change.value('g'), -2);
+});
+
 test('what is no run of a control plane is refused with the file and the reason', () => {
   const refuse = (directory: string, pattern: RegExp): void => {
     assert.throws(() => compareCalibration(directory), (error: Error) => error instanceof InputError && pattern.test(String(error)), String(pattern));
@@ -74,10 +100,14 @@ test('what is no run of a control plane is refused with the file and the reason'
   refuse(folder, /run\.json: cannot read it as JSON/);
   const copy = join(folder, 'copy');
   cpSync(RECORDING, copy, { recursive: true });
-  rmSync(join(copy, 'metrics-create-after-kcm.prom.gz'));
+  writeFileSync(join(copy, 'metrics-create-after-kcm.prom.gz'), 'no gzip');
   refuse(copy, /metrics-create-after-kcm\.prom\.gz: cannot read the metrics/);
+  cpSync(join(RECORDING, 'metrics-create-after-kcm.prom.gz'), join(copy, 'metrics-create-after-kcm.prom.gz'));
   writeFileSync(join(copy, 'run.json'), '{"kubernetes":"v1.34.4","nodes":0,"pods":5}');
   refuse(copy, /run\.json: expected a positive number "nodes", found 0/);
   writeFileSync(join(copy, 'run.json'), '{"kubernetes":"v1.34.4","nodes":10,"pods":5,"phases":["drain"]}');
   refuse(copy, /run\.json: expected phases of nodes, create, roll, found "drain"/);
+  cpSync(join(RECORDING, 'run.json'), join(copy, 'run.json'));
+  for (const name of readdirSync(copy)) if (name.endsWith('-apiserver.prom.gz')) rmSync(join(copy, name));
+  refuse(copy, /no phase with results and metrics: phase nodes left out: no metrics-nodes-before-apiserver/);
 });

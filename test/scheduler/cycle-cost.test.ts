@@ -130,3 +130,18 @@ for (const [name, nodes, initial, measured, initialPod, shape, color, one, two, 
     if (perSecond > 0) within(1e6 / mean, perSecond, 0.45);
   });
 }
+
+test('a cycle after a pause takes so many times as long; pods of a ReplicaSet are spread over all nodes by default', () => {
+  const core = new SchedulerCore('1.34', new Draws());
+  const allocatable = { cpu: 4000, memory: 32 * 1024 * MEBIBYTE, pods: 110 };
+  for (let i = 0; i < 50; i++) core.cache.nodes.setNode(node(`n${i}`, { zone: 'z' }, { allocatable }));
+  const framework = core.frameworks.get('default-scheduler')!;
+  const priced = { ...costs, cores: 1, garbagePerEvaluatedNode: 0, defaultSpreadPerNode: 400, afterPause: 2 };
+  const time = (subject: Pod, paused: boolean): number =>
+    new CycleClock(priced, 16).next(core.cache.nodes, core.decide(framework, core.cache.podInfo(subject), new Draws()), paused);
+  const alone = pod('a', plain);
+  const owner = { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'web-1', uid: 'u1', controller: true };
+  const owned = { ...alone, metadata: { ...alone.metadata, name: 'b', ownerReferences: [owner] } } as Pod;
+  assert.equal(time(owned, false) - time(alone, false), 50 * 400);
+  assert.equal(time(alone, true), 2 * time(alone, false));
+});

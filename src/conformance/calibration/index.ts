@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { finishProfile, readProfile } from '../../scenario/profile.js';
 import { InputError } from '../../scenario/input-error.js';
 import type { PhaseFigures } from './figures.js';
@@ -28,13 +29,12 @@ function repetitions({ nodes, pods }: RecordedCalibration): number {
   return affordable % 2 === 0 ? affordable - 1 : affordable;
 }
 
-/** A cost profile taken from a run's `nodes` and `create` metrics. Throws InputError when it has neither. */
+/** A cost profile taken from a run's `nodes` and `create` metrics. */
 function takeProfile(recording: RecordedCalibration): ReturnType<typeof profileOf> {
   const complain = (message: string): never => {
     throw new InputError({ file: recording.directory, message });
   };
   const phases = calibrationPhases(recording);
-  if (phases.length === 0) complain('a profile is taken from the phases "nodes" and "create", and the run has neither');
   let profile = profileOf(recording, finishProfile(readProfile('default', '', complain), undefined, complain));
   for (let i = 0; i < CORRECTIONS; i++) profile = corrected(profile, recording, new CalibrationRun(recording, profile, phases).run());
   return profile;
@@ -46,12 +46,13 @@ function takeProfile(recording: RecordedCalibration): ReturnType<typeof profileO
  */
 export function compareCalibration(directory: string, from: string = directory): CalibrationConformance {
   const recording = readCalibration(directory);
-  const own = from === directory;
+  const own = resolve(from) === resolve(directory);
   const source = own ? recording : readCalibration(from);
   const profile = takeProfile(source);
   const simulated: (readonly PhaseFigures[])[] = [];
   for (let i = 0; i < repetitions(recording); i++) simulated.push(new CalibrationRun(recording, profile, recording.phases, `calibration-${i}`).run());
   const ranges = own ? OWN_RANGES : OTHER_RANGES;
   const rows = recording.phases.flatMap((phase, i) => compare(phase, simulated.map((phases) => phases[i]!), ranges));
-  return { rows, lines: tableLines(rows), exitCode: rows.every(inRange) ? 0 : 1 };
+  const notes = own ? recording.notes : [...recording.notes, ...source.notes.map((note) => `profile: ${note}`)];
+  return { rows, lines: [...notes, ...tableLines(rows)], exitCode: rows.length > 0 && rows.every(inRange) ? 0 : 1 };
 }

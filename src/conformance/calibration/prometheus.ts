@@ -7,6 +7,8 @@ export interface Sample {
 }
 
 const LINE = /^([A-Za-z_:][\w:]*)(?:\{(.*)\})?\s+(\S+)(?:\s+-?\d+)?$/;
+/** Names of counters and of the parts of histograms (Prometheus' conventions). */
+const COUNTER = /_(total|count|sum|bucket)$/;
 const LABEL = /([A-Za-z_]\w*)="((?:[^"\\]|\\.)*)"/g;
 
 /** Samples of a text in Prometheus' exposition format, by metric name. */
@@ -38,12 +40,13 @@ export class Samples {
     series.set(keyOf(sample.labels), sample);
   }
 
-  /** What counters have grown by since. */
+  /** What counters have grown by since; of those that are smaller now their process began anew meanwhile, and counted from zero. */
   minus(before: Samples): Samples {
     const change = new Samples();
     for (const [name, series] of this.byName) {
       for (const sample of series.values()) {
-        const value = sample.value - before.value(name, sample.labels);
+        const growth = sample.value - before.value(name, sample.labels);
+        const value = growth < 0 && COUNTER.test(name) ? sample.value : growth;
         if (value !== 0 || name.endsWith('_bucket')) change.put(name, { labels: sample.labels, value });
       }
     }

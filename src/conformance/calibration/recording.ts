@@ -34,12 +34,17 @@ export interface RecordedCalibration {
   readonly maxUnavailable: string | number;
   readonly controllerManager: Limits;
   readonly scheduler: Limits;
+  /** Of kwok, whose default is none. */
+  readonly kwok: Limits;
   readonly phases: readonly RecordedPhase[];
+  /** What the folder lacks, a line each. */
+  readonly notes: readonly string[];
 }
 
 /** client-go's and the components' defaults (--kube-api-qps, --kube-api-burst). */
 const CONTROLLER_LIMITS: Limits = { qps: 20, burst: 30 };
 const SCHEDULER_LIMITS: Limits = { qps: 50, burst: 100 };
+const NO_LIMITS: Limits = { qps: 0, burst: 0 };
 
 /** Reads the folder of a run. Throws InputError with file and reason. */
 export function readCalibration(directory: string): RecordedCalibration {
@@ -64,18 +69,23 @@ export function readCalibration(directory: string): RecordedCalibration {
   const wanted = run['phases'] ?? [...PHASES];
   if (!Array.isArray(wanted) || wanted.length === 0) fail('expected a list "phases"');
   for (const phase of wanted as unknown[]) if (!PHASES.includes(phase as Phase)) fail(`expected phases of ${PHASES.join(', ')}, found ${JSON.stringify(phase)}`);
-  const version = /^v?(1\.3[456])\b/.exec(String(run['kubernetes'] ?? ''))?.[1] ?? fail('expected "kubernetes" of 1.34, 1.35 or 1.36');
+  const version = /^v?(1\.3[456])\b/.exec(String(run['kubernetes'] ?? '1.34'))?.[1] ?? fail('expected "kubernetes" of 1.34, 1.35 or 1.36');
+  const notes: string[] = [];
+  const phases = readPhases(directory, PHASES.filter((phase) => (wanted as unknown[]).includes(phase)), notes);
+  const hasPods = phases.some(({ phase }) => phase !== 'nodes');
   return {
     directory,
     kubernetes: version as RecordedCalibration['kubernetes'],
     cores: number('cores', 2),
     nodes: number('nodes'),
-    pods: number('pods'),
+    pods: hasPods ? number('pods') : 0,
     maxSurge: share('maxSurge'),
     maxUnavailable: share('maxUnavailable'),
     controllerManager: limits('kube-controller-manager', CONTROLLER_LIMITS),
     scheduler: limits('kube-scheduler', SCHEDULER_LIMITS),
-    phases: readPhases(directory, PHASES.filter((phase) => (wanted as unknown[]).includes(phase))),
+    kwok: limits('kwok', NO_LIMITS),
+    phases,
+    notes,
   };
 }
 
@@ -88,13 +98,16 @@ const PROCESSES: ReadonlyMap<string, string> = new Map([
   ['kwok', 'kwok-controller'],
 ]);
 
+const WHEN = ['before', 'after'] as const;
+
 interface RawResult {
   readonly wallSeconds?: unknown;
   readonly complete?: unknown;
   readonly components?: Readonly<Record<string, unknown>>;
 }
 
-function readPhases(directory: string, wanted: readonly Phase[]): readonly RecordedPhase[] {
+/** The phases that there are results and metrics of kube-apiserver for; `notes` takes what is missing. Throws when there is none. */
+function readPhases(directory: string, wanted: readonly Phase[], notes: string[]): readonly RecordedPhase[] {
   const results = new Map<string, RawResult>();
   for (const name of readdirSync(directory).sort()) {
     if (!/^result-.*\.json$/.test(name)) continue;
@@ -109,9 +122,19 @@ function readPhases(directory: string, wanted: readonly Phase[]): readonly Recor
     const result = results.get(phase);
     const seconds = result?.wallSeconds;
     if (typeof seconds !== 'number' || !(seconds > 0)) {
-      throw new InputError({ file: directory, message: `no result-*.json gives wallSeconds of the phase "${phase}"` });
+      notes.push(`phase ${phase} left out: no result-*.json gives its wallSeconds`);
+      continue;
     }
-    const change = (component: string): Samples => readSamples(directory, phase, 'after', component).minus(readSamples(directory, phase, 'before', component));
+    const absent = (component: string): boolean => WHEN.some((when) => metricsFile(directory, phase, when, component) === undefined);
+    if (absent('apiserver')) {
+      notes.push(`phase ${phase} left out: no metrics-${phase}-before-apiserver.prom and metrics-${phase}-after-apiserver.prom`);
+      continue;
+    }
+    const change = (component: string): Samples => {
+      if (!absent(component)) return readSamples(directory, phase, 'after', component).minus(readSamples(directory, phase, 'before', component));
+      notes.push(`phase ${phase}: no metrics of ${component} before and after it`);
+      return new Samples();
+    };
     const apiServer = change('apiserver');
     const controllerManager = change('kcm');
     const start = readSamples(directory, phase, 'before', 'apiserver');
@@ -129,6 +152,7 @@ function readPhases(directory: string, wanted: readonly Phase[]): readonly Recor
       pause,
     });
   }
+  if (phases.length === 0) throw new InputError({ file: directory, message: `no phase with results and metrics: ${notes.join('; ')}` });
   return phases;
 }
 
@@ -178,9 +202,14 @@ function seriesOf(labels: Readonly<Record<string, string>>): string {
   return `${verb} ${subresource === '' ? resource : `${resource}/${subresource}`}`;
 }
 
-function readSamples(directory: string, phase: Phase, when: 'before' | 'after', component: string): Samples {
+/** Path of the metrics of a component, compressed or not; undefined: there are none. */
+function metricsFile(directory: string, phase: Phase, when: (typeof WHEN)[number], component: string): string | undefined {
   const base = join(directory, `metrics-${phase}-${when}-${component}.prom`);
-  const path = existsSync(base) ? base : `${base}.gz`;
+  return [base, `${base}.gz`].find((path) => existsSync(path));
+}
+
+function readSamples(directory: string, phase: Phase, when: (typeof WHEN)[number], component: string): Samples {
+  const path = metricsFile(directory, phase, when, component)!;
   let text: string;
   try {
     const bytes = readFileSync(path);

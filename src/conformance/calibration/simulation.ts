@@ -26,11 +26,14 @@ const PATIENCE = 3;
 /** From the end of a phase until the metrics are read. */
 const SCRAPE = 300 * MILLISECOND;
 const IMAGE = 'web:2';
+/** The Deployment of a run that begins with its rollout has this long to come up, without limits. */
+const PREPARATION = 1800 * SECOND;
 
 const OP_START = 1;
 const OP_POLL = 2;
 const OP_GIVE_UP = 3;
 const OP_SCRAPE = 4;
+const OP_UNPREPARED = 5;
 const TAG_REGISTER = 0;
 const TAG_WRITE = 1;
 const TAG_POLL = 2;
@@ -42,7 +45,8 @@ function scenarioOf(recording: RecordedCalibration, profile: CostProfile, seed: 
   const template = pattern.cluster.nodes[0]!;
   const nodes: Node[] = [];
   for (let i = 0; i < recording.nodes; i++) nodes.push(numbered(template, i));
-  const { controllerManager, scheduler, maxSurge, maxUnavailable } = recording;
+  const { controllerManager, scheduler, kwok, maxSurge, maxUnavailable } = recording;
+  const { cluster } = pattern;
   return {
     scenario: {
       ...pattern,
@@ -51,7 +55,14 @@ function scenarioOf(recording: RecordedCalibration, profile: CostProfile, seed: 
       profile,
       objects: [],
       timeline: [],
-      cluster: { ...pattern.cluster, nodes, controlPlaneCores: recording.cores, controllerManager, scheduler: { ...pattern.cluster.scheduler, ...scheduler } },
+      cluster: {
+        ...cluster,
+        nodes,
+        controlPlaneCores: recording.cores,
+        controllerManager,
+        scheduler: { ...cluster.scheduler, ...scheduler },
+        ...(cluster.kwok === undefined ? {} : { kwok: { ...cluster.kwok, ...kwok } }),
+      },
     },
     deployment: {
       ...deployment,
@@ -91,6 +102,9 @@ export class CalibrationRun implements Component, ResponseReceiver {
   /** The phase is under way, and reached its end. */
   private watching = false;
   private complete = false;
+  /** The Deployment has been created; its pods come up before a first phase that rolls them. */
+  private deployed = false;
+  private preparing = false;
   private readonly pods: number;
 
   constructor(recording: RecordedCalibration, profile: CostProfile, phases: readonly RecordedPhase[], seed = 'calibration') {
@@ -121,12 +135,16 @@ export class CalibrationRun implements Component, ResponseReceiver {
   describe(opcode: number): string {
     if (opcode === OP_START) return 'a phase begins';
     if (opcode === OP_SCRAPE) return 'the metrics are read';
+    if (opcode === OP_UNPREPARED) return 'the Deployment has had its time to come up';
     return opcode === OP_POLL ? 'looks whether the phase is over' : 'the phase has taken too long';
   }
 
   handle(opcode: number, argument: number): void {
     if (opcode === OP_START) this.start(argument);
     else if (opcode === OP_SCRAPE) this.scrape();
+    else if (opcode === OP_UNPREPARED) {
+      if (this.preparing) this.prepared();
+    }
     else if (argument === this.current && this.watching) {
       if (opcode === OP_POLL) this.poll();
       else this.end(false);
@@ -140,6 +158,10 @@ export class CalibrationRun implements Component, ResponseReceiver {
   private start(index: number): void {
     const { simulation } = this.cluster;
     this.current = index;
+    if (this.phase === 'roll' && !this.deployed) {
+      this.prepare();
+      return;
+    }
     this.before = Snapshot.of(this.cluster);
     this.startedAt = simulation.now;
     this.watching = true;
@@ -147,12 +169,35 @@ export class CalibrationRun implements Component, ResponseReceiver {
     simulation.schedule(seconds(complete ? wall * PATIENCE : wall), this.target, OP_GIVE_UP, index);
     const { namespace, name } = this.deployment.metadata;
     if (this.phase === 'nodes') for (let i = 0; i < REGISTRARS; i++) this.register();
-    else if (this.phase === 'create') this.send({ verb: 'create', resource: 'deployments', namespace, name, body: this.deployment }, TAG_WRITE);
+    else if (this.phase === 'create') this.deploy();
     else {
       const container = this.deployment.spec.template.spec.containers[0]!.name;
       this.send({ verb: 'patch', resource: 'deployments', namespace, name, patch: new SetImagePatch(container, IMAGE) }, TAG_WRITE);
     }
     this.pollLater();
+  }
+
+  private deploy(): void {
+    const { namespace, name } = this.deployment.metadata;
+    this.deployed = true;
+    this.send({ verb: 'create', resource: 'deployments', namespace, name, body: this.deployment }, TAG_WRITE);
+  }
+
+  /** What the run did before its recorded phases. */
+  private prepare(): void {
+    this.preparing = true;
+    this.watching = true;
+    this.cluster.setLimited(false);
+    this.cluster.simulation.schedule(PREPARATION, this.target, OP_UNPREPARED, this.current);
+    this.deploy();
+    this.pollLater();
+  }
+
+  private prepared(): void {
+    this.preparing = false;
+    this.watching = false;
+    this.cluster.setLimited(true);
+    this.cluster.simulation.schedule(SETTLE, this.target, OP_START, this.current);
   }
 
   private register(): void {
@@ -180,8 +225,10 @@ export class CalibrationRun implements Component, ResponseReceiver {
     if (tag === TAG_REGISTER) this.register();
     if (tag !== TAG_POLL || !this.watching) return;
     const over = this.phase === 'nodes' ? this.nodesUp(response) : this.rolledOut(response.object as Deployment | undefined);
-    if (over) this.end(true);
-    else this.pollLater();
+    // Of a phase that was given up, what happened until then is compared.
+    if (!over || (!this.preparing && !this.phases[this.current]!.figures.complete)) this.pollLater();
+    else if (this.preparing) this.prepared();
+    else this.end(true);
   }
 
   private nodesUp({ items = [] }: ApiResponse): boolean {

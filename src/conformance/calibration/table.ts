@@ -30,6 +30,8 @@ export interface Row {
 const COMPARED = new Set(['nodes', 'nodes/status', 'pods', 'pods/status', 'pods/binding', 'leases', 'events', 'deployments', 'deployments/status', 'replicasets', 'replicasets/status']);
 /** A count may differ by this many requests in any case. */
 const COUNT_SLACK = 2;
+/** Status writes by this many: a rollout takes a step more or less by which of two ReplicaSets reports first, and a step has three. */
+const STATUS_SLACK = 3;
 /** Kinds of requests, and means of fewer values than these, are not compared. */
 const FEWEST_REQUESTS = 3;
 const FEWEST_VALUES = 20;
@@ -45,12 +47,12 @@ export function compare({ phase, figures: real }: RecordedPhase, simulations: re
     const beyond = Math.max(0, Math.abs(b - a) - slack);
     rows.push({ phase, what, unit, real: a, simulated: b, range, difference: beyond === 0 ? 0 : beyond / Math.max(a, slack) });
   };
-  if (real.complete) add('duration', 's', real.seconds, median(simulations.map(({ complete, seconds }) => (complete ? seconds : Number.POSITIVE_INFINITY))), ranges.duration);
+  if (real.complete) add('duration', 's', real.seconds, median(simulations.map(({ seconds }) => seconds)), ranges.duration);
   for (const key of keys([real, ...simulations].map(({ requests }) => requests))) {
     if (!COMPARED.has(key.split(' ')[1] ?? '') || key.startsWith('WATCH')) continue;
     const a = real.requests.get(key) ?? 0;
     const b = median(simulations.map(({ requests }) => requests.get(key) ?? 0));
-    if (Math.max(a, b) >= FEWEST_REQUESTS) add(`requests ${key}`, '', a, b, ranges.count, COUNT_SLACK);
+    if (Math.max(a, b) >= FEWEST_REQUESTS) add(`requests ${key}`, '', a, b, ranges.count, key.startsWith('PUT ') && key.endsWith('/status') ? STATUS_SLACK : COUNT_SLACK);
   }
   const model = simulations.map(({ latencies }) => byVerb(latencies));
   for (const [verb, histogram] of byVerb(real.latencies)) {
@@ -88,7 +90,8 @@ function mean({ count, sum }: MeanOf): number {
 function byVerb(latencies: ReadonlyMap<string, MeanOf>): ReadonlyMap<string, MeanOf> {
   const groups = new Map<string, MeanOf[]>();
   for (const key of [...latencies.keys()].sort()) {
-    const verb = key.split(' ')[0]!;
+    const [verb = '', resource = ''] = key.split(' ');
+    if (!COMPARED.has(resource)) continue;
     const group = groups.get(verb) ?? [];
     group.push(latencies.get(key)!);
     groups.set(verb, group);
