@@ -92,7 +92,7 @@ export function readWebhookConfiguration(read: FieldReader, raw: RawMap, metadat
 
 function readWebhook(read: FieldReader, raw: RawMap, at: string): Webhook {
   if (isMap(raw) && raw['matchConditions'] !== undefined) {
-    read.wrongType(`${at}.matchConditions`, raw['matchConditions'], 'no matchConditions (CEL expressions are not modelled)');
+    read.wrongType(`${at}.matchConditions`, raw['matchConditions'], 'no matchConditions: CEL is not evaluated here. Narrow the webhook by rules, namespaceSelector or objectSelector instead, or leave the conditions out: it is called for all that match otherwise');
   } else read.rest(raw, at, WEBHOOK, NONE);
   const config = read.map(raw, 'clientConfig', at) ?? {};
   const service = read.map(config, 'service', `${at}.clientConfig`);
