@@ -1,3 +1,4 @@
+import { InputError } from '../scenario/input-error.js';
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import type { Pod } from '../api/core.js';
@@ -44,17 +45,36 @@ interface Line {
   readonly o?: Record<string, unknown>;
 }
 
+/** A line of a recording. Throws InputError with its place when it is no JSON object. */
+function parsed(path: string, index: number, line: string): unknown {
+  try {
+    const value = JSON.parse(line) as unknown;
+    if (typeof value === 'object' && value !== null) return value;
+  } catch {
+    // Told below.
+  }
+  throw new InputError({ file: path, position: { line: index + 1, column: 1 }, message: 'expected a JSON object on each line', sourceLine: line.slice(0, 120) });
+}
+
+/** The first line. Throws InputError when it lacks what a replay needs. */
+function headerOf(path: string, line = ''): RecordingHeader {
+  const header = parsed(path, 0, line) as RecordingHeader;
+  const { id, group, params, startUnixMs } = header;
+  if (typeof id === 'string' && typeof group === 'string' && typeof params === 'object' && params !== null && Number.isFinite(startUnixMs)) return header;
+  throw new InputError({ file: path, position: { line: 1, column: 1 }, message: 'expected a header with id, group, params and startUnixMs', sourceLine: line.slice(0, 120) });
+}
+
 /** Reads a recording (NDJSON, compressed with gzip or not). */
 export function readRecording(path: string): Recording {
   const bytes = readFileSync(path);
   const text = bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes).toString('utf8') : bytes.toString('utf8');
   const lines = text.split('\n').filter((line) => line !== '');
-  const header = JSON.parse(lines[0]!) as RecordingHeader;
+  const header = headerOf(path, lines[0]);
   const changes: RecordedChange[] = [];
   const commands: RecordedChange[] = [];
   const final: RecordedChange[] = [];
-  for (const line of lines.slice(1)) {
-    const { t, rv, e, k, n, o } = JSON.parse(line) as Line;
+  for (let i = 1; i < lines.length; i++) {
+    const { t, rv, e, k, n, o } = parsed(path, i, lines[i]!) as Line;
     const change: RecordedChange = {
       time: Math.round((t ?? 0) * 1e6),
       revision: rv ?? 0,

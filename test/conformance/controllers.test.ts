@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { readRecording, type RecordedChange, type Recording } from '../../src/conformance/controllers-recording.js';
 import { compareAudit, readAuditCounts } from '../../src/conformance/scenarios/audit.js';
 import { recordedProfile } from '../../src/conformance/scenarios/cluster.js';
+import { InputError } from '../../src/scenario/index.js';
 import { checkScenario, conformanceControllers, recordingsIn } from '../../src/conformance/scenarios/index.js';
 
 const DIR = join(process.cwd(), 'test/data/controllers/recordings');
@@ -108,4 +111,17 @@ test('a node that is evicted too early is found', () => {
   });
   assert.ok(shifted);
   assert.match(differencesOf({ ...recording, changes }), /NoExecute after the node before/);
+});
+
+test('a file that is no recording is refused with its line and the reason', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'towtank-recording-'));
+  const path = join(folder, 'x.ndjson');
+  const refuse = (text: string, pattern: RegExp): void => {
+    writeFileSync(path, text);
+    assert.throws(() => readRecording(path), (error: Error) => error instanceof InputError && pattern.test(String(error)), text);
+  };
+  refuse('', /x\.ndjson:1:1: expected a JSON object/);
+  refuse('{"id":"a","group":"hpa","params":{}}\n', /x\.ndjson:1:1: expected a header with id, group, params and startUnixMs/);
+  refuse('{"id":"a","group":"hpa","params":{},"startUnixMs":1}\n{"t":1\n', /x\.ndjson:2:1: expected a JSON object/);
+  rmSync(folder, { recursive: true });
 });
