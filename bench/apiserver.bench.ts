@@ -46,6 +46,7 @@ const profile = finishProfile(
 
 class SetLabel implements Patch {
   readonly bytes = 40;
+  readonly fresh = true;
   private readonly value: string;
 
   constructor(value: string) {

@@ -3,7 +3,7 @@ import { admit } from '../api/defaults.js';
 import { type FieldError, invalidMessage } from '../api/fields.js';
 import type { Condition, KubernetesObject, ObjectMeta } from '../api/meta.js';
 import { resourceInfo } from '../api/resources.js';
-import { assembled, copyMetadata, sameObject, withMetadata } from '../api/copies.js';
+import { assembled, copyMetadata, sameObject, type WritableMeta, withMetadata } from '../api/copies.js';
 import { validateObject } from '../api/validation.js';
 import { validateUpdate } from '../api/validation-update.js';
 import type { Deployment } from '../api/workloads.js';
@@ -228,12 +228,14 @@ function settleUpdate(request: ApiRequest, current: WithSpecAndStatus, wanted: W
   }
   const spec = statusOnly || wanted.spec === undefined || equal(wanted.spec, current.spec) ? current.spec : wanted.spec;
   const status = statusOnly ? wanted.status : current.status;
-  const metadata = copyMetadata(statusOnly ? statusMetadata(current, wanted) : wanted.metadata);
+  const own = request.patch?.fresh === true && !statusOnly && wanted.metadata !== current.metadata;
+  const metadata = own ? (wanted.metadata as WritableMeta) : copyMetadata(statusOnly ? statusMetadata(current, wanted) : wanted.metadata);
   metadata.uid = current.metadata.uid;
   metadata.creationTimestamp = current.metadata.creationTimestamp;
   metadata.resourceVersion = current.metadata.resourceVersion;
   metadata.generation = spec === current.spec ? current.metadata.generation : current.metadata.generation + 1;
-  const object = assembled(statusOnly ? current : wanted, metadata, spec, status);
+  const whole = own && wanted.spec === spec && wanted.status === status;
+  const object = whole ? wanted : assembled(statusOnly ? current : wanted, metadata, spec, status);
   if (sameObject(object, current)) return { kind: 'unchanged', object: current };
   if (metadata.deletionTimestamp !== undefined && metadata.deletionTimestamp <= context.now && finished(object)) {
     return { kind: 'delete', object, expectedRevision: current.metadata.resourceVersion };

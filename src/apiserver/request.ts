@@ -14,6 +14,11 @@ export type Subresource = 'status' | 'binding' | 'scale' | 'eviction' | 'token';
 export interface Patch {
   readonly bytes: number;
   apply(current: KubernetesObject): KubernetesObject;
+  /**
+   * What `apply` makes of an object, unless that is the object itself, was put together by `withMetadata` from a `copyMetadata` that
+   * nobody else has: the server fills in what it owns there, and needs no copy of its own.
+   */
+  readonly fresh?: true;
 }
 
 /** What a continue token holds (storage/continue.go): the revision of the first page, and the last key of the page before. */

@@ -1,3 +1,4 @@
+import { copyMetadata, withMetadata } from '../api/copies.js';
 import type { Node } from '../api/core.js';
 import { equal } from '../api/equal.js';
 import type { KubernetesObject } from '../api/meta.js';
@@ -41,6 +42,7 @@ export class AttachedPatch implements Patch {
 /** Puts a finalizer on. */
 export class AddFinalizerPatch implements Patch {
   readonly bytes = 120;
+  readonly fresh = true;
   private readonly finalizer: string;
 
   constructor(finalizer: string) {
@@ -50,6 +52,8 @@ export class AddFinalizerPatch implements Patch {
   apply(current: KubernetesObject): KubernetesObject {
     const finalizers = current.metadata.finalizers ?? [];
     if (finalizers.includes(this.finalizer) || current.metadata.deletionTimestamp !== undefined) return current;
-    return { ...current, metadata: { ...current.metadata, finalizers: [...finalizers, this.finalizer] } };
+    const metadata = copyMetadata(current.metadata);
+    metadata.finalizers = [...finalizers, this.finalizer];
+    return withMetadata(current, metadata);
   }
 }

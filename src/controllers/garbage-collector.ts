@@ -1,3 +1,4 @@
+import { copyMetadata, withMetadata } from '../api/copies.js';
 import type { KubernetesObject, OwnerReference } from '../api/meta.js';
 import { infoOfKind, resources } from '../api/resources.js';
 import { succeeded, type ApiRequest, type ApiResponse, type Patch } from '../apiserver/request.js';
@@ -116,6 +117,7 @@ class GraphHandler implements ResourceEventHandler<KubernetesObject> {
 /** Takes a finalizer off. */
 export class RemoveFinalizerPatch implements Patch {
   readonly bytes = 120;
+  readonly fresh = true;
   readonly finalizer: string;
 
   constructor(finalizer: string) {
@@ -125,7 +127,9 @@ export class RemoveFinalizerPatch implements Patch {
   apply(current: KubernetesObject): KubernetesObject {
     const finalizers = current.metadata.finalizers ?? [];
     if (!finalizers.includes(this.finalizer)) return current;
-    return { ...current, metadata: { ...current.metadata, finalizers: finalizers.filter((name) => name !== this.finalizer) } };
+    const metadata = copyMetadata(current.metadata);
+    metadata.finalizers = finalizers.filter((name) => name !== this.finalizer);
+    return withMetadata(current, metadata);
   }
 }
 

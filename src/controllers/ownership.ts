@@ -1,3 +1,4 @@
+import { copyMetadata, withMetadata } from '../api/copies.js';
 import type { Patch } from '../apiserver/request.js';
 import type { Indexer } from '../client/types.js';
 import { controllerOf, type KubernetesObject, type LabelSelector, type OwnerReference } from '../api/meta.js';
@@ -65,6 +66,7 @@ const OWNER_PATCH_BYTES = 250;
 /** Adds a controller reference to an orphan, and a finalizer if one is given. */
 export class AdoptPatch implements Patch {
   readonly bytes = OWNER_PATCH_BYTES;
+  readonly fresh = true;
   readonly reference: OwnerReference;
   private readonly finalizer: string | undefined;
 
@@ -76,10 +78,12 @@ export class AdoptPatch implements Patch {
   apply(current: KubernetesObject): KubernetesObject {
     const references = current.metadata.ownerReferences ?? [];
     if (references.some((reference) => reference.uid === this.reference.uid)) return current;
-    const metadata = { ...current.metadata, ownerReferences: [...references, this.reference] };
-    if (this.finalizer === undefined) return { ...current, metadata };
+    const metadata = copyMetadata(current.metadata);
+    metadata.ownerReferences = [...references, this.reference];
+    if (this.finalizer === undefined) return withMetadata(current, metadata);
     const finalizers = (metadata.finalizers ?? []).filter((name) => name !== this.finalizer);
-    return { ...current, metadata: { ...metadata, finalizers: [...finalizers, this.finalizer] } };
+    metadata.finalizers = [...finalizers, this.finalizer];
+    return withMetadata(current, metadata);
   }
 }
 

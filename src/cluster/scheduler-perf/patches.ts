@@ -1,3 +1,4 @@
+import { copyMetadata, withMetadata } from '../../api/copies.js';
 import type { Node } from '../../api/core.js';
 import type { KubernetesObject } from '../../api/meta.js';
 import type { Patch } from '../../apiserver/request.js';
@@ -7,6 +8,7 @@ const PATCH_BYTES = 100;
 /** A label of a node. */
 export class LabelPatch implements Patch {
   readonly bytes = PATCH_BYTES;
+  readonly fresh = true;
   private readonly key: string;
   private readonly value: string;
 
@@ -16,9 +18,11 @@ export class LabelPatch implements Patch {
   }
 
   apply(current: KubernetesObject): KubernetesObject {
-    const { metadata } = current;
-    if (metadata.labels?.[this.key] === this.value) return current;
-    return { ...current, metadata: { ...metadata, labels: { ...metadata.labels, [this.key]: this.value } } };
+    const { labels } = current.metadata;
+    if (labels?.[this.key] === this.value) return current;
+    const metadata = copyMetadata(current.metadata);
+    metadata.labels = { ...labels, [this.key]: this.value };
+    return withMetadata(current, metadata);
   }
 }
 
