@@ -20,8 +20,8 @@ const MAX_MEMBERS = 64;
  */
 export interface PeerEnvelope {
   readonly messages: Message[];
-  readonly incarnation: number;
-  readonly sentAt: Time;
+  incarnation: number;
+  sentAt: Time;
   bytes: number;
 }
 
@@ -45,6 +45,8 @@ export class Peers {
   private readonly open: (PeerEnvelope | null)[] = [];
   private readonly openKeys: number[] = [];
   private openCount = 0;
+  /** Envelopes that have been read, to be used again. */
+  private readonly spare: PeerEnvelope[] = [];
 
   constructor(network: Network) {
     this.network = network;
@@ -91,7 +93,14 @@ export class Peers {
     }
     this.heardAt[member.index * MAX_MEMBERS + from] = member.simulation.now;
     member.metrics.peer(from).receivedBytes += envelope.bytes;
-    for (let i = 0; i < messages.length; i++) member.node.step(messages[i]!);
+    // Given back to who made it: acknowledgements and appends are not equally many.
+    const sender = this.members[from - 1]!.node;
+    for (let i = 0; i < messages.length; i++) {
+      member.node.step(messages[i]!);
+      sender.release(messages[i]!);
+    }
+    while (messages.length > 0) messages.pop();
+    this.spare.push(envelope);
     member.loop.pump();
   }
 
@@ -172,12 +181,24 @@ export class Peers {
     const bytes = messageBytes(message);
     const envelope = this.open[key];
     if (envelope === undefined || envelope === null) {
-      this.open[key] = { messages: [message], incarnation: to.incarnation, sentAt: to.simulation.now, bytes };
+      this.open[key] = this.envelope(message, to, bytes);
       this.openKeys[this.openCount++] = key;
       return;
     }
     envelope.messages.push(message);
     envelope.bytes += bytes;
+  }
+
+  private envelope(message: Message, to: Member, bytes: number): PeerEnvelope {
+    const { incarnation } = to;
+    const sentAt = to.simulation.now;
+    const envelope = this.spare.pop();
+    if (envelope === undefined) return { messages: [message], incarnation, sentAt, bytes };
+    envelope.messages.push(message);
+    envelope.incarnation = incarnation;
+    envelope.sentAt = sentAt;
+    envelope.bytes = bytes;
+    return envelope;
   }
 
   private flush(from: Member, to: Member, kind: number, envelope: PeerEnvelope): void {
@@ -203,7 +224,9 @@ export class Peers {
 
   /** Tells the sender of a snapshot whether it arrived. */
   private reportSnapshots(envelope: PeerEnvelope, failed: boolean): void {
-    for (const message of envelope.messages) {
+    const { messages } = envelope;
+    for (let i = 0; i < messages.length; i++) {
+      const message = messages[i]!;
       if (message.type !== MessageType.Snap) continue;
       const sender = this.members[message.from - 1]!;
       if (!sender.running) continue;

@@ -121,6 +121,7 @@ export class Startup {
       stepDownOnRemoval: false,
       // Peers.sendAll sends the last one only.
       mergeAcknowledgements: true,
+      reuse: true,
     });
   }
 }

@@ -84,19 +84,22 @@ export class RaftLog {
       if (prevIndex + 1 + conflict <= this.committed) {
         throw new RangeError(`entry ${prevIndex + 1 + conflict} conflicts with a committed one (${this.committed})`);
       }
-      this.append(entries, conflict);
+      this.append(entries, conflict, true);
     }
     this.commitTo(Math.min(committed, last));
     return last;
   }
 
-  /** Appends source[start..], replacing what the log holds from that index on; returns the last index. */
-  append(source: readonly Entry[], start: number): number {
+  /**
+   * Appends source[start..], replacing what the log holds from that index on; returns the last index. `lasting`: the source will
+   * never change.
+   */
+  append(source: readonly Entry[], start: number, lasting = false): number {
     if (start < source.length) {
       if (source[start]!.index <= this.committed) {
         throw new RangeError(`append at ${source[start]!.index} would replace committed entries (${this.committed})`);
       }
-      this.unstable.truncateAndAppend(source, start);
+      this.unstable.truncateAndAppend(source, start, lasting);
     }
     return this.lastIndex();
   }
@@ -231,6 +234,7 @@ export class RaftLog {
 
   private cutUnstable(start: number, end: number): readonly Entry[] {
     const { entries } = this.unstable;
+    if (start === 0 && end === entries.length) return this.unstable.share();
     if (entries !== this.cutFrom || start !== this.cutStart || end - start !== this.cut.length) {
       this.cutFrom = entries;
       this.cutStart = start;

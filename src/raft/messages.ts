@@ -20,6 +20,23 @@ export function makeMessage(type: number, to: number): Message {
   };
 }
 
+/** Empties an append or an acknowledgement that nobody reads any more. */
+export function clearMessage(message: Message): void {
+  message.from = 0;
+  message.term = 0;
+  message.logTerm = 0;
+  message.index = 0;
+  message.commit = 0;
+  message.entries = NO_ENTRIES;
+  message.reject = false;
+  message.rejectHint = 0;
+}
+
+/** Empties a queue that is to be filled again: by `pop`, since setting the length gives the room back. */
+export function emptyQueue(queue: Message[]): void {
+  while (queue.length > 0) queue.pop();
+}
+
 /** A queue with one message more. Most queues hold one or two: they are made as large as they are, where `push` reserves seventeen. */
 export function appended(queue: Message[], message: Message): Message[] {
   switch (queue.length) {

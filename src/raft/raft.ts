@@ -1,6 +1,6 @@
 import { restoreChange } from './confchange.js';
 import { RaftLog } from './log.js';
-import { appended } from './messages.js';
+import { appended, clearMessage, emptyQueue, makeMessage } from './messages.js';
 import { ReadOnly } from './read-only.js';
 import { Tracker } from './tracker.js';
 import {
@@ -13,6 +13,9 @@ import {
   type ReadState,
   Role,
 } from './types.js';
+
+/** Messages kept to be used again: more than are under way in a busy group. */
+const MOST_SPARE = 256;
 
 /** Refuses configurations that etcd's raft refuses. Throws RangeError. */
 export function checkConfig(config: Config): void {
@@ -73,6 +76,10 @@ export class Raft {
   readonly validatesConfChanges: boolean;
   readonly stepDownOnRemoval: boolean;
   readonly mergesAcknowledgements: boolean;
+  /** Whether messages and their queues are used again. */
+  readonly reuses: boolean;
+  /** Appends and acknowledgements to be used again, emptied. */
+  private readonly spare: Message[] = [];
   private readonly random: RandomSource;
 
   constructor(config: Config) {
@@ -92,6 +99,7 @@ export class Raft {
     this.validatesConfChanges = !config.disableConfChangeValidation;
     this.stepDownOnRemoval = config.stepDownOnRemoval;
     this.mergesAcknowledgements = config.mergeAcknowledgements === true && !config.asyncStorageWrites;
+    this.reuses = config.reuse === true && !config.asyncStorageWrites;
     this.random = config.random;
     restoreChange(this.tracker, this.log.lastIndex(), storage.initialConfState());
     this.isLearner = this.tracker.progress(this.id)?.isLearner ?? false;
@@ -131,6 +139,29 @@ export class Raft {
     this.readOnly.clear();
   }
 
+  /** An append or acknowledgement, empty but for its addressee. */
+  message(type: number, to: number): Message {
+    const message = this.spare.pop();
+    if (message === undefined) return makeMessage(type, to);
+    message.type = type;
+    message.to = to;
+    return message;
+  }
+
+  /** Nobody keeps this message any more. */
+  release(message: Message): void {
+    const { type } = message;
+    if (!this.reuses || (type !== MessageType.App && type !== MessageType.AppResp) || this.spare.length >= MOST_SPARE) return;
+    clearMessage(message);
+    this.spare.push(message);
+  }
+
+  /** Takes back what waited for the last Ready: the queue, or a new one where the old one may still be read. */
+  clearAfterAppend(): void {
+    if (this.reuses) emptyQueue(this.messagesAfterAppend);
+    else if (this.messagesAfterAppend.length > 0) this.messagesAfterAppend = [];
+  }
+
   /**
    * Queues a message. Everything but votes (which name the term they are about), proposals and read requests (which are about none)
    * carries the current term.
@@ -143,21 +174,31 @@ export class Raft {
       case MessageType.PreVote:
       case MessageType.Prop:
       case MessageType.ReadIndex:
-        this.messages = appended(this.messages, message);
+        this.leave(message);
         return;
       case MessageType.VoteResp:
       case MessageType.PreVoteResp:
         // Nobody may learn of a vote, or of an acknowledged entry, that a crash could still undo.
-        this.messagesAfterAppend = appended(this.messagesAfterAppend, message);
+        this.leaveLater(message);
         return;
       case MessageType.AppResp:
         message.term = this.term;
-        this.messagesAfterAppend = appended(this.messagesAfterAppend, message);
+        this.leaveLater(message);
         return;
       default:
         message.term = this.term;
-        this.messages = appended(this.messages, message);
+        this.leave(message);
     }
+  }
+
+  private leave(message: Message): void {
+    if (this.reuses) this.messages.push(message);
+    else this.messages = appended(this.messages, message);
+  }
+
+  private leaveLater(message: Message): void {
+    if (this.reuses) this.messagesAfterAppend.push(message);
+    else this.messagesAfterAppend = appended(this.messagesAfterAppend, message);
   }
 
   /** The acknowledgement that would be sent last, if another of this term to the same node may take its place; else null. */

@@ -147,6 +147,10 @@ export class RawNode implements ConsensusNode {
     return step(this.raft, message);
   }
 
+  release(message: Message): void {
+    this.raft.release(message);
+  }
+
   hasReady(): boolean {
     return hasReady(this.raft, this.handed);
   }
@@ -158,8 +162,7 @@ export class RawNode implements ConsensusNode {
   }
 
   advance(): void {
-    const steps = this.handed.takeSteps();
-    for (let i = 0; i < steps.length; i++) step(this.raft, steps[i]!);
+    this.handed.advance(this.raft);
   }
 
   readIndex(context: string): void {

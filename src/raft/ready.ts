@@ -1,6 +1,7 @@
-import { appended, makeMessage } from './messages.js';
+import { appended, emptyQueue, makeMessage } from './messages.js';
 import type { Raft } from './raft.js';
 import { entriesSize } from './sizes.js';
+import { step } from './step.js';
 import {
   APPEND_THREAD,
   APPLY_THREAD,
@@ -11,10 +12,23 @@ import {
   NO_MESSAGES,
   type ReadState,
   type Ready,
+  type Snapshot,
   type SoftState,
 } from './types.js';
 
 const NO_READ_STATES: readonly ReadState[] = Object.freeze([]) as readonly ReadState[];
+
+/** A Ready that is filled again for each turn. */
+interface ReusedReady {
+  softState: SoftState | null;
+  hardState: HardState | null;
+  readStates: readonly ReadState[];
+  entries: readonly Entry[];
+  snapshot: Snapshot | null;
+  committedEntries: readonly Entry[];
+  messages: Message[];
+  mustSync: boolean;
+}
 
 /** What the application was told last, and what its next `advance` will tell the node. */
 export class ReadyState {
@@ -27,7 +41,10 @@ export class ReadyState {
   /** The two messages that nearly every advance steps, made once: nobody keeps them. */
   readonly written: Message;
   readonly applied: Message;
-  private steps: Message[] = [];
+  private readonly steps: Message[] = [];
+  /** The Ready and the queue of messages that are used again, in turn with raft's. */
+  private readonly reused: ReusedReady | null;
+  private queue: Message[] = [];
 
   constructor(raft: Raft, asyncWrites: boolean) {
     this.asyncWrites = asyncWrites;
@@ -38,6 +55,41 @@ export class ReadyState {
     this.commit = raft.log.committed;
     this.lead = raft.lead;
     this.role = raft.role;
+    this.reused = raft.reuses
+      ? { softState: null, hardState: null, readStates: NO_READ_STATES, entries: [], snapshot: null, committedEntries: [], messages: [], mustSync: false }
+      : null;
+  }
+
+  /** A Ready of these parts: a new one where the application may keep the one before. */
+  fill(
+    softState: SoftState | null,
+    hardState: HardState | null,
+    readStates: readonly ReadState[],
+    entries: readonly Entry[],
+    snapshot: Snapshot | null,
+    committedEntries: readonly Entry[],
+    messages: Message[],
+    mustSync: boolean,
+  ): Ready {
+    const { reused } = this;
+    if (reused === null) return { softState, hardState, readStates, entries, snapshot, committedEntries, messages, mustSync };
+    reused.softState = softState;
+    reused.hardState = hardState;
+    reused.readStates = readStates;
+    reused.entries = entries;
+    reused.snapshot = snapshot;
+    reused.committedEntries = committedEntries;
+    reused.messages = messages;
+    reused.mustSync = mustSync;
+    return reused;
+  }
+
+  /** The queue that raft fills from now on, since a Ready has taken `taken`. */
+  nextQueue(taken: Message[]): Message[] {
+    if (this.reused === null) return [];
+    const { queue } = this;
+    this.queue = taken;
+    return queue;
   }
 
   /** Makes the next Ready contain the hard state whatever it is. */
@@ -47,17 +99,22 @@ export class ReadyState {
     this.commit = 0;
   }
 
-  /** Messages to the node itself that come true when the application has done its part. */
-  expect(steps: Message[]): void {
+  /** Messages to the node itself that come true when the application has done its part: none is left, and they may be filled in. */
+  expect(): Message[] {
     if (this.steps.length > 0) throw new RangeError('a second Ready was taken before advance');
-    this.steps = steps;
+    return this.steps;
   }
 
-  takeSteps(): readonly Message[] {
+  /** Steps what has come true; the last Ready is not read any more. */
+  advance(raft: Raft): void {
     if (this.asyncWrites) throw new RangeError('advance is not for asynchronous storage writes');
     const { steps } = this;
-    if (steps.length > 0) this.steps = [];
-    return steps;
+    if (this.reused !== null) emptyQueue(this.queue);
+    for (let i = 0; i < steps.length; i++) {
+      step(raft, steps[i]!);
+      raft.release(steps[i]!);
+    }
+    emptyQueue(steps);
   }
 
   softChanged(raft: Raft): boolean {
@@ -98,9 +155,13 @@ export function makeReady(raft: Raft, handed: ReadyState): Ready {
   let { messages } = raft;
   if (!handed.asyncWrites) {
     const later = raft.messagesAfterAppend;
-    for (let i = 0; i < later.length; i++) if (later[i]!.to !== raft.id) messages = appended(messages, later[i]!);
+    for (let i = 0; i < later.length; i++) {
+      if (later[i]!.to === raft.id) continue;
+      if (raft.reuses) messages.push(later[i]!);
+      else messages = appended(messages, later[i]!);
+    }
   }
-  const ready: Ready = { softState, hardState, readStates, entries, snapshot, committedEntries, messages, mustSync };
+  const ready = handed.fill(softState, hardState, readStates, entries, snapshot, committedEntries, messages, mustSync);
   if (handed.asyncWrites) {
     if (entries.length > 0 || hardState !== null || snapshot !== null || raft.messagesAfterAppend.length > 0) {
       messages.push(storageAppend(raft, ready));
@@ -123,9 +184,9 @@ export function acceptReady(raft: Raft, handed: ReadyState, ready: Ready): void 
     handed.commit = ready.hardState.commit;
   }
   if (ready.readStates.length > 0) raft.readStates = [];
-  if (!handed.asyncWrites) handed.expect(stepsOnAdvance(raft, handed, ready));
-  raft.messages = [];
-  if (raft.messagesAfterAppend.length > 0) raft.messagesAfterAppend = [];
+  if (!handed.asyncWrites) stepsOnAdvance(raft, handed, ready);
+  raft.messages = handed.nextQueue(ready.messages as Message[]);
+  raft.clearAfterAppend();
   log.unstable.acceptInProgress();
   const { committedEntries } = ready;
   if (committedEntries.length > 0) {
@@ -134,15 +195,14 @@ export function acceptReady(raft: Raft, handed: ReadyState, ready: Ready): void 
   }
 }
 
-function stepsOnAdvance(raft: Raft, handed: ReadyState, ready: Ready): Message[] {
-  let steps: Message[] = [];
+function stepsOnAdvance(raft: Raft, handed: ReadyState, ready: Ready): void {
+  const steps = handed.expect();
   const later = raft.messagesAfterAppend;
   for (let i = 0; i < later.length; i++) {
-    if (later[i]!.to === raft.id) steps = appended(steps, later[i]!);
+    if (later[i]!.to === raft.id) steps.push(later[i]!);
   }
-  if (needsAppendResponse(raft, ready)) steps = appended(steps, storageAppendResponse(raft, ready, handed.written));
-  if (ready.committedEntries.length > 0) steps = appended(steps, storageApplyResponse(ready.committedEntries, handed.applied));
-  return steps;
+  if (needsAppendResponse(raft, ready)) steps.push(storageAppendResponse(raft, ready, handed.written));
+  if (ready.committedEntries.length > 0) steps.push(storageApplyResponse(ready.committedEntries, handed.applied));
 }
 
 function needsAppendResponse(raft: Raft, ready: Ready): boolean {

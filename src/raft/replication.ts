@@ -24,7 +24,7 @@ export function maybeSendAppend(raft: Raft, to: number, progress: Progress, even
     entries = found;
   }
   if (entries.length === 0 && !evenEmpty) return false;
-  const message = makeMessage(MessageType.App, to);
+  const message = raft.message(MessageType.App, to);
   message.index = previous;
   message.logTerm = previousTerm;
   message.entries = entries;
@@ -92,7 +92,7 @@ export function appendEntries(raft: Raft, entries: readonly Entry[]): boolean {
     before.index = last;
     return true;
   }
-  const message = makeMessage(MessageType.AppResp, raft.id);
+  const message = raft.message(MessageType.AppResp, raft.id);
   message.index = last;
   raft.send(message);
   return true;

@@ -59,7 +59,7 @@ export function handleAppend(raft: Raft, message: Message): void {
     acknowledge(raft, message.from, last);
     return;
   }
-  const response = makeMessage(MessageType.AppResp, message.from);
+  const response = raft.message(MessageType.AppResp, message.from);
   // The hint: where the logs may still agree, given that terms never decrease within a log.
   const end = log.lastIndex();
   response.index = message.index;
@@ -75,7 +75,7 @@ function acknowledge(raft: Raft, to: number, index: number): void {
     before.index = index;
     return;
   }
-  const response = makeMessage(MessageType.AppResp, to);
+  const response = raft.message(MessageType.AppResp, to);
   response.index = index;
   raft.send(response);
 }
@@ -90,7 +90,7 @@ export function handleHeartbeat(raft: Raft, message: Message): void {
 export function handleSnapshot(raft: Raft, message: Message): void {
   const snapshot: Snapshot | null = message.snapshot;
   const restored = snapshot !== null && restoreSnapshot(raft, snapshot);
-  const response = makeMessage(MessageType.AppResp, message.from);
+  const response = raft.message(MessageType.AppResp, message.from);
   response.index = restored ? raft.log.lastIndex() : raft.log.committed;
   raft.send(response);
 }

@@ -72,7 +72,7 @@ function handleLowerTerm(raft: Raft, message: Message): void {
   const { type } = message;
   if ((raft.checkQuorum || raft.preVote) && (type === MessageType.Heartbeat || type === MessageType.App)) {
     // A leader of an old term must learn of this one, since votes may not tell it: they are ignored or were only asked for.
-    raft.send(makeMessage(MessageType.AppResp, message.from));
+    raft.send(raft.message(MessageType.AppResp, message.from));
   } else if (type === MessageType.PreVote) {
     // Dropping it could deadlock a group whose members differ in using pre-votes.
     const response = makeMessage(MessageType.PreVoteResp, message.from);

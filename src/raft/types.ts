@@ -230,6 +230,11 @@ export interface Config {
    * acknowledges to itself is one message too, which counts as all of them.
    */
   readonly mergeAcknowledgements?: boolean;
+  /**
+   * Objects are used again, for applications that keep no Ready beyond `advance` and give messages back (`release`). Synchronous
+   * storage only.
+   */
+  readonly reuse?: boolean;
 }
 
 /**
@@ -316,6 +321,8 @@ export interface ConsensusNode {
   applyConfChange(change: ConfChange): ConfState;
   /** Handles a message from the network (or, asynchronous mode, from an own storage thread). */
   step(message: Message): number;
+  /** A message from the network is stepped and nobody keeps it: its object may be used again. */
+  release(message: Message): void;
   /** Whether `ready` would return something. */
   hasReady(): boolean;
   /**

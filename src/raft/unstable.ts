@@ -5,12 +5,14 @@ import { NO_ENTRIES } from './types.js';
  * The end of the log that is not known to be durable: entries from `offset` on, and possibly a received snapshot before them. What has
  * been handed out for writing ("in progress") is below `offsetInProgress`.
  *
- * Arrays handed out are copies of references: `entries` itself only ever grows at its end or is replaced.
+ * Arrays handed out never change: parts are copies, and `entries` itself, once handed out as a whole, is replaced before it grows.
  */
 export class Unstable {
   snapshot: Snapshot | null = null;
   snapshotInProgress = false;
-  entries: Entry[] = [];
+  entries: readonly Entry[] = [];
+  /** Whether others hold `entries`, or may: then it is not ours to change. */
+  private shared = false;
   /** Index of entries[0], or of the next entry when there is none. */
   offset: number;
   offsetInProgress: number;
@@ -42,7 +44,14 @@ export class Unstable {
   /** Entries not yet handed out for writing. */
   nextEntries(): readonly Entry[] {
     const inProgress = this.offsetInProgress - this.offset;
-    return this.entries.length === inProgress ? NO_ENTRIES : this.entries.slice(inProgress);
+    if (this.entries.length === inProgress) return NO_ENTRIES;
+    return inProgress === 0 ? this.share() : this.entries.slice(inProgress);
+  }
+
+  /** All entries, for others to keep. */
+  share(): readonly Entry[] {
+    this.shared = true;
+    return this.entries;
   }
 
   /** The snapshot, unless it has been handed out already. */
@@ -61,6 +70,7 @@ export class Unstable {
     if (index < this.offset || this.term(index) !== term || term === 0) return;
     const count = index + 1 - this.offset;
     this.entries = count === this.entries.length ? [] : this.entries.slice(count);
+    this.shared = false;
     this.offset = index + 1;
     if (this.offsetInProgress < this.offset) this.offsetInProgress = this.offset;
   }
@@ -77,19 +87,23 @@ export class Unstable {
     this.offset = snapshot.index + 1;
     this.offsetInProgress = this.offset;
     this.entries = [];
+    this.shared = false;
     this.snapshot = snapshot;
     this.snapshotInProgress = false;
   }
 
-  /** Appends source[start..], replacing what is held from that index on. */
-  truncateAndAppend(source: readonly Entry[], start: number): void {
+  /** Appends source[start..], replacing what is held from that index on. `lasting`: the source will never change. */
+  truncateAndAppend(source: readonly Entry[], start: number, lasting: boolean): void {
     const from = source[start]!.index;
     const end = this.offset + this.entries.length;
-    if (from === end && this.entries.length === 0) this.entries = source.slice(start);
+    if (from === end && this.entries.length === 0) this.begin(source, start, lasting);
     else if (from === end) {
-      for (let i = start; i < source.length; i++) this.entries.push(source[i]!);
+      const entries = this.shared ? this.entries.slice() : (this.entries as Entry[]);
+      for (let i = start; i < source.length; i++) entries.push(source[i]!);
+      this.entries = entries;
+      this.shared = false;
     } else if (from <= this.offset) {
-      this.entries = source.slice(start);
+      this.begin(source, start, lasting);
       this.offset = from;
       this.offsetInProgress = from;
     } else {
@@ -97,7 +111,13 @@ export class Unstable {
       const kept = this.entries.slice(0, from - this.offset);
       for (let i = start; i < source.length; i++) kept.push(source[i]!);
       this.entries = kept;
+      this.shared = false;
       if (this.offsetInProgress > from) this.offsetInProgress = from;
     }
+  }
+
+  private begin(source: readonly Entry[], start: number, lasting: boolean): void {
+    this.shared = lasting && start === 0;
+    this.entries = this.shared ? source : source.slice(start);
   }
 }

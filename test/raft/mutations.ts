@@ -29,8 +29,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'appends are acknowledged before they are durable',
     file: 'raft.js',
-    from: 'message.term = this.term;\n                this.messagesAfterAppend = appended(this.messagesAfterAppend, message);',
-    to: 'message.term = this.term;\n                if (message.to === this.id) this.messagesAfterAppend = appended(this.messagesAfterAppend, message);\n                else this.messages = appended(this.messages, message);',
+    from: 'message.term = this.term;\n                this.leaveLater(message);',
+    to: 'message.term = this.term;\n                if (message.to === this.id) this.leaveLater(message);\n                else this.leave(message);',
   },
   {
     name: 'a leader counts its own entries before they are durable',
