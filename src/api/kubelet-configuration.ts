@@ -1,4 +1,4 @@
-import { type Duration, MINUTE } from '../kernel/time.js';
+import { type Duration, MINUTE, SECOND } from '../kernel/time.js';
 
 /** imageGCHighThresholdPercent and imageGCLowThresholdPercent. */
 export const IMAGE_GC_HIGH_PERCENT = 85;
@@ -37,11 +37,17 @@ export interface KubeletConfiguration {
   /** shutdownGracePeriod and shutdownGracePeriodCriticalPods, seconds; 0: machines end at once. */
   readonly shutdownGraceSeconds: number;
   readonly shutdownCriticalSeconds: number;
+  /** crashLoopBackOff.maxContainerRestartPeriod: the longest delay of a restart. */
+  readonly maxRestartPeriod: Duration;
   /** Kubelets ask for the tokens of their pods' service accounts (TokenRequest). Not a setting of Kubernetes, where they always do. */
   readonly requestsTokens: boolean;
   /** Kubelets read the claims and volumes of pods before they start them, as they always do; else only where volumes are attached. */
   readonly readsClaims: boolean;
 }
+
+/** MaxCrashLoopBackOff of pkg/kubelet/kubelet.go; the most that crashLoopBackOff.maxContainerRestartPeriod may be (apis/config/validation), as the least. */
+export const MAX_RESTART_PERIOD: Duration = 300 * SECOND;
+export const LEAST_RESTART_PERIOD: Duration = SECOND;
 
 /** Hard thresholds that hold unless others are given (pkg/kubelet/eviction/defaults_linux.go). */
 export const DEFAULT_EVICTION_HARD: readonly EvictionThreshold[] = [
@@ -60,6 +66,7 @@ export const DEFAULT_KUBELET: KubeletConfiguration = {
   evictionThresholds: DEFAULT_EVICTION_HARD,
   evictionMaxPodGraceSeconds: 0,
   evictionTransitionPeriod: 5 * MINUTE,
+  maxRestartPeriod: MAX_RESTART_PERIOD,
   requestsTokens: false,
   readsClaims: false,
   shutdownGraceSeconds: 0,

@@ -101,6 +101,7 @@ export class Kubelets implements Component, ResponseReceiver, EnvironmentBook {
       runtimeProfile(node, fleet.costs),
     );
     record.unsupervised = machine?.unsupervised === true;
+    record.maxRestartPeriod = machine?.maxRestartPeriod ?? fleet.kubelet.maxRestartPeriod;
     record.inodes = machine?.inodes ?? 0;
     record.processIds = machine?.processIds ?? 0;
     const key = nodeKey(index);

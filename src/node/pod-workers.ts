@@ -247,8 +247,8 @@ export class PodWorkers {
     const { fleet } = this;
     const { pod } = container;
     const now = fleet.simulation.now;
-    if (!isInBackOffSince(container.backOff, container.finishedAt, now)) {
-      container.backOff = nextBackOff(container.backOff, container.finishedAt, now);
+    if (!isInBackOffSince(container.backOff, container.finishedAt, now, pod.node.maxRestartPeriod)) {
+      container.backOff = nextBackOff(container.backOff, container.finishedAt, now, pod.node.maxRestartPeriod);
       return false;
     }
     container.waitingReason = 'CrashLoopBackOff';

@@ -1,4 +1,5 @@
 import type { Container, ContainerState, ContainerStatus, Node, Pod, PodStatus } from '../api/core.js';
+import { MAX_RESTART_PERIOD } from '../api/kubelet-configuration.js';
 import type { ApiClient } from '../client/types.js';
 import { Fifo } from '../kernel/fifo.js';
 import type { EventHandle } from '../kernel/simulation.js';
@@ -289,6 +290,8 @@ export class NodeRecord {
   kubeletEvent: EventHandle = 0;
   /** No supervisor starts kubelet and runtime again. */
   unsupervised = false;
+  /** The longest delay of a restart of a container. */
+  maxRestartPeriod: Duration = MAX_RESTART_PERIOD;
   /** Starts of the runtime that its supervisor counts; null: it has never ended by itself. */
   runtimeStarts: StartCount | null = null;
   runtimeEvent: EventHandle = 0;

@@ -42,14 +42,14 @@ export function isInBackOffSinceUpdate(entry: BackOffEntry, now: Time, maximum: 
   return now - entry.lastUpdate < entry.backOff;
 }
 
-/** Backoff.Next: the entry after one more try at `now` because of an event at `eventTime`. */
+/** Backoff.Next: the entry after one more try at `now` because of an event at `eventTime`; the first delay is not above `maximum` (kubelet.go newCrashLoopBackOff). */
 export function nextBackOff(
   entry: BackOffEntry,
   eventTime: Time,
   now: Time,
   maximum: Duration = MAX_BACK_OFF,
 ): BackOffEntry {
-  if (entry.backOff === 0 || expired(entry, eventTime, maximum)) return { backOff: INITIAL_BACK_OFF, lastUpdate: now };
+  if (entry.backOff === 0 || expired(entry, eventTime, maximum)) return { backOff: Math.min(INITIAL_BACK_OFF, maximum), lastUpdate: now };
   return { backOff: Math.min(entry.backOff * 2, maximum), lastUpdate: now };
 }
 

@@ -168,4 +168,6 @@ export interface MachineSpec {
   /** Inodes of its disk, and process ids. Absent: enough. */
   readonly inodes?: number;
   readonly processIds?: number;
+  /** The longest delay of restarts of its containers. Absent: as all kubelets have it. */
+  readonly maxRestartPeriod?: Duration;
 }

@@ -1,5 +1,5 @@
 import { present } from '../api/manifest-pod.js';
-import { SECOND } from '../kernel/time.js';
+import { type Duration, SECOND } from '../kernel/time.js';
 import { type EtcdContext, etcdMembers, toEtcdOverrides, toEtcdSpec } from './etcd.js';
 import type { InputError } from './input-error.js';
 import { isKwokNode } from '../node/kwok/stage.js';
@@ -8,8 +8,8 @@ import { NodeBuilder } from './nodes.js';
 import { zonesOf } from './references.js';
 import type { RawScenario } from './schema.js';
 import { type SchedulerOptions, toScheduler } from './scheduler.js';
-import type { SourceItem } from './source.js';
-import { toKubelet } from './schema-kubelet.js';
+import type { Path, SourceItem } from './source.js';
+import { type RawBackOff, heedsRestartPeriod, toKubelet, toRestartPeriod } from './schema-kubelet.js';
 import { toDistribution } from './schema-values.js';
 import type { ClusterSpec, LoadBalancerSpec, WebhookBehaviour } from './types.js';
 import { bytes, duration, share } from './units.js';
@@ -29,8 +29,15 @@ export function toCluster(
   costs: EtcdContext['costs'],
 ): ClusterSpec {
   const builder = new NodeBuilder(item, folder, errors, options.warn);
+  const restartPeriod = (kubelet: { readonly crashLoopBackOff?: RawBackOff } | undefined, owner: Path): { readonly maxRestartPeriod?: Duration } => {
+    const path = [...owner, 'kubelet', 'crashLoopBackOff', 'maxContainerRestartPeriod'];
+    const complain = (message: string): unknown => errors.push(item.error(path, { message }));
+    const warn = (message: string): void => options.warn(message, path);
+    const period = toRestartPeriod(kubelet?.crashLoopBackOff, heedsRestartPeriod(options.version, raw.kubelet), complain, warn);
+    return period === undefined ? {} : { maxRestartPeriod: period };
+  };
   raw.nodes?.forEach((group, i) => {
-    builder.group(group, ['cluster', 'nodes', i]);
+    builder.group(group, ['cluster', 'nodes', i], restartPeriod(group.kubelet, ['cluster', 'nodes', i]));
   });
   files.push(...builder.files);
   options.staticPods?.push(...builder.staticManifests);
@@ -61,7 +68,7 @@ export function toCluster(
     ...(Object.keys(builder.machines).length === 0 ? {} : { machines: builder.machines }),
     ...(raw.kubelet === undefined
       ? {}
-      : { kubelet: toKubelet(raw.kubelet, (message) => errors.push(item.keyError(['cluster', 'kubelet'], { message }))) }),
+      : { kubelet: { ...toKubelet(raw.kubelet, (message) => errors.push(item.keyError(['cluster', 'kubelet'], { message }))), ...restartPeriod(raw.kubelet, ['cluster']) } }),
     ...(raw.cloud === undefined ? {} : { loadBalancers: toDistribution(raw.cloud.loadBalancer) }),
     ...(raw.registries === undefined
       ? {}

@@ -57,8 +57,8 @@ export class NodeBuilder {
     this.errors = errors;
   }
 
-  /** Adds the nodes of one group. */
-  group(raw: RawNodeGroup, path: Path): void {
+  /** Adds the nodes of one group; `machine` is said of each of them. */
+  group(raw: RawNodeGroup, path: Path, machine: MachineSpec = {}): void {
     const first = this.nodes.length;
     this.read(raw, path);
     if (raw.runtime !== undefined && runtimeOf(raw.runtime) === undefined) {
@@ -71,6 +71,7 @@ export class NodeBuilder {
       const node = this.nodes[i]!;
       if (staticPods !== undefined && isKwokNode(node)) this.complain([...path, 'staticPods'], 'nodes of KWOK have no kubelet that would run static pods');
       if (staticPods !== undefined) this.machines[node.metadata.name] = { ...this.machines[node.metadata.name], staticPods };
+      if (Object.keys(machine).length > 0) this.machines[node.metadata.name] = { ...this.machines[node.metadata.name], ...machine };
       this.machine(i, raw, path);
     }
   }

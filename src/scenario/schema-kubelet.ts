@@ -7,9 +7,11 @@ import {
   IMAGE_GC_HIGH_PERCENT,
   IMAGE_GC_LOW_PERCENT,
   type KubeletConfiguration,
+  LEAST_RESTART_PERIOD,
+  MAX_RESTART_PERIOD,
   type ThresholdValue,
 } from '../api/kubelet-configuration.js';
-import { SECOND } from '../kernel/time.js';
+import { type Duration, SECOND } from '../kernel/time.js';
 import { durationText, wholeNumber } from './schema-values.js';
 import { bytes, duration } from './units.js';
 
@@ -37,6 +39,19 @@ const gracePeriods = z
   .strictObject(forSignals(durationText('How long.').optional()))
   .describe('How long each soft threshold must be met.')
   .optional();
+
+/** crashLoopBackOff of KubeletConfiguration. */
+const crashLoopBackOff = z
+  .strictObject({
+    maxContainerRestartPeriod: durationText('The longest delay of a restart, 1s to 300s; where it is below 10 s delays begin with it. Default 300s.').optional(),
+  })
+  .describe('Delays of restarts. Needs the gate KubeletCrashLoopBackOffMax, which is on by default from 1.35.')
+  .optional();
+
+/** Settings of the kubelets of one group of nodes. */
+export const groupKubeletSchema = z
+  .strictObject({ crashLoopBackOff })
+  .describe('Settings of these kubelets, above those of all (cluster.kubelet).');
 
 /** Settings of the kubelets, under their names in KubeletConfiguration. */
 export const kubeletSchema = z
@@ -76,6 +91,11 @@ export const kubeletSchema = z
     ).optional(),
     shutdownGracePeriod: durationText('How long a machine that shuts down waits for its pods, whole seconds. Default 0s: not at all.').optional(),
     shutdownGracePeriodCriticalPods: durationText('What of it is kept for critical pods. Default 0s.').optional(),
+    crashLoopBackOff,
+    featureGates: z
+      .strictObject({ KubeletCrashLoopBackOffMax: z.boolean({ error: 'expected true or false' }).optional().describe('crashLoopBackOff.maxContainerRestartPeriod counts. Default: from 1.35.') })
+      .optional()
+      .describe('Feature gates of the kubelets. Default: as the Kubernetes release has them.'),
     requestsTokens: z
       .boolean({ error: 'expected true or false' })
       .optional()
@@ -88,6 +108,29 @@ export const kubeletSchema = z
   .describe('Settings of all kubelets.');
 
 type RawKubelet = z.infer<typeof kubeletSchema>;
+/** crashLoopBackOff as written. */
+export type RawBackOff = z.infer<typeof crashLoopBackOff>;
+
+/** Whether kubelets heed crashLoopBackOff.maxContainerRestartPeriod (pkg/features: beta and on from 1.35). */
+export function heedsRestartPeriod(version: '1.34' | '1.35' | '1.36', raw: RawKubelet | undefined): boolean {
+  return raw?.featureGates?.KubeletCrashLoopBackOffMax ?? version !== '1.34';
+}
+
+/** The longest delay of restarts that is stated; undefined: none, or one that is wrong, or not heeded, which `complain` or `warn` gets. */
+export function toRestartPeriod(
+  raw: RawBackOff,
+  heeded: boolean,
+  complain: (message: string) => unknown,
+  warn: (message: string) => void,
+): Duration | undefined {
+  const text = raw?.maxContainerRestartPeriod;
+  if (text === undefined) return undefined;
+  const period = duration(text);
+  if (period < LEAST_RESTART_PERIOD || period > MAX_RESTART_PERIOD) complain(`maxContainerRestartPeriod must be 1s to 300s, found ${text}`);
+  else if (heeded) return period;
+  else warn('maxContainerRestartPeriod has no effect without the feature gate KubeletCrashLoopBackOffMax, which this Kubernetes version has off: containers restart after up to 300 s (cluster.kubelet.featureGates sets it)');
+  return undefined;
+}
 
 /** The settings; what is wrong with them goes to `complain`. */
 export function toKubelet(raw: RawKubelet, complain: (message: string) => void): KubeletConfiguration {

@@ -6,7 +6,7 @@ import { etcdSchema } from './etcd-schema.js';
 import { profileOverrides } from './profile-schema.js';
 import { recordSchema } from './record.js';
 import { etcdMember, faultTarget, INSTANT, randomFault } from './schema-faults.js';
-import { kubeletSchema } from './schema-kubelet.js';
+import { groupKubeletSchema, kubeletSchema } from './schema-kubelet.js';
 import { kwok, podTrace } from './schema-kwok.js';
 import { traffic } from './schema-traffic.js';
 import { measurement, webhookGate } from './schema-analysis.js';
@@ -44,6 +44,7 @@ const nodeGroup = z.strictObject({
     .describe('What is in the directory of static pods (staticPodPath) of each of these machines. Their kubelets run them first, without the API, and keep a mirror of each there.'),
   inodes: count('Inodes of the disk of each machine, for nodefs.inodesFree and imagefs.inodesFree. Default: enough.').optional(),
   processIds: count('Process ids of each machine (kernel.pid_max), for pid.available. Default: enough.').optional(),
+  kubelet: groupKubeletSchema.optional(),
   supervisor: z
     .enum(['systemd', 'none'], { error: 'expected systemd or none' })
     .optional()

@@ -126,6 +126,20 @@ test('a liveness probe with a grace period of its own: SIGKILL after 3 s, not af
   }
 });
 
+test('a longest delay of restarts below 10 s is the first delay too, on the nodes that have it', () => {
+  const bench = new Bench(2, '1', constantProfile(), '1.36', undefined, { machines: { 'node-0': { maxRestartPeriod: 4 * SECOND } } });
+  bench.kubelets.warmImages(['app:v1']);
+  bench.behaviour.lives.set('app:v1', { ...SERVES, runtime: SECOND, exitCode: 1 });
+  bench.add(testPod('capped'), 0);
+  bench.add(testPod('usual'), 1);
+  bench.run(200);
+  const gaps = (pod: string) => times(bench, 'Started', pod).map((time, i, list) => time - (list[i - 1] ?? 0)).slice(2);
+  // One second of life, then the delay from its end on, seen by a relist and tried again with up to half as much again.
+  assert.ok(gaps('capped').length >= 20 && gaps('capped').every((gap) => gap >= 5 && gap < 5 + 2 + 1.3), `${gaps('capped')}`);
+  const usual = gaps('usual');
+  for (const [i, delay] of [10, 20, 40].entries()) assert.ok(usual[i]! >= delay + 1 && usual[i]! < 1.5 * delay + 2.3, `${usual}`);
+});
+
 test('image back-off: 10, 20, 40, 80, 160, 300, 300 s from the failure; tries come with syncs 10 to 15 s apart', () => {
   let entry = NO_BACK_OFF;
   const delays: number[] = [];

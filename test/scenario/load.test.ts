@@ -352,6 +352,22 @@ metadata: { name: settings }
     assert.equal(scenario.cluster.etcd.zones.length, 4);
   });
 
+  it('reads the longest delay of restarts, of all kubelets and of groups of nodes; 1.34 warns of it, by line', () => {
+    const period = (text: string) => `crashLoopBackOff: { maxContainerRestartPeriod: ${text} }`;
+    const text = (version: string, kubelet: string) =>
+      `kubernetesVersion: "${version}"${base
+        .replace('cluster:', `cluster:\n  kubelet: { ${kubelet} }`)
+        .replace('count: 7,', `count: 1, name: quick, kubelet: { ${period('5s')} }, template: nodes/4cpu-16gi.yaml }, { count: 6,`)}`;
+    const read = (version: string, kubelet: string) => {
+      const { cluster, findings } = load(text(version, kubelet));
+      return [cluster.kubelet?.maxRestartPeriod, cluster.machines?.['quick-0']?.maxRestartPeriod, findings.map(({ position }) => `${position}`)];
+    };
+    assert.deepEqual(read('1.35', period('60s')), [60 * S, 5 * S, []]);
+    assert.deepEqual(read('1.34', period('60s')), [300 * S, undefined, ['case.yaml:4:94', 'case.yaml:3:61']]);
+    assert.deepEqual(read('1.34', `${period('60s')}, featureGates: { KubeletCrashLoopBackOffMax: true }`), [60 * S, 5 * S, []]);
+    assert.throws(() => load(text('1.36', period('301s'))), /case\.yaml:3:\d+: maxContainerRestartPeriod must be 1s to 300s, found 301s/);
+  });
+
   it('replaces seed and version when asked', () => {
     writeFileSync(join(folder, 'case.yaml'), base);
     const scenario = loadScenario(join(folder, 'case.yaml'), { seed: '7', kubernetesVersion: '1.36' });
