@@ -15,3 +15,14 @@ export function goDuration(value: number | string): Duration | undefined {
   for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d)/g)) total += Number(amount) * UNITS[unit!]!;
   return Math.round(total);
 }
+
+/** A duration of a second and more as Go prints it: `3m4.25s`, `1h0m0s` (time.Duration.String). */
+export function goDurationText(duration: Duration): string {
+  const hours = Math.floor(duration / HOUR);
+  const minutes = Math.floor((duration % HOUR) / MINUTE);
+  const rest = duration % MINUTE;
+  const fraction = `${rest % SECOND}`.padStart(9, '0').replace(/0+$/, '');
+  const seconds = `${Math.floor(rest / SECOND)}${fraction === '' ? '' : `.${fraction}`}s`;
+  if (hours > 0) return `${hours}h${minutes}m${seconds}`;
+  return minutes > 0 ? `${minutes}m${seconds}` : seconds;
+}

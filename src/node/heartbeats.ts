@@ -188,7 +188,7 @@ export class Heartbeats {
         subresource: 'status',
         namespace: '',
         name: node.name,
-        patch: new NodeStatusPatch(now, images, node.volumesSent ?? undefined, unusualConditions(node)),
+        patch: new NodeStatusPatch(now, images, node.volumesSent ?? undefined, unusualConditions(node), this.whyNotReady(node)),
       },
       this.receiver,
       tagOf(node, TAG_NODE_STATUS),
@@ -206,7 +206,22 @@ export class Heartbeats {
     if (succeeded(response)) {
       node.lastReport = this.fleet.simulation.now;
       this.scheduleReport(node);
+      // The message tells how long ago: it is another one at each update (nodeStatusHasChanged).
+      if (!node.ready && this.fleet.pleg.unhealthy(node) !== '') this.statusChanged(node);
     } else this.statusChanged(node);
+  }
+
+  /** Message of condition Ready while it is False (nodestatus ReadyCondition, which joins what is wrong: runtime.go runtimeErrors). */
+  private whyNotReady(node: NodeRecord): string {
+    if (node.ready) return '';
+    const reasons: string[] = [];
+    if (this.fleet.simulation.now < node.runtimeBackAt && this.fleet.restarts.isSilent(node)) {
+      reasons.push('container runtime is down');
+      const pleg = this.fleet.pleg.unhealthy(node);
+      if (pleg !== '') reasons.push(pleg);
+    }
+    if (node.shutdown !== null) reasons.push('node is shutting down');
+    return reasons.length === 1 ? reasons[0]! : reasons.length === 0 ? '' : `[${reasons.join(', ')}]`;
   }
 
   /** status.images: the images of the warm start and those pulled since, at most 50. */

@@ -4,6 +4,7 @@ import { admissionFailure } from './admission.js';
 import type { Fleet } from './fleet.js';
 import { OP_KUBELET_START, OP_KUBELET_STOP, OP_RUNTIME_NOT_READY, OP_RUNTIME_START, OP_RUNTIME_STOP } from './fleet.js';
 import { NO_CONTAINERS, type ContainerRecord, type NodeRecord, type PodRecord, WORK_IDLE, WORK_SYNCING, WORK_TERMINATED } from './records.js';
+import { RELIST_THRESHOLD } from './pleg.js';
 import { KUBELET_UNIT, restartAt, RUNTIME_UNITS } from './supervisor.js';
 import { effectiveGraceSeconds } from './termination-policy.js';
 
@@ -124,17 +125,24 @@ export class Restarts {
     node.runtimeBackAt = now + (comesBack ? node.runtimeStart : GONE);
     node.runtimeEvent = comesBack ? fleet.after(node.runtimeStart, OP_RUNTIME_START, node.index) : 0;
     if (node.runtimeStart > RUNTIME_THRESHOLD) fleet.after(RUNTIME_THRESHOLD, OP_RUNTIME_NOT_READY, node.index);
+    if (node.runtimeStart > RELIST_THRESHOLD) fleet.after(RELIST_THRESHOLD, OP_RUNTIME_NOT_READY, node.index);
     fleet.simulation.cancel(node.relistEvent);
     node.relistEvent = 0;
     fleet.workers.puller.breakAll(node, 'rpc error: code = Unavailable desc = error reading from server: EOF');
     for (const pod of node.pods.values()) if (pod.work === WORK_SYNCING) fleet.workers.callFailed(pod);
   }
 
-  /** The runtime has been silent for so long that the node counts as not ready. */
+  /** The runtime has been silent for so long that the node counts as not ready, or, later, that the relist is missed too. */
   runtimeSilent(node: NodeRecord): void {
-    if (!node.up || this.fleet.simulation.now >= node.runtimeBackAt) return;
+    if (!node.up || !this.isSilent(node)) return;
     node.ready = false;
     this.fleet.heartbeats.statusChanged(node);
+  }
+
+  /** Whether the runtime has been away for so long that the kubelet says so. */
+  isSilent(node: NodeRecord): boolean {
+    const { now } = this.fleet.simulation;
+    return now < node.runtimeBackAt && now - node.runtimeDownAt >= RUNTIME_THRESHOLD;
   }
 
   /** The process of a kubelet or runtime dies: when it starts again its supervisor decides. False: it is down already. */

@@ -101,15 +101,19 @@ export class NodeStatusPatch implements Patch {
   readonly volumesInUse: NodeStatus['volumesInUse'];
   /** Conditions that are not as usual: Ready false, pressure true; the others are well. */
   readonly unusual: Readonly<Record<string, string>>;
+  /** Why Ready is False; empty: it is not told. */
+  readonly whyNotReady: string;
 
   constructor(
     at: number,
     images: NodeStatus['images'],
     volumesInUse?: NodeStatus['volumesInUse'],
     unusual: Readonly<Record<string, string>> = USUAL,
+    whyNotReady = '',
   ) {
     this.at = at;
     this.unusual = unusual;
+    this.whyNotReady = whyNotReady;
     this.images = images;
     this.volumesInUse = volumesInUse;
     // Four conditions with heartbeats ≈ 150 bytes each, and ≈ 190 bytes an image when the list is sent.
@@ -136,11 +140,13 @@ export class NodeStatusPatch implements Patch {
     const usual = type === 'Ready' ? 'True' : PRESSURE.has(type) ? 'False' : undefined;
     if (usual === undefined) return condition;
     const wanted = unusual === undefined ? usual : usual === 'True' ? 'False' : 'True';
-    if (condition.status === wanted) return { ...condition, lastHeartbeatTime: this.at };
+    const told = type === 'Ready' && wanted === 'False' && this.whyNotReady !== '' ? { message: this.whyNotReady } : {};
+    if (condition.status === wanted) return { ...condition, ...told, lastHeartbeatTime: this.at };
     const reason = unusual ?? REASONS[type];
     const { message: _message, ...rest } = condition;
     return {
       ...rest,
+      ...told,
       status: wanted,
       lastHeartbeatTime: this.at,
       lastTransitionTime: this.at,

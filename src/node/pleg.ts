@@ -1,6 +1,7 @@
 import type { ContainerState } from '../api/core.js';
 import type { Duration, Time } from '../kernel/time.js';
-import { SECOND } from '../kernel/time.js';
+import { MINUTE, SECOND } from '../kernel/time.js';
+import { goDurationText } from '../api/go-duration.js';
 import type { Fleet } from './fleet.js';
 import { nodeKey, OP_RELIST, OP_RELIST_POD } from './fleet.js';
 import type { ContainerRecord, NodeRecord, PodRecord } from './records.js';
@@ -8,6 +9,8 @@ import { EXITED, RUNNING, WORK_IDLE } from './records.js';
 
 /** pkg/kubelet/kubelet.go genericPlegRelistPeriod. */
 const RELIST_PERIOD: Duration = SECOND;
+/** pkg/kubelet/kubelet.go genericPlegRelistThreshold: without a relist for longer the generator is not healthy. */
+export const RELIST_THRESHOLD: Duration = 3 * MINUTE;
 
 /**
  * The pod lifecycle event generator (pkg/kubelet/pleg/generic.go): each node lists its containers once a second; what changed
@@ -26,6 +29,15 @@ export class Pleg {
     let tick = Math.floor((now - node.plegPhase) / RELIST_PERIOD);
     while (this.end(node, tick) > now || this.missed(node, tick)) tick--;
     return node.plegPhase + tick * RELIST_PERIOD;
+  }
+
+  /** Why the generator is not healthy (Healthy); empty: it is. */
+  unhealthy(node: NodeRecord): string {
+    const { now } = this.fleet.simulation;
+    if (now >= node.runtimeBackAt) return '';
+    const elapsed = now - this.lastRelist(node, node.runtimeDownAt);
+    if (elapsed <= RELIST_THRESHOLD) return '';
+    return `PLEG is not healthy: pleg was last seen active ${goDurationText(elapsed)} ago; threshold is ${goDurationText(RELIST_THRESHOLD)}`;
   }
 
   /** End of the first relist that starts after `time`. */

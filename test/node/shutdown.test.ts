@@ -34,7 +34,7 @@ test('ordinary pods end first, critical ones then; they are Failed with reason T
   assert.equal(made.pod('late')!.status.reason, 'NodeShutdown');
   assert.equal(made.pod('late')!.status.message, 'Pod was rejected as the node is shutting down.');
   const ready = (made.store.get('nodes//node-0') as Node).status.conditions!.find(({ type }) => type === 'Ready')!;
-  assert.deepEqual([ready.status, ready.reason], ['False', 'KubeletNotReady']);
+  assert.deepEqual([ready.status, ready.reason, ready.message], ['False', 'KubeletNotReady', 'node is shutting down']);
   made.run(60);
   const ended = made.listening.filter(({ what }) => what === 'kill').map(({ pod, time }) => [pod, at(time)]);
   // 4 s to exit; 0.2 s for the sandbox, then the critical pod.

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { HOUR, SECOND } from '../../src/kernel/time.js';
+import type { Node } from '../../src/api/core.js';
+import { goDurationText } from '../../src/api/go-duration.js';
+import { HOUR, MILLISECOND, MINUTE, SECOND } from '../../src/kernel/time.js';
 import { runtimeOf } from '../../src/api/container-runtimes.js';
 import { KUBELET_UNIT, restartAt, RUNTIME_UNITS } from '../../src/node/supervisor.js';
 import { at, Bench, constantProfile, SERVES, testContainer, testPod } from './harness.js';
@@ -127,6 +129,31 @@ test('a runtime that nobody starts makes its node not ready after 30 s; started 
   assert.equal(bench.kubelets.fleet.nodes[0]!.ready, true);
   assert.equal(bench.pod('crash')!.status.containerStatuses![0]!.restartCount, 1);
   assert.equal(bench.pod('a'), undefined);
+});
+
+test('what a node says that has lost its runtime: after 30 s that it is down, after 3 min that nothing was listed, at each update anew', () => {
+  assert.deepEqual([goDurationText(3 * MINUTE), goDurationText(HOUR + 1500 * MILLISECOND), goDurationText(20 * SECOND)], ['3m0s', '1h0m1.5s', '20s']);
+  const bench = running({ machines: { 'node-0': { unsupervised: true } } });
+  const ready = () => (bench.store.get('nodes//node-0') as Node).status.conditions!.find(({ type }) => type === 'Ready')!;
+  const reports = (from: number, to: number) => bench.requests.filter(({ request, time }) => request.resource === 'nodes' && time > from * SECOND && time <= to * SECOND).length;
+  bench.kubelets.kill(0, 'runtime');
+  bench.run(89);
+  assert.notEqual(ready()?.status, 'False');
+  bench.run(230);
+  assert.deepEqual([ready().status, ready().reason, ready().message], ['False', 'KubeletNotReady', 'container runtime is down']);
+  assert.equal(reports(100, 230), 0, 'nothing changes');
+  const { lastTransitionTime } = ready();
+  bench.run(300);
+  const pattern = /^\[container runtime is down, PLEG is not healthy: pleg was last seen active (\d)m(\d+(?:\.\d+)?)s ago; threshold is 3m0s\]$/;
+  const [, minutes, seconds] = pattern.exec(ready().message ?? '') ?? assert.fail(ready().message);
+  // The runtime died at 60 s; the last relist began up to a second and its 30 ms before.
+  const since = at(ready().lastHeartbeatTime!) - Number(minutes) * 60 - Number(seconds);
+  assert.ok(since > 58 && since <= 60, `${since}`);
+  assert.equal(ready().lastTransitionTime, lastTransitionTime);
+  assert.equal(reports(250, 300), 5, 'one each 10 s');
+  bench.kubelets.startAgain(0, 'runtime');
+  bench.run(311);
+  assert.deepEqual([ready().status, ready().message], ['True', undefined]);
 });
 
 test('a kubelet without its runtime ends at each start', () => {
