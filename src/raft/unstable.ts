@@ -98,9 +98,8 @@ export class Unstable {
     const end = this.offset + this.entries.length;
     if (from === end && this.entries.length === 0) this.begin(source, start, lasting);
     else if (from === end) {
-      const entries = this.shared ? this.entries.slice() : (this.entries as Entry[]);
-      for (let i = start; i < source.length; i++) entries.push(source[i]!);
-      this.entries = entries;
+      if (this.shared) this.entries = this.entries.concat(start === 0 ? source : source.slice(start));
+      else for (let i = start; i < source.length; i++) (this.entries as Entry[]).push(source[i]!);
       this.shared = false;
     } else if (from <= this.offset) {
       this.begin(source, start, lasting);
