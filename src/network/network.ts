@@ -46,6 +46,8 @@ interface Host {
   stream: Stream | null;
   /** When the link out of this host has sent what was given to it so far. */
   linkFreeAt: Time;
+  /** As `linkFreeAt`, of what is sent to this host: links are full duplex. Only uploads are counted. */
+  receivedAt: Time;
 }
 
 /** One direction of a connection. */
@@ -99,7 +101,7 @@ export class Network {
 
   /** Adds a host; returns its number. */
   addHost(name: string, zone: string): number {
-    const host = this.hosts.push({ name, zone, up: true, downAt: 0, stream: null, linkFreeAt: 0 }) - 1;
+    const host = this.hosts.push({ name, zone, up: true, downAt: 0, stream: null, linkFreeAt: 0, receivedAt: 0 }) - 1;
     this.byName.set(name, host);
     return host;
   }
@@ -223,6 +225,14 @@ export class Network {
     const { now } = this.simulation;
     sender.linkFreeAt = Math.max(sender.linkFreeAt, now) + this.transmission(bytes);
     return Math.round(sender.linkFreeAt - now);
+  }
+
+  /** As `occupy`, of the link into a host. */
+  receive(to: number, bytes: number): Duration {
+    const receiver = this.hosts[to]!;
+    const { now } = this.simulation;
+    receiver.receivedAt = Math.max(receiver.receivedAt, now) + this.transmission(bytes);
+    return Math.round(receiver.receivedAt - now);
   }
 
   /** Half of a round trip between two hosts. */

@@ -64,6 +64,8 @@ export interface RequestBehaviour {
   readonly cpu?: Duration;
   /** Bytes of an answer, which share the link of the pod's machine. Absent: they take no time. */
   readonly answer?: number;
+  /** Bytes of a request, which share the links into and out of its entry node and into the machine of its pod. Absent: they take no time. */
+  readonly upload?: number;
   /** Probability that a request is answered with an error of the application. */
   readonly errors: number;
   /** Service times are longer by this factor; absent: 1. */

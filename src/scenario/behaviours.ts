@@ -41,6 +41,7 @@ export function toBehaviour(raw: RawBehaviour, profile: CostProfile, calls?: Req
       queue: request?.queue ?? DEFAULTS.queue,
       ...(request?.cpu === undefined ? {} : { cpu: duration(request.cpu) }),
       ...(request?.answer === undefined ? {} : { answer: bytes(request.answer) }),
+      ...(request?.upload === undefined ? {} : { upload: bytes(request.upload) }),
       errors: request?.errors === undefined ? 0 : share(request.errors),
       ...(request?.slower === undefined ? {} : { slower: request.slower }),
       ...(request?.warmUp === undefined

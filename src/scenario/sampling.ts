@@ -41,7 +41,7 @@ export function samplingProblem({ traffic, behaviours, cluster, kinds }: Sampled
   }
   if (cluster.kubeProxy.configuration?.mode === 'ipvs') return 'IPVS does not spread requests at random';
   if (behaviours.some(({ request }) => request.calls !== undefined)) return 'calls between Services reach pods that depend on each other';
-  if (behaviours.some(({ request }) => request.answer !== undefined)) return 'answers share the links of machines';
+  if (behaviours.some(({ request }) => request.answer !== undefined || request.upload !== undefined)) return 'requests and answers share the links of machines';
   if (kinds.has('HorizontalPodAutoscaler')) return 'a HorizontalPodAutoscaler measures all pods';
   return undefined;
 }

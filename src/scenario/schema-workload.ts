@@ -51,6 +51,7 @@ export const behaviour = z.strictObject({
         'Processor time of one request, as metrics-server sees it. Default: all of its service time.',
       ).optional(),
       answer: quantity("Bytes of an answer, 200k: answers of all pods of a machine share its link (profile: network.bytesPerSecond). Default: they take no time.").optional(),
+      upload: quantity('Bytes of a request, 5M: they share the links of its entry node, which relays them, and of the machine of its pod. Default: they take no time.').optional(),
       errors: percent('Share of requests answered with an error of the application. Default 0.').optional(),
       ...requestWork,
     })

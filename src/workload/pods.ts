@@ -304,7 +304,12 @@ export class PodServers implements Component, PodLifecycleListener {
   private answer(server: PodServer, request: number, cause: number): void {
     this.unlink(server, request);
     const { answer } = server.behaviour;
-    if (answer !== undefined && this.requests.leaves[request] === 1) this.requests.back[request]! += this.network!.occupy(server.host, answer);
+    const leaves = this.requests.leaves[request]!;
+    if (answer !== undefined && leaves > 0) {
+      const sent = this.network!.occupy(server.host, answer);
+      // A relay passes on what it has while more comes: the slower of the two links decides.
+      this.requests.back[request]! += leaves === 1 ? sent : Math.max(sent, this.network!.occupy(leaves - 2, answer));
+    }
     this.end(request, server.version, cause, this.simulation.now);
     this.serveNext(server);
   }

@@ -36,8 +36,8 @@ export class RequestTable {
   proxy = new Uint32Array(1024);
   /** One way between entry node and pod. */
   inside = new Float64Array(1024);
-  /** 1: its answer leaves the machine of its pod. */
-  leaves = new Uint8Array(1024);
+  /** 0: its answer stays on the machine of its pod; 1: it leaves it; 2 and above: and host number less 2 relays it to users outside. */
+  leaves = new Uint32Array(1024);
   /** Handle of the event that gives the try up, or tells the server that nobody waits. */
   timer = new Float64Array(1024);
   /** When it reached its pod, and when its service began; meaningful while WAITING or SERVING, and when it ends after that. */
@@ -112,7 +112,7 @@ export class RequestTable {
     this.peer = copy(this.peer, new Uint32Array(size));
     this.proxy = copy(this.proxy, new Uint32Array(size));
     this.weight = copy(this.weight, new Float64Array(size));
-    this.leaves = copy(this.leaves, new Uint8Array(size));
+    this.leaves = copy(this.leaves, new Uint32Array(size));
     this.inside = copy(this.inside, new Float64Array(size));
     this.arrived = copy(this.arrived, new Float64Array(size));
     this.began = copy(this.began, new Float64Array(size));

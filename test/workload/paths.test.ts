@@ -180,21 +180,38 @@ test('an Ingress whose controller runs in pods: a hop more, each pod reloads by 
   assert.equal(bench.totals(32, 40).byCause['no-endpoint'], bench.totals(32, 40).requests);
 });
 
-test('answers share the link of their machine: 10 MB take 10 ms of 1 GB/s, two at once 10 and 20, and what is more than the link waits', () => {
+/** Slowest of ten seconds of requests of 10 MB, answers or uploads, to pods on nodes `places` of 5; users enter at nodes `entries`. */
+function bulk(what: 'answer' | 'upload', rate: number, places: readonly number[], entries: readonly number[], traffic: object = {}): number {
+  const bench = new PathBench({ traffic, rate, nodes: 5, image: { request: { ...behaviour(constant(SERVICE_TIME), { concurrency: 1000 }).request, [what]: 10e6 } } });
+  bench.tell('web', places.map((node) => bench.pod(node)));
+  for (const node of [0, 1, 2, 3, 4]) if (!entries.includes(node)) bench.workload.setNodeReady(node, false);
+  bench.start();
+  bench.run(10);
+  return bench.latency().most;
+}
+
+test('answers and uploads share the links of machines: 10 MB take 10 ms of 1 GB/s, and what is more than a link waits', () => {
   const least = RTT.external + RTT.sameZone + SERVICE_TIME;
-  const make = (rate: number, ...places: number[]) => {
-    const bench = new PathBench({ traffic: {}, rate, nodes: 4, image: { request: { ...behaviour(constant(SERVICE_TIME), { concurrency: 1000 }).request, answer: 10e6 } } });
-    bench.tell('web', places.map((node) => bench.pod(node)));
-    for (const node of [0, 1, 2]) bench.workload.setNodeReady(node, false);
-    bench.start();
-    bench.run(10);
-    return bench.latency();
-  };
-  near(make(10, 0).most, (least + 10 * MS) / MS, 'alone');
-  // 150 a second of 100: after 10 s (of arrivals) the last one waits for 500 answers of 10 ms; on two machines nobody waits long.
-  near(make(150, 0).most, (least + 10 * MS + 500 * 10 * MS) / MS, 'overloaded', 0.1);
-  near(make(150, 0, 0).most, (least + 10 * MS + 500 * 10 * MS) / MS, 'two pods of one machine', 0.1);
-  assert.ok(make(150, 0, 1).most < 500);
+  for (const what of ['answer', 'upload'] as const) {
+    near(bulk(what, 10, [0], [3, 4]), (least + 10 * MS) / MS, `${what} alone`);
+    // 150 a second of 100. Answers: of 10 s of arrivals the last one waits for 500 of 10 ms. Uploads: of those there after 10 s the last
+    // one came after 6.7 s and waited for 333. On two machines, entered at two, nobody waits long.
+    const full = (least + 10 * MS + (what === 'answer' ? 500 : 1000 / 3) * 10 * MS) / MS;
+    near(bulk(what, 150, [0], [3, 4]), full, `${what} overloaded`, 0.1);
+    near(bulk(what, 150, [0, 0], [3, 4]), full, `${what}, two pods of one machine`, 0.1);
+    assert.ok(bulk(what, 150, [0, 1], [3, 4]) < 500);
+    // One entry node relays all: its link is the bottleneck now.
+    near(bulk(what, 150, [0, 1], [3]), full, `${what} through one node`, 0.1);
+  }
+});
+
+test('uploads of clients inside take the links between two machines, none within one', () => {
+  const inside = { via: 'clusterIP', clients: 5 };
+  // Of clients on each of 5 nodes those on the pod's own send nothing over a link.
+  const four = bulk('upload', 100, [0], [0, 1, 2, 3, 4], inside);
+  near(four, (RTT.sameZone + SERVICE_TIME + 10 * MS) / MS, 'a link that is not full', 0.5);
+  // Four fifths of 200 a second: of those there after 10 s the last one came after 6.25 s.
+  near(bulk('upload', 200, [0], [0, 1, 2, 3, 4], inside), 3750 + (RTT.sameZone + SERVICE_TIME + 10 * MS) / MS, 'a link that is full', 0.1);
 });
 
 test('connections: a round trip of handshake for each, or for the first of those that are kept; TLS one more', () => {
