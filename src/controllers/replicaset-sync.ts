@@ -221,8 +221,8 @@ export class ReplicaSetSync extends StagedReconciliation {
   }
 
   private statusRequest(): ApiRequest {
-    const status = { ...this.status, observedGeneration: this.set.metadata.generation };
-    const body = { ...this.set, status } as ReplicaSet;
+    // The generation acted on stays, also in a second try on a fresh object: a spec read only then has not been seen.
+    const body = { ...this.set, status: this.status } as ReplicaSet;
     return objectRequest('update', this.controller.kind.resource, this.set, { subresource: 'status', body });
   }
 

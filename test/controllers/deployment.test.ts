@@ -219,6 +219,27 @@ test('a ReplicaSet that the cache shows too old makes the write of its status co
   assert.ok(cluster.all<ReplicaSet>('replicasets').every(({ spec, status }) => spec.replicas === status.replicas));
 });
 
+test('a ReplicaSet scaled while a sync makes its pods: the second try of the status keeps the generation that was acted on', () => {
+  const cluster = new FakeCluster();
+  startControllers(cluster, ['replicaset']);
+  const set: ReplicaSet = {
+    apiVersion: 'apps/v1',
+    kind: 'ReplicaSet',
+    metadata: meta('web'),
+    spec: { replicas: 10, minReadySeconds: 0, selector: { matchLabels: { app: 'a' } }, template: template('app:v1') },
+    status: { replicas: 0 },
+  };
+  cluster.create('replicasets', set);
+  for (let time = MILLISECOND; cluster.all('pods').length === 0; time += MILLISECOND) cluster.run(time);
+  cluster.edit<ReplicaSet>('replicasets', 'default/web', (current) => ({ ...current, spec: { ...current.spec, replicas: 12 } }));
+  cluster.run(5 * SECOND);
+  const writes = cluster.audit.filter(({ user, request }) => user === 'replicaset-controller' && request.resource === 'replicasets');
+  const observed = writes.map(({ request, code }) => [request.verb, code, (request.body as ReplicaSet | undefined)?.status.observedGeneration]);
+  assert.deepEqual(observed.slice(0, 3), [['update', 409, 1], ['get', 200, undefined], ['update', 200, 1]]);
+  const { metadata, spec, status } = cluster.get<ReplicaSet>('replicasets', 'default/web')!;
+  assert.deepEqual([spec.replicas, status.replicas, metadata.generation, status.observedGeneration], [12, 12, 2, 2]);
+});
+
 test('the rollback annotation of old API versions: a revision, the one before, the same, one that is gone', () => {
   const rolled = (to: string): readonly string[] => {
     const cluster = new FakeCluster();

@@ -30,8 +30,6 @@ export interface Row {
 const COMPARED = new Set(['nodes', 'nodes/status', 'pods', 'pods/status', 'pods/binding', 'leases', 'events', 'deployments', 'deployments/status', 'replicasets', 'replicasets/status']);
 /** A count may differ by this many requests in any case. */
 const COUNT_SLACK = 2;
-/** Status writes by this many: a rollout takes a step more or less by which of two ReplicaSets reports first, and a step has three. */
-const STATUS_SLACK = 3;
 /** Kinds of requests, and means of fewer values than these, are not compared. */
 const FEWEST_REQUESTS = 3;
 const FEWEST_VALUES = 20;
@@ -52,7 +50,7 @@ export function compare({ phase, figures: real }: RecordedPhase, simulations: re
     if (!COMPARED.has(key.split(' ')[1] ?? '') || key.startsWith('WATCH')) continue;
     const a = real.requests.get(key) ?? 0;
     const b = median(simulations.map(({ requests }) => requests.get(key) ?? 0));
-    if (Math.max(a, b) >= FEWEST_REQUESTS) add(`requests ${key}`, '', a, b, ranges.count, key.startsWith('PUT ') && key.endsWith('/status') ? STATUS_SLACK : COUNT_SLACK);
+    if (Math.max(a, b) >= FEWEST_REQUESTS) add(`requests ${key}`, '', a, b, ranges.count, COUNT_SLACK);
   }
   const model = simulations.map(({ latencies }) => byVerb(latencies));
   for (const [verb, histogram] of byVerb(real.latencies)) {
