@@ -76,6 +76,8 @@ export class Connections implements Component {
   private readonly deadUntil: Time[] = [];
   /** What clients on machines that hang are about to send, by host. */
   private readonly held = new Map<number, number[]>();
+  /** Since when no answer of a server gets to a host that reaches it, by `host server`. */
+  private readonly deafSince = new Map<string, Time>();
   /** Told of every change; null: nobody looks. */
   observer: ChangeObserver | null = null;
   /** Told of every answer that leaves a server; null: nobody looks. */
@@ -214,10 +216,30 @@ export class Connections implements Component {
       return;
     }
     call.server = index;
+    if ((!this.network.whole || this.deafSince.size > 0) && this.isDeaf(call.clientHost, server)) {
+      this.answerLocally(slot, DEAD_CONNECTION);
+      return;
+    }
     const bytes = HEADER_BYTES + (call.request.patch?.bytes ?? 0);
     if (!this.network.send(call.clientHost, server.host, bytes, server.target, ApiServer.ARRIVE, slot)) {
       this.answerLocally(slot, DEAD_CONNECTION);
     }
+  }
+
+  /**
+   * Whether a client cannot send because no answer would reach it: without acknowledgements of the server no connection is opened. On one
+   * that is open requests still get through, unanswered, until its health checks fail.
+   */
+  private isDeaf(host: number, server: ApiServer): boolean {
+    const key = `${host} ${server.index}`;
+    if (this.network.reachable(server.host, host)) {
+      this.deafSince.delete(key);
+      return false;
+    }
+    const { now } = this.simulation;
+    const since = this.deafSince.get(key);
+    if (since === undefined) this.deafSince.set(key, now);
+    return this.dialling.has(host) || now - (since ?? now) >= DEAD_CONNECTION;
   }
 
   /** A machine hangs: its clients send nothing until it goes on. */

@@ -149,7 +149,9 @@ export class NodeWatches implements ResponseReceiver {
     if (node === undefined || this.serverOf[node * KINDS + PODS] !== server.index) return 0;
     if (record.revision <= this.seen[node * KINDS + PODS]!) return 1;
     const slot = this.podDeliveries.put({ node, pod, removed: record.type === 'DELETED' });
-    if (!this.network.sendOrdered(server.host, this.fleet.hostOf(node), bytes, this.target, this.opcodes.podEvent, slot)) {
+    // Nothing arrives either where acknowledgements do not come back.
+    const cut = !this.network.whole && !this.network.reachable(this.fleet.hostOf(node), server.host);
+    if (cut || !this.network.sendOrdered(server.host, this.fleet.hostOf(node), bytes, this.target, this.opcodes.podEvent, slot)) {
       this.podDeliveries.take(slot);
       if (this.network.isUp(this.fleet.hostOf(node)) && this.network.isUp(server.host)) this.dead(node * KINDS + PODS, server, Math.ceil(record.revision) - 1);
     }

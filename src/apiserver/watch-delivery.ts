@@ -143,10 +143,10 @@ export class WatchDelivery {
     }
   }
 
-  /** Whether an event gets to a watcher. Where a link is cut the stream has a gap, so the watch is over; a machine that is down hears of nothing. */
+  /** Whether an event gets to a watcher. Where a link is cut, or the one back that acknowledges, the stream has a gap, so the watch is over; a machine that is down hears of nothing. */
   private reaches(server: ApiServer, watcher: Watcher): boolean {
     const { network } = this;
-    if (network.reachable(server.host, watcher.host)) return true;
+    if (network.reachable(server.host, watcher.host) && network.reachable(watcher.host, server.host)) return true;
     if (watcher.server !== server.index || !network.isUp(watcher.host) || !network.isUp(server.host)) return false;
     this.tables[server.index]!.remove(watcher);
     watcher.server = -1;

@@ -204,7 +204,9 @@ export class Prober {
     const { fleet } = this;
     probe.tickAt = at;
     const turn = (turnOf(probe) + probe.ticks * 4) & 0xffff;
-    const took = fleet.duration(fleet.costs.probe, keyOf(probe.container), OP_PROBE, turn);
+    const { execProbe, probe: other } = fleet.costs;
+    const cost = execProbe !== undefined && specOf(probe).handler === 'exec' ? execProbe : other;
+    const took = fleet.duration(cost, keyOf(probe.container), OP_PROBE, turn);
     probe.event = fleet.at(at + took, OP_PROBE, probe.slot);
   }
 

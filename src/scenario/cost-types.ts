@@ -131,6 +131,8 @@ export interface CostProfile {
     readonly runtimes?: Readonly<Record<string, RuntimeFactors>>;
     readonly plegRelist: DistributionSpec;
     readonly probe: DistributionSpec;
+    /** As `probe`, of handler exec, which starts a process in the container. Absent: as `probe`. */
+    readonly execProbe?: DistributionSpec;
     readonly imagePresent: Duration;
     readonly pullOverhead: DistributionSpec;
     readonly pullBytesPerSecond: number;

@@ -135,6 +135,7 @@ const kubelet = {
     .describe('How many times longer the steps above take, by container runtime.'),
   plegRelist: dist('One relist of the pod lifecycle event generator.'),
   probe: dist('One HTTP, TCP or gRPC probe of a healthy process.'),
+  execProbe: dist('One probe of handler exec, which starts a process. Default: as `probe`.').optional(),
   imagePresent: time('Finding that an image is present.'),
   pullOverhead: dist('Registry round trips and authentication of a pull.'),
   pullBytesPerSecond: quantity('Download of one pull, compressed bytes a second.'),
@@ -233,6 +234,7 @@ const optionalFields: ReadonlySet<unknown> = new Set<unknown>([
   controllers.wakeUp,
   controllers.eventDelay,
   kubelet.stopContainer,
+  kubelet.execProbe,
   kubelet.runtimes,
   routes.propagation,
   prices.cpuHour,
@@ -355,7 +357,7 @@ export function toCostProfile(name: string, raw: RawProfile): CostProfile {
 const distributions: ReadonlySet<unknown> = new Set<unknown>([
   ...[network.sameHost, network.sameZone, network.crossZone, network.external, etcd.fsync, etcd.backendCommit],
   ...[kubelet.prepare, kubelet.sandbox, kubelet.createContainer, kubelet.startContainer, kubelet.stopContainer, kubelet.stopSandbox],
-  ...[kubelet.plegRelist, kubelet.probe, kubelet.pullOverhead, kubeProxy.sync, routes.propagation, apiServer.webhook, dns.upstream, dns.nodeLocal, ingress.request, ingress.reload],
+  ...[kubelet.plegRelist, kubelet.probe, kubelet.execProbe, kubelet.pullOverhead, kubeProxy.sync, routes.propagation, apiServer.webhook, dns.upstream, dns.nodeLocal, ingress.request, ingress.reload],
   ...[volumes.provision, volumes.attach, volumes.detach, volumes.mount],
 ]);
 const maps: ReadonlySet<unknown> = new Set<unknown>([

@@ -102,6 +102,22 @@ test('initialDelaySeconds of 15 with a period of 10: ticks at 0 and 10 s are ski
   assert.ok(Math.abs(flips(bench, 'a', 0).filter(([, status]) => status === 'True')[0]![0] - (running + 20)) < 0.002);
 });
 
+test('an exec probe takes the time of a process start: Ready is that much later than with HTTP', () => {
+  const ready = (handler: 'httpGet' | 'exec', execProbe?: number): number => {
+    const base = constantProfile();
+    const kubelet = execProbe === undefined ? base.kubelet : { ...base.kubelet, execProbe: { kind: 'constant' as const, value: execProbe } };
+    const bench = new Bench(1, '1', { ...base, kubelet });
+    bench.kubelets.warmImages(['app:v1']);
+    bench.add(testPod('a', { containers: [testContainer({ readinessProbe: testProbe({ handler }) })] }));
+    bench.run(40);
+    return flips(bench, 'a', 0).filter(([, status]) => status === 'True')[0]![0];
+  };
+  const usual = ready('httpGet');
+  assert.equal(ready('httpGet', 60e6), usual);
+  assert.equal(ready('exec'), usual);
+  assert.ok(Math.abs(ready('exec', 60e6) - usual - 0.06) < 0.0015);
+});
+
 test('successThreshold of 3 with a period of 5: two periods more', () => {
   const bench = new Bench();
   bench.kubelets.warmImages(['app:v1']);

@@ -244,10 +244,10 @@ rollout:
     assert.deepEqual(own.etcd.backendCommit, hdd.etcd.backendCommit);
     assert.deepEqual(own.apiServer.requestCpu['create pods'], { kind: 'constant', value: 5 * MS });
     assert.deepEqual(own.apiServer.requestCpu.default, plain.apiServer.requestCpu.default);
-    writeFileSync(join(folder, 'slow.yaml'), 'extends: default\nkubelet: { sandbox: 9s }\n');
+    writeFileSync(join(folder, 'slow.yaml'), 'extends: default\nkubelet: { sandbox: 9s, execProbe: 80ms }\n');
     const file = load(`profile: slow.yaml${base}`).profile;
     assert.equal(file.name, 'slow');
-    assert.deepEqual(file.kubelet.sandbox, { kind: 'constant', value: 9 * S });
+    assert.deepEqual([file.kubelet.sandbox, file.kubelet.execProbe], [{ kind: 'constant', value: 9 * S }, { kind: 'constant', value: 80 * MS }]);
   });
 
   it('keeps what the API server would refuse in the timeline, where it is a failed request of the run', () => {
