@@ -35,6 +35,11 @@ export function hasLoadBalancer({ status }: Service): boolean {
   return (status?.loadBalancer?.ingress?.length ?? 0) > 0;
 }
 
+/** What of a Service the cloud's load balancer is made of (needsUpdate): ports and policies. */
+function asks({ spec }: Service): string {
+  return JSON.stringify([spec.ports ?? [], spec.sessionAffinity, spec.externalTrafficPolicy, spec.extra?.['loadBalancerSourceRanges']]);
+}
+
 /** status.loadBalancer, as the service controller writes it. */
 export class LoadBalancerStatusPatch implements Patch {
   readonly bytes = 90;
@@ -71,6 +76,8 @@ export class ServiceLoadBalancerController implements Component, ResponseReceive
   private readonly draws: KeyedDraws;
   /** Services that have a load balancer in the cloud, with its address. */
   private readonly balancers = new Map<string, string>();
+  /** Services whose load balancer is to be made anew as they say now. */
+  private readonly outdated = new Set<string>();
   private made = 0;
   private calls = 0;
   /** The Service in work, and where it is; empty: none. */
@@ -100,11 +107,14 @@ export class ServiceLoadBalancerController implements Component, ResponseReceive
 
   /** What the controller itself writes (finalizer, status) is no reason to look again (needsUpdate, needsCleanup). */
   onUpdate(old: Service, service: Service): void {
-    if (wantsLoadBalancer(old) !== wantsLoadBalancer(service) || this.leaves(service)) this.queue.add(keyOf(service));
+    const key = keyOf(service);
+    if (wantsLoadBalancer(service) && this.balancers.has(key) && asks(old) !== asks(service)) this.outdated.add(key);
+    if (wantsLoadBalancer(old) !== wantsLoadBalancer(service) || this.leaves(service) || this.outdated.has(key)) this.queue.add(key);
   }
 
   onDelete(service: Service): void {
     this.balancers.delete(keyOf(service));
+    this.outdated.delete(keyOf(service));
   }
 
   private leaves({ metadata }: Service): boolean {
@@ -121,8 +131,9 @@ export class ServiceLoadBalancerController implements Component, ResponseReceive
     if (service === undefined) this.finish(true);
     else if (wantsLoadBalancer(service)) {
       this.removes = false;
-      if (hasLoadBalancer(service)) this.finish(true);
+      if (hasLoadBalancer(service) && !this.outdated.has(key)) this.finish(true);
       else {
+        this.outdated.delete(key);
         this.events.event(service, 'Normal', 'EnsuringLoadBalancer', 'Ensuring load balancer');
         this.run('finalizer');
       }

@@ -34,6 +34,31 @@ writeFileSync(join(folder, 'local.yaml'), service('local', 'Local'));
 
 const seconds = (run: ScenarioRun, time: number) => (time - run.origin) / SECOND;
 
+test('a Service whose ports change has its load balancer made anew, under the same address; other changes do not matter', () => {
+  writeFileSync(join(folder, 'port.yaml'), service('old').replace('port: 80', 'port: 8080'));
+  writeFileSync(join(folder, 'label.yaml'), service('old').replace('port: 80', 'port: 8080').replace('name: old', 'name: old, labels: { a: b }'));
+  writeFileSync(
+    join(folder, 'ports.json'),
+    JSON.stringify({
+      duration: '150s',
+      cluster: { nodes: [{ count: 2, name: 'node', template: 'node.yaml' }], cloud: { loadBalancer: { constant: '40s' } } },
+      manifests: 'web.yaml',
+      behaviour: [{ image: 'web:*', cached: true }],
+      timeline: [
+        { at: '10s', apply: 'port.yaml' },
+        { at: '80s', apply: 'label.yaml' },
+      ],
+    }),
+  );
+  const run = new ScenarioRun(loadScenario(join(folder, 'ports.json')));
+  while (run.advance());
+  const old = [...run.cluster.connections.current('services')].find(({ metadata }) => metadata.name === 'old') as Service;
+  assert.equal(old.status?.loadBalancer?.ingress?.[0]?.ip, '203.0.113.1');
+  const ensured = ([...run.cluster.connections.current('events')] as Event[]).filter(({ reason, involvedObject }) => reason === 'EnsuredLoadBalancer' && involvedObject.name === 'old');
+  const last = Math.max(...ensured.map(({ lastTimestamp }) => lastTimestamp ?? 0));
+  assert.ok(Math.abs(seconds(run, last) - 50) < 1, `${seconds(run, last)}`);
+});
+
 test('a load balancer of the cloud takes its time: finalizer, events, address after 40 s, the next one after it; users reach it when nodes have been found good', () => {
   writeFileSync(
     join(folder, 'case.yaml'),
