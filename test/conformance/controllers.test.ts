@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { readRecording, type RecordedChange, type Recording } from '../../src/conformance/controllers-recording.js';
-import { compareAudit, readAuditCounts } from '../../src/conformance/scenarios/audit.js';
+import { type AuditedRequest, compareAudit, readAuditCounts, withoutRepeats } from '../../src/conformance/scenarios/audit.js';
 import { recordedProfile } from '../../src/conformance/scenarios/cluster.js';
 import { InputError } from '../../src/scenario/index.js';
 import { checkScenario, conformanceControllers, recordingsIn } from '../../src/conformance/scenarios/index.js';
@@ -30,6 +30,22 @@ test('API requests: creations, bindings and deletions equal, sizes ± 1, statuse
   for (const scenario of Object.keys(counts.perNamespace)) assert.ok(rows.some((row) => row.scenario === scenario && row.what === 'POST pods'), scenario);
   assert.ok(rows.some(({ scenario }) => scenario.startsWith('idle node')));
   assert.deepEqual(rows.filter(({ holds }) => !holds), []);
+});
+
+test('a deletion that KWOK sent twice at once, and that was answered twice, counts once; one of a later pod of that name counts', () => {
+  const key = 'kubelet(kwok)|delete|pods|200';
+  const deletion = (at: string, name: string, milliseconds: number, code = 200): AuditedRequest => [`2026-11-21T02:17:${at}Z`, 'kubelet(kwok)', 'delete', 'pods', name, code, milliseconds];
+  const requests = [
+    deletion('24.077043', 'web-b8dr7', 13.56),
+    deletion('24.089510', 'web-b8dr7', 3.13, 404),
+    deletion('27.206270', 'web-cbmtn', 15.1),
+    deletion('27.199299', 'web-cbmtn', 22.74),
+    deletion('30.250681', 'db-0', 14.18),
+    deletion('41.250681', 'db-0', 14.18),
+  ];
+  const counts = new Map([[key, 5], ['kcm:replicaset-controller|delete|pods|200', 2]]);
+  assert.deepEqual([...withoutRepeats(counts, requests)], [[key, 4], ['kcm:replicaset-controller|delete|pods|200', 2]]);
+  assert.equal(withoutRepeats(counts, []), counts);
 });
 
 /** A recording with the first change for which `mutate` gives another object. */
