@@ -202,7 +202,7 @@ export class NodeLifecycleController implements Component, Reconciler, ResponseR
       if (status === 'True') {
         zone.ready++;
         if (node.spec.taints === undefined) {
-          zone.waiting.delete(node.metadata.name);
+          if (zone.waiting.size > 0) zone.waiting.delete(node.metadata.name);
           continue;
         }
       }

@@ -227,7 +227,7 @@ export class LogHistogram {
 
   private grow(): void {
     const { buckets, counts } = this;
-    const size = buckets.length === 0 ? 8 : buckets.length * 2;
+    const size = buckets.length === 0 ? 32 : buckets.length * 2;
     this.buckets = new Uint32Array(size);
     this.counts = new Float64Array(size);
     for (let slot = 0; slot < buckets.length; slot++) {

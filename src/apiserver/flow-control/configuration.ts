@@ -36,6 +36,8 @@ export interface Classification {
   readonly level: string;
   /** Schema and distinguisher: requests of one flow share a hand of queues. */
   readonly flow: string;
+  /** The queues of its level that the flow may use, once they are dealt. */
+  hand?: readonly number[];
 }
 
 interface FlowSchema {

@@ -48,7 +48,7 @@ export class FlowControl {
   enter(ticket: Ticket, where: Classification, now: Time, started: Ticket[]): Arrival {
     const level = this.level(where.level);
     const before = started.length;
-    const arrival = level.set.arrive(ticket, where.flow, now, started);
+    const arrival = level.set.arrive(ticket, where.flow, now, started, where);
     level.dispatched += started.length - before;
     if (arrival === 'rejected') level.rejected++;
     level.observe(now);

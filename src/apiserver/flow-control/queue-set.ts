@@ -96,8 +96,8 @@ export class QueueSet {
     return this.seatsInUse + this.seatsWaiting;
   }
 
-  /** Takes a request of a flow; those that may start are appended to `started`. */
-  arrive(ticket: Ticket, flow: string, now: Time, started: Ticket[]): Arrival {
+  /** Takes a request of a flow; those that may start are appended to `started`. `where` keeps the flow's hand for its next request. */
+  arrive(ticket: Ticket, flow: string, now: Time, started: Ticket[], where?: { hand?: readonly number[] }): Arrival {
     if (this.level.response !== 'queue') {
       if (this.seatsInUse + seatsOf(ticket) > this.limit) return 'rejected';
       this.begin(ticket, now);
@@ -105,7 +105,8 @@ export class QueueSet {
       return 'executing';
     }
     this.advance(now);
-    const index = this.chooseQueue(this.handOf(flow));
+    const hand = where === undefined ? this.handOf(flow) : (where.hand ??= this.deal(flow));
+    const index = this.chooseQueue(hand);
     const queue = this.queues[index]!;
     if (queue.count >= this.level.queueLengthLimit) return 'rejected';
     if (queue.count === 0 && queue.executing === 0) {
@@ -178,11 +179,15 @@ export class QueueSet {
   private handOf(flow: string): readonly number[] {
     let hand = this.hands.get(flow);
     if (hand === undefined) {
-      hand = dealHand(flowHash(flow), this.level.queues, this.level.handSize);
+      hand = this.deal(flow);
       if (this.hands.size >= REMEMBERED_HANDS) this.hands.clear();
       this.hands.set(flow, hand);
     }
     return hand;
+  }
+
+  private deal(flow: string): readonly number[] {
+    return dealHand(flowHash(flow), this.level.queues, this.level.handSize);
   }
 
   /** Of the flow's hand, the queue with the least waiting work; the scan starts at another card each time. */
