@@ -224,19 +224,19 @@ export class ServiceStatistics {
 
   /**
    * The traffic of a new version from `start` on, as times since `start` in nanoseconds: until its first request ended, until the
-   * end of the first second in which it had at least half of the requests that reached a pod, and until the last request of
-   * any other version ended. Undefined where it has not happened.
+   * end of the first second in which it had at least half of the requests that reached a pod (or all, if that was earlier), and
+   * until the last request of any other version ended. Undefined where it has not happened.
    */
   takeover(version: string, start: Time): { first?: number; half?: number; all?: number } {
     const span = this.span(version);
     if (span === undefined) return {};
     const result: { first?: number; half?: number; all?: number } = { first: Math.max(0, span.first - start) };
     const half = this.halfAt(version, start);
-    if (half !== undefined) result.half = half - start;
     let last = start;
     for (const [name, series] of this.versions)
       if (name !== '' && name !== version && series.last > last) last = series.last;
     if (last < span.last) result.all = Math.max(result.first!, last - start);
+    if (half !== undefined) result.half = Math.min(half - start, result.all ?? half);
     return result;
   }
 
