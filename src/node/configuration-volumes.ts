@@ -6,6 +6,7 @@ import { type Duration, SECOND } from '../kernel/time.js';
 import { type Fleet, OP_PREPARED } from './fleet.js';
 import type { PodRecord } from './records.js';
 import { VOLUME_FIRST_RETRY, VOLUME_LAST_RETRY, VOLUME_WAIT_TIMEOUT } from './volume-manager.js';
+import { stopAwaiting } from './volume-wait.js';
 
 /** token_manager.go: a token is asked for anew when so much of its life is over, later by up to the jitter. */
 const REFRESH_SHARE = 0.8;
@@ -81,11 +82,7 @@ export class ConfigurationVolumes implements Component, ResponseReceiver {
 
   /** The sync of a pod has failed: what is under way goes on without it. */
   rest(pod: PodRecord): void {
-    const volumes = this.pods.get(pod.uid);
-    if (volumes === undefined) return;
-    if (volumes.timeout !== 0) this.fleet.simulation.cancel(volumes.timeout);
-    volumes.timeout = 0;
-    volumes.awaited = false;
+    stopAwaiting(this.pods.get(pod.uid), this.fleet.simulation);
   }
 
   /** A kubelet that has started asks for the tokens of a pod that runs. */

@@ -8,6 +8,7 @@ import { type Duration, MILLISECOND, SECOND } from '../kernel/time.js';
 import type { DistributionSpec } from '../random/distribution.js';
 import { OP_PREPARED, type Fleet } from './fleet.js';
 import type { NodeRecord, PodRecord } from './records.js';
+import { stopAwaiting } from './volume-wait.js';
 
 /** volume_manager.go: a pod waits for its volumes that long before its sync fails, and is looked at every 300 ms. */
 export const VOLUME_WAIT_TIMEOUT: Duration = 123 * SECOND;
@@ -95,11 +96,7 @@ export class VolumeManager implements Component, ResponseReceiver {
 
   /** The sync of a pod has failed: what is under way goes on without it. */
   rest(pod: PodRecord): void {
-    const volumes = this.pods.get(pod.uid);
-    if (volumes === undefined) return;
-    if (volumes.timeout !== 0) this.fleet.simulation.cancel(volumes.timeout);
-    volumes.timeout = 0;
-    volumes.awaited = false;
+    stopAwaiting(this.pods.get(pod.uid), this.fleet.simulation);
   }
 
   /** A pod that waits for its volumes ends; true if it did. */
@@ -137,11 +134,8 @@ export class VolumeManager implements Component, ResponseReceiver {
   }
 
   private stopWaiting(volumes: PodVolumes): void {
-    const { simulation } = this.fleet;
-    if (volumes.timeout !== 0) simulation.cancel(volumes.timeout);
-    volumes.timeout = 0;
+    stopAwaiting(volumes, this.fleet.simulation);
     volumes.left = 0;
-    volumes.awaited = false;
     volumes.waits.clear();
   }
 
