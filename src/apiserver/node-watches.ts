@@ -15,6 +15,8 @@ import { DEAD_CONNECTION, type NodeFleet } from './watchers.js';
 /** What each node watches: kubelet its pods and its own Node, kube-proxy Services and EndpointSlices. */
 const WATCHED = ['pods', 'nodes', 'services', 'endpointslices'] as const;
 const PODS = 0;
+/** The first of the two that a kube-proxy watches. */
+const SERVICES = 2;
 const KINDS = WATCHED.length;
 
 /** Reflector back-off: 0.8 s doubling to 30 s, jitter 1.0 (client-go tools/cache/reflector.go). */
@@ -76,6 +78,8 @@ export class NodeWatches implements ResponseReceiver {
   private readonly fleetDeliveries = new Slots<WatchRecord>();
   private readonly podDeliveries = new Slots<PodDelivery>();
   private readonly podLists = new Slots<PodList>();
+  /** By server: nodes that are up and that it does not reach, or that do not reach it, and as of which state of the network. */
+  private readonly apart: { nodes: readonly number[]; asOf: number }[];
 
   constructor(
     simulation: Simulation,
@@ -98,6 +102,7 @@ export class NodeWatches implements ResponseReceiver {
     this.seen = new Float64Array(fleet.size * KINDS);
     this.failures = new Uint8Array(fleet.size * KINDS);
     this.counts = new Int32Array(servers * KINDS);
+    this.apart = connections.servers.map(() => ({ nodes: [], asOf: -1 }));
     for (let watch = 0; watch < this.serverOf.length; watch++) {
       const node = Math.floor(watch / KINDS);
       if (fleet.watches?.(node) !== false) this.attach(watch, node % servers);
@@ -107,6 +112,19 @@ export class NodeWatches implements ResponseReceiver {
   private attach(watch: number, server: number): void {
     this.serverOf[watch] = server;
     this.counts[server * KINDS + (watch % KINDS)]!++;
+  }
+
+  private detach(watch: number, server: ApiServer): void {
+    const kind = watch % KINDS;
+    this.serverOf[watch] = -1;
+    this.counts[server.index * KINDS + kind]!--;
+    if (kind >= SERVICES) this.fleet.proxyDisconnected?.((watch - kind) / KINDS);
+  }
+
+  /** The kube-proxy of a node goes on if it has both of its watches. */
+  private proxyGoesOn(node: number): void {
+    const first = node * KINDS + SERVICES;
+    if (this.serverOf[first]! >= 0 && this.serverOf[first + 1]! >= 0) this.fleet.proxyConnected?.(node);
   }
 
   /** Nodes that a change of a Service or EndpointSlice is sent to by a server. */
@@ -134,6 +152,7 @@ export class NodeWatches implements ResponseReceiver {
   dispatch(server: ApiServer, record: WatchRecord, bytes: number, first: boolean): number {
     if (record.resource === 'pods') return this.dispatchPod(server, record, bytes);
     if (record.resource !== 'endpointslices' && record.resource !== 'services') return 0;
+    if (!this.network.whole) this.breakOff(server, WATCHED.indexOf(record.resource), record);
     if (first && this.fleet.size > 0) {
       const slot = this.fleetDeliveries.put(record);
       this.simulation.post(this.network.delay(server.host, this.fleet.hostOf(0), bytes), this.target, this.opcodes.fleetEvent, slot);
@@ -158,13 +177,32 @@ export class NodeWatches implements ResponseReceiver {
     return 1;
   }
 
+  /** A change does not reach the kube-proxies of nodes whose link to the server is cut, in either direction: their watches are over. */
+  private breakOff(server: ApiServer, kind: number, record: WatchRecord): void {
+    const { network, fleet } = this;
+    const known = this.apart[server.index]!;
+    if (known.asOf !== network.changes) {
+      const nodes: number[] = [];
+      for (let node = 0; node < fleet.size; node++) {
+        const host = fleet.hostOf(node);
+        if (!network.isUp(host) || (network.reachable(server.host, host) && network.reachable(host, server.host))) continue;
+        nodes.push(node);
+      }
+      known.nodes = nodes;
+      known.asOf = network.changes;
+    }
+    for (const node of known.nodes) {
+      const watch = node * KINDS + kind;
+      if (this.serverOf[watch] === server.index) this.dead(watch, server, Math.ceil(record.revision) - 1);
+    }
+  }
+
   /** A server's watches broke; the nodes notice after `delay`. `resource` absent: all. */
   lost(server: ApiServer, delay: Duration, resource?: string): void {
     for (let watch = 0; watch < this.serverOf.length; watch++) {
       const kind = watch % KINDS;
       if (this.serverOf[watch] !== server.index || (resource !== undefined && WATCHED[kind] !== resource)) continue;
-      this.serverOf[watch] = -1;
-      this.counts[server.index * KINDS + kind]!--;
+      this.detach(watch, server);
       this.seen[watch] = server.cache(WATCHED[kind]!).revision;
       this.failures[watch] = 0;
       this.simulation.post(delay, this.target, this.opcodes.open, watch * 2);
@@ -173,8 +211,7 @@ export class NodeWatches implements ResponseReceiver {
 
   /** The link of a watch is cut: its node finds out by the health checks of the connection, and goes on after `revision`. */
   private dead(watch: number, server: ApiServer, revision: number): void {
-    this.serverOf[watch] = -1;
-    this.counts[server.index * KINDS + (watch % KINDS)]!--;
+    this.detach(watch, server);
     this.seen[watch] = revision;
     this.failures[watch] = 0;
     this.simulation.post(DEAD_CONNECTION, this.target, this.opcodes.open, watch * 2);
@@ -188,6 +225,7 @@ export class NodeWatches implements ResponseReceiver {
       this.simulation.post(0, this.target, this.opcodes.open, watch * 2 + 1);
     }
     if (this.serverOf[node * KINDS + PODS]! >= 0) this.sendPods(node);
+    this.proxyGoesOn(node);
   }
 
   handle(opcode: number, argument: number): void {
@@ -259,6 +297,7 @@ export class NodeWatches implements ResponseReceiver {
       this.failures[watch] = 0;
       this.attach(watch, server);
       if (watch % KINDS === PODS) this.sendPods(node);
+      else this.proxyGoesOn(node);
     }
   }
 

@@ -45,6 +45,10 @@ export interface NodeFleet {
   /** A change has reached the kube-proxies (each adds its own delay). */
   endpointSliceChanged(slice: EndpointSlice, removed: boolean): void;
   serviceChanged(service: Service, removed: boolean): void;
+  /** A watch of the node's kube-proxy is broken: what changes from now on does not reach it. */
+  proxyDisconnected?(node: number): void;
+  /** Both watches of the node's kube-proxy are open: it knows what it has missed. */
+  proxyConnected?(node: number): void;
 }
 
 /** Sees every change once, when the first API server learns it: an observer outside the model, which costs nothing. */

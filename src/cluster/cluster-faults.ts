@@ -49,6 +49,7 @@ export class ClusterFaults implements FaultDomain, MachineSwitch {
     } else {
       this.cluster.connections.hang(host);
       this.cluster.workload.pods.hang(host);
+      this.cluster.proxies.disconnected(index);
     }
     this.cluster.workload.setNodeReady(index, responding);
   }

@@ -92,4 +92,12 @@ export class Fleet implements NodeFleet {
     this.kubelets.serviceChanged(service, removed);
     this.proxies.serviceChanged(service, removed, this.simulation.now);
   }
+
+  proxyDisconnected(node: number): void {
+    this.proxies.disconnected(node);
+  }
+
+  proxyConnected(node: number): void {
+    this.proxies.connected(node);
+  }
 }

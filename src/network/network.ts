@@ -91,6 +91,8 @@ export class Network {
   /** Round trips by distance. */
   private readonly roundTrips: readonly DistributionSpec[];
   private hostsDown = 0;
+  /** Counts what was cut, healed, lost or brought back: what was worked out about reachability holds while it stays the same. */
+  changes = 0;
 
   constructor(simulation: Simulation, randomness: Randomness, costs: NetworkCosts) {
     this.simulation = simulation;
@@ -125,6 +127,7 @@ export class Network {
     if (entry.up === up) return;
     this.hostsDown += up ? -1 : 1;
     entry.up = up;
+    this.changes++;
     if (!up) entry.downAt = this.simulation.now;
   }
 
@@ -149,12 +152,14 @@ export class Network {
 
   /** Cuts or heals the one-way link between two hosts. */
   setLink(from: number, to: number, connected: boolean): void {
+    this.changes++;
     if (connected) this.cut.delete(`${from}>${to}`);
     else this.cut.add(`${from}>${to}`);
   }
 
   /** Cuts or heals all one-way links from the hosts of a zone to those of another. */
   setZoneLink(from: string, to: string, connected: boolean): void {
+    this.changes++;
     if (connected) this.cutZones.delete(`${from}>${to}`);
     else this.cutZones.add(`${from}>${to}`);
   }

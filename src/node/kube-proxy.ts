@@ -4,8 +4,8 @@ import type { Simulation } from '../kernel/simulation.js';
 import type { Duration, Time } from '../kernel/time.js';
 import { SECOND } from '../kernel/time.js';
 import { largest } from '../random/distribution.js';
-import type { KeyedDraws, Randomness } from '../random/stream.js';
-import type { CostProfile, KubeProxyConfiguration } from '../scenario/types.js';
+import type { KeyedDraws } from '../random/stream.js';
+import type { CostProfile } from '../scenario/types.js';
 import { AddressBook } from './addresses.js';
 import { DrawCursor } from './draws.js';
 import {
@@ -18,8 +18,10 @@ import {
   ServiceVersion,
   SliceEndpoints,
 } from './proxy-endpoints.js';
+import type { KubeProxiesOptions } from './kube-proxy-options.js';
 import { ProxyRuns } from './proxy-runs.js';
 
+export type { KubeProxiesOptions } from './kube-proxy-options.js';
 export type { EndpointView } from './proxy-endpoints.js';
 
 /** Label that names the Service of an EndpointSlice. */
@@ -35,28 +37,6 @@ class ServiceLog {
   rules: ServiceRules | null = null;
   slices: readonly SliceEndpoints[] = [];
   versions: ServiceVersion[] = [];
-}
-
-export interface KubeProxiesOptions {
-  readonly simulation: Simulation;
-  readonly randomness: Randomness;
-  readonly profile: CostProfile;
-  readonly nodes: number;
-  /** --iptables-min-sync-period. */
-  readonly minSyncPeriod: Duration;
-  /** Added to every delivery. */
-  readonly extraDelay: Duration;
-  /** Names and zones of the nodes: policies Local and topology hints need them. */
-  readonly nodeNames?: readonly string[];
-  readonly nodeZones?: readonly string[];
-  /** Absent: every sync takes what the profile says, whatever it writes. */
-  readonly configuration?: KubeProxyConfiguration;
-  /** Whether the hourly full sync of iptables mode is left out in large clusters (1.36). */
-  readonly noFullSyncWhenLarge?: boolean;
-  /** Share of the syncs that fail. Absent: none. */
-  readonly failures?: number;
-  /** Least time between two looks of the watcher that is no kube-proxy (an ingress controller). Absent: 0. */
-  readonly watcherPeriod?: Duration;
 }
 
 /**
@@ -114,6 +94,10 @@ export class KubeProxies {
   private readonly runEnd: Float64Array;
   private readonly runApplied: Uint32Array;
   private readonly applied: Uint32Array;
+  /** Log position from which on changes do not reach a node, as its watches are broken; Infinity: all reach it. */
+  private readonly heldFrom: Float64Array;
+  /** Nodes that were cut off, with the log position that they have to reach (Infinity: they still are): what they see is kept for them. */
+  private readonly behind = new Map<number, number>();
 
   constructor(options: KubeProxiesOptions) {
     this.simulation = options.simulation;
@@ -146,6 +130,7 @@ export class KubeProxies {
     this.runEnd = new Float64Array(size).fill(Number.NEGATIVE_INFINITY);
     this.runApplied = new Uint32Array(size);
     this.applied = new Uint32Array(size);
+    this.heldFrom = new Float64Array(size).fill(Number.POSITIVE_INFINITY);
     this.runsByMode =
       configuration === undefined
         ? null
@@ -198,6 +183,25 @@ export class KubeProxies {
     this.applied.fill(this.changes);
   }
 
+  /** The watches of a node's proxy are broken, or its machine hangs: what is told from now on does not reach it. Its rules stay as they are. */
+  disconnected(node: number): void {
+    if (this.heldFrom[node] !== Number.POSITIVE_INFINITY) return;
+    this.advance(node, this.simulation.now);
+    this.heldFrom[node] = this.changes;
+    this.behind.set(node, Number.POSITIVE_INFINITY);
+  }
+
+  /** The watches of a node's proxy are open again: what it has missed reaches it now. */
+  connected(node: number): void {
+    if (this.heldFrom[node] === Number.POSITIVE_INFINITY) return;
+    const { now } = this.simulation;
+    this.advance(node, now);
+    this.heldFrom[node] = Number.POSITIVE_INFINITY;
+    this.behind.set(node, this.changes);
+    this.deliveredAt[node] = Math.max(this.deliveredAt[node]!, now);
+    this.nextStep[node] = 0;
+  }
+
   /** Whether some syncs fail. */
   get mayFail(): boolean {
     return this.failures > 0;
@@ -217,11 +221,16 @@ export class KubeProxies {
   view(node: number, service: number, external = false): EndpointView {
     const now = this.simulation.now;
     if (this.runApplied[node]! < this.changes && now >= this.nextStep[node]!) this.advance(node, now);
-    const position = this.runEnd[node]! <= now ? this.runApplied[node]! : this.applied[node]!;
+    const position = this.position(node, now);
     const { versions } = this.services[service]!;
     // The wanted version is nearly always the newest or close to it.
     for (let i = versions.length - 1; i >= 0; i--) if (versions[i]!.position < position) return this.viewOf(versions[i]!, node, external);
     return NO_ENDPOINTS;
+  }
+
+  /** Log position below which the rules of a node have everything. */
+  private position(node: number, now: Time): number {
+    return this.runEnd[node]! <= now ? this.runApplied[node]! : this.applied[node]!;
   }
 
   private viewOf(version: ServiceVersion, node: number, external: boolean): EndpointView {
@@ -274,7 +283,23 @@ export class KubeProxies {
     this.changes++;
     let old = 0;
     while (old + 1 < versions.length && this.sentAt[versions[old + 1]!.position]! < time - HISTORY) old++;
+    if (old <= 16) return;
+    const seen = this.oldestSeen();
+    while (old > 0 && versions[old]!.position >= seen) old--;
     if (old > 16) log.versions = versions.slice(old);
+  }
+
+  /** Log position up to which each proxy that was cut off for a while has applied everything. */
+  private oldestSeen(): number {
+    const { now } = this.simulation;
+    let oldest = Number.POSITIVE_INFINITY;
+    for (const [node, missed] of this.behind) {
+      if (missed !== Number.POSITIVE_INFINITY) this.advance(node, now);
+      const seen = this.position(node, now);
+      if (seen >= missed) this.behind.delete(node);
+      else oldest = Math.min(oldest, seen);
+    }
+    return oldest;
   }
 
   /** Replays the deliveries and sync runs of a node up to `now`. */
@@ -282,7 +307,7 @@ export class KubeProxies {
     for (;;) {
       this.skip(node, now);
       const position = this.cursor[node]!;
-      const arrival = position < this.changes ? this.arrival(node, position) : Number.POSITIVE_INFINITY;
+      const arrival = position < Math.min(this.changes, this.heldFrom[node]!) ? this.arrival(node, position) : Number.POSITIVE_INFINITY;
       const pending = this.runApplied[node]! < position;
       const start = pending
         ? Math.max(this.pendingAt[node]!, this.runEnd[node]! + this.pauseOf(node))
@@ -317,8 +342,9 @@ export class KubeProxies {
     let run = Math.max(this.pendingAt[node]!, runEnd + this.pauseOf(node));
     if (this.runsByMode !== null) run = Math.min(run, runEnd + this.runsByMode.idle);
     const latest = Math.min(now, run) - this.longestDelivery;
+    const end = Math.min(this.changes, this.heldFrom[node]!);
     let position = first;
-    while (position < this.changes && this.sentAt[position]! <= latest) position++;
+    while (position < end && this.sentAt[position]! <= latest) position++;
     if (position === first) return;
     this.cursor[node] = position;
     this.nextArrival[node] = -1;

@@ -1,54 +1,35 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import type { Node, Pod } from '../../src/api/core.js';
 import type { Lease } from '../../src/api/workloads.js';
-import { ScenarioRun } from '../../src/cluster/run.js';
+import type { ScenarioRun } from '../../src/cluster/run.js';
 import { SECOND } from '../../src/kernel/time.js';
-import { loadScenario } from '../../src/scenario/index.js';
-import { root } from './scenario.js';
+import { Cases, deployment, objects } from './cases.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'towtank-node-loss-'));
-cpSync(join(root, 'scenarios', 'nodes', '4cpu-16gi.yaml'), join(folder, 'node.yaml'));
-after(() => rmSync(folder, { recursive: true }));
-
-writeFileSync(
-  join(folder, 'web.yaml'),
-  `apiVersion: apps/v1
-kind: Deployment
-metadata: { name: web }
-spec:
-  replicas: 20
-  selector: { matchLabels: { app: web } }
-  template:
-    metadata: { labels: { app: web } }
-    spec:
-      containers: [{ name: web, image: "web:1", resources: { requests: { cpu: 100m } } }]
-      topologySpreadConstraints:
-        - { maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: ScheduleAnyway, labelSelector: { matchLabels: { app: web } } }
-`,
+const cases = new Cases('node-loss');
+cases.write(
+  'web.yaml',
+  deployment(20, {
+    pod: ['topologySpreadConstraints:', '  - { maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: ScheduleAnyway, labelSelector: { matchLabels: { app: web } } }'],
+    container: ['resources: { requests: { cpu: 100m } }'],
+  }),
 );
 
 /** Nodes of two zones (ten: five each); node-0, node-2, … are in zone a. */
 function start(failed: readonly string[], seconds: number, first: readonly object[] = [], count = 10, zones: readonly string[] = ['a', 'b']): ScenarioRun {
   const timeline = [...first, ...failed.map((node) => ({ at: '30s', fail: { node } }))];
-  const scenario = {
+  const run = cases.start({
     duration: `${seconds}s`,
     cluster: { nodes: [{ count, name: 'node', zones, template: 'node.yaml' }] },
     manifests: 'web.yaml',
     behaviour: [{ image: 'web:*', cached: true }],
     timeline,
-  };
-  writeFileSync(join(folder, 'case.yaml'), JSON.stringify(scenario));
-  const run = new ScenarioRun(loadScenario(join(folder, 'case.yaml')));
+  });
   run.warmUp();
   return run;
 }
 
-const list = <T>(run: ScenarioRun, resource: string) => [...run.cluster.connections.current(resource)] as T[];
-const nodeOf = (run: ScenarioRun, name: string) => list<Node>(run, 'nodes').find(({ metadata }) => metadata.name === name)!;
+const nodeOf = (run: ScenarioRun, name: string) => objects<Node>(run, 'nodes').find(({ metadata }) => metadata.name === name)!;
 const readyOf = (node: Node) => node.status.conditions!.find(({ type }) => type === 'Ready')!;
 const seconds = (time: number) => time / SECOND;
 
@@ -65,12 +46,12 @@ test('one node stops: Unknown 50 to 56 s after its last lease, taints, deletion 
     const more = run.advance();
     const { now } = run.cluster.simulation;
     const node = nodeOf(run, 'node-3');
-    const pods = list<Pod>(run, 'pods');
+    const pods = objects<Pod>(run, 'pods');
     if (held.length === 0) held = pods.filter(({ spec }) => spec.nodeName === 'node-3').map(({ metadata }) => metadata.name);
     for (const { metadata } of pods) if (!created.has(metadata.name)) created.set(metadata.name, metadata.creationTimestamp);
     if (unknownAt === 0 && readyOf(node).status === 'Unknown') {
       unknownAt = readyOf(node).lastTransitionTime!;
-      renewed = list<Lease>(run, 'leases').find(({ metadata }) => metadata.name === 'node-3')!.spec.renewTime!;
+      renewed = objects<Lease>(run, 'leases').find(({ metadata }) => metadata.name === 'node-3')!.spec.renewTime!;
     }
     const taint = node.spec.taints?.find(({ effect }) => effect === 'NoExecute');
     if (taintedAt === 0 && taint !== undefined) {
@@ -90,10 +71,10 @@ test('one node stops: Unknown 50 to 56 s after its last lease, taints, deletion 
   assert.ok(deletion > 300 + 39 && deletion < 300 + 57, `deleted ${deletion} s after the stop`);
   assert.ok(Math.abs(seconds(deletedAt - taintedAt) - 300) <= 2.1, `${seconds(deletedAt - taintedAt)} s after the taint`);
   // The node does not come back: its pods stay Terminating, and successors run elsewhere about a second later.
-  const left = list<Pod>(run, 'pods').filter(({ metadata }) => held.includes(metadata.name));
+  const left = objects<Pod>(run, 'pods').filter(({ metadata }) => held.includes(metadata.name));
   assert.equal(left.length, held.length);
   assert.ok(held.length > 0 && left.every(({ metadata }) => metadata.deletionTimestamp !== undefined));
-  const successors = list<Pod>(run, 'pods').filter(({ metadata }) => created.get(metadata.name)! > stop);
+  const successors = objects<Pod>(run, 'pods').filter(({ metadata }) => created.get(metadata.name)! > stop);
   assert.equal(successors.length, held.length);
   for (const { metadata, spec } of successors) {
     assert.ok(Math.abs(seconds(metadata.creationTimestamp - deletedAt)) <= 2);
@@ -114,7 +95,7 @@ test('3 of 5 nodes of a zone stop: 55 % and no more than 50 nodes: NoSchedule, b
       ['node.kubernetes.io/unreachable:NoSchedule'],
     );
   }
-  const pods = list<Pod>(run, 'pods');
+  const pods = objects<Pod>(run, 'pods');
   assert.equal(pods.length, 20);
   assert.ok(pods.every(({ metadata }) => metadata.deletionTimestamp === undefined));
 });
@@ -133,7 +114,7 @@ test('2 of 5 nodes of a zone stop: one node every 10 s is tainted, and its pods 
   const [first, second] = [...tainted.values()].sort((a, b) => a - b);
   assert.equal(tainted.size, 2);
   assert.ok(seconds(second! - first!) >= 9 && seconds(second! - first!) <= 16, `${seconds(second! - first!)} s apart`);
-  assert.ok(list<Pod>(run, 'pods').some(({ metadata }) => metadata.deletionTimestamp !== undefined));
+  assert.ok(objects<Pod>(run, 'pods').some(({ metadata }) => metadata.deletionTimestamp !== undefined));
 });
 
 test('10 of the 100 nodes of a zone die: 10 % is below 55 %, so that taints come at 0, 10, …, 90 s, and the last pods go at 50 + 90 + 300 s', () => {
@@ -146,7 +127,7 @@ test('10 of the 100 nodes of a zone die: 10 % is below 55 %, so that taints come
     more = run.advance();
     const now = seconds(run.cluster.simulation.now - run.origin);
     for (const name of failed) if (!tainted.has(name) && nodeOf(run, name).spec.taints?.some(({ effect }) => effect === 'NoExecute')) tainted.set(name, now);
-    for (const { metadata, spec } of list<Pod>(run, 'pods')) {
+    for (const { metadata, spec } of objects<Pod>(run, 'pods')) {
       if (metadata.deletionTimestamp !== undefined && spec.nodeName !== undefined && !deleted.has(spec.nodeName)) deleted.set(spec.nodeName, now);
     }
   }
@@ -183,7 +164,7 @@ test('a node that comes back: Ready at once, NoSchedule goes within a second, No
   for (let more = true; more; ) {
     more = run.advance();
     const now = seconds(run.cluster.simulation.now - run.origin);
-    if (now === 399) held = list<Pod>(run, 'pods').filter(({ metadata }) => metadata.deletionTimestamp !== undefined).map(({ metadata }) => metadata.name);
+    if (now === 399) held = objects<Pod>(run, 'pods').filter(({ metadata }) => metadata.deletionTimestamp !== undefined).map(({ metadata }) => metadata.name);
     if (now < 400) continue;
     const node = nodeOf(run, 'node-3');
     if (ready === 0 && readyOf(node).status === 'True') ready = now;
@@ -193,6 +174,6 @@ test('a node that comes back: Ready at once, NoSchedule goes within a second, No
   assert.ok(ready <= 401 && schedulable <= 402 && clean > 0 && clean - ready <= 6, `${ready} ${schedulable} ${clean}`);
   // Terminating until the kubelet is back; then they end.
   assert.ok(held.length > 0);
-  const left = new Set(list<Pod>(run, 'pods').map(({ metadata }) => metadata.name));
+  const left = new Set(objects<Pod>(run, 'pods').map(({ metadata }) => metadata.name));
   assert.ok(held.every((name) => !left.has(name)));
 });

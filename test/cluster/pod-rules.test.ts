@@ -1,62 +1,48 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Pod } from '../../src/api/core.js';
-import { ScenarioRun } from '../../src/cluster/run.js';
+import type { ScenarioRun } from '../../src/cluster/run.js';
 import { PodAddresses } from '../../src/node/addresses.js';
 import { ContainerRuntime } from '../../src/node/container-runtime.js';
 import { Prober } from '../../src/node/prober.js';
 import { type PodRecord, RUNNING } from '../../src/node/records.js';
-import { loadScenario } from '../../src/scenario/index.js';
 import { PodServers } from '../../src/workload/pods.js';
-import { root } from './scenario.js';
+import { Cases, deployment, service } from './cases.js';
 
 /** Rules that pods keep in any whole cluster, whatever breaks: looked at ten times a second in random scenarios with faults. */
 
-const folder = mkdtempSync(join(tmpdir(), 'towtank-pod-rules-'));
-cpSync(join(root, 'scenarios', 'nodes', '4cpu-16gi.yaml'), join(folder, 'node.yaml'));
-after(() => rmSync(folder, { recursive: true }));
+const cases = new Cases('pod-rules');
 const NODES = 6;
 const SECONDS = 100;
 const RUNS = Number(process.env['POD_RULES_RUNS'] ?? 8);
 
 // Three fit on a node of four cores.
-writeFileSync(
-  join(folder, 'web.yaml'),
-  `apiVersion: apps/v1
-kind: Deployment
-metadata: { name: web }
-spec:
-  replicas: 12
-  selector: { matchLabels: { app: web } }
-  template:
-    metadata: { labels: { app: web } }
-    spec:
-      tolerations:
-        - { key: node.kubernetes.io/unreachable, operator: Exists, effect: NoExecute, tolerationSeconds: 5 }
-        - { key: node.kubernetes.io/not-ready, operator: Exists, effect: NoExecute, tolerationSeconds: 5 }
-      terminationGracePeriodSeconds: 8
-      containers:
-        - name: web
-          image: "registry.example/web:v1"
-          resources: { requests: { cpu: "1", memory: 1Gi } }
-          readinessProbe: { httpGet: { path: /, port: 80 }, periodSeconds: 2, failureThreshold: 1 }
-          livenessProbe: { httpGet: { path: /, port: 80 }, periodSeconds: 5 }
----
-apiVersion: v1
-kind: Service
-metadata: { name: web }
-spec: { selector: { app: web }, ports: [{ port: 80 }] }
-`,
+cases.write(
+  'web.yaml',
+  deployment(12, {
+    pod: [
+      'tolerations:',
+      '  - { key: node.kubernetes.io/unreachable, operator: Exists, effect: NoExecute, tolerationSeconds: 5 }',
+      '  - { key: node.kubernetes.io/not-ready, operator: Exists, effect: NoExecute, tolerationSeconds: 5 }',
+      'terminationGracePeriodSeconds: 8',
+    ],
+    image: 'registry.example/web:v1',
+    container: [
+      'resources: { requests: { cpu: "1", memory: 1Gi } }',
+      'readinessProbe: { httpGet: { path: /, port: 80 }, periodSeconds: 2, failureThreshold: 1 }',
+      'livenessProbe: { httpGet: { path: /, port: 80 }, periodSeconds: 5 }',
+    ],
+  }),
+  service(),
 );
 
 const node = fc.nat(NODES - 1).map((i) => `node-${i}`);
 const action = fc.oneof(
   fc.record({ fail: fc.record({ node }), for: fc.integer({ min: 5, max: 40 }).map((s) => `${s}s`) }),
   fc.record({ fail: fc.record({ hang: node }), for: fc.integer({ min: 5, max: 40 }).map((s) => `${s}s`) }),
+  fc.record({ fail: fc.record({ link: fc.record({ from: node, to: fc.constant('control-plane-0'), oneWay: fc.boolean() }) }), for: fc.integer({ min: 5, max: 60 }).map((s) => `${s}s`) }),
+  fc.record({ fail: fc.record({ link: fc.record({ from: fc.constant('control-plane-0'), to: node, oneWay: fc.constant(true) }) }), for: fc.integer({ min: 5, max: 60 }).map((s) => `${s}s`) }),
   fc.record({ restart: fc.record({ kubelet: node, start: fc.constant('5s') }) }),
   fc.record({ restart: fc.record({ runtime: node, start: fc.constant('12s') }) }),
   fc.record({ kubectl: node.map((name) => `kubectl drain ${name}`) }),
@@ -67,7 +53,7 @@ const action = fc.oneof(
 const plans = fc.array(fc.tuple(fc.integer({ min: 1, max: SECONDS - 20 }), action), { minLength: 2, maxLength: 8 });
 
 function start(plan: readonly (readonly [number, object])[]): ScenarioRun {
-  const scenario = {
+  return cases.start({
     duration: `${SECONDS}s`,
     cluster: { nodes: [{ count: NODES, name: 'node', zones: ['a', 'b', 'c'], template: 'node.yaml' }] },
     manifests: 'web.yaml',
@@ -78,9 +64,7 @@ function start(plan: readonly (readonly [number, object])[]): ScenarioRun {
     ],
     traffic: [{ to: 'service/web', rate: '100/s', timeout: '2s' }],
     timeline: [...plan].sort(([a], [b]) => a - b).map(([at, what]) => ({ at: `${at}s`, ...what })),
-  };
-  writeFileSync(join(folder, 'case.yaml'), JSON.stringify(scenario));
-  return new ScenarioRun(loadScenario(join(folder, 'case.yaml')));
+  });
 }
 
 /** Whether every container of a pod runs. */

@@ -154,6 +154,61 @@ test('property: whenever a node asks, it sees exactly what its runs have applied
   );
 });
 
+test('a node that is cut off keeps its rules for as long as it is, and has what it missed one sync after it is back', () => {
+  const { simulation, proxies, view } = setUp();
+  proxies.serviceChanged(service(), false, 0);
+  proxies.endpointSliceChanged(slice({ a: 'rs' }), false, 0);
+  proxies.settle();
+  simulation.run(5 * SECOND);
+  proxies.disconnected(1);
+  // Far more changes, and for far longer, than superseded states are kept for proxies that are only late.
+  for (let i = 0; i < 300; i++) {
+    simulation.run((10 + i) * SECOND);
+    proxies.endpointSliceChanged(slice({ [`v${i}`]: 'rs' }), false, simulation.now);
+  }
+  assert.deepEqual(view(400 * SECOND, 0), ['v299']);
+  assert.deepEqual(view(400 * SECOND, 1), ['a']);
+  proxies.connected(1);
+  proxies.endpointSliceChanged(slice({ last: 'rs' }), false, simulation.now);
+  assert.deepEqual(view(400 * SECOND + SYNC - 1, 1), ['a']);
+  assert.deepEqual(view(400 * SECOND + SYNC, 1), ['last']);
+  assert.deepEqual(view(400 * SECOND + SYNC, 0), ['last']);
+});
+
+test('property: nodes that are cut off now and then see what reached them, however rarely they are asked', () => {
+  const steps = fc.array(fc.record({ gap: fc.integer({ min: 1, max: 40_000 }), what: fc.constantFrom('change', 'change', 'change', 'cut', 'back', 'ask') }), { maxLength: 120 });
+  fc.assert(
+    fc.property(steps, (list) => {
+      const { simulation, proxies, view } = setUp();
+      proxies.serviceChanged(service(), false, 0);
+      proxies.settle();
+      let time = 0;
+      /** When each change reaches the node; Infinity: it is still cut off. */
+      const arrivals: number[] = [];
+      let cut = false;
+      for (const { gap, what } of list) {
+        time += gap * MILLISECOND;
+        simulation.run(time);
+        if (what === 'change') {
+          proxies.endpointSliceChanged(slice({ [`v${arrivals.length}`]: 'rs' }), false, time);
+          arrivals.push(cut ? Number.POSITIVE_INFINITY : time);
+        } else if (what === 'cut') {
+          cut = true;
+          proxies.disconnected(0);
+        } else if (what === 'back') {
+          cut = false;
+          proxies.connected(0);
+          for (const [i, arrival] of arrivals.entries()) if (arrival === Number.POSITIVE_INFINITY) arrivals[i] = time;
+        } else {
+          const applied = countsFrom(arrivals.filter((arrival) => arrival <= time)).filter((end) => end <= time).length;
+          assert.deepEqual(view(time), applied === 0 ? [] : [`v${applied - 1}`]);
+        }
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
 test('property: arrivals that are not drawn change nothing', () => {
   // The same delays, once with a bound that is known and once without.
   const crossZone = { kind: 'lognormal', median: 80 * MILLISECOND, sigma: 0.3 } as const;
