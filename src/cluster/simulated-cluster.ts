@@ -197,6 +197,7 @@ export class SimulatedCluster implements LeaderFactory {
     const { loadBalancers } = cluster;
     this.cloudProcess = loadBalancers === undefined ? null : this.process('cloud-controller-manager', CLOUD_QPS, CLOUD_BURST);
     this.loadBalancers = loadBalancers === undefined ? null : new ServiceLoadBalancerController(this.cloudProcess!, loadBalancers);
+    if (this.loadBalancers !== null) this.workload.useBackends(this.loadBalancers);
     this.rollouts = new RolloutControllers(scenario, this.workload, (name, qps, burst) => this.process(name, qps, burst));
     const fleet = new Fleet(this.simulation, cluster.nodes, this.nodeHosts, this.kubelets, this.proxies);
     this.connections.setFleet(fleet, this.randomness.stream('nodes/reflector'));

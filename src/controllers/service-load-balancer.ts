@@ -9,12 +9,15 @@ import { type DistributionSpec, sample } from '../random/distribution.js';
 import { hashText, type KeyedDraws } from '../random/stream.js';
 import { AddFinalizerPatch } from './attachment-patches.js';
 import { RemoveFinalizerPatch } from './garbage-collector.js';
+import { type Backends, type BackendListener, LoadBalancerNodes } from './load-balancer-nodes.js';
 
 /** servicehelper.LoadBalancerCleanupFinalizer. */
 export const LOAD_BALANCER_FINALIZER = 'service.kubernetes.io/load-balancer-cleanup';
 /** cloud-provider/controllers/service/controller.go minRetryDelay and maxRetryDelay. */
 const MINIMUM_RETRY: Duration = 5 * SECOND;
 const MAXIMUM_RETRY: Duration = 300 * SECOND;
+/** The informer shows all Services to the controller again so often (serviceSyncPeriod). */
+const SERVICE_RESYNC: Duration = 30 * SECOND;
 /** Client limits of the cloud controller manager (--kube-api-qps, --kube-api-burst). */
 const QPS = 20;
 const BURST = 30;
@@ -22,6 +25,7 @@ const BURST = 30;
 const ADDRESSES = '203.0.113.';
 
 const OP_CLOUD = 1;
+const OP_RESYNC = 2;
 
 type Step = 'finalizer' | 'cloud' | 'status' | 'release';
 
@@ -62,7 +66,7 @@ export class LoadBalancerStatusPatch implements Patch {
  * The service controller of the cloud controller manager (cloud-provider/controllers/service): one Service after the other, a finalizer
  * first, then the cloud's own time, then the address in status.loadBalancer.ingress; deletions wait until the cloud has taken it away.
  */
-export class ServiceLoadBalancerController implements Component, ResponseReceiver, WorkQueueConsumer, ResourceEventHandler<Service> {
+export class ServiceLoadBalancerController implements Component, ResponseReceiver, WorkQueueConsumer, ResourceEventHandler<Service>, BackendListener {
   readonly name = 'service-lb-controller';
   /** Load balancers that the start state asks for are there at once; from now on the cloud takes its time. */
   limited = false;
@@ -72,6 +76,7 @@ export class ServiceLoadBalancerController implements Component, ResponseReceive
   private readonly events: EventRecorder;
   private readonly services: Informer<Service>;
   private readonly queue: WorkQueue;
+  private readonly nodes: LoadBalancerNodes;
   private readonly create: DistributionSpec;
   private readonly draws: KeyedDraws;
   /** Services that have a load balancer in the cloud, with its address. */
@@ -96,6 +101,20 @@ export class ServiceLoadBalancerController implements Component, ResponseReceive
     this.queue = context.workQueue('service', this, MINIMUM_RETRY, MAXIMUM_RETRY);
     this.services = context.informers.informer<Service>('services');
     this.services.addEventHandler(this);
+    this.nodes = new LoadBalancerNodes(context, this, MINIMUM_RETRY, MAXIMUM_RETRY);
+    simulation.schedule(SERVICE_RESYNC, this.target, OP_RESYNC);
+  }
+
+  /** The nodes that the load balancer of a Service (`namespace/name`) sends to; undefined: it is none of this controller's making. */
+  backendsOf(key: string): Backends | undefined {
+    return this.nodes.backendsOf(key);
+  }
+
+  backendsUpdated(key: string, nodes: number): void {
+    const service = this.services.get(key);
+    if (service === undefined) return;
+    if (nodes === 0) this.events.event(service, 'Warning', 'UnAvailableLoadBalancer', 'There are no available nodes for LoadBalancer');
+    else this.events.event(service, 'Normal', 'UpdatedLoadBalancer', 'Updated load balancer with new hosts');
   }
 
   onAdd(service: Service): void {
@@ -115,6 +134,7 @@ export class ServiceLoadBalancerController implements Component, ResponseReceive
   onDelete(service: Service): void {
     this.balancers.delete(keyOf(service));
     this.outdated.delete(keyOf(service));
+    this.nodes.forget(keyOf(service));
   }
 
   private leaves({ metadata }: Service): boolean {
@@ -163,6 +183,7 @@ export class ServiceLoadBalancerController implements Component, ResponseReceive
         patch(new AddFinalizerPatch(LOAD_BALANCER_FINALIZER));
         return;
       case 'cloud': {
+        if (!this.removes && this.nodes.give(key) === 0) this.backendsUpdated(key, 0);
         const takes = this.limited ? sample(this.create, this.draws.source(hashText(`${key} ${this.calls++}`))) : 0;
         this.simulation.schedule(Math.round(takes), this.target, OP_CLOUD);
         return;
@@ -175,13 +196,27 @@ export class ServiceLoadBalancerController implements Component, ResponseReceive
     }
   }
 
-  describe(): string {
-    return 'the cloud has made or removed a load balancer';
+  describe(opcode: number): string {
+    return opcode === OP_RESYNC ? 'the service controller sees all Services again' : 'the cloud has made or removed a load balancer';
   }
 
-  handle(): void {
+  handle(opcode: number): void {
+    if (opcode === OP_RESYNC) this.resync();
+    else this.cloudDone();
+  }
+
+  /** An update without a difference is a reason to look only for what is to be removed (needsCleanup): a failed removal is tried again at the latest now. */
+  private resync(): void {
+    for (const service of this.services.list()) if (this.leaves(service)) this.queue.add(keyOf(service));
+    this.simulation.schedule(SERVICE_RESYNC, this.target, OP_RESYNC);
+  }
+
+  private cloudDone(): void {
     const key = this.current;
-    if (this.removes) this.balancers.delete(key);
+    if (this.removes) {
+      this.balancers.delete(key);
+      this.nodes.forget(key);
+    }
     else if (!this.balancers.has(key)) this.balancers.set(key, `${ADDRESSES}${(this.made++ % 254) + 1}`);
     this.run('status');
   }

@@ -8,6 +8,30 @@ const OP_CHECK = 1;
 /** Nodes are checked in so many groups, spread over the interval. */
 const GROUPS = 64;
 
+/** Knows the nodes that the cloud's load balancers have been given. */
+export interface BackendBook {
+  /** Names of the nodes that the load balancer of a Service (`namespace/name`) sends to; undefined: it has not been given any. Another answer is another object. */
+  backendsOf(key: string): ReadonlyMap<string, unknown> | undefined;
+}
+
+/** What a load balancer is made of. */
+export interface LoadBalancerOptions {
+  /** `namespace/name` of its Service, and the number that proxies have for it. */
+  readonly key: string;
+  readonly service: number;
+  readonly simulation: Simulation;
+  readonly network: Network;
+  readonly proxies: KubeProxies;
+  /** Network hosts of the nodes, and their numbers by name. */
+  readonly hosts: readonly number[];
+  readonly indexes: ReadonlyMap<string, number>;
+  /** Nodes without the label node.kubernetes.io/exclude-from-external-load-balancers: those it sends to until it is told others. */
+  readonly targets: readonly number[];
+  readonly check: HealthCheckSpec;
+  /** The cloud makes it when a Service asks for it, and removes it. */
+  readonly cloud: boolean;
+}
+
 /**
  * A cloud's load balancer in front of the nodes, for one Service of type LoadBalancer. It knows the nodes only by its health checks:
  * under externalTrafficPolicy Local they ask the healthCheckNodePort, where a node's kube-proxy says whether it has an endpoint of its own;
@@ -19,43 +43,26 @@ export class LoadBalancer implements Component {
   healthy: number[] = [];
   /** Whether it is there: users have an address. */
   exists = true;
+  /** What the cloud has been told of its nodes; null: nobody tells it. */
+  book: BackendBook | null = null;
   /** It is new, and has not found any node good. */
   private fresh = false;
-  /** The cloud makes it when a Service asks for it, and removes it. */
-  private readonly cloud: boolean;
-  private readonly simulation: Simulation;
-  private readonly network: Network;
-  private readonly proxies: KubeProxies;
-  private readonly hosts: readonly number[];
-  private readonly targets: readonly number[];
-  private readonly service: number;
-  private readonly check: HealthCheckSpec;
+  private readonly options: LoadBalancerOptions;
+  private targets: readonly number[];
+  /** The book's newest answer. */
+  private backends: ReadonlyMap<string, unknown> | undefined;
+  /** Nodes are checked in so many groups. */
+  private groups = 1;
   private readonly target: number;
   /** Checks in a row that contradict what a node is taken for. */
   private readonly against: Uint8Array;
   private readonly taken: Uint8Array;
 
-  /** @param targets nodes without the label node.kubernetes.io/exclude-from-external-load-balancers */
-  constructor(
-    name: string,
-    simulation: Simulation,
-    network: Network,
-    proxies: KubeProxies,
-    hosts: readonly number[],
-    targets: readonly number[],
-    service: number,
-    check: HealthCheckSpec,
-    cloud: boolean,
-  ) {
-    this.name = name;
-    this.simulation = simulation;
-    this.network = network;
-    this.proxies = proxies;
-    this.hosts = hosts;
+  constructor(options: LoadBalancerOptions) {
+    this.options = options;
+    const { key, simulation, targets, hosts } = options;
+    this.name = `load-balancer/${key}`;
     this.targets = targets;
-    this.service = service;
-    this.check = check;
-    this.cloud = cloud;
     this.target = simulation.add(this);
     this.against = new Uint8Array(hosts.length);
     this.taken = new Uint8Array(hosts.length);
@@ -63,13 +70,19 @@ export class LoadBalancer implements Component {
 
   /** Begins to check; nodes are taken for what they are now. */
   start(): void {
-    this.exists = !this.cloud || this.proxies.isBalanced(this.service);
+    const { simulation, check, cloud } = this.options;
+    this.takeBackends();
+    this.exists = !cloud || this.isBalanced;
     if (this.exists) for (const node of this.targets) this.taken[node] = this.answers(node) ? 1 : 0;
     this.collect();
-    const groups = Math.min(GROUPS, this.targets.length);
-    for (let group = 0; group < groups; group++) {
-      this.simulation.schedule(Math.round((this.check.interval * (group + 1)) / groups), this.target, OP_CHECK, group);
+    this.groups = Math.max(1, Math.min(GROUPS, this.targets.length));
+    for (let group = 0; group < this.groups; group++) {
+      simulation.schedule(Math.round((check.interval * (group + 1)) / this.groups), this.target, OP_CHECK, group);
     }
+  }
+
+  private get isBalanced(): boolean {
+    return this.options.proxies.isBalanced(this.options.service);
   }
 
   describe(): string {
@@ -77,10 +90,11 @@ export class LoadBalancer implements Component {
   }
 
   handle(_opcode: number, group: number): void {
-    const { check, taken, against } = this;
-    const groups = Math.min(GROUPS, this.targets.length);
-    let changed = this.cloud && this.look();
-    for (let i = group; i < this.targets.length; i += groups) {
+    const { taken, against } = this;
+    const { check, cloud, simulation } = this.options;
+    let changed = cloud && this.look();
+    if (this.takeBackends()) changed = true;
+    for (let i = group; i < this.targets.length; i += this.groups) {
       const node = this.targets[i]!;
       const good = this.exists && this.answers(node) ? 1 : 0;
       if (good === taken[node]) {
@@ -93,12 +107,12 @@ export class LoadBalancer implements Component {
       changed = true;
     }
     if (changed) this.collect();
-    this.simulation.schedule(check.interval, this.target, OP_CHECK, group);
+    simulation.schedule(check.interval, this.target, OP_CHECK, group);
   }
 
   /** Whether the load balancer has come or gone since the last look: a new one knows no node yet. */
   private look(): boolean {
-    const exists = this.proxies.isBalanced(this.service);
+    const exists = this.isBalanced;
     if (exists === this.exists) return false;
     this.exists = exists;
     this.fresh = exists;
@@ -107,11 +121,29 @@ export class LoadBalancer implements Component {
     return true;
   }
 
+  /** Whether the cloud has been told other nodes since the last look: new ones have to be found good first. */
+  private takeBackends(): boolean {
+    const { key, indexes } = this.options;
+    const backends = this.book?.backendsOf(key);
+    if (backends === undefined || backends === this.backends) return false;
+    this.backends = backends;
+    const before = this.targets;
+    this.targets = [...backends.keys()].flatMap((name) => indexes.get(name) ?? []).sort((a, b) => a - b);
+    const now = new Set(this.targets);
+    for (const node of before) {
+      if (now.has(node)) continue;
+      this.taken[node] = 0;
+      this.against[node] = 0;
+    }
+    return true;
+  }
+
   /** What a check finds now. */
   private answers(node: number): boolean {
-    if (!this.network.isUp(this.hosts[node]!)) return false;
-    if (!this.proxies.externalLocal(this.service)) return true;
-    const { addresses, draining = false } = this.proxies.view(node, this.service, true);
+    const { network, hosts, proxies, service } = this.options;
+    if (!network.isUp(hosts[node]!)) return false;
+    if (!proxies.externalLocal(service)) return true;
+    const { addresses, draining = false } = proxies.view(node, service, true);
     return addresses.length > 0 && !draining;
   }
 

@@ -1,3 +1,4 @@
+import { includedInLoadBalancers } from '../api/balanced-nodes.js';
 import type { Simulation } from '../kernel/simulation.js';
 import { SECOND, type Time } from '../kernel/time.js';
 import type { Recorder } from '../metrics/recorder.js';
@@ -12,7 +13,7 @@ import { CallGraph } from './call-graph.js';
 import { ClusterDns } from './dns.js';
 import { IngressController } from './ingress.js';
 import { IngressPods } from './ingress-pods.js';
-import { LoadBalancer } from './load-balancer.js';
+import { type BackendBook, LoadBalancer } from './load-balancer.js';
 import { PodServers } from './pods.js';
 import { PodSample } from './sampling.js';
 import { TrafficSplits } from './splits.js';
@@ -21,9 +22,6 @@ import type { RequestTotals } from './statistics.js';
 import { CAUSES, ServiceStatistics } from './statistics.js';
 import { type EntryNodes, Traffic } from './traffic.js';
 import { LogHistogram } from '../stats/log-histogram.js';
-
-/** Nodes with this label get no connections of the cloud's load balancers (LabelNodeExcludeBalancers). */
-const EXCLUDED_LABEL = 'node.kubernetes.io/exclude-from-external-load-balancers';
 
 export interface WorkloadOptions {
   readonly simulation: Simulation;
@@ -116,14 +114,27 @@ export class Workload {
     for (const traffic of this.traffic) traffic.start(origin);
   }
 
+  /** The cloud's load balancer of a Service (`namespace/name`) that has traffic through it; undefined: it has none. */
+  balancerOf(service: string): LoadBalancer | undefined {
+    return this.loadBalancers.get(service);
+  }
+
+  /** Tells who knows the nodes of the cloud's load balancers. */
+  useBackends(book: BackendBook): void {
+    for (const balancer of this.loadBalancers.values()) balancer.book = book;
+  }
+
   /** The load balancer of a Service; several streams share it. */
   private loadBalancer({ service: { namespace, name }, healthCheck }: TrafficSpec, proxies: KubeProxies, hosts: readonly number[]): LoadBalancer {
     const key = `${namespace}/${name}`;
     let balancer = this.loadBalancers.get(key);
     if (balancer === undefined) {
-      const targets = this.scenario.cluster.nodes.flatMap(({ metadata }, i) => (metadata.labels?.[EXCLUDED_LABEL] === undefined ? [i] : []));
-      const number = proxies.serviceNumber(namespace, name);
-      balancer = new LoadBalancer(`load-balancer/${key}`, this.simulation, this.network, proxies, hosts, targets, number, healthCheck!, this.scenario.cluster.loadBalancers !== undefined);
+      const { simulation, network } = this;
+      const { nodes, loadBalancers } = this.scenario.cluster;
+      const targets = nodes.flatMap((node, i) => (includedInLoadBalancers(node) ? [i] : []));
+      const indexes = new Map(nodes.map((node, i) => [node.metadata.name, i]));
+      const service = proxies.serviceNumber(namespace, name);
+      balancer = new LoadBalancer({ key, service, simulation, network, proxies, hosts, indexes, targets, check: healthCheck!, cloud: loadBalancers !== undefined });
       this.loadBalancers.set(key, balancer);
     }
     return balancer;

@@ -92,3 +92,60 @@ test('a load balancer of the cloud takes its time: finalizer, events, address af
   assert.equal(at(142, 178).errors, at(142, 178).requests);
   assert.ok(run.cluster.workload.failures(0, Number.MAX_SAFE_INTEGER).some(({ mechanism }) => mechanism === 'no-load-balancer'));
 });
+
+test('load balancers follow the nodes: one that is excluded by its label or deleted is left out at once, one that comes back is to be found good first; readiness does not matter', () => {
+  const node = (labels: string) => `apiVersion: v1\nkind: Node\nmetadata: { name: node-2, labels: { ${labels} } }\n`;
+  cases.write('out.yaml', node('node.kubernetes.io/exclude-from-external-load-balancers: ""'));
+  cases.write('in.yaml', node('node.kubernetes.io/exclude-from-external-load-balancers: "false"'));
+  const run = cases.start({
+    duration: '150s',
+    cluster: { nodes: [{ count: 4, name: 'node', template: 'node.yaml' }], cloud: { loadBalancer: { constant: '40s' } } },
+    manifests: 'web.yaml',
+    behaviour: [{ image: 'web:*', cached: true, request: { time: '1ms', concurrency: 10 } }],
+    traffic: [{ to: 'service/old', via: 'loadBalancer', rate: '10/s' }],
+    timeline: [
+      { at: '10s', fail: { kubelet: 'node-1' } },
+      { at: '20s', apply: 'out.yaml' },
+      { at: '60s', apply: 'in.yaml' },
+      { at: '100s', delete: { object: 'node/node-3' } },
+    ],
+  });
+  run.warmUp();
+  const seen: [number, string][] = [];
+  for (let more = true; more; ) {
+    more = run.advance();
+    const healthy = run.cluster.workload.balancerOf('default/old')!.healthy.join();
+    if (seen[seen.length - 1]?.[1] !== healthy) seen.push([secondsOf(run), healthy]);
+  }
+  const [first, out, back, gone, ...rest] = seen;
+  assert.deepEqual([first![1], out![1], back![1], gone![1], rest], ['0,1,2,3', '0,1,3', '0,1,2,3', '0,1,2', []]);
+  // The load balancer asks which nodes it has whenever it checks some: four groups in 10 s.
+  assert.ok(out![0] >= 20 && out![0] <= 24, `left out after ${out![0]} s`);
+  assert.ok(back![0] >= 60 + 10 && back![0] <= 60 + 21, `sent to again after ${back![0]} s`);
+  assert.ok(gone![0] >= 100 && gone![0] <= 104, `left out after ${gone![0]} s`);
+  const since = objects<Event>(run, 'events').filter(({ source, firstTimestamp }) => source.component === 'service-controller' && firstTimestamp > run.origin);
+  const [updated, ...others] = since;
+  assert.deepEqual([updated!.reason, updated!.count, Math.floor(secondsOf(run, updated!.firstTimestamp)), Math.floor(secondsOf(run, updated!.lastTimestamp))], ['UpdatedLoadBalancer', 3, 20, 100]);
+  assert.deepEqual(others.map(({ reason }) => reason), []);
+});
+
+test('the removal of a load balancer that fails is tried again at the next resync of Services, 30 s apart, if the back-off is longer', () => {
+  const run = cases.start({
+    duration: '300s',
+    cluster: { nodes: [{ count: 2, name: 'node', template: 'node.yaml' }], cloud: { loadBalancer: { constant: '10s' } } },
+    manifests: 'web.yaml',
+    behaviour: [{ image: 'web:*', cached: true }],
+    timeline: [
+      { at: '10s', delete: { object: 'service/old' } },
+      // Tries of the back-off alone: 5, 15, 35, 75 and 155 s after the first one that fails.
+      { at: '15s', fail: { apiServer: 0 }, for: '110s' },
+    ],
+  });
+  run.warmUp();
+  let gone = 0;
+  for (let more = true; more; ) {
+    more = run.advance();
+    if (gone === 0 && secondsOf(run) > 127 && !objects<Service>(run, 'services').some(({ metadata }) => metadata.name === 'old')) gone = secondsOf(run);
+  }
+  assert.ok(gone >= 125 && gone <= 125 + 32, `gone after ${gone} s`);
+});
