@@ -3,8 +3,11 @@ import { podRequests } from '../api/pod-resources.js';
 import { firstUntoleratedTaint } from '../api/taints.js';
 import type { Deployment, ReplicaSet } from '../api/workloads.js';
 import type { RegistryContext } from '../apiserver/registry.js';
+import { REVISION } from '../controllers/deployment-rollout.js';
 import { newReplicaSet } from '../controllers/deployment-sets.js';
+import { rolloutStatus } from '../controllers/deployment-status.js';
 import { podFromTemplate } from '../controllers/pod-control.js';
+import { replicaSetStatus } from '../controllers/replica-set-policy.js';
 import { admissionFailure } from '../node/admission.js';
 import type { Kubelets } from '../node/kubelets.js';
 import { isKwokNode } from '../node/kwok/stage.js';
@@ -13,7 +16,7 @@ import { type StartObject, store } from './start-objects.js';
 
 /**
  * Gives every Deployment of the start state its ReplicaSet and its pods, as if it had been rolled out long ago: the pods are bound to
- * nodes in turn, run and are Ready, and the kubelets know them. What only a scheduler can place (affinity, spreading, volumes, gates),
+ * nodes in turn, run and are Ready, the kubelets know them, and the statuses of Deployment and ReplicaSet say so. What only a scheduler can place (affinity, spreading, volumes, gates),
  * and what finds no room, is left to the controllers and the scheduler.
  */
 export class SettledStart {
@@ -21,26 +24,41 @@ export class SettledStart {
   private readonly registry: RegistryContext;
   private readonly kubelets: Kubelets;
   private readonly fleet: Fleet;
+  /** Statuses of ReplicaSets count terminating pods. */
+  private readonly countTerminating: boolean;
   /** Node that the next pod is offered first. */
   private cursor = 0;
 
-  constructor(objects: StartObject[], registry: RegistryContext, kubelets: Kubelets, fleet: Fleet) {
+  constructor(objects: StartObject[], registry: RegistryContext, kubelets: Kubelets, fleet: Fleet, countTerminating: boolean) {
     this.objects = objects;
     this.registry = registry;
     this.kubelets = kubelets;
     this.fleet = fleet;
+    this.countTerminating = countTerminating;
   }
 
   /** Adds ReplicaSets and pods to the objects. */
   settle(): void {
-    const deployments = this.objects.filter(({ object }) => object.kind === 'Deployment');
-    for (const { object } of deployments) this.deploy(object as Deployment);
+    const { length } = this.objects;
+    for (let i = 0; i < length; i++) if (this.objects[i]!.object.kind === 'Deployment') this.deploy(i);
   }
 
-  private deploy(deployment: Deployment): void {
-    const set = store(this.objects, newReplicaSet(deployment, []), this.registry) as ReplicaSet | undefined;
+  private deploy(place: number): void {
+    const { objects } = this;
+    const deployment = objects[place]!.object as Deployment;
+    const set = store(objects, newReplicaSet(deployment, []), this.registry) as ReplicaSet | undefined;
     if (set === undefined || deployment.spec.paused === true || !placeable(set.spec.template.spec)) return;
-    for (let i = 0; i < set.spec.replicas; i++) if (!this.place(podFromTemplate(set, set.spec.template))) return;
+    const setPlace = objects.length - 1;
+    let placed = 0;
+    while (placed < set.spec.replicas && this.place(podFromTemplate(set, set.spec.template))) placed++;
+    if (placed < set.spec.replicas) return;
+    // All is as it should be: the controllers find their own statuses, and nothing to write.
+    const counts = { active: placed, fullyLabeled: placed, ready: placed, available: placed, terminating: 0 };
+    const settled: ReplicaSet = { ...set, status: replicaSetStatus(set, counts, undefined, this.countTerminating, 0) };
+    const annotations = { ...deployment.metadata.annotations, [REVISION]: set.metadata.annotations![REVISION]! };
+    const revised: Deployment = { ...deployment, metadata: { ...deployment.metadata, annotations } };
+    objects[setPlace] = { ...objects[setPlace]!, object: settled };
+    objects[place] = { ...objects[place]!, object: { ...revised, status: rolloutStatus(revised, [settled], settled, 0) } as Deployment };
   }
 
   /** Binds a pod to the next node that has room; false: none has. */

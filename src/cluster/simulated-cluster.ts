@@ -369,7 +369,8 @@ export class SimulatedCluster implements LeaderFactory {
   /** Puts the start state into etcd and the watch caches. */
   private load(registry: Allocators, nodes: readonly Node[], fleet: Fleet): void {
     const objects = startObjects(this.scenario, registry, nodes);
-    if (this.scenario.cluster.settled === true) new SettledStart(objects, registry, this.kubelets, fleet).settle();
+    const { cluster, kubernetesVersion } = this.scenario;
+    if (cluster.settled === true) new SettledStart(objects, registry, this.kubelets, fleet, kubernetesVersion !== '1.34').settle();
     const kvs: KeyValue[] = objects.map(({ resource, key, object, bytes }, i) => {
       const modRevision = i + 2;
       return { key: `/registry/${resource}/${key}`, value: object, bytes, createRevision: modRevision, modRevision, version: 1, lease: 0 };

@@ -49,3 +49,10 @@ test('after a settled start only heartbeats are written', () => {
   for (const name of requests) assert.match(name, /^(update leases|patch nodes\/status|watch .*|get leases)$/);
   assert.equal(run.observer.lives().length, pods.length, 'no pod came or went');
 });
+
+test('of what a settled start has, controllers write nothing', () => {
+  const { connections } = warm(true).cluster;
+  const versions = (resource: string) => [...connections.current(resource)].map(({ metadata }) => metadata.resourceVersion);
+  const first = Math.min(...versions('endpointslices'));
+  for (const resource of ['deployments', 'replicasets', 'pods']) for (const version of versions(resource)) assert.ok(version < first, resource);
+});
