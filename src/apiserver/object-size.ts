@@ -18,6 +18,14 @@ export function dataBytes({ data }: Pick<ConfigMap, 'data'>): number {
   return bytes;
 }
 
+/** Resources whose objects are of different sizes. */
+const SIZES_DIFFER: ReadonlySet<string> = new Set(['endpointslices', 'configmaps', 'secrets']);
+
+/** Whether the objects of a resource are of different sizes. */
+export function sizesDiffer(resource: string): boolean {
+  return SIZES_DIFFER.has(resource);
+}
+
 /** Size of a stored object in bytes: what etcd, the network and encoding pay for. */
 export function typicalBytes(resource: string, object: KubernetesObject): number {
   if (resource === 'endpointslices') return SLICE_BASE_BYTES + ENDPOINT_BYTES * (object as EndpointSlice).endpoints.length;

@@ -1,9 +1,11 @@
 import type { KubernetesObject } from '../api/meta.js';
+import { resourceInfo } from '../api/resources.js';
 import { copyMetadata, withMetadata } from '../api/copies.js';
 import type { Time } from '../kernel/time.js';
 import { CacheFigures } from './cache-figures.js';
 import { type CachedObject, CachedObjects } from './cached-objects.js';
 import type { KeyNote } from '../etcd/types.js';
+import { sizesDiffer, typicalBytes } from './object-size.js';
 
 export type WatchEventType = 'ADDED' | 'MODIFIED' | 'DELETED';
 
@@ -45,6 +47,8 @@ export class WatchCache {
   private filledAt: Time = 0;
   private filledRevision = 0;
   private advances: { readonly revision: number; readonly time: Time }[] = [];
+  /** Bytes of all objects, as they were worked out last; negative: something has changed since. */
+  private storedBytes = -1;
 
   constructor(resource: string) {
     this.resource = resource;
@@ -54,6 +58,7 @@ export class WatchCache {
   /** Fills the cache with the objects of a list at a revision, without events. */
   replace(objects: Iterable<readonly [string, KubernetesObject]>, revision: number, now: Time): void {
     this.figures.initializations++;
+    this.storedBytes = -1;
     this.objects.clear();
     for (const [key, object] of objects) this.objects.add(this.objects.prefix + key, object);
     this.revision = revision;
@@ -74,6 +79,7 @@ export class WatchCache {
   applyAt(path: string, object: KubernetesObject | undefined, revision: number, now: Time, note?: KeyNote): WatchRecord | undefined {
     if (revision <= this.revision) return undefined;
     this.figures.received++;
+    this.storedBytes = -1;
     const { objects, resource } = this;
     const noted = note as CachedObject | undefined;
     const cached = noted !== undefined && noted.home === objects ? noted : objects.at(path);
@@ -96,6 +102,17 @@ export class WatchCache {
     }
     this.remember(record);
     return record;
+  }
+
+  /** Bytes of all objects in etcd. */
+  get bytes(): number {
+    const { objects, resource } = this;
+    if (!sizesDiffer(resource)) return objects.size * resourceInfo(resource).typicalBytes;
+    if (this.storedBytes < 0) {
+      this.storedBytes = 0;
+      for (const object of objects.values()) this.storedBytes += typicalBytes(resource, object);
+    }
+    return this.storedBytes;
   }
 
   /** Events that the window holds. */

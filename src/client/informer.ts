@@ -15,7 +15,7 @@ import { type ClientFeatures, clientFeatures } from './features.js';
 import type { ClientMeter } from './metrics.js';
 import { RealFifo } from './real-fifo.js';
 import { IndexedStore } from './store.js';
-import type { Indexer, Informer, ResourceEventHandler } from './types.js';
+import type { CacheObserver, Indexer, Informer, ResourceEventHandler } from './types.js';
 
 const OP_POP = 1;
 const OP_LIST = 2;
@@ -383,6 +383,10 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
 
   addIndexer(indexer: Indexer<T>): void {
     this.store.addIndexer(indexer);
+  }
+
+  observe(observer: CacheObserver<T>): void {
+    this.store.observe(observer);
   }
 
   byIndex(indexName: string, value: string): Iterable<T> {

@@ -1,5 +1,5 @@
 import type { KubernetesObject } from '../api/meta.js';
-import type { Indexer } from './types.js';
+import type { CacheObserver, Indexer } from './types.js';
 
 const EMPTY: ReadonlyMap<string, KubernetesObject> = new Map();
 
@@ -9,6 +9,11 @@ export class IndexedStore<T extends KubernetesObject> {
   readonly objects = new Map<string, T>();
   private readonly indexers: Indexer<T>[] = [];
   private readonly indexes: Map<string, Map<string, T>>[] = [];
+  private readonly observers: CacheObserver<T>[] = [];
+
+  observe(observer: CacheObserver<T>): void {
+    this.observers.push(observer);
+  }
 
   addIndexer(indexer: Indexer<T>): void {
     if (this.indexers.some((other) => other.name === indexer.name)) return;
@@ -26,6 +31,7 @@ export class IndexedStore<T extends KubernetesObject> {
   /** Puts an object in; `old` is what the store holds under the key. */
   set(key: string, old: T | undefined, object: T): void {
     this.objects.set(key, object);
+    for (let i = 0; i < this.observers.length; i++) this.observers[i]!.cached(object);
     for (let i = 0; i < this.indexers.length; i++) {
       const indexer = this.indexers[i]!;
       const after = indexer.valueOf(object);
@@ -42,6 +48,7 @@ export class IndexedStore<T extends KubernetesObject> {
   /** Takes an object out; `old` is what the store holds under the key. */
   delete(key: string, old: T): void {
     this.objects.delete(key);
+    for (let i = 0; i < this.observers.length; i++) this.observers[i]!.uncached(old);
     for (let i = 0; i < this.indexers.length; i++) this.removeFromIndex(i, key, this.indexers[i]!.valueOf(old));
   }
 

@@ -17,6 +17,14 @@ export interface ResourceEventHandler<T extends KubernetesObject> {
   onDelete(object: T, finalStateUnknown?: boolean): void;
 }
 
+/** Told of changes of an informer's cache itself, which shows them before handlers are told. */
+export interface CacheObserver<T extends KubernetesObject> {
+  /** The cache holds this version from now on. */
+  cached(object: T): void;
+  /** The cache has this object no more. */
+  uncached(object: T): void;
+}
+
 /** Names a value under which an index groups objects (client-go IndexFunc); a class with data only, so that it can be saved. */
 export interface Indexer<T extends KubernetesObject> {
   readonly name: string;
@@ -38,6 +46,8 @@ export interface Informer<T extends KubernetesObject> {
   /** Objects of an index value in order of first arrival. */
   byIndex(indexName: string, value: string): Iterable<T>;
   addEventHandler(handler: ResourceEventHandler<T>): void;
+  /** Tells an observer of the changes of the cache from now on. */
+  observe(observer: CacheObserver<T>): void;
 }
 
 /** The informers of one process, one per resource, started together (client-go SharedInformerFactory). */

@@ -2,8 +2,6 @@ import { resourceInfo } from '../api/resources.js';
 import type { ApiServer } from '../apiserver/api-server.js';
 import type { LevelFigures } from '../apiserver/flow-control/level.js';
 import { KINDS, type RequestKinds } from '../apiserver/flow-control/request-kinds.js';
-import type { CachedObjects } from '../apiserver/cached-objects.js';
-import { typicalBytes } from '../apiserver/object-size.js';
 import type { WatchCache } from '../apiserver/watch-cache.js';
 import type { ReplicatedProcess } from './control-plane.js';
 import type { Process } from '../client/process.js';
@@ -25,9 +23,6 @@ import type { LogHistogram } from '../stats/index.js';
 const HOST = 'kubernetes.default.svc:443';
 /** Nanoseconds as seconds. */
 const PER_SECOND = 1e-9;
-
-/** Resources whose objects are of different sizes (apiserver/object-size.ts). */
-const SIZES_DIFFER: ReadonlySet<string> = new Set(['endpointslices', 'configmaps', 'secrets']);
 
 /** A histogram as counts by bucket, the last one beyond all bounds. */
 export interface BucketCounts {
@@ -150,14 +145,15 @@ function scrapeStorage(server: ApiServer, common: Labels, databaseBytes: number,
 }
 
 /** One resource between etcd and those who list and watch it; a resource that nobody uses has no rows. */
-function scrapeCache({ resource, objects, figures, revision, capacity }: WatchCache, common: Labels, sink: ScrapeSink): void {
+function scrapeCache(cache: WatchCache, common: Labels, sink: ScrapeSink): void {
+  const { resource, objects, figures, revision, capacity } = cache;
   const { group, version } = resourceInfo(resource);
   sink.value('apiserver_storage_objects', labelText({ ...common, resource: group === '' ? resource : `${resource}.${group}` }), objects.size);
   const own = { ...common, group, resource };
   const labels = labelText(own);
   sink.value('apiserver_resource_objects', labels, objects.size);
   // Events are in no watch cache, which keeps the sizes.
-  sink.value('apiserver_resource_size_estimate_bytes', labels, resource === 'events' ? -1 : storedBytes(resource, objects));
+  sink.value('apiserver_resource_size_estimate_bytes', labels, resource === 'events' ? -1 : cache.bytes);
   if (objects.size + figures.received + figures.storageLists + figures.cacheLists.size === 0) return;
   const value = (name: string, count: number): void => sink.value(`apiserver_${name}`, labels, count);
   value('storage_events_received_total', figures.received);
@@ -185,14 +181,6 @@ function scrapeCache({ resource, objects, figures, revision, capacity }: WatchCa
   sink.value('apiserver_watch_events_total', versioned, figures.sizes.count);
   if (figures.sizes.count > 0) sink.histogram('apiserver_watch_events_sizes', versioned, figures.sizes);
   if (figures.readWaits.count > 0) sink.latencies(READ_WAIT, labels, figures.readWaits);
-}
-
-/** Bytes of all objects of a resource in etcd. */
-function storedBytes(resource: string, objects: CachedObjects): number {
-  if (!SIZES_DIFFER.has(resource)) return objects.size * resourceInfo(resource).typicalBytes;
-  let bytes = 0;
-  for (const object of objects.values()) bytes += typicalBytes(resource, object);
-  return bytes;
 }
 
 /** What webhooks did to requests. */

@@ -7,7 +7,7 @@ import type { ChangeObserver } from '../apiserver/connections.js';
 import type { WatchRecord } from '../apiserver/watch-cache.js';
 import type { Simulation } from '../kernel/simulation.js';
 import type { Time } from '../kernel/time.js';
-import type { Recorder } from '../metrics/recorder.js';
+import type { Recorder, TableRecorder } from '../metrics/recorder.js';
 import { EVENTS, PODS, REPLICAS_BY_SECOND } from '../metrics/tables.js';
 import type { PodStepObserver } from '../node/behaviour.js';
 import { type AppTracker, NEVER } from './app-tracker.js';
@@ -48,6 +48,10 @@ interface SetCounts {
   sampled: boolean;
   /** What the last sample saw, as one number. */
   sampledAs: number;
+  /** Its place in the order of arrival. */
+  readonly place: number;
+  /** It stands among those that changed since the last sample. */
+  changed: boolean;
 }
 
 /** ReplicaSets that get a row each second; of more, unchanged ones get theirs less often. */
@@ -62,6 +66,9 @@ export class Observer implements ChangeObserver, PodStepObserver {
   lastPodChange: Time = 0;
   readonly pods = new Map<string, PodLife>();
   private readonly sets = new Map<string, SetCounts>();
+  /** The same in order of arrival; and those that changed since the last sample. */
+  private readonly setOrder: SetCounts[] = [];
+  private readonly changedSets: SetCounts[] = [];
   private readonly finished: PodLife[] = [];
   private readonly readyBySlice = new Map<string, number>();
   private readonly simulation: Simulation;
@@ -115,7 +122,7 @@ export class Observer implements ChangeObserver, PodStepObserver {
       if (record.type === 'DELETED') return;
       life = newLife(pod);
       this.pods.set(pod.metadata.uid, life);
-      const set = this.sets.get(life.replicaSet);
+      const set = this.changing(life.replicaSet);
       if (set !== undefined) set.pods++;
       this.tracker.podAdded(life);
     }
@@ -154,7 +161,7 @@ export class Observer implements ChangeObserver, PodStepObserver {
     if (life.deleted === NEVER) life.deleted = now;
     this.pods.delete(pod.metadata.uid);
     this.finished.push(life);
-    const set = this.sets.get(life.replicaSet);
+    const set = this.changing(life.replicaSet);
     if (set !== undefined) set.pods--;
     if (life.node !== '') this.usage.count(pod, -1);
     this.tracker.podRemoved(life);
@@ -163,14 +170,24 @@ export class Observer implements ChangeObserver, PodStepObserver {
   private setReady(life: PodLife, ready: boolean): void {
     if (life.isReady === ready) return;
     life.isReady = ready;
-    const set = this.sets.get(life.replicaSet);
+    const set = this.changing(life.replicaSet);
     if (set !== undefined) set.ready += ready ? 1 : -1;
+  }
+
+  /** The counts of a ReplicaSet, which are about to change. */
+  private changing(key: string): SetCounts | undefined {
+    const set = this.sets.get(key);
+    if (set !== undefined && !set.changed) {
+      set.changed = true;
+      this.changedSets.push(set);
+    }
+    return set;
   }
 
   private replicaSetChanged(record: WatchRecord): void {
     const replicaSet = record.object as ReplicaSet;
     const key = `${replicaSet.metadata.namespace}/${replicaSet.metadata.name}`;
-    let set = this.sets.get(key);
+    let set = this.changing(key);
     if (record.type === 'DELETED') {
       if (set !== undefined) set.desired = set.available = 0;
       return;
@@ -187,8 +204,12 @@ export class Observer implements ChangeObserver, PodStepObserver {
         available: 0,
         sampled: false,
         sampledAs: -1,
+        place: this.setOrder.length,
+        changed: true,
       };
       this.sets.set(key, set);
+      this.setOrder.push(set);
+      this.changedSets.push(set);
     }
     set.desired = replicaSet.spec.replicas;
     set.available = replicaSet.status.availableReplicas ?? 0;
@@ -219,19 +240,29 @@ export class Observer implements ChangeObserver, PodStepObserver {
    */
   sample(second: number): void {
     const table = this.recorder.table(REPLICAS_BY_SECOND);
-    const interval = Math.max(1, Math.ceil(this.sets.size / SETS_BY_SECOND));
-    const all = interval === 1;
-    let place = second;
-    for (const set of this.sets.values()) {
-      const due = all || ++place % interval === 0;
-      const empty = set.desired === 0 && set.pods === 0;
-      if (empty && !set.sampled) continue;
-      const changes = set.desired + set.pods * 3 + set.ready * 5 + set.available * 7;
-      if (!due && changes === set.sampledAs) continue;
-      set.sampledAs = changes;
-      set.sampled = !empty;
-      table.append([second, set.deployment, set.name, set.version, set.desired, set.pods, set.ready, set.available]);
+    const { setOrder, changedSets } = this;
+    const interval = Math.max(1, Math.ceil(setOrder.length / SETS_BY_SECOND));
+    changedSets.sort((a, b) => a.place - b.place);
+    let next = 0;
+    // Of each interval one is due, another one each second.
+    for (let due = (interval - ((second + 1) % interval)) % interval; due < setOrder.length; due += interval) {
+      while (next < changedSets.length && changedSets[next]!.place < due) this.sampleSet(table, second, changedSets[next++]!, false);
+      if (next < changedSets.length && changedSets[next]!.place === due) next++;
+      this.sampleSet(table, second, setOrder[due]!, true);
     }
+    while (next < changedSets.length) this.sampleSet(table, second, changedSets[next++]!, false);
+    for (const set of changedSets) set.changed = false;
+    while (changedSets.length > 0) changedSets.pop();
+  }
+
+  private sampleSet(table: TableRecorder, second: number, set: SetCounts, due: boolean): void {
+    const empty = set.desired === 0 && set.pods === 0;
+    if (empty && !set.sampled) return;
+    const changes = set.desired + set.pods * 3 + set.ready * 5 + set.available * 7;
+    if (!due && changes === set.sampledAs) return;
+    set.sampledAs = changes;
+    set.sampled = !empty;
+    table.append([second, set.deployment, set.name, set.version, set.desired, set.pods, set.ready, set.available]);
   }
 
   /** Appends the use of nodes, when a sample is due. */

@@ -3,7 +3,7 @@ import type { Condition, ConditionStatus, KubernetesObject } from '../api/meta.j
 import type { Lease } from '../api/workloads.js';
 import { type ApiRequest, type ApiResponse, type Patch, type ResponseReceiver, succeeded } from '../apiserver/request.js';
 import type { ProcessContext } from '../client/context.js';
-import type { ApiClient, EventRecorder, Indexer, Informer, ResourceEventHandler } from '../client/types.js';
+import type { ApiClient, CacheObserver, EventRecorder, Indexer, Informer, ResourceEventHandler } from '../client/types.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
 import { SECOND, type Time } from '../kernel/time.js';
 import { ControllerWorkers, objectRequest, Reconciliation, type Reconciler } from './controller.js';
@@ -11,16 +11,14 @@ import { apiTime } from './conditions.js';
 import {
   EVICTION_PERIOD,
   evictionRate,
-  MONITOR_GRACE_PERIOD,
   MONITOR_PERIOD,
   readyStatus,
   silentConditions,
-  STARTUP_GRACE_PERIOD,
   withConditionTaints,
   withExecuteTaint,
-  type ZoneState,
   zoneState,
 } from './node-health-policy.js';
+import { gracePeriod, type NodeRecord, NodeTable, type ZoneEvictions } from './node-table.js';
 
 const OP_MONITOR = 1;
 const OP_EVICT = 2;
@@ -34,44 +32,6 @@ export class NodeNameIndexer implements Indexer<Pod> {
   valueOf(pod: Pod): string | undefined {
     return pod.spec.nodeName === '' ? undefined : pod.spec.nodeName;
   }
-}
-
-/** What the controller knows of one node between its passes. */
-class NodeRecord {
-  node: Node;
-  readonly leaseKey: string;
-  zone: ZoneEvictions;
-  condition: Condition | undefined;
-  /** When the kubelet was last heard of, by this controller's clock; undefined before the first pass. */
-  probe: Time | undefined = undefined;
-  heartbeat: Time | undefined = undefined;
-  renewed: Time | undefined = undefined;
-  ready: ConditionStatus = 'Unknown';
-  /** A pass has seen it. */
-  greeted = false;
-
-  constructor(node: Node, zone: ZoneEvictions) {
-    this.node = node;
-    this.leaseKey = `${LEASE_NAMESPACE}/${node.metadata.name}`;
-    this.zone = zone;
-    this.condition = readyCondition(node);
-  }
-}
-
-function readyCondition(node: Node): Condition | undefined {
-  return node.status.conditions?.find(({ type }) => type === 'Ready');
-}
-
-/** Nodes of a zone that wait for their NoExecute taint, served at the zone's rate (RateLimitedTimedQueue with burst 1). */
-class ZoneEvictions {
-  state: ZoneState = 'Initial';
-  rate = 0;
-  /** When the limiter gives the next token. */
-  nextToken: Time = 0;
-  readonly waiting = new Set<string>();
-  /** Nodes, and ready ones, as the pass under way counts them. */
-  total = 0;
-  ready = 0;
 }
 
 /** Changes some taints of a node and leaves the others as they are then. */
@@ -106,7 +66,7 @@ function has(taints: readonly Taint[], wanted: Taint): boolean {
 }
 
 /** The node lifecycle controller: watches heartbeats, writes conditions and taints. */
-export class NodeLifecycleController implements Component, Reconciler, ResponseReceiver {
+export class NodeLifecycleController implements Component, Reconciler, ResponseReceiver, CacheObserver<Lease> {
   readonly name = 'node-lifecycle';
   readonly workers: ControllerWorkers;
   private readonly simulation: Simulation;
@@ -116,8 +76,10 @@ export class NodeLifecycleController implements Component, Reconciler, ResponseR
   private readonly leases: Informer<Lease>;
   private readonly pods: Informer<Pod>;
   private readonly target: number;
-  private readonly records = new Map<string, NodeRecord>();
-  private readonly zones = new Map<string, ZoneEvictions>();
+  private readonly table = new NodeTable();
+  /** Leases of nodes that the cache has taken in or lost since the last pass, in that order, and whether it has them. */
+  private readonly heard: Lease[] = [];
+  private readonly kept: boolean[] = [];
   private readonly startedAt: Time;
   /** Nodes that have gone since the last pass. */
   private removed: Node[] = [];
@@ -136,6 +98,7 @@ export class NodeLifecycleController implements Component, Reconciler, ResponseR
     this.pods.addIndexer(new NodeNameIndexer());
     this.workers = new ControllerWorkers(context, { name: 'node-lifecycle', workers: WORKERS, client });
     this.nodes.addEventHandler(new NodeHandler(this));
+    this.leases.observe(this);
     this.workers.start(this, [this.nodes, this.leases, this.pods]);
     this.target = this.simulation.add(this);
     this.simulation.schedule(0, this.target, OP_MONITOR);
@@ -148,7 +111,7 @@ export class NodeLifecycleController implements Component, Reconciler, ResponseR
       return;
     }
     let waiting = 0;
-    for (const zone of this.zones.values()) {
+    for (const zone of this.table.zones) {
       if (zone.waiting.size > 0 && zone.rate > 0) this.evictNext(zone);
       waiting += zone.waiting.size;
     }
@@ -159,24 +122,27 @@ export class NodeLifecycleController implements Component, Reconciler, ResponseR
   /** Answers to status writes and pod patches; the next pass looks at the nodes again anyway. */
   receive(): void {}
 
+  cached(lease: Lease): void {
+    this.note(lease, true);
+  }
+
+  uncached(lease: Lease): void {
+    this.note(lease, false);
+  }
+
+  private note(lease: Lease, kept: boolean): void {
+    if (lease.metadata.namespace !== LEASE_NAMESPACE) return;
+    this.heard.push(lease);
+    this.kept.push(kept);
+  }
+
   /** A node came or changed. */
   know(node: Node): void {
-    const record = this.records.get(node.metadata.name);
-    if (record === undefined) {
-      this.records.set(node.metadata.name, new NodeRecord(node, this.zone(zoneName(node))));
-      return;
-    }
-    if (record.node.metadata.labels !== node.metadata.labels) record.zone = this.zone(zoneName(node));
-    if (record.node.status.conditions !== node.status.conditions) record.condition = readyCondition(node);
-    record.node = node;
+    this.table.know(node, this.leases.get(`${LEASE_NAMESPACE}/${node.metadata.name}`));
   }
 
   forget(node: Node): void {
-    const { name } = node.metadata;
-    const record = this.records.get(name);
-    record?.zone.waiting.delete(name);
-    this.records.delete(name);
-    if (record?.greeted === true) this.removed.push(node);
+    if (this.table.forget(node.metadata.name)?.greeted === true) this.removed.push(node);
   }
 
   /** Keeps the NoSchedule taints of a node in line with its conditions (doNoScheduleTaintingPass). */
@@ -190,11 +156,14 @@ export class NodeLifecycleController implements Component, Reconciler, ResponseR
   /** One pass over all nodes (monitorNodeHealth). */
   private monitor(): void {
     const { now } = this.simulation;
-    for (const zone of this.zones.values()) {
-      zone.total = 0;
-      zone.ready = 0;
+    const { table, heard, kept } = this;
+    for (let i = 0; i < heard.length; i++) {
+      const lease = heard[i]!;
+      table.leaseChanged(lease.metadata.name, kept[i]! ? lease : undefined);
     }
-    for (const record of this.records.values()) {
+    heard.length = 0;
+    kept.length = 0;
+    for (const record of table.attend(now)) {
       if (!record.greeted) this.greet(record);
       const status = this.observe(record, now);
       const { zone, node } = record;
@@ -203,6 +172,7 @@ export class NodeLifecycleController implements Component, Reconciler, ResponseR
         zone.ready++;
         if (node.spec.taints === undefined) {
           if (zone.waiting.size > 0) zone.waiting.delete(node.metadata.name);
+          table.settle(record);
           continue;
         }
       }
@@ -227,20 +197,20 @@ export class NodeLifecycleController implements Component, Reconciler, ResponseR
 
   /** Status of a node's Ready condition after this pass (tryUpdateNodeHealth). */
   private observe(record: NodeRecord, now: Time): ConditionStatus {
-    const { node, condition } = record;
-    const lease = this.leases.get(record.leaseKey);
-    const grace = condition === undefined ? STARTUP_GRACE_PERIOD : MONITOR_GRACE_PERIOD;
-    if (record.probe === undefined) {
-      record.probe = condition === undefined ? node.metadata.creationTimestamp : now;
+    const { node, condition, lease } = record;
+    let probe = this.table.probe(record);
+    if (Number.isNaN(probe)) {
+      probe = condition === undefined ? node.metadata.creationTimestamp : now;
       record.ready = condition?.status ?? 'Unknown';
     } else if (condition?.lastHeartbeatTime !== record.heartbeat || (lease !== undefined && lease.spec.renewTime !== record.renewed)) {
-      record.probe = now;
+      probe = now;
     }
+    this.table.setProbe(record, probe);
     record.heartbeat = condition?.lastHeartbeatTime;
     record.renewed = lease?.spec.renewTime;
     let status = condition?.status ?? 'Unknown';
     // The real loop waits 5 s after each pass, so that the tenth pass comes a little later than 50 s: equal counts as over.
-    if (now >= record.probe + grace) {
+    if (now >= probe + gracePeriod(record)) {
       const conditions = silentConditions(node, now);
       status = 'Unknown';
       if (conditions !== node.status.conditions) {
@@ -266,15 +236,6 @@ export class NodeLifecycleController implements Component, Reconciler, ResponseR
       this.client.request(objectRequest('update', 'pods', pod, { subresource: 'status', body }), this, 0);
       this.recorder.event(pod, 'Warning', 'NodeNotReady', 'Node is not ready');
     }
-  }
-
-  private zone(name: string): ZoneEvictions {
-    let zone = this.zones.get(name);
-    if (zone === undefined) {
-      zone = new ZoneEvictions();
-      this.zones.set(name, zone);
-    }
-    return zone;
   }
 
   /** Puts a node in line for its NoExecute taint, swaps the wrong one, or takes it off (processTaintBaseEviction). */
@@ -307,7 +268,7 @@ export class NodeLifecycleController implements Component, Reconciler, ResponseR
       if (node === undefined) continue;
       const taints = node.spec.taints ?? [];
       // The pass before has just decided the status; the cache may not show it yet.
-      const next = withExecuteTaint(taints, this.records.get(name)?.ready ?? readyStatus(node), now);
+      const next = withExecuteTaint(taints, this.table.get(name)?.ready ?? readyStatus(node), now);
       // The limiter has a burst of one token, which is spent on the node even when nothing is to be done.
       zone.nextToken = now + Math.round(SECOND / zone.rate);
       if (next !== taints) this.patch(node, next);
@@ -321,8 +282,9 @@ export class NodeLifecycleController implements Component, Reconciler, ResponseR
 
   /** Rates of the zones by their state; when all are down, nothing is evicted (handleDisruption). */
   private setZoneStates(now: Time): void {
-    let allDown = this.records.size > 0;
-    for (const zone of this.zones.values()) {
+    const { zones } = this.table;
+    let allDown = this.table.size > 0;
+    for (const zone of zones) {
       if (zone.total > 0 && zoneState(zone.ready, zone.total - zone.ready) !== 'FullDisruption') allDown = false;
     }
     const wasDown = this.allDown;
@@ -334,20 +296,14 @@ export class NodeLifecycleController implements Component, Reconciler, ResponseR
         const next = withExecuteTaint(taints, 'True', now);
         if (next !== taints) this.patch(node, next);
       }
-      for (const zone of this.zones.values()) zone.waiting.clear();
+      for (const zone of zones) zone.waiting.clear();
     }
-    if (wasDown && !allDown) for (const record of this.records.values()) record.probe = now;
-    for (const zone of this.zones.values()) {
+    if (wasDown && !allDown) this.table.setAllProbes(now);
+    for (const zone of zones) {
       zone.state = zoneState(zone.ready, zone.total - zone.ready);
       zone.rate = evictionRate(zone.state, zone.total, allDown);
     }
   }
-}
-
-/** Region and zone of a node, as the controller groups nodes. */
-function zoneName(node: Node): string {
-  const labels = node.metadata.labels;
-  return `${labels?.['topology.kubernetes.io/region'] ?? ''}:${labels?.['topology.kubernetes.io/zone'] ?? ''}`;
 }
 
 class WriteTaints extends Reconciliation {

@@ -6,6 +6,7 @@ import type { ProcessContext } from '../../src/client/context.js';
 import type {
   ApiClient,
   EventRecorder,
+  CacheObserver,
   Indexer,
   Informer,
   InformerFactory,
@@ -79,6 +80,7 @@ class FakeInformer<T extends KubernetesObject> implements Informer<T> {
   private readonly cache = new Map<string, T>();
   private readonly handlers: ResourceEventHandler<T>[] = [];
   private readonly indexers = new Map<string, Indexer<T>>();
+  private readonly observers: CacheObserver<T>[] = [];
 
   constructor(resource: string) {
     this.resource = resource;
@@ -109,6 +111,10 @@ class FakeInformer<T extends KubernetesObject> implements Informer<T> {
     this.handlers.push(handler);
   }
 
+  observe(observer: CacheObserver<T>): void {
+    this.observers.push(observer);
+  }
+
   get resourceVersion(): number {
     return this.shown;
   }
@@ -118,10 +124,12 @@ class FakeInformer<T extends KubernetesObject> implements Informer<T> {
     const key = keyOf(object);
     const old = this.cache.get(key);
     if (deleted) {
+      if (old !== undefined) for (const observer of this.observers) observer.uncached(old);
       if (this.cache.delete(key)) for (const handler of this.handlers) handler.onDelete(object);
       return;
     }
     this.cache.set(key, object);
+    for (const observer of this.observers) observer.cached(object);
     for (const handler of this.handlers) {
       if (old === undefined) handler.onAdd(object);
       else handler.onUpdate(old, object);

@@ -43,6 +43,8 @@ class FakeInformer implements Informer<KubernetesObject> {
     this.handlers.push(handler);
   }
 
+  observe(): void {}
+
   tell(key: string, object: KubernetesObject | undefined): void {
     const old = this.objects.get(key);
     if (object === undefined) {
