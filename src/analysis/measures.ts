@@ -46,6 +46,7 @@ export const MEASURES: readonly Measure[] = [
   { name: 'Blast radius', group: 'Risk', unit: 'requests', better: 'low', value: ofRollout(({ blastRadius }) => blastRadius) },
   { name: 'Errors of the new version', group: 'Risk', unit: 'requests', better: 'low', value: ofRollout(({ blastErrors }) => blastErrors) },
   { name: 'Mixed-version requests', group: 'Risk', unit: 'requests', better: 'low', value: ofRollout(({ mixedVersionRequests }) => mixedVersionRequests) },
+  { name: 'Errors that both versions tell', group: 'Risk', unit: 'share', better: 'low', value: ofRollout(({ power }) => power?.tellableShare ?? null) },
   { name: 'Time to detect', group: 'Risk', unit: 'seconds', better: 'low', telling: true, value: ofRollout(({ timeToDetect }) => timeToDetect) },
   { name: 'Time to roll back', group: 'Risk', unit: 'seconds', better: 'low', telling: true, value: ofRollout(({ timeToRollBack }) => timeToRollBack) },
   { name: 'Time to recover', group: 'Risk', unit: 'seconds', better: 'low', value: ofRollout(({ timeToRecover }) => timeToRecover) },

@@ -1,3 +1,4 @@
+import type { BurnAlert } from './burn-rate.js';
 import type { Table } from '../metrics/recorder.js';
 import type { Study } from './study.js';
 
@@ -133,6 +134,8 @@ export interface RolloutMetrics {
   readonly blastErrors: number;
   /** Requests whose user may have met the other version just before: Σ 2w(1 − w) over seconds, w the new version's share. */
   readonly mixedVersionRequests: number;
+  /** Absent in older results. */
+  readonly power?: RolloutPower | undefined;
   readonly errorBudget: ErrorBudget;
   /** Latency of users, 95th percentile. */
   readonly latencyP95: { readonly before: number | null; readonly during: number | null; readonly after: number | null };
@@ -159,6 +162,16 @@ export interface ErrorBudget {
   readonly burnRate: number | null;
   /** Share of the budget of 30 days that was used. */
   readonly shareOf30Days: number | null;
+  /** When alerts of burn rates would have begun, seconds after the start of the rollout; null: they would not. Absent in older results. */
+  readonly alerts?: Readonly<Record<BurnAlert['name'], number | null>> | undefined;
+}
+
+/** What the answers of both versions, side by side, can tell about the new one. */
+export interface RolloutPower {
+  /** Requests that each version answered in seconds in which both did (the version with fewer), copies for a shadow included. */
+  readonly requests: number;
+  /** Least share of errors of the new version that these tell from the share before, at 95 % confidence with 80 % power; null: none. */
+  readonly tellableShare: number | null;
 }
 
 /** Failed requests of one mechanism: what was the matter with the pod, proxy or machine that they met. */

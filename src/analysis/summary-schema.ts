@@ -30,7 +30,21 @@ const rollout = z.strictObject({
     allowed: z.number().describe('Share of requests that may fail: the objective of errors, or one in a thousand.'),
     burnRate: z.number().nullable().describe('Errors per request during the rollout by the allowed share.'),
     shareOf30Days: z.number().nullable().describe('Share of the budget of 30 days that was used.'),
+    alerts: z
+      .strictObject({
+        page1h: seconds.describe('14.4 times over 1 h and 5 min.'),
+        page6h: seconds.describe('6 times over 6 h and 30 min.'),
+        ticket3d: seconds.describe('1 times over 3 d and 6 h.'),
+      })
+      .optional()
+      .describe('When alerts of burn rates would have begun, since the start of the rollout; null: they would not.'),
   }),
+  power: z
+    .strictObject({
+      requests: count.describe('Requests that each version answered while both did.'),
+      tellableShare: z.number().nullable().describe('Least share of errors of the new version that these tell from the share before, at 95 % confidence with 80 % power.'),
+    })
+    .optional(),
   latencyP95: z.strictObject({ before: seconds, during: seconds, after: seconds }),
   worstSecondP99: seconds.describe('Highest 99th percentile of a second during the rollout.'),
   secondsAboveObjective: z.number().nullable().describe('Seconds of the rollout whose p99 was above the objective of latency; null without one.'),

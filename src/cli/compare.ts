@@ -48,7 +48,7 @@ async function compareRuns(file: string, scenario: Scenario, flags: RunFlags, te
     const kept = new FinishedRuns(outputDirectory(scenario, flags), JSON.stringify([VERSION, scenarioHash(scenario), loadOptions(flags), runOptions(flags)]));
     const show = async (results: RunResult[]): Promise<void> => {
       progress.stop();
-      await finish(scenario, results, flags, terminal, (options) => `${renderComparison(results, options)}${traceHashes(results)}`, comparisonSource(file, scenario, flags), undefined, trace?.directory);
+      await finish(scenario, results, flags, terminal, (options) => `${renderComparison(results, { ...options, measures: flags.measures === true })}${traceHashes(results)}`, comparisonSource(file, scenario, flags), undefined, trace?.directory);
     };
     // The trace of every event is written while a run goes on: runs with one are made anew.
     const results = trace === undefined ? await goOn(kept, variants.length > 0 ? 'variants' : 'strategies', variants.length || strategies.length, (finished) => simulateAll(progress, finished), show) : await simulateAll(progress);

@@ -29,6 +29,8 @@ export interface RunFlags {
   readonly precision?: number;
   /** Worker threads of replications. */
   readonly workers?: number;
+  /** Everything that is measured, not only what matters most. */
+  readonly measures?: boolean;
   readonly shuffleTies?: number;
   readonly explain?: string;
   readonly checkDeterminism?: boolean;
@@ -158,6 +160,7 @@ Exit codes: 0 fine, 1 an objective was missed or the run failed, 2 bad input, 13
     .action(async (file: string, flags: RunFlags) => exit(await runOne(file, flags, terminal)));
   withRunFlags(program.command('compare').argument('<scenario>', 'scenario file with strategies of a rollout, or with variants'))
     .description('Run every strategy of the rollout, or every variant of the scenario, with the same seed and random streams, and compare.')
+    .option('--measures', 'a second table: everything that is measured')
     .option('--replications <n>', 'repeat with n seeds and give intervals; with --precision the most that are made', countArgument(2, 100_000))
     .option('--precision <share>', 'replicate until means are known to this relative precision with 95 % confidence (5%)', precisionArgument)
     .option('--workers <n>', 'worker threads of replications (default: one per core); changes no byte of the results', countArgument(1, 1024))

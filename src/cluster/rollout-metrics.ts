@@ -1,4 +1,6 @@
-import type { RolloutMetrics, RunMetrics } from '../analysis/result.js';
+import { burnAlerts } from '../analysis/burn-rate.js';
+import { tellableShare } from '../analysis/power.js';
+import type { RolloutMetrics, RolloutPower, RunMetrics } from '../analysis/result.js';
 import { podRequests } from '../api/pod-resources.js';
 import type { PodSpec } from '../api/core.js';
 import type { Time } from '../kernel/time.js';
@@ -42,10 +44,12 @@ export function rolloutMetrics(run: ScenarioRun, scenario: Scenario, end: Time, 
     blastRadius: blast.requests,
     blastErrors: blast.errors,
     mixedVersionRequests: seconds.mixed,
+    power: power(run, version, startedAt, detectedAt >= 0 ? detectedAt : over, before.requests === 0 ? null : before.errors / before.requests),
     errorBudget: {
       allowed,
       burnRate: during.requests === 0 ? null : during.errors / during.requests / allowed,
       shareOf30Days: budget30 === 0 ? null : during.errors / budget30,
+      alerts: alerts(run, startedAt, end, allowed),
     },
     latencyP95: { before: p95(before.latency), during: p95(during.latency), after: finishedAt < 0 ? null : p95(after.latency) },
     worstSecondP99: seconds.p99.length === 0 ? null : Math.max(...seconds.p99),
@@ -96,6 +100,51 @@ function secondsOf(all: readonly ServiceStatistics[], from: number, to: number, 
     }
   }
   return { p99, mixed };
+}
+
+/** When alerts would have told of the errors, had all Services one budget. */
+function alerts({ cluster, origin }: ScenarioRun, startedAt: Time, end: Time, allowed: number): ReturnType<typeof burnAlerts> {
+  const length = Math.ceil((end - origin) / SECOND);
+  const requests = new Array<number>(length).fill(0);
+  const errors = new Array<number>(length).fill(0);
+  for (const statistics of cluster.workload.statistics()) {
+    for (const row of statistics.rows()) {
+      if (row.second >= length) continue;
+      requests[row.second]! += row.requests;
+      errors[row.second]! += row.errors;
+    }
+  }
+  return burnAlerts(requests, errors, Math.floor((startedAt - origin) / SECOND), allowed);
+}
+
+/** What users' answers, and those to copies of their requests, can tell about the new version; `usual`: share of errors before. */
+function power({ cluster, origin }: ScenarioRun, version: string, from: Time, to: Time, usual: number | null): RolloutPower {
+  const { workload } = cluster;
+  let [fresh, old] = [0, 0];
+  const shown = [...workload.statistics()];
+  const copies = workload.traffic.map(({ mirrored }) => mirrored);
+  for (const service of new Set([...shown, ...copies].map((each) => each.service))) {
+    const seconds = new Map<number, { fresh: number; old: number }>();
+    for (const [all, seen] of [[shown, true], [copies, false]] as const) {
+      for (const statistics of all) {
+        if (statistics.service !== service) continue;
+        for (const row of statistics.rows()) {
+          if (origin + row.second * SECOND < from || origin + row.second * SECOND >= to || row.version === '') continue;
+          const entry = seconds.get(row.second) ?? { fresh: 0, old: 0 };
+          seconds.set(row.second, entry);
+          if (row.version === version) entry.fresh += row.requests;
+          else if (seen) entry.old += row.requests;
+        }
+      }
+    }
+    for (const entry of seconds.values()) {
+      if (entry.fresh === 0 || entry.old === 0) continue;
+      fresh += entry.fresh;
+      old += entry.old;
+    }
+  }
+  const requests = Math.min(fresh, old);
+  return { requests, tellableShare: usual === null ? null : tellableShare(usual, requests) };
 }
 
 function surge(run: ScenarioRun, scenario: Scenario, podSeconds: number | null): Pick<RolloutMetrics, 'surgeCpuSeconds' | 'surgeMemoryGiBSeconds' | 'surgeCost'> {
@@ -165,9 +214,12 @@ export function writeRolloutMetrics(recorder: Recorder, metrics: RunMetrics): vo
   for (const [cause, count] of Object.entries(metrics.errorsByCause)) row(`errorsByCause.${cause}`, count, 'requests');
   row('errorBudget.burnRate', rollout.errorBudget.burnRate, '');
   row('errorBudget.shareOf30Days', rollout.errorBudget.shareOf30Days, 'share');
+  for (const [name, after] of Object.entries(rollout.errorBudget.alerts ?? {})) row(`errorBudget.${name}`, after, 'seconds');
   row('blastRadius', rollout.blastRadius, 'requests');
   row('blastErrors', rollout.blastErrors, 'requests');
   row('mixedVersionRequests', rollout.mixedVersionRequests, 'requests');
+  row('sideBySideRequests', rollout.power?.requests ?? null, 'requests');
+  row('tellableErrorShare', rollout.power?.tellableShare ?? null, 'share');
   for (const when of ['before', 'during', 'after'] as const) {
     row(`latency.${when}.p50`, metrics.latency[when].p50, 'seconds');
     row(`latency.${when}.p95`, rollout.latencyP95[when], 'seconds');

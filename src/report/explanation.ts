@@ -31,6 +31,8 @@ const WORDS: Readonly<Record<string, (lag: string) => string>> = {
   'no-route': () => 'without a route at the Ingress',
   'service-after-client': () => 'without an address, as the Service was created after the clients, which find it by their environment',
   'stale-record': () => 'sent to pods that an old answer of the DNS named',
+  'mixed-version': () => 'answered by another version than the one that their client had met just before',
+  'timeout-in-lookup': () => 'given up by their users while names were looked up',
   'no-load-balancer': () => 'sent before the cloud had made the load balancer and found a node good',
   'stale-environment': () => 'sent to the address that a Service had before, as clients have it in their environment',
 };

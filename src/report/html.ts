@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
-import type { LatencySummary, RunResult, Verdict } from '../analysis/result.js';
+import type { RunResult, Verdict } from '../analysis/result.js';
 import type { Study } from '../analysis/study.js';
 import { answer } from './answer.js';
 import { reportData } from './data.js';
 import { explain, explainRun, explainStudy } from './explanation.js';
-import { describeVerdict, formatCount, formatInUnit, formatMeasure, formatSeconds, formatShare, NONE } from './format.js';
+import { describeVerdict, formatCount, formatInUnit, NONE } from './format.js';
+import { type Measure, measureGroups } from './measure-groups.js';
 import { STYLE } from './style.js';
 
 /** What identifies a report. */
@@ -117,148 +118,11 @@ ${items.length > 0 ? `<ul>${items.join('\n')}</ul>` : ''}
 </section>`;
 }
 
-/** A row of the comparison: a name and, by run, a number with its text. */
-interface Measure {
-  readonly name: string;
-  readonly value: (result: RunResult) => number | null;
-  readonly text: (value: number | null) => string;
-  /** Which end is better; absent: neither. */
-  readonly better?: 'low' | 'high';
-}
-
-function money(value: number | null): string {
-  if (value === null) return NONE;
-  return value === 0 ? '$0' : `$${value.toPrecision(2)}`;
-}
-
-const GROUPS: readonly (readonly [string, readonly Measure[]])[] = [
-  [
-    'Rollout',
-    [
-      { name: 'Duration', value: ({ summary }) => summary.metrics.rolloutDuration, text: formatSeconds, better: 'low' },
-      {
-        name: 'Until first answer of the new version',
-        value: ({ summary }) => summary.metrics.timeToFirstNew,
-        text: formatSeconds,
-      },
-      { name: 'Until half the answers', value: ({ summary }) => summary.metrics.timeToHalfNew, text: formatSeconds },
-      { name: 'Until all answers', value: ({ summary }) => summary.metrics.timeToAllNew, text: formatSeconds },
-    ],
-  ],
-  [
-    'Risk',
-    [
-      { name: 'Until it was taken back', value: ({ summary }) => summary.metrics.rollout?.timeToDetect ?? null, text: formatSeconds, better: 'low' },
-      { name: '… until nobody met it any more', value: ({ summary }) => summary.metrics.rollout?.timeToRollBack ?? null, text: formatSeconds, better: 'low' },
-      { name: 'Answers of the new version', value: ({ summary }) => summary.metrics.rollout?.blastRadius ?? null, text: formatCount, better: 'low' },
-      { name: '… errors among them', value: ({ summary }) => summary.metrics.rollout?.blastErrors ?? null, text: formatCount, better: 'low' },
-      { name: 'Requests between versions', value: ({ summary }) => summary.metrics.rollout?.mixedVersionRequests ?? null, text: formatCount, better: 'low' },
-      { name: 'Error budget, times as fast as given', value: ({ summary }) => summary.metrics.rollout?.errorBudget.burnRate ?? null, text: formatCount, better: 'low' },
-      { name: 'Error budget of 30 days used', value: ({ summary }) => summary.metrics.rollout?.errorBudget.shareOf30Days ?? null, text: formatShare, better: 'low' },
-      { name: 'Latency p95 during', value: ({ summary }) => summary.metrics.rollout?.latencyP95.during ?? null, text: formatSeconds, better: 'low' },
-      { name: 'Worst second, p99', value: ({ summary }) => summary.metrics.rollout?.worstSecondP99 ?? null, text: formatSeconds, better: 'low' },
-      { name: 'Seconds above the objective', value: ({ summary }) => summary.metrics.rollout?.secondsAboveObjective ?? null, text: formatCount, better: 'low' },
-      { name: 'Surge, core-seconds', value: ({ summary }) => summary.metrics.rollout?.surgeCpuSeconds ?? null, text: formatCount, better: 'low' },
-      { name: 'Surge, money', value: ({ summary }) => summary.metrics.rollout?.surgeCost ?? null, text: money, better: 'low' },
-      { name: 'Wasted starts', value: ({ summary }) => summary.metrics.rollout?.wastedStarts ?? null, text: formatCount, better: 'low' },
-      { name: 'Events written', value: ({ summary }) => summary.metrics.rollout?.eventWrites ?? null, text: formatCount, better: 'low' },
-      { name: 'Watch traffic', value: ({ summary }) => summary.metrics.rollout?.watchBytes ?? null, text: (value) => (value === null ? NONE : formatMeasure(value, 'bytes')), better: 'low' },
-      { name: 'Scheduling attempts', value: ({ summary }) => summary.metrics.rollout?.schedulerAttempts ?? null, text: formatCount, better: 'low' },
-    ],
-  ],
-  [
-    'Users',
-    [
-      { name: 'Requests', value: ({ summary }) => summary.metrics.requests, text: formatCount },
-      { name: 'Errors', value: ({ summary }) => summary.metrics.errors, text: formatCount, better: 'low' },
-      { name: 'Error share', value: ({ summary }) => summary.metrics.errorShare, text: formatShare, better: 'low' },
-      ...latencyMeasures('before'),
-      ...latencyMeasures('during'),
-      ...latencyMeasures('after'),
-    ],
-  ],
-  [
-    'Capacity',
-    [
-      {
-        name: 'Lowest available share',
-        value: ({ summary }) => summary.metrics.lowestAvailableShare,
-        text: formatShare,
-        better: 'high',
-      },
-      {
-        name: 'Surge, pod-seconds',
-        value: ({ summary }) => summary.metrics.surgePodSeconds,
-        text: formatCount,
-        better: 'low',
-      },
-      {
-        name: 'Missing, pod-seconds',
-        value: ({ summary }) => summary.metrics.deficitPodSeconds,
-        text: formatCount,
-        better: 'low',
-      },
-      {
-        name: 'Pod startup p99',
-        value: ({ summary }) => summary.metrics.podStartup.pod_startup.p99,
-        text: formatSeconds,
-        better: 'low',
-      },
-    ],
-  ],
-  [
-    'Control plane',
-    [
-      { name: 'API requests', value: ({ summary }) => summary.metrics.apiRequests, text: formatCount, better: 'low' },
-      { name: 'API writes', value: ({ summary }) => summary.metrics.apiWrites, text: formatCount, better: 'low' },
-      {
-        name: 'API errors (429 and 5xx)',
-        value: ({ summary }) => summary.metrics.apiErrors,
-        text: formatCount,
-        better: 'low',
-      },
-      {
-        name: 'API write p50',
-        value: ({ summary }) => summary.metrics.apiWriteLatency.p50,
-        text: formatSeconds,
-        better: 'low',
-      },
-      {
-        name: 'API write p99',
-        value: ({ summary }) => summary.metrics.apiWriteLatency.p99,
-        text: formatSeconds,
-        better: 'low',
-      },
-      {
-        name: 'etcd commit p50',
-        value: ({ summary }) => summary.metrics.etcdCommitLatency.p50,
-        text: formatSeconds,
-        better: 'low',
-      },
-      {
-        name: 'etcd commit p99',
-        value: ({ summary }) => summary.metrics.etcdCommitLatency.p99,
-        text: formatSeconds,
-        better: 'low',
-      },
-    ],
-  ],
-];
-
-function latencyMeasures(window: 'before' | 'during' | 'after'): Measure[] {
-  const pick = (result: RunResult): LatencySummary => result.summary.metrics.latency[window];
-  const better = window === 'before' ? {} : { better: 'low' as const };
-  return [
-    { name: `Latency p50 ${window}`, value: (result) => pick(result).p50, text: formatSeconds, ...better },
-    { name: `Latency p99 ${window}`, value: (result) => pick(result).p99, text: formatSeconds, ...better },
-  ];
-}
-
 /** One column a run; for a single run its measures as cards side by side. */
 function comparison(results: readonly RunResult[]): string {
   const groups: (readonly [string, readonly string[]])[] = [
     ['Objectives', verdictRows(results, ({ summary }) => summary.verdicts)],
-    ...GROUPS.map(
+    ...measureGroups(results).map(
       ([name, measures]) =>
         [name, measures.map((measure) => measureRow(measure, results)).filter((row) => row !== '')] as const,
     ),

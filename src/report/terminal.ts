@@ -6,6 +6,7 @@ import { type Answer, answer, studyAnswer } from './answer.js';
 import { explain, explainRun, explainStudy } from './explanation.js';
 import { describeVerdict, formatCount, formatInUnit, formatMeasure, formatSeconds, formatShare, measureName, NONE } from './format.js';
 import { AVAILABILITY_COLUMNS, type Column, POD_COLUMNS, STARTUP_PARTS } from './node-columns.js';
+import { measureGroups } from './measure-groups.js';
 import { Pen, plainStyle, type TerminalOptions } from './pen.js';
 
 const ROLLOUT_COLUMNS: readonly Column[] = [
@@ -144,7 +145,7 @@ function megabytes(bytes: number | undefined): string {
  * The answer of a comparison, then one table with a row a strategy or variant: what the rollout did to its users, or without a
  * rollout how the control plane fared. Ends with a line feed.
  */
-export function renderComparison(results: readonly RunResult[], options: TerminalOptions = {}): string {
+export function renderComparison(results: readonly RunResult[], options: TerminalOptions & { readonly measures?: boolean } = {}): string {
   const pen = new Pen(options);
   const rollout = results.some(({ summary }) => summary.metrics.rolloutStart !== null);
   const users = results.some(({ summary }) => summary.metrics.requests > 0);
@@ -168,7 +169,18 @@ export function renderComparison(results: readonly RunResult[], options: Termina
     const cells = columns.map(([, cell]) => cell(result.summary.metrics));
     table.push([pen.bold(result.name), ...cells, verdictCell(result, pen)]);
   }
-  return pen.finish([...head(results, answer(results), pen), table.toString(), ...why(explain(results))]);
+  return pen.finish([...head(results, answer(results), pen), table.toString(), ...(options.measures === true ? ['', allMeasures(results, pen)] : []), ...why(explain(results))]);
+}
+
+/** Everything that the runs are compared by, a row a measure: what the report's table has. */
+function allMeasures(results: readonly RunResult[], pen: Pen): string {
+  const table = new Table({ ...plainStyle(pen), head: ['', ...results.map(({ name }) => name)], colAligns: ['left', ...results.map(() => 'right' as const)] });
+  for (const [group, measures] of measureGroups(results)) {
+    const rows = measures.filter(({ value }) => results.some((result) => value(result) !== null));
+    if (rows.length > 0) table.push([pen.bold(group), ...results.map(() => '')]);
+    for (const { name, value, text } of rows) table.push([`  ${name}`, ...results.map((result) => text(value(result)))]);
+  }
+  return table.toString();
 }
 
 /**

@@ -110,6 +110,8 @@ export interface TrafficSpec {
   readonly client?: ClientSpec;
   /** Distinct clients, of which each request is of a random one; absent: not told apart. */
   readonly clients?: number;
+  /** Share of the requests answered by another version than their client's request before that fail; absent: none does. */
+  readonly mixedVersionErrors?: number;
   /** Absent: clients know the address (the Service's variables in their environment, or a constant). */
   readonly lookup?: LookupSpec;
   /** Clients are pods that find the Service by their environment. Absent: they know its address. */

@@ -129,6 +129,7 @@ const trafficMap = z
       .optional()
       .describe('Circuit breaking by the proxy of each entry node.'),
     cohort: percent('Share of the requests whose header or cookie matches the rules of A/B tests. Default 0%.').optional(),
+    mixedVersionErrors: percent("Share of the requests answered by another version than their client's request before that fail: a page of one version asks the other for what it does not know. Needs `clients`, `client` or the `users` of a closed loop. Default 0%.").optional(),
     cancels: z
       .boolean({ error: 'expected true or false' })
       .optional()

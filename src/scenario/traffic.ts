@@ -47,6 +47,11 @@ export function toTrafficOptions(
         ? ({ kind: 'constant' } as const)
         : null;
   if (spec === undefined) return undefined;
+  if (raw.mixedVersionErrors !== undefined && raw.clients === undefined && raw.client === undefined && spec?.kind !== 'closed') {
+    const message = 'expected only where clients are told apart: give "clients", "client", or "arrivals" with "users"';
+    context.errors.push(context.item.keyError([...path, 'mixedVersionErrors'], { message }));
+    return undefined;
+  }
   return {
     rate: spec === null || spec.kind === 'constant' ? rate(raw.rate!) : meanRate(spec),
     ...(spec === null ? {} : { arrivals: spec }),
@@ -58,6 +63,7 @@ export function toTrafficOptions(
       : { hedge: { after: duration(raw.hedge.after), maximum: raw.hedge.maximum ?? 1 } }),
     ...(raw.breaker === undefined ? {} : { breaker: toBreaker(raw.breaker) }),
     ...(raw.cohort === undefined ? {} : { cohort: share(raw.cohort) }),
+    ...(raw.mixedVersionErrors === undefined ? {} : { mixedVersionErrors: share(raw.mixedVersionErrors) }),
     ...(raw.cancels === undefined ? {} : { cancels: raw.cancels }),
   };
 }

@@ -14,6 +14,7 @@ export const CAUSES = [
   'no-route',
   'dependency',
   'not-in-environment',
+  'mixed-version',
 ] as const;
 export const SUCCESS = 0;
 export const NO_ENDPOINT = 1;
@@ -35,3 +36,5 @@ export const NO_ROUTE = 11;
 export const DEPENDENCY = 12;
 /** The environment of the client has no address of the Service, or one that it no longer has. */
 export const NOT_IN_ENVIRONMENT = 13;
+/** The version that answered does not know what the client has from the other version. */
+export const MIXED_VERSION = 14;

@@ -15,7 +15,7 @@ import type { RequestCounter } from './pod-server.js';
 import { OP_ARRIVE, type PodServers } from './pods.js';
 import { ANSWERED } from './request-table.js';
 import type { EntryNodes, Router } from './router.js';
-import { LAST_RESORT_POD, SERVICE_AFTER_CLIENT, STALE_ENVIRONMENT, STALE_RECORD } from './mechanisms.js';
+import { LAST_RESORT_POD, SERVICE_AFTER_CLIENT, STALE_ENVIRONMENT, STALE_RECORD, TIMEOUT_IN_LOOKUP } from './mechanisms.js';
 import { NOT_IN_ENVIRONMENT } from './causes.js';
 import { APPLICATION, NAME_RESOLUTION, NO_ROUTE, SUCCESS } from './statistics.js';
 
@@ -174,6 +174,7 @@ export class Connector implements Component, Asker, RequestCounter {
         return;
       }
       this.pending.set(request, { client, entry, service });
+      requests.mechanism[request] = TIMEOUT_IN_LOOKUP;
       dns!.resolve(entry, this.plan, this, request);
     }
   }
@@ -194,6 +195,9 @@ export class Connector implements Component, Asker, RequestCounter {
   resolved(request: number, found: boolean, records: ArrayLike<number> | null): void {
     const pending = this.pending.get(request)!;
     this.pending.delete(request);
+    const { requests } = this.options.pods;
+    // Whose user has given up meanwhile did so because of the look-up, whatever comes after it.
+    if (this.options.simulation.now < requests.sent[request]! + this.options.spec.timeout) requests.mechanism[request] = 0;
     if (found) {
       this.names.keep(pending.client, records, this.options.simulation.now, this.options.spec.lookup?.keep ?? 0);
       this.open(request, pending, records);

@@ -1,4 +1,4 @@
-import { APPLICATION, CAUSES, CIRCUIT_OPEN, CONNECTION_REFUSED, CONNECTION_RESET, DEPENDENCY, NAME_RESOLUTION, NO_ENDPOINT, NO_ROUTE, NODE_UNREACHABLE, NOT_IN_ENVIRONMENT, OUT_OF_MEMORY, OVERLOAD, TIMEOUT } from './causes.js';
+import { APPLICATION, CAUSES, CIRCUIT_OPEN, CONNECTION_REFUSED, CONNECTION_RESET, DEPENDENCY, MIXED_VERSION, NAME_RESOLUTION, NO_ENDPOINT, NO_ROUTE, NODE_UNREACHABLE, NOT_IN_ENVIRONMENT, OUT_OF_MEMORY, OVERLOAD, TIMEOUT } from './causes.js';
 
 /**
  * Why a request failed, finer than its cause: what users see as one "connection refused" comes from a pod that terminates, from one that
@@ -33,6 +33,8 @@ export const MECHANISMS = [
   'stale-environment',
   'stale-record',
   'no-load-balancer',
+  'mixed-version',
+  'timeout-in-lookup',
 ] as const;
 /** No pod behind the Service is ready. */
 export const NO_READY_POD = 1;
@@ -80,6 +82,10 @@ export const STALE_ENVIRONMENT = 25;
 export const STALE_RECORD = 26;
 /** The cloud has not made the load balancer yet, or it has found no node good. */
 export const NO_LOAD_BALANCER = 27;
+/** Answered by another version than the request of its client before, which does not know what that one gave. */
+export const MIXED_VERSIONS = 28;
+/** Its user gave up while its client waited for the address of a name. */
+export const TIMEOUT_IN_LOOKUP = 29;
 const CIRCUIT = 19;
 const NAME = 20;
 const ROUTE = 21;
@@ -103,6 +109,7 @@ function bySelf(): number[] {
   table[NO_ROUTE] = ROUTE;
   table[NOT_IN_ENVIRONMENT] = SERVICE_AFTER_CLIENT;
   table[DEPENDENCY] = FAILED_DEPENDENCY;
+  table[MIXED_VERSION] = MIXED_VERSIONS;
   return table;
 }
 

@@ -3,6 +3,7 @@ import type { DrawCursor } from '../node/draws.js';
 import type { ImageBehaviour, RequestBehaviour } from '../scenario/types.js';
 import { CpuShare } from './cpu-share.js';
 import type { PodSample } from './sampling.js';
+import type { SessionClients } from './sessions.js';
 import type { ServiceStatistics } from './statistics.js';
 
 /** The serving side of one pod: `concurrency` requests in service, the others in a first-come, first-served queue. */
@@ -78,6 +79,8 @@ export interface RequestStream {
   readonly sample?: PodSample | null;
   /** Who follows the requests of this stream; null: they end at their servers. */
   readonly calls?: RequestFollower | null;
+  /** Clients that may meet one version after the other; null: they notice nothing. */
+  readonly sessions?: SessionClients | null;
 }
 
 /** Counts open requests by proxy and address. */

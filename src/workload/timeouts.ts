@@ -1,6 +1,6 @@
 import type { Time } from '../kernel/time.js';
 import { SUCCESS, TIMEOUT } from './causes.js';
-import { TIMEOUT_IN_QUEUE, TIMEOUT_IN_SERVICE, TIMEOUT_ON_THE_WAY } from './mechanisms.js';
+import { TIMEOUT_IN_LOOKUP, TIMEOUT_IN_QUEUE, TIMEOUT_IN_SERVICE, TIMEOUT_ON_THE_WAY } from './mechanisms.js';
 import type { PodServer, RequestStream } from './pod-server.js';
 import { ANSWERED, type RequestTable, TRAVELLING, WAITING } from './request-table.js';
 
@@ -8,7 +8,8 @@ import { ANSWERED, type RequestTable, TRAVELLING, WAITING } from './request-tabl
 export function timeoutMechanism(requests: RequestTable, request: number, time: Time): number {
   const state = requests.state[request]!;
   if (state === ANSWERED && requests.cause[request] !== SUCCESS) return requests.mechanism[request]!;
-  if (state === TRAVELLING) return TIMEOUT_ON_THE_WAY;
+  // Also of a request that reached its pod only after that.
+  if (state === TRAVELLING || requests.arrived[request]! >= time) return requests.mechanism[request] === TIMEOUT_IN_LOOKUP ? TIMEOUT_IN_LOOKUP : TIMEOUT_ON_THE_WAY;
   if (state === WAITING) return TIMEOUT_IN_QUEUE;
   const began = Math.min(requests.began[request]!, time);
   return began - requests.arrived[request]! > time - began ? TIMEOUT_IN_QUEUE : TIMEOUT_IN_SERVICE;

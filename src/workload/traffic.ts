@@ -15,6 +15,7 @@ import type { PodServers } from './pods.js';
 import { type EntryNodes, Router } from './router.js';
 import { StreamSample } from './sampling.js';
 import type { TrafficSplits } from './splits.js';
+import { type SessionClients, Sessions } from './sessions.js';
 import { ServiceStatistics } from './statistics.js';
 
 export type { EntryNodes } from './router.js';
@@ -43,7 +44,7 @@ const DRAW_THINK = 256;
  * Poisson stream too (displacement theorem), at one event less a request. Requests that may be sent again, or whose users wait for
  * their answers, are followed by `Calls`; of the others a timeout is recognised when their answer comes, which saves its event.
  */
-export class Traffic implements Component {
+export class Traffic implements Component, SessionClients {
   readonly name: string;
   readonly statistics: ServiceStatistics;
   /** Copies of requests that a mesh mirrors: no user sees what becomes of them. */
@@ -63,6 +64,8 @@ export class Traffic implements Component {
   private readonly arrivals: Arrivals | null;
   /** Number of the request that each user of a closed loop sends next. */
   private readonly numbers: Float64Array;
+  /** What clients have met. */
+  readonly sessions: Sessions;
   private end: Time = Number.POSITIVE_INFINITY;
   /** Requests numbered, and requests that have entered. */
   private count = 0;
@@ -101,6 +104,7 @@ export class Traffic implements Component {
     this.router.sample = this.sample;
     this.arrivals = spec.arrivals?.kind === 'closed' ? null : openArrivals(spec.arrivals, spec.rate);
     this.numbers = new Float64Array(closed?.users ?? 0);
+    this.sessions = new Sessions(spec.mixedVersionErrors ?? 0);
     this.target = simulation.add(this);
     const demand = new DrawCursor(randomness.keyed(`${this.name}/demand`));
     const followed = closed ?? spec.retries ?? spec.hedge ?? spec.breaker ?? (spec.cancels === true ? spec : undefined);
@@ -115,6 +119,7 @@ export class Traffic implements Component {
       balancer: this.router.connector ?? this.router.balancer,
       calls: this.calls,
       sample,
+      sessions: spec.mixedVersionErrors === undefined ? null : this,
     });
     this.calls?.open(this.stream);
     // Copies are served like their originals, at times of their own: the other version may be slower.
@@ -126,6 +131,13 @@ export class Traffic implements Component {
   /** Requests that have entered the cluster so far; of a sample, what they stand for. */
   get sent(): number {
     return this.sample === null ? this.entered : this.sample.represented;
+  }
+
+  /** Users of a closed loop are told apart by themselves, others by the clients that the traffic names. */
+  clientOf(request: number): number {
+    const { requests } = this.pods;
+    if (this.arrivals === null) return requests.call[request] === 0 ? -1 : this.calls!.userOf(request);
+    return this.router.connector!.clientOf(requests.number[request]!);
   }
 
   /** Starts the stream; the times of its specification count from `origin`. */

@@ -11,7 +11,7 @@ import { finish, root } from './scenario.js';
 
 const load = (name: string): readonly Scenario[] => loadScenario(join(root, 'scenarios', 'strategies', `${name}.yaml`)).variants!;
 const [argo, badArgo] = load('argo') as [Scenario, Scenario];
-const [flagger, badFlagger] = load('flagger') as [Scenario, Scenario];
+const [flagger, badFlagger, fixedFlagger] = load('flagger') as [Scenario, Scenario, Scenario];
 
 function run(scenario: Scenario): RunResult {
   const scenarioRun = new ScenarioRun(scenario);
@@ -70,6 +70,36 @@ test('Flagger takes a version with errors back after interval · threshold, at t
   // w = 5 % for 165 s: 2w(1 - w) of the requests.
   const mixed = 300 * 165 * 2 * 0.05 * 0.95;
   assert.ok(Math.abs(rollout.mixedVersionRequests - mixed) < 0.15 * mixed);
+});
+
+test('Flagger begins its analysis again when the target changes on the way: all traffic to the primary, no failed checks (hasCanaryRevisionChanged)', () => {
+  const lines = log(run(fixedFlagger)).filter(({ message }) => !message.startsWith('patch'));
+  const changed = 100 - 30;
+  const restart = lines.findIndex(({ at }) => at >= changed);
+  const before = lines.slice(0, restart).at(-1)!;
+  assert.match(before.message, /^Progressing, weight 5, \d failed checks$/, 'the bad version is being analysed');
+  assert.equal(lines[restart]!.message, 'Progressing, weight 0');
+  assert.ok(lines[restart]!.at <= changed + 15 + 0.1, 'at the next look');
+  assert.ok(lines.every(({ message }) => !message.startsWith('Failed')));
+  const weights = lines.slice(restart).flatMap(({ at, message }) => {
+    const match = /^Progressing, weight ([1-9]\d*)$/.exec(message);
+    return match === null ? [] : [{ at, weight: Number(match[1]) }];
+  });
+  assert.deepEqual(weights.map(({ weight }) => weight), [5, 10, 15, 20, 25, 30, 35, 40, 45, 50]);
+  // At the first look that finds the pods of the canary replaced, one after the other as its Deployment says.
+  const looks = (weights[0]!.at - lines[restart]!.at) / 15;
+  assert.ok(looks > 1 && looks < 5 && Math.abs(looks - Math.round(looks)) < 0.01, `${looks} looks`);
+  assert.match(lines.at(-1)!.message, /complete/);
+});
+
+test('Flagger starts nothing for a version that is the promoted one: a user may go back to it (hasSpecChanged)', () => {
+  const [scale, change] = fixedFlagger.timeline;
+  const back = { ...change!, image: 'ghcr.io/stefanprodan/podinfo:6.0.0', at: 320e9 } as typeof change & {};
+  const scenario: Scenario = { ...badFlagger, timeline: [scale!, back] };
+  const lines = log(run(scenario));
+  const failed = lines.findIndex(({ message }) => message.startsWith('Failed'));
+  assert.ok(failed > 0 && lines[failed]!.at < 290);
+  assert.deepEqual(lines.slice(failed + 1).filter(({ message }) => /^(Progressing|Waiting)/.test(message)), []);
 });
 
 test('Argo Rollouts: steps with a router, the old version stays 30 s', () => {

@@ -3,6 +3,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type RunResult, tableOf } from '../../src/analysis/result.js';
+import { formatCount, formatSeconds, formatShare } from '../../src/report/format.js';
+import { renderReport } from '../../src/report/html.js';
+import { renderComparison } from '../../src/report/terminal.js';
 import { loadScenario } from '../../src/scenario/index.js';
 import type { Scenario } from '../../src/scenario/types.js';
 import { root, run } from './scenario.js';
@@ -105,6 +108,22 @@ for (const { name, scenario, strategy, version, replicas } of cases) {
       if (total > 0) mixed += (2 * fresh * (total - fresh)) / total;
     }
     close(rollout.mixedVersionRequests, mixed, 0.02 * mixed, 'mixed');
+    // Answers of both in seconds in which both answered, up to the decision; what they tell from no errors at all: n = z²·p(1 − p)/p².
+    let [fresh, old] = [0, 0];
+    for (const second of new Set(during.map((row) => row.second))) {
+      if (second >= detected) continue;
+      const ofNew = sum(during.filter((row) => row.second === second && row.version === version), (row) => row.requests);
+      const ofOld = sum(during.filter((row) => row.second === second && row.version !== version && row.version !== ''), (row) => row.requests);
+      if (ofNew === 0 || ofOld === 0) continue;
+      fresh += ofNew;
+      old += ofOld;
+    }
+    const side = rollout.power!;
+    if (name === 'shadow') assert.ok(side.requests > 0.15 * 300 * 10, 'copies count');
+    else assert.equal(side.requests, Math.min(fresh, old));
+    assert.equal(sum(all.filter((row) => row.second < START), (row) => row.errors), 0);
+    if (side.requests === 0) assert.equal(side.tellableShare, null);
+    else close(side.tellableShare, 6.175225 / (side.requests + 6.175225), 1e-9, 'tellable');
     close(rollout.worstSecondP99, Math.max(...during.filter((row) => row.version !== '' && row.p99 >= 0).map((row) => row.p99)), 1e-9, 'worst second');
     // creationTimestamp is that of the request, a few milliseconds before the pod is stored.
     const extra = surge(result, replicas, end);
@@ -114,6 +133,48 @@ for (const { name, scenario, strategy, version, replicas } of cases) {
     assert.equal(rollout.schedulerAttempts, attempts.length);
   });
 }
+
+test('terminal and report have a row for each of them', () => {
+  const results = ['recreate', 'canary'].map((name) => run(pipelines, name));
+  const terminal = renderComparison(results, { measures: true });
+  const page = renderReport(results, { title: 'x', toolVersion: '0' });
+  const rows = terminal.split('\n').map((line) => line.trim());
+  const { metrics } = results[0]!.summary;
+  for (const [name, text] of [
+    ['Until first answer of the new version', formatSeconds(metrics.timeToFirstNew)],
+    ['Until half the answers', formatSeconds(metrics.timeToHalfNew)],
+    ['Until it was taken back', formatSeconds(metrics.rollout!.timeToDetect)],
+    ['Both together', formatSeconds(metrics.rollout!.timeToRecover)],
+    ['Answers of the new version', formatCount(metrics.rollout!.blastRadius)],
+    ['Requests between versions', formatCount(metrics.rollout!.mixedVersionRequests)],
+    ['… tell errors of the new version from', formatShare(metrics.rollout!.power!.tellableShare)],
+    ['Error budget, times as fast as given', formatCount(metrics.rollout!.errorBudget.burnRate)],
+    ['Error budget of 30 days used', formatShare(metrics.rollout!.errorBudget.shareOf30Days)],
+    ['Worst second, p99', formatSeconds(metrics.rollout!.worstSecondP99)],
+    ['Surge, core-seconds', formatCount(metrics.rollout!.surgeCpuSeconds)],
+    ['Surge, GiB-seconds', formatCount(metrics.rollout!.surgeMemoryGiBSeconds)],
+    ['Surge, money', '$0'],
+    ['Wasted starts', formatCount(metrics.rollout!.wastedStarts)],
+    ['Events written', formatCount(metrics.rollout!.eventWrites)],
+    ['Scheduling attempts', formatCount(metrics.rollout!.schedulerAttempts)],
+    ['Errors, no endpoint', formatCount(metrics.errorsByCause['no-endpoint']!)],
+    ['Errors, application', formatCount(metrics.errorsByCause['application']!)],
+    ...(['before', 'during'] as const).flatMap((when) => [
+      [`Latency p50 ${when}`, formatSeconds(metrics.latency[when].p50)],
+      [`Latency p95 ${when}`, formatSeconds(metrics.rollout!.latencyP95[when])],
+      [`Latency p99 ${when}`, formatSeconds(metrics.latency[when].p99)],
+    ]),
+    ['Lowest available share', formatShare(metrics.lowestAvailableShare)],
+    ['Surge, pod-seconds', formatCount(metrics.surgePodSeconds)],
+    ['Missing, pod-seconds', formatCount(metrics.deficitPodSeconds)],
+    ['API requests', formatCount(metrics.apiRequests)],
+    ['API writes', formatCount(metrics.apiWrites)],
+  ] as const) {
+    const row = rows.find((line) => line.startsWith(`${name}  `));
+    assert.equal(row?.slice(name!.length).trim().split(/ {2,}/)[0], text, name);
+    assert.ok(page.includes(`<th scope="row">${name}</th>`), name);
+  }
+});
 
 test('the page about strategies names each of them', () => {
   const page = readFileSync(join(root, 'docs', 'strategies.md'), 'utf8');

@@ -60,6 +60,12 @@ traffic: [{ to: hello, ${traffic} }]
     assert.equal(daily.rate, 50);
   });
 
+  it('mixed versions matter where clients are told apart', () => {
+    assert.equal(spec('rate: 5/s, clients: 10, mixedVersionErrors: 2%').mixedVersionErrors, 0.02);
+    assert.equal(spec('arrivals: { users: 20, think: 4s }, mixedVersionErrors: 100%').mixedVersionErrors, 1);
+    assert.throws(() => spec('rate: 5/s, mixedVersionErrors: 2%'), /:5:35: expected only where clients are told apart: give "clients"/);
+  });
+
   it('reads traces by timestamp, by number, and with counts', () => {
     writeFileSync(join(folder, 'stamps.csv'), 'TIMESTAMP,Tokens\n2023-11-16 23:59:59.5000000,1\n2023-11-17T00:00:01.25Z,2\n');
     const stamps = spec('arrivals: { trace: stamps.csv, time: TIMESTAMP }').arrivals!;

@@ -89,6 +89,19 @@ test('mirroring is one interval before the first weight', () => {
   assert.deepEqual(looks.map(({ weight, mirrored }) => [weight, mirrored]), [[0, false], [0, true], [10, false], [20, false]]);
 });
 
+test('another version during the analysis begins it again; while it is promoted it waits (TestScheduler_DeploymentNewRevisionReset)', () => {
+  const base = { analysis: { threshold: 5, maxWeight: 50, stepWeight: 10 }, provider: 'istio', skipAnalysis: false, primary: READY, canary: READY, targetChanged: true } as const;
+  for (const phase of ['Progressing', 'WaitingPromotion'] as const) {
+    const advance = advanceCanary({ ...base, progress: { phase, failedChecks: 3, iterations: 2 }, routes: { primary: 90, canary: 10, mirrored: true } }, PASS);
+    assert.deepEqual(advance.routes, { primary: 100, canary: 0, mirrored: false });
+    assert.deepEqual(advance.progress, { phase: 'Progressing', failedChecks: 0, iterations: 0 });
+    assert.deepEqual([advance.applied, advance.scaleUp, advance.promote], [true, undefined, undefined]);
+    assert.match(advance.event!.message, /New revision detected! Restarting analysis/);
+  }
+  const promoting = advanceCanary({ ...base, progress: { phase: 'Promoting', failedChecks: 0, iterations: 0 }, routes: { primary: 50, canary: 50, mirrored: false } }, PASS);
+  assert.deepEqual([promoting.progress.phase, promoting.applied], ['Finalising', undefined]);
+});
+
 test('stepWeightPromotion takes traffic back in steps after the primary has been updated', () => {
   const looks = run({ threshold: 2, maxWeight: 50, stepWeight: 50, stepWeightPromotion: 20 }, 9, () => PASS, 'istio', 2);
   assert.deepEqual(looks.map(({ weight }) => weight), [0, 50, 50, 50, 50, 30, 10, 0, 0]);

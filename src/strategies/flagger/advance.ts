@@ -197,7 +197,7 @@ function analyse(input: CanaryInput, checks: CanaryChecks): CanaryAdvance {
   if (mesh && (analysis.match?.length ?? 0) > 0 && iterations > 0) return runAb(input, iterations, checks);
   if (iterations > 0) return runBlueGreen(input, iterations, mesh, checks);
   if (nextStepWeight(analysis, routes.canary) <= 0) return { progress };
-  if (!routes.mirrored && !checks.gate('confirm-traffic-increase')) return { progress };
+  if (!routes.mirrored && progress.phase !== 'WaitingPromotion' && !checks.gate('confirm-traffic-increase')) return { progress };
   return runCanary(input, checks);
 }
 

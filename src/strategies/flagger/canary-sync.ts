@@ -121,7 +121,8 @@ export class CanarySync extends StagedReconciliation {
       skipAnalysis: canary.spec.skipAnalysis === true,
       progress: { phase, failedChecks: canary.status.failedChecks ?? 0, iterations: canary.status.iterations ?? 0 },
       routes,
-      targetChanged: hash !== canary.status.lastAppliedSpec,
+      // hasSpecChanged: what is promoted already starts nothing, so that a user may go back to it.
+      targetChanged: hash !== canary.status.lastAppliedSpec && hash !== canary.status.lastPromotedSpec,
       primary: ready,
       canary: this.readiness(target, analysis.canaryReadyThreshold),
     };
