@@ -1,26 +1,23 @@
-import type { Component, Simulation } from '../kernel/simulation.js';
+import type { Component } from '../kernel/simulation.js';
 import type { Time } from '../kernel/time.js';
-import type { Network } from '../network/network.js';
-import type { EnvironmentBook } from '../node/behaviour.js';
-import type { DrawCursor } from '../node/draws.js';
-import type { EndpointView, KubeProxies } from '../node/kube-proxy.js';
-import type { CostProfile, TrafficSpec } from '../scenario/types.js';
+import type { EndpointView } from '../node/kube-proxy.js';
 import { Connection } from './connection.js';
+import type { ConnectorOptions } from './connector-options.js';
 import { hopToController, routeOf } from './controller-hop.js';
-import type { Asker, ClusterDns, LookupPlan } from './dns.js';
-import type { IngressController } from './ingress.js';
-import type { LoadBalancer } from './load-balancer.js';
+import type { Asker, LookupPlan } from './dns.js';
 import { NameCache } from './name-cache.js';
 import type { RequestCounter } from './pod-server.js';
-import { OP_ARRIVE, type PodServers } from './pods.js';
+import { OP_ARRIVE } from './pods.js';
 import { ANSWERED } from './request-table.js';
-import type { EntryNodes, Router } from './router.js';
+import type { Router } from './router.js';
 import { LAST_RESORT_POD, SERVICE_AFTER_CLIENT, STALE_ENVIRONMENT, STALE_RECORD, TIMEOUT_IN_LOOKUP } from './mechanisms.js';
 import { NOT_IN_ENVIRONMENT } from './causes.js';
 import { APPLICATION, NAME_RESOLUTION, NO_ROUTE, SUCCESS } from './statistics.js';
 
 /** An ingress controller has read a request; argument: request. */
 const OP_ROUTED = 1;
+
+export type { CallerBook, ConnectorOptions } from './connector-options.js';
 
 /** Draws of a request: its client, the node that the load balancer gives it, the backend of an Ingress, the controller's work. */
 const DRAW_CLIENT = 16;
@@ -48,31 +45,6 @@ interface Pending {
 interface Affinity {
   address: number;
   until: Time;
-}
-
-/** Knows the pods that call other Services. */
-export interface CallerBook {
-  /** Address of the pod that sends a request. */
-  callerOf(request: number): number;
-}
-
-export interface ConnectorOptions {
-  readonly name: string;
-  readonly simulation: Simulation;
-  readonly network: Network;
-  readonly costs: CostProfile;
-  readonly spec: TrafficSpec;
-  readonly pods: PodServers;
-  readonly proxies: KubeProxies;
-  readonly nodes: EntryNodes;
-  readonly draws: DrawCursor;
-  readonly dns: ClusterDns | null;
-  readonly balancer: LoadBalancer | null;
-  readonly ingress: IngressController | null;
-  /** Senders are pods that serve requests themselves. Absent: they are clients of their own. */
-  readonly callers?: CallerBook;
-  /** Absent: environments are not known. */
-  readonly environments?: EnvironmentBook;
 }
 
 /**
@@ -115,6 +87,11 @@ export class Connector implements Component, Asker, RequestCounter {
   get inside(): boolean {
     const { via, client, host } = this.options.spec;
     return via === 'clusterIP' || client !== undefined || host !== undefined;
+  }
+
+  /** Whether something between clients and pods reads a request as a whole before it sends it on (ingress-nginx: proxy-request-buffering). */
+  get buffers(): boolean {
+    return this.options.spec.ingress !== undefined;
   }
 
   /** The client of a request: the address of its pod, or a number. */

@@ -1,5 +1,6 @@
 import type { Duration } from '../kernel/time.js';
 import type { Route } from '../network/ingress-rules.js';
+import { retransmissions } from '../network/network.js';
 import type { ConnectorOptions } from './connector.js';
 import { UNREACHABLE_POD } from './mechanisms.js';
 import type { Router } from './router.js';
@@ -8,6 +9,8 @@ import { NODE_UNREACHABLE } from './statistics.js';
 /** Draws of a request: the controller's pod, and the way to it. */
 const DRAW_CONTROLLER = 20;
 const DRAW_CONTROLLER_TRIP = 448;
+/** Whether the request, and its answer, are lost on that way and sent again. */
+const DRAW_CONTROLLER_LOSS = 22;
 
 /** A pod of an ingress controller that a request goes to: its address, the index of its node, the way there. */
 export interface ControllerHop {
@@ -37,8 +40,16 @@ export function hopToController({ spec, proxies, pods, network, nodes, draws }: 
     router.unreachable(request, NODE_UNREACHABLE, UNREACHABLE_POD);
     return null;
   }
-  const inside = Math.round(draws.sample(network.roundTrip(from, to), number, first + DRAW_CONTROLLER_TRIP) / 2);
-  requests.back[request] = requests.back[request]! + inside;
+  let inside = Math.round(draws.sample(network.roundTrip(from, to), number, first + DRAW_CONTROLLER_TRIP) / 2);
+  let back = inside;
+  const loss = network.lossBetween(from, to);
+  if (loss > 0 && from !== to) {
+    const losses = draws.at(number, first + DRAW_CONTROLLER_LOSS);
+    inside += retransmissions(loss, losses.next());
+    back += retransmissions(loss, losses.next());
+  }
+  requests.back[request] = requests.back[request]! + back;
+  if (from !== to) requests.relay[request] = from + 1;
   return { controller, entry: nodes.hosts.indexOf(to), inside };
 }
 

@@ -16,6 +16,7 @@ import { CALLING, RequestTable, SERVING, WAITING } from './request-table.js';
 import { errorProbability, slowness } from './service-time.js';
 import type { PodSample } from './sampling.js';
 import { APPLICATION, CONNECTION_REFUSED, CONNECTION_RESET, DEPENDENCY, MIXED_VERSION, NODE_UNREACHABLE, OUT_OF_MEMORY, OVERLOAD, SUCCESS, TIMEOUT } from './statistics.js';
+import { answerTime } from './links.js';
 import { recordEnd, settleTimeouts } from './timeouts.js';
 
 /** A request reaches the pod's address; argument: request. */
@@ -317,12 +318,7 @@ export class PodServers implements Component, PodLifecycleListener {
   private answer(server: PodServer, request: number, cause: number): void {
     this.unlink(server, request);
     const { answer } = server.behaviour;
-    const leaves = this.requests.leaves[request]!;
-    if (answer !== undefined && leaves > 0) {
-      const sent = this.network!.occupy(server.host, answer);
-      // A relay passes on what it has while more comes: the slower of the two links decides.
-      this.requests.back[request]! += leaves === 1 ? sent : Math.max(sent, this.network!.occupy(leaves - 2, answer));
-    }
+    if (answer !== undefined && this.requests.leaves[request]! > 0) this.requests.back[request]! += answerTime(this.network!, answer, this.requests, request, server.host);
     this.end(request, server.version, cause, this.simulation.now);
     this.serveNext(server);
   }

@@ -38,6 +38,8 @@ export class RequestTable {
   inside = new Float64Array(1024);
   /** 0: its answer stays on the machine of its pod; 1: it leaves it; 2 and above: and host number less 2 relays it to users outside. */
   leaves = new Uint32Array(1024);
+  /** Machine at which users outside entered before a controller of an Ingress on another machine got the request, plus one; 0: none. */
+  relay = new Uint32Array(1024);
   /** Handle of the event that gives the try up, or tells the server that nobody waits. */
   timer = new Float64Array(1024);
   /** When it reached its pod, and when its service began; meaningful while WAITING or SERVING, and when it ends after that. */
@@ -72,6 +74,7 @@ export class RequestTable {
     this.call[row] = 0;
     this.proxy[row] = 0;
     this.leaves[row] = 0;
+    this.relay[row] = 0;
     this.timer[row] = 0;
     this.dropped[row] = 0;
     this.mechanism[row] = 0;
@@ -113,6 +116,7 @@ export class RequestTable {
     this.proxy = copy(this.proxy, new Uint32Array(size));
     this.weight = copy(this.weight, new Float64Array(size));
     this.leaves = copy(this.leaves, new Uint32Array(size));
+    this.relay = copy(this.relay, new Uint32Array(size));
     this.inside = copy(this.inside, new Float64Array(size));
     this.arrived = copy(this.arrived, new Float64Array(size));
     this.began = copy(this.began, new Float64Array(size));

@@ -1,10 +1,10 @@
 import type { Simulation } from '../kernel/simulation.js';
-import type { Duration } from '../kernel/time.js';
 import { type Network, retransmissions } from '../network/network.js';
 import type { DrawCursor } from '../node/draws.js';
 import type { EndpointView, KubeProxies } from '../node/kube-proxy.js';
 import type { CostProfile, TrafficSpec } from '../scenario/types.js';
 import { Balancer } from './balancer.js';
+import { uploadTime } from './links.js';
 import type { Connector } from './connector.js';
 import { OP_ARRIVE, type PodServers } from './pods.js';
 import { NO_ADDRESS, type StreamSample } from './sampling.js';
@@ -230,17 +230,13 @@ export class Router {
     requests.inside[request] = inside;
     requests.back[request] = back;
     const outside = this.connector?.inside !== true;
-    requests.leaves[request] = entryHost === host ? (outside ? 1 : 0) : outside ? entryHost + 2 : 1;
+    const relay = requests.relay[request]!;
+    requests.leaves[request] = entryHost === host ? (outside || relay > 0 ? 1 : 0) : outside || relay > 0 ? entryHost + 2 : 1;
     const upload = pods.at(address)?.behaviour.upload;
-    if (upload !== undefined) extra += this.upload(upload, entryHost, host, outside);
+    if (upload !== undefined) extra += uploadTime(network, upload, { relay: relay - 1, entry: entryHost, host, outside, buffered: this.connector?.buffers === true });
+    // Clients inside are on the machine that they enter at: nothing is relayed there.
+    if (!outside) requests.relay[request] = 0;
     this.simulation.schedule(handshakes === 0 ? inside + extra : inside + extra + 2 * handshakes * back, pods.target, OP_ARRIVE, request);
-  }
-
-  /** How long the links are busy with the bytes of a request: into its entry node, and from there to the machine of its pod, one behind the other. */
-  private upload(bytes: number, entryHost: number, host: number, outside: boolean): Duration {
-    const { network } = this;
-    const entered = outside ? network.receive(entryHost, bytes) : 0;
-    return entryHost === host ? entered : Math.max(entered, network.occupy(entryHost, bytes), network.receive(host, bytes));
   }
 
   /** The rules refuse the connection (REJECT); or drop its packets, where a policy Local keeps the node from endpoints elsewhere. */

@@ -205,6 +205,41 @@ test('answers and uploads share the links of machines: 10 MB take 10 ms of 1 GB/
   }
 });
 
+/** As `bulk`, through an Ingress whose controller has pods on nodes `controllers`; users enter at node 2. */
+function bulkThroughController(what: 'answer' | 'upload', rate: number, places: readonly number[], controllers: readonly number[], traffic: object = {}): number {
+  const controller = { namespace: 'ingress-nginx', name: 'controller' };
+  const ingress = { namespace: 'default', name: 'shop', host: 'shop.example', path: '/', controller };
+  const image = { request: { ...behaviour(constant(SERVICE_TIME), { concurrency: 1000 }).request, [what]: 10e6 } };
+  const bench = new PathBench({ traffic: { ingress, ...traffic }, rate, nodes: 5, image });
+  bench.tell('controller', controllers.map((node) => bench.pod(node, 'registry.example/web:nginx', { app: 'nginx' })), {}, 'ingress-nginx');
+  bench.tell('web', places.map((node) => bench.pod(node)));
+  const rules = { rules: [{ host: 'shop.example', http: { paths: [{ path: '/', pathType: 'Prefix', backend: { service: { name: 'web' } } }] } }] };
+  const metadata = { name: 'shop', namespace: 'default', uid: 'shop', resourceVersion: 1, generation: 1, creationTimestamp: 0 };
+  bench.ingress({ apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', metadata, spec: rules } as never);
+  for (const node of [0, 1, 3, 4]) bench.workload.setNodeReady(node, false);
+  bench.start();
+  bench.run(10);
+  return bench.latency().most;
+}
+
+test('through the pods of an ingress controller: uploads are there as a whole before they go on, and the entry node relays them and answers', () => {
+  const least = RTT.external + 2 * RTT.sameZone + SERVICE_TIME;
+  // Entered at node 2, the controller on node 1, the pod on node 0: the controller has 10 MB after 10 ms, and the pod 10 ms later.
+  near(bulkThroughController('upload', 10, [0], [1]), (least + 20 * MS) / MS, 'an upload alone');
+  near(bulkThroughController('answer', 10, [0], [1]), (least + 10 * MS) / MS, 'an answer alone');
+  // The controller on the entry node: no way between them; pod and controller on one machine: nor there.
+  near(bulkThroughController('upload', 10, [0], [2]), (least - RTT.sameZone + 20 * MS + RTT.sameHost) / MS, 'controller on the entry node');
+  near(bulkThroughController('upload', 10, [1], [1]), (least - RTT.sameZone + 10 * MS + RTT.sameHost) / MS, 'controller beside the pod');
+  // 150 a second of 100 that the entry node can relay, whoever takes them then. The first second has no route, as controllers reload. Answers:
+  // of 9 s of arrivals the last one waits for 450; uploads: of those there after 10 s the last one came after 7 s and waited for 300.
+  near(bulkThroughController('answer', 150, [0, 3], [1, 4]), (least + 10 * MS + 450 * 10 * MS) / MS, 'answers through one node', 0.1);
+  near(bulkThroughController('upload', 150, [0, 3], [1, 4]), (least + 20 * MS + 300 * 10 * MS) / MS, 'uploads through one node', 0.1);
+  // A client inside is on the machine that it enters at: uploads leave it, answers end there.
+  const inside = { via: 'clusterIP', clients: 1 };
+  assert.ok(bulkThroughController('answer', 120, [2, 4], [1, 3], inside) < 500);
+  assert.ok(bulkThroughController('upload', 120, [2, 4], [1, 3], inside) > 1000);
+});
+
 test('uploads of clients inside take the links between two machines, none within one', () => {
   const inside = { via: 'clusterIP', clients: 5 };
   // Of clients on each of 5 nodes those on the pod's own send nothing over a link.
