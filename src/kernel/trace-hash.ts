@@ -17,6 +17,14 @@ export class TraceHash {
     lanes[1] = b;
   }
 
+  /** A hash of this one and of another. */
+  with(other: TraceHash): TraceHash {
+    const both = new TraceHash();
+    both.lanes.set(this.lanes);
+    both.add(other.lanes[0]!, other.lanes[1]!, 0, 0);
+    return both;
+  }
+
   /** The hash as 16 hexadecimal digits. */
   get hex(): string {
     const a = mix(this.lanes[0]!);

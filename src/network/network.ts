@@ -125,6 +125,7 @@ export class Network {
   setUp(host: number, up: boolean): void {
     const entry = this.hosts[host]!;
     if (entry.up === up) return;
+    this.simulation.catchUp();
     this.hostsDown += up ? -1 : 1;
     entry.up = up;
     this.changes++;
@@ -139,6 +140,7 @@ export class Network {
 
   /** Makes a host lose this share of the packets from and to it; 0: none. */
   setLoss(host: number, share: number): void {
+    this.simulation.catchUp();
     if (share === 0) this.losses.delete(host);
     else this.losses.set(host, share);
   }
@@ -152,6 +154,7 @@ export class Network {
 
   /** Cuts or heals the one-way link between two hosts. */
   setLink(from: number, to: number, connected: boolean): void {
+    this.simulation.catchUp();
     this.changes++;
     if (connected) this.cut.delete(`${from}>${to}`);
     else this.cut.add(`${from}>${to}`);
@@ -159,6 +162,7 @@ export class Network {
 
   /** Cuts or heals all one-way links from the hosts of a zone to those of another. */
   setZoneLink(from: string, to: string, connected: boolean): void {
+    this.simulation.catchUp();
     this.changes++;
     if (connected) this.cutZones.delete(`${from}>${to}`);
     else this.cutZones.add(`${from}>${to}`);

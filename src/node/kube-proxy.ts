@@ -177,6 +177,7 @@ export class KubeProxies {
 
   /** Warm start: all proxies have applied everything told so far. */
   settle(): void {
+    this.simulation.catchUp();
     this.cursor.fill(this.changes);
     this.nextArrival.fill(-1);
     this.runApplied.fill(this.changes);
@@ -186,6 +187,7 @@ export class KubeProxies {
   /** The watches of a node's proxy are broken, or its machine hangs: what is told from now on does not reach it. Its rules stay as they are. */
   disconnected(node: number): void {
     if (this.heldFrom[node] !== Number.POSITIVE_INFINITY) return;
+    this.simulation.catchUp();
     this.advance(node, this.simulation.now);
     this.heldFrom[node] = this.changes;
     this.behind.set(node, Number.POSITIVE_INFINITY);
@@ -194,6 +196,7 @@ export class KubeProxies {
   /** The watches of a node's proxy are open again: what it has missed reaches it now. */
   connected(node: number): void {
     if (this.heldFrom[node] === Number.POSITIVE_INFINITY) return;
+    this.simulation.catchUp();
     const { now } = this.simulation;
     this.advance(node, now);
     this.heldFrom[node] = Number.POSITIVE_INFINITY;
@@ -209,6 +212,7 @@ export class KubeProxies {
 
   /** Replays the syncs of all proxies up to now, for the metrics of a configured mode. */
   catchUp(): void {
+    this.simulation.catchUp();
     const { now } = this.simulation;
     if (this.runsByMode === null) return;
     for (let node = 0; node < this.watcher; node++) this.advance(node, now);
@@ -270,6 +274,7 @@ export class KubeProxies {
   }
 
   private append(log: ServiceLog, time: Time, servers: number, triggered: Time): void {
+    this.simulation.catchUp();
     if (this.changes === this.sentAt.length) {
       const grown = new Float64Array(this.changes * 2);
       grown.set(this.sentAt);

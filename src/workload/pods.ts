@@ -42,6 +42,8 @@ export class PodServers implements Component, PodLifecycleListener {
   readonly name = 'pods';
   readonly requests = new RequestTable();
   readonly target: number;
+  /** Requests are handled aside (see `Simulation.addAside`). */
+  readonly aside: boolean;
   /** Calls that requests make to other Services; null: they make none. */
   graph: CallGraph | null = null;
   /** The pods whose requests are simulated; null: all are. */
@@ -60,10 +62,12 @@ export class PodServers implements Component, PodLifecycleListener {
   readonly clients = new ClientPods();
   private readonly hostOfNode = new Map<string, number>();
 
-  constructor(simulation: Simulation, behaviour: ScenarioBehaviour) {
+  /** @param aside nothing but requests to pods, which can be handled aside */
+  constructor(simulation: Simulation, behaviour: ScenarioBehaviour, aside = false) {
     this.simulation = simulation;
     this.behaviour = behaviour;
-    this.target = simulation.add(this);
+    this.aside = aside;
+    this.target = aside ? simulation.addAside(this) : simulation.add(this);
   }
 
   /** Tells the numbers of addresses and the network hosts of nodes. */
@@ -87,11 +91,13 @@ export class PodServers implements Component, PodLifecycleListener {
 
   /** The server of a pod; undefined when it does not run. */
   of(uid: string): PodServer | undefined {
+    this.simulation.catchUp();
     return this.byUid.get(uid);
   }
 
   /** The servers of all pods that run. */
   get running(): Iterable<PodServer> {
+    this.simulation.catchUp();
     return this.byUid.values();
   }
 
@@ -101,6 +107,7 @@ export class PodServers implements Component, PodLifecycleListener {
   }
 
   podListening(pod: Pod): void {
+    this.simulation.catchUp();
     const { podIP } = pod.status;
     const host = this.hostOfNode.get(pod.spec.nodeName ?? '');
     if (podIP === undefined || host === undefined || this.addresses === null) return;
@@ -118,6 +125,7 @@ export class PodServers implements Component, PodLifecycleListener {
   }
 
   podStoppedListening(pod: Pod, killed: boolean, outOfMemory = false): void {
+    this.simulation.catchUp();
     const server = this.byUid.get(pod.metadata.uid);
     if (server === undefined) return;
     server.accepting = false;
@@ -132,6 +140,7 @@ export class PodServers implements Component, PodLifecycleListener {
 
   /** A machine hangs: what its pods hold gets no answer. */
   hang(host: number): void {
+    this.simulation.catchUp();
     for (const server of this.byUid.values()) if (server.host === host) this.drop(server, NODE_UNREACHABLE, NODE_LOST_IN_FLIGHT, false);
   }
 
@@ -166,6 +175,7 @@ export class PodServers implements Component, PodLifecycleListener {
    * calls to other Services nobody can know that: then the time after which to ask again.
    */
   drainTime(pod: Pod): Duration {
+    this.simulation.catchUp();
     const server = this.byUid.get(pod.metadata.uid);
     if (server === undefined || server.inService === 0) return 0;
     if (server.behaviour.calls !== undefined) return DRAIN_POLL;
@@ -409,6 +419,7 @@ export class PodServers implements Component, PodLifecycleListener {
 
   /** Counts the requests under way whose users have given up by now: call before statistics are read. */
   settle(): void {
+    this.simulation.catchUp();
     settleTimeouts(this.requests, this.streams, this.byAddress, this.simulation.now);
   }
 }

@@ -1,3 +1,4 @@
+import type { Simulation } from '../kernel/simulation.js';
 import type { KubeProxies } from '../node/kube-proxy.js';
 
 /** How the requests to a Service are divided among other Services, as a mesh or an ingress has been told. */
@@ -32,16 +33,19 @@ class ActiveSplit {
 
 /** Splits in force, by Service. Whoever plays the data plane sets them; requests look them up by number. */
 export class TrafficSplits {
+  private readonly simulation: Simulation;
   private readonly proxies: KubeProxies;
   private readonly splits: (ActiveSplit | undefined)[] = [];
   private readonly texts = new Map<string, TrafficSplit>();
 
-  constructor(proxies: KubeProxies) {
+  constructor(simulation: Simulation, proxies: KubeProxies) {
+    this.simulation = simulation;
     this.proxies = proxies;
   }
 
   /** Divides the requests to a Service (`namespace/name`) from now on; undefined: they go to its own endpoints. */
   set(service: string, split: TrafficSplit | undefined): void {
+    this.simulation.catchUp();
     const number = this.number(service);
     const usable = split?.backends.some(({ weight }) => weight > 0) === true;
     if (split !== undefined && usable) {

@@ -31,8 +31,13 @@ export interface TrafficInfrastructure {
 }
 
 /** Whether a stream's requests are more than users reaching a Service. */
-function needsConnector({ host, ingress, via, client, clients, lookup, connections }: TrafficSpec): boolean {
+export function needsConnector({ host, ingress, via, client, clients, lookup, connections }: TrafficSpec): boolean {
   return [host, ingress, via, client, clients, lookup, connections].some((each) => each !== undefined);
+}
+
+/** Whether somebody waits for the answers of a stream's requests: users of a closed loop, and who sends them again or gives them up. */
+export function isFollowed({ arrivals, retries, hedge, breaker, cancels }: TrafficSpec): boolean {
+  return arrivals?.kind === 'closed' || retries !== undefined || hedge !== undefined || breaker !== undefined || cancels === true;
 }
 
 /** First draw of a user's think time before a request. */
@@ -105,11 +110,10 @@ export class Traffic implements Component, SessionClients {
     this.arrivals = spec.arrivals?.kind === 'closed' ? null : openArrivals(spec.arrivals, spec.rate);
     this.numbers = new Float64Array(closed?.users ?? 0);
     this.sessions = new Sessions(spec.mixedVersionErrors ?? 0);
-    this.target = simulation.add(this);
+    this.target = pods.aside ? simulation.addAside(this) : simulation.add(this);
     const demand = new DrawCursor(randomness.keyed(`${this.name}/demand`));
-    const followed = closed ?? spec.retries ?? spec.hedge ?? spec.breaker ?? (spec.cancels === true ? spec : undefined);
     this.calls =
-      followed === undefined
+      !isFollowed(spec)
         ? null
         : new Calls(`${this.name}/calls`, simulation, this.draws, spec, pods, this.router, statistics, closed && this);
     this.stream = pods.addStream({
@@ -130,6 +134,7 @@ export class Traffic implements Component, SessionClients {
 
   /** Requests that have entered the cluster so far; of a sample, what they stand for. */
   get sent(): number {
+    this.simulation.catchUp();
     return this.sample === null ? this.entered : this.sample.represented;
   }
 

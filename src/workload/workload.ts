@@ -20,7 +20,7 @@ import { TrafficSplits } from './splits.js';
 import { MECHANISMS } from './mechanisms.js';
 import type { RequestTotals } from './statistics.js';
 import { CAUSES, ServiceStatistics } from './statistics.js';
-import { type EntryNodes, Traffic } from './traffic.js';
+import { type EntryNodes, isFollowed, needsConnector, Traffic } from './traffic.js';
 import { LogHistogram } from '../stats/log-histogram.js';
 
 export interface WorkloadOptions {
@@ -33,6 +33,11 @@ export interface WorkloadOptions {
 /** Streams of the calls between Services. */
 function callsOf({ behaviours }: Scenario): TrafficSpec[] {
   return behaviours.flatMap(({ request }) => (request.calls ?? []).flat().map(({ traffic }) => traffic));
+}
+
+/** Whether users send requests to pods and nothing else happens between them: no other component has a part in requests, and they share no link with anybody. */
+function requestsOnly({ traffic, behaviours, sampleEvery }: Scenario): boolean {
+  return sampleEvery === undefined && traffic.every((spec) => !needsConnector(spec) && !isFollowed(spec)) && behaviours.every(({ request: { calls, answer, upload } }) => calls === undefined && answer === undefined && upload === undefined);
 }
 
 /** Failed requests of one mechanism; lags in seconds, null where they do not apply. */
@@ -69,7 +74,7 @@ export class Workload {
     this.network = options.network;
     this.scenario = options.scenario;
     this.behaviour = new ScenarioBehaviour(options.scenario.behaviours, options.randomness);
-    this.pods = new PodServers(options.simulation, this.behaviour);
+    this.pods = new PodServers(options.simulation, this.behaviour, requestsOnly(options.scenario));
     const { sampleEvery } = options.scenario;
     if (sampleEvery !== undefined) this.pods.sample = new PodSample(sampleEvery, options.randomness.keyed('pod-sample'));
   }
@@ -78,7 +83,7 @@ export class Workload {
   connect(proxies: KubeProxies, hosts: readonly number[], nodeNames: readonly string[], environments?: EnvironmentBook): void {
     this.pods.connect(proxies.addresses, this.network, nodeNames, hosts);
     this.nodes = { hosts, ready: hosts.map((_, index) => index) };
-    const splits = new TrafficSplits(proxies);
+    const splits = new TrafficSplits(this.simulation, proxies);
     this.splitTable = splits;
     const { simulation, randomness, network, scenario, pods, nodes } = this;
     const { dns: dnsSpec } = scenario.cluster ?? {};
@@ -142,6 +147,7 @@ export class Workload {
 
   /** Whether users are sent to a node: what a load balancer outside makes of the node's condition. */
   setNodeReady(index: number, ready: boolean): void {
+    this.simulation.catchUp();
     const list = this.nodes.ready;
     const place = list.indexOf(index);
     if (ready === place >= 0) return;

@@ -209,3 +209,76 @@ test('run inside run is refused', () => {
   simulation.schedule(1, target, 1);
   assert.throws(() => simulation.run(), /schedule instead/);
 });
+
+/** Jobs for a shared store: thinks, takes, thinks again; `aside` or not the store must be the same when somebody looks. */
+class Jobs implements Component {
+  readonly name = 'jobs';
+  readonly target: number;
+  readonly log: number[] = [];
+  price = 1;
+  spent = 0;
+  private readonly simulation: Simulation;
+  private state = 12345;
+
+  constructor(simulation: Simulation, aside: boolean) {
+    this.simulation = simulation;
+    this.target = aside ? simulation.addAside(this) : simulation.add(this);
+  }
+
+  handle(opcode: number, argument: number): void {
+    this.spent += this.price;
+    this.log.push(this.simulation.now, opcode, argument, this.price);
+    this.state = (Math.imul(this.state, 1103515245) + 12345) >>> 0;
+    const wait = 1 + (this.state >>> 8) % 1000;
+    const handle = this.simulation.schedule(wait, this.target, opcode + 1, argument);
+    if (wait % 7 === 0) {
+      this.simulation.cancel(handle);
+      this.simulation.schedule(wait + 1, this.target, 0, argument);
+    }
+  }
+}
+
+test('events aside have the effects that they have in order of time, whoever looks or changes something when', () => {
+  const run = (aside: boolean, how: 'fast' | 'traced' | 'steps', eventList: 'ladder' | 'heap' = 'ladder') => {
+    const simulation = new Simulation({ eventList });
+    const jobs = new Jobs(simulation, aside);
+    const seen: number[] = [];
+    let last = 0;
+    const clerk = simulation.add({
+      name: 'clerk',
+      handle(_opcode, argument) {
+        simulation.catchUp();
+        assert.equal(simulation.now, last);
+        seen.push(simulation.now, jobs.spent);
+        jobs.price = argument + 2;
+        last = simulation.now + 733;
+        simulation.scheduleAt(last, clerk, 0, argument + 1);
+      },
+    });
+    // Never at the instant of a job.
+    last = 733.5;
+    simulation.scheduleAt(last, clerk, 0);
+    for (let i = 0; i < 20; i++) simulation.schedule(i, jobs.target, 0, i);
+    const times: number[] = [];
+    if (how === 'traced') simulation.trace = { event: (time) => times.push(time) };
+    if (how === 'steps') while (simulation.nextTime <= 50_000) simulation.step();
+    else for (let time = 1000; time <= 50_000; time += 1000) simulation.run(time);
+    assert.deepEqual(times, [...times].sort((a, b) => a - b));
+    return { seen, log: jobs.log, events: simulation.events, hash: simulation.traceHash };
+  };
+  const expected = run(false, 'fast');
+  const aside = run(true, 'fast');
+  assert.deepEqual({ ...aside, hash: '' }, { ...expected, hash: '' });
+  assert.ok(aside.seen.length > 100 && aside.log.length > 5000);
+  assert.deepEqual(run(true, 'traced'), aside);
+  assert.deepEqual(run(true, 'steps'), aside);
+  assert.deepEqual(run(true, 'fast', 'heap'), aside);
+});
+
+test('an event aside cannot schedule one that is not', () => {
+  const simulation = new Simulation();
+  const other = new Recorder(simulation);
+  const target = simulation.addAside({ name: 'hasty', handle: () => simulation.schedule(5, other.target, 1) });
+  simulation.schedule(10, target, 0);
+  assert.throws(() => simulation.run(), /an event of recorder scheduled by one that is handled aside/);
+});
