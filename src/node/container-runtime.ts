@@ -1,3 +1,4 @@
+import type { LifecycleHandler } from '../api/core.js';
 import type { Duration } from '../kernel/time.js';
 import { SECOND } from '../kernel/time.js';
 import type { ContainerLife } from './behaviour.js';
@@ -19,10 +20,6 @@ import type { ContainerRecord, PodRecord } from './records.js';
 import { EXITED, RUNNING, WORK_TERMINATING } from './records.js';
 import { EXIT_CODE_SIGKILL, hookDuration, remainingGraceSeconds, stopDuration } from './termination-policy.js';
 
-/** Pods starting at once on a node before the runtime's steps slow down, and by how much each more: an assumption (lock contention of disk and netlink). */
-const UNCONTENDED_STARTS = 10;
-const CONTENTION = 0.04;
-
 /** Creates, starts and stops containers, and knows which of them listen (CRI and the processes themselves). */
 export class ContainerRuntime {
   private readonly fleet: Fleet;
@@ -33,7 +30,9 @@ export class ContainerRuntime {
 
   /** Factor on the runtime's steps from a slow disk, and from lock and disk contention of simultaneous pod starts on the node. */
   contention(pod: PodRecord): number {
-    return pod.node.diskFactor * (1 + CONTENTION * Math.max(0, pod.node.starting - UNCONTENDED_STARTS));
+    const { diskFactor, starting } = pod.node;
+    const { contention } = this.fleet.costs;
+    return contention === undefined ? diskFactor : diskFactor * (1 + contention.share * Math.max(0, starting - contention.free));
   }
 
   /** CreateContainer, after `before` of other work. */
@@ -69,7 +68,7 @@ export class ContainerRuntime {
     fleet.pleg.changed(pod);
     const hook = container.spec.postStart;
     if (hook !== undefined && !pod.terminating) {
-      const duration = hookTime(fleet, container, hook.seconds, OP_POST_STARTED);
+      const duration = hookTime(fleet, container, hook, OP_POST_STARTED);
       container.work.stepEvent = fleet.after(duration, OP_POST_STARTED, container.slot);
     } else this.ready(container);
   }
@@ -164,7 +163,7 @@ export class ContainerRuntime {
       this.hookEnded(container);
       return;
     }
-    const duration = hookDuration(hookTime(fleet, container, hook.seconds, OP_HOOK_DONE), graceSeconds);
+    const duration = hookDuration(hookTime(fleet, container, hook, OP_HOOK_DONE), graceSeconds);
     work.stopEvent = fleet.after(duration, OP_HOOK_DONE, container.slot);
   }
 
@@ -270,10 +269,11 @@ export class ContainerRuntime {
   }
 }
 
-/** Duration of a hook: what `sleep` says, else the spawning of a command. */
-function hookTime(fleet: Fleet, container: ContainerRecord, stated: number | undefined, opcode: number): Duration {
-  if (stated !== undefined) return Math.round(stated * SECOND);
-  return fleet.duration(fleet.costs.probe, keyOf(container), opcode, container.restarts);
+/** Duration of a hook: the pause that it states, else that of a probe by its handler; a command is spawned in the container. */
+function hookTime(fleet: Fleet, container: ContainerRecord, { handler, seconds }: LifecycleHandler, opcode: number): Duration {
+  if (seconds !== undefined) return Math.round(seconds * SECOND);
+  const { probe, execProbe = probe } = fleet.costs;
+  return fleet.duration(handler === 'exec' ? execProbe : probe, keyOf(container), opcode, container.restarts);
 }
 
 /** Key of a container's keyed draws: its pod's, moved by its place. */

@@ -9,8 +9,6 @@ export const REGISTRY_PULL_QPS = 5;
 export const REGISTRY_BURST = 10;
 /** node.status.images lists at most this many (nodeStatusMaxImages). */
 export const NODE_STATUS_MAX_IMAGES = 50;
-/** Layers of a typical image, equal in size: how far unpacking overlaps the download (modelling assumption). */
-const LAYERS = 5;
 /** kubelet.go ImageGCPeriod, and imageMinimumGCAge. */
 export const IMAGE_GC_PERIOD: Duration = 5 * MINUTE;
 export const IMAGE_GC_MINIMUM_AGE: Duration = 2 * MINUTE;
@@ -21,13 +19,15 @@ export const REGISTRY_DIAL_TIMEOUT: Duration = 30 * SECOND;
 export function pullDuration(bytes: number, costs: CostProfile['kubelet'], diskFactor = 1): Duration {
   const download = (bytes / costs.pullBytesPerSecond) * SECOND;
   const unpack = unpackDuration(bytes, costs) * diskFactor;
-  return Math.round(Math.max(download + unpack / LAYERS, unpack + download / LAYERS));
+  const { imageLayers = 1 } = costs;
+  return Math.round(Math.max(download + unpack / imageLayers, unpack + download / imageLayers));
 }
 
 /** What is left to do when the last byte of an image has come, `download` after the first: layers are unpacked one after another as they arrive. */
 export function unpackRest(bytes: number, download: Duration, costs: CostProfile['kubelet'], diskFactor = 1): Duration {
   const unpack = unpackDuration(bytes, costs) * diskFactor;
-  return Math.round(Math.max(unpack / LAYERS, unpack + download / LAYERS - download));
+  const { imageLayers = 1 } = costs;
+  return Math.round(Math.max(unpack / imageLayers, unpack + download / imageLayers - download));
 }
 
 function unpackDuration(bytes: number, costs: CostProfile['kubelet']): Duration {

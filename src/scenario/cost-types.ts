@@ -129,6 +129,8 @@ export interface CostProfile {
     readonly stopContainer?: DistributionSpec;
     /** How many times longer the steps of a runtime take, by its name; those that are not named take what is said above. Absent: all do. */
     readonly runtimes?: Readonly<Record<string, RuntimeFactors>>;
+    /** Beyond `free` pods that start on a node at once each makes the runtime's steps longer by this share. Absent: none does. */
+    readonly contention?: { readonly free: number; readonly share: number };
     readonly plegRelist: DistributionSpec;
     readonly probe: DistributionSpec;
     /** As `probe`, of handler exec, which starts a process in the container. Absent: as `probe`. */
@@ -138,6 +140,8 @@ export interface CostProfile {
     readonly pullBytesPerSecond: number;
     readonly unpackBytesPerSecond: number;
     readonly compression: number;
+    /** Layers of an image that does not state its own, equal in size: each is unpacked while the next ones come. Absent: 1, nothing overlaps. */
+    readonly imageLayers?: number;
     readonly statusSyncCpu: Duration;
   };
   readonly kubeProxy: KubeProxyCosts & { readonly sync: DistributionSpec };

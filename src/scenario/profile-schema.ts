@@ -133,6 +133,13 @@ const kubelet = {
     .partialRecord(z.enum(['containerd', 'cri-o', 'docker'], { error: 'expected containerd, cri-o or docker' }), runtimeFactors)
     .optional()
     .describe('How many times longer the steps above take, by container runtime.'),
+  contention: z
+    .strictObject({
+      free: z.number({ error: 'expected a number' }).min(0).describe('So many pods start on a node at once as fast as one.'),
+      share: z.number({ error: 'expected a number' }).min(0).describe('Each pod more makes the steps of all this share longer.'),
+    })
+    .optional()
+    .describe('How pods that start on a node at once slow down its container runtime. Default: not at all.'),
   plegRelist: dist('One relist of the pod lifecycle event generator.'),
   probe: dist('One HTTP, TCP or gRPC probe of a healthy process.'),
   execProbe: dist('One probe of handler exec, which starts a process. Default: as `probe`.').optional(),
@@ -144,6 +151,12 @@ const kubelet = {
     .number({ error: 'expected a number' })
     .positive()
     .describe('Uncompressed by compressed size of images.'),
+  imageLayers: z
+    .number({ error: 'expected a number' })
+    .int()
+    .min(1)
+    .optional()
+    .describe('Layers of an image, equal in size: each is unpacked while the next ones come. Default 1: nothing overlaps.'),
   statusSyncCpu: time('Work of the status manager for a pod.'),
 };
 const kubeProxy = {
@@ -236,6 +249,8 @@ const optionalFields: ReadonlySet<unknown> = new Set<unknown>([
   kubelet.stopContainer,
   kubelet.execProbe,
   kubelet.runtimes,
+  kubelet.contention,
+  kubelet.imageLayers,
   routes.propagation,
   prices.cpuHour,
   prices.memoryHour,

@@ -37,6 +37,7 @@ export function constantProfile(): CostProfile {
       pullBytesPerSecond: 100e6,
       unpackBytesPerSecond: 150e6,
       compression: 2.5,
+      imageLayers: 5,
       statusSyncCpu: 0,
     },
     kubeProxy: { sync: constant(100 * MILLISECOND) },

@@ -120,6 +120,21 @@ test('an exec probe takes the time of a process start: Ready is that much later 
   assert.ok(Math.abs(ready('exec', 60e6) - usual - 0.06) < 0.0015);
 });
 
+test('a preStop hook of handler exec takes the time of a process start, one of HTTP that of a request', () => {
+  const killed = (handler: 'httpGet' | 'exec'): number => {
+    const base = constantProfile();
+    const bench = new Bench(1, '1', { ...base, kubelet: { ...base.kubelet, execProbe: { kind: 'constant' as const, value: 60e6 } } });
+    bench.kubelets.warmImages(['app:v1']);
+    bench.behaviour.lives.set('app:v1', { ...SERVES, shutdown: SECOND });
+    bench.add(testPod('a', { containers: [testContainer({ preStop: { handler } })] }));
+    bench.run(10);
+    bench.delete('a');
+    bench.run(30);
+    return at(bench.listening.find(({ what }) => what === 'kill')!.time) - 10;
+  };
+  assert.ok(Math.abs(killed('exec') - killed('httpGet') - 0.06) < 0.0015);
+});
+
 test('successThreshold of 3 with a period of 5: two periods more', () => {
   const bench = new Bench();
   bench.kubelets.warmImages(['app:v1']);
@@ -209,13 +224,15 @@ test('containers of a pod start one after the other: the second pull begins when
 });
 
 test('20 pods that start at once on a node: the runtime takes 1 + 0.04·(20 − 10) times as long', () => {
-  const bench = new Bench();
+  const base = constantProfile();
+  const profile = { ...base, kubelet: { ...base.kubelet, contention: { free: 10, share: 0.04 } } };
+  const bench = new Bench(1, '1', profile);
   bench.kubelets.warmImages(['app:v1']);
   for (let i = 0; i < 20; i++) bench.add(testPod(`p-${i}`));
   bench.run(5);
   // 60 ms of preparation, then sandboxes of 250 ms × 1.4.
   assert.equal(times(bench, 'Pulled')[0], 0.41);
-  const alone = new Bench();
+  const alone = new Bench(1, '1', profile);
   alone.kubelets.warmImages(['app:v1']);
   for (let i = 0; i < 10; i++) alone.add(testPod(`p-${i}`));
   alone.run(5);
