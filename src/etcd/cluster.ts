@@ -233,7 +233,11 @@ export class EtcdCluster {
       index,
       spec,
       costs,
-      processor: new ProcessorShare(processors?.[index] ?? new Processor(costs.cores), background?.cpu, background?.whenBusy),
+      processor: new ProcessorShare(
+        processors?.[index] ?? new Processor(costs.cores),
+        background?.cpu,
+        background?.whenBusy,
+      ),
       logDisk: spec.dedicatedWalDisk === true ? new Disk() : dataDisk,
       dataDisk,
       checkQuorum,

@@ -1,7 +1,6 @@
 import type { Time } from '../kernel/time.js';
 import type { Call } from './connection.js';
-import type { KeyName } from './key-space.js';
-import type { EtcdRequest, KeyNote, WatchEvent } from './types.js';
+import type { EtcdRequest, WatchEvent } from './types.js';
 
 /** Bytes of an InternalRaftRequest around key and value: header, field tags and lengths. */
 const COMMAND_OVERHEAD = 32;
@@ -23,16 +22,8 @@ export type MemberRequest =
  */
 export class Command {
   readonly request: EtcdRequest | MemberRequest;
-  /** The key, as the same text object that the stores hold once one of them has found it; empty when there is none. */
-  key: string;
-  /** What the stores call the key, once one of them has found it. */
-  name: KeyName | null = null;
-  /** What came with the key. */
-  get note(): KeyNote | undefined {
-    const { request } = this;
-    return request.op === 'txn' ? request.note : undefined;
-  }
-
+  /** Row of the key in the stores' table of versions, once one of them has found it; −1 before. */
+  row = -1;
   /** Index and incarnation of the member that proposed it and will answer. */
   readonly origin: number;
   readonly incarnation: number;
@@ -53,12 +44,18 @@ export class Command {
     call: Call | null,
   ) {
     this.request = request;
-    this.key = 'key' in request ? request.key : '';
-    if (this.note !== undefined) this.name = this.note.name;
+    if (request.op === 'txn' && request.note !== undefined) this.row = request.note.row;
     this.origin = origin;
     this.incarnation = incarnation;
     this.start = start;
     this.call = call;
+  }
+
+  /** A store has found the key at a row: those that come after it need not look, nor does the key's next writer. */
+  found(row: number): void {
+    this.row = row;
+    const { request } = this;
+    if (request.op === 'txn' && request.note !== undefined) request.note.row = row;
   }
 }
 

@@ -1,5 +1,5 @@
 import type { History } from './history.js';
-import type { KeyName, KeySpace } from './key-space.js';
+import type { KeyName, KeySpace, Newest } from './key-space.js';
 import type { KeyValue } from './types.js';
 
 /**
@@ -8,8 +8,8 @@ import type { KeyValue } from './types.js';
  */
 export class KeyIndex {
   private readonly space: KeySpace;
-  /** Newest versions by the ordinal of the key; null: deleted and not compacted, undefined: not held. */
-  private readonly versions: (KeyValue | null | undefined)[] = [];
+  /** Its column in the table of versions. */
+  private readonly column: number;
   private held = 0;
   /** How many of the held keys are deleted. */
   private dead = 0;
@@ -18,6 +18,7 @@ export class KeyIndex {
 
   constructor(space: KeySpace) {
     this.space = space;
+    this.column = space.openColumn();
   }
 
   /** The name of a key that some store of the space holds. */
@@ -25,30 +26,40 @@ export class KeyIndex {
     return this.space.find(key);
   }
 
-  /** Newest version of a key; null: it is deleted, or unknown here. */
-  current(name: KeyName | undefined): KeyValue | null {
-    return name === undefined ? null : (this.versions[name.ordinal] ?? null);
+  /** The name of a key that was at a row some time ago, perhaps of another space. */
+  findAt(ordinal: number, key: string): KeyName | undefined {
+    return this.space.findAt(ordinal, key);
   }
 
-  /** Makes a version the newest of its key. `name`: what `find` gave. */
-  put(name: KeyName | undefined, kv: KeyValue): void {
-    if (name === undefined) {
-      this.hold(this.space.add(kv.key), kv);
-      return;
-    }
-    const before = this.versions[name.ordinal];
-    if (before === undefined) {
-      this.hold(name, kv);
-      return;
-    }
+  /** Newest version of a key; null: it is deleted, or unknown here. */
+  current(name: KeyName | undefined): KeyValue | null {
+    return name === undefined ? null : (this.at(name.ordinal) ?? null);
+  }
+
+  /** What is at a row, whichever key's it is now. */
+  at(ordinal: number): Newest {
+    return this.space.newest(ordinal, this.column);
+  }
+
+  /** Writes a newer version of a key over that at its row. */
+  replace(ordinal: number, kv: KeyValue): void {
+    this.set(ordinal, kv);
+  }
+
+  /** Makes a version the newest of its key. `name`: what `find` gave. Returns the row of the key. */
+  put(name: KeyName | undefined, kv: KeyValue): number {
+    if (name === undefined) return this.hold(this.space.add(kv.key), kv);
+    const before = this.at(name.ordinal);
+    if (before === undefined) return this.hold(name, kv);
     if (before === null) this.dead--;
-    this.versions[name.ordinal] = kv;
+    this.replace(name.ordinal, kv);
+    return name.ordinal;
   }
 
   /** Takes a put back: `previous` is the newest version again, null: the key was not there. */
   unput(key: string, previous: KeyValue | null): void {
     const name = this.space.find(key)!;
-    this.versions[name.ordinal] = previous;
+    this.set(name.ordinal, previous);
     if (previous !== null) return;
     if (this.deletions.has(name.ordinal)) this.dead++;
     else this.forget(name);
@@ -56,7 +67,7 @@ export class KeyIndex {
 
   /** Takes a deleted key out of the current view. */
   bury(name: KeyName, revision: number): void {
-    this.versions[name.ordinal] = null;
+    this.set(name.ordinal, null);
     this.dead++;
     this.note(name, revision);
   }
@@ -64,7 +75,7 @@ export class KeyIndex {
   /** Takes a deletion back. */
   unbury(previous: KeyValue): void {
     const { ordinal } = this.space.find(previous.key)!;
-    this.versions[ordinal] = previous;
+    this.set(ordinal, previous);
     this.dead--;
     const deletions = this.deletions.get(ordinal)!;
     deletions.pop();
@@ -84,7 +95,7 @@ export class KeyIndex {
     deletions.shift();
     if (deletions.length > 0) return true;
     this.deletions.delete(name.ordinal);
-    if (this.versions[name.ordinal] === null) {
+    if (this.at(name.ordinal) === null) {
       this.dead--;
       this.forget(name);
     }
@@ -103,7 +114,7 @@ export class KeyIndex {
   scan(prefix: string, limit: number, out: KeyValue[], after = ''): void {
     const names: KeyName[] = [];
     this.space.scan(prefix, limit, names, (name) => this.isLive(name), after);
-    for (const { ordinal } of names) out.push(this.versions[ordinal]!);
+    for (const { ordinal } of names) out.push(this.at(ordinal)!);
   }
 
   /** How many live keys have a prefix. */
@@ -126,7 +137,7 @@ export class KeyIndex {
   /** Appends the versions that the first `limit` keys with a prefix had at a revision. */
   scanAt(prefix: string, limit: number, revision: number, history: History, out: KeyValue[], after = ''): void {
     const names: KeyName[] = [];
-    this.space.scan(prefix, Number.POSITIVE_INFINITY, names, (name) => this.versions[name.ordinal] !== undefined, after);
+    this.space.scan(prefix, Number.POSITIVE_INFINITY, names, (name) => this.at(name.ordinal) !== undefined, after);
     for (const name of names) {
       if (out.length >= limit) return;
       const version = this.versionAt(name, revision, history);
@@ -160,32 +171,34 @@ export class KeyIndex {
 
   /** Gives up all keys: another store takes this one's place. */
   release(): void {
-    const { versions, space } = this;
-    for (let ordinal = 0; ordinal < versions.length; ordinal++) {
-      if (versions[ordinal] === undefined) continue;
-      versions[ordinal] = undefined;
-      space.release(space.all[ordinal]!);
+    const { space } = this;
+    for (let ordinal = 0; ordinal < space.all.length; ordinal++) {
+      if (this.at(ordinal) !== undefined) this.forget(space.all[ordinal]!);
     }
+    space.closeColumn(this.column);
     this.deletions.clear();
     this.held = 0;
     this.dead = 0;
   }
 
   private isLive({ ordinal }: KeyName): boolean {
-    const version = this.versions[ordinal];
+    const version = this.at(ordinal);
     return version !== undefined && version !== null;
   }
 
-  private hold(name: KeyName, version: KeyValue | null): void {
-    const { versions } = this;
-    while (versions.length <= name.ordinal) versions.push(undefined);
-    versions[name.ordinal] = version;
+  private set(ordinal: number, version: Newest): void {
+    this.space.setNewest(ordinal, this.column, version);
+  }
+
+  private hold(name: KeyName, version: KeyValue | null): number {
+    this.set(name.ordinal, version);
     this.space.hold(name);
     this.held++;
+    return name.ordinal;
   }
 
   private forget(name: KeyName): void {
-    this.versions[name.ordinal] = undefined;
+    this.set(name.ordinal, undefined);
     this.held--;
     this.space.release(name);
   }
@@ -199,7 +212,7 @@ export class KeyIndex {
   /** A key with a deletion is held, even if it has no version. */
   private keepDead(key: string): KeyName {
     const name = this.space.find(key) ?? this.space.add(key);
-    if (this.versions[name.ordinal] !== undefined) return name;
+    if (this.at(name.ordinal) !== undefined) return name;
     this.hold(name, null);
     this.dead++;
     return name;

@@ -1,20 +1,24 @@
 import { NOWHERE, OrderedKeys } from './ordered-keys.js';
+import type { KeyValue } from './types.js';
 
 /** A key that at least one store holds. */
 export interface KeyName {
   readonly key: string;
-  /** Place of the key in the columns of all stores; another key's once nobody holds this one. */
+  /** Row of the key in the table of versions; another key's once nobody holds this one. */
   readonly ordinal: number;
   /** Stores that hold the key. */
   holders: number;
   /** A note of the ordered set that it is in. */
   place: number;
-  readonly space: KeySpace;
 }
+
+/** Newest version of a key in one store; null: deleted and not compacted, undefined: not held. */
+export type Newest = KeyValue | null | undefined;
 
 /**
  * The keys of the stores of one cluster: members hold nearly the same ones, so the text, its order and its ordinal are kept once and
- * each store has only a column of versions by ordinal.
+ * each store has only a column in one table of versions. A key's versions lie side by side there: members write them shortly one after
+ * the other, and the memory around is what the processor then has at hand.
  */
 export class KeySpace {
   private readonly byText = new Map<string, KeyName>();
@@ -22,6 +26,49 @@ export class KeySpace {
   /** By ordinal; null: free. */
   private readonly names: (KeyName | null)[] = [];
   private readonly free: number[] = [];
+  /** Versions by ordinal × stride + column. */
+  private table: Newest[] = [];
+  /** A power of two: columns that there is room for. */
+  private shift = 0;
+  /** Columns by whether a store has them. */
+  private readonly columns: boolean[] = [];
+
+  /** A store begins: its column, in which no key is held. */
+  openColumn(): number {
+    const free = this.columns.indexOf(false);
+    const column = free < 0 ? this.columns.length : free;
+    this.columns[column] = true;
+    if (column >> this.shift > 0) this.widen();
+    return column;
+  }
+
+  /** A store that holds no key any more ends. */
+  closeColumn(column: number): void {
+    this.columns[column] = false;
+  }
+
+  /** Twice as many columns. */
+  private widen(): void {
+    const { table, shift } = this;
+    const wide: Newest[] = [];
+    for (let at = 0; at < table.length; at += 1 << shift) {
+      for (let i = 0; i < 1 << shift; i++) wide.push(table[at + i]);
+      for (let i = 0; i < 1 << shift; i++) wide.push(undefined);
+    }
+    this.table = wide;
+    this.shift++;
+  }
+
+  /** What a store has at a row; undefined for rows that are not there. */
+  newest(ordinal: number, column: number): Newest {
+    const at = (ordinal << this.shift) + column;
+    return ordinal >= 0 && at < this.table.length ? this.table[at] : undefined;
+  }
+
+  /** Writes what a store has at the row of a key. */
+  setNewest(ordinal: number, column: number, version: Newest): void {
+    this.table[(ordinal << this.shift) + column] = version;
+  }
 
   /** How many keys are held. */
   get size(): number {
@@ -32,16 +79,22 @@ export class KeySpace {
     return this.byText.get(key);
   }
 
-  /** Whether a name that was found earlier is still that of its key here. */
-  knows(name: KeyName): boolean {
-    return name.space === this && name.holders > 0;
+  /** As `find`, for a key that was at a row some time ago, perhaps of another space. */
+  findAt(ordinal: number, key: string): KeyName | undefined {
+    if (ordinal >= 0 && ordinal < this.names.length) {
+      const name = this.names[ordinal]!;
+      if (name !== null && name.key === key) return name;
+    }
+    return this.byText.get(key);
   }
 
   /** Makes the name of a key that has none; it lasts from its first `hold` to its last `release`. */
   add(key: string): KeyName {
     const ordinal = this.free.pop() ?? this.names.length;
-    const name: KeyName = { key, ordinal, holders: 0, place: NOWHERE, space: this };
+    const name: KeyName = { key, ordinal, holders: 0, place: NOWHERE };
     this.names[ordinal] = name;
+    if (ordinal << this.shift === this.table.length)
+      for (let i = 0; i < 1 << this.shift; i++) this.table.push(undefined);
     this.byText.set(key, name);
     this.ordered.insert(name);
     return name;

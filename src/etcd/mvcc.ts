@@ -4,7 +4,16 @@ import { History, NO_EVENTS } from './history.js';
 import { KeyIndex } from './key-index.js';
 import { type KeyName, KeySpace } from './key-space.js';
 import { Lessor } from './lease.js';
-import { hashOf, quotaCost, RECORD_OVERHEAD, recordBytes, type StoreSnapshot, tombstone } from './records.js';
+import {
+  hashOf,
+  type Put,
+  putEvent,
+  quotaCost,
+  RECORD_OVERHEAD,
+  recordBytes,
+  type StoreSnapshot,
+  tombstone,
+} from './records.js';
 import type { StoreMark, Undo } from './rollback.js';
 import type { EtcdRequest, KeyValue, WatchEvent } from './types.js';
 
@@ -73,11 +82,10 @@ export class Store {
     }
     switch (request.op) {
       case 'put':
-        this.put(command, this.find(command), request.value, request.bytes, request.lease ?? 0);
+        this.put(command, request, this.current(command, request.key));
         break;
       case 'txn': {
-        const name = this.find(command);
-        const current = this.index.current(name);
+        const current = this.current(command, request.key);
         // Where another member found the same version, the compare held: no need to read it again.
         const { events } = command;
         const held = events !== null && current !== null && events[0]!.previous === current;
@@ -85,16 +93,15 @@ export class Store {
           this.succeeded = false;
           this.found = current;
         } else if (request.then === 'put') {
-          this.put(command, name, request.value, request.bytes, request.lease ?? 0);
+          this.put(command, request, current);
         } else if (current !== null) {
-          this.delete(command, name!, current);
+          this.delete(command, current);
         }
         break;
       }
       case 'delete': {
-        const name = this.find(command);
-        const current = this.index.current(name);
-        if (current !== null) this.delete(command, name!, current);
+        const current = this.current(command, request.key);
+        if (current !== null) this.delete(command, current);
         break;
       }
       case 'compact':
@@ -222,62 +229,54 @@ export class Store {
     this.size = this.sizeInUse;
   }
 
-  /** The name of a command's key, which the first member to look for it leaves there for the others. */
-  private find(command: Command): KeyName | undefined {
-    const { name } = command;
-    if (name !== null && this.keys.knows(name)) return name;
-    const found = this.index.find(command.key);
-    if (found !== undefined) {
-      command.name = found;
-      command.key = found.key;
-      if (command.note !== undefined) command.note.name = found;
+  /**
+   * Newest version of a command's key; null: it is deleted, or unknown here. The first member that looks for the key leaves its row in the
+   * command for the others, and with the key's note for the next command.
+   */
+  private current(command: Command, key: string): KeyValue | null {
+    const { row, events } = command;
+    const version = this.index.at(row);
+    // A row may have become another key's, but not while it holds the version that the first member found in it.
+    if (version !== undefined && version !== null) {
+      if ((events !== null && events[0]!.previous === version) || version.key === key) return version;
     }
-    return found;
+    const name = this.index.findAt(row, key);
+    if (name === undefined) return null;
+    command.found(name.ordinal);
+    return this.index.current(name);
   }
 
-  private put(command: Command, name: KeyName | undefined, value: unknown, bytes: number, lease: number): void {
+  private put(command: Command, request: Put, previous: KeyValue | null): void {
     if (this.noSpace) {
       this.error = EtcdError.NoSpace;
       return;
     }
+    const { key, lease = 0 } = request;
     if (lease !== 0 && !this.lessor.has(lease)) {
       this.error = EtcdError.LeaseNotFound;
       return;
     }
-    const { key } = command;
-    const previous = this.index.current(name);
     const revision = ++this.revision;
     // Members that apply the same command at the same revision share the event that the first one made.
     let events = command.events;
-    if (events === null || events[0]!.kv.modRevision !== revision) {
-      const kv: KeyValue = {
-        key,
-        value,
-        bytes,
-        createRevision: previous === null ? revision : previous.createRevision,
-        modRevision: revision,
-        version: previous === null ? 1 : previous.version + 1,
-        lease,
-      };
-      const { note } = command;
-      if (previous === null) events = [{ type: 'PUT', kv }];
-      else events = [note === undefined ? { type: 'PUT', kv, previous } : { type: 'PUT', kv, previous, note }];
-      command.events = events;
-    }
+    if (events === null || events[0]!.kv.modRevision !== revision)
+      command.events = events = [putEvent(request, previous, revision)];
     const kv = events[0]!.kv;
-    this.index.put(name, kv);
-    if (previous !== null && this.lessor.count > 0 && previous.lease !== 0 && previous.lease !== lease) this.lessor.detach(previous.lease, key);
+    if (previous === null) command.found(this.index.put(this.index.findAt(command.row, key), kv));
+    else this.index.replace(command.row, kv);
+    if (previous !== null && this.lessor.count > 0 && previous.lease !== 0 && previous.lease !== lease)
+      this.lessor.detach(previous.lease, key);
     if (lease !== 0) this.lessor.attach(lease, key);
     this.addBytes(recordBytes(kv));
     this.history.push(events);
     this.events = events;
   }
 
-  private delete(command: Command, name: KeyName, current: KeyValue): void {
+  private delete(command: Command, current: KeyValue): void {
     const revision = ++this.revision;
     if (command.events === null || command.events[0]!.kv.modRevision !== revision)
       command.events = [tombstone(current, revision)];
-    this.bury(name, current, revision);
+    this.bury(this.index.findAt(command.row, current.key)!, current, revision);
     this.history.push(command.events);
     this.events = command.events;
   }

@@ -28,6 +28,26 @@ export function recordBytes(kv: KeyValue): number {
   return RECORD_OVERHEAD + kv.key.length + kv.bytes;
 }
 
+/** A request that writes a key, of a transaction or alone. */
+export type Put = Extract<EtcdRequest, { readonly op: 'put' | 'txn' }>;
+
+/** The event of a put. The key is the same text object in all its versions. */
+export function putEvent(request: Put, previous: KeyValue | null, revision: number): WatchEvent {
+  const { value, bytes, lease = 0 } = request;
+  const kv: KeyValue = {
+    key: previous === null ? request.key : previous.key,
+    value,
+    bytes,
+    createRevision: previous === null ? revision : previous.createRevision,
+    modRevision: revision,
+    version: previous === null ? 1 : previous.version + 1,
+    lease,
+  };
+  if (previous === null) return { type: 'PUT', kv };
+  const note = request.op === 'txn' ? request.note : undefined;
+  return note === undefined ? { type: 'PUT', kv, previous } : { type: 'PUT', kv, previous, note };
+}
+
 /** The event of a deletion. */
 export function tombstone(previous: KeyValue, revision: number): WatchEvent {
   const kv: KeyValue = {

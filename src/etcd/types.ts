@@ -1,5 +1,3 @@
-import type { KeyName } from './key-space.js';
-
 /**
  * The etcd API as the models use it. Values are references to immutable objects with a stated size: the simulation pays for
  * bytes and never encodes them.
@@ -14,9 +12,10 @@ export interface KeyValue {
   readonly lease: number;
 }
 
-/** Where whoever writes a key again and again keeps what the stores call it: they leave it there, and need not look for it the next time. */
+/** Where whoever writes a key again and again keeps its row in the stores: they leave it there, and need not look for it the next time. */
 export interface KeyNote {
-  name: KeyName | null;
+  /** −1: not known yet. */
+  row: number;
 }
 
 export type EtcdRequest =
