@@ -225,7 +225,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
       this.connections.connectionLost(this, call, slot);
       return;
     }
-    call.arrivedAt = this.simulation.now;
+    this.calls.arrivedAt[slot] = this.simulation.now;
     this.inFlight.add(slot);
     this.deadlines.watch();
     const { request } = call;
@@ -246,7 +246,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     const call = this.calls.get(slot);
     call.response = TOO_MANY_REQUESTS;
     this.inFlight.delete(slot);
-    const waited = this.simulation.now - call.arrivedAt;
+    const waited = this.simulation.now - this.calls.arrivedAt[slot]!;
     this.metrics.observe(call.request, 429, waited, waited);
     this.connections.deliverResponse(this, call, slot, HEADER_BYTES);
     this.drained();
@@ -262,7 +262,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
       this.listing.begin(call, objects);
     }
     if (this.authorizer !== null) cost += this.authorizer.cost(call);
-    call.excluded = this.simulation.now - call.arrivedAt;
+    call.excluded = this.simulation.now - this.calls.arrivedAt[slot]!;
     this.cpu.request(cost, slot, this.costs.wait(call.request));
   }
 
@@ -286,7 +286,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     this.inFlight.delete(slot);
     this.cpu.answered(this.costs.beside(call.request));
     if (call.listBytes !== 0) this.listing.end(call);
-    this.metrics.observe(call.request, response.code, this.simulation.now - call.arrivedAt, call.excluded, response);
+    this.metrics.observe(call.request, response.code, this.simulation.now - this.calls.arrivedAt[slot]!, call.excluded, response);
     if (this.simulation.trace !== null && isMutating(call.request)) note(this.simulation, call, response);
     this.connections.deliverResponse(this, call, slot, HEADER_BYTES + responseBytes(call.request, response));
     this.seats.answered(slot, this.startable);
@@ -308,8 +308,11 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
       twin.response = TIMED_OUT;
       this.inFlight.delete(slot);
       this.abandoned.add(slot);
-      this.metrics.observe(twin.request, TIMED_OUT.code, this.simulation.now - twin.arrivedAt);
-      this.connections.deliverResponse(this, twin, this.calls.put(twin), HEADER_BYTES);
+      const arrivedAt = this.calls.arrivedAt[slot]!;
+      this.metrics.observe(twin.request, TIMED_OUT.code, this.simulation.now - arrivedAt);
+      const other = this.calls.put(twin);
+      this.calls.arrivedAt[other] = arrivedAt;
+      this.connections.deliverResponse(this, twin, other, HEADER_BYTES);
       this.seats.answered(slot, this.startable);
     }
     this.startCalls();

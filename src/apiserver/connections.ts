@@ -139,12 +139,15 @@ export class Connections implements Component {
   /** Sends a call `delay` from now (the wait at the client-side limiter). */
   submit(call: Call, preferred: number, delay: Duration): void {
     call.server = preferred;
-    call.limiterWait = delay;
-    call.submittedAt = this.simulation.now;
+    const { meter, writer } = call.caller;
+    if (meter !== null || this.follower !== null) {
+      call.submittedAt = this.simulation.now;
+      call.limiterWait = delay;
+    }
     const slot = this.calls.put(call);
-    if (delay > 0) this.simulation.post(delay, this.target, call.writer === null ? OP_SEND : OP_WRITE, slot);
-    else if (call.writer === null) this.send(slot);
-    else this.write(slot, call.writer);
+    if (delay > 0) this.simulation.post(delay, this.target, writer === null ? OP_SEND : OP_WRITE, slot);
+    else if (writer === null) this.send(slot);
+    else this.write(slot, writer);
   }
 
   /** The client's own work for a call comes first. */
@@ -165,12 +168,15 @@ export class Connections implements Component {
         this.send(argument);
         return;
       case OP_WRITE:
-        this.write(argument, this.calls.get(argument).writer!);
+        this.write(argument, this.calls.get(argument).caller.writer!);
         return;
       case OP_RESPONSE: {
         const call = this.calls.take(argument);
-        call.meter?.answered(call, this.simulation.now);
-        this.follower?.answered(call, this.simulation.now);
+        call.caller.meter?.answered(call, this.simulation.now);
+        if (this.follower !== null) {
+          call.arrivedAt = this.calls.arrivedAt[argument]!;
+          this.follower.answered(call, this.simulation.now);
+        }
         if (this.tryLater(call)) return;
         call.receiver.receive(call.tag, call.response!, call.request);
         return;
@@ -264,7 +270,7 @@ export class Connections implements Component {
     call.response = null;
     call.answeredAt = -1;
     // For its meter the next try begins when it is sent.
-    call.submittedAt = this.simulation.now + after * 1e9;
+    if (call.submittedAt >= 0) call.submittedAt = this.simulation.now + after * 1e9;
     call.limiterWait = 0;
     this.simulation.post(after * 1e9, this.target, OP_SEND, this.calls.put(call));
     return true;

@@ -36,7 +36,7 @@ export class Deadlines {
     const over: number[] = [];
     this.armed = false;
     for (const slot of inFlight) {
-      const { arrivedAt } = calls.get(slot);
+      const arrivedAt = calls.arrivedAt[slot]!;
       if (arrivedAt + REQUEST_TIMEOUT > this.simulation.now) {
         this.arm(arrivedAt);
         break;

@@ -110,7 +110,7 @@ export class ListPath implements EtcdReceiver {
 
   /** Asks etcd for the objects (`whole`), or for its revision only. */
   private read(slot: number, { resource, namespace, limit, continue: token }: ApiRequest, whole: boolean): void {
-    this.calls.get(slot).etcdSentAt = this.simulation.now;
+    this.calls.etcdSentAt[slot] = this.simulation.now;
     const root = `${REGISTRY}${resource}/`;
     const key = namespace === '' || !whole ? root : `${root}${namespace}/`;
     // One more than the page holds tells whether there is another.
@@ -137,7 +137,7 @@ export class ListPath implements EtcdReceiver {
     const slot = Math.floor(key / LIVES);
     const call = this.calls.get(slot);
     const { resource } = call.request;
-    this.owner.metrics.observeEtcd(tag % 2 === 1 ? 'list' : 'get', resource, this.simulation.now - call.etcdSentAt, response.error !== undefined);
+    this.owner.metrics.observeEtcd(tag % 2 === 1 ? 'list' : 'get', resource, this.simulation.now - this.calls.etcdSentAt[slot]!, response.error !== undefined);
     if (response.error !== undefined) {
       this.owner.respond(slot, response.error === COMPACTED ? tooOldToContinue() : failure(500, response.error, 'Unknown'));
       return;

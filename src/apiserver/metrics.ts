@@ -26,14 +26,18 @@ export interface RequestFigures {
 
 /** Figures in the making: most requests wait for nothing, so that their two latencies are one. */
 class Tally {
-  readonly codes = new Map<number, number>();
+  private readonly codes = new Map<number, number>();
+  /** The code that came last, and how often in a row: not in `codes` yet. */
+  private code = 0;
+  private run = 0;
   count = 0;
   readonly latency = new LogHistogram();
   delayed: { readonly latency: LogHistogram; readonly sli: LogHistogram } | null = null;
 
   observe(code: number, latency: number, excluded: number): void {
     this.count++;
-    this.codes.set(code, (this.codes.get(code) ?? 0) + 1);
+    if (code !== this.code) this.turnTo(code);
+    this.run++;
     if (excluded <= 0) {
       this.latency.observe(latency);
       return;
@@ -43,7 +47,14 @@ class Tally {
     this.delayed.sli.observe(Math.max(0, latency - excluded));
   }
 
+  private turnTo(code: number): void {
+    if (this.run > 0) this.codes.set(this.code, (this.codes.get(this.code) ?? 0) + this.run);
+    this.code = code;
+    this.run = 0;
+  }
+
   addTo(figures: RequestFigures & { count: number }): void {
+    this.turnTo(this.code);
     figures.count += this.count;
     for (const [code, count] of this.codes) figures.codes.set(code, (figures.codes.get(code) ?? 0) + count);
     figures.latency.merge(this.latency);

@@ -7,7 +7,7 @@ import type { Duration } from '../kernel/time.js';
 import type { Network } from '../network/network.js';
 import type { Stream } from '../random/stream.js';
 import type { ApiServer } from './api-server.js';
-import { Call } from './call.js';
+import { Call, Caller } from './call.js';
 import { type ApiRequest, type ApiResponse, type ResponseReceiver, succeeded } from './request.js';
 import type { WatchRecord } from './watch-cache.js';
 import { DEAD_CONNECTION, type NodeFleet } from './watchers.js';
@@ -265,7 +265,7 @@ export class NodeWatches implements ResponseReceiver {
       // What a node knew has become too old (410): the reflector asks for the newest state (resourceVersion unset).
       ...(listing && this.seen[watch]! > 0 ? { source: 'consistent' } : {}),
     };
-    this.connections.submit(new Call(request, this.userOf(watch), host, this, argument), node % this.connections.servers.length, 0);
+    this.connections.submit(new Call(request, new Caller(this.userOf(watch), host), this, argument), node % this.connections.servers.length, 0);
   }
 
   /** Kubelets are users of their own, all kube-proxies are one. */

@@ -11,27 +11,36 @@ import { estimateWork, ONE_SEAT, type WorkEstimate } from './flow-control/work-e
 import { RequestKinds } from './flow-control/request-kinds.js';
 import type { ApiRequest, ApiResponse } from './request.js';
 
-/** What a call holds in priority and fairness, from its arrival until its seats are free. Its number as a ticket is the call's slot. */
+/** Figures of requests that priority and fairness has nothing to do with. */
+const UNCOUNTED = new FlowFigures('', '');
+
+/**
+ * What a call holds in priority and fairness, from its arrival until its seats are free. Its number as a ticket is the call's slot. Seats
+ * that nobody knows any more are used again.
+ */
 class Seat implements Ticket {
-  readonly id: number;
-  readonly level: string;
-  readonly schema: string;
-  readonly life: number;
-  readonly figures: FlowFigures;
-  readonly mutating: boolean;
-  readonly watch: boolean;
-  readonly seats: number;
-  readonly finalSeats: number;
-  readonly extra: Duration;
-  readonly arrived: Time;
-  started: Time;
-  answered: Time;
+  id = 0;
+  level = '';
+  schema = '';
+  life = 0;
+  figures = UNCOUNTED;
+  mutating = false;
+  watch = false;
+  seats = 0;
+  finalSeats = 0;
+  extra: Duration = 0;
+  arrived: Time = 0;
+  started: Time = 0;
+  answered: Time = 0;
   queue = -1;
   length = 0;
   state: Ticket['state'] = 'waiting';
   queued = false;
+  /** It has waited, so an event knows it. */
+  known = false;
 
-  constructor(slot: number, level: string, life: number, figures: FlowFigures, request: ApiRequest, work: WorkEstimate, now: Time) {
+  /** A call arrives. */
+  take(slot: number, level: string, life: number, figures: FlowFigures, request: ApiRequest, work: WorkEstimate, now: Time): this {
     this.id = slot;
     this.level = level;
     this.schema = figures.schema;
@@ -45,11 +54,12 @@ class Seat implements Ticket {
     this.arrived = now;
     this.started = now;
     this.answered = now;
+    this.queue = -1;
+    this.length = 0;
+    this.state = 'waiting';
+    return this;
   }
 }
-
-/** Figures of requests that priority and fairness has nothing to do with. */
-const UNCOUNTED = new FlowFigures('', '');
 
 /** What a client is told when priority and fairness turns it away (Retry-After: 1). */
 export const TOO_MANY_REQUESTS: ApiResponse = {
@@ -78,6 +88,7 @@ export class SeatControl {
   /** Seats by slot of the call: a call is in one place at a time. */
   private readonly bySlot: (Seat | null)[] = [];
   private readonly startedTickets: Ticket[] = [];
+  private readonly spare: Seat[] = [];
   private readonly classifier = new Classifier();
   private life = 0;
   /** Figures by flow schema, in the order in which they were first used. */
@@ -124,7 +135,7 @@ export class SeatControl {
     const figures = this.figuresOf(where.level, where.schema);
     const { now } = this.simulation;
     const work = estimateWork(call.request, bytes, watchers, this.control.maximumSeats(where.level));
-    const seat = new Seat(slot, where.level, this.life, figures, call.request, work, now);
+    const seat = (this.spare.pop() ?? new Seat()).take(slot, where.level, this.life, figures, call.request, work, now);
     this.keep(slot, seat);
     if (seat.mutating) figures.watchCounts.observeValue(watchers);
     figures.estimatedSeats.observeValue(Math.max(work.seats, work.finalSeats));
@@ -138,6 +149,7 @@ export class SeatControl {
     }
     if (arrival === 'waiting') {
       seat.queued = true;
+      seat.known = true;
       figures.waiting++;
       figures.waitingSeats += Math.max(work.seats, work.finalSeats);
       this.kinds.change(true, seat.mutating, 1, now);
@@ -166,7 +178,7 @@ export class SeatControl {
     if (counted) {
       this.inFlight[kind]++;
       this.kinds.change(false, kind === 1, 1, this.simulation.now);
-      this.keep(slot, new Seat(slot, kind === 1 ? 'mutating' : 'readOnly', this.life, UNCOUNTED, call.request, ONE_SEAT, this.simulation.now));
+      this.keep(slot, new Seat().take(slot, kind === 1 ? 'mutating' : 'readOnly', this.life, UNCOUNTED, call.request, ONE_SEAT, this.simulation.now));
     }
     started.push(slot);
     return true;
@@ -204,6 +216,7 @@ export class SeatControl {
     seat.figures.executingSeats -= seatsOf(seat);
     this.control.finish(seat.level, seat, this.simulation.now, this.startedTickets);
     this.report(started);
+    if (!seat.known) this.spare.push(seat);
   }
 
   /** The longest wait of a call is over: its slot if it still waits (answer it 429), else −1. */

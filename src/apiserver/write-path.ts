@@ -162,7 +162,7 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner, LeaseO
 
   /** Asks etcd for an object, with a quorum. */
   read(slot: number, resource: string, key: string): void {
-    this.calls.get(slot).etcdSentAt = this.simulation.now;
+    this.calls.etcdSentAt[slot] = this.simulation.now;
     this.etcd.request({ op: 'range', key: `${REGISTRY}${resource}/${key}`, prefix: false }, this, this.tag(slot));
   }
 
@@ -173,13 +173,13 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner, LeaseO
 
   private putAt(slot: number, key: string, resource: string, object: KubernetesObject, expectedModRevision: number, note: KeyNote | undefined, lease: number): void {
     const bytes = typicalBytes(resource, object);
-    this.calls.get(slot).etcdSentAt = this.simulation.now;
+    this.calls.etcdSentAt[slot] = this.simulation.now;
     this.etcd.request({ op: 'txn', key, expectedModRevision, then: 'put', value: object, bytes, note, lease }, this, this.tag(slot));
   }
 
   /** Deletes an object if its revision is still the expected one. */
   remove(slot: number, resource: string, object: KubernetesObject, expectedModRevision: number): void {
-    this.calls.get(slot).etcdSentAt = this.simulation.now;
+    this.calls.etcdSentAt[slot] = this.simulation.now;
     const key = keyIn(resource, object);
     this.etcd.request({ op: 'txn', key, expectedModRevision, then: 'delete', bytes: 0 }, this, this.tag(slot));
   }
@@ -338,7 +338,7 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner, LeaseO
     if (tag % LIVES !== this.life % LIVES) return;
     const slot = Math.floor(tag / LIVES);
     const call = this.calls.get(slot);
-    this.owner.metrics.observeEtcd(operationOf(call), call.request.resource, this.simulation.now - call.etcdSentAt, response.error !== undefined);
+    this.owner.metrics.observeEtcd(operationOf(call), call.request.resource, this.simulation.now - this.calls.etcdSentAt[slot]!, response.error !== undefined);
     if (response.error !== undefined) {
       // The server has no words of its own for errors of etcd (endpoints/handlers/responsewriters/status.go).
       this.owner.respond(slot, failure(500, response.error, 'Unknown'));
@@ -362,7 +362,7 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner, LeaseO
 
   private written(slot: number, call: Call, response: EtcdResponse): void {
     const { request } = call;
-    this.owner.metrics.observeEtcdWrite(this.simulation.now - call.etcdSentAt);
+    this.owner.metrics.observeEtcdWrite(this.simulation.now - this.calls.etcdSentAt[slot]!);
     if (response.succeeded) {
       const object = call.proposed!;
       if (!call.deleting) stamp(object, response.revision);

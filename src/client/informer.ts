@@ -1,5 +1,5 @@
 import { keyOf, type KubernetesObject } from '../api/meta.js';
-import { Call, TOO_LARGE } from '../apiserver/call.js';
+import { Call, Caller, TOO_LARGE } from '../apiserver/call.js';
 import type { Connections, Watcher } from '../apiserver/connections.js';
 import { type ApiRequest, type ApiResponse, type ResponseReceiver, succeeded } from '../apiserver/request.js';
 import type { WatchRecord } from '../apiserver/watch-cache.js';
@@ -92,7 +92,7 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
   private readonly stream: Stream;
   private readonly features: ClientFeatures;
   private readonly resyncPeriod: Duration;
-  private readonly meter: ClientMeter | null;
+  private readonly caller: Caller;
   private readonly eventDelay: DistributionSpec | undefined;
   private readonly machine: ProcessorShare | undefined;
   private readonly store = new IndexedStore<T>();
@@ -143,7 +143,7 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
     this.stream = stream;
     this.features = options.features ?? clientFeatures('1.34', user);
     this.resyncPeriod = options.resyncPeriod ?? 0;
-    this.meter = options.meter ?? null;
+    this.caller = new Caller(user, host, options.meter ?? null);
     this.eventDelay = options.eventDelay;
     this.machine = options.machine;
     this.queue = this.features.queue === 'DeltaFIFO' ? new DeltaFifo() : new RealFifo(this.features.atomicRelist);
@@ -177,8 +177,7 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
   }
 
   private send(part: Pick<ApiRequest, 'verb' | 'sendInitialEvents' | 'source' | 'resourceVersion'>, tag: number): void {
-    const call = new Call({ ...part, resource: this.resource, namespace: '', name: '' }, this.user, this.host, this, tag);
-    call.meter = this.meter;
+    const call = new Call({ ...part, resource: this.resource, namespace: '', name: '' }, this.caller, this, tag);
     this.connections.submit(call, this.preferredServer, 0);
   }
 

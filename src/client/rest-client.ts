@@ -1,4 +1,4 @@
-import { Call, type CallMeter } from '../apiserver/call.js';
+import { Call, Caller, type CallMeter } from '../apiserver/call.js';
 import type { Connections } from '../apiserver/connections.js';
 import type { ApiRequest, ResponseReceiver } from '../apiserver/request.js';
 import type { ProcessorShare } from '../etcd/processor.js';
@@ -17,13 +17,9 @@ export class RestClient implements ApiClient {
   limited = true;
   /** The process has ended: nothing is sent any more. */
   stopped = false;
-  /** Groups that its user has beside those of its name. */
-  groups: readonly string[] = [];
-  private readonly meter: CallMeter | null;
-  private readonly machine: ProcessorShare | null;
+  private readonly caller: Caller;
   private readonly simulation: Simulation;
   private readonly connections: Connections;
-  private readonly host: number;
   private readonly preferredServer: number;
   private readonly bucket: TokenBucket;
 
@@ -38,14 +34,21 @@ export class RestClient implements ApiClient {
     meter: CallMeter | null = null,
     machine: ProcessorShare | null = null,
   ) {
-    this.machine = machine;
-    this.meter = meter;
     this.simulation = simulation;
     this.connections = connections;
     this.user = user;
-    this.host = host;
+    this.caller = new Caller(user, host, meter, machine);
     this.preferredServer = preferredServer;
     this.bucket = new TokenBucket(qps, burst);
+  }
+
+  /** Groups that its user has beside those of its name. */
+  get groups(): readonly string[] {
+    return this.caller.groups;
+  }
+
+  set groups(groups: readonly string[]) {
+    this.caller.groups = groups;
   }
 
   request(request: ApiRequest, receiver: ResponseReceiver, tag: number): void {
@@ -53,10 +56,6 @@ export class RestClient implements ApiClient {
     const wait = this.limited ? this.bucket.reserve(this.simulation.now) : 0;
     this.requests++;
     this.limiterWait += wait;
-    const call = new Call(request, this.user, this.host, receiver, tag);
-    call.meter = this.meter;
-    call.writer = this.machine;
-    if (this.groups.length > 0) call.groups = this.groups;
-    this.connections.submit(call, this.preferredServer, wait);
+    this.connections.submit(new Call(request, this.caller, receiver, tag), this.preferredServer, wait);
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { resourceInfo } from '../../src/api/resources.js';
-import { Call } from '../../src/apiserver/call.js';
+import { Call, Caller } from '../../src/apiserver/call.js';
 import { Listing, memoryOf } from '../../src/apiserver/memory.js';
 import type { ApiRequest } from '../../src/apiserver/request.js';
 import { WatchCache } from '../../src/apiserver/watch-cache.js';
@@ -39,7 +39,7 @@ test('lists in flight are held from begin to end, and their height is remembered
   const listing = new Listing();
   const call = (source?: 'etcd') => {
     const request: ApiRequest = { verb: 'list', resource: 'pods', namespace: '', name: '', ...(source === undefined ? {} : { source }) };
-    return new Call(request, 'u', 0, new Answers(), 0);
+    return new Call(request, new Caller('u', 0), new Answers(), 0);
   };
   const size = resourceInfo('pods').typicalBytes;
   const [a, b, c] = [call('etcd'), call('etcd'), call()];

@@ -1,7 +1,7 @@
 import type { KubernetesObject } from '../../src/api/meta.js';
 import { Allocators } from '../../src/apiserver/allocators.js';
 import { ApiServer } from '../../src/apiserver/api-server.js';
-import { Call, createCallTable } from '../../src/apiserver/call.js';
+import { Call, Caller, createCallTable } from '../../src/apiserver/call.js';
 import { Connections, type Watcher } from '../../src/apiserver/connections.js';
 import type { ApiResponse, ResponseReceiver } from '../../src/apiserver/request.js';
 import type { WatchRecord } from '../../src/apiserver/watch-cache.js';
@@ -131,12 +131,14 @@ export class Scribe implements Watcher, ResponseReceiver, Component {
   private readonly world: World;
   private preferred: number;
   private readonly target: number;
+  private readonly caller: Caller;
 
   constructor(world: World, preferred: number, key?: string) {
     this.world = world;
     this.host = world.clientHost;
     this.preferred = preferred;
     this.name = `scribe-${preferred}-${key ?? ''}`;
+    this.caller = new Caller(this.name, this.host);
     if (key !== undefined) this.key = key;
     this.target = world.simulation.add(this);
   }
@@ -157,7 +159,7 @@ export class Scribe implements Watcher, ResponseReceiver, Component {
 
   private send(part: { verb: 'list' | 'watch'; source?: 'consistent'; resourceVersion?: number }, tag: number): void {
     const name = this.key === undefined ? '' : this.key.slice(this.key.indexOf('/') + 1);
-    const call = new Call({ ...part, resource: this.resource, namespace: name === '' ? '' : 'n', name }, this.name, this.host, this, tag);
+    const call = new Call({ ...part, resource: this.resource, namespace: name === '' ? '' : 'n', name }, this.caller, this, tag);
     this.world.connections.submit(call, this.preferred, 0);
   }
 

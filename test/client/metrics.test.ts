@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Call } from '../../src/apiserver/call.js';
+import { Call, Caller } from '../../src/apiserver/call.js';
 import { ClientMeter } from '../../src/client/metrics.js';
 
 test('every try counts as a request, every one after the first as a retry under the code of its own answer', () => {
   const meter = new ClientMeter();
-  const call = new Call({ verb: 'list', resource: 'pods', namespace: '', name: '' }, 'u', 0, { receive: () => {} }, 0);
+  const call = new Call(
+    { verb: 'list', resource: 'pods', namespace: '', name: '' },
+    new Caller('u', 0),
+    { receive: () => {} },
+    0,
+  );
   const answers = [
     { code: 429, reason: 'TooManyRequests', retryAfterSeconds: 1 },
     { code: 429, reason: 'TooManyRequests', retryAfterSeconds: 1 },

@@ -20,7 +20,7 @@ export class Authorizer {
   cost(call: Call): Duration {
     const { view, bindingCpu } = this;
     if (isTrusted(call.user)) return (view.count('clusterrolebindings', '') + view.count('rolebindings', call.request.namespace)) * bindingCpu;
-    const { allowed, reason, bindings, rules } = authorize(call.request, userOf(call.user, call.groups), view);
+    const { allowed, reason, bindings, rules } = authorize(call.request, userOf(call.user, call.caller.groups), view);
     if (!allowed) call.denied = forbidden(call.request, call.user, reason);
     return bindings * bindingCpu + rules * this.ruleCpu;
   }
