@@ -12,6 +12,13 @@ export interface ObjectReference {
   readonly optional: boolean;
 }
 
+/** What of a ConfigMap or Secret is read. */
+export interface ConfigurationObject {
+  readonly data?: Readonly<Record<string, string>>;
+  readonly binaryData?: Readonly<Record<string, string>>;
+  readonly stringData?: Readonly<Record<string, string>>;
+}
+
 /** A reference of a volume, or a token of the service account. */
 export type VolumeReference =
   | (ObjectReference & { readonly volume: string })
@@ -92,10 +99,12 @@ function keyed(resource: 'configmaps' | 'secrets', { name = '', key, optional = 
   return { resource, name, keys: key === undefined ? [] : [key], optional };
 }
 
-/** What is missing of a referenced object that was read (undefined: there is none): the first key, or empty. */
-export function missingKey({ keys }: ObjectReference, object: { readonly data?: unknown; readonly binaryData?: unknown; readonly stringData?: unknown }): string {
-  const held = [object.data, object.binaryData, object.stringData].filter((part) => typeof part === 'object' && part !== null) as object[];
-  return keys.find((key) => !held.some((part) => Object.hasOwn(part, key))) ?? '';
+/**
+ * What is missing of a referenced object that was read: the first key, or empty. Volumes take binaryData of ConfigMaps too, environments
+ * do not (`texts`).
+ */
+export function missingKey({ keys }: ObjectReference, { data = {}, binaryData = {}, stringData = {} }: ConfigurationObject, texts = false): string {
+  return keys.find((key) => !Object.hasOwn(data, key) && !Object.hasOwn(stringData, key) && (texts || !Object.hasOwn(binaryData, key))) ?? '';
 }
 
 /** The kind of objects that a static pod refers to and may not, since it must run without the API (gate PreventStaticPodAPIReferences); undefined: none. */

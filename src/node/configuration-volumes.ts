@@ -1,4 +1,4 @@
-import { missingKey, type VolumeReference, volumeReferences } from '../api/pod-references.js';
+import { type ConfigurationObject, missingKey, type VolumeReference, volumeReferences } from '../api/pod-references.js';
 import { type ApiResponse, type ResponseReceiver, succeeded } from '../apiserver/request.js';
 import type { Component } from '../kernel/simulation.js';
 import { Slots } from '../kernel/slots.js';
@@ -202,6 +202,6 @@ function problemOf(reference: VolumeReference, response: ApiResponse): string {
   const kind = reference.resource === 'configmaps' ? 'configmap' : 'secret';
   if (response.code === 404) return reference.optional ? '' : `${kind} "${reference.name}" not found`;
   if (!succeeded(response)) return `failed to sync ${kind} cache: timed out waiting for the condition`;
-  const key = missingKey(reference, response.object as object);
+  const key = missingKey(reference, response.object as ConfigurationObject);
   return key === '' || reference.optional ? '' : `${kind} references non-existent ${kind === 'configmap' ? 'config' : 'secret'} key: ${key}`;
 }

@@ -1,4 +1,4 @@
-import { environmentReferences, missingKey, type ObjectReference } from '../api/pod-references.js';
+import { type ConfigurationObject, environmentReferences, missingKey, type ObjectReference } from '../api/pod-references.js';
 import { type ApiResponse, type ResponseReceiver, succeeded } from '../apiserver/request.js';
 import { Slots } from '../kernel/slots.js';
 import type { Fleet } from './fleet.js';
@@ -12,7 +12,8 @@ interface Reading {
   readonly epoch: number;
   /** What goes before the creation of the container. */
   readonly cost: number;
-  next: number;
+  /** What has been read so far; null: it is optional and not there. */
+  readonly objects: (ConfigurationObject | null)[];
 }
 
 /**
@@ -31,32 +32,37 @@ export class Environments implements ResponseReceiver {
   read(container: ContainerRecord, cost: number): boolean {
     if (environmentReferences(container.spec).length === 0) return false;
     const { pod } = container;
-    this.ask(this.readings.put({ container, sync: pod.syncs, epoch: pod.node.epoch, cost, next: 0 }));
+    this.ask(this.readings.put({ container, sync: pod.syncs, epoch: pod.node.epoch, cost, objects: [] }));
     return true;
   }
 
   private ask(slot: number): void {
-    const { container, next } = this.readings.get(slot);
+    const { container, objects } = this.readings.get(slot);
     const { pod } = container;
-    const { resource, name } = environmentReferences(container.spec)[next]!;
+    const { resource, name } = environmentReferences(container.spec)[objects.length]!;
     pod.node.client!.request({ verb: 'get', resource, namespace: pod.pod.metadata.namespace, name }, this, slot);
   }
 
   receive(slot: number, response: ApiResponse): void {
     const reading = this.readings.get(slot);
-    const { container, sync, epoch, cost } = reading;
+    const { container, sync, epoch, cost, objects } = reading;
     const { pod } = container;
     const references = environmentReferences(container.spec);
     const goesOn = pod.node.epoch === epoch && pod.work === WORK_SYNCING && pod.syncs === sync && pod.toStart[0] === container;
-    const problem = goesOn ? problemOf(references[reading.next]!, response, pod.pod.metadata.namespace) : '';
-    if (goesOn && problem === '' && ++reading.next < references.length) {
-      this.ask(slot);
-      return;
+    const problem = goesOn ? problemOf(references[objects.length]!, response, pod.pod.metadata.namespace) : '';
+    if (goesOn && problem === '') {
+      objects.push(succeeded(response) ? (response.object as ConfigurationObject) : null);
+      if (objects.length < references.length) {
+        this.ask(slot);
+        return;
+      }
     }
     this.readings.take(slot);
     if (!goesOn) return;
-    if (problem === '') this.fleet.workers.environmentRead(container, cost);
-    else this.fleet.workers.environmentFailed(container, problem);
+    if (problem === '') {
+      container.environmentObjects = objects;
+      this.fleet.workers.environmentRead(container, cost);
+    } else this.fleet.workers.environmentFailed(container, problem);
   }
 }
 
@@ -66,7 +72,7 @@ function problemOf(reference: ObjectReference, response: ApiResponse, namespace:
   const kind = resource === 'configmaps' ? 'configmap' : 'secret';
   if (response.code === 404) return optional ? '' : `${kind} "${name}" not found`;
   if (!succeeded(response)) return `failed to sync ${kind} cache: timed out waiting for the condition`;
-  const key = missingKey(reference, response.object as object);
+  const key = missingKey(reference, response.object as ConfigurationObject, true);
   if (key === '' || optional || keys.length === 0) return '';
   return `couldn't find key ${key} in ${kind === 'configmap' ? 'ConfigMap' : 'Secret'} ${namespace}/${name}`;
 }

@@ -1,9 +1,10 @@
 import type { Node, Pod } from '../api/core.js';
 import type { Serializer } from '../api/serialize.js';
 import { MINUTE, SECOND, type Time } from '../kernel/time.js';
+import { containerEnvironment } from './container-environment.js';
 import type { Fleet } from './fleet.js';
 import type { NodeRecord, PodRecord } from './records.js';
-import { containerEnvironment } from './service-environment.js';
+
 import { CONFIG_SEEN, CONFIG_SOURCE } from './static-pod-policy.js';
 
 type Json = Record<string, unknown>;
@@ -96,7 +97,11 @@ function environments(fleet: Fleet, node: NodeRecord): KubeletEndpoints['environ
     const pod: Pod = { ...record.pod, status: { ...status, hostIP: node.address, ...(podIP === undefined ? {} : { podIP }) } };
     for (const container of [...record.init, ...record.main]) {
       if (container.environmentAt < 0) continue;
-      containers[container.spec.name] = containerEnvironment(pod, container.spec, fleet.services.of(record.pod, container.environmentAt));
+      containers[container.spec.name] = containerEnvironment(pod, container.spec, {
+        services: fleet.services.of(record.pod, container.environmentAt),
+        objects: container.environmentObjects,
+        allocatable: node.node.status.allocatable,
+      });
     }
     result[`${metadata.namespace}/${metadata.name}`] = containers;
   }

@@ -1,4 +1,5 @@
 import type { Container, ContainerState, ContainerStatus, Node, Pod, PodStatus } from '../api/core.js';
+import type { ConfigurationObject } from '../api/pod-references.js';
 import { MAX_RESTART_PERIOD } from '../api/kubelet-configuration.js';
 import type { ApiClient } from '../client/types.js';
 import { Fifo } from '../kernel/fifo.js';
@@ -82,6 +83,8 @@ export class ContainerRecord {
   state = WAITING;
   /** When its environment was made; −1: it has never been created. */
   environmentAt: Time = -1;
+  /** ConfigMaps and Secrets that its environment was made of, as `environmentReferences` names them; null: none, or nothing is known of them. */
+  environmentObjects: readonly (ConfigurationObject | null)[] | null = null;
   startedAt: Time = 0;
   finishedAt: Time = 0;
   exitCode = 0;

@@ -1,4 +1,4 @@
-import type { Container, Pod, Service } from '../api/core.js';
+import type { Pod, Service } from '../api/core.js';
 import type { Time } from '../kernel/time.js';
 
 /** The environment of containers as kubelets make it (pkg/kubelet/kubelet_pods.go makeEnvironmentVariables, envvars). */
@@ -96,51 +96,4 @@ export function serviceVariables(services: readonly Service[]): Record<string, s
 
 function variableName(name: string): string {
   return name.toUpperCase().replaceAll('-', '_');
-}
-
-/**
- * The variables of a container: those of its manifest with $(NAME) put in and fields of the pod looked up, then those of Services that the
- * manifest does not name. What comes from ConfigMaps and Secrets is left out: their contents stay in the API.
- */
-export function containerEnvironment(pod: Pod, container: Container, services: readonly Service[]): Record<string, string> {
-  const links = serviceVariables(services);
-  const result: Record<string, string> = {};
-  for (const { name, value, valueFrom } of container.env ?? []) {
-    const field = (valueFrom as { readonly fieldRef?: { readonly fieldPath?: string } } | undefined)?.fieldRef?.fieldPath;
-    const text = valueFrom === undefined ? expand(value ?? '', (key) => result[key] ?? links[key]) : field === undefined ? undefined : fieldOf(pod, field);
-    if (text !== undefined) result[name] = text;
-  }
-  for (const name in links) result[name] ??= links[name]!;
-  return result;
-}
-
-/** Downward API (pkg/fieldpath). */
-function fieldOf({ metadata, spec, status }: Pod, path: string): string | undefined {
-  const listed = /^metadata\.(labels|annotations)\['([^']+)'\]$/.exec(path);
-  if (listed !== null) return metadata[listed[1] as 'labels' | 'annotations']?.[listed[2]!] ?? '';
-  switch (path) {
-    case 'metadata.name':
-      return metadata.name;
-    case 'metadata.namespace':
-      return metadata.namespace;
-    case 'metadata.uid':
-      return metadata.uid;
-    case 'spec.nodeName':
-      return spec.nodeName;
-    case 'spec.serviceAccountName':
-      return spec.serviceAccountName ?? 'default';
-    case 'status.hostIP':
-    case 'status.hostIPs':
-      return status.hostIP;
-    case 'status.podIP':
-    case 'status.podIPs':
-      return status.podIP;
-    default:
-      return undefined;
-  }
-}
-
-/** `$(NAME)` by its value, as it stands when there is none; `$$` is a dollar (third_party/forked/golang/expansion). */
-function expand(text: string, value: (name: string) => string | undefined): string {
-  return text.replace(/\$\$|\$\(([^)]*)\)/g, (all, name: string | undefined) => (name === undefined ? '$' : (value(name) ?? all)));
 }

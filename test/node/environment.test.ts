@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Service } from '../../src/api/core.js';
+import type { KubernetesObject } from '../../src/api/meta.js';
 import { Serializer } from '../../src/api/serialize.js';
 import { SECOND } from '../../src/kernel/time.js';
-import { containerEnvironment, ServiceHistory, serviceVariables } from '../../src/node/service-environment.js';
+import { containerEnvironment } from '../../src/node/container-environment.js';
+import { ServiceHistory, serviceVariables } from '../../src/node/service-environment.js';
 import { Bench, constantProfile, SERVES, testContainer, testPod } from './harness.js';
 
 function service(name: string, clusterIP: string, ports: Service['spec']['ports'], namespace = 'default'): Service {
@@ -81,12 +83,77 @@ test('what the manifest says holds over Services; $(NAME) and fields of the pod 
   ];
   const pod = testPod('a');
   const labelled = { ...pod, metadata: { ...pod.metadata, labels: { tier: 'web' } } };
-  const result = containerEnvironment(labelled, testContainer({ env }), [REDIS]);
+  const result = containerEnvironment(labelled, testContainer({ env }), { services: [REDIS], objects: null, allocatable: {} });
   assert.equal(result['REDIS_PRIMARY_SERVICE_HOST'], 'cache.example.com');
   assert.equal(result['URL'], 'redis://cache.example.com:6379/$(X)$(MISSING)');
   assert.equal(result['NODE'], 'node-0');
   assert.equal(result['TIER'], 'web');
   assert.equal('PASSWORD' in result, false);
+});
+
+test('contents of ConfigMaps and Secrets: envFrom with prefixes first, env over it, texts only, Secrets decoded; what is optional may be missing', () => {
+  const container = testContainer({
+    env: [
+      { name: 'URL', value: 'http://$(APP_HOST):$(PORT)/$(NONE)' },
+      { name: 'PORT', valueFrom: { configMapKeyRef: { name: 'settings', key: 'port' } } },
+      { name: 'PASSWORD', valueFrom: { secretKeyRef: { name: 'db', key: 'password' } } },
+      { name: 'GONE', valueFrom: { secretKeyRef: { name: 'db', key: 'none', optional: true } } },
+      { name: 'NOWHERE', valueFrom: { configMapKeyRef: { name: 'none', key: 'k', optional: true } } },
+      { name: 'user', value: 'root' },
+    ],
+    extra: { envFrom: [{ prefix: 'APP_', configMapRef: { name: 'settings' } }, { secretRef: { name: 'db' } }, { configMapRef: { name: 'none', optional: true } }] },
+  });
+  const settings = { data: { HOST: 'web', port: '8080' }, binaryData: { blob: 'AAEC' } };
+  // echo -n 'grüße' | base64, and a user of stringData.
+  const db = { data: { password: 'Z3LDvMOfZQ==' }, stringData: { user: 'admin' } };
+  const objects = [settings, db, null, settings, db, db, null];
+  const result = containerEnvironment(testPod('a'), container, { services: [], objects, allocatable: {} });
+  assert.deepEqual(result, {
+    APP_HOST: 'web',
+    APP_port: '8080',
+    password: 'grüße',
+    user: 'root',
+    // PORT comes after it.
+    URL: 'http://web:$(PORT)/$(NONE)',
+    PORT: '8080',
+    PASSWORD: 'grüße',
+  });
+});
+
+test('resources of the downward API: rounded up to the divisor; limits that are not there are those of the node', () => {
+  const field = (resource: string, divisor?: string, containerName?: string) => ({
+    name: `${resource}/${divisor}`,
+    valueFrom: { resourceFieldRef: { resource, ...(divisor === undefined ? {} : { divisor }), ...(containerName === undefined ? {} : { containerName }) } },
+  });
+  const env = [field('limits.cpu'), field('limits.cpu', '1m'), field('limits.memory'), field('requests.memory', '1Mi'), field('requests.cpu', '1m'), field('limits.memory', '1Gi', 'other')];
+  const container = testContainer({ env, resources: { limits: { cpu: 1500 }, requests: { cpu: 250, memory: 100 * 1048576 + 1 } } });
+  const pod = testPod('a', { containers: [container, testContainer({ name: 'other', resources: { limits: { memory: 2 * 1073741824 } } })] });
+  const result = containerEnvironment(pod, container, { services: [], objects: null, allocatable: { cpu: 4000, memory: 16e9 } });
+  assert.deepEqual(Object.values(result), ['2', '1500', '16000000000', '101', '250', '2']);
+});
+
+test('a container keeps what its ConfigMap said when it was created, until it starts again; what is missing is waited for, texts only count', () => {
+  const bench = new Bench(1);
+  bench.behaviour.lives.set('app:v1', (restart) => ({ ...SERVES, runtime: restart === 0 ? 60 * SECOND : Number.POSITIVE_INFINITY, exitCode: 1 }));
+  bench.kubelets.warmImages(['app:v1']);
+  const put = (parts: object): void => {
+    const metadata = { name: 'settings', namespace: 'default', uid: 'settings', resourceVersion: 1, generation: 0, creationTimestamp: 0 };
+    bench.store.set('configmaps/default/settings', { apiVersion: 'v1', kind: 'ConfigMap', metadata, ...parts } as KubernetesObject);
+  };
+  const colour = (): string | undefined => bench.kubelets.endpoints(0, new Serializer(0)).environments['default/a']?.['server']?.['COLOUR'];
+  put({ binaryData: { colour: 'AAEC' } });
+  bench.add(testPod('a', { containers: [testContainer({ env: [{ name: 'COLOUR', valueFrom: { configMapKeyRef: { name: 'settings', key: 'colour' } } }] })] }));
+  bench.run(5);
+  assert.deepEqual(bench.pod('a')!.status.containerStatuses![0]!.state.waiting, { reason: 'CreateContainerConfigError', message: "couldn't find key colour in ConfigMap default/settings" });
+  put({ data: { colour: 'blue' } });
+  bench.run(20);
+  assert.equal(colour(), 'blue');
+  put({ data: { colour: 'green' } });
+  bench.run(60);
+  assert.equal(colour(), 'blue');
+  bench.run(120);
+  assert.equal(bench.pod('a')!.status.containerStatuses![0]!.restartCount, 1);
+  assert.equal(colour(), 'green');
 });
 
 test('a Service that is created after a container is not in its environment, until the container starts again', () => {
