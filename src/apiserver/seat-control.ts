@@ -131,7 +131,7 @@ export class SeatControl {
   arrive(slot: number, call: Call, bytes: number, watchers: number, started: number[]): boolean {
     if (this.limits !== null) return this.count(slot, call, this.limits, started);
     if (!this.borrowing) this.armBorrowing();
-    const where = this.classifier.classify(call.request, call.user);
+    const where = this.classifier.classify(call.request, call.user, call.clientHost);
     const figures = this.figuresOf(where.level, where.schema);
     const { now } = this.simulation;
     const work = estimateWork(call.request, bytes, watchers, this.control.maximumSeats(where.level));
@@ -139,7 +139,7 @@ export class SeatControl {
     this.keep(slot, seat);
     if (seat.mutating) figures.watchCounts.observeValue(watchers);
     figures.estimatedSeats.observeValue(Math.max(work.seats, work.finalSeats));
-    const arrival = this.control.enter(seat, where, now, this.startedTickets);
+    const arrival = this.control.enter(seat, where, now, this.startedTickets, where);
     if (seat.length > 0) figures.queueLengths.observeValue(seat.length);
     this.report(started);
     if (arrival === 'rejected') {

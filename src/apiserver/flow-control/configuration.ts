@@ -1,4 +1,5 @@
 import type { ApiRequest } from '../request.js';
+import type { Hand } from './shuffle-shard.js';
 
 /**
  * API Priority and Fairness as every cluster starts with it (k8s.io/apiserver pkg/apis/flowcontrol/bootstrap/default.go): priority
@@ -36,9 +37,10 @@ export interface Classification {
   readonly level: string;
   /** Schema and distinguisher: requests of one flow share a hand of queues. */
   readonly flow: string;
-  /** The queues of its level that the flow may use, once they are dealt. */
-  hand?: readonly number[];
 }
+
+/** The same with the queues of its level that the flow may use, which are dealt when its first request joins one. */
+export interface Flow extends Classification, Hand {}
 
 interface FlowSchema {
   readonly name: string;
@@ -128,42 +130,75 @@ const FLOW_SCHEMAS: readonly FlowSchema[] = [
 
 /** Puts a request of a user into a schema, a level and a flow. */
 export function classify(request: ApiRequest, user: string): Classification {
-  for (const schema of FLOW_SCHEMAS) {
-    if (!schema.matches(request, user)) continue;
-    const distinguisher = schema.distinguisher === 'ByUser' ? user : schema.distinguisher === 'ByNamespace' ? request.namespace : '';
-    return { schema: schema.name, level: schema.level, flow: `${schema.name}/${distinguisher}` };
-  }
+  const { name, level, distinguisher } = schemaOf(request, user);
+  const part = distinguisher === 'ByUser' ? user : distinguisher === 'ByNamespace' ? request.namespace : '';
+  return { schema: name, level, flow: `${name}/${part}` };
+}
+
+function schemaOf(request: ApiRequest, user: string): FlowSchema {
+  for (const schema of FLOW_SCHEMAS) if (schema.matches(request, user)) return schema;
   throw new Error('catch-all matches everything');
 }
 
-/** Classifications by user and resource, of the verb and namespace that came last: most users repeat themselves. */
+/**
+ * Classifications by user and resource, of the verb and namespace that came last: most users repeat themselves. The one that came last from
+ * each host is found by the host's number: a kubelet's renewals of its lease need no look-up by name.
+ */
 export class Classifier {
   private readonly byUser = new Map<string, Remembered>();
+  private readonly byHost: (Remembered | null)[] = [];
 
-  classify(request: ApiRequest, user: string): Classification {
+  classify(request: ApiRequest, user: string, host: number): Flow {
     const { resource, verb, namespace } = request;
+    const { byHost } = this;
+    while (byHost.length <= host) byHost.push(null);
+    const last = byHost[host]!;
+    if (last !== null && last.user === user && last.resource === resource && last.verb === verb && last.namespace === namespace) return last;
     const first = this.byUser.get(user);
     let known = first;
     while (known !== undefined && known.resource !== resource) known = known.next;
-    if (known !== undefined && known.verb === verb && known.namespace === namespace) return known.where;
-    const where = classify(request, user);
-    if (known === undefined) this.byUser.set(user, { resource, verb, namespace, where, next: first });
-    else {
-      known.verb = verb;
-      known.namespace = namespace;
-      known.where = where;
-    }
-    return where;
+    if (known === undefined) {
+      known = new Remembered(request, user, classify(request, user), first);
+      this.byUser.set(user, known);
+    } else if (known.verb !== verb || known.namespace !== namespace) known.become(request, classify(request, user));
+    byHost[host] = known;
+    return known;
   }
 }
 
 /** The last classification of a user's requests for a resource; a user has few of them. */
-interface Remembered {
+class Remembered implements Flow {
+  readonly user: string;
   readonly resource: string;
   verb: string;
   namespace: string;
-  where: Classification;
+  schema: string;
+  level: string;
+  flow: string;
+  cards = -1;
+  moreCards = 0;
   readonly next: Remembered | undefined;
+
+  constructor({ resource, verb, namespace }: ApiRequest, user: string, where: Classification, next: Remembered | undefined) {
+    this.user = user;
+    this.resource = resource;
+    this.verb = verb;
+    this.namespace = namespace;
+    this.schema = where.schema;
+    this.level = where.level;
+    this.flow = where.flow;
+    this.next = next;
+  }
+
+  become({ verb, namespace }: ApiRequest, { schema, level, flow }: Classification): void {
+    this.verb = verb;
+    this.namespace = namespace;
+    this.schema = schema;
+    this.level = level;
+    if (this.flow === flow) return;
+    this.flow = flow;
+    this.cards = -1;
+  }
 }
 
 /** Seats of a level of a server: ⌈limit · shares / Σ shares⌉ (apf_controller.go). */

@@ -3,6 +3,7 @@ import { divide } from './borrowing.js';
 import { type Classification, PRIORITY_LEVELS } from './configuration.js';
 import { Level, type LevelFigures } from './level.js';
 import type { Arrival, Ticket } from './queue-set.js';
+import type { Hand } from './shuffle-shard.js';
 import type { WorkEstimate } from './work-estimate.js';
 
 /** A request waits at most a quarter of the request timeout of 60 s for seats (config.go). */
@@ -44,11 +45,11 @@ export class FlowControl {
     return { arrival: this.enter(ticket, where, now, started), ticket };
   }
 
-  /** As `arrive`, with a ticket that waits for nothing yet. */
-  enter(ticket: Ticket, where: Classification, now: Time, started: Ticket[]): Arrival {
+  /** As `arrive`, with a ticket that waits for nothing yet. `hand`: where the hand of its flow is kept. */
+  enter(ticket: Ticket, where: Classification, now: Time, started: Ticket[], hand?: Hand): Arrival {
     const level = this.level(where.level);
     const before = started.length;
-    const arrival = level.set.arrive(ticket, where.flow, now, started, where);
+    const arrival = level.set.arrive(ticket, where.flow, now, started, hand);
     level.dispatched += started.length - before;
     if (arrival === 'rejected') level.rejected++;
     level.observe(now);

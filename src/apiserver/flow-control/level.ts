@@ -61,12 +61,11 @@ export class Level implements LevelDemand {
   private readonly serverLimit: number;
   private limit = 0;
   private peak = 0;
-  private since: Time;
   private periodStart: Time;
-  private readonly demand = new TimeByValue();
-  private readonly seats = new TimeByValue();
-  private readonly executing = new TimeByValue();
-  private readonly waiting = new TimeByValue();
+  private readonly demand: TimeByValue;
+  private readonly seats: TimeByValue;
+  private readonly executing: TimeByValue;
+  private readonly waiting: TimeByValue;
   private readonly demandSeats = new TimingHistogram(DEMAND_SEATS);
   private readonly seatUtilization = new TimingHistogram(SEAT_UTILIZATION);
   private readonly executingShare = new TimingHistogram(REQUEST_UTILIZATION);
@@ -80,30 +79,29 @@ export class Level implements LevelDemand {
     this.maximum = this.nominal + serverLimit;
     this.maximumPerRequest = maximumSeats(config, this.nominal);
     this.set = new QueueSet(config, config.response === 'exempt' ? Number.POSITIVE_INFINITY : this.nominal);
-    this.since = now;
     this.periodStart = now;
+    this.demand = new TimeByValue(now);
+    this.seats = new TimeByValue(now);
+    this.executing = new TimeByValue(now);
+    this.waiting = new TimeByValue(now);
   }
 
   /** Notes that the demand may have changed. */
   observe(now: Time): void {
-    this.pass(now);
     const { set } = this;
     const demand = set.demand;
-    this.demand.value = demand;
-    this.seats.value = set.seatsInUse;
-    this.executing.value = set.executing;
-    this.waiting.value = set.waiting;
+    this.demand.become(demand, now);
+    this.seats.become(set.seatsInUse, now);
+    this.executing.become(set.executing, now);
+    this.waiting.become(set.waiting, now);
     if (demand > this.peak) this.peak = demand;
   }
 
   private pass(now: Time): void {
-    const elapsed = now - this.since;
-    if (elapsed <= 0) return;
-    this.since = now;
-    this.demand.pass(elapsed);
-    this.seats.pass(elapsed);
-    this.executing.pass(elapsed);
-    this.waiting.pass(elapsed);
+    this.demand.pass(now);
+    this.seats.pass(now);
+    this.executing.pass(now);
+    this.waiting.pass(now);
   }
 
   /** Nobody wants a seat, or has wanted one in this period. */

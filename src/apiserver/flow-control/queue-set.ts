@@ -1,7 +1,7 @@
 import { Fifo } from '../../kernel/fifo.js';
 import type { Duration, Time } from '../../kernel/time.js';
 import type { PriorityLevel } from './configuration.js';
-import { dealHand, flowHash } from './shuffle-shard.js';
+import { cardOf, dealHand, flowHash, type Hand, keepHand } from './shuffle-shard.js';
 
 /** A request that has not finished is taken to need this long (queueset.go: estimatedServiceDuration 3 ms), in seconds. */
 const ESTIMATED_SERVICE_SECONDS = 0.003;
@@ -81,7 +81,7 @@ export class QueueSet {
   private activeQueues = 0;
   private enqueues = 0;
   private robin = 0;
-  private readonly hands = new Map<string, readonly number[]>();
+  private readonly hands = new Map<string, Hand>();
 
   constructor(level: PriorityLevel, limit: number) {
     this.level = level;
@@ -96,8 +96,8 @@ export class QueueSet {
     return this.seatsInUse + this.seatsWaiting;
   }
 
-  /** Takes a request of a flow; those that may start are appended to `started`. `where` keeps the flow's hand for its next request. */
-  arrive(ticket: Ticket, flow: string, now: Time, started: Ticket[], where?: { hand?: readonly number[] }): Arrival {
+  /** Takes a request of a flow; those that may start are appended to `started`. `kept`: where the flow's hand is kept for its next request. */
+  arrive(ticket: Ticket, flow: string, now: Time, started: Ticket[], kept?: Hand): Arrival {
     if (this.level.response !== 'queue') {
       if (this.seatsInUse + seatsOf(ticket) > this.limit) return 'rejected';
       this.begin(ticket, now);
@@ -105,7 +105,8 @@ export class QueueSet {
       return 'executing';
     }
     this.advance(now);
-    const hand = where === undefined ? this.handOf(flow) : (where.hand ??= this.deal(flow));
+    const hand = kept ?? this.handOf(flow);
+    if (hand.cards < 0) keepHand(hand, dealHand(flowHash(flow), this.level.queues, this.level.handSize));
     const index = this.chooseQueue(hand);
     const queue = this.queues[index]!;
     if (queue.count >= this.level.queueLengthLimit) return 'rejected';
@@ -161,8 +162,8 @@ export class QueueSet {
   }
 
   private leave(queue: Queue, ticket: Ticket): void {
-    queue.count--;
-    queue.work -= ticketWork(ticket);
+    // Whole sums in the real one (SeatSeconds): nothing is left of rounding when nobody waits.
+    queue.work = --queue.count === 0 ? 0 : queue.work - ticketWork(ticket);
     this.waiting--;
     this.seatsWaiting -= seatsOf(ticket);
   }
@@ -176,28 +177,27 @@ export class QueueSet {
   }
 
   /** The hand of a flow; those of recent flows are remembered. */
-  private handOf(flow: string): readonly number[] {
+  private handOf(flow: string): Hand {
     let hand = this.hands.get(flow);
     if (hand === undefined) {
-      hand = this.deal(flow);
+      hand = { cards: -1, moreCards: 0 };
       if (this.hands.size >= REMEMBERED_HANDS) this.hands.clear();
       this.hands.set(flow, hand);
     }
     return hand;
   }
 
-  private deal(flow: string): readonly number[] {
-    return dealHand(flowHash(flow), this.level.queues, this.level.handSize);
-  }
-
   /** Of the flow's hand, the queue with the least waiting work; the scan starts at another card each time. */
-  private chooseQueue(hand: readonly number[]): number {
+  private chooseQueue(hand: Hand): number {
     const { handSize } = this.level;
-    const offset = this.enqueues++ % handSize;
-    let best = -1;
-    let least = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < handSize; i++) {
-      const index = hand[(offset + i) % handSize]!;
+    let card = this.enqueues++ % handSize;
+    let best = cardOf(hand, card);
+    // Nobody waits anywhere: the first one has as little work as any.
+    if (this.waiting === 0) return best;
+    let least = this.queues[best]!.work;
+    for (let i = 1; i < handSize; i++) {
+      if (++card === handSize) card = 0;
+      const index = cardOf(hand, card);
       const { work } = this.queues[index]!;
       if (work < least) {
         least = work;

@@ -1,4 +1,4 @@
-import type { Duration, Time } from '../../kernel/time.js';
+import type { Time } from '../../kernel/time.js';
 import { TimeByValue, TimingHistogram } from './time-by-value.js';
 
 /** Kinds of requests (endpoints/metrics: ReadOnlyKind, MutatingKind), by number. */
@@ -10,16 +10,27 @@ const SHARES = [0, 0.001, 0.01, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.9
 
 /** Requests of one kind in one phase: how many there are, and have been. */
 class Phase {
-  readonly now = new TimeByValue();
+  private readonly now = new TimeByValue();
   readonly share = new TimingHistogram(SHARES);
   private peak = 0;
   /** Most at once in the second before (filters/maxinflight.go startWatermarkMaintenance). */
   watermark = 0;
 
-  add(change: number): void {
+  add(change: number, now: Time): void {
     const value = this.now.value + change;
-    this.now.value = value;
+    this.now.become(value, now);
     if (value > this.peak) this.peak = value;
+  }
+
+  /** Brings the shares up to date, given how many there may be. */
+  fold(now: Time, most: number): void {
+    this.now.pass(now);
+    this.now.moveTo(this.share, most);
+  }
+
+  /** The process died: there is none any more. */
+  clear(now: Time): void {
+    this.now.become(0, now);
   }
 
   endSecond(): void {
@@ -32,22 +43,10 @@ class Phase {
 export class RequestKinds {
   readonly executing = [new Phase(), new Phase()] as const;
   readonly waiting = [new Phase(), new Phase()] as const;
-  private since: Time = 0;
 
   /** Requests begin (1) or end (−1) to execute, or to wait. */
   change(waiting: boolean, mutating: boolean, change: number, now: Time): void {
-    this.pass(now);
-    (waiting ? this.waiting : this.executing)[mutating ? MUTATING : READ_ONLY].add(change);
-  }
-
-  private pass(now: Time): void {
-    const elapsed: Duration = now - this.since;
-    if (elapsed <= 0) return;
-    this.since = now;
-    this.executing[READ_ONLY].now.pass(elapsed);
-    this.executing[MUTATING].now.pass(elapsed);
-    this.waiting[READ_ONLY].now.pass(elapsed);
-    this.waiting[MUTATING].now.pass(elapsed);
+    (waiting ? this.waiting : this.executing)[mutating ? MUTATING : READ_ONLY].add(change, now);
   }
 
   /** A second is over. */
@@ -58,14 +57,12 @@ export class RequestKinds {
 
   /** Brings the shares up to date, given how many requests may execute and wait. */
   fold(now: Time, executing: number, waiting: number): void {
-    this.pass(now);
-    for (const { now: times, share } of this.executing) times.moveTo(share, executing);
-    for (const { now: times, share } of this.waiting) times.moveTo(share, waiting);
+    for (const phase of this.executing) phase.fold(now, executing);
+    for (const phase of this.waiting) phase.fold(now, waiting);
   }
 
   /** The process died. */
   clear(now: Time): void {
-    this.pass(now);
-    for (const phase of [...this.executing, ...this.waiting]) phase.add(-phase.now.value);
+    for (const phase of [...this.executing, ...this.waiting]) phase.clear(now);
   }
 }

@@ -45,3 +45,28 @@ export function dealHand(hash: number, deckSize: number, handSize: number): numb
   }
   return hand;
 }
+
+/** A hand as it is kept: up to eight cards of decks of at most 128, four in each of two whole numbers. */
+export interface Hand {
+  /** The first four cards, the first in the lowest bits; negative: nothing was dealt yet. */
+  cards: number;
+  moreCards: number;
+}
+
+const CARD_BITS = 7;
+const CARD_MASK = 127;
+
+/** Keeps the cards of a dealt hand. */
+export function keepHand(hand: Hand, dealt: readonly number[]): void {
+  hand.cards = 0;
+  hand.moreCards = 0;
+  for (let i = 0; i < dealt.length; i++) {
+    if (i < 4) hand.cards |= dealt[i]! << (CARD_BITS * i);
+    else hand.moreCards |= dealt[i]! << (CARD_BITS * (i - 4));
+  }
+}
+
+/** A card of a hand, counted from 0. */
+export function cardOf({ cards, moreCards }: Hand, i: number): number {
+  return (i < 4 ? cards >> (CARD_BITS * i) : moreCards >> (CARD_BITS * (i - 4))) & CARD_MASK;
+}

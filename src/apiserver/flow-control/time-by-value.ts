@@ -1,18 +1,37 @@
-import type { Duration } from '../../kernel/time.js';
+import type { Duration, Time } from '../../kernel/time.js';
 
 /**
  * How long a whole number has had each of its values: what time-weighted averages and the timing histograms of priority and fairness
- * ("observations, at the end of every nanosecond") are made of. Taking note of a change is one addition.
+ * ("observations, at the end of every nanosecond") are made of. Taking note of a change is one addition; `pass` brings it up to date before it is looked at.
  */
 export class TimeByValue {
   private times = new Float64Array(64);
-  value = 0;
+  private current = 0;
+  /** Since when it has been counted. */
+  private since: Time;
 
-  /** The value has held for so long. */
-  pass(elapsed: Duration): void {
-    const { value } = this;
+  constructor(now: Time = 0) {
+    this.since = now;
+  }
+
+  get value(): number {
+    return this.current;
+  }
+
+  /** The value is another one from now on. */
+  become(value: number, now: Time): void {
+    if (value === this.current) return;
+    this.pass(now);
     if (value >= this.times.length) this.grow(value);
-    this.times[value]! += elapsed;
+    this.current = value;
+  }
+
+  /** Counts the time up to now. */
+  pass(now: Time): void {
+    const { since, current } = this;
+    if (now <= since) return;
+    this.times[current]! += now - since;
+    this.since = now;
   }
 
   private grow(value: number): void {
