@@ -4,7 +4,7 @@ import type { PodTemplateSpec } from './core.js';
 import type { Canary } from './rollout-kinds.js';
 import { readTemplate } from './manifest-pod.js';
 import { readSelector } from './manifest-selector.js';
-import type { FieldReader, RawMap } from './reader.js';
+import { type FieldReader, isMap, type RawMap } from './reader.js';
 import { analysisSpec, rolloutSpec } from './rollout-shapes.js';
 import { destinationRuleSpec, httpRouteSpec, trafficSplitSpec, virtualServiceSpec } from './route-shapes.js';
 import { checkShape, type Shape, type UnmodelledField, unmodelledFields } from './shape.js';
@@ -37,13 +37,25 @@ export function isRolloutKind(apiVersion: string, kind: string): boolean {
 export function readRolloutKind(read: FieldReader, raw: RawMap, metadata: ObjectMeta): KubernetesObject {
   const apiVersion = String(raw.apiVersion);
   const kind = String(raw.kind);
-  const spec = read.map(raw, 'spec', '');
+  const given = read.map(raw, 'spec', '');
+  const spec = given === undefined ? undefined : (withoutNulls(given) as RawMap);
   if (spec === undefined && (raw.spec === undefined || raw.spec === null)) read.missing('', 'spec');
   checkShape(read, spec, 'spec', shapeOf(apiVersion, kind)!);
   const object = { ...raw, apiVersion, kind, metadata, status: raw.status ?? {} };
   if (spec === undefined) return object;
   if (kind === 'Canary') return readCanary(read, object, spec);
   return { ...object, spec: kind === 'Rollout' ? readRolloutSpec(read, spec) : spec } as KubernetesObject;
+}
+
+/** The API server leaves out fields without a value; what has none stays the object that it is. */
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) {
+    const items = value.map(withoutNulls);
+    return items.some((item, i) => item !== value[i]) ? items : value;
+  }
+  if (!isMap(value)) return value;
+  const entries = Object.entries(value).map(([key, each]) => [key, withoutNulls(each)] as const);
+  return entries.every(([key, each]) => each !== null && each === value[key]) ? value : Object.fromEntries(entries.filter(([, each]) => each !== null));
 }
 
 function readRolloutSpec(read: FieldReader, spec: RawMap): object {
@@ -63,7 +75,10 @@ function readCanary(read: FieldReader, object: KubernetesObject, spec: RawMap): 
   const target = read.map(spec, 'targetRef', 'spec');
   if (target === undefined) read.missing('spec', 'targetRef');
   else if (target.name === undefined) read.missing('spec.targetRef', 'name');
-  if (spec.service === undefined) read.missing('spec', 'service');
+  // Knative has Services of its own.
+  if (spec.service === undefined && target?.kind !== 'Service') read.missing('spec', 'service');
+  const service = read.map(spec, 'service', 'spec');
+  if (service !== undefined && service.port === undefined) read.missing('spec.service', 'port');
   if (spec.analysis === undefined && spec.canaryAnalysis === undefined && spec.skipAnalysis !== true) read.missing('spec', 'analysis');
   return { ...object, spec } as KubernetesObject;
 }

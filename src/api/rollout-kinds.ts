@@ -64,6 +64,8 @@ export interface CanaryStrategy {
   readonly minPodsPerReplicaSet?: number;
   readonly scaleDownDelaySeconds?: number;
   readonly abortScaleDownDelaySeconds?: number;
+  readonly scaleDownDelayRevisionLimit?: number;
+  readonly pingPong?: { readonly pingService?: string; readonly pongService?: string };
   /** How many pods of the canary, in number or per cent of those wanted, must be available before the rollout goes on; absent: all. */
   readonly replicaProgressThreshold?: { readonly type: string; readonly value: number };
 }
@@ -76,6 +78,7 @@ export interface BlueGreenStrategy {
   readonly autoPromotionSeconds?: number;
   readonly scaleDownDelaySeconds?: number;
   readonly abortScaleDownDelaySeconds?: number;
+  readonly scaleDownDelayRevisionLimit?: number;
   readonly prePromotionAnalysis?: RolloutAnalysis;
   readonly postPromotionAnalysis?: RolloutAnalysis;
 }
@@ -225,7 +228,8 @@ export interface Canary extends KubernetesObject {
     readonly progressDeadlineSeconds?: number;
     readonly skipAnalysis?: boolean;
     readonly suspend?: boolean;
-    readonly service: { readonly name?: string; readonly port: number; readonly targetPort?: IntOrString; readonly portName?: string };
+    /** Absent: the target is a Service of Knative. */
+    readonly service?: { readonly name?: string; readonly port: number; readonly targetPort?: IntOrString; readonly portName?: string };
     readonly analysis?: CanaryAnalysis;
     /** Deprecated name of `analysis`. */
     readonly canaryAnalysis?: CanaryAnalysis;

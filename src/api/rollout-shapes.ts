@@ -153,4 +153,5 @@ export const analysisSpec = map({
   measurementRetention: retention,
   templates: unmodelled('templates of templates are left out', 'any'),
   terminate: 'flag',
+  ttlStrategy: unmodelled('finished runs are kept', 'any'),
 });

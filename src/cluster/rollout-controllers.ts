@@ -58,8 +58,9 @@ export class RolloutControllers {
   /** Whether these controllers have brought everything up that they answer for. */
   static settled(rollouts: Iterable<KubernetesObject>, canaries: Iterable<KubernetesObject>): boolean {
     for (const object of rollouts) {
-      const { metadata, status } = object as KubernetesObject & { readonly status?: { readonly phase?: string; readonly observedGeneration?: string } };
-      if (status?.phase !== 'Healthy' || status.observedGeneration !== String(metadata.generation)) return false;
+      const { metadata, status } = object as KubernetesObject & { readonly status?: { readonly phase?: string; readonly observedGeneration?: string; readonly message?: string } };
+      const refused = status?.phase === 'Degraded' && status.message?.startsWith('InvalidSpec') === true;
+      if ((status?.phase !== 'Healthy' && !refused) || status?.observedGeneration !== String(metadata.generation)) return false;
     }
     for (const object of canaries) {
       const { status } = object as KubernetesObject & { readonly status?: { readonly phase?: string } };

@@ -6,6 +6,7 @@ import { nearestName } from '../api/nearest.js';
 import { readQuery } from '../api/metric-query.js';
 import type { AnalysisTemplate, MetricTemplate } from '../api/rollout-kinds.js';
 import type { ManifestSet } from './manifests.js';
+import { invalidRollouts } from './rollout-findings.js';
 import type { SourceItem } from './source.js';
 import type { Finding } from './types.js';
 
@@ -15,7 +16,7 @@ import type { Finding } from './types.js';
 export type Place = (item: SourceItem, path: readonly (string | number)[]) => string;
 
 export function manifestFindings(set: ManifestSet, place: Place): Finding[] {
-  return [...unmodelledFindings(set, place), ...fieldFindings(set, place), ...queryFindings(set, place), ...replacedFindings(set, place), ...serviceFindings(set, place)];
+  return [...unmodelledFindings(set, place), ...fieldFindings(set, place), ...invalidRollouts(set, place), ...queryFindings(set, place), ...replacedFindings(set, place), ...serviceFindings(set, place)];
 }
 
 function unmodelledFindings(set: ManifestSet, place: Place): Finding[] {
@@ -49,7 +50,7 @@ function queryFindings(set: ManifestSet, place: Place): Finding[] {
       });
     } else if (object.kind === 'MetricTemplate') queries.push({ path: ['spec', 'query'], query: (object as MetricTemplate).spec.query });
     return queries
-      .filter(({ query }) => query !== undefined && readQuery(query) === undefined)
+      .filter(({ query }) => typeof query === 'string' && readQuery(query) === undefined)
       .map(({ path }): Finding => ({
         severity: 'warning',
         message: `${object.kind} "${object.metadata.name}": this query is not understood: state under rollout.measurements what it finds`,

@@ -12,6 +12,7 @@ import { checkValue } from './check.js';
 import { toCluster } from './cluster.js';
 import { checkQuotas, memberFindings, startCounts } from './etcd.js';
 import { manifestFindings } from './findings.js';
+import { danglingRollouts } from './rollout-findings.js';
 import { ingressFindings, mirrorFindings } from './ingress-findings.js';
 import { podReferenceFindings } from './pod-reference-findings.js';
 import { findDns } from './dns.js';
@@ -197,6 +198,7 @@ class ScenarioLoader {
       ...memberFindings(cluster, raw.cluster?.etcd, (at) => this.place(this.item, at)),
       ...this.nodeFindings(manifests),
       ...manifestFindings(manifests, this.place),
+      ...danglingRollouts(manifests, this.place),
       ...ingressFindings(manifests, traffic, this.place),
       ...mirrorFindings(rollout, traffic, (at) => this.place(this.item, at)),
       ...unused,
@@ -340,7 +342,7 @@ function canaryServices(loaded: readonly LoadedObject[]): LoadedObject[] {
   return loaded.flatMap(({ object, item }) => {
     if (object.kind !== 'Canary') return [];
     const { spec, metadata } = object as Canary;
-    const name = spec.service.name ?? spec.targetRef.name;
+    const name = spec.service?.name ?? spec.targetRef.name;
     const service: Service = { apiVersion: 'v1', kind: 'Service', metadata: { ...metadata, name }, spec: { type: 'ClusterIP', ports: [] } };
     return given.has(keyOf(service)) ? [] : [{ object: service, item }];
   });

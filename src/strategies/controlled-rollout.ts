@@ -103,6 +103,7 @@ export class ControlledRollout implements Component, ResponseReceiver, ResourceE
     const at = steps === undefined ? '' : `, step ${Math.min(currentStepIndex, steps)}/${steps}`;
     this.noteOnce(phase.toLowerCase(), `${phase}${at}${canaryWeight === undefined ? '' : `, weight ${canaryWeight}`}${message === '' ? '' : `: ${message}`}`);
     if (currentPodHash !== stableRS) this.seen = true;
+    if (message.startsWith('InvalidSpec')) this.giveUp(message);
     if (!this.seen) return;
     if (abort === true) {
       this.detected(message);

@@ -181,7 +181,7 @@ test('whatever breaks half-way through a rollout, the cluster finishes by itself
     assert.ok(metrics.rolloutEnd !== null, name);
     took[name] = metrics.rolloutDuration!;
     assert.equal(scenarioRun.tracker.readyNow, 10, name);
-    if (name.startsWith('DNS is down')) outage(name, scenarioRun.cluster, metrics, seconds);
+    if (name.startsWith('DNS ')) outage(name, scenarioRun.cluster, metrics, seconds);
     const { workload } = scenarioRun.cluster;
     assert.equal(workload.totals(scenarioRun.origin + (seconds - 10) * 1e9, scenarioRun.origin + seconds * 1e9).errors, 0, name);
     for (const node of scenarioRun.cluster.connections.current('nodes')) assert.deepEqual((node as Node).spec.taints ?? [], [], name);

@@ -1,7 +1,8 @@
 import { keyOf, type KubernetesObject } from '../../api/meta.js';
 import { controllerOf } from '../../api/meta.js';
 import { equal } from '../../api/equal.js';
-import type { Service } from '../../api/core.js';
+import type { PodTemplateSpec, Service } from '../../api/core.js';
+import { referenceErrors, rolloutErrors, rolloutErrorText } from '../../api/rollout-errors.js';
 import type { AnalysisRun, AnalysisTemplate, Rollout } from '../../api/rollout-kinds.js';
 import type { Deployment, ReplicaSet } from '../../api/workloads.js';
 import { type ApiRequest, type ApiResponse, succeeded } from '../../apiserver/request.js';
@@ -88,6 +89,17 @@ export class RolloutController implements Reconciler {
     return { rollout, template, hash, sets: sortSets(sets, hash, rollout.status.stableRS ?? ''), phases, now: this.simulation.now };
   }
 
+  /** Why nothing is done about a Rollout; undefined: it is valid. */
+  invalid(rollout: Rollout, template: PodTemplateSpec | undefined): string | undefined {
+    const { namespace } = rollout.metadata;
+    const references = {
+      service: (name: string) => this.services.get(`${namespace}/${name}`),
+      template: (name: string, cluster: boolean) => this.template(namespace, name, cluster),
+    };
+    const [first] = [...rolloutErrors(rollout), ...referenceErrors(rollout, template, references)];
+    return first === undefined ? undefined : rolloutErrorText(first);
+  }
+
   /** A template that a rollout names. */
   template(namespace: string, name: string, cluster: boolean): AnalysisTemplate | undefined {
     return cluster ? this.clusterTemplates.get(name) : this.templates.get(`${namespace}/${name}`);
@@ -115,6 +127,7 @@ class WorkloadHandler implements ResourceEventHandler<Deployment> {
 const DECIDE = 0;
 const WRITTEN = 1;
 const REPORTED = 2;
+const REFUSED = 3;
 
 /** One look at a Rollout: everything that it leads to is written at once, then the status. */
 class RolloutSync extends StagedReconciliation {
@@ -137,6 +150,8 @@ class RolloutSync extends StagedReconciliation {
         if (failed !== undefined) return this.fail(failed.message ?? 'request failed');
         return this.report();
       }
+      case REFUSED:
+        return this.fail('InvalidSpec');
       default:
         if (this.stage === REPORTED && responses.length > 0 && !succeeded(responses[0]!)) return this.fail(responses[0]!.message ?? 'status');
         return this.end();
@@ -145,12 +160,23 @@ class RolloutSync extends StagedReconciliation {
 
   private decide(): Step {
     const view = this.controller.view(this.rollout);
-    if (view === undefined) return this.fail('the workload of the Rollout is not found');
+    const invalid = this.controller.invalid(this.rollout, view?.template);
+    if (view === undefined || invalid !== undefined) return this.refuse(invalid ?? 'spec.workloadRef: the workload of the Rollout is not found');
     this.change = reconcileRollout(view);
     const requests = this.requests(view, this.change);
     if (typeof requests === 'string') return this.fail(requests);
     this.stage = WRITTEN;
     return requests.length > 0 ? requests : this.report();
+  }
+
+  /** Nothing is done for a spec that is not valid: the status says so, and another look follows (createInvalidRolloutCondition). */
+  private refuse(error: string): Step {
+    this.stage = REFUSED;
+    const { metadata } = this.rollout;
+    const message = `InvalidSpec: The Rollout "${metadata.name}" is invalid: ${error}`;
+    const status = { ...this.rollout.status, phase: 'Degraded' as const, message, observedGeneration: String(metadata.generation) };
+    if (equal(status, this.rollout.status)) return this.fail(message);
+    return [objectRequest('update', 'rollouts', this.rollout, { subresource: 'status', body: { ...this.rollout, status } as Rollout })];
   }
 
   private requests(view: RolloutView, change: RolloutChange): ApiRequest[] | string {

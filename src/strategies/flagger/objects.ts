@@ -24,7 +24,7 @@ export function primaryName(canary: Canary): string {
 
 /** Name of the Service that users call. */
 export function apexName(canary: Canary): string {
-  return canary.spec.service.name ?? canary.spec.targetRef.name;
+  return canary.spec.service?.name ?? canary.spec.targetRef.name;
 }
 
 function metadataOf(name: string, canary: Canary, labels?: Labels): ObjectMeta {
@@ -57,7 +57,7 @@ export function newPrimary(canary: Canary, target: Deployment): Deployment {
 
 /** A Service of the Canary that selects pods by one label. */
 export function newService(canary: Canary, name: string, selector: Labels): Service {
-  const { service } = canary.spec;
+  const service = canary.spec.service!;
   const targetPort = service.targetPort ?? service.port;
   return {
     apiVersion: 'v1',
