@@ -91,6 +91,9 @@ export class Network {
   /** Round trips by distance. */
   private readonly roundTrips: readonly DistributionSpec[];
   private hostsDown = 0;
+  /** By host: number of its zone, from 1 on; 0: outside the cluster. Read for each request, of hosts at random. */
+  private zones = new Uint16Array(64);
+  private readonly zoneNumbers = new Map<string, number>([[EXTERNAL_ZONE, 0]]);
   /** Counts what was cut, healed, lost or brought back: what was worked out about reachability holds while it stays the same. */
   changes = 0;
 
@@ -105,6 +108,14 @@ export class Network {
   addHost(name: string, zone: string): number {
     const host = this.hosts.push({ name, zone, up: true, downAt: 0, stream: null, linkFreeAt: 0, receivedAt: 0 }) - 1;
     this.byName.set(name, host);
+    if (host === this.zones.length) {
+      const grown = new Uint16Array(2 * host);
+      grown.set(this.zones);
+      this.zones = grown;
+    }
+    let number = this.zoneNumbers.get(zone);
+    if (number === undefined) this.zoneNumbers.set(zone, (number = this.zoneNumbers.size));
+    this.zones[host] = number;
     return host;
   }
 
@@ -118,7 +129,7 @@ export class Network {
   }
 
   isUp(host: number): boolean {
-    return this.hosts[host]!.up;
+    return this.hostsDown === 0 || this.hosts[host]!.up;
   }
 
   /** A host that is down neither sends nor receives. */
@@ -176,9 +187,9 @@ export class Network {
   /** How far one host is from another: on the same machine, in the same zone, in another zone, or one of them outside the cluster. */
   distance(from: number, to: number): number {
     if (from === to) return SAME_HOST;
-    const a = this.hosts[from]!.zone;
-    const b = this.hosts[to]!.zone;
-    if (a === EXTERNAL_ZONE || b === EXTERNAL_ZONE) return EXTERNAL;
+    const a = this.zones[from]!;
+    const b = this.zones[to]!;
+    if (a === 0 || b === 0) return EXTERNAL;
     return a === b ? SAME_ZONE : CROSS_ZONE;
   }
 
@@ -196,6 +207,7 @@ export class Network {
 
   /** Whether a message sent now would arrive. */
   reachable(from: number, to: number): boolean {
+    if (this.hostsDown === 0 && this.cut.size === 0 && this.cutZones.size === 0) return true;
     if (!this.hosts[from]!.up || !this.hosts[to]!.up) return false;
     if (this.cutZones.size > 0 && this.cutZones.has(`${this.hosts[from]!.zone}>${this.hosts[to]!.zone}`)) return false;
     return this.cut.size === 0 || !this.cut.has(`${from}>${to}`);

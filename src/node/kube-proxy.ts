@@ -37,6 +37,8 @@ class ServiceLog {
   rules: ServiceRules | null = null;
   slices: readonly SliceEndpoints[] = [];
   versions: ServiceVersion[] = [];
+  /** Log positions of the versions: looked through for each request, in one piece. */
+  positions: number[] = [];
 }
 
 /**
@@ -160,7 +162,7 @@ export class KubeProxies {
     const slices = [...before];
     if (deleted) {
       if (index >= 0) slices.splice(index, 1);
-    } else if (index >= 0) slices[index] = new SliceEndpoints(slice, this.numbers);
+    } else if (index >= 0) slices[index] = new SliceEndpoints(slice, this.numbers, before[index]);
     else slices.push(new SliceEndpoints(slice, this.numbers));
     log.slices = slices;
     this.append(log, time, this.runsByMode === null ? 0 : changedEndpoints(before, slices), slice.triggered ?? -1);
@@ -226,10 +228,17 @@ export class KubeProxies {
     const now = this.simulation.now;
     if (this.runApplied[node]! < this.changes && now >= this.nextStep[node]!) this.advance(node, now);
     const position = this.position(node, now);
-    const { versions } = this.services[service]!;
-    // The wanted version is nearly always the newest or close to it.
-    for (let i = versions.length - 1; i >= 0; i--) if (versions[i]!.position < position) return this.viewOf(versions[i]!, node, external);
-    return NO_ENDPOINTS;
+    const { versions, positions } = this.services[service]!;
+    let low = 0;
+    let high = positions.length;
+    // The wanted version is often the newest.
+    if (high > 0 && positions[high - 1]! < position) low = high;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (positions[middle]! < position) low = middle + 1;
+      else high = middle;
+    }
+    return low === 0 ? NO_ENDPOINTS : this.viewOf(versions[low - 1]!, node, external);
   }
 
   /** Log position below which the rules of a node have everything. */
@@ -243,8 +252,12 @@ export class KubeProxies {
 
   /** What the API server has told of a Service so far: what a DNS server or an ingress controller that watches it knows soon after. */
   latest(service: number): EndpointView {
-    const { versions } = this.services[service]!;
-    return versions.length === 0 ? NO_ENDPOINTS : versions[versions.length - 1]!.view();
+    const { versions, positions } = this.services[service]!;
+    const { now } = this.simulation;
+    // Requests aside ask for times at which the newest had not been told.
+    let newest = versions.length - 1;
+    while (newest >= 0 && this.sentAt[positions[newest]!]! > now) newest--;
+    return newest < 0 ? NO_ENDPOINTS : versions[newest]!.view();
   }
 
   /** Whether a Service exists, as the API server has told. */
@@ -274,7 +287,6 @@ export class KubeProxies {
   }
 
   private append(log: ServiceLog, time: Time, servers: number, triggered: Time): void {
-    this.simulation.catchUp();
     if (this.changes === this.sentAt.length) {
       const grown = new Float64Array(this.changes * 2);
       grown.set(this.sentAt);
@@ -284,14 +296,19 @@ export class KubeProxies {
     this.sentAt[this.changes] = Math.max(time, last);
     const { versions } = log;
     versions.push(new ServiceVersion(this.changes, log.rules, log.slices));
+    log.positions.push(this.changes);
     this.runsByMode?.append(this.changes, versions, servers, triggered);
     this.changes++;
     let old = 0;
     while (old + 1 < versions.length && this.sentAt[versions[old + 1]!.position]! < time - HISTORY) old++;
     if (old <= 16) return;
+    // Requests aside may still ask for what was known before.
+    this.simulation.catchUp();
     const seen = this.oldestSeen();
     while (old > 0 && versions[old]!.position >= seen) old--;
-    if (old > 16) log.versions = versions.slice(old);
+    if (old <= 16) return;
+    log.versions = versions.slice(old);
+    log.positions = log.positions.slice(old);
   }
 
   /** Log position up to which each proxy that was cut off for a while has applied everything. */

@@ -35,6 +35,12 @@ export interface ProxyEndpoint {
   readonly nodes: readonly number[];
 }
 
+/** The endpoints of a slice when it was split last, and what proxies keep of each: from one version to the next most of them stay. */
+export class SplitEndpoints {
+  given: readonly Endpoint[] = [];
+  kept: readonly (ProxyEndpoint | undefined)[] = [];
+}
+
 /** What proxies keep of one version of a slice, split when it is first asked for: most versions are superseded before any traffic asks. */
 export class SliceEndpoints {
   readonly name: string;
@@ -44,11 +50,14 @@ export class SliceEndpoints {
   private split: readonly ProxyEndpoint[] = [];
   private readyOnes: Uint32Array | null = null;
   private hints = false;
+  private readonly last: SplitEndpoints;
 
-  constructor(slice: EndpointSlice, numbers: EndpointNumbers) {
+  /** @param before the version of the slice that this one follows */
+  constructor(slice: EndpointSlice, numbers: EndpointNumbers, before?: SliceEndpoints) {
     this.name = slice.metadata.name;
     this.slice = slice;
     this.numbers = numbers;
+    this.last = before?.last ?? new SplitEndpoints();
   }
 
   get endpoints(): readonly ProxyEndpoint[] {
@@ -58,7 +67,12 @@ export class SliceEndpoints {
 
   /** Addresses of the ready endpoints. */
   get ready(): Uint32Array {
-    this.readyOnes ??= Uint32Array.from(this.endpoints.filter(({ ready }) => ready).map(({ address }) => address));
+    if (this.readyOnes !== null) return this.readyOnes;
+    const { endpoints } = this;
+    const addresses = new Uint32Array(endpoints.length);
+    let count = 0;
+    for (const { ready, address } of endpoints) if (ready) addresses[count++] = address;
+    this.readyOnes = count === addresses.length ? addresses : addresses.slice(0, count);
     return this.readyOnes;
   }
 
@@ -69,18 +83,30 @@ export class SliceEndpoints {
   }
 
   private take(slice: EndpointSlice): void {
-    const { addresses, nodes } = this.numbers;
+    const { given, kept: before } = this.last;
     const endpoints: ProxyEndpoint[] = [];
+    const kept: (ProxyEndpoint | undefined)[] = [];
+    let place = 0;
     for (const endpoint of slice.endpoints) {
-      const address = endpoint.addresses[0];
-      if (address === undefined) continue;
-      const { hints, conditions } = endpoint;
-      if (hints !== undefined) this.hints = true;
-      if (!conditions.ready && !(conditions.serving && conditions.terminating)) continue;
-      endpoints.push(proxyEndpoint(endpoint, addresses.number(address), (name) => nodes.get(name) ?? -1)!);
+      if (given[place] !== endpoint) place = given.indexOf(endpoint);
+      const own = place < 0 ? this.keep(endpoint) : before[place];
+      place++;
+      if (endpoint.hints !== undefined && endpoint.addresses.length > 0) this.hints = true;
+      kept.push(own);
+      if (own !== undefined) endpoints.push(own);
     }
+    this.last.given = slice.endpoints;
+    this.last.kept = kept;
     this.split = endpoints;
     this.slice = null;
+  }
+
+  private keep(endpoint: Endpoint): ProxyEndpoint | undefined {
+    const { addresses, nodes } = this.numbers;
+    const { ready, serving, terminating } = endpoint.conditions;
+    const address = endpoint.addresses[0];
+    if (address === undefined || (!ready && !(serving && terminating))) return undefined;
+    return proxyEndpoint(endpoint, addresses.number(address), (name) => nodes.get(name) ?? -1);
   }
 }
 
@@ -224,8 +250,10 @@ interface Selection {
 }
 
 /** By address number: the newest merge that met it. Scratch of `select`, so that a merge of thousands of endpoints builds no set. */
-let met = new Float64Array(1024);
+let met = new Uint32Array(1024);
 let merges = 0;
+/** Merges are counted up to here, then anew. */
+const MOST_MERGES = 0xffffffff;
 
 /** Ready endpoints that suit; without any, those that serve while they terminate. An address that two slices name counts once. */
 function select(slices: readonly SliceEndpoints[], suits: (endpoint: ProxyEndpoint) => boolean): Selection {
@@ -240,6 +268,10 @@ let merged = new Uint32Array(1024);
 let gathered = 0;
 
 function gather(slices: readonly SliceEndpoints[], suits: (endpoint: ProxyEndpoint) => boolean, ready: boolean): Uint32Array {
+  if (merges === MOST_MERGES) {
+    met.fill(0);
+    merges = 0;
+  }
   merges++;
   gathered = 0;
   for (const slice of slices) {
@@ -253,7 +285,7 @@ function gather(slices: readonly SliceEndpoints[], suits: (endpoint: ProxyEndpoi
 
 function meet(address: number): void {
   if (address >= met.length) {
-    const grown = new Float64Array(2 * Math.max(address, met.length));
+    const grown = new Uint32Array(2 * Math.max(address, met.length));
     grown.set(met);
     met = grown;
   }

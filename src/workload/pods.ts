@@ -27,7 +27,9 @@ const OP_DONE = 2;
 const OP_CANCEL = 3;
 /** Something happens to the shared processor of a pod; argument: address. */
 const OP_PROCESSOR = 4;
-const DESCRIPTIONS = ['', 'a request reaches a pod', 'a request is answered', 'a request is cancelled', 'a processor is shared anew'];
+/** A pod begins or ceases to listen. */
+const OP_POD = 5;
+const DESCRIPTIONS = ['', 'a request reaches a pod', 'a request is answered', 'a request is cancelled', 'a processor is shared anew', 'a pod begins or ceases to listen'];
 
 /** Draw of a request that decides whether the application answers with an error; its service time uses those from 0. */
 const ERROR_DRAW = 63;
@@ -37,6 +39,15 @@ const MIXED_DRAW = 64;
 /** How often a server that waits for its calls looks whether it may exit: first interval of the timer in Shutdown of Go's net/http is 1 ms, doubled up to 500 ms. */
 const DRAIN_POLL = 10 * MILLISECOND;
 
+/** What a pod begins or ceases to do, kept until the requests of before have been handled. */
+interface PodChange {
+  readonly pod: Pod;
+  /** Begins to listen here; null: ceases to. */
+  readonly place: { readonly host: number; readonly address: number } | null;
+  readonly killed: boolean;
+  readonly outOfMemory: boolean;
+}
+
 /** The applications in all pods as servers of requests. */
 export class PodServers implements Component, PodLifecycleListener {
   readonly name = 'pods';
@@ -44,6 +55,8 @@ export class PodServers implements Component, PodLifecycleListener {
   readonly target: number;
   /** Requests are handled aside (see `Simulation.addAside`). */
   readonly aside: boolean;
+  /** Some application takes uploads. */
+  uploads = false;
   /** Calls that requests make to other Services; null: they make none. */
   graph: CallGraph | null = null;
   /** The pods whose requests are simulated; null: all are. */
@@ -61,6 +74,8 @@ export class PodServers implements Component, PodLifecycleListener {
   /** Pods that send requests. */
   readonly clients = new ClientPods();
   private readonly hostOfNode = new Map<string, number>();
+  /** In order of time, each with an event. */
+  private readonly changes: PodChange[] = [];
 
   /** @param aside nothing but requests to pods, which can be handled aside */
   constructor(simulation: Simulation, behaviour: ScenarioBehaviour, aside = false) {
@@ -107,15 +122,36 @@ export class PodServers implements Component, PodLifecycleListener {
   }
 
   podListening(pod: Pod): void {
-    this.simulation.catchUp();
     const { podIP } = pod.status;
     const host = this.hostOfNode.get(pod.spec.nodeName ?? '');
     if (podIP === undefined || host === undefined || this.addresses === null) return;
+    this.change({ pod, place: { host, address: this.addresses.number(podIP) }, killed: false, outOfMemory: false });
+  }
+
+  podStoppedListening(pod: Pod, killed: boolean, outOfMemory = false): void {
+    this.change({ pod, place: null, killed, outOfMemory });
+  }
+
+  private change(change: PodChange): void {
+    if (!this.aside) {
+      this.make(change);
+      return;
+    }
+    this.changes.push(change);
+    this.simulation.post(0, this.target, OP_POD);
+  }
+
+  private make({ pod, place, killed, outOfMemory }: PodChange): void {
+    if (place === null) this.stops(pod, killed, outOfMemory);
+    else this.listens(pod, place.host, place.address);
+  }
+
+  private listens(pod: Pod, host: number, address: number): void {
     const container = servingContainer(pod.spec.containers);
-    const address = this.addresses.number(podIP);
     const behaviour = this.behaviour.of(container.image);
     const cpuLimit = (container.resources?.limits?.['cpu'] ?? Number.POSITIVE_INFINITY) / 1000;
     const server = new PodServer(pod.metadata.uid, podVersion(pod.spec), host, address, behaviour, this.simulation.now, cpuLimit);
+    if (behaviour.request.upload !== undefined) this.uploads = true;
     this.byUid.set(server.uid, server);
     this.byAddress[address] = server;
     this.hosts[address] = host;
@@ -124,8 +160,7 @@ export class PodServers implements Component, PodLifecycleListener {
     this.sample?.listens(pod, address);
   }
 
-  podStoppedListening(pod: Pod, killed: boolean, outOfMemory = false): void {
-    this.simulation.catchUp();
+  private stops(pod: Pod, killed: boolean, outOfMemory: boolean): void {
     const server = this.byUid.get(pod.metadata.uid);
     if (server === undefined) return;
     server.accepting = false;
@@ -190,6 +225,7 @@ export class PodServers implements Component, PodLifecycleListener {
     if (opcode === OP_DONE) this.done(request);
     else if (opcode === OP_ARRIVE) this.arrive(request);
     else if (opcode === OP_PROCESSOR) this.processorEvent(request);
+    else if (opcode === OP_POD) this.make(this.changes.shift()!);
     else this.cancelled(request);
   }
 

@@ -232,7 +232,7 @@ export class Router {
     const outside = this.connector?.inside !== true;
     const relay = requests.relay[request]!;
     requests.leaves[request] = entryHost === host ? (outside || relay > 0 ? 1 : 0) : outside || relay > 0 ? entryHost + 2 : 1;
-    const upload = pods.at(address)?.behaviour.upload;
+    const upload = pods.uploads ? pods.at(address)?.behaviour.upload : undefined;
     if (upload !== undefined) extra += uploadTime(network, upload, { relay: relay - 1, entry: entryHost, host, outside, buffered: this.connector?.buffers === true });
     // Clients inside are on the machine that they enter at: nothing is relayed there.
     if (!outside) requests.relay[request] = 0;

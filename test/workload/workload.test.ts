@@ -47,6 +47,7 @@ test('no endpoint, refused, reset and unreachable are told apart', () => {
   const held = bench.workload.pods.requests.used;
   assert.ok(held > 0);
   bench.workload.pods.podStoppedListening(pod, true);
+  bench.workload.pods.settle();
   assert.equal(bench.workload.pods.requests.used, 0);
   bench.run(20);
   bench.tell([]);
