@@ -57,7 +57,7 @@ export class CachedObjects {
 
   /** Takes in an object that is not there. */
   add(path: string, object: KubernetesObject): CachedObject {
-    const cached: CachedObject = { key: path.slice(this.prefix.length), path, object, row: -1, home: this, place: this.order.length };
+    const cached: CachedObject = { key: path.slice(this.prefix.length), path, object, row: -1, keyBytes: path.length, home: this, place: this.order.length };
     const written = this.nameIn(path);
     if (this.names === undefined) this.byNamespace.set(this.namespace, (this.names = new Map()));
     // The text that others look the object up by is most likely the one that it has itself.

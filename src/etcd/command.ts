@@ -1,6 +1,7 @@
 import type { Time } from '../kernel/time.js';
 import type { Call } from './connection.js';
-import type { EtcdRequest, WatchEvent } from './types.js';
+import type { Era } from './key-space.js';
+import type { EtcdRequest, KeyValue, WatchEvent } from './types.js';
 
 /** Bytes of an InternalRaftRequest around key and value: header, field tags and lengths. */
 const COMMAND_OVERHEAD = 32;
@@ -35,6 +36,12 @@ export class Command {
   done = false;
   /** Events of the write, once applied by any member; null before, and for commands that change no key. */
   events: readonly WatchEvent[] | null = null;
+  /** The version that it wrote over another, at this revision, into this row in this era; null: something else has happened. */
+  written: KeyValue | null = null;
+  revision = 0;
+  era: Era | null = null;
+  /** Bytes of key and value. */
+  readonly payload: number;
 
   constructor(
     request: EtcdRequest | MemberRequest,
@@ -44,11 +51,19 @@ export class Command {
     call: Call | null,
   ) {
     this.request = request;
+    this.payload = requestBytes(request) - COMMAND_OVERHEAD;
     if (request.op === 'txn' && request.note !== undefined) this.row = request.note.row;
     this.origin = origin;
     this.incarnation = incarnation;
     this.start = start;
     this.call = call;
+  }
+
+  /** A store has written a version over another, and no lease has to do with it: the other stores may do the same blindly. */
+  wrote(version: KeyValue, era: Era): void {
+    this.written = version;
+    this.revision = version.modRevision;
+    this.era = era;
   }
 
   /** A store has found the key at a row: those that come after it need not look, nor does the key's next writer. */
@@ -59,12 +74,17 @@ export class Command {
   }
 }
 
+/** Length of the key of a request that may write one. */
+export function keyBytes(request: Extract<EtcdRequest, { readonly op: 'put' | 'txn' }>): number {
+  return request.op === 'txn' && request.note !== undefined ? request.note.keyBytes : request.key.length;
+}
+
 /** Encoded size of a request, as `max-request-bytes`, the log and the network count it. */
 export function requestBytes(request: EtcdRequest | MemberRequest): number {
   switch (request.op) {
     case 'put':
     case 'txn':
-      return COMMAND_OVERHEAD + request.key.length + request.bytes;
+      return COMMAND_OVERHEAD + keyBytes(request) + request.bytes;
     case 'delete':
     case 'range':
       return COMMAND_OVERHEAD + request.key.length;

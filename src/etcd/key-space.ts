@@ -12,6 +12,9 @@ export interface KeyName {
   place: number;
 }
 
+/** A time in which no row of a space changes its key. */
+export class Era {}
+
 /** Newest version of a key in one store; null: deleted and not compacted, undefined: not held. */
 export type Newest = KeyValue | null | undefined;
 
@@ -30,8 +33,15 @@ export class KeySpace {
   private table: Newest[] = [];
   /** A power of two: columns that there is room for. */
   private shift = 0;
+  private present: Era | null = null;
   /** Columns by whether a store has them. */
   private readonly columns: boolean[] = [];
+
+  /** The present era. */
+  get era(): Era {
+    this.present ??= new Era();
+    return this.present;
+  }
 
   /** A store begins: its column, in which no key is held. */
   openColumn(): number {
@@ -111,6 +121,7 @@ export class KeySpace {
     this.byText.delete(name.key);
     this.ordered.remove(name);
     this.names[name.ordinal] = null;
+    this.present = null;
     this.free.push(name.ordinal);
   }
 

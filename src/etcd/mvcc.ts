@@ -76,6 +76,11 @@ export class Store {
     this.error = '';
     this.events = NO_EVENTS;
     this.found = null;
+    // At one revision all members hold the same, so that they do the same.
+    if (command.revision === this.revision + 1 && command.era === this.keys.era) {
+      this.repeat(command);
+      return;
+    }
     if (this.corrupt && request.op !== 'alarm' && request.op !== 'publish') {
       this.error = EtcdError.Corrupt;
       return;
@@ -263,11 +268,24 @@ export class Store {
       command.events = events = [putEvent(request, previous, revision)];
     const kv = events[0]!.kv;
     if (previous === null) command.found(this.index.put(this.index.findAt(command.row, key), kv));
-    else this.index.replace(command.row, kv);
-    if (previous !== null && this.lessor.count > 0 && previous.lease !== 0 && previous.lease !== lease)
-      this.lessor.detach(previous.lease, key);
+    else {
+      this.index.replace(command.row, kv);
+      if (previous.lease === 0 && lease === 0) command.wrote(kv, this.keys.era);
+      else if (previous.lease !== 0 && previous.lease !== lease) this.lessor.detach(previous.lease, key);
+    }
     if (lease !== 0) this.lessor.attach(lease, key);
-    this.addBytes(recordBytes(kv));
+    this.wrote(command, events);
+  }
+
+  /** Writes what another member has written over the same version, at the same revision. */
+  private repeat(command: Command): void {
+    this.revision++;
+    this.index.replace(command.row, command.written!);
+    this.wrote(command, command.events!);
+  }
+
+  private wrote(command: Command, events: readonly WatchEvent[]): void {
+    this.addBytes(RECORD_OVERHEAD + command.payload);
     this.history.push(events);
     this.events = events;
   }

@@ -1,3 +1,4 @@
+import { keyBytes } from './command.js';
 import type { EtcdRequest, KeyValue, WatchEvent } from './types.js';
 
 /**
@@ -65,7 +66,7 @@ export function tombstone(previous: KeyValue, revision: number): WatchEvent {
 /** What a request costs as the quota counts it, before it is proposed; 0: it needs no room. */
 export function quotaCost(request: EtcdRequest): number {
   if (request.op === 'put' || (request.op === 'txn' && request.then === 'put'))
-    return QUOTA_PUT_OVERHEAD + request.key.length + request.bytes;
+    return QUOTA_PUT_OVERHEAD + keyBytes(request) + request.bytes;
   return request.op === 'leaseGrant' ? QUOTA_LEASE_OVERHEAD : 0;
 }
 

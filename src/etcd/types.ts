@@ -16,6 +16,8 @@ export interface KeyValue {
 export interface KeyNote {
   /** −1: not known yet. */
   row: number;
+  /** Length of the key: known without reading its text. */
+  readonly keyBytes: number;
 }
 
 export type EtcdRequest =

@@ -168,6 +168,7 @@ export class WatchServer {
 
   /** Whether a watcher's buffer has no room. */
   private full(watcher: Watcher): boolean {
+    if (this.stalledBy.size === 0) return false;
     const stalled = this.stalledBy.get(watcher.connection);
     return stalled !== undefined && (stalled.waiting.get(watcher) ?? 0) >= WATCHER_BUFFER;
   }
@@ -201,7 +202,7 @@ export class WatchServer {
   deliver(watcher: Watcher, delivery: WatchDelivery): void {
     const { member } = this;
     const { connection } = watcher;
-    const waiting = this.stalledBy.get(connection);
+    const waiting = this.stalledBy.size === 0 ? undefined : this.stalledBy.get(connection);
     if (waiting !== undefined) {
       wait(waiting, watcher, delivery);
       return;

@@ -38,6 +38,8 @@ interface PrefixGroup {
   readonly watchers: Watcher[];
   /** The group of the longest watched prefix that is a prefix of this one. */
   parent: PrefixGroup | null;
+  /** No watched prefix begins with this one. */
+  leaf: boolean;
 }
 
 /**
@@ -47,6 +49,8 @@ interface PrefixGroup {
 export class WatchHub {
   /** Groups sorted by prefix. */
   private groups: PrefixGroup[] = [];
+  /** The leaf that had the last key: mostly the next one's too. */
+  private last: PrefixGroup | null = null;
   readonly unsynced: Watcher[] = [];
   readonly victims: Watcher[] = [];
   /** All watchers. */
@@ -58,7 +62,7 @@ export class WatchHub {
     this.size++;
     let position = this.position(watcher.prefix);
     if (position < 0 || this.groups[position]!.prefix !== watcher.prefix) {
-      this.groups.splice(++position, 0, { prefix: watcher.prefix, watchers: [], parent: null });
+      this.groups.splice(++position, 0, { prefix: watcher.prefix, watchers: [], parent: null, leaf: true });
       this.linkParents();
     }
     this.groups[position]!.watchers.push(watcher);
@@ -111,11 +115,15 @@ export class WatchHub {
 
   /** Appends the synced watchers whose prefix a key has, longest prefix first. */
   matching(key: string, out: Watcher[]): void {
-    const position = this.position(key);
-    if (position < 0) return;
-    // Every watched prefix of the key is the greatest watched prefix not above the key, or an ancestor of it.
-    for (let group: PrefixGroup | null = this.groups[position]!; group !== null; group = group.parent) {
-      if (!key.startsWith(group.prefix)) continue;
+    let group = this.last;
+    if (group === null || !key.startsWith(group.prefix)) {
+      const position = this.position(key);
+      // Every watched prefix of the key is the greatest watched prefix not above the key, or an ancestor of it.
+      group = position < 0 ? null : this.groups[position]!;
+      while (group !== null && !key.startsWith(group.prefix)) group = group.parent;
+      this.last = group !== null && group.leaf ? group : null;
+    }
+    for (; group !== null; group = group.parent) {
       const watchers = group.watchers;
       for (let i = 0; i < watchers.length; i++) out.push(watchers[i]!);
     }
@@ -130,6 +138,7 @@ export class WatchHub {
       }
     }
     this.groups = [];
+    this.last = null;
   }
 
   /** Position of the last group whose prefix is not above `key`; -1 when all are above it. */
@@ -146,9 +155,12 @@ export class WatchHub {
 
   private linkParents(): void {
     const open: PrefixGroup[] = [];
+    this.last = null;
     for (const group of this.groups) {
       while (open.length > 0 && !group.prefix.startsWith(open[open.length - 1]!.prefix)) open.pop();
+      group.leaf = true;
       group.parent = open.length === 0 ? null : open[open.length - 1]!;
+      if (group.parent !== null) group.parent.leaf = false;
       open.push(group);
     }
   }
