@@ -1,7 +1,7 @@
 import type { PodTemplateSpec, Service } from './core.js';
 import { goDuration } from './go-duration.js';
 import { matchesSelector } from './labels.js';
-import { type AnalysisTemplate, type CanaryStep, type CanaryStrategy, type Rollout, type RolloutAnalysis, type TrafficRouting } from './rollout-kinds.js';
+import type { AnalysisTemplate, CanaryStep, CanaryStrategy, Rollout, RolloutAnalysis, TrafficRouting } from './rollout-kinds.js';
 
 /**
  * Why Argo Rollouts does nothing about a Rollout (condition InvalidSpec), in its words: argo-rollouts

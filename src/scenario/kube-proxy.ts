@@ -1,11 +1,10 @@
-import { join } from 'node:path';
 import type { ConfigMap } from '../api/cluster-kinds.js';
 import { isMap, type RawMap } from '../api/reader.js';
 import { type Duration, SECOND } from '../kernel/time.js';
 import type { InputError } from './input-error.js';
 import type { LoadedObject } from './manifests.js';
 import type { RawScenario } from './schema.js';
-import { type Path, readSource, SourceFile, type SourceItem } from './source.js';
+import { fileFrom, type Path, readSource, SourceFile, type SourceItem } from './source.js';
 import { parseItems } from './split.js';
 import type { ClusterSpec, KubeProxyConfiguration, KubeProxyMode } from './types.js';
 import { duration, parseDuration } from './units.js';
@@ -42,7 +41,7 @@ export function withKubeProxy(
   let read: KubeProxyConfiguration | undefined;
   if (file !== undefined) {
     const path: Path = ['cluster', 'kubeProxy', 'configuration'];
-    const name = join(context.folder, file);
+    const name = fileFrom(context.folder, file);
     const source = readSource(name, (message) => context.item.error(path, { message }));
     context.files.push(name);
     read = configurationIn(source, context.errors);

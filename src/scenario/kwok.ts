@@ -8,7 +8,7 @@ import type { Stage } from '../node/kwok/stage.js';
 import { type InputError, inputErrorsOf } from './input-error.js';
 import type { RawScenario } from './schema.js';
 import type { Path, SourceItem } from './source.js';
-import { readSource } from './source.js';
+import { fileFrom, readSource } from './source.js';
 import { parseItems } from './split.js';
 import type { KwokSpec } from './types.js';
 
@@ -67,7 +67,7 @@ class StageFiles {
   /** A set by name, a file, or all files of a folder and its folders in order of name. */
   read(reference: string, path: Path): void {
     const named = !reference.includes('/') && !/\.(ya?ml|json)$/.test(reference);
-    const own = join(this.folder, reference);
+    const own = fileFrom(this.folder, reference);
     if (!named || existsSync(own)) this.path(own, path);
     else if (existsSync(join(PACKAGED, `${reference}.yaml`))) this.path(join(PACKAGED, `${reference}.yaml`), path);
     else {

@@ -1,4 +1,4 @@
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, relative, resolve } from 'node:path';
 import { DEFAULT_START_TIME } from '../api/manifest.js';
 import type { Service } from '../api/core.js';
 import { keyOf, type KubernetesObject } from '../api/meta.js';
@@ -33,7 +33,7 @@ import { ScenarioProfile } from './scenario-profile.js';
 import type { RawScenario } from './schema.js';
 import { scenarioSchema } from './schema.js';
 import type { Path, SourceItem } from './source.js';
-import { readSource } from './source.js';
+import { fileFrom, readSource } from './source.js';
 import { parseSingle } from './split.js';
 import { isSchedulerConfigurationFile, readSchedulerConfigurationFile } from './scheduler-configuration.js';
 import { toMetric } from './metrics.js';
@@ -274,7 +274,7 @@ class ScenarioLoader {
     const files = manifests === undefined ? [] : typeof manifests === 'string' ? [manifests] : manifests;
     files.forEach((file, i) => {
       const path: Path = typeof manifests === 'string' ? ['manifests'] : ['manifests', i];
-      set.read(join(this.folder, file), (message) => this.item.error(path, { message }));
+      set.read(fileFrom(this.folder, file), (message) => this.item.error(path, { message }));
     });
     this.errors.push(...set.errors);
     this.files.push(...set.files);

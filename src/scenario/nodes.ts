@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { RUNTIME_NAMES, runtimeOf } from '../api/container-runtimes.js';
 import type { Node, Pod } from '../api/core.js';
 import { fieldErrorText } from '../api/fields.js';
@@ -14,7 +13,7 @@ import { readStaticPods } from './static-pods.js';
 import type { RawNodeGroup } from './schema.js';
 import type { MachineSpec } from './types.js';
 import type { Path, SourceItem } from './source.js';
-import { stepsOf } from './source.js';
+import { fileFrom, stepsOf } from './source.js';
 
 /** Labels of machines (k8s.io/api core/v1 well-known labels). */
 export const ZONE_LABEL = 'topology.kubernetes.io/zone';
@@ -171,7 +170,7 @@ export class NodeBuilder {
         this.errors.push(this.item.error([...path, ...stepsOf(error.field)], { message: fieldErrorText(error) }));
       return all.length > 0 ? undefined : this.checkNode(object as Node, path);
     }
-    const file = join(this.folder, raw);
+    const file = fileFrom(this.folder, raw);
     const set = new ManifestSet();
     set.read(file, (message) => this.item.error(path, { message }));
     this.files.push(...set.files);
@@ -213,7 +212,7 @@ export class NodeBuilder {
   }
 
   private dump(reference: string, path: Path, kind: RawNodeGroup['kind']): void {
-    const file = join(this.folder, reference);
+    const file = fileFrom(this.folder, reference);
     const set = new ManifestSet();
     set.read(file, (message) => this.item.error(path, { message }));
     this.files.push(...set.files);

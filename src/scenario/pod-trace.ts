@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { NodeSelectorRequirement, Pod, PodSpec, ResourceList } from '../api/core.js';
 import { fieldErrorText } from '../api/fields.js';
 import { readManifest } from '../api/manifest.js';
@@ -11,7 +10,7 @@ import { type CsvField, errorAt, readCsv } from './csv.js';
 import { type InputError, inputErrorsOf } from './input-error.js';
 import { ManifestSet } from './manifests.js';
 import type { RawPodTrace } from './schema-kwok.js';
-import { type Path, readSource, type SourceFile, type SourceItem, stepsOf } from './source.js';
+import { fileFrom, type Path, readSource, type SourceFile, type SourceItem, stepsOf } from './source.js';
 import type { PodTraceSpec, TracePod, TraceShape } from './types.js';
 import { duration, parseDuration } from './units.js';
 
@@ -121,7 +120,7 @@ class TraceReader {
   }
 
   private open(): readonly (readonly CsvField[])[] | undefined {
-    const path = join(this.folder, this.raw.file);
+    const path = fileFrom(this.folder, this.raw.file);
     try {
       this.source = readSource(path, (message) => this.item.error([...PATH, 'file'], { message }));
     } catch (error) {
@@ -141,7 +140,7 @@ class TraceReader {
     const path: Path = [...PATH, 'template'];
     if (typeof template === 'string') {
       const set = new ManifestSet(this.namespace);
-      set.read(join(this.folder, template), (message) => this.item.error(path, { message }));
+      set.read(fileFrom(this.folder, template), (message) => this.item.error(path, { message }));
       this.files.push(...set.files);
       this.errors.push(...set.errors);
       const [first, second] = set.loaded;

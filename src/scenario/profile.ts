@@ -7,7 +7,7 @@ import { type InputError, throwInputErrors } from './input-error.js';
 import type { RawProfile } from './profile-schema.js';
 import { layProfile, missingFields, profileOverrides, toCostProfile } from './profile-schema.js';
 import type { SourceItem } from './source.js';
-import { readSource } from './source.js';
+import { fileFrom, readSource } from './source.js';
 import { parseSingle } from './split.js';
 import type { CostProfile } from './types.js';
 
@@ -40,7 +40,7 @@ export function readProfile(reference: string, folder: string, complain: Complai
   if (depth > MAXIMUM_DEPTH)
     throw complain(`profiles extend one another in a circle or more than ${MAXIMUM_DEPTH} deep`);
   const isFile = reference.includes('/') || /\.(ya?ml|json)$/.test(reference);
-  const path = isFile ? join(folder, reference) : join(PACKAGED, `${reference}.yaml`);
+  const path = isFile ? fileFrom(folder, reference) : join(PACKAGED, `${reference}.yaml`);
   if (!isFile && !existsSync(path)) {
     const names = packagedProfiles();
     const suggestion = nearestName(reference, names);

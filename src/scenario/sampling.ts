@@ -21,7 +21,12 @@ export interface SampledScenario {
 /** Requests that a run is expected to have. */
 export function expectedRequests(traffic: readonly TrafficSpec[], duration: Duration): number {
   let requests = 0;
-  for (const { rate, start, end } of traffic) requests += (rate * Math.max(0, Math.min(end ?? duration, duration) - start)) / SECOND;
+  for (const { rate, start, end, arrivals } of traffic) {
+    const length = Math.max(0, Math.min(end ?? duration, duration) - start);
+    // A trace has what it has: its mean rate says nothing when it is over soon.
+    if (arrivals?.kind === 'trace' && arrivals.repeat === undefined) for (const { at, count } of arrivals.rows) requests += at < length ? count : 0;
+    else requests += (rate * length) / SECOND;
+  }
   return requests;
 }
 

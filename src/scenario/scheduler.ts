@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import {
   defaultConfiguration,
   type ProfileConfiguration,
@@ -11,7 +11,7 @@ import { readPlugin } from './plugin-module.js';
 import { readSchedulerConfigurationFile } from './scheduler-configuration.js';
 import type { RawScenario } from './schema.js';
 import type { LoadedObject } from './manifests.js';
-import type { Path, SourceItem } from './source.js';
+import { fileFrom, type Path, type SourceItem } from './source.js';
 import type { ClusterSpec, UserPluginSpec } from './types.js';
 
 type RawCluster = NonNullable<RawScenario['cluster']>;
@@ -84,7 +84,7 @@ function readConfiguration(
 ): SchedulerConfiguration | undefined {
   if (file === undefined) return undefined;
   const at = [...PATH, 'configuration'];
-  const path = join(folder, file);
+  const path = fileFrom(folder, file);
   try {
     const { version, allowMissingPlugins } = options;
     const { configuration, warnings } = readSchedulerConfigurationFile(

@@ -1,10 +1,16 @@
 import { readFileSync, statSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import type { Document } from 'yaml';
 import { isAlias, isMap, isPair, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
 import { describeValue } from '../api/reader.js';
 import type { InputErrorDetails, Position } from './input-error.js';
 import { InputError } from './input-error.js';
+
+/** Where a file is that another one names: from that one's folder, unless its path is absolute. */
+export function fileFrom(folder: string, path: string): string {
+  return isAbsolute(path) ? path : join(folder, path);
+}
 
 /** Steps from the top of a document to a value: keys and list indices. */
 export type Path = readonly (string | number)[];

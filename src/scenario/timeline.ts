@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { Pod } from '../api/core.js';
 import type { KubernetesObject } from '../api/meta.js';
 import { isKwokNode } from '../node/kwok/stage.js';
@@ -8,7 +7,7 @@ import { KubectlProblem, splitKubectl, toKubectl } from './kubectl.js';
 import { ManifestSet } from './manifests.js';
 import type { References } from './references.js';
 import type { RawTimelineEntry } from './schema.js';
-import type { Path } from './source.js';
+import { fileFrom, type Path } from './source.js';
 import type { ClusterSpec, KubectlCommand, TimelineAction } from './types.js';
 import { readStaticPods } from './static-pods.js';
 import { toFaultTarget } from './fault-targets.js';
@@ -53,7 +52,7 @@ export function readApplied(
     files.forEach((file, k) => {
       const path: Path =
         apply === undefined ? ['timeline', i, 'kubectl'] : typeof apply === 'string' ? ['timeline', i, 'apply'] : ['timeline', i, 'apply', k];
-      set.read(join(context.folder, file), (message) => context.complain(path, message));
+      set.read(fileFrom(context.folder, file), (message) => context.complain(path, message));
     });
     context.errors.push(...set.errors);
     context.files.push(...set.files);

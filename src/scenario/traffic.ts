@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { nearestName } from '../api/nearest.js';
 import { MINUTE, SECOND } from '../kernel/time.js';
 import { mean } from '../random/distribution.js';
@@ -6,7 +5,7 @@ import { type CsvField, errorAt, readCsv } from './csv.js';
 import type { InputError } from './input-error.js';
 import type { RawArrivals, RawTraffic } from './schema-traffic.js';
 import { toDistribution } from './schema-values.js';
-import { type Path, readSource, type SourceItem } from './source.js';
+import { fileFrom, type Path, readSource, type SourceItem } from './source.js';
 import type { ArrivalSpec, BreakerSpec, RetrySpec, TraceRow } from './traffic-types.js';
 import type { TrafficSpec } from './types.js';
 import { duration, rate, share } from './units.js';
@@ -145,7 +144,7 @@ function meanRate(spec: ArrivalSpec): number {
       let requests = 0;
       for (const row of spec.rows) requests += row.count;
       const last = spec.rows[spec.rows.length - 1]!;
-      return (requests * SECOND) / Math.max(1, spec.repeat ?? last.at + last.slot);
+      return (requests * SECOND) / Math.max(SECOND, spec.repeat ?? last.at + last.slot);
     }
   }
 }
@@ -154,7 +153,7 @@ function meanRate(spec: ArrivalSpec): number {
 function readTrace(raw: RawArrivals, path: Path, context: TrafficContext): ArrivalSpec | undefined {
   const { errors, item } = context;
   const before = errors.length;
-  const file = join(context.folder, raw.trace!);
+  const file = fileFrom(context.folder, raw.trace!);
   let source: ReturnType<typeof readSource>;
   try {
     source = readSource(file);
@@ -181,6 +180,10 @@ function readTrace(raw: RawArrivals, path: Path, context: TrafficContext): Arriv
   const text = source.text();
   const read: { at: number; count: number }[] = [];
   for (const row of rows) {
+    if (row.length !== names.length) {
+      errors.push(errorAt(source, text, (row[names.length] ?? row[0]!).offset, `expected ${names.length} field${names.length === 1 ? '' : 's'} as in the first line, found ${row.length}`));
+      return undefined;
+    }
     const at = timeOf(row[time], unit);
     const requests = count < 0 ? 1 : Number(row[count]?.text.trim() || Number.NaN);
     if (at === undefined) errors.push(errorAt(source, text, (row[time] ?? row[0]!).offset, `expected a time, found "${row[time]?.text ?? ''}"`));
@@ -227,9 +230,12 @@ function timeOf(field: CsvField | undefined, unit: number): number | undefined {
   const match = TIMESTAMP.exec(text);
   if (match === null) {
     const value = text === '' ? Number.NaN : Number(text);
-    return Number.isFinite(value) ? value * unit : undefined;
+    return Math.abs(value * unit) <= Number.MAX_SAFE_INTEGER ? value * unit : undefined;
   }
   const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [number, number, number, number, number, number];
+  if (month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 || second > 60) return undefined;
+  // The day before the first of the next month is the last.
+  if (day > daysSince2000(month === 12 ? year + 1 : year, (month % 12) + 1, 1) - daysSince2000(year, month, 1)) return undefined;
   const seconds = ((daysSince2000(year, month, day) * 24 + hour) * 60 + minute) * 60 + second;
   return seconds * SECOND + Number((match[7] ?? '').padEnd(9, '0'));
 }

@@ -93,6 +93,29 @@ traffic: [{ to: hello, ${traffic} }]
   it('names the place of a mistake in a trace', () => {
     writeFileSync(join(folder, 'bad.csv'), 'time,calls\n1,2\n2,many\n');
     assert.throws(() => spec('arrivals: { trace: bad.csv, count: calls }'), /bad\.csv:3:3: expected a number of requests, found "many"/);
+    for (const [text, message] of [
+      ['time\n1\n2,3\n', /bad\.csv:3:3: expected 1 field as in the first line, found 2/],
+      ['time\n1e99\n', /bad\.csv:2:1: expected a time, found "1e99"/],
+      ['time\n1\nx\n', /bad\.csv:3:1: expected a time, found "x"/],
+      ['time\n2023-11-16 18:17:03\n2023-13-16 18:17:04\n', /bad\.csv:3:1: expected a time, found "2023-13-16/],
+      ['time\n2023-02-29 18:17:03\n', /bad\.csv:2:1: expected a time/],
+      ['time\n2023-02-28 24:00:00\n', /bad\.csv:2:1: expected a time/],
+      ['time\n"1\n', /bad\.csv:2:1: a quote is not closed/],
+      ['time\n', /bad\.csv holds no arrivals/],
+    ] as const) {
+      writeFileSync(join(folder, 'bad.csv'), text);
+      assert.throws(() => spec('arrivals: { trace: bad.csv }'), message);
+    }
+    writeFileSync(join(folder, 'leap.csv'), 'time\n2024-02-29 23:59:59\n2024-03-01 00:00:00\n');
+    const leap = spec('arrivals: { trace: leap.csv }').arrivals!;
+    assert.ok(leap.kind === 'trace' && leap.rows[1]!.at === S);
+    // A trace that is over at once is no reason to simulate a part of the pods only.
+    writeFileSync(join(folder, 'one.csv'), 'time\n5\n');
+    const one = load('arrivals: { trace: one.csv }');
+    assert.equal(one.findings!.some(({ message }) => message.includes('million requests')), false);
+    assert.equal(one.traffic[0]!.rate, 1);
+    assert.equal(spec(`arrivals: { trace: ${join(folder, 'one.csv')} }`).rate, 1, 'an absolute path');
+    writeFileSync(join(folder, 'bad.csv'), 'time,calls\n1,2\n2,many\n');
     assert.throws(() => spec('arrivals: { trace: bad.csv, count: callz }'), /bad\.csv has no column "callz"; did you mean "calls"\?/);
     assert.throws(() => spec('arrivals: { trace: none.csv }'), /case\.yaml:5:\d+: /);
     assert.throws(() => spec('arrivals: { users: 2, trace: bad.csv }'), /expected one of users, bursts, profile, trace, found users and trace/);

@@ -1,4 +1,4 @@
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { nearestName } from '../../api/nearest.js';
 import { checkValue } from '../check.js';
 import { globMatches } from '../glob.js';
@@ -6,7 +6,7 @@ import type { InputError } from '../input-error.js';
 import { inputErrorsOf, throwInputErrors } from '../input-error.js';
 import type { RawScenario } from '../schema.js';
 import type { Path, SourceItem } from '../source.js';
-import { readSource } from '../source.js';
+import { fileFrom, readSource } from '../source.js';
 import { parseSingle } from '../split.js';
 import { PerfObjects } from './objects.js';
 import { PerfOperations } from './operations.js';
@@ -79,7 +79,7 @@ function loadSchedulerPerf(raw: RawSchedulerPerf, item: SourceItem, folder: stri
   const objects = new PerfObjects();
   configs.forEach((config, i) => {
     const at: Path = typeof raw.config === 'string' ? ['schedulerPerf', 'config'] : ['schedulerPerf', 'config', i];
-    const path = join(folder, config);
+    const path = fileFrom(folder, config);
     const source = readSource(path, (message) => item.error(at, { message }));
     files.push(path);
     const parsed = parseSingle(source);

@@ -1,11 +1,10 @@
-import { join } from 'node:path';
 import { readManifest } from '../../api/manifest.js';
 import type { KubernetesObject } from '../../api/meta.js';
 import { resourceAmount } from '../../api/quantity.js';
 import { MILLISECOND, SECOND } from '../../kernel/time.js';
 import { checkValue } from '../check.js';
 import { throwInputErrors } from '../input-error.js';
-import { type Path, SourceItem } from '../source.js';
+import { fileFrom, type Path, SourceItem } from '../source.js';
 import { duration } from '../units.js';
 import type { PerfObjects } from './objects.js';
 import { operations, type RawOperation, type RawOperations, type RawTestCase, type RawWorkload } from './schema.js';
@@ -172,7 +171,7 @@ export class PerfOperations {
   }
 
   private template(path: string, count: number): readonly KubernetesObject[] {
-    return this.objects.prototypes(join(this.folder, path), count);
+    return this.objects.prototypes(fileFrom(this.folder, path), count);
   }
 
   private count(raw: { readonly count?: number | undefined; readonly countParam?: string | undefined }, at: Path): number {
