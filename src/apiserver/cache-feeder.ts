@@ -79,7 +79,7 @@ export class CacheFeeder implements EtcdReceiver, EtcdWatchReceiver {
       const slash = kv.key.indexOf('/', REGISTRY.length);
       const resource = kv.key.slice(REGISTRY.length, slash);
       const objects = byResource.get(resource) ?? [];
-      objects.push([kv.key.slice(slash + 1), objectOf(kv)!]);
+      objects.push([kv.key, objectOf(kv)!]);
       byResource.set(resource, objects);
     }
     for (const cache of this.caches) cache.replace(byResource.get(cache.resource) ?? [], revision, this.simulation.now);
@@ -128,9 +128,8 @@ export class CacheFeeder implements EtcdReceiver, EtcdWatchReceiver {
     }
     const index = tag % LIFE_UNIT;
     const cache = this.caches[index]!;
-    const skip = REGISTRY.length + cache.resource.length + 1;
     cache.figures.listedByStorage(response.kvs?.length ?? 0, response.kvs?.length ?? 0);
-    cache.replace((response.kvs ?? []).map((kv) => [kv.key.slice(skip), objectOf(kv)!] as const), response.revision, this.simulation.now);
+    cache.replace((response.kvs ?? []).map((kv) => [kv.key, objectOf(kv)!] as const), response.revision, this.simulation.now);
     if (this.running) {
       this.openWatch(index);
       this.owner.cacheRefilled(cache.resource);

@@ -19,7 +19,6 @@ export interface WatchRecord {
   readonly previous: KubernetesObject | undefined;
   /** Of the store; of several changes in one revision all but the last lie a fraction before it. */
   readonly revision: number;
-  readonly time: Time;
 }
 
 /** Events are kept at least this long (bookmark 60 s + 15 s, cacher/watch_cache.go eventFreshDuration). */
@@ -39,6 +38,8 @@ export class WatchCache {
   /** Counted since the start of the run; replaced when that begins. */
   figures = new CacheFigures();
   private log: WatchRecord[] = [];
+  /** When the records of the log came: numbers beside them, not objects of their own in each. */
+  private times: number[] = [];
   private start = 0;
   capacity = MINIMUM_CAPACITY;
   /** Revision of the newest record that left the window: watches from before it are too old. */
@@ -55,18 +56,19 @@ export class WatchCache {
     this.objects = new CachedObjects(resource);
   }
 
-  /** Fills the cache with the objects of a list at a revision, without events. */
+  /** Fills the cache with the objects of a list at a revision, by their keys in etcd, without events. */
   replace(objects: Iterable<readonly [string, KubernetesObject]>, revision: number, now: Time): void {
     this.figures.initializations++;
     this.storedBytes = -1;
     this.objects.clear();
-    for (const [key, object] of objects) this.objects.add(this.objects.prefix + key, object);
+    for (const [path, object] of objects) this.objects.add(path, object);
     this.revision = revision;
     this.droppedRevision = revision;
     this.filledAt = now;
     this.filledRevision = revision;
     this.advances = [];
     this.log = [];
+    this.times = [];
     this.start = 0;
   }
 
@@ -93,14 +95,14 @@ export class WatchCache {
       const metadata = copyMetadata(previous.metadata);
       metadata.resourceVersion = Math.ceil(revision);
       const last = withMetadata(previous, metadata);
-      record = { type: 'DELETED', resource, key: cached.key, object: last, previous, revision, time: now };
+      record = { type: 'DELETED', resource, key: cached.key, object: last, previous, revision };
     } else {
       const { key } = cached ?? objects.add(path, object);
       const previous = cached?.object;
       if (cached !== undefined) cached.object = object;
-      record = { type: cached === undefined ? 'ADDED' : 'MODIFIED', resource, key, object, previous, revision, time: now };
+      record = { type: cached === undefined ? 'ADDED' : 'MODIFIED', resource, key, object, previous, revision };
     }
-    this.remember(record);
+    this.remember(record, now);
     return record;
   }
 
@@ -139,7 +141,10 @@ export class WatchCache {
   /** The revision of the cache at a time of the last minute; 0: not known any more. */
   revisionAt(time: Time): number {
     const filled = this.filledAt <= time ? this.filledRevision : 0;
-    return Math.max(filled, newest(this.log, this.start, time), newest(this.advances, 0, time));
+    const { times, start, advances } = this;
+    const seen = lastUntil(time, start, times.length, (i) => times[i]!);
+    const told = lastUntil(time, 0, advances.length, (i) => advances[i]!.time);
+    return Math.max(filled, seen < start ? 0 : this.log[seen]!.revision, told < 0 ? 0 : advances[told]!.revision);
   }
 
   /** Records after a revision, oldest first; undefined when that revision has left the window ("too old resource version"). */
@@ -155,38 +160,38 @@ export class WatchCache {
     return this.log.slice(low);
   }
 
-  private remember(record: WatchRecord): void {
+  private remember(record: WatchRecord, now: Time): void {
     const size = this.log.length - this.start;
     if (size >= this.capacity) {
-      const oldest = this.log[this.start]!;
-      if (record.time - oldest.time < FRESH_DURATION && this.capacity < MAXIMUM_CAPACITY) {
+      if (now - this.times[this.start]! < FRESH_DURATION && this.capacity < MAXIMUM_CAPACITY) {
         this.capacity *= 2;
         this.figures.grown++;
       } else {
-        const quarter = this.log[this.log.length - (this.capacity >> 2)]!;
-        if (record.time - quarter.time > FRESH_DURATION && this.capacity > MINIMUM_CAPACITY) {
+        if (now - this.times[this.times.length - (this.capacity >> 2)]! > FRESH_DURATION && this.capacity > MINIMUM_CAPACITY) {
           this.capacity = Math.max(MINIMUM_CAPACITY, this.capacity >> 1);
           this.figures.shrunk++;
         }
         while (this.log.length - this.start >= this.capacity) this.droppedRevision = this.log[this.start++]!.revision;
         if (this.start > 1024 && this.start * 2 > this.log.length) {
           this.log = this.log.slice(this.start);
+          this.times = this.times.slice(this.start);
           this.start = 0;
         }
       }
     }
     this.log.push(record);
+    this.times.push(now);
   }
 }
 
-/** Revision of the last of a list in order of time that is not after a time; 0: none. */
-function newest(list: readonly { readonly revision: number; readonly time: Time }[], start: number, time: Time): number {
+/** The last of the numbers from `start` to before `end`, of which the times ascend, whose time is not after `time`; `start` − 1: none. */
+function lastUntil(time: Time, start: number, end: number, timeOf: (i: number) => Time): number {
   let low = start;
-  let high = list.length;
+  let high = end;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (list[middle]!.time <= time) low = middle + 1;
+    if (timeOf(middle) <= time) low = middle + 1;
     else high = middle;
   }
-  return low > start ? list[low - 1]!.revision : 0;
+  return low - 1;
 }

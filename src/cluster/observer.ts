@@ -93,7 +93,7 @@ export class Observer implements ChangeObserver, PodStepObserver {
 
   /** What was there before anything changed. */
   present(resource: string, objects: Iterable<KubernetesObject>): void {
-    for (const object of objects) this.changed({ type: 'ADDED', resource, key: keyOf(object), object, previous: undefined, revision: 0, time: this.simulation.now });
+    for (const object of objects) this.changed({ type: 'ADDED', resource, key: keyOf(object), object, previous: undefined, revision: 0});
   }
 
   changed(record: WatchRecord): void {

@@ -142,7 +142,7 @@ export class Client implements EtcdClient, Component {
   private dispatch(call: Call): void {
     const connection = this.pick();
     if (connection === null) {
-      if (++call.attempts <= MAX_ATTEMPTS) {
+      if (++call.troubled.attempts <= MAX_ATTEMPTS) {
         this.simulation.schedule(BACKOFF_WAIT, this.target, RETRY, this.parked.put(call));
       } else {
         this.fail(call, EtcdError.NoConnection);
@@ -167,12 +167,13 @@ export class Client implements EtcdClient, Component {
   /** TCP sends again, after a doubling wait. */
   private park(call: Call): void {
     const { now } = this.simulation;
-    if (call.lostAt < 0) {
-      call.lostAt = now;
-      call.losses = 0;
+    const trouble = call.troubled;
+    if (trouble.lostAt < 0) {
+      trouble.lostAt = now;
+      trouble.losses = 0;
     }
-    const left = call.lostAt + KEEPALIVE_TIMEOUT - now;
-    const wait: Duration = Math.min(RETRANSMISSION_TIMEOUT * (1 << Math.min(call.losses++, 8)), left);
+    const left = trouble.lostAt + KEEPALIVE_TIMEOUT - now;
+    const wait: Duration = Math.min(RETRANSMISSION_TIMEOUT * (1 << Math.min(trouble.losses++, 8)), left);
     this.simulation.schedule(wait, this.target, RETRANSMIT, this.parked.put(call));
   }
 
@@ -184,11 +185,11 @@ export class Client implements EtcdClient, Component {
     const path = answered ? this.network.reachable(host, this.host) : this.network.reachable(this.host, host);
     if (!path) {
       // With keepalive on, grpc-go sets TCP_USER_TIMEOUT: data that nobody acknowledges ends the connection.
-      if (this.simulation.now - call.lostAt >= KEEPALIVE_TIMEOUT) this.lose(connection, EtcdError.KeepaliveFailed);
+      if (this.simulation.now - call.troubled.lostAt >= KEEPALIVE_TIMEOUT) this.lose(connection, EtcdError.KeepaliveFailed);
       else this.park(call);
       return;
     }
-    call.lostAt = -1;
+    call.troubled.lostAt = -1;
     if (answered) this.network.send(host, this.host, FRAME_BYTES, this.target, CLIENT_ANSWER, this.answers.put(call));
     else this.transmit(call);
   }
@@ -215,7 +216,7 @@ export class Client implements EtcdClient, Component {
     // A new call: an answer to the old one may still be on its way.
     call.done = true;
     const again = new Call(call.request, call.receiver, call.tag);
-    again.attempts = call.attempts + 1;
+    again.troubled.attempts = call.attempts + 1;
     const quorum = Math.floor(this.members.length / 2) + 1;
     const wait = again.attempts % quorum === 0 ? BACKOFF_WAIT : 0;
     this.simulation.schedule(wait, this.target, RETRY, this.parked.put(again));

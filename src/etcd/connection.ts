@@ -26,17 +26,23 @@ export const CLIENT_ANSWER = 0;
 export const CLIENT_WATCH = 1;
 export const CLIENT_RESET = 2;
 
+/** What has happened to a call that does not go well. */
+export class Trouble {
+  /** Attempts at other members so far (reads). */
+  attempts = 0;
+  /** When the message in flight was first lost (-1: it is not), and its retransmissions since. */
+  lostAt: Time = -1;
+  losses = 0;
+}
+
 /** One request on its way through client, network and member. */
 export class Call {
   readonly request: EtcdRequest;
   readonly receiver: EtcdReceiver;
   readonly tag: number;
   connection: EtcdConnection | null = null;
-  /** Attempts at other members so far (reads). */
-  attempts = 0;
-  /** When the message in flight was first lost (-1: it is not), and its retransmissions since. */
-  lostAt: Time = -1;
-  losses = 0;
+  /** null: it goes well. */
+  trouble: Trouble | null = null;
   response: EtcdResponse | null = null;
   done = false;
   /** Neighbours in the list of calls in flight on the connection. */
@@ -47,6 +53,17 @@ export class Call {
     this.request = request;
     this.receiver = receiver;
     this.tag = tag;
+  }
+
+  /** Attempts at other members so far. */
+  get attempts(): number {
+    return this.trouble === null ? 0 : this.trouble.attempts;
+  }
+
+  /** It does not go well. */
+  get troubled(): Trouble {
+    this.trouble ??= new Trouble();
+    return this.trouble;
   }
 }
 

@@ -12,7 +12,7 @@ const NOTHING = { caches: [], watches: 0, requests: 0, etcdListBytes: 0, cachedL
 
 function cacheOf(resource: string, objects: number, events: number): WatchCache {
   const cache = new WatchCache(resource);
-  cache.replace(Array.from({ length: objects }, (_, i) => [`n/${i}`, configMap(`${i}`)] as const), 1, 0);
+  cache.replace(Array.from({ length: objects }, (_, i) => [`/registry/${resource}/n/${i}`, configMap(`${i}`)] as const), 1, 0);
   for (let i = 0; i < events; i++) cache.apply(`n/${i % objects}`, configMap(`${i}`), i + 2, i * 1e6);
   return cache;
 }
