@@ -35,21 +35,6 @@ export function retransmissions(loss: number, u: number): Duration {
   return delay;
 }
 
-/** A machine (or the users outside) as the network sees it. */
-interface Host {
-  readonly name: string;
-  readonly zone: string;
-  up: boolean;
-  /** When it went down; meaningful while it is. */
-  downAt: Time;
-  /** Delays of what this host sends; made when it first sends. */
-  stream: Stream | null;
-  /** When the link out of this host has sent what was given to it so far. */
-  linkFreeAt: Time;
-  /** As `linkFreeAt`, of what is sent to this host: links are full duplex. Only uploads are counted. */
-  receivedAt: Time;
-}
-
 /** One direction of a connection. */
 interface OrderedStream {
   readonly from: number;
@@ -66,6 +51,10 @@ const EXTERNAL = 3;
 
 /** Zone name of hosts outside the cluster. */
 export const EXTERNAL_ZONE = '';
+/** Its number: it is there from the beginning. */
+const OUTSIDE = 0;
+/** Room for so many hosts at first. */
+const FIRST_HOSTS = 64;
 
 /**
  * Hosts, zones and the links between them: latency by distance, transmission time by bytes, failures of hosts, zones and
@@ -74,7 +63,21 @@ export const EXTERNAL_ZONE = '';
  * their order (TCP); independent requests need not.
  */
 export class Network {
-  private readonly hosts: Host[] = [];
+  /**
+   * Machines (and the users outside) in columns by number: every message asks for those of two machines, which are in few places in memory
+   * this way. Names; zones, by number; delays of what a host sends, made when it first sends; whether it is up, and when it went down.
+   */
+  private readonly names: string[] = [];
+  private readonly zones: string[] = [];
+  private readonly zoneNumbers = new Map<string, number>();
+  private zone = new Uint16Array(FIRST_HOSTS);
+  private readonly senders: (Stream | null)[] = [];
+  private up = new Uint8Array(FIRST_HOSTS);
+  private downAt = new Float64Array(FIRST_HOSTS);
+  /** When the link out of each host has sent what was given to it so far. */
+  private linkFreeAt = new Float64Array(FIRST_HOSTS);
+  /** As `linkFreeAt`, of what is sent to each: links are full duplex. Only uploads are counted. */
+  private receivedAt = new Float64Array(FIRST_HOSTS);
   private readonly byName = new Map<string, number>();
   private readonly randomness: Randomness;
   /** Cut links, as `from>to` of host numbers. */
@@ -91,9 +94,6 @@ export class Network {
   /** Round trips by distance. */
   private readonly roundTrips: readonly DistributionSpec[];
   private hostsDown = 0;
-  /** By host: number of its zone, from 1 on; 0: outside the cluster. Read for each request, of hosts at random. */
-  private zones = new Uint16Array(64);
-  private readonly zoneNumbers = new Map<string, number>([[EXTERNAL_ZONE, 0]]);
   /** Counts what was cut, healed, lost or brought back: what was worked out about reachability holds while it stays the same. */
   changes = 0;
 
@@ -101,22 +101,40 @@ export class Network {
     this.simulation = simulation;
     this.costs = costs;
     this.randomness = randomness;
+    this.zones.push(EXTERNAL_ZONE);
+    this.zoneNumbers.set(EXTERNAL_ZONE, OUTSIDE);
     this.roundTrips = [costs.sameHost, costs.sameZone, costs.crossZone, costs.external];
   }
 
   /** Adds a host; returns its number. */
   addHost(name: string, zone: string): number {
-    const host = this.hosts.push({ name, zone, up: true, downAt: 0, stream: null, linkFreeAt: 0, receivedAt: 0 }) - 1;
-    this.byName.set(name, host);
-    if (host === this.zones.length) {
-      const grown = new Uint16Array(2 * host);
-      grown.set(this.zones);
-      this.zones = grown;
-    }
+    const host = this.names.push(name) - 1;
+    if (host === this.up.length) this.grow();
     let number = this.zoneNumbers.get(zone);
-    if (number === undefined) this.zoneNumbers.set(zone, (number = this.zoneNumbers.size));
-    this.zones[host] = number;
+    if (number === undefined) {
+      number = this.zones.push(zone) - 1;
+      this.zoneNumbers.set(zone, number);
+    }
+    this.zone[host] = number;
+    this.up[host] = 1;
+    this.senders.push(null);
+    this.byName.set(name, host);
     return host;
+  }
+
+  private grow(): void {
+    const { zone, up, downAt, linkFreeAt, receivedAt } = this;
+    const size = 2 * up.length;
+    this.zone = new Uint16Array(size);
+    this.zone.set(zone);
+    this.up = new Uint8Array(size);
+    this.up.set(up);
+    this.downAt = new Float64Array(size);
+    this.downAt.set(downAt);
+    this.linkFreeAt = new Float64Array(size);
+    this.linkFreeAt.set(linkFreeAt);
+    this.receivedAt = new Float64Array(size);
+    this.receivedAt.set(receivedAt);
   }
 
   /** Number of a host by name; undefined when there is none. */
@@ -125,28 +143,24 @@ export class Network {
   }
 
   zoneOf(host: number): string {
-    return this.hosts[host]!.zone;
+    return this.zones[this.zone[host]!]!;
   }
 
   isUp(host: number): boolean {
-    return this.hostsDown === 0 || this.hosts[host]!.up;
+    return this.up[host] === 1;
   }
 
   /** A host that is down neither sends nor receives. */
   setUp(host: number, up: boolean): void {
-    const entry = this.hosts[host]!;
-    if (entry.up === up) return;
-    this.simulation.catchUp();
+    if (this.isUp(host) === up) return;
     this.hostsDown += up ? -1 : 1;
-    entry.up = up;
-    this.changes++;
-    if (!up) entry.downAt = this.simulation.now;
+    this.up[host] = up ? 1 : 0;
+    if (!up) this.downAt[host] = this.simulation.now;
   }
 
   /** Since a host went down; negative: it is up. */
   downFor(host: number): Duration {
-    const { up, downAt } = this.hosts[host]!;
-    return up ? -1 : this.simulation.now - downAt;
+    return this.isUp(host) ? -1 : this.simulation.now - this.downAt[host]!;
   }
 
   /** Makes a host lose this share of the packets from and to it; 0: none. */
@@ -187,9 +201,9 @@ export class Network {
   /** How far one host is from another: on the same machine, in the same zone, in another zone, or one of them outside the cluster. */
   distance(from: number, to: number): number {
     if (from === to) return SAME_HOST;
-    const a = this.zones[from]!;
-    const b = this.zones[to]!;
-    if (a === 0 || b === 0) return EXTERNAL;
+    const a = this.zone[from]!;
+    const b = this.zone[to]!;
+    if (a === OUTSIDE || b === OUTSIDE) return EXTERNAL;
     return a === b ? SAME_ZONE : CROSS_ZONE;
   }
 
@@ -197,8 +211,8 @@ export class Network {
   roundTrip(from: number, to: number): DistributionSpec {
     const distance = this.distance(from, to);
     if (distance === CROSS_ZONE && this.costs.zonePairs !== undefined) {
-      const a = this.hosts[from]!.zone;
-      const b = this.hosts[to]!.zone;
+      const a = this.zoneOf(from);
+      const b = this.zoneOf(to);
       const own = this.costs.zonePairs[`${a} ${b}`] ?? this.costs.zonePairs[`${b} ${a}`];
       if (own !== undefined) return own;
     }
@@ -207,9 +221,9 @@ export class Network {
 
   /** Whether a message sent now would arrive. */
   reachable(from: number, to: number): boolean {
-    if (this.hostsDown === 0 && this.cut.size === 0 && this.cutZones.size === 0) return true;
-    if (!this.hosts[from]!.up || !this.hosts[to]!.up) return false;
-    if (this.cutZones.size > 0 && this.cutZones.has(`${this.hosts[from]!.zone}>${this.hosts[to]!.zone}`)) return false;
+    if (this.whole) return true;
+    if (!this.isUp(from) || !this.isUp(to)) return false;
+    if (this.cutZones.size > 0 && this.cutZones.has(`${this.zoneOf(from)}>${this.zoneOf(to)}`)) return false;
     return this.cut.size === 0 || !this.cut.has(`${from}>${to}`);
   }
 
@@ -227,40 +241,47 @@ export class Network {
    * arrival. It takes its place in the queue now: what becomes ready earlier does not wait for one that is still being made.
    */
   private carry(from: number, to: number, bytes: number, after: Duration): Duration {
-    const sender = this.hosts[from]!;
     // Written out: numbers that functions return are objects on the heap when they are no integers.
     const transmission = (bytes / this.costs.bytesPerSecond) * 1e9;
-    sender.stream ??= this.randomness.stream(`network/${sender.name}`);
-    let latency = sample(this.roundTrip(from, to), sender.stream) / 2;
-    if (this.losses.size > 0 || this.costs.loss !== undefined) latency += this.lossDelay(from, to, sender.stream);
-    if (from === to || sender.zone === EXTERNAL_ZONE) return Math.round(after + transmission + latency);
+    const stream = this.senders[from] ?? this.sender(from);
+    let latency = sample(this.roundTrip(from, to), stream) / 2;
+    if (this.losses.size > 0 || this.costs.loss !== undefined) latency += this.lossDelay(from, to, stream);
+    if (from === to || this.zone[from] === OUTSIDE) return Math.round(after + transmission + latency);
     const { now } = this.simulation;
-    const queued = sender.linkFreeAt > now ? sender.linkFreeAt - now : 0;
-    sender.linkFreeAt = now + queued + transmission;
+    const { linkFreeAt } = this;
+    const free = linkFreeAt[from]!;
+    const queued = free > now ? free - now : 0;
+    linkFreeAt[from] = now + queued + transmission;
     return Math.round((queued > after ? queued : after) + transmission + latency);
   }
 
   /** Puts bytes on the link out of a host now; returns when they have left it, from now. */
   occupy(from: number, bytes: number): Duration {
-    const sender = this.hosts[from]!;
     const { now } = this.simulation;
-    sender.linkFreeAt = Math.max(sender.linkFreeAt, now) + this.transmission(bytes);
-    return Math.round(sender.linkFreeAt - now);
+    const free = Math.max(this.linkFreeAt[from]!, now) + this.transmission(bytes);
+    this.linkFreeAt[from] = free;
+    return Math.round(free - now);
   }
 
   /** As `occupy`, of the link into a host. */
   receive(to: number, bytes: number): Duration {
-    const receiver = this.hosts[to]!;
     const { now } = this.simulation;
-    receiver.receivedAt = Math.max(receiver.receivedAt, now) + this.transmission(bytes);
-    return Math.round(receiver.receivedAt - now);
+    const free = Math.max(this.receivedAt[to]!, now) + this.transmission(bytes);
+    this.receivedAt[to] = free;
+    return Math.round(free - now);
   }
 
   /** Half of a round trip between two hosts. */
   private latency(from: number, to: number): number {
-    const a = this.hosts[from]!;
-    a.stream ??= this.randomness.stream(`network/${a.name}`);
-    return sample(this.roundTrip(from, to), a.stream) / 2 + this.lossDelay(from, to, a.stream);
+    const stream = this.senders[from] ?? this.sender(from);
+    return sample(this.roundTrip(from, to), stream) / 2 + this.lossDelay(from, to, stream);
+  }
+
+  /** Delays of what a host sends. */
+  private sender(host: number): Stream {
+    const stream = this.randomness.stream(`network/${this.names[host]!}`);
+    this.senders[host] = stream;
+    return stream;
   }
 
   /** What losses add to the way of a message. */
