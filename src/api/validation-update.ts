@@ -5,6 +5,7 @@ import { equal } from './equal.js';
 import type { FieldError } from './fields.js';
 import { forbidden, invalid } from './fields.js';
 import type { KubernetesObject, LabelSelector } from './meta.js';
+import { validateKind, validateObject } from './validation.js';
 
 /** What the API server refuses in an update on top of `validateObject`: changes of what may not change. */
 
@@ -18,6 +19,25 @@ const STATEFUL_SET =
   "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden";
 const POD =
   'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)';
+
+/** Kinds with something that updates may not change. */
+const CHECKED: ReadonlySet<string> = new Set(['Deployment', 'ReplicaSet', 'DaemonSet', 'StatefulSet', 'Job', 'Pod', 'Service']);
+
+/** All problems of a new version of a stored object: of the version itself, and of the change. */
+export function validateChange(current: KubernetesObject, wanted: KubernetesObject): readonly FieldError[] {
+  const errors = validateVersion(current, wanted);
+  if (!CHECKED.has(wanted.kind)) return errors;
+  const changes = validateUpdate(current, wanted);
+  return changes.length === 0 ? errors : [...errors, ...changes];
+}
+
+/** Names, labels and annotations that are those of the stored version were found good when that was written. */
+function validateVersion({ metadata: old }: KubernetesObject, wanted: KubernetesObject): readonly FieldError[] {
+  const { name, namespace, labels, annotations } = wanted.metadata;
+  const known = name === old.name && namespace === old.namespace && labels === old.labels && annotations === old.annotations;
+  if (!known) return validateObject(wanted);
+  return validateKind(wanted);
+}
 
 /** Problems of an update from one version of an object to the next; empty when it is allowed. */
 export function validateUpdate(current: KubernetesObject, wanted: KubernetesObject): FieldError[] {

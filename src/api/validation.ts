@@ -19,7 +19,8 @@ export function validateObject(object: KubernetesObject): FieldError[] {
   return others.length === 0 ? errors : errors.length === 0 ? others : [...errors, ...others];
 }
 
-function validateKind(object: KubernetesObject): FieldError[] {
+/** Problems of an object beside those of its metadata. */
+export function validateKind(object: KubernetesObject): FieldError[] {
   if (object.apiVersion === 'v1') {
     switch (object.kind) {
       case 'Pod':

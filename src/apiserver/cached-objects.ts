@@ -40,7 +40,8 @@ export class CachedObjects {
   }
 
   get(key: string): KubernetesObject | undefined {
-    return this.at(this.prefix + key)?.object;
+    const slash = key.indexOf('/');
+    return (slash < 0 ? this.find('', key) : this.find(key.slice(0, slash), key.slice(slash + 1)))?.object;
   }
 
   /** The object of a namespace (empty: none) and name. */

@@ -5,7 +5,7 @@ import type { Condition, KubernetesObject, ObjectMeta } from '../api/meta.js';
 import { resourceInfo } from '../api/resources.js';
 import { assembled, copyMetadata, sameObject, type WritableMeta, withMetadata } from '../api/copies.js';
 import { validateObject } from '../api/validation.js';
-import { validateUpdate } from '../api/validation-update.js';
+import { validateChange } from '../api/validation-update.js';
 import type { Deployment } from '../api/workloads.js';
 import type { Time } from '../kernel/time.js';
 import { failure } from './call.js';
@@ -223,12 +223,12 @@ function settleUpdate(request: ApiRequest, current: WithSpecAndStatus, wanted: W
   if (wanted === current) return { kind: 'unchanged', object: current };
   const statusOnly = request.subresource === 'status';
   if (!statusOnly && wanted.spec !== current.spec) {
-    const errors = [...validateObject(wanted), ...validateUpdate(current, wanted)];
+    const errors = validateChange(current, wanted);
     if (errors.length > 0) return fail(invalid(current, errors));
   }
   const spec = statusOnly || wanted.spec === undefined || equal(wanted.spec, current.spec) ? current.spec : wanted.spec;
   const status = statusOnly ? wanted.status : current.status;
-  const own = request.patch?.fresh === true && !statusOnly && wanted.metadata !== current.metadata;
+  const own = !statusOnly && wanted.metadata !== current.metadata && (request.patch === undefined ? isOwnBody(request, current) : request.patch.fresh === true);
   const metadata = own ? (wanted.metadata as WritableMeta) : copyMetadata(statusOnly ? statusMetadata(current, wanted) : wanted.metadata);
   metadata.uid = current.metadata.uid;
   metadata.creationTimestamp = current.metadata.creationTimestamp;
@@ -241,6 +241,11 @@ function settleUpdate(request: ApiRequest, current: WithSpecAndStatus, wanted: W
     return { kind: 'delete', object, expectedRevision: current.metadata.resourceVersion };
   }
   return { kind: 'put', object, expectedRevision: current.metadata.resourceVersion };
+}
+
+/** Whether the server may fill in the body of an update: not where that would make it look newer than it is, should it be tried again. */
+function isOwnBody({ fresh, body }: ApiRequest, current: KubernetesObject): boolean {
+  return fresh === true && body!.metadata.resourceVersion === current.metadata.resourceVersion;
 }
 
 /** Metadata after a status write: annotations may change with it (the Deployment controller keeps the revision there), the rest not. */

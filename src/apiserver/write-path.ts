@@ -12,7 +12,7 @@ import type { WebhookServers } from './admission/webhook-calls.js';
 import { ValidatingRun, type WebhookOwner } from './admission/webhook-run.js';
 import { requestBytes } from './answers.js';
 import { objectOf, stamp } from './cache-feeder.js';
-import { REGISTRY } from './cached-objects.js';
+import { type CachedObject, REGISTRY } from './cached-objects.js';
 import { type Call, type CallTable, failure, type Operation } from './call.js';
 import { EventLeases, type LeaseOwner } from './event-leases.js';
 import { DeleteCollectionRun } from './delete-collection.js';
@@ -85,6 +85,8 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner, LeaseO
   /** null: events stay. */
   readonly eventLeases: EventLeases | null;
   private readonly pauses = new Slots<Pause>();
+  /** What was last found for a client, by its host. */
+  private readonly lastOf: (CachedObject | null)[] = [];
   /** Raised when the process dies, so that answers to an earlier life are ignored. */
   private life = 0;
 
@@ -133,7 +135,7 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner, LeaseO
       return;
     }
     const live = request.verb === 'get' && request.fromCache !== true;
-    const cached = live ? undefined : this.owner.cache(request.resource).objects.find(request.namespace, request.name);
+    const cached = live ? undefined : this.find(call);
     // GuaranteedUpdate starts from the cached object; one that the cache does not have is looked up.
     if (cached === undefined) {
       this.readLive(slot, request.resource, keyOfRequest(request));
@@ -145,6 +147,21 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner, LeaseO
     }
     call.cached = cached;
     this.mutate(slot, call, cached.object, false);
+  }
+
+  /** The object of a request in the watch cache. Most clients write one object again and again (the lease of a node): it is tried first. */
+  private find({ request, clientHost }: Call): CachedObject | undefined {
+    const { objects } = this.owner.cache(request.resource);
+    const { lastOf } = this;
+    while (lastOf.length <= clientHost) lastOf.push(null);
+    const last = lastOf[clientHost]!;
+    if (last !== null && last.home === objects) {
+      const { name, namespace } = last.object.metadata;
+      if (name === request.name && namespace === request.namespace) return last;
+    }
+    const found = objects.find(request.namespace, request.name);
+    if (found !== undefined) lastOf[clientHost] = found;
+    return found;
   }
 
   private operate<O extends Operation>(call: Call, operation: O): O {
@@ -234,7 +251,7 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner, LeaseO
       this.refuse(slot, call, verdict.response);
       return;
     }
-    const admitted: Attributes = { ...attributes, object: verdict.object };
+    const admitted: Attributes = verdict.object === attributes.object ? attributes : { ...attributes, object: verdict.object };
     const webhooks = admission.mutatingWebhooks(admitted);
     if (webhooks.length === 0) this.settle(slot, call, verdict.object ?? call.candidate);
     else this.operate(call, admission.mutatingRun(this, slot, admitted, webhooks)).start();
@@ -261,7 +278,7 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner, LeaseO
     const validated = call.operation instanceof ValidatingRun;
     call.operation = null;
     if (refusal !== undefined) this.refuse(slot, call, refusal);
-    else if (validated) this.askQuotas(slot, call);
+    else if (validated) this.askQuotas(slot, call, attributesOf(call, call.proposed));
     else this.settle(slot, call, object ?? call.candidate);
   }
 
@@ -296,12 +313,11 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner, LeaseO
       return;
     }
     const webhooks = admission.validatingWebhooks(attributes);
-    if (webhooks.length === 0) this.askQuotas(slot, call);
+    if (webhooks.length === 0) this.askQuotas(slot, call, attributes);
     else this.operate(call, admission.validatingRun(this, slot, attributes, webhooks));
   }
 
-  private askQuotas(slot: number, call: Call): void {
-    const attributes = attributesOf(call, call.proposed);
+  private askQuotas(slot: number, call: Call, attributes: Attributes): void {
     if (this.admission?.hasQuotas(attributes) === true) this.admission.quota.decide(slot, attributes);
     else this.write(slot, call);
   }

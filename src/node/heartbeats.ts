@@ -23,6 +23,9 @@ const REPORT_FREQUENCY = 300 * SECOND;
 /** component-helpers lease/controller.go maxUpdateRetries. */
 const MAX_LEASE_RETRIES = 5;
 
+/** Room for so many nodes at first. */
+const FIRST_NODES = 64;
+
 /** Namespace of the leases of nodes. */
 export const NODE_LEASE_NAMESPACE = 'kube-node-lease';
 
@@ -47,6 +50,13 @@ export function nodeLease(node: string, renewTime: number, resourceVersion: numb
 export class Heartbeats {
   private readonly fleet: Fleet;
   private readonly receiver: ResponseReceiver;
+  /** By node, in columns: the next renewal of its lease; the lease as it was last written; when that was, tries since, and how often. */
+  private events = new Float64Array(FIRST_NODES);
+  private versions = new Float64Array(FIRST_NODES);
+  private readonly uids: string[] = [];
+  private renewedAt = new Float64Array(FIRST_NODES);
+  private tries = new Uint8Array(FIRST_NODES);
+  private renewals = new Uint32Array(FIRST_NODES);
 
   constructor(fleet: Fleet, receiver: ResponseReceiver) {
     this.fleet = fleet;
@@ -58,16 +68,18 @@ export class Heartbeats {
     const { fleet } = this;
     const now = fleet.simulation.now;
     const key = nodeKey(node.index);
-    node.renewedAt = now;
-    node.leaseEvent = fleet.after(Math.round(fleet.uniform(key, OP_LEASE) * RENEW_INTERVAL), OP_LEASE, node.index);
+    this.hold(node);
+    this.renewedAt[node.index] = now;
+    this.events[node.index] = fleet.after(Math.round(fleet.uniform(key, OP_LEASE) * RENEW_INTERVAL), OP_LEASE, node.index);
     node.lastReport = now - Math.round(fleet.uniform(key, OP_NODE_STATUS) * REPORT_FREQUENCY);
     this.scheduleReport(node);
   }
 
   /** Starts the heartbeats of a kubelet that has just come up: both at once. */
   startCold(node: NodeRecord): void {
-    node.leaseEvent = this.fleet.after(0, OP_LEASE, node.index);
-    node.renewedAt = this.fleet.simulation.now;
+    this.hold(node);
+    this.events[node.index] = this.fleet.after(0, OP_LEASE, node.index);
+    this.renewedAt[node.index] = this.fleet.simulation.now;
     node.statusPhase = this.fleet.simulation.now;
     node.reportDelay = 0;
     this.report(node);
@@ -75,23 +87,25 @@ export class Heartbeats {
 
   stop(node: NodeRecord): void {
     const { simulation } = this.fleet;
-    simulation.cancel(node.leaseEvent);
+    this.hold(node);
+    simulation.cancel(this.events[node.index]!);
     simulation.cancel(node.statusEvent);
-    node.leaseEvent = 0;
+    this.events[node.index] = 0;
     node.statusEvent = 0;
   }
 
   /** Renews the lease: one PUT. */
   renew(node: NodeRecord): void {
-    node.leaseEvent = 0;
-    node.leaseTries = 0;
+    this.events[node.index] = 0;
+    this.tries[node.index] = 0;
     this.put(node);
   }
 
   private put(node: NodeRecord): void {
-    const body = nodeLease(node.name, this.fleet.simulation.now, node.leaseVersion, node.leaseUid);
+    const { name } = node;
+    const body = nodeLease(name, this.fleet.simulation.now, this.versions[node.index]!, this.uids[node.index] ?? '');
     node.heartbeatClient!.request(
-      { verb: 'update', resource: 'leases', namespace: NODE_LEASE_NAMESPACE, name: node.name, body },
+      { verb: 'update', resource: 'leases', namespace: NODE_LEASE_NAMESPACE, name, body, fresh: true },
       this.receiver,
       tagOf(node, TAG_LEASE),
     );
@@ -100,16 +114,18 @@ export class Heartbeats {
   /** The answer to a PUT or GET of the lease. A conflict is answered by reading it, other failures by trying again at once. */
   leaseAnswered(node: NodeRecord, kind: number, response: ApiResponse): void {
     const { fleet } = this;
+    const { index } = node;
     if (succeeded(response)) {
-      node.leaseVersion = response.object?.metadata.resourceVersion ?? 0;
-      node.leaseUid = response.object?.metadata.uid ?? node.leaseUid;
+      const { object } = response;
+      this.versions[index] = object?.metadata.resourceVersion ?? 0;
+      if (object !== undefined) this.uids[index] = object.metadata.uid;
       if (kind === TAG_LEASE_GET) {
         this.put(node);
         return;
       }
       this.renewed(node);
-    } else if (response.code === 404 && node.leaseTries++ < MAX_LEASE_RETRIES) {
-      node.leaseVersion = 0;
+    } else if (response.code === 404 && this.tries[index]!++ < MAX_LEASE_RETRIES) {
+      this.versions[index] = 0;
       const body = nodeLease(node.name, fleet.simulation.now, 0, '');
       node.heartbeatClient!.request(
         { verb: 'create', resource: 'leases', namespace: NODE_LEASE_NAMESPACE, name: node.name, body },
@@ -117,7 +133,7 @@ export class Heartbeats {
         tagOf(node, TAG_LEASE),
       );
       return;
-    } else if (node.leaseTries++ < MAX_LEASE_RETRIES) {
+    } else if (this.tries[index]!++ < MAX_LEASE_RETRIES) {
       if (response.code !== 409) this.put(node);
       else {
         node.heartbeatClient!.request(
@@ -128,9 +144,27 @@ export class Heartbeats {
       }
       return;
     }
-    if (node.leaseEvent !== 0) return;
-    const u = fleet.uniform(nodeKey(node.index), OP_LEASE, ++node.renewals);
-    node.leaseEvent = fleet.after(RENEW_INTERVAL * (1 + RENEW_JITTER * u), OP_LEASE, node.index);
+    if (this.events[index] !== 0) return;
+    const u = fleet.uniform(nodeKey(index), OP_LEASE, ++this.renewals[index]!);
+    this.events[index] = fleet.after(RENEW_INTERVAL * (1 + RENEW_JITTER * u), OP_LEASE, index);
+  }
+
+  /** Makes room in the columns. */
+  private hold({ index }: NodeRecord): void {
+    while (this.uids.length <= index) this.uids.push('');
+    if (index < this.events.length) return;
+    const size = Math.max(index + 1, 2 * this.events.length);
+    const { events, versions, renewedAt, tries, renewals } = this;
+    this.events = new Float64Array(size);
+    this.events.set(events);
+    this.versions = new Float64Array(size);
+    this.versions.set(versions);
+    this.renewedAt = new Float64Array(size);
+    this.renewedAt.set(renewedAt);
+    this.tries = new Uint8Array(size);
+    this.tries.set(tries);
+    this.renewals = new Uint32Array(size);
+    this.renewals.set(renewals);
   }
 
   /**
@@ -139,8 +173,9 @@ export class Heartbeats {
    */
   private renewed(node: NodeRecord): void {
     const { now } = this.fleet.simulation;
-    if (now - node.renewedAt > NODE_LEASE_DURATION_SECONDS * SECOND) this.statusChanged(node);
-    node.renewedAt = now;
+    const { renewedAt } = this;
+    if (now - renewedAt[node.index]! > NODE_LEASE_DURATION_SECONDS * SECOND) this.statusChanged(node);
+    renewedAt[node.index] = now;
   }
 
   /** The status is reported at once (syncNodeStatus out of turn). */

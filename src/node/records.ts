@@ -273,17 +273,18 @@ export class PodRecord {
 
 /** One node and its kubelet. */
 export class NodeRecord {
+  // First what each renewal of its lease needs: side by side in memory.
   readonly index: number;
   readonly name: string;
+  heartbeatClient: ApiClient | null = null;
+  up = true;
+  /** Raised at each crash, so that answers to requests of an earlier life are dropped. */
+  epoch = 0;
   node: Node;
   readonly host: number;
   readonly address: string;
   readonly runtime: RuntimeProfile;
   client: ApiClient | null = null;
-  heartbeatClient: ApiClient | null = null;
-  up = true;
-  /** Raised at each crash, so that answers to requests of an earlier life are dropped. */
-  epoch = 0;
   /** Its disk takes so many times longer than usual. */
   diskFactor = 1;
   startedAt: Time = Number.NEGATIVE_INFINITY;
@@ -348,13 +349,6 @@ export class NodeRecord {
   syncEvent: EventHandle = 0;
   statusSent: PodStatus | null = null;
   batchEvent: EventHandle = 0;
-  leaseVersion = 0;
-  leaseUid = '';
-  leaseTries = 0;
-  /** When the lease was last renewed. */
-  renewedAt: Time = 0;
-  renewals = 0;
-  leaseEvent: EventHandle = 0;
   statusEvent: EventHandle = 0;
   lastReport: Time = 0;
   reportDelay = 0;
