@@ -178,3 +178,22 @@ test('binding sets the node once', () => {
     'Operation cannot be fulfilled on pods/binding "p": pod p is already assigned to node "node-1"',
   );
 });
+
+test('a body made for its request is stored as it is; one that names no version, or is kept by its sender, is copied', () => {
+  const current = pod();
+  const update = (body: Pod, fresh: boolean) => {
+    const decision = decide({ ...base, verb: 'update', body, ...(fresh ? { fresh: true } : {}) }, current, new Context());
+    assert.equal(decision.kind, 'put');
+    return decision.kind === 'put' ? decision.object : current;
+  };
+  const changed = (resourceVersion: number) => pod({ resourceVersion, generation: 0, uid: '' }, { activeDeadlineSeconds: 5 });
+  for (const [version, fresh] of [[7, true], [7, false], [0, true]] as const) {
+    const body = changed(version);
+    const before = structuredClone(body);
+    const stored = update(body, fresh);
+    assert.deepEqual({ ...stored.metadata }, { ...current.metadata, generation: 2 });
+    const own = fresh && version === 7;
+    assert.equal(stored.metadata === body.metadata, own);
+    if (!own) assert.deepEqual(body, before, 'the sender may use it again');
+  }
+});
