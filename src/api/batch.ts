@@ -25,7 +25,9 @@ export interface JobSpec {
   readonly backoffLimit: number;
   readonly backoffLimitPerIndex?: number;
   readonly maxFailedIndexes?: number;
+  /** As the user gives it with `manualSelector`; otherwise a Job selects by its own uid. */
   readonly selector?: LabelSelector;
+  readonly manualSelector?: boolean;
   readonly template: PodTemplateSpec;
   readonly ttlSecondsAfterFinished?: number;
   readonly completionMode?: 'NonIndexed' | 'Indexed';

@@ -193,11 +193,24 @@ function validateJobSpec(spec: JobSpec, path: string): FieldError[] {
   if (spec.completionMode === 'Indexed' && spec.completions === undefined) {
     errors.push(required(`${path}.completions`, 'when completion mode is Indexed'));
   }
+  errors.push(...validateJobSelector(spec, path));
   errors.push(...validatePodSpec(spec.template.spec, `${path}.template.spec`));
   if (spec.template.spec.restartPolicy === 'Always') {
     errors.push(required(`${path}.template.spec.restartPolicy`, 'valid values: "OnFailure", "Never"'));
   }
   return errors;
+}
+
+/** A selector is the user's with `manualSelector` alone; one by a uid comes with a Job that was dumped (validateGeneratedSelector). */
+function validateJobSelector({ selector, manualSelector, template }: JobSpec, path: string): FieldError[] {
+  const labels = template.metadata.labels;
+  if (manualSelector !== true) {
+    const generated = Object.keys(selector?.matchLabels ?? {}).every((key) => key === 'controller-uid' || key === 'batch.kubernetes.io/controller-uid');
+    return generated && selector?.matchExpressions === undefined ? [] : [invalid(`${path}.selector`, selector ?? null, '`selector` not auto-generated')];
+  }
+  if (selector === undefined) return [required(`${path}.selector`)];
+  if (matchesSelector(selector, labels)) return [];
+  return [invalid(`${path}.template.metadata.labels`, labels ?? null, '`selector` does not match template `labels`')];
 }
 
 function validateCronJob({ metadata, spec }: CronJob): FieldError[] {

@@ -1,24 +1,26 @@
 import type { Job, JobStatus } from '../api/batch.js';
 import type { Pod } from '../api/core.js';
 import { equal } from '../api/equal.js';
-import { keyOf, type Condition, type Labels } from '../api/meta.js';
+import { keyOf, type Condition } from '../api/meta.js';
 import { type ApiRequest, type ApiResponse, succeeded } from '../apiserver/request.js';
 import type { Simulation } from '../kernel/simulation.js';
 import { apiTime, findCondition } from './conditions.js';
 import { objectRequest, StagedReconciliation, type Step } from './controller.js';
 import { RemoveFinalizerPatch } from './garbage-collector.js';
 import { parseIndexes } from './job-indexes.js';
+import { Claiming } from './claiming.js';
 import { type Counting, countFinished } from './job-counting.js';
-import { COMPLETION_INDEX, hasFinalizer, INDEX_FAILURES, INDEX_IGNORED_FAILURES, JOB_FINALIZER } from './job-failures.js';
+import { hasFinalizer, JOB_FINALIZER } from './job-failures.js';
 import { type JobPlan, type JobPodCreation, planJob } from './job-policy.js';
 import type { JobController } from './job.js';
-import { BY_CONTROLLER } from './ownership.js';
-import { createPod, podCreated, podDeleted, podFromTemplate } from './pod-control.js';
+import { jobPod, selectorOf } from './job-pods.js';
+import { BY_CONTROLLER, claim, ORPHANS } from './ownership.js';
+import { createPod, podCreated, podDeleted } from './pod-control.js';
 import { nextBatch } from './replica-set-policy.js';
 
 const WITHOUT_FINALIZER = new RemoveFinalizerPatch(JOB_FINALIZER);
 
-const PLAN = 0;
+const CLAIM = 0;
 const DELETED = 1;
 const CREATE = 2;
 const CREATED = 3;
@@ -28,6 +30,7 @@ const FINALIZERS_REMOVED = 6;
 const FINISH = 7;
 const STATUS_WRITTEN = 8;
 const UNTRACKED = 9;
+const CLAIMED = 10;
 
 /** One sync of a Job (syncJob, trackJobStatusAndRemoveFinalizers). */
 export class JobSync extends StagedReconciliation {
@@ -35,6 +38,8 @@ export class JobSync extends StagedReconciliation {
   private readonly simulation: Simulation;
   private readonly key: string;
   private job: Job;
+  private claiming!: Claiming<Pod>;
+  private mayManage = false;
   private plan!: JobPlan;
   private status!: JobStatus;
   private pods: readonly Pod[] = [];
@@ -60,8 +65,10 @@ export class JobSync extends StagedReconciliation {
 
   protected advance(responses: readonly ApiResponse[]): Step {
     switch (this.stage) {
-      case PLAN:
-        return this.makePlan();
+      case CLAIM:
+        return this.claim();
+      case CLAIMED:
+        return this.claimed(responses);
       case UNTRACKED:
         return this.untracked(responses);
       case DELETED:
@@ -90,13 +97,30 @@ export class JobSync extends StagedReconciliation {
     return undefined;
   }
 
-  private makePlan(): Step {
+  /** The Job takes over pods that it selects and lets go those that it selects no more (getPodsForJob). */
+  private claim(): Step {
     const { controller, job, key } = this;
-    const { now } = this.simulation;
+    this.mayManage = controller.expectations.satisfied(key, this.simulation.now);
     const released = controller.releasedOf(key);
     const cached = [...controller.pods.byIndex(BY_CONTROLLER, job.metadata.uid)];
     const pods = released.size === 0 ? cached : cached.map((pod) => (released.has(pod.metadata.uid) ? (WITHOUT_FINALIZER.apply(pod) as Pod) : pod));
-    const mayManage = controller.expectations.satisfied(key, now);
+    const claimed = claim(job, selectorOf(job), pods, controller.pods.byIndex(ORPHANS, job.metadata.namespace));
+    this.claiming = new Claiming(job, 'jobs', 'pods', claimed, JOB_FINALIZER);
+    return this.claimed([]);
+  }
+
+  private claimed(responses: readonly ApiResponse[]): Step {
+    const requests = this.claiming.next(responses);
+    if (requests !== undefined) {
+      this.stage = CLAIMED;
+      return requests;
+    }
+    return this.claiming.error === undefined ? this.makePlan(this.claiming.objects) : this.fail(this.claiming.error);
+  }
+
+  private makePlan(pods: readonly Pod[]): Step {
+    const { controller, job, key, mayManage } = this;
+    const { now } = this.simulation;
     const { suspensionClearsStart } = controller;
     this.plan = planJob({ job, pods, backoff: controller.backoffOf(key), mayManage, suspensionClearsStart, now });
     this.pods = pods;
@@ -309,28 +333,4 @@ export class JobSync extends StagedReconciliation {
     this.controller.backoff.set(this.key, this.plan.backoff);
     return this.podError === undefined ? null : this.fail(this.podError);
   }
-}
-
-/** A pod of a Job, with its index when the Job is indexed. */
-function jobPod(job: Job, { index, failures }: JobPodCreation): Pod {
-  const { name, uid } = job.metadata;
-  const labels: Labels = {
-    'batch.kubernetes.io/controller-uid': uid,
-    'batch.kubernetes.io/job-name': name,
-    'controller-uid': uid,
-    'job-name': name,
-    ...(index === undefined ? {} : { [COMPLETION_INDEX]: String(index) }),
-  };
-  const annotations: Labels = {
-    ...(index === undefined ? {} : { [COMPLETION_INDEX]: String(index) }),
-    ...(index === undefined || job.spec.backoffLimitPerIndex === undefined ? {} : { [INDEX_FAILURES]: String(failures.counted) }),
-    ...(failures.ignored === 0 ? {} : { [INDEX_IGNORED_FAILURES]: String(failures.ignored) }),
-  };
-  const pod = podFromTemplate(job, job.spec.template, {
-    generateName: index === undefined ? `${name}-` : `${name}-${index}-`,
-    labels,
-    ...(index === undefined ? {} : { annotations }),
-    finalizers: [...(job.spec.template.metadata.finalizers ?? []), JOB_FINALIZER],
-  });
-  return index === undefined ? pod : { ...pod, spec: { ...pod.spec, hostname: `${name}-${index}` } };
 }

@@ -1,6 +1,7 @@
 import type { Job } from '../api/batch.js';
 import type { Pod } from '../api/core.js';
-import { keyOf } from '../api/meta.js';
+import { matchesSelector } from '../api/labels.js';
+import { controllerOf, keyOf } from '../api/meta.js';
 import type { ProcessContext } from '../client/context.js';
 import type { ApiClient, EventRecorder, Informer, ResourceEventHandler } from '../client/types.js';
 import type { Simulation } from '../kernel/simulation.js';
@@ -13,7 +14,8 @@ import { JobOrphans } from './job-orphans.js';
 import { type BackoffRecord, hasFinalizer } from './job-failures.js';
 import { isFinished } from './job-policy.js';
 import { JobSync } from './job-sync.js';
-import { ControllerUidIndexer } from './ownership.js';
+import { selectorOf } from './job-pods.js';
+import { ControllerUidIndexer, OrphanIndexer } from './ownership.js';
 
 const WORKERS = 5;
 /** Pod events are gathered for a second before a sync (SyncJobBatchPeriod); API errors back off 1 s to 1 min. */
@@ -47,6 +49,7 @@ export class JobController implements Reconciler {
     this.jobs = context.informers.informer<Job>('jobs');
     this.pods = context.informers.informer<Pod>('pods');
     this.pods.addIndexer(new ControllerUidIndexer());
+    this.pods.addIndexer(new OrphanIndexer());
     const options = { name: 'job', workers: WORKERS, client, baseDelay: BASE_DELAY, maximumDelay: MAXIMUM_DELAY };
     const consistency = consistencyOf(context.scenario, 'StaleControllerConsistencyJob', [this.pods, this.jobs]);
     this.workers = new ControllerWorkers(context, { ...options, ...consistency });
@@ -99,12 +102,23 @@ export class JobController implements Reconciler {
     if (change === 'deleted' || pod.metadata.deletionTimestamp !== undefined) this.orphans.podDeleted(pod);
     else this.orphans.podLeft(pod);
     const job = cachedOwner(pod, 'Job', this.jobs);
-    if (job === undefined) return;
+    if (job === undefined) {
+      if (change !== 'deleted' && pod.metadata.deletionTimestamp === undefined && controllerOf(pod) === undefined) this.orphanSeen(pod);
+      return;
+    }
     const key = keyOf(job);
     if (change === 'deleted' || !hasFinalizer(pod)) this.releaseSeen(key, pod.metadata.uid);
     if (change === 'added' && pod.metadata.deletionTimestamp === undefined) this.expectations.creationObserved(key);
     if (change === 'deleted' || pod.metadata.deletionTimestamp !== undefined) this.expectations.deletionObserved(key, keyOf(pod));
     this.workers.queue.addAfter(key, BATCH_PERIOD);
+  }
+
+  /** A pod without a controller: all Jobs that select it are looked at (getPodJobs). */
+  private orphanSeen(pod: Pod): void {
+    for (const job of this.jobs.list()) {
+      if (job.metadata.namespace !== pod.metadata.namespace || !matchesSelector(selectorOf(job), pod.metadata.labels)) continue;
+      this.workers.queue.addAfter(keyOf(job), BATCH_PERIOD);
+    }
   }
 }
 

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CronJob, Job, JobSpec } from '../../src/api/batch.js';
 import type { Pod } from '../../src/api/core.js';
+import { controllerOf } from '../../src/api/meta.js';
+import { validateObject } from '../../src/api/validation.js';
 import { startControllers } from '../../src/controllers/registry.js';
 import { MILLISECOND, SECOND } from '../../src/kernel/time.js';
 import { FakeCluster, meta, template } from './fake-cluster.js';
@@ -110,4 +112,63 @@ test('a CronJob that replaces reads the job that still runs and deletes it, and 
   cluster.delete('jobs', `default/cj-${minute + 1}`);
   cluster.run(130 * SECOND);
   assert.equal(messages(cluster, 'CronJob').at(-1), `MissingJob: Active job went missing: cj-${minute + 1}`);
+});
+
+const manual = { manualSelector: true, selector: { matchLabels: { batch: 'b' } } } as const;
+
+function labelled(spec: Partial<JobSpec>): Job {
+  const plain = job(spec);
+  return { ...plain, spec: { ...plain.spec, template: { ...plain.spec.template, metadata: { labels: { batch: 'b' } } } } };
+}
+
+test('a Job with a selector of its own takes over the pods that one before it left behind, with its finalizer, and makes no others', () => {
+  const cluster = new FakeCluster({ finishAfter: () => ({ after: 60 * SECOND, phase: 'Succeeded' }) });
+  startControllers(cluster, ['job', 'garbage-collector']);
+  cluster.create('jobs', labelled({ ...manual, parallelism: 2, completions: 2 }));
+  cluster.run(5 * SECOND);
+  const pods = cluster.all<Pod>('pods');
+  assert.equal(pods.length, 2);
+  for (const { metadata } of pods) assert.deepEqual(metadata.labels, { batch: 'b' });
+  cluster.delete('jobs', 'default/j', { propagationPolicy: 'Orphan' });
+  cluster.run(8 * SECOND);
+  for (const pod of cluster.all<Pod>('pods')) {
+    assert.equal(controllerOf(pod), undefined);
+    assert.deepEqual(pod.metadata.finalizers ?? [], []);
+  }
+  cluster.create('jobs', labelled({ ...manual, parallelism: 2, completions: 2 }));
+  cluster.run(12 * SECOND);
+  const { uid } = cluster.get<Job>('jobs', 'default/j')!.metadata;
+  const adopted = cluster.all<Pod>('pods');
+  assert.deepEqual(adopted.map(({ metadata }) => metadata.uid), pods.map(({ metadata }) => metadata.uid));
+  for (const pod of adopted) {
+    assert.equal(controllerOf(pod)?.uid, uid);
+    assert.deepEqual(pod.metadata.finalizers, ['batch.kubernetes.io/job-tracking']);
+  }
+  cluster.run(120 * SECOND);
+  assert.equal(cluster.get<Job>('jobs', 'default/j')!.status.succeeded, 2);
+  assert.equal(cluster.all('pods').length, 2);
+});
+
+test('a pod that a Job selects no more is let go without its finalizer, and another runs in its place', () => {
+  const cluster = new FakeCluster({ finishAfter: () => ({ after: 60 * SECOND, phase: 'Succeeded' }) });
+  startControllers(cluster, ['job']);
+  cluster.create('jobs', job({}));
+  cluster.run(3 * SECOND);
+  const [first] = cluster.all<Pod>('pods');
+  cluster.edit<Pod>('pods', `default/${first!.metadata.name}`, (pod) => ({ ...pod, metadata: { ...pod.metadata, labels: { app: 'debug' } } }));
+  cluster.run(6 * SECOND);
+  const [free, ...others] = cluster.all<Pod>('pods');
+  assert.equal(controllerOf(free!), undefined);
+  assert.deepEqual(free!.metadata.finalizers ?? [], []);
+  assert.equal(others.length, 1);
+  assert.equal(cluster.get<Job>('jobs', 'default/j')!.status.active, 1);
+});
+
+test('selectors of Jobs: the user gives one with manualSelector alone, and it selects the template', () => {
+  const reasons = (spec: Partial<JobSpec>): readonly string[] => validateObject(labelled(spec)).map(({ field, detail }) => `${field}: ${detail}`);
+  assert.deepEqual(reasons({ ...manual }), []);
+  assert.deepEqual(reasons({ selector: { matchLabels: { batch: 'b' } } }), ['spec.selector: `selector` not auto-generated']);
+  assert.deepEqual(reasons({ selector: { matchLabels: { 'batch.kubernetes.io/controller-uid': 'dumped' } } }), []);
+  assert.deepEqual(reasons({ manualSelector: true }), ['spec.selector: ']);
+  assert.deepEqual(reasons({ manualSelector: true, selector: { matchLabels: { batch: 'c' } } }), ['spec.template.metadata.labels: `selector` does not match template `labels`']);
 });
