@@ -1,5 +1,6 @@
 import type { KubernetesObject } from '../api/meta.js';
 import type { KeyNote } from '../etcd/types.js';
+import { NameTable } from './name-table.js';
 
 /** Prefix of everything Kubernetes keeps in etcd (--etcd-prefix). */
 export const REGISTRY = '/registry/';
@@ -11,6 +12,8 @@ const SLACK = 256;
 export interface CachedObject extends KeyNote {
   /** `namespace/name`, or `name`. */
   readonly key: string;
+  /** Its name in its namespace. */
+  readonly name: string;
   /** Its key in etcd. */
   readonly path: string;
   object: KubernetesObject;
@@ -26,13 +29,13 @@ export class CachedObjects {
   readonly prefix: string;
   size = 0;
   /** By namespace (empty: the resource has none), then name. */
-  private readonly byNamespace = new Map<string, Map<string, CachedObject>>();
+  private readonly byNamespace = new Map<string, NameTable<CachedObject>>();
   /** In order of arrival; null: removed. */
   private order: (CachedObject | null)[] = [];
   /** The namespace asked for last, what the keys in etcd of its objects begin with, and its objects. */
   private namespace = '';
   private namespacePrefix = '';
-  private names: Map<string, CachedObject> | undefined = undefined;
+  private names: NameTable<CachedObject> | undefined = undefined;
 
   constructor(resource: string) {
     this.prefix = `${REGISTRY}${resource}/`;
@@ -47,23 +50,24 @@ export class CachedObjects {
   /** The object of a namespace (empty: none) and name. */
   find(namespace: string, name: string): CachedObject | undefined {
     if (namespace !== this.namespace) this.turnTo(namespace);
-    return this.names === undefined ? undefined : this.names.get(name);
+    return this.names === undefined ? undefined : this.names.find(name);
   }
 
   /** The object of a key in etcd. */
   at(path: string): CachedObject | undefined {
     const name = this.nameIn(path);
-    return this.names === undefined ? undefined : this.names.get(name);
+    return this.names === undefined ? undefined : this.names.find(name);
   }
 
   /** Takes in an object that is not there. */
   add(path: string, object: KubernetesObject): CachedObject {
-    const cached: CachedObject = { key: path.slice(this.prefix.length), path, object, row: -1, keyBytes: path.length, home: this, place: this.order.length };
     const written = this.nameIn(path);
-    if (this.names === undefined) this.byNamespace.set(this.namespace, (this.names = new Map()));
     // The text that others look the object up by is most likely the one that it has itself.
-    const { name } = object.metadata;
-    this.names.set(name === written ? name : written, cached);
+    const own = object.metadata.name;
+    const name = own === written ? own : written;
+    const cached: CachedObject = { key: path.slice(this.prefix.length), name, path, object, row: -1, keyBytes: path.length, home: this, place: this.order.length };
+    if (this.names === undefined) this.byNamespace.set(this.namespace, (this.names = new NameTable()));
+    this.names.add(cached);
     this.order.push(cached);
     this.size++;
     return cached;
@@ -71,8 +75,8 @@ export class CachedObjects {
 
   /** Removes an object of this cache. */
   remove(cached: CachedObject): void {
-    const name = this.nameIn(cached.path);
-    this.names!.delete(name);
+    this.nameIn(cached.path);
+    this.names!.remove(cached);
     if (this.names!.size === 0) {
       this.byNamespace.delete(this.namespace);
       this.names = undefined;
