@@ -92,6 +92,8 @@ function canaryErrors(canary: CanaryStrategy, errors: Errors): void {
 const KINDS = ['experiment', 'pause', 'setWeight', 'analysis', 'setCanaryScale', 'setHeaderRoute', 'setMirrorRoute', 'plugin'] as const;
 const INVALID_STEP = 'Step must have one of the following set: experiment, setWeight, setCanaryScale, plugin or pause';
 
+const isKnown = (specRef: string): boolean => specRef === 'canary' || specRef === 'stable';
+
 function stepErrors(step: CanaryStep, { trafficRouting: routing }: CanaryStrategy, path: readonly (string | number)[], errors: Errors): void {
   const given = KINDS.filter((kind) => step[kind] !== undefined && step[kind] !== null);
   const several = given.filter((kind) => kind === 'setWeight' || kind === 'pause' || kind === 'experiment' || kind === 'analysis').length > 1;
@@ -100,6 +102,9 @@ function stepErrors(step: CanaryStep, { trafficRouting: routing }: CanaryStrateg
   if (step.setWeight !== undefined && (step.setWeight < 0 || step.setWeight > most)) errors.add([...path, 'setWeight'], `SetWeight needs to be between 0 and ${most}`);
   const duration = step.pause?.duration;
   if (duration !== undefined && (goDuration(duration) ?? -1) < 0) errors.add([...path, 'pause', 'duration'], 'Duration needs to be greater than 0');
+  (step.experiment?.templates ?? []).forEach(({ specRef }, i) => {
+    if (!isKnown(specRef)) errors.add([...path, 'experiment', 'templates', i, 'specRef'], 'Invalid template step SpecRef: must be canary or stable');
+  });
   if (step.setCanaryScale !== undefined && routing === undefined) errors.add([...path, 'setCanaryScale'], 'SetCanaryScale requires TrafficRouting to be set');
   if (step.setHeaderRoute !== undefined && !has(routing, 'istio', 'alb', 'apisix', 'plugins')) errors.add([...path, 'setHeaderRoute'], 'SetHeaderRoute requires TrafficRouting, supports Istio and ALB and Apisix');
   if (step.setMirrorRoute !== undefined && !has(routing, 'istio', 'plugins')) errors.add([...path, 'setMirrorRoute'], 'SetMirrorRoute requires TrafficRouting, supports Istio and Plugins');
@@ -143,6 +148,10 @@ export function referenceErrors({ spec }: Rollout, template: PodTemplateSpec | u
   analysis(canary?.analysis, true, 'canary', 'analysis');
   (canary?.steps ?? []).forEach((step, i) => {
     analysis(step.analysis, false, 'canary', 'steps', i, 'analysis');
+    (step.experiment?.analyses ?? []).forEach(({ templateName, clusterScope }, j) => {
+      const at = ['spec', 'strategy', 'canary', 'steps', i, 'experiment', 'analyses', j, 'templateName'];
+      if (references.template(templateName, clusterScope === true) === undefined) errors.add(at, `${clusterScope === true ? 'ClusterAnalysisTemplate' : 'AnalysisTemplate'} '${templateName}' not found`);
+    });
   });
   analysis(blueGreen?.prePromotionAnalysis, false, 'blueGreen', 'prePromotionAnalysis');
   analysis(blueGreen?.postPromotionAnalysis, false, 'blueGreen', 'postPromotionAnalysis');

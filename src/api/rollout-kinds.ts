@@ -28,12 +28,34 @@ export interface RolloutAnalysis {
   readonly startingStep?: number;
 }
 
+/** Pods beside those of the rollout for a while. */
+export interface ExperimentStep {
+  readonly templates?: readonly {
+    readonly name: string;
+    /** Which version: `canary` or `stable`. */
+    readonly specRef: string;
+    readonly replicas?: number;
+    readonly metadata?: { readonly labels?: Labels };
+    readonly selector?: LabelSelector;
+  }[];
+  readonly analyses?: readonly {
+    readonly name: string;
+    readonly templateName: string;
+    readonly clusterScope?: boolean;
+    readonly requiredForCompletion?: boolean;
+    readonly args?: readonly AnalysisArgument[];
+  }[];
+  readonly duration?: DurationText;
+  readonly scaleDownDelaySeconds?: number;
+  readonly dryRun?: readonly { readonly metricName: string }[];
+}
+
 export interface CanaryStep {
   readonly setWeight?: number;
   readonly pause?: { readonly duration?: DurationText };
   readonly setCanaryScale?: { readonly replicas?: number; readonly weight?: number; readonly matchTrafficWeight?: boolean };
   readonly analysis?: RolloutAnalysis;
-  readonly experiment?: unknown;
+  readonly experiment?: ExperimentStep;
   readonly setHeaderRoute?: { readonly name: string; readonly match?: readonly unknown[] };
   readonly setMirrorRoute?: { readonly name: string; readonly percentage?: number; readonly match?: readonly unknown[] };
   readonly plugin?: unknown;
@@ -106,11 +128,13 @@ export interface RolloutStatusFields {
   /** Analysis runs under way or last ended, by what they belong to. */
   readonly analyses?: readonly { readonly role: AnalysisRole; readonly name: string; readonly phase: string }[];
   readonly blueGreen?: { readonly activeSelector?: string; readonly previewSelector?: string; readonly scaledUp?: boolean; readonly promotedAt?: Time };
+  /** The experiment of the step, or the last one. */
+  readonly experiment?: { readonly name: string; readonly phase: 'Pending' | 'Running' | 'Successful'; readonly createdAt: Time; readonly availableAt?: Time };
   /** Last time that a ReplicaSet came nearer to its size, for the progress deadline. */
   readonly progressedAt?: Time;
 }
 
-export type AnalysisRole = 'step' | 'background' | 'prePromotion' | 'postPromotion';
+export type AnalysisRole = 'step' | 'background' | 'prePromotion' | 'postPromotion' | 'experiment';
 
 /** Argo Rollouts' replacement for a Deployment. */
 export interface Rollout extends KubernetesObject {

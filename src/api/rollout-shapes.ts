@@ -48,12 +48,30 @@ const routers: Readonly<Record<string, Shape>> = {
 };
 
 const headerMatch = unmodelled('requests of the cohort of the traffic match, whatever the header is', list('any'));
+const experiment = map({
+  templates: list(
+    map({
+      name: 'text',
+      specRef: 'text',
+      replicas: 'integer',
+      metadata: map({ labels: 'any', annotations: unmodelled('pods get no annotations', 'any') }),
+      selector: 'any',
+      weight: unmodelled('its pods get the requests of the Services that select them', 'integer'),
+      service: unmodelled('no Service of its own is made', 'any'),
+    }),
+  ),
+  analyses: list(map({ name: 'text', templateName: 'text', clusterScope: 'flag', requiredForCompletion: 'flag', args: arguments_ })),
+  duration: 'text',
+  scaleDownDelaySeconds: 'integer',
+  dryRun,
+  analysisRunMetadata: unmodelled('analysis runs get no labels or annotations', 'any'),
+});
 const step = map({
   setWeight: 'integer',
   pause: map({ duration: 'intOrText' }),
   setCanaryScale: map({ replicas: 'integer', weight: 'integer', matchTrafficWeight: 'flag' }),
   analysis: map(analysis),
-  experiment: unmodelled('the step starts nothing and is over at once', 'any'),
+  experiment,
   setHeaderRoute: map({ name: 'text', match: headerMatch }),
   setMirrorRoute: map({ name: 'text', percentage: 'integer', match: unmodelled('requests of all methods and paths are mirrored', 'any') }),
   plugin: unmodelled('the step is over at once', 'any'),
@@ -72,7 +90,7 @@ const canary = map({
   minPodsPerReplicaSet: 'integer',
   replicaProgressThreshold: map({ type: 'text', value: 'integer' }),
   scaleDownDelaySeconds: 'integer',
-  scaleDownDelayRevisionLimit: unmodelled('every old revision keeps its delay', 'integer'),
+  scaleDownDelayRevisionLimit: 'integer',
   abortScaleDownDelaySeconds: 'integer',
   canaryMetadata: unmodelled(LABELS_ONLY, 'any'),
   stableMetadata: unmodelled(LABELS_ONLY, 'any'),
@@ -87,7 +105,7 @@ const blueGreen = map({
   autoPromotionEnabled: 'flag',
   autoPromotionSeconds: 'integer',
   scaleDownDelaySeconds: 'integer',
-  scaleDownDelayRevisionLimit: unmodelled('every old revision keeps its delay', 'integer'),
+  scaleDownDelayRevisionLimit: 'integer',
   abortScaleDownDelaySeconds: 'integer',
   prePromotionAnalysis: map(analysis),
   postPromotionAnalysis: map(analysis),
@@ -110,7 +128,7 @@ export const rolloutSpec = map({
   paused: 'flag',
   restartAt: unmodelled('pods are not restarted by it', 'text'),
   analysis: unmodelled('all analysis runs are kept', 'any'),
-  rollbackWindow: unmodelled('only the template of the stable version skips the steps', map({ revisions: 'integer' })),
+  rollbackWindow: map({ revisions: 'integer' }),
   strategy: map({ canary, blueGreen }),
 });
 

@@ -37,7 +37,7 @@ const NOT_MODELLED: Readonly<Record<string, readonly string[]>> = {
   'argo-rollouts/examples/rollout-rolling-update.yaml': [],
   'argo-rollouts/examples/rollout-analysis-step.yaml': [],
   'argo-rollouts/examples/rollout-background-analysis.yaml': [],
-  'argo-rollouts/examples/rollout-experiment-step.yaml': ['37: strategy.canary.steps[1].experiment'],
+  'argo-rollouts/examples/rollout-experiment-step.yaml': [],
   'argo-rollouts/examples/istio/istio-mirror.yaml': [
     '104: kind Gateway',
     '39: gateways',
@@ -96,6 +96,7 @@ const MODELLED: Readonly<Record<string, readonly string[]>> = {
       'steps.setWeight',
       'steps.pause.duration',
       'steps.setCanaryScale',
+      ...['duration', 'analyses', 'templates.name', 'templates.specRef', 'templates.replicas', 'templates.metadata.labels', 'templates.selector'].map((field) => `steps.experiment.${field}`),
       'steps.analysis.templates',
       'steps.setHeaderRoute.name',
       'steps.setMirrorRoute.name',

@@ -1,7 +1,7 @@
 import type { BlueGreenStrategy } from '../../api/rollout-kinds.js';
 import { SECOND } from '../../kernel/time.js';
-import { available, type Draft, scaleDownLater } from './change.js';
-import { abortScaleDownDelay, replicasOf, scaleDownDelay } from './rollout-spec.js';
+import { available, type Draft, scaleDownAll, scaleDownLater } from './change.js';
+import { abortScaleDownDelay, replicasOf, rollsBackInWindow, scaleDownDelay, scaleDownRevisionLimit } from './rollout-spec.js';
 
 /** One look at a Rollout with the blue/green strategy (argo-rollouts rollout/bluegreen.go). Pure. */
 export function reconcileBlueGreen(draft: Draft, strategy: BlueGreenStrategy, runName: (suffix: string) => string): void {
@@ -13,7 +13,7 @@ export function reconcileBlueGreen(draft: Draft, strategy: BlueGreenStrategy, ru
   const aborted = draft.status.abort === true;
   const active = state.activeSelector;
   draft.size(stable, replicas, null);
-  for (const set of older) scaleDownLater(draft, set, scaleDownDelay(view.rollout.spec.strategy));
+  scaleDownAll(draft, older, scaleDownDelay(view.rollout.spec.strategy), scaleDownRevisionLimit(view.rollout.spec.strategy));
   if (strategy.previewService !== undefined) {
     draft.selectors.push({ service: strategy.previewService, hash: aborted && stable !== undefined ? draft.status.stableRS! : hash });
   }
@@ -39,11 +39,16 @@ export function reconcileBlueGreen(draft: Draft, strategy: BlueGreenStrategy, ru
   draft.drop('promoteFull');
 }
 
+/** Promoted in full, or back to a version of the window. */
+function isFast({ status, view }: Draft): boolean {
+  return status.promoteFull === true || rollsBackInWindow(view);
+}
+
 /** Whether the active Service may go to the new version: analysed, approved, and of full size. */
 function maySwitch(draft: Draft, strategy: BlueGreenStrategy, preview: number, replicas: number, runName: (suffix: string) => string): boolean {
   const { status, view } = draft;
   // The first version has nothing to wait for; a version that was promoted in full skips what is left.
-  if (view.sets.stable !== undefined && status.promoteFull !== true && status.blueGreen?.scaledUp !== true) {
+  if (view.sets.stable !== undefined && !isFast(draft) && status.blueGreen?.scaledUp !== true) {
     if (!analysed(draft, strategy.prePromotionAnalysis, 'prePromotion', runName('-pre'))) return false;
     if (strategy.autoPromotionEnabled === false && !approved(draft, strategy)) return false;
   }
@@ -59,7 +64,7 @@ function analysed(
   role: 'prePromotion' | 'postPromotion',
   name: string,
 ): boolean {
-  if (analysis === undefined || draft.status.promoteFull === true) return true;
+  if (analysis === undefined || isFast(draft)) return true;
   const phase = draft.analysis(role, name);
   if (phase === undefined) draft.analyse(role, name, analysis);
   return phase === 'Successful' || (phase === 'Inconclusive' && draft.promoted('InconclusiveAnalysisRun'));

@@ -1,5 +1,6 @@
 import type { CanaryStep, CanaryStrategy } from '../../api/rollout-kinds.js';
-import { available, type Draft, isAt, scaleDownLater } from './change.js';
+import { available, type Draft, isAt, scaleDownAll, scaleDownLater } from './change.js';
+import { experimentDone } from './experiment.js';
 import { approximateCounts, basicCanary, type ReplicaPair, routedCanary, type SetSize } from './replicas.js';
 import type { ReplicaSet } from '../../api/workloads.js';
 import {
@@ -12,7 +13,9 @@ import {
   maxWeight,
   pauseDuration,
   replicasOf,
+  rollsBackInWindow,
   scaleDownDelay,
+  scaleDownRevisionLimit,
 } from './rollout-spec.js';
 
 /** One look at a Rollout with the canary strategy (argo-rollouts rollout/canary.go, trafficrouting.go, sync.go). Pure. */
@@ -25,7 +28,7 @@ export function reconcileCanary(draft: Draft, canary: CanaryStrategy, runName: (
   const routed = canary.trafficRouting !== undefined && canary.canaryService !== undefined && canary.stableService !== undefined;
   const { stable } = sets;
   if (draft.status.abort === true) draft.set({ currentStepIndex: 0 });
-  else if (stable === undefined || draft.status.promoteFull === true) draft.set({ currentStepIndex: steps.length });
+  else if (stable === undefined || draft.status.promoteFull === true || rollsBackInWindow(view)) draft.set({ currentStepIndex: steps.length });
   const index = Math.min(draft.status.currentStepIndex ?? 0, steps.length);
   const size = sizes(draft, canary, index, routed);
   scale(draft, canary, size, routed);
@@ -96,7 +99,7 @@ function scale(draft: Draft, canary: CanaryStrategy, size: ReplicaPair, routed: 
     } else draft.size(current, size.canary, null);
   } else draft.size(current, size.canary, routed ? null : undefined);
   draft.size(stable, size.stable);
-  if (routed) for (const set of older) scaleDownLater(draft, set, canary.dynamicStableScale === true ? 0 : scaleDownDelay(strategy));
+  if (routed) scaleDownAll(draft, older, canary.dynamicStableScale === true ? 0 : scaleDownDelay(strategy), scaleDownRevisionLimit(strategy));
   else scaleDownOlder(draft);
 }
 
@@ -177,6 +180,7 @@ function stepDone(
     if (phase === undefined) draft.analyse('step', name, step.analysis);
     return phase === 'Successful' || (phase === 'Inconclusive' && draft.promoted('InconclusiveAnalysisRun'));
   }
+  if (step.experiment !== undefined) return experimentDone(draft, step.experiment, runName(`-${index}`));
   if (step.setWeight === undefined && step.setCanaryScale === undefined) return true;
   const { current, stable, older } = draft.view.sets;
   const goal = desired(draft, canary, index, routed);

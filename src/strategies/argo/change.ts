@@ -2,6 +2,7 @@ import type { PodTemplateSpec } from '../../api/core.js';
 import type { AnalysisRole, PauseReason, Rollout, RolloutAnalysis, RolloutStatusFields } from '../../api/rollout-kinds.js';
 import type { ReplicaSet } from '../../api/workloads.js';
 import type { Time } from '../../kernel/time.js';
+import type { ExperimentSet } from './experiment.js';
 import { replicasOf, type RolloutSets } from './rollout-spec.js';
 
 /** What the controller sees of a Rollout when it looks at it. */
@@ -11,6 +12,8 @@ export interface RolloutView {
   /** Hash of the template. */
   readonly hash: string;
   readonly sets: RolloutSets;
+  /** ReplicaSets of experiments. */
+  readonly experiments: readonly ReplicaSet[];
   /** Phases of the analysis runs that the status names, as far as the cache has them. */
   readonly phases: ReadonlyMap<string, string>;
   readonly now: Time;
@@ -32,6 +35,8 @@ export interface RolloutChange {
   /** The ReplicaSet of the template does not exist yet. */
   readonly create: boolean;
   readonly sets: readonly SetChange[];
+  /** ReplicaSets of experiments that do not exist yet. */
+  readonly experiments: readonly ExperimentSet[];
   readonly remove: readonly ReplicaSet[];
   /** Services with the hash that their selectors are to have. */
   readonly selectors: readonly { readonly service: string; readonly hash: string }[];
@@ -48,6 +53,7 @@ export interface RolloutChange {
 export class Draft {
   create = false;
   readonly sets: SetChange[] = [];
+  readonly experiments: ExperimentSet[] = [];
   readonly remove: ReplicaSet[] = [];
   readonly selectors: { readonly service: string; readonly hash: string }[] = [];
   route: RolloutChange['route'];
@@ -119,17 +125,18 @@ export class Draft {
   /** Starts an analysis run and notes it. */
   analyse(role: AnalysisRole, name: string, analysis: RolloutAnalysis): void {
     this.start.push({ role, name, analysis });
-    this.set({ analyses: [...(this.status.analyses ?? []).filter((each) => each.role !== role), { role, name, phase: 'Pending' }] });
+    // An experiment may have several.
+    this.set({ analyses: [...(this.status.analyses ?? []).filter((each) => each.role !== role || (role === 'experiment' && each.name !== name)), { role, name, phase: 'Pending' }] });
   }
 
-  /** Ends the analysis runs that are under way. */
-  stopAnalyses(): void {
-    for (const { name, phase } of this.status.analyses ?? []) if (isOpen(phase)) this.stop.push(name);
+  /** Ends the analysis runs that are under way, of one role or all. */
+  stopAnalyses(only?: AnalysisRole): void {
+    for (const { role, name, phase } of this.status.analyses ?? []) if (isOpen(phase) && (only === undefined || role === only)) this.stop.push(name);
   }
 
   finish(): RolloutChange {
-    const { create, sets, remove, selectors, route, start, stop, status, again } = this;
-    return { create, sets, remove, selectors, ...(route === undefined ? {} : { route }), start, stop, status, again };
+    const { create, sets, experiments, remove, selectors, route, start, stop, status, again } = this;
+    return { create, sets, experiments, remove, selectors, ...(route === undefined ? {} : { route }), start, stop, status, again };
   }
 }
 
@@ -161,6 +168,16 @@ export function scaleDownLater(draft: Draft, set: ReplicaSet, delay: number): vo
     if (deadline === Number.POSITIVE_INFINITY) return;
     draft.size(set, set.spec.replicas, deadline);
     draft.later(deadline);
+  }
+}
+
+/** Old sets, in order of their revisions: the newest `limit` of those with pods go when their deadline has passed, the others at once (scaleDownDelayHelper). */
+export function scaleDownAll(draft: Draft, older: readonly ReplicaSet[], delay: number, limit: number): void {
+  let kept = 0;
+  for (const set of [...older].reverse()) {
+    if (set.spec.replicas === 0) continue;
+    if (kept++ < limit) scaleDownLater(draft, set, delay);
+    else draft.size(set, 0, null);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Rollout, RolloutStatusFields } from '../../api/rollout-kinds.js';
 import { reconcileBlueGreen } from './blue-green.js';
 import { reconcileCanary } from './canary.js';
+import { tidyExperiments } from './experiment.js';
 import { available, counts, Draft, isHealthy, isOpen, type RolloutChange, type RolloutView } from './change.js';
 import { historyLimit, progressDeadline, replicasOf } from './rollout-spec.js';
 
@@ -28,6 +29,7 @@ export function reconcileRollout(view: RolloutView): RolloutChange {
   // The time of a pause does not count.
   if (rollout.status.controllerPause === true && draft.status.controllerPause !== true) draft.set({ progressedAt: now });
   draft.later(deadlineAt(draft));
+  tidyExperiments(draft);
   removeHistory(draft);
   if (draft.again <= now) draft.again = now;
   return done(draft);
@@ -43,7 +45,7 @@ function abortedByUser(draft: Draft): void {
 function newVersion(draft: Draft): void {
   const { hash, rollout, now } = draft.view;
   draft.stopAnalyses();
-  draft.drop('pauseConditions', 'controllerPause', 'abort', 'abortedAt', 'promoteFull', 'analyses', 'message');
+  draft.drop('pauseConditions', 'controllerPause', 'abort', 'abortedAt', 'promoteFull', 'analyses', 'experiment', 'message');
   const steps = rollout.spec.strategy.canary?.steps?.length ?? 0;
   // The stable version comes back: its pods are there, so that no steps are needed.
   const currentStepIndex = draft.status.stableRS === hash ? steps : 0;
@@ -101,7 +103,7 @@ function readAnalyses(draft: Draft): void {
   }
 }
 
-const ROLES = { step: 'step-based', background: 'background', prePromotion: 'pre-promotion', postPromotion: 'post-promotion' } as const;
+const ROLES = { step: 'step-based', background: 'background', prePromotion: 'pre-promotion', postPromotion: 'post-promotion', experiment: 'experiment' } as const;
 
 /** Old ReplicaSets without pods beyond the limit of the history are deleted, oldest first. */
 function removeHistory(draft: Draft): void {

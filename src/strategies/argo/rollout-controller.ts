@@ -17,6 +17,7 @@ import { BY_CONTROLLER, controllerReference, ControllerUidIndexer } from '../../
 import { type CanaryIngressSpec, canaryIngress, canaryIngressRequest } from '../canary-ingress.js';
 import { hasWeights, newRoute, type RouteKind, routeRequest, type RouteWeights } from '../routes.js';
 import type { RolloutChange, RolloutView } from './change.js';
+import { EXPERIMENT_NAME, newExperimentSet } from './experiment.js';
 import { reconcileRollout } from './reconcile.js';
 import { newAnalysisRun, newReplicaSet, revisionOf, SelectorHashPatch, setRequest, TerminatePatch } from './requests.js';
 import { maxWeight, ROLLOUT_HASH, sortSets } from './rollout-spec.js';
@@ -81,12 +82,13 @@ export class RolloutController implements Reconciler {
     if (template === undefined) return undefined;
     const hash = templateHash(template);
     const sets = [...this.replicaSets.byIndex(BY_CONTROLLER, rollout.metadata.uid)].sort((a, b) => revisionOf(a) - revisionOf(b));
+    const [experiments, own] = [sets.filter(isOfExperiment), sets.filter((set) => !isOfExperiment(set))];
     const phases = new Map<string, string>();
     for (const { name } of rollout.status.analyses ?? []) {
       const status = this.runs.get(`${namespace}/${name}`)?.status as { readonly phase?: string } | undefined;
       if (status?.phase !== undefined) phases.set(name, status.phase);
     }
-    return { rollout, template, hash, sets: sortSets(sets, hash, rollout.status.stableRS ?? ''), phases, now: this.simulation.now };
+    return { rollout, template, hash, sets: sortSets(own, hash, rollout.status.stableRS ?? ''), experiments, phases, now: this.simulation.now };
   }
 
   /** Why nothing is done about a Rollout; undefined: it is valid. */
@@ -104,6 +106,10 @@ export class RolloutController implements Reconciler {
   template(namespace: string, name: string, cluster: boolean): AnalysisTemplate | undefined {
     return cluster ? this.clusterTemplates.get(name) : this.templates.get(`${namespace}/${name}`);
   }
+}
+
+function isOfExperiment({ metadata }: ReplicaSet): boolean {
+  return metadata.annotations?.[EXPERIMENT_NAME] !== undefined;
 }
 
 class WorkloadHandler implements ResourceEventHandler<Deployment> {
@@ -187,6 +193,11 @@ class RolloutSync extends StagedReconciliation {
       const all = [sets.stable, ...sets.older].filter((set) => set !== undefined);
       const revision = Math.max(0, ...all.map(revisionOf)) + 1;
       const body = newReplicaSet(rollout, view.template, view.hash, revision);
+      requests.push(objectRequest('create', 'replicasets', body, { body }));
+    }
+    for (const wanted of change.experiments) {
+      const of = wanted.template.specRef === 'stable' ? (sets.stable ?? sets.current) : sets.current;
+      const body = newExperimentSet(rollout, of?.spec.template ?? view.template, wanted);
       requests.push(objectRequest('create', 'replicasets', body, { body }));
     }
     // The last word about a set counts.

@@ -120,6 +120,22 @@ export function sortSets(sets: readonly ReplicaSet[], currentHash: string, stabl
   return { current, stable, older: sets.filter((set) => set !== current && set !== stable) };
 }
 
+/**
+ * Whether the template is that of a version before the stable one, by less than so many revisions: then no steps, pauses or analyses are
+ * needed (isRollbackWithinWindow).
+ */
+export function rollsBackInWindow({ rollout, sets: { current, stable, older } }: { readonly rollout: Rollout; readonly sets: RolloutSets }): boolean {
+  const revisions = rollout.spec.rollbackWindow?.revisions ?? 0;
+  if (revisions <= 0 || current === undefined || stable === undefined) return false;
+  const [from, to] = [current.metadata.creationTimestamp, stable.metadata.creationTimestamp];
+  return from < to && older.filter(({ metadata: { creationTimestamp } }) => creationTimestamp > from && creationTimestamp < to).length < revisions;
+}
+
+/** How many old ReplicaSets may keep their pods for the delay; the others lose them at once. */
+export function scaleDownRevisionLimit({ canary, blueGreen }: { readonly canary?: CanaryStrategy; readonly blueGreen?: BlueGreenStrategy }): number {
+  return (blueGreen ?? canary)?.scaleDownDelayRevisionLimit ?? Number.POSITIVE_INFINITY;
+}
+
 /** A template with the hash among its labels. */
 export function hashedTemplate(template: PodTemplateSpec, hash: string): PodTemplateSpec {
   return { ...template, metadata: { ...template.metadata, labels: { ...template.metadata.labels, [ROLLOUT_HASH]: hash } } };
