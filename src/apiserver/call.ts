@@ -2,6 +2,7 @@ import type { KubernetesObject } from '../api/meta.js';
 import type { ProcessorShare } from '../etcd/processor.js';
 import type { EtcdResponse } from '../etcd/types.js';
 import type { CachedObject } from './cached-objects.js';
+import type { Flow } from './flow-control/configuration.js';
 import { Slots } from '../kernel/slots.js';
 import type { Duration, Time } from '../kernel/time.js';
 import type { ApiRequest, ApiResponse, ResponseReceiver } from './request.js';
@@ -29,6 +30,10 @@ export class Caller {
   readonly meter: CallMeter | null;
   /** Cores that the client shares with others, where calls are written when the limiter lets them go; null: enough for everything. */
   readonly writer: ProcessorShare | null;
+  /** What servers remember of it: whether its user may do all that it asks for (null: not asked yet), the flow of its last call, the object that it wrote last. */
+  trusted: boolean | null = null;
+  flow: Flow | null = null;
+  last: CachedObject | null = null;
 
   constructor(user: string, host: number, meter: CallMeter | null = null, writer: ProcessorShare | null = null) {
     this.user = user;

@@ -236,7 +236,8 @@ function settleUpdate(request: ApiRequest, current: WithSpecAndStatus, wanted: W
   metadata.generation = spec === current.spec ? current.metadata.generation : current.metadata.generation + 1;
   const whole = own && wanted.spec === spec && wanted.status === status;
   const object = whole ? wanted : assembled(statusOnly ? current : wanted, metadata, spec, status);
-  if (sameObject(object, current)) return { kind: 'unchanged', object: current };
+  // Another spec is one that differs, see above.
+  if (spec === current.spec && sameObject(object, current)) return { kind: 'unchanged', object: current };
   if (metadata.deletionTimestamp !== undefined && metadata.deletionTimestamp <= context.now && finished(object)) {
     return { kind: 'delete', object, expectedRevision: current.metadata.resourceVersion };
   }

@@ -131,7 +131,7 @@ export class SeatControl {
   arrive(slot: number, call: Call, bytes: number, watchers: number, started: number[]): boolean {
     if (this.limits !== null) return this.count(slot, call, this.limits, started);
     if (!this.borrowing) this.armBorrowing();
-    const where = this.classifier.classify(call.request, call.user, call.clientHost);
+    const where = this.classifier.classify(call.request, call.caller);
     const figures = this.figuresOf(where.level, where.schema);
     const { now } = this.simulation;
     const work = estimateWork(call.request, bytes, watchers, this.control.maximumSeats(where.level));

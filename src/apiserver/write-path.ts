@@ -85,8 +85,6 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner, LeaseO
   /** null: events stay. */
   readonly eventLeases: EventLeases | null;
   private readonly pauses = new Slots<Pause>();
-  /** What was last found for a client, by its host. */
-  private readonly lastOf: (CachedObject | null)[] = [];
   /** Raised when the process dies, so that answers to an earlier life are ignored. */
   private life = 0;
 
@@ -150,17 +148,15 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner, LeaseO
   }
 
   /** The object of a request in the watch cache. Most clients write one object again and again (the lease of a node): it is tried first. */
-  private find({ request, clientHost }: Call): CachedObject | undefined {
+  private find({ request, caller }: Call): CachedObject | undefined {
     const { objects } = this.owner.cache(request.resource);
-    const { lastOf } = this;
-    while (lastOf.length <= clientHost) lastOf.push(null);
-    const last = lastOf[clientHost]!;
+    const { last } = caller;
     if (last !== null && last.home === objects) {
       const { name, namespace } = last.object.metadata;
       if (name === request.name && namespace === request.namespace) return last;
     }
     const found = objects.find(request.namespace, request.name);
-    if (found !== undefined) lastOf[clientHost] = found;
+    if (found !== undefined) caller.last = found;
     return found;
   }
 

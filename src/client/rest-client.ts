@@ -22,6 +22,8 @@ export class RestClient implements ApiClient {
   private readonly connections: Connections;
   private readonly preferredServer: number;
   private readonly bucket: TokenBucket;
+  /** The bucket ever holds anything up. */
+  private readonly bucketed: boolean;
 
   constructor(
     simulation: Simulation,
@@ -40,6 +42,7 @@ export class RestClient implements ApiClient {
     this.caller = new Caller(user, host, meter, machine);
     this.preferredServer = preferredServer;
     this.bucket = new TokenBucket(qps, burst);
+    this.bucketed = qps > 0;
   }
 
   /** Groups that its user has beside those of its name. */
@@ -53,7 +56,7 @@ export class RestClient implements ApiClient {
 
   request(request: ApiRequest, receiver: ResponseReceiver, tag: number): void {
     if (this.stopped) return;
-    const wait = this.limited ? this.bucket.reserve(this.simulation.now) : 0;
+    const wait = this.limited && this.bucketed ? this.bucket.reserve(this.simulation.now) : 0;
     this.requests++;
     this.limiterWait += wait;
     this.connections.submit(new Call(request, this.caller, receiver, tag), this.preferredServer, wait);

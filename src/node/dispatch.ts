@@ -6,7 +6,7 @@ export function dispatch(fleet: Fleet, opcode: number, argument: number): void {
   const { workers, runtime } = fleet;
   switch (opcode) {
     case op.OP_LEASE:
-      fleet.heartbeats.renew(fleet.nodes[argument]!);
+      fleet.heartbeats.renew(argument);
       return;
     case op.OP_PROBE:
       fleet.prober.probed(fleet.probes.get(argument));

@@ -1,7 +1,8 @@
 import type { ContainerImage } from '../api/core.js';
 import type { Lease } from '../api/workloads.js';
-import type { ApiResponse, ResponseReceiver } from '../apiserver/request.js';
+import type { ApiRequest, ApiResponse, ResponseReceiver } from '../apiserver/request.js';
 import { succeeded } from '../apiserver/request.js';
+import type { ApiClient } from '../client/types.js';
 import type { Duration } from '../kernel/time.js';
 import { SECOND } from '../kernel/time.js';
 import type { Fleet } from './fleet.js';
@@ -10,7 +11,7 @@ import { NODE_STATUS_MAX_IMAGES } from './image-policy.js';
 import { NodeStatusPatch } from './patches.js';
 import type { NodeRecord } from './records.js';
 import { nextTick } from './restart-policy.js';
-import { tagOf, TAG_LEASE, TAG_LEASE_GET, TAG_NODE_STATUS } from './status-manager.js';
+import { EPOCHS, tagOf, TAG_LEASE, TAG_LEASE_GET, TAG_NODE_STATUS } from './status-manager.js';
 
 /** nodeLeaseDurationSeconds; the lease is renewed every quarter of it (kubelet.go nodeLeaseRenewIntervalFraction). */
 export const NODE_LEASE_DURATION_SECONDS = 40;
@@ -50,8 +51,14 @@ export function nodeLease(node: string, renewTime: number, resourceVersion: numb
 export class Heartbeats {
   private readonly fleet: Fleet;
   private readonly receiver: ResponseReceiver;
-  /** By node, in columns: the next renewal of its lease; the lease as it was last written; when that was, tries since, and how often. */
+  /**
+   * By node, in columns: the next renewal of its lease; number of the node and epoch of its kubelet (−1: it does not run); name and client;
+   * the lease as it was last written; when that was, tries since, and how often.
+   */
   private events = new Float64Array(FIRST_NODES);
+  private epochs = new Float64Array(FIRST_NODES);
+  private readonly names: string[] = [];
+  private readonly clients: (ApiClient | null)[] = [];
   private versions = new Float64Array(FIRST_NODES);
   private readonly uids: string[] = [];
   private renewedAt = new Float64Array(FIRST_NODES);
@@ -68,7 +75,7 @@ export class Heartbeats {
     const { fleet } = this;
     const now = fleet.simulation.now;
     const key = nodeKey(node.index);
-    this.hold(node);
+    this.begin(node);
     this.renewedAt[node.index] = now;
     this.events[node.index] = fleet.after(Math.round(fleet.uniform(key, OP_LEASE) * RENEW_INTERVAL), OP_LEASE, node.index);
     node.lastReport = now - Math.round(fleet.uniform(key, OP_NODE_STATUS) * REPORT_FREQUENCY);
@@ -77,7 +84,7 @@ export class Heartbeats {
 
   /** Starts the heartbeats of a kubelet that has just come up: both at once. */
   startCold(node: NodeRecord): void {
-    this.hold(node);
+    this.begin(node);
     this.events[node.index] = this.fleet.after(0, OP_LEASE, node.index);
     this.renewedAt[node.index] = this.fleet.simulation.now;
     node.statusPhase = this.fleet.simulation.now;
@@ -87,61 +94,55 @@ export class Heartbeats {
 
   stop(node: NodeRecord): void {
     const { simulation } = this.fleet;
-    this.hold(node);
-    simulation.cancel(this.events[node.index]!);
     simulation.cancel(node.statusEvent);
-    this.events[node.index] = 0;
     node.statusEvent = 0;
-  }
-
-  /** Renews the lease: one PUT. */
-  renew(node: NodeRecord): void {
+    if (node.index >= this.uids.length) return;
+    simulation.cancel(this.events[node.index]!);
     this.events[node.index] = 0;
-    this.tries[node.index] = 0;
-    this.put(node);
+    this.epochs[node.index] = -1;
   }
 
-  private put(node: NodeRecord): void {
-    const { name } = node;
-    const body = nodeLease(name, this.fleet.simulation.now, this.versions[node.index]!, this.uids[node.index] ?? '');
-    node.heartbeatClient!.request(
-      { verb: 'update', resource: 'leases', namespace: NODE_LEASE_NAMESPACE, name, body, fresh: true },
-      this.receiver,
-      tagOf(node, TAG_LEASE),
-    );
+  /** Renews the lease of a node: one PUT. Only the columns are touched. */
+  renew(index: number): void {
+    this.events[index] = 0;
+    this.tries[index] = 0;
+    this.put(index);
   }
 
-  /** The answer to a PUT or GET of the lease. A conflict is answered by reading it, other failures by trying again at once. */
-  leaseAnswered(node: NodeRecord, kind: number, response: ApiResponse): void {
+  private put(index: number): void {
+    const name = this.names[index]!;
+    const body = nodeLease(name, this.fleet.simulation.now, this.versions[index]!, this.uids[index]!);
+    const request: ApiRequest = { verb: 'update', resource: 'leases', namespace: NODE_LEASE_NAMESPACE, name, body, fresh: true };
+    this.clients[index]!.request(request, this.receiver, this.epochs[index]! * 8 + TAG_LEASE);
+  }
+
+  /**
+   * The answer to a PUT or GET of the lease; `epoch`: the node and its epoch, of the tag. A conflict is answered by reading it, other
+   * failures by trying again at once.
+   */
+  leaseAnswered(epoch: number, kind: number, response: ApiResponse): void {
+    const index = Math.floor(epoch / EPOCHS);
+    if (this.epochs[index] !== epoch) return;
     const { fleet } = this;
-    const { index } = node;
     if (succeeded(response)) {
       const { object } = response;
       this.versions[index] = object?.metadata.resourceVersion ?? 0;
       if (object !== undefined) this.uids[index] = object.metadata.uid;
       if (kind === TAG_LEASE_GET) {
-        this.put(node);
+        this.put(index);
         return;
       }
-      this.renewed(node);
+      this.renewed(index);
     } else if (response.code === 404 && this.tries[index]!++ < MAX_LEASE_RETRIES) {
       this.versions[index] = 0;
-      const body = nodeLease(node.name, fleet.simulation.now, 0, '');
-      node.heartbeatClient!.request(
-        { verb: 'create', resource: 'leases', namespace: NODE_LEASE_NAMESPACE, name: node.name, body },
-        this.receiver,
-        tagOf(node, TAG_LEASE),
-      );
+      const name = this.names[index]!;
+      const body = nodeLease(name, fleet.simulation.now, 0, '');
+      this.clients[index]!.request({ verb: 'create', resource: 'leases', namespace: NODE_LEASE_NAMESPACE, name, body }, this.receiver, epoch * 8 + TAG_LEASE);
       return;
     } else if (this.tries[index]!++ < MAX_LEASE_RETRIES) {
-      if (response.code !== 409) this.put(node);
-      else {
-        node.heartbeatClient!.request(
-          { verb: 'get', resource: 'leases', namespace: NODE_LEASE_NAMESPACE, name: node.name },
-          this.receiver,
-          tagOf(node, TAG_LEASE_GET),
-        );
-      }
+      const name = this.names[index]!;
+      if (response.code !== 409) this.put(index);
+      else this.clients[index]!.request({ verb: 'get', resource: 'leases', namespace: NODE_LEASE_NAMESPACE, name }, this.receiver, epoch * 8 + TAG_LEASE_GET);
       return;
     }
     if (this.events[index] !== 0) return;
@@ -149,14 +150,26 @@ export class Heartbeats {
     this.events[index] = fleet.after(RENEW_INTERVAL * (1 + RENEW_JITTER * u), OP_LEASE, index);
   }
 
-  /** Makes room in the columns. */
-  private hold({ index }: NodeRecord): void {
-    while (this.uids.length <= index) this.uids.push('');
-    if (index < this.events.length) return;
-    const size = Math.max(index + 1, 2 * this.events.length);
-    const { events, versions, renewedAt, tries, renewals } = this;
+  /** The kubelet of a node runs from now on: notes what its renewals need, and makes room in the columns. */
+  private begin(node: NodeRecord): void {
+    const { index } = node;
+    if (index >= this.events.length) this.grow(Math.max(index + 1, 2 * this.events.length));
+    while (this.uids.length <= index) {
+      this.uids.push('');
+      this.names.push('');
+      this.clients.push(null);
+    }
+    this.names[index] = node.name;
+    this.clients[index] = node.heartbeatClient;
+    this.epochs[index] = index * EPOCHS + (node.epoch % EPOCHS);
+  }
+
+  private grow(size: number): void {
+    const { events, epochs, versions, renewedAt, tries, renewals } = this;
     this.events = new Float64Array(size);
     this.events.set(events);
+    this.epochs = new Float64Array(size);
+    this.epochs.set(epochs);
     this.versions = new Float64Array(size);
     this.versions.set(versions);
     this.renewedAt = new Float64Array(size);
@@ -171,11 +184,11 @@ export class Heartbeats {
    * The lease is renewed. When it had run out the node counts as Unknown meanwhile: the kubelet sees that in its Node at the next look,
    * every 10 s, and reports.
    */
-  private renewed(node: NodeRecord): void {
-    const { now } = this.fleet.simulation;
-    const { renewedAt } = this;
-    if (now - renewedAt[node.index]! > NODE_LEASE_DURATION_SECONDS * SECOND) this.statusChanged(node);
-    renewedAt[node.index] = now;
+  private renewed(index: number): void {
+    const { renewedAt, fleet } = this;
+    const { now } = fleet.simulation;
+    if (now - renewedAt[index]! > NODE_LEASE_DURATION_SECONDS * SECOND) this.statusChanged(fleet.nodes[index]!);
+    renewedAt[index] = now;
   }
 
   /** The status is reported at once (syncNodeStatus out of turn). */

@@ -30,7 +30,7 @@ import { REGISTRY_BURST } from './image-policy.js';
 import { runtimeProfile } from './runtime-profiles.js';
 import { type MachineSwitch, Shutdowns } from './shutdown.js';
 import { StaticPods } from './static-pods.js';
-import { StatusManager, TAG_LEASE, TAG_LEASE_GET, TAG_NODE_STATUS } from './status-manager.js';
+import { EPOCHS, StatusManager, TAG_LEASE, TAG_LEASE_GET, TAG_NODE_STATUS } from './status-manager.js';
 import { VolumeManager } from './volume-manager.js';
 import { adoptRunning, crash, restart, runningPod } from './node-life.js';
 
@@ -272,12 +272,15 @@ export class Kubelets implements Component, ResponseReceiver, EnvironmentBook {
   }
 
   receive(tag: number, response: ApiResponse, _request: ApiRequest): void {
-    const kind = tag % 8;
     const rest = Math.floor(tag / 8);
-    const node = this.fleet.nodes[Math.floor(rest / 65536)]!;
-    if (!node.up || (node.epoch & 0xffff) !== rest % 65536) return;
-    if (kind === TAG_LEASE || kind === TAG_LEASE_GET) this.fleet.heartbeats.leaseAnswered(node, kind, response);
-    else if (kind === TAG_NODE_STATUS) this.fleet.heartbeats.statusAnswered(node, response);
+    const kind = tag - rest * 8;
+    if (kind === TAG_LEASE || kind === TAG_LEASE_GET) {
+      this.fleet.heartbeats.leaseAnswered(rest, kind, response);
+      return;
+    }
+    const node = this.fleet.nodes[Math.floor(rest / EPOCHS)]!;
+    if (!node.up || node.epoch % EPOCHS !== rest % EPOCHS) return;
+    if (kind === TAG_NODE_STATUS) this.fleet.heartbeats.statusAnswered(node, response);
     else this.fleet.statuses.answered(node, kind, response);
   }
 

@@ -11,6 +11,9 @@ import { nextTick } from './restart-policy.js';
 /** status_manager.go syncPeriod: what failed or drifted is looked at again in the next batch. */
 const BATCH_PERIOD = 10 * SECOND;
 
+/** Epochs of a node that tags tell apart. */
+export const EPOCHS = 65536;
+
 /** Kinds of requests, the low part of tags. */
 export const TAG_STATUS_GET = 0;
 export const TAG_STATUS_PATCH = 1;
@@ -21,7 +24,7 @@ export const TAG_NODE_STATUS = 5;
 
 /** Tag of a node's request: node, life of its kubelet, kind. */
 export function tagOf(node: NodeRecord, kind: number): number {
-  return (node.index * 65536 + (node.epoch & 0xffff)) * 8 + kind;
+  return (node.index * EPOCHS + (node.epoch % EPOCHS)) * 8 + kind;
 }
 
 /**

@@ -39,8 +39,12 @@ export interface Classification {
   readonly flow: string;
 }
 
-/** The same with the queues of its level that the flow may use, which are dealt when its first request joins one. */
-export interface Flow extends Classification, Hand {}
+/** The same with the requests that it is of, and the queues of its level that the flow may use, which are dealt when its first request joins one. */
+export interface Flow extends Classification, Hand {
+  readonly resource: string;
+  readonly verb: string;
+  readonly namespace: string;
+}
 
 interface FlowSchema {
   readonly name: string;
@@ -141,34 +145,31 @@ function schemaOf(request: ApiRequest, user: string): FlowSchema {
 }
 
 /**
- * Classifications by user and resource, of the verb and namespace that came last: most users repeat themselves. The one that came last from
- * each host is found by the host's number: a kubelet's renewals of its lease need no look-up by name.
+ * Classifications by user and resource, of the verb and namespace that came last: most users repeat themselves. Clients keep the one of
+ * their last request, so that a kubelet's renewals of its lease need no look-up by name.
  */
 export class Classifier {
   private readonly byUser = new Map<string, Remembered>();
-  private readonly byHost: (Remembered | null)[] = [];
 
-  classify(request: ApiRequest, user: string, host: number): Flow {
+  classify(request: ApiRequest, client: { readonly user: string; flow: Flow | null }): Flow {
     const { resource, verb, namespace } = request;
-    const { byHost } = this;
-    while (byHost.length <= host) byHost.push(null);
-    const last = byHost[host]!;
-    if (last !== null && last.user === user && last.resource === resource && last.verb === verb && last.namespace === namespace) return last;
+    const last = client.flow;
+    if (last !== null && last.resource === resource && last.verb === verb && last.namespace === namespace) return last;
+    const { user } = client;
     const first = this.byUser.get(user);
     let known = first;
     while (known !== undefined && known.resource !== resource) known = known.next;
     if (known === undefined) {
-      known = new Remembered(request, user, classify(request, user), first);
+      known = new Remembered(request, classify(request, user), first);
       this.byUser.set(user, known);
     } else if (known.verb !== verb || known.namespace !== namespace) known.become(request, classify(request, user));
-    byHost[host] = known;
+    client.flow = known;
     return known;
   }
 }
 
 /** The last classification of a user's requests for a resource; a user has few of them. */
 class Remembered implements Flow {
-  readonly user: string;
   readonly resource: string;
   verb: string;
   namespace: string;
@@ -179,8 +180,7 @@ class Remembered implements Flow {
   moreCards = 0;
   readonly next: Remembered | undefined;
 
-  constructor({ resource, verb, namespace }: ApiRequest, user: string, where: Classification, next: Remembered | undefined) {
-    this.user = user;
+  constructor({ resource, verb, namespace }: ApiRequest, where: Classification, next: Remembered | undefined) {
     this.resource = resource;
     this.verb = verb;
     this.namespace = namespace;
