@@ -2,10 +2,11 @@ import { readFileSync, statSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import type { Document } from 'yaml';
-import { isAlias, isMap, isPair, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
+import { isAlias, isMap, isPair, isScalar, isSeq, LineCounter } from 'yaml';
 import { describeValue } from '../api/reader.js';
 import type { InputErrorDetails, Position } from './input-error.js';
 import { InputError } from './input-error.js';
+import { parseLenient } from './unindented-quotes.js';
 
 /** Where a file is that another one names: from that one's folder, unless its path is absolute. */
 export function fileFrom(folder: string, path: string): string {
@@ -172,7 +173,7 @@ function parsePositions(item: SourceItem): Located | undefined {
   const counter = new LineCounter();
   let document: Document.Parsed;
   try {
-    document = parseDocument(item.source.text(item.start, item.end), { ...YAML_OPTIONS, lineCounter: counter });
+    document = parseLenient(item.source.text(item.start, item.end), { ...YAML_OPTIONS, lineCounter: counter });
   } catch (error) {
     if (error instanceof RangeError) return undefined;
     throw error;

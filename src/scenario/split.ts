@@ -1,10 +1,11 @@
 import type { Document } from 'yaml';
-import { LineCounter, parseAllDocuments, parseDocument, visit } from 'yaml';
+import { LineCounter, parseAllDocuments, visit } from 'yaml';
 import { isMap } from '../api/reader.js';
 import { type InputError, throwInputErrors } from './input-error.js';
 import { jsonErrorOffset } from './json-position.js';
 import type { SourceFile } from './source.js';
 import { SourceItem, YAML_OPTIONS } from './source.js';
+import { parseLenient } from './unindented-quotes.js';
 
 /** One value of a file: a document, or an item of a List in it. */
 export interface ParsedItem {
@@ -184,7 +185,7 @@ function parseYamlPiece(
 /** The document of a text; undefined when it nests deeper than the parser can follow. */
 function parse(text: string): Document.Parsed | undefined {
   try {
-    return parseDocument(text, YAML_OPTIONS);
+    return parseLenient(text, YAML_OPTIONS);
   } catch (error) {
     if (error instanceof RangeError) return undefined;
     throw error;
