@@ -220,7 +220,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a key keeps the revision of its first creation',
-    file: 'mvcc.js',
+    file: 'records.js',
     from: 'createRevision: previous === null ? revision : previous.createRevision',
     to: 'createRevision: previous === null ? Math.min(revision, 5) : previous.createRevision',
   },
