@@ -59,6 +59,8 @@ class StaleSync extends Reconciliation {
 /** Makes the reconciliation of a key from the informers' caches; null when there is nothing to do. */
 export interface Reconciler {
   reconcile(key: string): Reconciliation | null;
+  /** Pods that a sync of the key goes through; absent: none. */
+  podsOf?(key: string): number;
 }
 
 export interface ControllerOptions {
@@ -114,6 +116,8 @@ export class ControllerWorkers implements Component, ResponseReceiver, WorkQueue
   private readonly target: number;
   private readonly client: ApiClient;
   private readonly syncCpu: DistributionSpec;
+  /** Beside it, for each pod. */
+  private readonly podCpu: Duration;
   private readonly wakeUp: DistributionSpec | undefined;
   private readonly draws: Stream;
   private readonly maxRetries: number;
@@ -125,13 +129,14 @@ export class ControllerWorkers implements Component, ResponseReceiver, WorkQueue
   private started = false;
 
   constructor(context: ProcessContext, options: ControllerOptions) {
-    const { syncCpu, wakeUp } = context.profile.controllers;
+    const { syncCpu, syncPodCpu, wakeUp } = context.profile.controllers;
     this.name = `${options.name}-controller`;
     this.context = context;
     this.simulation = context.simulation;
     this.target = context.simulation.add(this);
     this.client = options.client;
     this.syncCpu = syncCpu[options.name] ?? syncCpu['default'] ?? { kind: 'constant', value: 0 };
+    this.podCpu = syncPodCpu?.[options.name] ?? 0;
     this.wakeUp = wakeUp?.[options.name] ?? wakeUp?.['default'];
     this.draws = context.randomness.stream(`${this.name}/sync`);
     this.maxRetries = options.maxRetries ?? Number.POSITIVE_INFINITY;
@@ -159,6 +164,7 @@ export class ControllerWorkers implements Component, ResponseReceiver, WorkQueue
       const work = this.work[worker]!;
       work.key = key;
       work.cost = sample(this.syncCpu, this.draws);
+      if (this.podCpu > 0) work.cost += this.podCpu * (this.reconciler?.podsOf?.(key) ?? 0);
       const woken = this.wakeUp === undefined ? 0 : sample(this.wakeUp, this.draws);
       const wait = worked(this.context, work.cost) - work.cost + woken;
       if (wait > 0) this.simulation.post(wait, this.target, OP_READ, worker);

@@ -53,6 +53,14 @@ export class DeploymentController implements Reconciler {
     return new DeploymentSync(this, deployment, this.simulation, isEmptySelector(deployment.spec.selector));
   }
 
+  /** It lists the pods of all of its ReplicaSets (getPodMapForDeployment). */
+  podsOf(key: string): number {
+    const deployment = this.deployments.get(key);
+    let pods = 0;
+    if (deployment !== undefined) for (const { metadata } of this.ownedBy(deployment)) pods += this.pods.get(metadata.uid)?.all ?? 0;
+    return pods;
+  }
+
   /** ReplicaSets owned by uid, in order of first arrival. */
   ownedBy(deployment: Deployment): Iterable<ReplicaSet> {
     return this.replicaSets.byIndex(BY_CONTROLLER, deployment.metadata.uid);

@@ -88,7 +88,8 @@ export function planJob(view: JobView): JobPlan {
   const target = findTarget(view, totals, indexes);
   const succeeded = indexes?.succeeded.size ?? totals.succeeded;
   const managed = manage(view, active, succeeded, target, indexes, backoff);
-  const left = active.length - managed.remove.length + managed.create.length;
+  // manageJob answers 0 where it waits to create pods, whatever is still running (job_controller.go).
+  const left = managed.backsOff ? 0 : active.length - managed.remove.length + managed.create.length;
   // Pods that the cache does not show yet may be left: not the end.
   const finished = target === undefined ? completed(job, succeeded, left, now) : view.mayManage ? target : undefined;
   const suspension = finished === undefined && target === undefined ? suspensionOf(view) : '';
@@ -232,9 +233,9 @@ function manage(
   target: Condition | undefined,
   indexes: IndexState | undefined,
   backoff: BackoffRecord,
-): Pick<JobPlan, 'create' | 'remove' | 'untracked' | 'requeueAfter'> {
+): Pick<JobPlan, 'create' | 'remove' | 'untracked' | 'requeueAfter'> & { readonly backsOff: boolean } {
   const { job, now } = view;
-  const nothing = { create: [], remove: [], untracked: false, requeueAfter: -1 };
+  const nothing = { create: [], remove: [], untracked: false, requeueAfter: -1, backsOff: false };
   if (target !== undefined) return { ...nothing, remove: active };
   if (!view.mayManage || job.metadata.deletionTimestamp !== undefined) return nothing;
   if (job.spec.suspend === true) return { ...nothing, remove: active, untracked: true };
@@ -250,7 +251,7 @@ function manage(
   const perIndex = job.spec.backoffLimitPerIndex !== undefined;
   if (!perIndex) {
     const wait = backoffRemaining(backoff, now);
-    if (wait > 0) return { ...nothing, requeueAfter: wait };
+    if (wait > 0) return { ...nothing, requeueAfter: wait, backsOff: true };
   }
   const count = Math.min(missing, MAX_PODS_PER_SYNC);
   if (indexes === undefined) {
@@ -260,7 +261,7 @@ function manage(
   // Indexes wait on their own; when none may go on, the one that may first is waited for.
   const ready = perIndex ? pending.filter((index) => indexBackoffRemaining(indexes.last.get(index), now) === 0) : pending;
   if (ready.length === 0 && pending.length > 0) {
-    return { ...nothing, requeueAfter: Math.min(...pending.map((index) => indexBackoffRemaining(indexes.last.get(index), now))) };
+    return { ...nothing, requeueAfter: Math.min(...pending.map((index) => indexBackoffRemaining(indexes.last.get(index), now))), backsOff: true };
   }
   return { ...nothing, create: ready.map((index) => ({ index, failures: failuresAfter(job, indexes.last.get(index)) })) };
 }

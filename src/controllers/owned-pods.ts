@@ -37,6 +37,11 @@ export class OwnedPods {
     return this.active.size === 0 && this.inactive.size === 0;
   }
 
+  /** All of them, those that have finished or are being deleted included. */
+  get size(): number {
+    return this.active.size + this.inactive.size;
+  }
+
   put(pod: Pod): void {
     const key = keyOf(pod);
     const old = this.active.get(key);

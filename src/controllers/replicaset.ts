@@ -71,6 +71,11 @@ export class ReplicaSetController implements Reconciler {
     return new ReplicaSetSync(this, set, this.simulation);
   }
 
+  podsOf(key: string): number {
+    const set = this.sets.get(key);
+    return set === undefined ? 0 : (this.pods.find(set.metadata.uid)?.size ?? 0);
+  }
+
   /** Pods without a controller in a namespace. */
   orphansIn(namespace: string): Iterable<Pod> {
     return this.podInformer.byIndex(ORPHANS, namespace);

@@ -82,6 +82,8 @@ export interface CostProfile {
   readonly controllers: {
     /** CPU of one sync by controller name (`deployment`), or `default`. */
     readonly syncCpu: Readonly<Record<string, DistributionSpec>>;
+    /** CPU that a sync takes for each pod it goes through, by controller (`replicaset`, `deployment`). Absent: 0. */
+    readonly syncPodCpu?: Readonly<Record<string, Duration>>;
     /** From a key's turn until its worker reads the object from the cache, by controller or `default`: a wait, not work. Absent: 0. */
     readonly wakeUp?: Readonly<Record<string, DistributionSpec>>;
     /**
@@ -185,13 +187,18 @@ export interface CostProfile {
    */
   readonly background?: {
     /** By process: etcd, kube-controller-manager, kube-scheduler, kwok-controller. */
-    readonly cpu: Readonly<Record<string, Duration>>;
+    readonly cpu?: Readonly<Record<string, Duration>>;
     /** Of a request at kube-apiserver in all: what its answer does not wait for (apiServer.requestCpu) is spent after it. Absent: nothing. */
     readonly request?: Duration;
     /** What the answer to a request (`create nodes`) waits for beside cores and etcd: locks, turns of its goroutine. Absent: nothing. */
     readonly requestWait?: Readonly<Record<string, Duration>>;
     /** Share of it that is left while all cores have something else to do, 0..1, by process, `default` for the others. Absent: all of it. */
     readonly whenBusy?: Readonly<Record<string, number>>;
+    /**
+     * How many times longer a kind of request takes once the phase is over in which most of it was recorded, because the server's heap
+     * has grown; for `conformance calibration` alone. Absent: 1.
+     */
+    readonly aged?: number;
   };
   readonly requests: {
     /** Default image size when a behaviour does not state one. */

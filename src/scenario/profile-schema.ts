@@ -75,6 +75,10 @@ const controllers = {
   syncCpu: z
     .record(z.string(), dist('Processor time of one sync.'))
     .describe('Processor time of one sync by controller (`deployment`), or `default`, from reading the object on.'),
+  syncPodCpu: z
+    .record(z.string(), time('Processor time for a pod.'))
+    .describe('Processor time that a sync takes for each pod it goes through, by controller (`replicaset`, `deployment`). Default 0.')
+    .optional(),
   wakeUp: z
     .record(z.string(), dist('Wait of a worker.'))
     .describe("From a key's turn until its worker reads the object from the cache, by controller or `default`. Default 0.")
@@ -196,6 +200,8 @@ const kwok = {
   playCpu: time('Rendering the template of a stage and checking what its patch changes.'),
   leaseCpu: time('Renewing the lease of one node.'),
 };
+const share = (description: string) =>
+  z.number({ error: 'expected a number from 0 to 1' }).min(0, { error: 'expected a number from 0 to 1' }).max(1, { error: 'expected a number from 0 to 1' }).describe(description);
 const background = {
   cpu: z
     .record(z.string(), time('Processor time of a message.'))
@@ -205,8 +211,9 @@ const background = {
     .record(z.string(), time('Wait of a request.'))
     .describe('What the answer to a request waits for at kube-apiserver beside cores and etcd, by verb and resource (`create nodes`). Default 0.'),
   whenBusy: z
-    .record(z.string(), z.number({ error: 'expected a number from 0 to 1' }).min(0, { error: 'expected a number from 0 to 1' }).max(1, { error: 'expected a number from 0 to 1' }).describe('Share of the work.'))
+    .record(z.string(), share('Share of the work.'))
     .describe('Share of it that is left while all cores have something else to do, by process, `default` for the others. Default 1.'),
+  aged: factor('How many times longer a kind of request takes after the phase in which most of it was recorded (conformance calibration). Default 1.'),
 };
 const requests = {
   imageBytes: quantity('Compressed size of an image whose behaviour states none.'),
@@ -244,6 +251,7 @@ const optionalFields: ReadonlySet<unknown> = new Set<unknown>([
   scheduler.garbageSlice,
   etcd.walReplayCpu,
   ...Object.values(memory),
+  controllers.syncPodCpu,
   controllers.wakeUp,
   controllers.eventDelay,
   kubelet.stopContainer,
@@ -325,7 +333,7 @@ export function layProfile(base: RawProfile, over: RawProfile): RawProfile {
     if (typeof fields !== 'object') continue;
     const merged: Record<string, unknown> = { ...(base[group as keyof RawProfile] as object | undefined) };
     for (const [key, value] of Object.entries(fields)) {
-      const keyed = ['requestCpu', 'syncCpu', 'wakeUp', 'eventDelay', 'runtimes', 'cpu', 'requestWait', 'whenBusy'].includes(key);
+      const keyed = ['requestCpu', 'syncCpu', 'wakeUp', 'eventDelay', 'runtimes', 'cpu', 'requestWait', 'whenBusy', 'syncPodCpu'].includes(key);
       merged[key] =
         keyed && group !== 'etcd' ? { ...(merged[key] as object | undefined), ...(value as object) } : value;
     }
@@ -388,7 +396,7 @@ const sizes: ReadonlySet<unknown> = new Set<unknown>([
 
 function convert(schema: unknown, value: unknown): unknown {
   if (distributions.has(schema)) return toDistribution(value as RawDistribution);
-  if (schema === background.cpu || schema === background.requestWait) {
+  if (schema === background.cpu || schema === background.requestWait || schema === controllers.syncPodCpu) {
     return Object.fromEntries(Object.entries(value as Record<string, string>).map(([key, each]) => [key, duration(each)]));
   }
   if (maps.has(schema)) {

@@ -3,6 +3,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { type BucketHistogram, quantileOf } from '../../src/conformance/calibration/figures.js';
 import { compareCalibration } from '../../src/conformance/calibration/index.js';
 import { Samples } from '../../src/conformance/calibration/prometheus.js';
@@ -62,9 +63,13 @@ test('the same control plane with raised client limits, 1,000 nodes and 2,000 po
   const run = JSON.parse(readFileSync(join(RECORDING, 'run.json'), 'utf8')) as object;
   writeFileSync(join(raised, 'run.json'), JSON.stringify({ ...run, pods: 2000, clientLimits: { 'kube-controller-manager': limits, 'kube-scheduler': limits } }));
   writeFileSync(join(raised, 'result-all.json'), JSON.stringify({ nodes: { wallSeconds: 8.7 }, create: { wallSeconds: 12.6 }, roll: { wallSeconds: 21.2 } }));
-  const durations = compareCalibration(raised, RECORDING).rows.filter(({ what }) => what === 'duration');
+  const { rows } = compareCalibration(raised, RECORDING);
+  const durations = rows.filter(({ what }) => what === 'duration');
   assert.deepEqual(durations.map(({ phase }) => phase), ['nodes', 'create', 'roll']);
   for (const row of durations) assert.ok(inRange(row), `${row.phase}: ${row.simulated} s, really ${row.real} s`);
+  // Really 69 ms for 2,000 pods, 139 ms for as many bindings, 104 ms for their events.
+  const posts = rows.find(({ phase, what }) => phase === 'create' && what === 'mean latency POST')!;
+  assert.ok(posts.simulated > 0.7 * 104 && posts.simulated < 1.3 * 104, `${posts.simulated} ms`);
 });
 
 test('a run of which only the rollout was recorded, by kube-apiserver alone: its Deployment comes up before, what is missing is said', () => {
@@ -104,10 +109,16 @@ test('what is no run of a control plane is refused with the file and the reason'
   refuse(copy, /metrics-create-after-kcm\.prom\.gz: cannot read the metrics/);
   cpSync(join(RECORDING, 'metrics-create-after-kcm.prom.gz'), join(copy, 'metrics-create-after-kcm.prom.gz'));
   writeFileSync(join(copy, 'run.json'), '{"kubernetes":"v1.34.4","nodes":0,"pods":5}');
-  refuse(copy, /run\.json: expected a positive number "nodes", found 0/);
+  refuse(copy, /run\.json: expected a positive whole number "nodes", found 0/);
+  writeFileSync(join(copy, 'run.json'), '{"kubernetes":"v1.34.4","nodes":10,"pods":5,"clientLimits":"high"}');
+  refuse(copy, /run\.json: expected a map "clientLimits", found "high"/);
+  writeFileSync(join(copy, 'run.json'), '{"kubernetes":"v1.34.4","nodes":10,"pods":5,"clientLimits":{"kube-scheduler":{"qps":-1}}}');
+  refuse(copy, /run\.json: expected numbers qps and burst in clientLimits of kube-scheduler, found {"qps":-1}/);
   writeFileSync(join(copy, 'run.json'), '{"kubernetes":"v1.34.4","nodes":10,"pods":5,"phases":["drain"]}');
   refuse(copy, /run\.json: expected phases of nodes, create, roll, found "drain"/);
   cpSync(join(RECORDING, 'run.json'), join(copy, 'run.json'));
+  for (const name of readdirSync(copy)) if (name.endsWith('-after-apiserver.prom.gz')) writeFileSync(join(copy, name), gzipSync(''));
+  refuse(copy, /no phase with results and metrics: phase nodes left out: apiserver_request_total has not grown/);
   for (const name of readdirSync(copy)) if (name.endsWith('-apiserver.prom.gz')) rmSync(join(copy, name));
   refuse(copy, /no phase with results and metrics: phase nodes left out: no metrics-nodes-before-apiserver/);
 });

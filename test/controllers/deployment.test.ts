@@ -263,3 +263,18 @@ test('the rollback annotation of old API versions: a revision, the one before, t
   assert.deepEqual(rolled('2'), ['app:v2', '2', 'DeploymentRollbackTemplateUnchanged: The rollback revision contains the same template as current deployment "web"']);
   assert.deepEqual(rolled('7'), ['app:v2', '2', 'DeploymentRollbackRevisionNotFound: Unable to find the revision to rollback to.']);
 });
+
+test('syncs that go through many pods take longer, by what the profile has for each', () => {
+  const lastStatus = (cost: number): number => {
+    const cluster = new FakeCluster();
+    Object.assign(cluster.profile.controllers, { syncPodCpu: { replicaset: cost } });
+    startControllers(cluster, ['deployment', 'replicaset']);
+    cluster.create('deployments', web(20, '25%', '25%'));
+    cluster.run(60 * SECOND);
+    const writes = cluster.audit.filter(({ request }) => request.resource === 'replicasets' && request.subresource === 'status');
+    assert.equal(cluster.all<ReplicaSet>('replicasets')[0]!.status.readyReplicas, 20);
+    return writes.at(-1)!.time;
+  };
+  const longer = (lastStatus(MILLISECOND) - lastStatus(0)) / MILLISECOND;
+  assert.ok(longer >= 20 && longer < 100, `${longer} ms`);
+});

@@ -200,3 +200,15 @@ test('which pods a Job that has too many removes first', () => {
   const sorted = [...order].reverse().sort(compareForRemoval);
   assert.deepEqual(sorted.map(({ metadata }) => metadata.name), order.map(({ metadata }) => metadata.name));
 });
+
+test('while a Job backs off its status counts no active pods, though others of it run', () => {
+  const cluster = new FakeCluster({ finishAfter: (ordinal) => (ordinal === 0 ? { after: SECOND, phase: 'Failed' } : { after: 60 * SECOND, phase: 'Succeeded' }) });
+  startControllers(cluster, ['job']);
+  cluster.create('jobs', job({ parallelism: 2, completions: 2 }));
+  cluster.run(6 * SECOND);
+  assert.equal(cluster.all<Pod>('pods').filter(({ status }) => status.phase === 'Running').length, 1);
+  const { active = 0, ready, failed } = statusOf(cluster);
+  assert.deepEqual([active, ready, failed], [0, 1, 1]);
+  cluster.run(15 * SECOND);
+  assert.equal(statusOf(cluster).active, 2);
+});

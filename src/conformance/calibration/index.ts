@@ -13,6 +13,9 @@ export interface CalibrationConformance {
   readonly exitCode: number;
 }
 
+/** The profile that the costs of a run are laid over. */
+const BASE = 'two-cores';
+
 /** How often the costs of requests are corrected by a simulation of the phases that they are taken from. */
 const CORRECTIONS = 4;
 
@@ -35,7 +38,7 @@ function takeProfile(recording: RecordedCalibration): ReturnType<typeof profileO
     throw new InputError({ file: recording.directory, message });
   };
   const phases = calibrationPhases(recording);
-  let profile = profileOf(recording, finishProfile(readProfile('default', '', complain), undefined, complain));
+  let profile = profileOf(recording, finishProfile(readProfile(BASE, '', complain), undefined, complain));
   for (let i = 0; i < CORRECTIONS; i++) profile = corrected(profile, recording, new CalibrationRun(recording, profile, phases).run());
   return profile;
 }

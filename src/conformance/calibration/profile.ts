@@ -24,22 +24,6 @@ const LARGEST_STEP = 2;
 /** Spread of messages between processes of one busy machine (lognormal), and its mean over its median. */
 const SPREAD = 0.8;
 const SPREAD_MEAN = 1.377;
-/**
- * What is left of the work beside while no core is idle: a control plane on two cores whose clients' limits were raised used that much
- * less for each pod than one at 20 pods a second (garbage is marked by idle workers, threads wake up and look for work in vain). Most
- * of what kube-controller-manager does for each event in its caches, queues and graph of owners it does then as well.
- */
-const WHEN_BUSY: Readonly<Record<string, number>> = { default: 0.2, 'kube-controller-manager': 0.6 };
-/**
- * A scheduling cycle of a pod that comes alone takes so many times as long as one that follows another at once: the same cycle takes 2.2 ms
- * at 20 pods a second, and about 1.1 ms in a scheduler that has a full queue.
- */
-const AFTER_PAUSE = 2;
-/**
- * Requests take longer in a server whose heap has grown, with its garbage collection: those of pods took 7 to 37 % longer in the phase
- * after the one in which the pods were created. Costs that are taken from that one are higher by about half of that.
- */
-const AGED = 1.1;
 const API_SERVER = 'kube-apiserver';
 /** Share of nodes that the scheduler evaluates: 50 less one for each 125 nodes, at least 5 %, at least 100 nodes (numFeasibleNodesToFind). */
 const PERCENT = 50;
@@ -94,9 +78,10 @@ export function profileOf(recording: RecordedCalibration, base: CostProfile): Co
     const waited = resource === '' ? 0 : cacheWait(phases, resource) + (consistentReads(phases, resource) * (requestCpu + transport)) / SECOND;
     requestCosts[name] = constant(Math.max(LEAST, ((sum - waited) / count) * SECOND - (isWrite ? update : 0)));
   }
-  const cycle = mean('scheduler', 'scheduler_scheduling_algorithm_duration_seconds') / AFTER_PAUSE;
+  const { afterPause = 1 } = base.scheduler;
+  const cycle = mean('scheduler', 'scheduler_scheduling_algorithm_duration_seconds') / afterPause;
   // PreScore looks at all nodes (default spreading), the rest at those that are evaluated.
-  const scan = orElse(mean('scheduler', 'scheduler_framework_extension_point_duration_seconds', { extension_point: 'PreScore' }) / AFTER_PAUSE, 0);
+  const scan = orElse(mean('scheduler', 'scheduler_framework_extension_point_duration_seconds', { extension_point: 'PreScore' }) / afterPause, 0);
   const evaluated = evaluatedNodes(recording.nodes);
   const perNode = Number.isNaN(cycle) ? base.scheduler.cyclePerEvaluatedNode : Math.max(1, (cycle - scan - base.scheduler.cycleFixed) / evaluated);
   const { evaluatedNodesToDouble: _doubling, ...scheduler } = base.scheduler;
@@ -109,7 +94,7 @@ export function profileOf(recording: RecordedCalibration, base: CostProfile): Co
     network: { ...base.network, sameHost: { kind: 'lognormal', median: Math.round(transport / SPREAD_MEAN), sigma: SPREAD } },
     apiServer: { ...base.apiServer, cores: recording.cores, requestCpu: requestCosts },
     controllers: { ...base.controllers, wakeUp: { default: oneWay }, eventDelay: { default: oneWay } },
-    scheduler: { ...scheduler, cyclePerEvaluatedNode: perNode, defaultSpreadPerNode: scan / recording.nodes, afterPause: AFTER_PAUSE, garbagePerEvaluatedNode: 0 },
+    scheduler: { ...scheduler, cyclePerEvaluatedNode: perNode, defaultSpreadPerNode: scan / recording.nodes, garbagePerEvaluatedNode: 0 },
   };
 }
 
@@ -147,7 +132,7 @@ export function corrected(profile: CostProfile, recording: RecordedCalibration, 
     if (isList && cacheWait(calibrationPhases(recording), name!.slice('list '.length)) > MOSTLY * wanted.sum) continue;
     // A machine that is full of requests multiplies what they cost, an idle one adds nothing: the ratio of what is not etcd's fits both.
     const etcd = /^(get|list) /.test(name!) ? 0 : etcdWrite(profile);
-    const ratio = Math.max(LEAST, (wanted.sum / wanted.count) * SECOND * aged(recording, key, wanted) - etcd) / Math.max(LEAST, (found.sum / found.count) * SECOND - etcd);
+    const ratio = Math.max(LEAST, (wanted.sum / wanted.count) * SECOND * aged(profile, recording, key, wanted) - etcd) / Math.max(LEAST, (found.sum / found.count) * SECOND - etcd);
     const cost = (before.value + (requestWait[name!] ?? 0)) * Math.max(SMALLEST_STEP, Math.min(LARGEST_STEP, ratio));
     // Nodes register as fast as they can, and their requests wait for one another. Lists are as much work as they have items.
     const work = isList ? cost : Math.min(cost, most);
@@ -158,9 +143,9 @@ export function corrected(profile: CostProfile, recording: RecordedCalibration, 
 }
 
 /** What requests of a kind cost on average while the phases after those that are measured go on, relative to these. */
-function aged({ phases }: RecordedCalibration, key: string, { count }: MeanOf): number {
+function aged({ background }: CostProfile, { phases }: RecordedCalibration, key: string, { count }: MeanOf): number {
   const created = phases.find(({ phase }) => phase === 'create')?.figures.latencies.get(key)?.count ?? 0;
-  return created > MOSTLY * count ? AGED : 1;
+  return created > MOSTLY * count ? (background?.aged ?? 1) : 1;
 }
 
 /**
@@ -195,9 +180,9 @@ function correctedBackground({ background }: CostProfile, recording: RecordedCal
       request = request === undefined ? Math.round((seconds * SECOND) / found.messages) : Math.max(0, Math.round(request + ((seconds - found.seconds) * SECOND) / found.messages));
       continue;
     }
-    cpu[name] = Math.max(0, Math.round((background?.cpu[name] ?? 0) + ((seconds - found.seconds) * SECOND) / found.messages));
+    cpu[name] = Math.max(0, Math.round((background?.cpu?.[name] ?? 0) + ((seconds - found.seconds) * SECOND) / found.messages));
   }
-  return { whenBusy: WHEN_BUSY, cpu, ...(request === undefined ? {} : { request }) };
+  return { ...background, cpu, ...(request === undefined ? {} : { request }) };
 }
 
 /** Sums over several phases. */

@@ -55,12 +55,15 @@ export function readCalibration(directory: string): RecordedCalibration {
   };
   const number = (key: string, fallback?: number): number => {
     const value = run[key] ?? fallback;
-    return typeof value === 'number' && value > 0 ? value : fail(`expected a positive number "${key}", found ${JSON.stringify(run[key]) ?? 'none'}`);
+    return Number.isInteger(value) && (value as number) > 0 ? (value as number) : fail(`expected a positive whole number "${key}", found ${JSON.stringify(run[key]) ?? 'none'}`);
   };
   const limits = (name: string, fallback: Limits): Limits => {
-    const all = run['clientLimits'] as Record<string, Partial<Limits>> | undefined;
-    const { qps = fallback.qps, burst = fallback.burst } = all?.[name] ?? {};
-    return typeof qps === 'number' && typeof burst === 'number' ? { qps, burst } : fail(`expected numbers qps and burst in clientLimits of ${name}`);
+    const all = run['clientLimits'] ?? {};
+    if (!isMap(all)) return fail(`expected a map "clientLimits", found ${JSON.stringify(all)}`);
+    const given = all[name] ?? {};
+    const { qps = fallback.qps, burst = fallback.burst } = (isMap(given) ? given : { qps: null }) as Partial<Limits>;
+    const numbers = [qps, burst].every((value) => typeof value === 'number' && value >= 0);
+    return numbers ? { qps, burst } : fail(`expected numbers qps and burst in clientLimits of ${name}, found ${JSON.stringify(given)}`);
   };
   const share = (key: string): string | number => {
     const value = run[key] ?? '25%';
@@ -136,6 +139,10 @@ function readPhases(directory: string, wanted: readonly Phase[], notes: string[]
       return new Samples();
     };
     const apiServer = change('apiserver');
+    if (apiServer.total('apiserver_request_total') === 0) {
+      notes.push(`phase ${phase} left out: apiserver_request_total has not grown in its metrics of apiserver`);
+      continue;
+    }
     const controllerManager = change('kcm');
     const start = readSamples(directory, phase, 'before', 'apiserver');
     const leases = renewals(apiServer);
@@ -223,9 +230,13 @@ function readSamples(directory: string, phase: Phase, when: (typeof WHEN)[number
 function readJson(path: string): Record<string, unknown> {
   try {
     const value = JSON.parse(readFileSync(path, 'utf8')) as unknown;
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+    if (isMap(value)) return value;
   } catch (error) {
     throw new InputError({ file: path, message: `cannot read it as JSON: ${(error as Error).message}` });
   }
   throw new InputError({ file: path, message: 'expected a JSON object' });
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
