@@ -1,3 +1,5 @@
+import { NumberColumn, TextColumn } from './columns.js';
+
 /** What a table column holds; units are stated once, in the specification, and reach the documentation of outputs. */
 export interface ColumnSpec {
   readonly name: string;
@@ -33,42 +35,33 @@ export interface Table {
 export class TableRecorder implements Table {
   readonly spec: TableSpec;
   length = 0;
-  private readonly numbers: (Float64Array | undefined)[];
-  private readonly texts: (string[] | undefined)[];
+  private readonly columns: readonly (NumberColumn | TextColumn)[];
   private readonly kept: boolean;
 
   /** @param kept false: rows are dropped, for a table that nobody wants */
   constructor(spec: TableSpec, kept = true) {
     this.spec = spec;
     this.kept = kept;
-    this.numbers = spec.columns.map((column) => (column.type === 'string' ? undefined : new Float64Array(64)));
-    this.texts = spec.columns.map((column) => (column.type === 'string' ? [] : undefined));
+    this.columns = spec.columns.map((column) => (column.type === 'string' ? new TextColumn() : new NumberColumn()));
   }
 
   /** Appends a row; values in the order of the columns. */
   append(values: readonly (number | string)[]): void {
     if (!this.kept) return;
-    const row = this.length++;
-    for (let i = 0; i < this.spec.columns.length; i++) {
-      const texts = this.texts[i];
-      if (texts !== undefined) {
-        texts.push(String(values[i]));
-        continue;
-      }
-      let numbers = this.numbers[i]!;
-      if (row === numbers.length) {
-        const grown = new Float64Array(row * 2);
-        grown.set(numbers);
-        this.numbers[i] = numbers = grown;
-      }
-      numbers[row] = values[i] as number;
+    this.length++;
+    const { columns } = this;
+    for (let i = 0; i < columns.length; i++) {
+      const column = columns[i]!;
+      if (column instanceof NumberColumn) column.push(values[i] as number);
+      else column.push(String(values[i]));
     }
   }
 
+  /** Values of a column, put together from its pieces. */
   column(name: string): Float64Array | readonly string[] {
     const i = this.spec.columns.findIndex((column) => column.name === name);
     if (i < 0) throw new Error(`table ${this.spec.name} has no column ${name}`);
-    return this.texts[i] ?? this.numbers[i]!.subarray(0, this.length);
+    return this.columns[i]!.values();
   }
 }
 
