@@ -62,8 +62,8 @@ export class Subject extends Entry {
   readonly reference: Event['involvedObject'];
   readonly type: Event['type'];
   readonly bucket = new TokenBucket(SPAM_QPS, SPAM_BURST);
-  /** Reasons of its events: a handful. */
-  readonly aggregates: Aggregate[] = [];
+  /** The first of its reasons, which are a handful: chained, as an array that grows would be far too large for them. */
+  aggregates: Aggregate | null = null;
   /** Another subject with the same identity. */
   also: Subject | null;
   private readonly cache: EventCache;
@@ -81,14 +81,14 @@ export class Subject extends Entry {
   }
 }
 
-const NONE: LoggedEvent[] = [];
-
 /** Events about a subject with one reason. */
 class Aggregate extends Entry {
   readonly reason: string;
   readonly subject: Subject;
-  /** By message: mostly there is one, for which an array that grows would be far too large. */
-  logged: LoggedEvent[] = NONE;
+  /** The first of its Events, one by message: mostly there is one. */
+  logged: LoggedEvent | null = null;
+  /** Another of its subject. */
+  next: Aggregate | null;
   first: string;
   /** Different messages: mostly there is one, so that the set is made when a second one comes. */
   messages: Set<string> | null = null;
@@ -100,10 +100,12 @@ class Aggregate extends Entry {
     this.reason = reason;
     this.first = message;
     this.lastTimestamp = now;
+    this.next = subject.aggregates;
+    subject.aggregates = this;
   }
 
   dropped(): void {
-    remove(this.subject.aggregates, this);
+    this.subject.aggregates = without(this.subject.aggregates, this);
   }
 
   /** The message to record: its own, or the combined one after ten different ones of this kind in ten minutes. */
@@ -135,6 +137,8 @@ export class LoggedEvent extends Entry {
   readonly message: string;
   readonly firstTimestamp: Time;
   count = 0;
+  /** Another of its aggregate. */
+  next: LoggedEvent | null;
   private readonly aggregate: Aggregate;
 
   constructor(aggregate: Aggregate, message: string, name: string, now: Time) {
@@ -143,10 +147,12 @@ export class LoggedEvent extends Entry {
     this.message = message;
     this.name = name;
     this.firstTimestamp = now;
+    this.next = aggregate.logged;
+    aggregate.logged = this;
   }
 
   dropped(): void {
-    remove(this.aggregate.logged, this);
+    this.aggregate.logged = without(this.aggregate.logged, this);
   }
 }
 
@@ -169,10 +175,10 @@ export class EventCache {
     const identity = identityOf(object.metadata);
     const known = this.find(identity, object.kind, type);
     const subject = known ?? new Subject(this, object, type, this.byIdentity.get(identity) ?? null);
-    let aggregate = subject.aggregates.find((candidate) => candidate.reason === reason);
-    if (aggregate === undefined) {
+    let aggregate = subject.aggregates;
+    while (aggregate !== null && aggregate.reason !== reason) aggregate = aggregate.next;
+    if (aggregate === null) {
       aggregate = new Aggregate(subject, reason, message, now);
-      subject.aggregates.push(aggregate);
       this.aggregates.add(aggregate);
     } else this.aggregates.use(aggregate);
     this.text = aggregate.record(message, now);
@@ -186,16 +192,12 @@ export class EventCache {
   }
 
   private log(aggregate: Aggregate, message: string, name: string, now: Time): void {
-    const known = aggregate.logged.find((candidate) => candidate.message === message);
+    let known = aggregate.logged;
+    while (known !== null && known.message !== message) known = known.next;
     this.logged = known ?? new LoggedEvent(aggregate, message, eventName(name, now, this.events.size), now);
     this.logged.count++;
-    if (known !== undefined) {
-      this.events.use(known);
-      return;
-    }
-    if (aggregate.logged.length === 0) aggregate.logged = [this.logged];
-    else aggregate.logged.push(this.logged);
-    this.events.add(this.logged);
+    if (known !== null) this.events.use(known);
+    else this.events.add(this.logged);
   }
 
   private find(identity: string, kind: string, type: Event['type']): Subject | null {
@@ -223,9 +225,13 @@ function identityOf({ uid, namespace, name }: { readonly uid?: string; readonly 
   return uid === undefined || uid === '' ? `${namespace ?? ''}/${name}` : uid;
 }
 
-function remove<T>(list: T[], entry: T): void {
-  const index = list.indexOf(entry);
-  if (index >= 0) list.splice(index, 1);
+/** A chain without one of its entries. */
+function without<T extends { next: T | null }>(first: T | null, entry: T): T | null {
+  if (first === entry) return entry.next;
+  let before = first!;
+  while (before.next !== entry) before = before.next!;
+  before.next = entry.next;
+  return first;
 }
 
 /** `<object>.<time in hexadecimal>`, as the recorder names events; the count keeps names of one instant apart. */
