@@ -7,17 +7,20 @@ const PIECE = 1 << PIECE_BITS;
 /** Events of one revision. */
 type Events = readonly WatchEvent[];
 
+/** As they are kept: a single one, as nearly all revisions have, without an array around it. */
+type Kept = WatchEvent | Events;
+
 /** What a history was before it was cut. */
 export interface Uncut {
   readonly base: number;
-  readonly pieces: Events[][];
+  readonly pieces: Kept[][];
   readonly skipped: number;
 }
 
 /** Events by revision, from the compacted revision on: older versions are read back from them, and watches catch up. */
 export class History {
   /** Events of revision `base + i` at `skipped + i`, in pieces of one size: nothing moves when one more comes. */
-  private pieces: Events[][] = [];
+  private pieces: Kept[][] = [];
   private skipped = 0;
   private length = 0;
   private base = 2;
@@ -40,8 +43,8 @@ export class History {
   push(events: Events): void {
     const { pieces } = this;
     const at = (this.skipped + this.length++) >> PIECE_BITS;
-    if (at === pieces.length) pieces.push(new Array<Events>(PIECE).fill(NO_EVENTS));
-    pieces[at]![(this.skipped + this.length - 1) & (PIECE - 1)] = events;
+    if (at === pieces.length) pieces.push(new Array<Kept>(PIECE).fill(NO_EVENTS));
+    pieces[at]![(this.skipped + this.length - 1) & (PIECE - 1)] = events.length === 1 ? events[0]! : events;
   }
 
   /** Events of a revision; none when it is compacted or in the future. */
@@ -49,7 +52,7 @@ export class History {
     const position = revision - this.base;
     if (position < 0 || position >= this.length) return NO_EVENTS;
     const at = this.skipped + position;
-    return this.pieces[at >> PIECE_BITS]![at & (PIECE - 1)]!;
+    return eventsOf(this.pieces[at >> PIECE_BITS]![at & (PIECE - 1)]!);
   }
 
   /** Forgets what is before a revision. Returns what there was before, for `uncut`. */
@@ -81,13 +84,19 @@ export class History {
     const piece = this.pieces[at >> PIECE_BITS]!;
     const events = piece[at & (PIECE - 1)]!;
     piece[at & (PIECE - 1)] = NO_EVENTS;
-    return events;
+    return eventsOf(events);
   }
 
   /** A copy that shares the events. */
   copy(): readonly Events[] {
-    return this.pieces.flat().slice(this.skipped, this.skipped + this.length);
+    const copy: Events[] = [];
+    for (let i = this.skipped; i < this.skipped + this.length; i++) copy.push(eventsOf(this.pieces[i >> PIECE_BITS]![i & (PIECE - 1)]!));
+    return copy;
   }
+}
+
+function eventsOf(kept: Kept): Events {
+  return 'kv' in kept ? [kept] : kept;
 }
 
 export const NO_EVENTS: Events = [];

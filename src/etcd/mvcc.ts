@@ -271,9 +271,12 @@ export class Store {
     else {
       this.index.replace(command.row, kv);
       if (previous.lease === 0 && lease === 0) command.wrote(kv, this.keys.era);
-      else if (previous.lease !== 0 && previous.lease !== lease) this.lessor.detach(previous.lease, key);
     }
-    if (lease !== 0) this.lessor.attach(lease, key);
+    const held = previous === null ? 0 : previous.lease;
+    if (lease !== held) {
+      if (held !== 0) this.lessor.detach(held, key);
+      if (lease !== 0) this.lessor.attach(lease, key);
+    }
     this.wrote(command, events);
   }
 
