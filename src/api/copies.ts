@@ -1,3 +1,4 @@
+import type { Event } from './core.js';
 import { equal } from './equal.js';
 import type { KubernetesObject, ObjectMeta } from './meta.js';
 
@@ -95,6 +96,7 @@ interface Whole extends KubernetesObject {
 
 /** An object with other metadata, spec and status (undefined: it has none), and all else as it is. Written out like `copyMetadata`. */
 export function assembled(base: KubernetesObject, metadata: ObjectMeta, spec: unknown, status: unknown): KubernetesObject {
+  if (base.kind === 'Event' && spec === undefined && status === undefined && 'involvedObject' in base) return assembledEvent(base as Event, metadata);
   const { apiVersion, kind } = base;
   let object: Whole;
   if (spec === undefined) object = status === undefined ? { apiVersion, kind, metadata } : { apiVersion, kind, metadata, status };
@@ -104,6 +106,16 @@ export function assembled(base: KubernetesObject, metadata: ObjectMeta, spec: un
     (object as unknown as Record<string, unknown>)[key] = (base as unknown as Record<string, unknown>)[key];
   }
   return object;
+}
+
+/** The same for events, which have neither spec nor status, and of which there are more than of anything else. */
+function assembledEvent(base: Event, metadata: ObjectMeta): Event {
+  const { apiVersion, kind, involvedObject, reason, message, type, source, firstTimestamp, lastTimestamp, count } = base;
+  const event: Event = { apiVersion, kind, metadata, involvedObject, reason, message, type, source, firstTimestamp, lastTimestamp, count };
+  for (const key in base) {
+    if (!(key in event)) (event as unknown as Record<string, unknown>)[key] = (base as unknown as Record<string, unknown>)[key];
+  }
+  return event;
 }
 
 /** An object with other metadata. */

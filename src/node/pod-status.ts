@@ -198,7 +198,8 @@ function computeConditions(
   add('PodScheduled', 'True', scheduled?.reason, scheduled?.message);
   for (const condition of previous ?? []) if (!OWNED.has(condition.type)) list.push(condition);
   if (!changed && previous !== undefined && previous.length === list.length) return previous;
-  return list;
+  // It stays as long as the pod does: without the room that growing left behind it.
+  return list.slice();
 }
 
 function isInitialized(container: ContainerView): boolean {
