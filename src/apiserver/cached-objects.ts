@@ -10,8 +10,8 @@ const SLACK = 256;
 
 /** One object of a cache, with its names: the same text objects for all its versions, so that looking them up elsewhere compares no text. */
 export interface CachedObject extends KeyNote {
-  /** `namespace/name`, or `name`. */
-  readonly key: string;
+  /** `namespace/name`, or `name`; empty: nobody has asked for it (`keyOf`). */
+  key: string;
   /** Its name in its namespace. */
   readonly name: string;
   /** Its key in etcd. */
@@ -23,10 +23,17 @@ export interface CachedObject extends KeyNote {
   place: number;
 }
 
+/** `namespace/name`, or `name`, of an object that is, or was, in a cache of a resource. Most events are never asked for theirs. */
+export function keyOf(cached: CachedObject, resource: string): string {
+  if (cached.key === '') cached.key = cached.path.slice(REGISTRY.length + resource.length + 1);
+  return cached.key;
+}
+
 /** The objects of one resource by namespace and name, in order of first arrival. */
 export class CachedObjects {
   /** What the keys in etcd of the resource begin with. */
   readonly prefix: string;
+  private readonly resource: string;
   size = 0;
   /** By namespace (empty: the resource has none), then name. */
   private readonly byNamespace = new Map<string, NameTable<CachedObject>>();
@@ -38,6 +45,7 @@ export class CachedObjects {
   private names: NameTable<CachedObject> | undefined = undefined;
 
   constructor(resource: string) {
+    this.resource = resource;
     this.prefix = `${REGISTRY}${resource}/`;
     this.namespacePrefix = this.prefix;
   }
@@ -65,7 +73,7 @@ export class CachedObjects {
     // The text that others look the object up by is most likely the one that it has itself.
     const own = object.metadata.name;
     const name = own === written ? own : written;
-    const cached: CachedObject = { key: path.slice(this.prefix.length), name, path, object, row: -1, keyBytes: path.length, home: this, place: this.order.length };
+    const cached: CachedObject = { key: '', name, path, object, row: -1, keyBytes: path.length, home: this, place: this.order.length };
     if (this.names === undefined) this.byNamespace.set(this.namespace, (this.names = new NameTable()));
     this.names.add(cached);
     this.order.push(cached);
@@ -96,7 +104,7 @@ export class CachedObjects {
   }
 
   *keys(): Iterable<string> {
-    for (const cached of this.order) if (cached !== null) yield cached.key;
+    for (const cached of this.order) if (cached !== null) yield keyOf(cached, this.resource);
   }
 
   *values(): Iterable<KubernetesObject> {
@@ -104,7 +112,7 @@ export class CachedObjects {
   }
 
   *[Symbol.iterator](): Iterator<[string, KubernetesObject]> {
-    for (const cached of this.order) if (cached !== null) yield [cached.key, cached.object];
+    for (const cached of this.order) if (cached !== null) yield [keyOf(cached, this.resource), cached.object];
   }
 
   /** All objects. */

@@ -248,12 +248,13 @@ export class ListPath implements EtcdReceiver {
   }
 
   /** A change went into a cache. */
-  changed({ resource, type, key, object }: WatchRecord): void {
+  changed(record: WatchRecord): void {
+    const { resource, type, object } = record;
     if (this.waiting.length > 0) this.advanced(resource);
     if (this.podsByNode === null || resource !== 'pods') return;
     const pod = object as Pod;
-    if (type !== 'DELETED') this.put(key, pod);
-    else if (pod.spec.nodeName !== undefined) this.podsByNode.get(pod.spec.nodeName)?.delete(key);
+    if (type !== 'DELETED') this.put(record.key, pod);
+    else if (pod.spec.nodeName !== undefined) this.podsByNode.get(pod.spec.nodeName)?.delete(record.key);
   }
 
   /** A cache was filled anew. */

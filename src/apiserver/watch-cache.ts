@@ -3,7 +3,7 @@ import { resourceInfo } from '../api/resources.js';
 import { copyMetadata, withMetadata } from '../api/copies.js';
 import type { Time } from '../kernel/time.js';
 import { CacheFigures } from './cache-figures.js';
-import { type CachedObject, CachedObjects } from './cached-objects.js';
+import { type CachedObject, CachedObjects, keyOf } from './cached-objects.js';
 import type { KeyNote } from '../etcd/types.js';
 import { sizesDiffer, typicalBytes } from './object-size.js';
 
@@ -19,6 +19,29 @@ export interface WatchRecord {
   readonly previous: KubernetesObject | undefined;
   /** Of the store; of several changes in one revision all but the last lie a fraction before it. */
   readonly revision: number;
+}
+
+/** A change of a cache: as all versions of the object it has its key from where the object is cached. */
+class CacheRecord implements WatchRecord {
+  readonly type: WatchEventType;
+  readonly resource: string;
+  readonly object: KubernetesObject;
+  readonly previous: KubernetesObject | undefined;
+  readonly revision: number;
+  private readonly cached: CachedObject;
+
+  constructor(type: WatchEventType, resource: string, cached: CachedObject, object: KubernetesObject, previous: KubernetesObject | undefined, revision: number) {
+    this.type = type;
+    this.resource = resource;
+    this.cached = cached;
+    this.object = object;
+    this.previous = previous;
+    this.revision = revision;
+  }
+
+  get key(): string {
+    return keyOf(this.cached, this.resource);
+  }
 }
 
 /** Events are kept at least this long (bookmark 60 s + 15 s, cacher/watch_cache.go eventFreshDuration). */
@@ -95,12 +118,12 @@ export class WatchCache {
       const metadata = copyMetadata(previous.metadata);
       metadata.resourceVersion = Math.ceil(revision);
       const last = withMetadata(previous, metadata);
-      record = { type: 'DELETED', resource, key: cached.key, object: last, previous, revision };
+      record = new CacheRecord('DELETED', resource, cached, last, previous, revision);
     } else {
-      const { key } = cached ?? objects.add(path, object);
       const previous = cached?.object;
       if (cached !== undefined) cached.object = object;
-      record = { type: cached === undefined ? 'ADDED' : 'MODIFIED', resource, key, object, previous, revision };
+      const type = cached === undefined ? 'ADDED' : 'MODIFIED';
+      record = new CacheRecord(type, resource, cached ?? objects.add(path, object), object, previous, revision);
     }
     this.remember(record, now);
     return record;

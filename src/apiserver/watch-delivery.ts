@@ -120,7 +120,7 @@ export class WatchDelivery {
       receivers += watchers.length;
       this.send(server, watchers, distance, record, bytes);
     }
-    const single = table.ofOne(record.resource, record.key);
+    const single = table.ofOne(record);
     for (let i = 0; i < single.length; i++) {
       const watcher = single[i]!;
       receivers++;

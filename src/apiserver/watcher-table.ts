@@ -1,3 +1,4 @@
+import type { WatchRecord } from './watch-cache.js';
 import type { Watcher } from './watchers.js';
 
 const NOBODY: readonly Watcher[] = [];
@@ -73,10 +74,10 @@ export class WatcherTable {
     return this.group(resource)?.audiences ?? NONE;
   }
 
-  /** Watchers of one object only. */
-  ofOne(resource: string, key: string): readonly Watcher[] {
-    const group = this.group(resource);
-    return group === undefined || group.byKey.size === 0 ? NOBODY : (group.byKey.get(key) ?? NOBODY);
+  /** Those who watch only the object that has changed. */
+  ofOne(record: WatchRecord): readonly Watcher[] {
+    const group = this.group(record.resource);
+    return group === undefined || group.byKey.size === 0 ? NOBODY : (group.byKey.get(record.key) ?? NOBODY);
   }
 
   /** How many watch all objects of a resource, or the one of a namespace and name. */
