@@ -19,6 +19,10 @@ class CodedNumbers {
     const { values, codes } = this;
     for (let i = 0; i < codes.length; i++) target[at + i] = values[codes[i]!]!;
   }
+
+  get byteLength(): number {
+    return this.values.byteLength + this.codes.byteLength;
+  }
 }
 
 type Integers = Int8Array | Int16Array | Int32Array;
@@ -37,6 +41,13 @@ export class NumberColumn {
   push(value: number): void {
     if (this.used === this.open.length) this.makeRoom();
     this.open[this.used++] = value;
+  }
+
+  /** Bytes that hold the values. */
+  get bytes(): number {
+    let bytes = this.open.byteLength;
+    for (const piece of this.pieces) bytes += typeof piece === 'number' ? 8 : piece.byteLength;
+    return bytes;
   }
 
   /** All values. */

@@ -76,22 +76,29 @@ test('texts that stop coming again are kept as they are', () => {
   assert.deepEqual(column.values(), expected);
 });
 
-test('whole numbers of a table take the bytes that they need', () => {
-  const table = new TableRecorder({
-    name: 't',
-    description: '',
-    columns: [
-      { name: 'time', type: 'double', unit: '', description: '' },
-      { name: 'count', type: 'integer', unit: '', description: '' },
-      { name: 'name', type: 'string', unit: '', description: '' },
-    ],
-  });
-  const rows = 200_000;
-  const before = process.memoryUsage().arrayBuffers;
-  for (let row = 0; row < rows; row++) table.append([Math.floor(row / 10_000), row % 100, row % 2 === 0 ? 'even' : 'odd']);
-  // At most one byte a row each, and the pieces that are being filled; eight each would be 4.8 MB.
-  assert.ok(process.memoryUsage().arrayBuffers - before < 4 * rows);
-  assert.equal(table.length, rows);
-  assert.equal((table.column('count') as Float64Array)[rows - 1], 99);
-  assert.equal(table.column('name')[rows - 1], 'odd');
+test('values take the bytes that they need', () => {
+  const rows = 4096 * 20;
+  const bytesOf = (value: (row: number) => number): number => {
+    const column = new NumberColumn();
+    for (let row = 0; row < rows; row++) column.push(value(row));
+    return column.bytes;
+  };
+  // The piece that is being filled.
+  const open = 4096 * 8;
+  assert.ok(bytesOf((row) => Math.floor(row / 4096)) < open + 1000);
+  assert.ok(bytesOf((row) => row % 100) <= open + rows);
+  assert.ok(bytesOf((row) => row % 1000) <= open + 2 * rows);
+  assert.ok(bytesOf((row) => row) <= open + 4 * rows);
+  assert.ok(bytesOf((row) => (row % 15) + 0.5) <= open + rows + 20 * 15 * 8);
+  assert.ok(bytesOf((row) => row + 0.5) <= open + 8 * rows);
+});
+
+test('a table gives back its columns', () => {
+  const column = (name: string, type: 'double' | 'string') => ({ name, type, unit: '', description: '' });
+  const table = new TableRecorder({ name: 't', description: '', columns: [column('count', 'double'), column('name', 'string')] });
+  for (let row = 0; row < ROWS; row++) table.append([row % 100, row % 2 === 0 ? 'even' : 'odd']);
+  assert.equal(table.length, ROWS);
+  assert.equal(table.column('count')[ROWS - 1], 99);
+  assert.equal(table.column('name')[ROWS - 1], 'odd');
+  assert.throws(() => table.column('none'), /has no column none/);
 });
