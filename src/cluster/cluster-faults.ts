@@ -32,6 +32,7 @@ export class ClusterFaults implements FaultDomain, MachineSwitch {
     this.cluster.network.setUp(this.cluster.nodeHosts[index]!, up);
     if (isKwokNode(this.cluster.scenario.cluster.nodes[index]!)) this.cluster.kwok!.setNode(this.cluster.nodeNames[index]!, up);
     else if (up) {
+      this.cluster.nodeFleet.joined(index);
       this.cluster.kubelets.heal(index);
       this.cluster.connections.relistNode(index);
       this.cluster.proxies.runsByMode?.restarted(index);

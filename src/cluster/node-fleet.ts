@@ -13,7 +13,7 @@ export class Fleet implements NodeFleet {
   private readonly indexes = new Map<string, number>();
   private readonly hosts: readonly number[];
   private readonly names: readonly string[];
-  private readonly watching: readonly boolean[];
+  private readonly watching: boolean[];
   private readonly kubelets: Kubelets;
   private readonly proxies: KubeProxies;
   /** Pods each kubelet has been told of, by uid: what a new list is compared with. */
@@ -25,12 +25,13 @@ export class Fleet implements NodeFleet {
     hosts: readonly number[],
     kubelets: Kubelets,
     proxies: KubeProxies,
+    absent: ReadonlySet<string>,
   ) {
     this.simulation = simulation;
     this.size = nodes.length;
     this.hosts = hosts;
     this.names = nodes.map((node) => node.metadata.name);
-    this.watching = nodes.map((node) => !isKwokNode(node));
+    this.watching = nodes.map((node) => !isKwokNode(node) && !absent.has(node.metadata.name));
     this.kubelets = kubelets;
     this.proxies = proxies;
     this.known = new Array(nodes.length).fill(undefined);
@@ -46,6 +47,11 @@ export class Fleet implements NodeFleet {
 
   watches(node: number): boolean {
     return this.watching[node]!;
+  }
+
+  /** A machine that was not there at the start is now: its kubelet and kube-proxy watch. */
+  joined(node: number): void {
+    this.watching[node] = true;
   }
 
   hostOf(node: number): number {

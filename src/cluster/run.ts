@@ -23,6 +23,7 @@ import { PodTrace } from '../workload/pod-trace.js';
 import { Allocation } from './allocation.js';
 import { AppTracker } from './app-tracker.js';
 import { ClusterFaults } from './cluster-faults.js';
+import { JoiningMachines } from './joining-machines.js';
 import { NodeUsage, usageInterval } from './node-usage.js';
 import { Observer } from './observer.js';
 import { REQUESTS_KEPT, RequestLog } from './request-log.js';
@@ -69,6 +70,8 @@ export class ScenarioRun implements Component {
   readonly observer: Observer;
   readonly tracker: AppTracker;
   readonly timeline: Timeline;
+  /** Machines that are not there at the start; null: all are. */
+  private readonly joining: JoiningMachines | null;
   /** What breaks at random; null: nothing does. */
   private readonly faults: RandomFaults | null;
   /** Pods of a recorded trace, and how full they make the cluster; null: there are none. */
@@ -118,6 +121,7 @@ export class ScenarioRun implements Component {
     const book = new FaultBook(faults);
     const { randomness } = this.cluster;
     this.timeline = new Timeline(simulation, randomness, this.client, faults, book, actions, this.cluster.newKubectl());
+    this.joining = JoiningMachines.needed(scenario) ? new JoiningMachines(simulation, randomness, scenario, faults, this.timeline) : null;
     this.faults = scenario.faults === undefined ? null : new RandomFaults(simulation, randomness, scenario.faults, book, this.timeline);
     this.sampler = new Sampler(this.cluster, this.recorder, this.observer, record);
     const most = this.recorder.records(API_REQUESTS) ? (record?.apiRequests ?? REQUESTS_KEPT) : 0;
@@ -266,6 +270,7 @@ export class ScenarioRun implements Component {
     this.sampler.begin(origin);
     this.requests?.begin(origin);
     this.timeline.start(origin);
+    this.joining?.start(origin);
     this.faults?.start(origin);
     this.podTrace?.start(origin);
     cluster.metrics.begin(origin);

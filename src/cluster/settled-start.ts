@@ -69,7 +69,7 @@ export class SettledStart {
       const record = nodes[this.cursor]!;
       this.cursor = (this.cursor + 1) % nodes.length;
       const { spec } = record.node;
-      if (isKwokNode(record.node) || spec.unschedulable === true) continue;
+      if (isKwokNode(record.node) || !record.up || spec.unschedulable === true) continue;
       if (firstUntoleratedTaint(spec.taints, pod.spec.tolerations, ['NoSchedule', 'NoExecute']) !== undefined) continue;
       if (admissionFailure(record.node, pod, requests, record) !== undefined) continue;
       const { index, name } = record;

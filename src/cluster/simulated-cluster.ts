@@ -127,6 +127,8 @@ export class SimulatedCluster implements LeaderFactory {
   /** Where users work: the first machine of the control plane, or one of their own when machines of it can be lost. */
   private userHost = 0;
   readonly nodeIndexes = new Map<string, number>();
+  /** The nodes as the API servers see them. */
+  readonly nodeFleet: Fleet;
   private readonly kubeletClients: RestClient[] = [];
   private readonly heartbeatClients: RestClient[] = [];
   private readonly kubeletEvents: KubeletEvents;
@@ -199,9 +201,13 @@ export class SimulatedCluster implements LeaderFactory {
     this.loadBalancers = loadBalancers === undefined ? null : new ServiceLoadBalancerController(this.cloudProcess!, loadBalancers);
     if (this.loadBalancers !== null) this.workload.useBackends(this.loadBalancers);
     this.rollouts = new RolloutControllers(scenario, this.workload, (name, qps, burst) => this.process(name, qps, burst));
-    const fleet = new Fleet(this.simulation, cluster.nodes, this.nodeHosts, this.kubelets, this.proxies);
+    const absent = new Set(this.nodeNames.filter((name) => cluster.machines?.[name]?.joins !== undefined));
+    const fleet = new Fleet(this.simulation, cluster.nodes, this.nodeHosts, this.kubelets, this.proxies, absent);
+    this.nodeFleet = fleet;
+    for (const name of absent) this.keepOff(this.nodeIndexes.get(name)!);
     this.connections.setFleet(fleet, this.randomness.stream('nodes/reflector'));
-    this.load(registry, cluster.nodes.slice(0, options.registeredNodes), fleet);
+    const registered = cluster.nodes.slice(0, options.registeredNodes);
+    this.load(registry, absent.size === 0 ? registered : registered.filter(({ metadata }) => !absent.has(metadata.name)), fleet);
   }
 
   /** What the processes that share the cores of machines use of them; a process may have several, one after the other. */
@@ -239,6 +245,13 @@ export class SimulatedCluster implements LeaderFactory {
       this.servers.push(server);
       connections.addServer(server);
     }
+  }
+
+  /** A machine is not there at the start. */
+  private keepOff(index: number): void {
+    this.network.setUp(this.nodeHosts[index]!, false);
+    this.kubelets.fail(index);
+    this.workload.setNodeReady(index, false);
   }
 
   private process(name: string, qps: number, burst: number, replica = 0): Process {

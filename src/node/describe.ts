@@ -11,6 +11,7 @@ const STEPS: Readonly<Record<number, readonly [string, Subject]>> = {
   [op.OP_PULL_BEGIN]: ['a registry answers', 'pull'],
   [op.OP_REGISTRY]: ['a transfer of a registry ends', 'registry'],
   [op.OP_KUBELET_STOP]: ['the kubelet ends', 'node'],
+  [op.OP_REGISTER]: ['the kubelet registers', 'node'],
   [op.OP_KUBELET_START]: ['the kubelet starts', 'node'],
   [op.OP_RUNTIME_STOP]: ['the container runtime ends', 'node'],
   [op.OP_RUNTIME_START]: ['the container runtime starts', 'node'],

@@ -44,6 +44,9 @@ export function dispatch(fleet: Fleet, opcode: number, argument: number): void {
     case op.OP_KUBELET_STOP:
       fleet.restarts.stopKubelet(fleet.nodes[argument]!);
       return;
+    case op.OP_REGISTER:
+      fleet.registration.attempt(fleet.nodes[argument]!);
+      return;
     case op.OP_KUBELET_START:
       fleet.restarts.startKubelet(fleet.nodes[argument]!);
       return;

@@ -13,6 +13,7 @@ import type { ConfigurationVolumes } from './configuration-volumes.js';
 import type { Environments } from './environment.js';
 import type { Evictions } from './evictions.js';
 import type { Heartbeats } from './heartbeats.js';
+import type { Registration } from './registration.js';
 import type { ImageStore } from './image-store.js';
 import { DEFAULT_KUBELET, type KubeletConfiguration } from '../api/kubelet-configuration.js';
 import type { Pleg } from './pleg.js';
@@ -67,6 +68,7 @@ export const OP_PULL_BEGIN = 26; // pull: the registry has answered, bytes flow
 export const OP_IMAGE_GC = 27; // node: garbage collection of images
 export const OP_EVICTION = 33; // node: round of the eviction manager
 export const OP_SHUTDOWN = 35; // node: the time of a group of pods is over
+export const OP_REGISTER = 36; // node: its kubelet tries to register it
 export const OP_SYSTEM_OOM = 34; // node: its memory is used up
 
 /** What differs between Kubernetes versions (pkg/kubelet of 1.34, 1.35 and 1.36). */
@@ -118,6 +120,7 @@ export class Fleet {
   prober!: Prober;
   statuses!: StatusManager;
   heartbeats!: Heartbeats;
+  registration!: Registration;
   /** null: no volume of this cluster is attached. */
   volumes: VolumeManager | null = null;
   configurations!: ConfigurationVolumes;

@@ -82,20 +82,21 @@ export class Heartbeats {
     this.scheduleReport(node);
   }
 
-  /** Starts the heartbeats of a kubelet that has just come up: both at once. */
+  /** Starts the heartbeats of a kubelet that has just come up: leases at once, status when its node is registered. */
   startCold(node: NodeRecord): void {
     this.begin(node);
     this.events[node.index] = this.fleet.after(0, OP_LEASE, node.index);
     this.renewedAt[node.index] = this.fleet.simulation.now;
     node.statusPhase = this.fleet.simulation.now;
     node.reportDelay = 0;
-    this.report(node);
+    this.fleet.registration.begin(node);
   }
 
   stop(node: NodeRecord): void {
     const { simulation } = this.fleet;
     simulation.cancel(node.statusEvent);
     node.statusEvent = 0;
+    this.fleet.registration.stop(node);
     if (node.index >= this.uids.length) return;
     simulation.cancel(this.events[node.index]!);
     this.events[node.index] = 0;
@@ -200,7 +201,7 @@ export class Heartbeats {
   /** Something in the node's status changed: it is patched at the next 10 s update. */
   statusChanged(node: NodeRecord): void {
     const { fleet } = this;
-    if (!node.up) return;
+    if (!node.up || node.registerEvent !== 0) return;
     fleet.simulation.cancel(node.statusEvent);
     const at = nextTick(node.statusPhase, UPDATE_FREQUENCY, fleet.simulation.now);
     node.statusEvent = fleet.at(at, OP_NODE_STATUS, node.index);

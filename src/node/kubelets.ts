@@ -24,6 +24,7 @@ import type { KubeletsOptions } from './kubelets-options.js';
 import { PodIntake } from './pod-intake.js';
 import { Pleg } from './pleg.js';
 import { PodWorkers } from './pod-workers.js';
+import { Registration } from './registration.js';
 import { Prober } from './prober.js';
 import { NodeRecord } from './records.js';
 import { REGISTRY_BURST } from './image-policy.js';
@@ -77,6 +78,7 @@ export class Kubelets implements Component, ResponseReceiver, EnvironmentBook {
     fleet.prober = new Prober(fleet);
     fleet.statuses = new StatusManager(fleet, this);
     fleet.heartbeats = new Heartbeats(fleet, this);
+    fleet.registration = new Registration(fleet);
     if (options.attachesVolumes === true || fleet.kubelet.readsClaims) fleet.volumes = new VolumeManager(fleet, profile.volumes.mount);
     for (let index = 0; index < options.nodes.length; index++) {
       const record = this.addNode(options.nodes[index]!, options.hosts[index]!, options.machines?.[options.nodes[index]!.metadata.name]);
@@ -119,7 +121,7 @@ export class Kubelets implements Component, ResponseReceiver, EnvironmentBook {
   start(cold = false): void {
     this.fleet.statics?.start();
     for (const node of this.fleet.nodes) {
-      if (isKwokNode(node.node)) continue;
+      if (isKwokNode(node.node) || !node.up) continue;
       if (cold) this.fleet.heartbeats.startCold(node);
       else this.fleet.heartbeats.startWarm(node);
     }

@@ -297,6 +297,9 @@ export class NodeRecord {
   /** The longest delay of a restart of a container. */
   maxRestartPeriod: Duration = MAX_RESTART_PERIOD;
   /** Starts of the runtime that its supervisor counts; null: it has never ended by itself. */
+  /** The next try of the kubelet to register its node, and how long it waited for it. */
+  registerEvent: EventHandle = 0;
+  registerWait: Duration = 0;
   runtimeStarts: StartCount | null = null;
   runtimeEvent: EventHandle = 0;
   /** When the container runtime was last not there. */

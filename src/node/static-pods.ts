@@ -52,7 +52,8 @@ export class StaticPods implements ResponseReceiver {
 
   /** The kubelets start. */
   start(): void {
-    for (const records of this.running.values()) {
+    for (const [node, records] of this.running) {
+      if (!node.up) continue;
       for (const record of records.values()) {
         this.fleet.workers.termination.unclaim(record);
         this.admission.admit(record);

@@ -1,7 +1,7 @@
 import type { ControllerGate } from '../api/controller-gates.js';
 import type { Node, Pod } from '../api/core.js';
 import type { KubeletConfiguration } from '../api/kubelet-configuration.js';
-import type { Duration } from '../kernel/time.js';
+import type { Duration, Time } from '../kernel/time.js';
 import type { Stage } from '../node/kwok/stage.js';
 import type { DistributionSpec } from '../random/distribution.js';
 import type { SchedulerConfiguration } from '../scheduler/config/configuration.js';
@@ -168,6 +168,8 @@ export interface MachineSpec {
   /** Inodes of its disk, and process ids. Absent: enough. */
   readonly inodes?: number;
   readonly processIds?: number;
+  /** When it is switched on, since the origin, and how long it takes until its kubelet starts. Absent: it runs from the start. */
+  readonly joins?: { readonly at: Time; readonly boot?: DistributionSpec };
   /** The longest delay of restarts of its containers. Absent: as all kubelets have it. */
   readonly maxRestartPeriod?: Duration;
 }

@@ -13,7 +13,9 @@ import { readStaticPods } from './static-pods.js';
 import type { RawNodeGroup } from './schema.js';
 import type { MachineSpec } from './types.js';
 import type { Path, SourceItem } from './source.js';
+import { toDistribution } from './schema-values.js';
 import { fileFrom, stepsOf } from './source.js';
+import { duration } from './units.js';
 
 /** Labels of machines (k8s.io/api core/v1 well-known labels). */
 export const ZONE_LABEL = 'topology.kubernetes.io/zone';
@@ -97,7 +99,9 @@ export class NodeBuilder {
       this.unknown.add(version);
       this.warn(`node ${name}: the container runtime ${version} is not known; it is simulated with the costs of containerd (known: ${RUNTIME_NAMES.join(', ')})`, path);
     }
-    const { inodes, processIds } = raw;
+    const { inodes, processIds, joins } = raw;
+    if (joins !== undefined && isKwokNode(node)) this.complain([...path, 'joins'], 'nodes of KWOK have no kubelet that would register them');
+    if (joins !== undefined) this.machines[name] = { ...this.machines[name], joins: { at: duration(joins.at), ...(joins.boot === undefined ? {} : { boot: toDistribution(joins.boot) }) } };
     if (inodes !== undefined) this.machines[name] = { ...this.machines[name], inodes };
     if (processIds !== undefined) this.machines[name] = { ...this.machines[name], processIds };
     if (raw.supervisor === 'none') this.machines[name] = { ...this.machines[name], unsupervised: true };

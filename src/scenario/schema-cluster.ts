@@ -40,6 +40,13 @@ export const nodeGroup = z.strictObject({
   ).optional(),
   processIds: count('Process ids of each machine (kernel.pid_max), for pid.available. Default: enough.').optional(),
   kubelet: groupKubeletSchema.optional(),
+  joins: z
+    .strictObject({
+      at: durationText('When the machines are switched on.'),
+      boot: distribution('From then until the kubelet of a machine starts: { lognormal: { median: 55s, sigma: 0.3 } }. Default: no time.').optional(),
+    })
+    .optional()
+    .describe('These machines are not there at the start: their kubelets register them with the API when they start. Default: all are there.'),
   supervisor: z
     .enum(['systemd', 'none'], { error: 'expected systemd or none' })
     .optional()

@@ -266,6 +266,7 @@ export class Bench implements EventRecorder, PodLifecycleListener {
         this.remove(current as Pod);
         return { code: 200, object: current };
       default: {
+        if (request.verb === 'create' && request.resource === 'nodes' && current !== undefined) return { code: 409, reason: 'AlreadyExists' };
         if (request.verb === 'create' && request.resource === 'pods') {
           if (current !== undefined) return { code: 409, reason: 'AlreadyExists' };
           const pod = request.body as Pod;
