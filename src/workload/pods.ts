@@ -13,6 +13,7 @@ import { LOAD_ERROR, NODE_LOST_IN_FLIGHT, QUEUE_FULL, VERSION_ERROR } from './me
 import { PodServer, type RequestStream } from './pod-server.js';
 import { CALL_FAILED, type CallGraph, NO_CALLS } from './call-graph.js';
 import { CALLING, RequestTable, SERVING, WAITING } from './request-table.js';
+import { failsBetweenVersions } from './sessions.js';
 import { errorProbability, slowness } from './service-time.js';
 import type { PodSample } from './sampling.js';
 import { APPLICATION, CONNECTION_REFUSED, CONNECTION_RESET, DEPENDENCY, MIXED_VERSION, NODE_UNREACHABLE, OUT_OF_MEMORY, OVERLOAD, SUCCESS, TIMEOUT } from './statistics.js';
@@ -33,8 +34,6 @@ const DESCRIPTIONS = ['', 'a request reaches a pod', 'a request is answered', 'a
 
 /** Draw of a request that decides whether the application answers with an error; its service time uses those from 0. */
 const ERROR_DRAW = 63;
-/** Whether a request fails because its client has met another version just before. */
-const MIXED_DRAW = 64;
 
 /** How often a server that waits for its calls looks whether it may exit: first interval of the timer in Shutdown of Go's net/http is 1 ms, doubled up to 500 ms. */
 const DRAIN_POLL = 10 * MILLISECOND;
@@ -64,6 +63,8 @@ export class PodServers implements Component, PodLifecycleListener {
   private readonly simulation: Simulation;
   private readonly behaviour: ScenarioBehaviour;
   private readonly streams: RequestStream[] = [];
+  /** Some stream tells its clients apart. */
+  private sessions = false;
   private readonly byUid = new Map<string, PodServer>();
   /** Server and host of each address number. */
   private readonly byAddress: (PodServer | undefined)[] = [];
@@ -96,6 +97,7 @@ export class PodServers implements Component, PodLifecycleListener {
 
   /** Registers a stream of requests; returns its number. */
   addStream(stream: RequestStream): number {
+    this.sessions ||= Boolean(stream.sessions);
     return this.streams.push(stream) - 1;
   }
 
@@ -328,7 +330,7 @@ export class PodServers implements Component, PodLifecycleListener {
         requests.mechanism[request] = draw < server.behaviour.errors ? VERSION_ERROR : LOAD_ERROR;
       }
     }
-    if (cause === SUCCESS && this.crossesVersions(request, server.version)) cause = MIXED_VERSION;
+    if (this.sessions && cause === SUCCESS && failsBetweenVersions(this.streams[requests.stream[request]!]!, requests, request, server.version)) cause = MIXED_VERSION;
     if (calls !== undefined && cause === SUCCESS) {
       const wait = this.graph!.begin(request, server);
       if (wait > NO_CALLS) {
@@ -341,16 +343,6 @@ export class PodServers implements Component, PodLifecycleListener {
       if (wait === CALL_FAILED) cause = DEPENDENCY;
     }
     this.answer(server, request, cause);
-  }
-
-  /** Whether a request fails because the one before of its client was answered by another version. */
-  private crossesVersions(request: number, version: string): boolean {
-    const { requests } = this;
-    const { sessions: clients, demand } = this.streams[requests.stream[request]!]!;
-    if (!clients) return false;
-    const client = clients.clientOf(request);
-    if (client < 0 || !clients.sessions.crosses(client, version)) return false;
-    return demand.at(requests.number[request]!, requests.first[request]! + MIXED_DRAW).next() < clients.sessions.share;
   }
 
   /** The calls of a request are over, or one that it needs has failed. */
