@@ -314,7 +314,7 @@ export class Applier {
     if (member.watches.size === 0) return;
     if (events.length === 1) {
       while (matched.length > 0) matched.pop();
-      member.watches.matching(events[0]!.kv.key, matched);
+      member.watches.matching(events[0]!.kv.key, matched, member.store.row, member.store.keys.era);
       for (let i = 0; i < matched.length; i++) member.watchServer.send(matched[i]!, events, revision);
       return;
     }

@@ -41,6 +41,8 @@ export class Store {
   succeeded = true;
   error = '';
   events: readonly WatchEvent[] = NO_EVENTS;
+  /** Row of the one key that it wrote or deleted; −1: none, or several. */
+  row = -1;
   /** Found by a transaction whose compare failed. */
   found: KeyValue | null = null;
 
@@ -75,6 +77,7 @@ export class Store {
     this.succeeded = true;
     this.error = '';
     this.events = NO_EVENTS;
+    this.row = -1;
     this.found = null;
     // At one revision all members hold the same, so that they do the same.
     if (command.revision === this.revision + 1 && command.era === this.keys.era) {
@@ -291,6 +294,7 @@ export class Store {
     this.addBytes(RECORD_OVERHEAD + command.payload);
     this.history.push(events);
     this.events = events;
+    this.row = command.row;
   }
 
   private delete(command: Command, current: KeyValue): void {

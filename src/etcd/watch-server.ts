@@ -212,7 +212,7 @@ export class WatchServer {
     let bytes = FRAME_BYTES;
     let cost = member.costs.watchEventCpu;
     if (events !== null) {
-      for (let i = 0; i < events.length; i++) bytes += events[i]!.kv.key.length + events[i]!.kv.bytes;
+      for (let i = 0; i < events.length; i++) bytes += eventBytes(events[i]!);
       cost *= events.length;
     }
     const after = member.processor.reserve(now, cost) - now;
@@ -232,4 +232,9 @@ export class WatchServer {
 function wait(stalled: Stalled, watcher: Watcher, delivery: WatchDelivery): void {
   stalled.deliveries.push({ watcher, delivery });
   stalled.waiting.set(watcher, (stalled.waiting.get(watcher) ?? 0) + 1);
+}
+
+/** Bytes of key and value. */
+function eventBytes({ kv, note }: WatchEvent): number {
+  return (note === undefined ? kv.key.length : note.keyBytes) + kv.bytes;
 }

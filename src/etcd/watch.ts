@@ -1,4 +1,5 @@
 import type { EtcdConnection, WatchCall } from './connection.js';
+import type { Era } from './key-space.js';
 import type { Store } from './mvcc.js';
 import type { WatchEvent } from './types.js';
 
@@ -38,8 +39,8 @@ interface PrefixGroup {
   readonly watchers: Watcher[];
   /** The group of the longest watched prefix that is a prefix of this one. */
   parent: PrefixGroup | null;
-  /** No watched prefix begins with this one. */
-  leaf: boolean;
+  /** Its place among the groups. */
+  index: number;
 }
 
 /**
@@ -49,8 +50,9 @@ interface PrefixGroup {
 export class WatchHub {
   /** Groups sorted by prefix. */
   private groups: PrefixGroup[] = [];
-  /** The leaf that had the last key: mostly the next one's too. */
-  private last: PrefixGroup | null = null;
+  /** The group of a key by its row in the stores: its place + 1; 0: not known, −1: none. As long as `era` lasts. */
+  private byRow = new Int16Array(1024);
+  private era: Era | null = null;
   readonly unsynced: Watcher[] = [];
   readonly victims: Watcher[] = [];
   /** All watchers. */
@@ -62,7 +64,7 @@ export class WatchHub {
     this.size++;
     let position = this.position(watcher.prefix);
     if (position < 0 || this.groups[position]!.prefix !== watcher.prefix) {
-      this.groups.splice(++position, 0, { prefix: watcher.prefix, watchers: [], parent: null, leaf: true });
+      this.groups.splice(++position, 0, { prefix: watcher.prefix, watchers: [], parent: null, index: 0 });
       this.linkParents();
     }
     this.groups[position]!.watchers.push(watcher);
@@ -113,15 +115,21 @@ export class WatchHub {
     return { streams: streams.size, pending };
   }
 
-  /** Appends the synced watchers whose prefix a key has, longest prefix first. */
-  matching(key: string, out: Watcher[]): void {
-    let group = this.last;
-    if (group === null || !key.startsWith(group.prefix)) {
-      const position = this.position(key);
-      // Every watched prefix of the key is the greatest watched prefix not above the key, or an ancestor of it.
-      group = position < 0 ? null : this.groups[position]!;
-      while (group !== null && !key.startsWith(group.prefix)) group = group.parent;
-      this.last = group !== null && group.leaf ? group : null;
+  /**
+   * Appends the synced watchers whose prefix a key has, longest prefix first. `row` (−1: not known) and `era` are those of the key: where they
+   * have told the group before, the key is not read.
+   */
+  matching(key: string, out: Watcher[], row = -1, era: Era | null = null): void {
+    let group: PrefixGroup | null;
+    if (row < 0) group = this.groupOf(key);
+    else {
+      if (era !== this.era) this.begin(era);
+      const known = row < this.byRow.length ? this.byRow[row]! : 0;
+      if (known > 0) group = this.groups[known - 1]!;
+      else {
+        group = known < 0 ? null : this.groupOf(key);
+        if (known === 0) this.learn(row, group);
+      }
     }
     for (; group !== null; group = group.parent) {
       const watchers = group.watchers;
@@ -138,7 +146,31 @@ export class WatchHub {
       }
     }
     this.groups = [];
-    this.last = null;
+    this.begin(null);
+  }
+
+  /** The group of the longest watched prefix that a key has. */
+  private groupOf(key: string): PrefixGroup | null {
+    const position = this.position(key);
+    // Every watched prefix of the key is the greatest watched prefix not above the key, or an ancestor of it.
+    let group = position < 0 ? null : this.groups[position]!;
+    while (group !== null && !key.startsWith(group.prefix)) group = group.parent;
+    return group;
+  }
+
+  private learn(row: number, group: PrefixGroup | null): void {
+    if (row >= this.byRow.length) {
+      const wide = new Int16Array(Math.max(row + 1, 2 * this.byRow.length));
+      wide.set(this.byRow);
+      this.byRow = wide;
+    }
+    this.byRow[row] = group === null ? -1 : group.index + 1;
+  }
+
+  /** Rows may have changed their keys, or keys their groups. */
+  private begin(era: Era | null): void {
+    this.byRow.fill(0);
+    this.era = era;
   }
 
   /** Position of the last group whose prefix is not above `key`; -1 when all are above it. */
@@ -155,12 +187,12 @@ export class WatchHub {
 
   private linkParents(): void {
     const open: PrefixGroup[] = [];
-    this.last = null;
+    this.begin(null);
+    let index = 0;
     for (const group of this.groups) {
+      group.index = index++;
       while (open.length > 0 && !group.prefix.startsWith(open[open.length - 1]!.prefix)) open.pop();
-      group.leaf = true;
       group.parent = open.length === 0 ? null : open[open.length - 1]!;
-      if (group.parent !== null) group.parent.leaf = false;
       open.push(group);
     }
   }
