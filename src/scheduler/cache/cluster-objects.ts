@@ -21,15 +21,22 @@ export interface DisruptionBudget extends KubernetesObject {
 /** Objects of one kind by key, with a count of changes. */
 export class ObjectStore<T extends KubernetesObject> {
   version = 0;
+  /** How often an object came, went or got another selector: a status that is written changes nothing for who looks at selectors only. */
+  selections = 0;
   private readonly byKey = new Map<string, T>();
 
   set(object: T): void {
-    this.byKey.set(key(object), object);
+    const name = key(object);
+    const before = this.byKey.get(name);
+    this.byKey.set(name, object);
     this.version++;
+    if (before === undefined || selectorOf(before) !== selectorOf(object)) this.selections++;
   }
 
   delete(object: KubernetesObject): void {
-    if (this.byKey.delete(key(object))) this.version++;
+    if (!this.byKey.delete(key(object))) return;
+    this.version++;
+    this.selections++;
   }
 
   get(namespace: string, name: string): T | undefined {
@@ -44,6 +51,10 @@ export class ObjectStore<T extends KubernetesObject> {
   values(): Iterable<T> {
     return this.byKey.values();
   }
+}
+
+function selectorOf(object: KubernetesObject): unknown {
+  return (object as { readonly spec?: { readonly selector?: unknown } }).spec?.selector;
 }
 
 function key(object: KubernetesObject): string {

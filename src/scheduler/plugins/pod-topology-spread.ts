@@ -191,7 +191,7 @@ export class PodTopologySpread implements Plugin {
     if (!own && !this.defaults.some((constraint) => constraint.whenUnsatisfiable === action)) return null;
     const epoch = own
       ? ''
-      : `${services.version}/${replicaSets.version}/${statefulSets.version}/${replicationControllers.version}`;
+      : `${services.selections}/${replicaSets.selections}/${statefulSets.selections}/${replicationControllers.selections}`;
     const key = `${shape.id} ${action} ${epoch}`;
     let counts = this.remembered.get(key);
     if (counts === undefined) {
