@@ -1,20 +1,17 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import type { Event, Node, Pod } from '../../src/api/core.js';
 import type { KubernetesObject } from '../../src/api/meta.js';
 import type { VolumeAttachment } from '../../src/api/volumes.js';
 import { ClusterFaults } from '../../src/cluster/cluster-faults.js';
 import { SimulatedCluster } from '../../src/cluster/simulated-cluster.js';
 import { loadScenario } from '../../src/scenario/index.js';
-import { root } from './scenario.js';
+import { Cases } from './cases.js';
 
 const SECOND = 1e9;
-const folder = mkdtempSync(join(tmpdir(), 'towtank-attach-'));
-cpSync(join(root, 'scenarios', 'nodes', '4cpu-16gi.yaml'), join(folder, 'node.yaml'));
-after(() => rmSync(folder, { recursive: true }));
+const { folder } = new Cases('attach');
 
 function manifests(attachRequired: boolean): string {
   return `apiVersion: storage.k8s.io/v1

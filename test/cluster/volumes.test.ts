@@ -1,17 +1,14 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import type { Pod } from '../../src/api/core.js';
 import { ScenarioRun } from '../../src/cluster/run.js';
 import { loadScenario } from '../../src/scenario/index.js';
 import type { PersistentVolume, PersistentVolumeClaim } from '../../src/scheduler/cache/cluster-objects.js';
-import { root } from './scenario.js';
+import { Cases, objects } from './cases.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'towtank-volumes-'));
-cpSync(join(root, 'scenarios', 'nodes', '4cpu-16gi.yaml'), join(folder, 'node.yaml'));
-after(() => rmSync(folder, { recursive: true }));
+const { folder } = new Cases('volumes');
 
 const ZONE = 'topology.kubernetes.io/zone';
 
@@ -102,13 +99,12 @@ function run(provision: string): ScenarioRun {
   return made;
 }
 
-const list = <T>(made: ScenarioRun, resource: string) => [...made.cluster.connections.current(resource)] as T[];
 
 test('claims of a StatefulSet: the default class, a volume in the zone of the node, no more volumes than a node can attach', () => {
   const made = run('4s');
-  const pods = list<Pod>(made, 'pods').filter(({ metadata }) => metadata.name.startsWith('db-'));
-  const claims = new Map(list<PersistentVolumeClaim>(made, 'persistentvolumeclaims').map((claim) => [claim.metadata.name, claim]));
-  const volumes = new Map(list<PersistentVolume>(made, 'persistentvolumes').map((volume) => [volume.metadata.name, volume]));
+  const pods = objects<Pod>(made, 'pods').filter(({ metadata }) => metadata.name.startsWith('db-'));
+  const claims = new Map(objects<PersistentVolumeClaim>(made, 'persistentvolumeclaims').map((claim) => [claim.metadata.name, claim]));
+  const volumes = new Map(objects<PersistentVolume>(made, 'persistentvolumes').map((volume) => [volume.metadata.name, volume]));
   assert.equal(pods.length, 6);
   for (const { metadata, spec } of pods) {
     const claim = claims.get(`data-${metadata.name}`)!;
@@ -124,9 +120,9 @@ test('claims of a StatefulSet: the default class, a volume in the zone of the no
 
 test('a volume made by hand is taken by selector and reach; a pod without its claim waits and says why', () => {
   const made = run('1s');
-  const pods = new Map(list<Pod>(made, 'pods').map((pod) => [pod.metadata.name, pod]));
+  const pods = new Map(objects<Pod>(made, 'pods').map((pod) => [pod.metadata.name, pod]));
   assert.equal(pods.get('logger')!.spec.nodeName, 'node-1');
-  const logs = list<PersistentVolumeClaim>(made, 'persistentvolumeclaims').find(({ metadata }) => metadata.name === 'logs')!;
+  const logs = objects<PersistentVolumeClaim>(made, 'persistentvolumeclaims').find(({ metadata }) => metadata.name === 'logs')!;
   assert.equal(logs.spec.volumeName, 'local-b');
   const condition = pods.get('lost')!.status.conditions!.find(({ type }) => type === 'PodScheduled')!;
   assert.match(condition.message!, /^0\/3 nodes are available: persistentvolumeclaim "nowhere" not found\./);
@@ -138,7 +134,7 @@ test('the pod is bound when its volume has been made: later with a slower provis
     return Math.max(...attempts.filter(({ pod }) => pod.startsWith('default/db-')).map(({ time }) => time));
   };
   const start = (made: ScenarioRun) =>
-    Math.min(...list<Pod>(made, 'pods').filter(({ metadata }) => metadata.name.startsWith('db-')).map(({ status }) => status.startTime!));
+    Math.min(...objects<Pod>(made, 'pods').filter(({ metadata }) => metadata.name.startsWith('db-')).map(({ status }) => status.startTime!));
   assert.ok(boundAt('1s') < 5e9);
   assert.ok(start(run('20s')) - start(run('1s')) > 15e9);
 });
