@@ -1,11 +1,12 @@
 import type { ControllerRevision, DaemonSet } from '../api/apps.js';
-import type { Node, Pod } from '../api/core.js';
+import { isPodReady, type Node, type Pod } from '../api/core.js';
 import { equal } from '../api/equal.js';
 import { matchesSelector } from '../api/labels.js';
 import { controllerOf, keyOf } from '../api/meta.js';
 import type { ProcessContext } from '../client/context.js';
 import type { ApiClient, EventRecorder, Informer, ResourceEventHandler } from '../client/types.js';
 import type { Simulation } from '../kernel/simulation.js';
+import { SECOND } from '../kernel/time.js';
 import { ControllerWorkers, type Reconciler, type Reconciliation } from './controller.js';
 import { NodeFits, type PodsByNode } from './daemon-set-policy.js';
 import { DaemonPods } from './daemon-pods.js';
@@ -133,6 +134,9 @@ class PodHandler implements ResourceEventHandler<Pod> {
     const key = keyOf(set);
     if (pod.metadata.deletionTimestamp !== undefined) this.controller.expectations.deletionObserved(key, keyOf(pod));
     this.controller.workers.queue.add(key);
+    const minimum = set.spec.minReadySeconds ?? 0;
+    // A second more than needed, against skewed clocks (daemon_controller.go updatePod).
+    if (minimum > 0 && !isPodReady(old) && isPodReady(pod)) this.controller.workers.queue.addAfter(key, (minimum + 1) * SECOND);
   }
 
   onDelete(pod: Pod): void {

@@ -1,10 +1,11 @@
-import { isPodActive, type Pod } from '../api/core.js';
+import { isPodActive, isPodReady, type Pod } from '../api/core.js';
 import { matchesSelector } from '../api/labels.js';
 import { controllerOf, keyOf } from '../api/meta.js';
 import type { ReplicaSet } from '../api/workloads.js';
 import type { ProcessContext } from '../client/context.js';
 import type { ApiClient, EventRecorder, Informer, ResourceEventHandler, WorkQueue } from '../client/types.js';
 import type { Simulation } from '../kernel/simulation.js';
+import { SECOND } from '../kernel/time.js';
 import { ControllerWorkers, type Reconciler, type Reconciliation } from './controller.js';
 import { Expectations } from './expectations.js';
 import { consistencyOf } from './gates.js';
@@ -203,7 +204,11 @@ class PodHandler implements ResourceEventHandler<Pod> {
     }
     if (after !== undefined) {
       const set = controller.ownerOf(pod);
-      if (set !== undefined) controller.queue.add(keyOf(set));
+      if (set === undefined) return;
+      controller.queue.add(keyOf(set));
+      const { minReadySeconds } = set.spec;
+      // A second more than needed, against skewed clocks (replica_set.go updatePod); the last ones are looked at exactly when they are due.
+      if (minReadySeconds > 0 && !isPodReady(old) && isPodReady(pod)) controller.queue.addAfter(keyOf(set), (minReadySeconds + 1) * SECOND);
       return;
     }
     if (before !== after || old.metadata.labels !== pod.metadata.labels) controller.enqueueForOrphan(pod);

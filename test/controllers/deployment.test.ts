@@ -278,3 +278,12 @@ test('syncs that go through many pods take longer, by what the profile has for e
   const longer = (lastStatus(MILLISECOND) - lastStatus(0)) / MILLISECOND;
   assert.ok(longer >= 20 && longer < 100, `${longer} ms`);
 });
+
+test('pods count as available their minReadySeconds after they are ready, though others never are', () => {
+  const cluster = new FakeCluster({ readyAfter: (ordinal) => (ordinal === 0 ? 1000 * SECOND : SECOND) });
+  startControllers(cluster, ['deployment', 'replicaset']);
+  cluster.create('deployments', web(3, '25%', '25%', { minReadySeconds: 5 }));
+  cluster.run(30 * SECOND);
+  const { readyReplicas, availableReplicas } = cluster.all<ReplicaSet>('replicasets')[0]!.status;
+  assert.deepEqual([readyReplicas, availableReplicas], [2, 2]);
+});

@@ -105,3 +105,33 @@ test('a DaemonSet puts a pod on every fitting node and renews them as many at a 
     if (object.kind === 'DaemonSet') assert.ok(((object as DaemonSet).status.numberUnavailable ?? 0) <= 2);
   }
 });
+
+test('a DaemonSet with surge waits until the pods beside the old ones are available, and goes on by itself', () => {
+  const cluster = new FakeCluster({ nodes: 4, readyAfter: () => 500 * MILLISECOND });
+  startControllers(cluster, ['daemonset']);
+  const set: DaemonSet = {
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: meta('agent'),
+    spec: {
+      selector: { matchLabels: { app: 'a' } },
+      template: template('agent:v1'),
+      updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 2 } },
+      minReadySeconds: 3,
+      revisionHistoryLimit: 10,
+    },
+    status: { currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0 },
+  };
+  cluster.create('daemonsets', set);
+  cluster.run(10 * SECOND);
+  const from = cluster.history.length;
+  cluster.edit<DaemonSet>('daemonsets', 'default/agent', (ds) => ({ ...ds, spec: { ...ds.spec, template: template('agent:v2') } }));
+  // Two rounds of ready, 3 s, and the second that the real one adds.
+  cluster.run(20 * SECOND);
+  const { status } = cluster.get<DaemonSet>('daemonsets', 'default/agent')!;
+  assert.deepEqual([status.updatedNumberScheduled, status.numberAvailable], [4, 4]);
+  assert.equal(cluster.all('pods').length, 4);
+  for (const object of cluster.history.slice(from)) {
+    if (object.kind === 'DaemonSet') assert.equal((object as DaemonSet).status.numberAvailable, 4);
+  }
+});
