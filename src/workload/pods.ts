@@ -16,6 +16,7 @@ import { CALLING, RequestTable, SERVING, WAITING } from './request-table.js';
 import { failsBetweenVersions } from './sessions.js';
 import { errorProbability, slowness } from './service-time.js';
 import type { PodSample } from './sampling.js';
+import { ServerTable } from './server-table.js';
 import { APPLICATION, CONNECTION_REFUSED, CONNECTION_RESET, DEPENDENCY, MIXED_VERSION, NODE_UNREACHABLE, OUT_OF_MEMORY, OVERLOAD, SUCCESS, TIMEOUT } from './statistics.js';
 import { answerTime } from './links.js';
 import { recordEnd, settleTimeouts } from './timeouts.js';
@@ -65,6 +66,7 @@ export class PodServers implements Component, PodLifecycleListener {
   private readonly streams: RequestStream[] = [];
   /** Some stream tells its clients apart. */
   private sessions = false;
+  private readonly table = new ServerTable();
   private readonly byUid = new Map<string, PodServer>();
   /** Server and host of each address number. */
   private readonly byAddress: (PodServer | undefined)[] = [];
@@ -152,7 +154,7 @@ export class PodServers implements Component, PodLifecycleListener {
     const container = servingContainer(pod.spec.containers);
     const behaviour = this.behaviour.of(container.image);
     const cpuLimit = (container.resources?.limits?.['cpu'] ?? Number.POSITIVE_INFINITY) / 1000;
-    const server = new PodServer(pod.metadata.uid, podVersion(pod.spec), host, address, behaviour, this.simulation.now, cpuLimit);
+    const server = new PodServer(this.table, pod.metadata.uid, podVersion(pod.spec), host, address, behaviour, this.simulation.now, cpuLimit);
     if (behaviour.request.upload !== undefined) this.uploads = true;
     this.byUid.set(server.uid, server);
     this.byAddress[address] = server;
@@ -173,6 +175,7 @@ export class PodServers implements Component, PodLifecycleListener {
     if (this.byAddress[server.address] === server) this.byAddress[server.address] = undefined;
     const mechanism = this.history.killed(server.address, outOfMemory, this.network!.isUp(server.host));
     this.drop(server, outOfMemory ? OUT_OF_MEMORY : CONNECTION_RESET, mechanism, true);
+    server.leave();
   }
 
   /** A machine hangs: what its pods hold gets no answer. */
