@@ -19,6 +19,8 @@ export interface WatchRecord {
   readonly previous: KubernetesObject | undefined;
   /** Of the store; of several changes in one revision all but the last lie a fraction before it. */
   readonly revision: number;
+  /** Place of the object in the cache that it is of: the same for all its changes, mostly; −1: it has none. */
+  readonly place?: number;
 }
 
 /** A change of a cache: as all versions of the object it has its key from where the object is cached. */
@@ -41,6 +43,10 @@ class CacheRecord implements WatchRecord {
 
   get key(): string {
     return keyOf(this.cached, this.resource);
+  }
+
+  get place(): number {
+    return this.cached.home === null ? -1 : this.cached.place;
   }
 }
 

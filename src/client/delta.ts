@@ -10,6 +10,8 @@ export interface Delta {
   readonly object: KubernetesObject;
   /** DeletedFinalStateUnknown: the deletion was missed, a relist found it; `object` is the last state that was known. */
   readonly finalStateUnknown?: boolean;
+  /** Number of the object in the cache that told of it (see `ObjectMap`); absent: it is not known. */
+  readonly hint?: number;
 }
 
 /** A relist taken in as one item (gate AtomicFIFO): what was listed is what the store holds afterwards. */
@@ -19,14 +21,16 @@ export interface Relist {
 }
 
 /** What the store of an informer holds, by key. */
-export type KnownObjects = ReadonlyMap<string, KubernetesObject>;
+export interface KnownObjects extends Iterable<[string, KubernetesObject]> {
+  has(key: string): boolean;
+}
 
 /** The queue between a reflector and an informer's cache (client-go tools/cache Queue). */
 export interface DeltaQueue {
   /** Items that wait. */
   readonly length: number;
   /** Takes in a change that the watch brought. */
-  add(type: DeltaType, key: string, object: KubernetesObject, known: KnownObjects): void;
+  add(type: DeltaType, key: string, object: KubernetesObject, known: KnownObjects, hint?: number): void;
   /** Takes in a relist, given what the store holds now. */
   replace(listed: ReadonlyMap<string, KubernetesObject>, known: KnownObjects): void;
   /** Queues every stored object that has nothing queued as Sync. */

@@ -237,7 +237,7 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
 
   private takeUp(record: WatchRecord): void {
     const type = record.type === 'ADDED' ? 'Added' : record.type === 'MODIFIED' ? 'Updated' : 'Deleted';
-    this.queue.add(type, record.key, record.object, this.store.objects as KnownObjects);
+    this.queue.add(type, record.key, record.object, this.store.objects as KnownObjects, record.place);
     this.wake();
   }
 
@@ -326,13 +326,14 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
     }
   }
 
-  private storeDelta({ type, key, object, finalStateUnknown = false }: Delta): void {
+  private storeDelta({ type, key, object, finalStateUnknown = false, hint = -1 }: Delta): void {
     this.shownRevision = Math.max(this.shownRevision, object.metadata.resourceVersion);
-    const old = this.store.objects.get(key);
     const deleted = type === 'Deleted';
-    if (!deleted) this.store.set(key, old, object as T);
-    else if (old === undefined) return;
-    else this.store.delete(key, old);
+    const old = deleted ? this.store.objects.get(key) : this.store.put(key, object as T, hint);
+    if (deleted) {
+      if (old === undefined) return;
+      this.store.delete(key, old);
+    }
     this.notifications.push({ old, object: object as T, deleted, finalStateUnknown });
   }
 
@@ -346,8 +347,7 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
       this.notifications.push({ old, object: old, deleted: true, finalStateUnknown: true });
     }
     for (const [key, object] of listed) {
-      const old = objects.get(key);
-      this.store.set(key, old, object as T);
+      const old = this.store.put(key, object as T);
       this.notifications.push({ old, object: object as T, deleted: false, finalStateUnknown: false });
     }
   }

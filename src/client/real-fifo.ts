@@ -21,8 +21,8 @@ export class RealFifo implements DeltaQueue {
     return this.items.length;
   }
 
-  add(type: DeltaType, key: string, object: KubernetesObject): void {
-    this.items.push({ type, key, object });
+  add(type: DeltaType, key: string, object: KubernetesObject, _known?: KnownObjects, hint = -1): void {
+    this.items.push({ type, key, object, hint });
   }
 
   replace(listed: ReadonlyMap<string, KubernetesObject>, known: KnownObjects): void {

@@ -1,4 +1,5 @@
 import type { KubernetesObject } from '../api/meta.js';
+import { ObjectMap } from './object-map.js';
 import type { CacheObserver, Indexer } from './types.js';
 
 const EMPTY: ReadonlyMap<string, KubernetesObject> = new Map();
@@ -6,7 +7,7 @@ const EMPTY: ReadonlyMap<string, KubernetesObject> = new Map();
 /** The cache of an informer with its indices (client-go tools/cache ThreadSafeStore). */
 export class IndexedStore<T extends KubernetesObject> {
   /** Objects by key, in order of first arrival. */
-  readonly objects = new Map<string, T>();
+  readonly objects = new ObjectMap<T>();
   private readonly indexers: Indexer<T>[] = [];
   private readonly indexes: Map<string, Map<string, T>>[] = [];
   private readonly observers: CacheObserver<T>[] = [];
@@ -28,9 +29,9 @@ export class IndexedStore<T extends KubernetesObject> {
     return i < 0 ? undefined : (this.indexes[i]!.get(value) ?? (EMPTY as ReadonlyMap<string, T>)).values();
   }
 
-  /** Puts an object in; `old` is what the store holds under the key. */
-  set(key: string, old: T | undefined, object: T): void {
-    this.objects.set(key, object);
+  /** Puts an object in; returns what the store held under the key. `hint`: see `ObjectMap`. */
+  put(key: string, object: T, hint = -1): T | undefined {
+    const old = this.objects.put(key, object, hint);
     for (let i = 0; i < this.observers.length; i++) this.observers[i]!.cached(object);
     for (let i = 0; i < this.indexers.length; i++) {
       const indexer = this.indexers[i]!;
@@ -43,6 +44,7 @@ export class IndexedStore<T extends KubernetesObject> {
         this.addToIndex(i, key, object);
       }
     }
+    return old;
   }
 
   /** Takes an object out; `old` is what the store holds under the key. */

@@ -1,0 +1,68 @@
+/** One object, by its key; the same for all its versions. */
+interface Entry<T> {
+  readonly key: string;
+  /** undefined: it was taken out. */
+  object: T | undefined;
+}
+
+/** Hints above this are not taken: they come from a cache that holds far more than this one. */
+const MOST_HINTS = 1 << 20;
+
+/**
+ * Objects by key, in order of first arrival: as a Map. Who changes an object and has a number that it had at its last change, its place in
+ * the cache of the server that tells of it, saves the look-up: among many thousand objects that change one after another each look-up waits
+ * for memory.
+ */
+export class ObjectMap<T> {
+  private readonly entries = new Map<string, Entry<T>>();
+  /** Entries by the number with which they were last changed. */
+  private readonly hinted: (Entry<T> | null)[] = [];
+
+  get size(): number {
+    return this.entries.size;
+  }
+
+  get(key: string): T | undefined {
+    return this.entries.get(key)?.object;
+  }
+
+  has(key: string): boolean {
+    return this.entries.has(key);
+  }
+
+  /** Puts an object in; returns the one that was there. `hint`: see above; negative: none. */
+  put(key: string, object: T, hint = -1): T | undefined {
+    const { hinted } = this;
+    const likely = hint >= 0 && hint < hinted.length ? hinted[hint]! : null;
+    if (likely !== null && likely.object !== undefined && likely.key === key) {
+      const old = likely.object;
+      likely.object = object;
+      return old;
+    }
+    let entry = this.entries.get(key);
+    const old = entry?.object;
+    if (entry !== undefined) entry.object = object;
+    else this.entries.set(key, (entry = { key, object }));
+    if (hint >= 0 && hint < MOST_HINTS) {
+      while (hinted.length <= hint) hinted.push(null);
+      hinted[hint] = entry;
+    }
+    return old;
+  }
+
+  /** Takes an object out. */
+  delete(key: string): void {
+    const entry = this.entries.get(key);
+    if (entry === undefined) return;
+    entry.object = undefined;
+    this.entries.delete(key);
+  }
+
+  *values(): Generator<T, void> {
+    for (const { object } of this.entries.values()) if (object !== undefined) yield object;
+  }
+
+  *[Symbol.iterator](): Generator<[string, T], void> {
+    for (const { key, object } of this.entries.values()) if (object !== undefined) yield [key, object];
+  }
+}
