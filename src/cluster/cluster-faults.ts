@@ -29,6 +29,7 @@ export class ClusterFaults implements FaultDomain, MachineSwitch {
 
   setNode(index: number, up: boolean): void {
     this.cluster.connections.hangOver(this.cluster.nodeHosts[index]!, false);
+    if (up) this.cluster.cloudMachines.off.delete(this.cluster.nodeNames[index]!);
     this.cluster.network.setUp(this.cluster.nodeHosts[index]!, up);
     if (isKwokNode(this.cluster.scenario.cluster.nodes[index]!)) this.cluster.kwok!.setNode(this.cluster.nodeNames[index]!, up);
     else if (up) {
@@ -39,6 +40,13 @@ export class ClusterFaults implements FaultDomain, MachineSwitch {
     } else this.cluster.kubelets.fail(index);
     // A load balancer in front of the nodes notices by its health checks; the model lets it know at once.
     this.cluster.workload.setNodeReady(index, up);
+  }
+
+  setInstance(index: number, exists: boolean): void {
+    const { cloudMachines, nodeNames } = this.cluster;
+    if (exists) cloudMachines.gone.delete(nodeNames[index]!);
+    else cloudMachines.gone.add(nodeNames[index]!);
+    this.setNode(index, exists);
   }
 
   setNodeResponding(index: number, responding: boolean): void {
@@ -166,6 +174,7 @@ export class ClusterFaults implements FaultDomain, MachineSwitch {
 
   switchOff(index: number): void {
     this.setNode(index, false);
+    this.cluster.cloudMachines.off.add(this.cluster.nodeNames[index]!);
   }
 
   setCsiDrivers(index: number, up: boolean): void {

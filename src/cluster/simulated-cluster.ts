@@ -11,6 +11,7 @@ import { Connections } from '../apiserver/connections.js';
 import { Kubectl } from '../client/kubectl/kubectl.js';
 import { Process } from '../client/process.js';
 import { RestClient } from '../client/rest-client.js';
+import { CloudNodeLifecycleController } from '../controllers/cloud-node-lifecycle.js';
 import { ServiceLoadBalancerController } from '../controllers/service-load-balancer.js';
 import { CONTROLLER_NAMES, type ControllerName, startControllers } from '../controllers/registry.js';
 import type { EtcdCluster } from '../etcd/cluster.js';
@@ -33,6 +34,7 @@ import { INGRESS_SYNC_PERIOD } from '../workload/ingress-pods.js';
 import { Workload } from '../workload/workload.js';
 import { cachedImages } from './cached-images.js';
 import { type LeaderFactory, ReplicatedProcess } from './control-plane.js';
+import { SimulatedMachines } from './cloud-machines.js';
 import { ControlPlaneMemory } from './control-plane-memory.js';
 import { EtcdClusters } from './etcd-clusters.js';
 import { KubeletEvents } from './kubelet-events.js';
@@ -127,6 +129,8 @@ export class SimulatedCluster implements LeaderFactory {
   /** Where users work: the first machine of the control plane, or one of their own when machines of it can be lost. */
   private userHost = 0;
   readonly nodeIndexes = new Map<string, number>();
+  /** What the cloud says of machines. */
+  readonly cloudMachines = new SimulatedMachines();
   /** The nodes as the API servers see them. */
   readonly nodeFleet: Fleet;
   private readonly kubeletClients: RestClient[] = [];
@@ -197,9 +201,10 @@ export class SimulatedCluster implements LeaderFactory {
     this.ingressProcess = ingress === null ? null : this.process('ingress-nginx', 0, 0);
     if (ingress !== null) this.ingressProcess!.informer<Ingress>('ingresses').addEventHandler(ingress);
     const { loadBalancers } = cluster;
-    this.cloudProcess = loadBalancers === undefined ? null : this.process('cloud-controller-manager', CLOUD_QPS, CLOUD_BURST);
+    this.cloudProcess = loadBalancers === undefined && cluster.cloud !== true ? null : this.process('cloud-controller-manager', CLOUD_QPS, CLOUD_BURST);
     this.loadBalancers = loadBalancers === undefined ? null : new ServiceLoadBalancerController(this.cloudProcess!, loadBalancers);
     if (this.loadBalancers !== null) this.workload.useBackends(this.loadBalancers);
+    if (this.cloudProcess !== null) new CloudNodeLifecycleController(this.cloudProcess, this.cloudMachines);
     this.rollouts = new RolloutControllers(scenario, this.workload, (name, qps, burst) => this.process(name, qps, burst));
     const absent = new Set(this.nodeNames.filter((name) => cluster.machines?.[name]?.joins !== undefined));
     const fleet = new Fleet(this.simulation, cluster.nodes, this.nodeHosts, this.kubelets, this.proxies, absent);

@@ -9,6 +9,8 @@ export interface FaultDomain {
   nodeIndex(name: string): number | undefined;
   nodeZone(index: number): string;
   setNode(index: number, up: boolean): void;
+  /** The cloud takes a machine away (false), or gives one of the same name. */
+  setInstance(index: number, exists: boolean): void;
   /** A machine hangs (false): it answers nobody, and what it holds gets no answer; or goes on (true). */
   setNodeResponding(index: number, responding: boolean): void;
   /** Makes sandboxes, containers and images of a node take `factor` times as long (1: as usual). */
@@ -72,6 +74,9 @@ export function setFault(domain: FaultDomain, target: FaultTarget, up: boolean):
       domain.setNode(nodeIndex(domain, target.name), up);
       return `node ${target.name} is ${verb}`;
     }
+    case 'instance':
+      domain.setInstance(nodeIndex(domain, target.name), up);
+      return `the machine of ${target.name} is ${up ? 'there again' : 'taken away by the cloud'}`;
     case 'hang':
       domain.setNodeResponding(nodeIndex(domain, target.name), up);
       return `node ${target.name} ${up ? 'goes on' : 'hangs'}`;

@@ -55,6 +55,8 @@ export interface ClusterSpec {
   readonly machines?: Readonly<Record<string, MachineSpec>>;
   /** Settings of all kubelets; absent: their defaults. */
   readonly kubelet?: KubeletConfiguration;
+  /** There is a cloud controller manager. Absent: none. */
+  readonly cloud?: boolean;
   /** What the cloud controller manager's load balancers take to be made or removed. Absent: load balancers are there, whatever the status of Services says. */
   readonly loadBalancers?: DistributionSpec;
   /** Image registries whose bandwidth is limited. Absent: none is. */

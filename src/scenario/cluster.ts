@@ -69,7 +69,8 @@ export function toCluster(
     ...(raw.kubelet === undefined
       ? {}
       : { kubelet: { ...toKubelet(raw.kubelet, (message) => errors.push(item.keyError(['cluster', 'kubelet'], { message }))), ...restartPeriod(raw.kubelet, ['cluster']) } }),
-    ...(raw.cloud === undefined ? {} : { loadBalancers: toDistribution(raw.cloud.loadBalancer) }),
+    ...(raw.cloud === undefined ? {} : { cloud: true }),
+    ...(raw.cloud?.loadBalancer === undefined ? {} : { loadBalancers: toDistribution(raw.cloud.loadBalancer) }),
     ...(raw.registries === undefined
       ? {}
       : { registries: raw.registries.map(({ host, bandwidth }) => ({ host, bytesPerSecond: bytes(bandwidth) })) }),

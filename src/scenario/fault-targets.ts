@@ -9,7 +9,7 @@ import { share } from './units.js';
 const ZONE_LABEL = 'topology.kubernetes.io/zone';
 /** Keys that say more of a target. */
 const DETAILS: ReadonlySet<string> = new Set(['factor', 'share']);
-const TARGETS = 'node, hang, kubelet, runtime, csiDriver, nodes, zone, link, partition, packetLoss, dns, apiServer, machine, controllerManager, scheduler, etcd, disk, registry';
+const TARGETS = 'node, instance, hang, kubelet, runtime, csiDriver, nodes, zone, link, partition, packetLoss, dns, apiServer, machine, controllerManager, scheduler, etcd, disk, registry';
 
 /** A target of `fail` or `heal`, with everything that it names found; undefined after an error. */
 export function toFaultTarget(raw: RawFaultTarget, path: Path, cluster: ClusterSpec, references: References): FaultTarget | undefined {
@@ -21,6 +21,7 @@ export function toFaultTarget(raw: RawFaultTarget, path: Path, cluster: ClusterS
   const nodes = cluster.nodes.map((node) => node.metadata.name);
   const named = (what: string, name: string, names: readonly string[], key: string): true | undefined => references.named(what, name, names, [...path, key]);
   if (raw.node !== undefined) return named('node', raw.node, nodes, 'node') && { kind: 'node', name: raw.node };
+  if (raw.instance !== undefined) return named('node', raw.instance, nodes, 'instance') && { kind: 'instance', name: raw.instance };
   if (raw.hang !== undefined) return named('node', raw.hang, nodes, 'hang') && { kind: 'hang', name: raw.hang };
   if (raw.kubelet !== undefined) return named('node', raw.kubelet, nodes, 'kubelet') && { kind: 'kubelet', name: raw.kubelet };
   if (raw.runtime !== undefined) return named('node', raw.runtime, nodes, 'runtime') && { kind: 'runtime', name: raw.runtime };

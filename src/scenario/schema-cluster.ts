@@ -176,12 +176,12 @@ export const cluster = z.strictObject({
   cloud: z
     .strictObject({
       loadBalancer: distribution(
-        'From a Service of type LoadBalancer until the cloud has made (or removed) its load balancer: 60s.',
-      ),
+        'From a Service of type LoadBalancer until the cloud has made (or removed) its load balancer: 60s. Default: load balancers are there at once.',
+      ).optional(),
     })
     .optional()
     .describe(
-      'A cloud controller manager, which makes load balancers one after the other and writes their addresses. Default: load balancers are there at once.',
+      'A cloud controller manager: it makes load balancers one after the other and writes their addresses, deletes the Nodes of machines that the cloud has taken away (`fail: { instance: … }`) and taints those that are shut down. Default: none.',
     ),
   registries: z
     .array(

@@ -25,6 +25,7 @@ export function etcdMember(description: string) {
 /** What can break. */
 export const faultTarget = z.strictObject({
   node: text('Name of a node: the machine stops.').optional(),
+  instance: text('Name of a node: the cloud takes its machine away. It stops, and a cloud controller manager (cluster.cloud) deletes its Node once that is not ready; `heal` gives a machine of the same name.').optional(),
   hang: text('Name of a node: it answers nobody and is not heard of, but keeps what it has; requests that it holds get no answer.').optional(),
   kubelet: text('Name of a node: the process of its kubelet dies, once; its supervisor starts it again after 10 s. Without supervisor it is down until `heal` or `for`.').optional(),
   runtime: text('Name of a node: its container runtime dies, once; its supervisor starts it again (containerd after 5 s, CRI-O 10 s, Docker 2 s, three times in 60 s at most). Containers run on.').optional(),

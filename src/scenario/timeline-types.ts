@@ -6,6 +6,8 @@ import type { DistributionSpec } from '../random/distribution.js';
 /** A target of a fault. */
 export type FaultTarget =
   | { readonly kind: 'node'; readonly name: string }
+  /** The cloud takes the machine of a node away. */
+  | { readonly kind: 'instance'; readonly name: string }
   /** The machine answers nobody, but keeps what it has. */
   | { readonly kind: 'hang'; readonly name: string }
   /** The process of a node's kubelet or container runtime dies; its supervisor starts it again. */
