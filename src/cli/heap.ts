@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 
 /** V8's own limits let the old generation double between two collections; a simulation holds too much for that. */
-const HEAP_GROWING_PERCENT = 40;
+const HEAP_GROWING_PERCENT = 30;
 
 /** Makes V8 collect the old generation earlier: a third less memory for a few per cent of time. */
 export function limitHeapGrowth(): void {
