@@ -59,7 +59,8 @@ export class Heartbeats {
   private epochs = new Float64Array(FIRST_NODES);
   private readonly names: string[] = [];
   private readonly clients: (ApiClient | null)[] = [];
-  private versions = new Float64Array(FIRST_NODES);
+  /** Not doubles: they get into objects, all of which would keep their versions in boxes then. */
+  private readonly versions: number[] = [];
   private readonly uids: string[] = [];
   private renewedAt = new Float64Array(FIRST_NODES);
   private tries = new Uint8Array(FIRST_NODES);
@@ -158,6 +159,7 @@ export class Heartbeats {
     while (this.uids.length <= index) {
       this.uids.push('');
       this.names.push('');
+      this.versions.push(0);
       this.clients.push(null);
     }
     this.names[index] = node.name;
@@ -166,13 +168,11 @@ export class Heartbeats {
   }
 
   private grow(size: number): void {
-    const { events, epochs, versions, renewedAt, tries, renewals } = this;
+    const { events, epochs, renewedAt, tries, renewals } = this;
     this.events = new Float64Array(size);
     this.events.set(events);
     this.epochs = new Float64Array(size);
     this.epochs.set(epochs);
-    this.versions = new Float64Array(size);
-    this.versions.set(versions);
     this.renewedAt = new Float64Array(size);
     this.renewedAt.set(renewedAt);
     this.tries = new Uint8Array(size);
