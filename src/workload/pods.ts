@@ -1,5 +1,6 @@
 import { type Pod, servingContainer } from '../api/core.js';
 import { podVersion } from '../api/image.js';
+import { Fifo } from '../kernel/fifo.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
 import { type Duration, MILLISECOND } from '../kernel/time.js';
 import type { Network } from '../network/network.js';
@@ -78,7 +79,7 @@ export class PodServers implements Component, PodLifecycleListener {
   readonly clients = new ClientPods();
   private readonly hostOfNode = new Map<string, number>();
   /** In order of time, each with an event. */
-  private readonly changes: PodChange[] = [];
+  private readonly changes = new Fifo<PodChange>();
 
   /** @param aside nothing but requests to pods, which can be handled aside */
   constructor(simulation: Simulation, behaviour: ScenarioBehaviour, aside = false) {
