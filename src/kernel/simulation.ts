@@ -2,10 +2,13 @@ import { type Component, SimulationError, type TraceSink } from './component.js'
 import { createEventList } from './create-event-list.js';
 import { type EventList, type EventListName, EventRecords, NO_TARGET } from './event-list.js';
 import { type Process, ProcessRunner, type Suspension, type Waitable } from './process.js';
+import type { RunLimits, SimulationOptions } from './simulation-options.js';
+import { permute, SERIAL_MASK } from './ties.js';
 import type { Duration, Time } from './time.js';
 import { TraceHash } from './trace-hash.js';
 
 export { type Component, SimulationError, type TraceSink } from './component.js';
+export type { RunLimits, SimulationOptions } from './simulation-options.js';
 
 /** Names a scheduled event so that it can be cancelled: 29 bits of its scheduling count × 2^24 + its record. 0 names no event. */
 export type EventHandle = number;
@@ -14,31 +17,11 @@ export type EventHandle = number;
 export const PHASE_DEFAULT = 0;
 const PHASE_UNIT = 2 ** 48;
 const HANDLE_UNIT = 2 ** 24;
-const SERIAL_MASK = 0x1fffffff;
 
 /** Why the run loop must look up: reasons not to take the fast path. */
 const STOP = 1;
 const TRACED = 2;
 const CONDITIONS = 4;
-
-export interface SimulationOptions {
-  /** Which event list orders the events; all give the same order. Default `ladder`. */
-  readonly eventList?: EventListName;
-  /** Keep the running hash of all events. Default true. */
-  readonly hash?: boolean;
-  /** Runs the events of one instant and phase in an order permuted by this seed, to find accidental dependence on ties. */
-  readonly shuffleTies?: number;
-}
-
-/** When `run` returns: at the first limit that is reached. */
-export interface RunLimits {
-  /** Handle no event after this time; the clock then stands here. */
-  readonly time?: Time;
-  /** Handle at most so many events. */
-  readonly events?: number;
-  /** Asked after each event; true ends the run. */
-  readonly until?: () => boolean;
-}
 
 /**
  * One virtual clock and the pending events of all components. Pops the earliest event, sets the clock, hands the event to
@@ -421,12 +404,4 @@ export class Simulation {
     const causes = this.sink?.causes?.(this.events) ?? [];
     return new SimulationError(place, this.now, name, opcode, argument, causes, error);
   }
-}
-
-/** A permutation of 29-bit numbers. */
-function permute(x: number, seed: number): number {
-  x = (x + seed) & SERIAL_MASK;
-  x = Math.imul(x ^ (x >>> 15), 0x2c1b3c6d) & SERIAL_MASK;
-  x = Math.imul(x ^ (x >>> 12) ^ seed, 0x297a2d39) & SERIAL_MASK;
-  return x ^ (x >>> 15);
 }
