@@ -113,7 +113,7 @@ function riskRows({ rollout, deficitPodSeconds, timeToFirstNew, timeToHalfNew, t
     ['time to detect', formatSeconds(rollout.timeToDetect)],
     ['time to roll back', formatSeconds(rollout.timeToRollBack)],
     ['answers of the new version', `${formatCount(rollout.blastRadius)} (${formatCount(rollout.blastErrors)} errors)`],
-    ['error budget burned', errorBudget.burnRate === null ? NONE : `${errorBudget.burnRate.toPrecision(3)} times as fast as given`],
+    ['error budget burned', errorBudget.burnRate === null ? NONE : `burn rate ${errorBudget.burnRate.toPrecision(3)}`],
     ['wasted starts', rollout.wastedStarts === 0 ? NONE : formatCount(rollout.wastedStarts)],
   ];
 }
