@@ -153,6 +153,7 @@ export class Network {
   /** A host that is down neither sends nor receives. */
   setUp(host: number, up: boolean): void {
     if (this.isUp(host) === up) return;
+    this.simulation.catchUp();
     this.hostsDown += up ? -1 : 1;
     this.up[host] = up ? 1 : 0;
     if (!up) this.downAt[host] = this.simulation.now;
