@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=32 --min-semi-space-size=8
 import { limitHeapGrowth } from './heap.js';
 import { runCommandLine } from './program.js';
 import { guardStreams } from './streams.js';
