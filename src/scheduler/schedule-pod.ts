@@ -48,6 +48,9 @@ export class SchedulingAlgorithm {
   percentageOfNodesToScore = 0;
   private slots = new Int32Array(128);
   private totals = new Float64Array(128);
+  /** Views of their beginnings, as long as the last search found nodes. */
+  private found = this.slots;
+  private scored = this.totals;
   private readonly diagnosis = new Diagnosis();
   /** By profile. */
   private readonly batches = new Map<string, OpportunisticBatch>();
@@ -89,9 +92,9 @@ export class SchedulingAlgorithm {
       batch?.chosen(cycle, hinted, this.slots[0]!, this.slots, noScores, moment!);
       return this.result(diagnosis, 1, this.slots[0]!, '', false);
     }
-    const slots = this.slots.subarray(0, count);
+    const slots = (this.found = first(this.slots, count, this.found));
     if (this.totals.length < this.slots.length) this.totals = new Float64Array(this.slots.length);
-    const totals = this.totals.subarray(0, count);
+    const totals = (this.scored = first(this.totals, count, this.scored));
     if (!framework.hasScoring) totals.fill(1);
     else {
       const failed = framework.score(cycle, slots, totals);
@@ -123,8 +126,8 @@ export class SchedulingAlgorithm {
       feasible,
       diagnosis,
       error,
-      slots: this.slots.subarray(0, feasible),
-      totals: scored ? this.totals.subarray(0, feasible) : noScores,
+      slots: (this.found = first(this.slots, feasible, this.found)),
+      totals: scored ? (this.scored = first(this.totals, feasible, this.scored)) : noScores,
     };
   }
 
@@ -206,14 +209,22 @@ function restricted(cycle: Cycle): Status {
 /** A uniform choice among the nodes with the highest total: what reservoir sampling over them amounts to. */
 function uniformTie(totals: Float64Array, draws: Uniform): number {
   let best = 0;
+  let top = totals[0]!;
   let ties = 1;
   for (let i = 1; i < totals.length; i++) {
-    if (totals[i]! > totals[best]!) {
+    const total = totals[i]!;
+    if (total > top) {
       best = i;
+      top = total;
       ties = 1;
-    } else if (totals[i] === totals[best]) ties++;
+    } else if (total === top) ties++;
   }
   if (ties === 1) return best;
   let pick = Math.floor(draws.next() * ties);
-  for (let i = best; ; i++) if (totals[i] === totals[best] && pick-- === 0) return i;
+  for (let i = best; ; i++) if (totals[i] === top && pick-- === 0) return i;
+}
+
+/** The first `count` numbers of a buffer; `last`: the view that was made the last time, which is often the same. */
+function first<T extends Int32Array | Float64Array>(buffer: T, count: number, last: T): T {
+  return last.length === count && last.buffer === buffer.buffer ? last : (buffer.subarray(0, count) as T);
 }

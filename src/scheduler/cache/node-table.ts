@@ -268,15 +268,15 @@ export class NodeTable {
       for (const name of image.names) {
         const state = this.images.get(name);
         if (state === undefined) continue;
-        state.nodes.delete(slot);
-        if (state.nodes.size === 0) this.images.delete(name);
+        state.setNode(slot, 0);
+        if (state.nodes === 0) this.images.delete(name);
       }
     }
     for (const image of node?.status.images ?? []) {
       for (const name of image.names) {
-        const state = this.images.get(name);
-        if (state === undefined) this.images.set(name, { size: image.sizeBytes, nodes: new Set([slot]) });
-        else state.nodes.add(slot);
+        let state = this.images.get(name);
+        if (state === undefined) this.images.set(name, (state = new ImageState(image.sizeBytes, this.capacity)));
+        state.setNode(slot, 1);
       }
     }
   }
@@ -299,13 +299,35 @@ export class NodeTable {
     taintClass.set(this.taintClass);
     this.taintClass = taintClass;
     for (const column of this.topologies.values()) column.resize(capacity);
+    for (const image of this.images.values()) image.resize(capacity);
   }
 }
 
-/** An image as the nodes report it. The size is the one first reported. */
-export interface ImageState {
+/** An image as the nodes report it. */
+export class ImageState {
+  /** As first reported. */
   readonly size: number;
-  readonly nodes: Set<number>;
+  /** How many nodes have it. */
+  nodes = 0;
+  /** 1 for each node that has it, by slot. */
+  present: Uint8Array;
+
+  constructor(size: number, capacity: number) {
+    this.size = size;
+    this.present = new Uint8Array(capacity);
+  }
+
+  /** A node has it (1), or no longer (0). */
+  setNode(slot: number, present: 0 | 1): void {
+    this.nodes += present - this.present[slot]!;
+    this.present[slot] = present;
+  }
+
+  resize(capacity: number): void {
+    const present = new Uint8Array(capacity);
+    present.set(this.present);
+    this.present = present;
+  }
 }
 
 function sameMap(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {

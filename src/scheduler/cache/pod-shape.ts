@@ -116,33 +116,33 @@ interface Remembered {
 /** Texts that identify shapes, by the container list that pods of one template share: a memory of a pure function. */
 const remembered = new WeakMap<readonly Container[], Remembered[]>();
 
+/** Whether two pods, of one container list, agree in all other parts by reference. */
 function sameParts(a: Pod, b: Pod): boolean {
   const x = a.spec;
   const y = b.spec;
+  if (a.metadata.namespace !== b.metadata.namespace || a.metadata.labels !== b.metadata.labels) return false;
+  if (a.metadata.ownerReferences !== b.metadata.ownerReferences && controllerOf(a)?.uid !== controllerOf(b)?.uid) return false;
   return (
-    a.metadata.namespace === b.metadata.namespace &&
-    a.metadata.labels === b.metadata.labels &&
-    x.affinity === y.affinity &&
-    x.nodeSelector === y.nodeSelector &&
-    x.tolerations === y.tolerations &&
-    x.topologySpreadConstraints === y.topologySpreadConstraints &&
-    x.initContainers === y.initContainers &&
-    x.volumes === y.volumes &&
-    x.overhead === y.overhead &&
-    x.resources === y.resources &&
-    x.resourceClaims === y.resourceClaims &&
-    x.hostNetwork === y.hostNetwork &&
-    x.priority === y.priority &&
-    x.preemptionPolicy === y.preemptionPolicy &&
-    controllerOf(a)?.uid === controllerOf(b)?.uid
+    x === y ||
+    (x.affinity === y.affinity &&
+      x.nodeSelector === y.nodeSelector &&
+      x.tolerations === y.tolerations &&
+      x.topologySpreadConstraints === y.topologySpreadConstraints &&
+      x.initContainers === y.initContainers &&
+      x.volumes === y.volumes &&
+      x.overhead === y.overhead &&
+      x.resources === y.resources &&
+      x.resourceClaims === y.resourceClaims &&
+      x.hostNetwork === y.hostNetwork &&
+      x.priority === y.priority &&
+      x.preemptionPolicy === y.preemptionPolicy)
   );
 }
 
 /** Text that is equal for pods that every plugin treats alike. */
 function shapeKey(pod: Pod): string {
   const list = remembered.get(pod.spec.containers);
-  const known = list?.find((entry) => sameParts(entry.pod, pod));
-  if (known !== undefined) return known.key;
+  if (list !== undefined) for (let i = 0; i < list.length; i++) if (sameParts(list[i]!.pod, pod)) return list[i]!.key;
   const { spec, metadata } = pod;
   const key = JSON.stringify([
     metadata.namespace,
@@ -175,6 +175,11 @@ function partsOfContainer(container: Container): unknown {
 export class PodShapes {
   private readonly byKey = new Map<string, PodShape>();
   private readonly shapes: PodShape[] = [];
+
+  /** The shape of a pod of which another version has the shape `known`. */
+  again(pod: Pod, other: Pod, known: PodShape): PodShape {
+    return pod === other || (pod.spec.containers === other.spec.containers && sameParts(pod, other)) ? known : this.of(pod);
+  }
 
   of(pod: Pod): PodShape {
     const key = shapeKey(pod);

@@ -40,7 +40,7 @@ export class SchedulerCache {
     const known = this.pods.get(key);
     this.assumed.delete(key);
     if (known !== undefined) {
-      const shape = known.pod === pod ? known.shape : this.nodes.shapes.of(pod);
+      const shape = this.nodes.shapes.again(pod, known.pod, known.shape);
       if (shape === known.shape && this.nodes.names[known.slot] === pod.spec.nodeName) {
         known.pod = pod;
         if (pod.metadata.deletionTimestamp !== undefined) this.nodes.markTerminating(known);

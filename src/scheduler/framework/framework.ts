@@ -63,6 +63,8 @@ export class Framework {
   /** Plugins that follow what-ifs for the current pod. */
   private followers: Plugin[] = [];
   private scratch = new Float64Array(128);
+  /** A view of its beginning, as long as the last list of nodes. */
+  private scores = this.scratch;
   private running: Plugin | null = null;
 
   constructor(
@@ -224,6 +226,7 @@ export class Framework {
   }
 
   private runPermit(cycle: Cycle, slot: number, node: string, now: Time): Status | null {
+    if (this.plugins.permit.length === 0) return null;
     const waiting = new WaitingPod(cycle.pod, node);
     for (const plugin of this.plugins.permit) {
       const status = guarded(plugin, cycle.pod.key, () => plugin.permit!(cycle, slot));
@@ -259,7 +262,8 @@ export class Framework {
     }
     const count = slots.length;
     if (this.scratch.length < count) this.scratch = new Float64Array(count * 2);
-    const scores = this.scratch.subarray(0, count);
+    if (this.scores.length !== count || this.scores.buffer !== this.scratch.buffer) this.scores = this.scratch.subarray(0, count);
+    const { scores } = this;
     totals.fill(0);
     for (const { plugin, weight } of this.plugins.score) {
       if (cycle.skippedScores.includes(plugin.name)) continue;

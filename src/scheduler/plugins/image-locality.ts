@@ -1,4 +1,3 @@
-import type { ImageState } from '../cache/node-table.js';
 import type { Cycle } from '../framework/cycle.js';
 import type { Handle, Plugin } from '../framework/plugin.js';
 
@@ -20,20 +19,24 @@ export class ImageLocality implements Plugin {
     const { nodes } = this.handle;
     if (nodes.images.size === 0) return;
     const { images, imageVolumes } = cycle.pod.shape;
-    const present: ImageState[] = [];
+    const present: Uint8Array[] = [];
     const worth: number[] = [];
     for (const image of this.handle.features.imageVolumes ? [...images, ...imageVolumes] : images) {
       const state = nodes.images.get(image);
       if (state === undefined) continue;
-      present.push(state);
-      worth.push(Math.trunc(state.size * (state.nodes.size / nodes.size)));
+      present.push(state.present);
+      worth.push(Math.trunc(state.size * (state.nodes / nodes.size)));
     }
     if (present.length === 0) return;
+    // Sums first, image by image: whole numbers, so that their order does not matter.
+    for (let k = 0; k < present.length; k++) {
+      const here = present[k]!;
+      const each = worth[k]!;
+      for (let i = 0; i < slots.length; i++) if (here[slots[i]!] === 1) scores[i]! += each;
+    }
     const maximum = MAXIMUM_EACH * images.length;
     for (let i = 0; i < slots.length; i++) {
-      let sum = 0;
-      for (let k = 0; k < present.length; k++) if (present[k]!.nodes.has(slots[i]!)) sum += worth[k]!;
-      sum = Math.min(Math.max(sum, MINIMUM), maximum);
+      const sum = Math.min(Math.max(scores[i]!, MINIMUM), maximum);
       scores[i] = Math.trunc((100 * (sum - MINIMUM)) / (maximum - MINIMUM));
     }
   }

@@ -71,11 +71,10 @@ export class NodeResourcesFit implements Plugin {
     const full = nodes.podCount[slot]! + 1 > nodes.allowedPods[slot]!;
     if (!full && this.nothing) return null;
     const { allocatable, requested } = nodes;
-    const shortCpu = this.cpu > 0 && this.cpu > allocatable[CPU]![slot]! - requested[CPU]![slot]!;
-    const shortMemory = this.memory > 0 && this.memory > allocatable[MEMORY]![slot]! - requested[MEMORY]![slot]!;
-    const shortEphemeral =
-      this.ephemeral > 0 &&
-      this.ephemeral > allocatable[EPHEMERAL_STORAGE]![slot]! - requested[EPHEMERAL_STORAGE]![slot]!;
+    const { cpu, memory, ephemeral } = this;
+    const shortCpu = cpu > 0 && cpu > allocatable[CPU]![slot]! - requested[CPU]![slot]!;
+    const shortMemory = memory > 0 && memory > allocatable[MEMORY]![slot]! - requested[MEMORY]![slot]!;
+    const shortEphemeral = ephemeral > 0 && ephemeral > allocatable[EPHEMERAL_STORAGE]![slot]! - requested[EPHEMERAL_STORAGE]![slot]!;
     let shortScalar = false;
     for (let i = 0; i < this.scalarIds.length; i++) {
       const id = this.scalarIds[i]!;

@@ -10,7 +10,7 @@ import { type ClusterEvent, type EventInterest, EventKind, holdsNode } from '../
 import type { Handle, Plugin } from '../framework/plugin.js';
 import { type Status, skip, unresolvable, unschedulable } from '../framework/status.js';
 import { defaultSelector } from './default-selector.js';
-import { type SpreadConstraint, SpreadCounts } from './spread-counts.js';
+import { type DomainCounts, type SpreadConstraint, SpreadCounts } from './spread-counts.js';
 
 const HOSTNAME = 'kubernetes.io/hostname';
 const ZONE = 'topology.kubernetes.io/zone';
@@ -53,6 +53,8 @@ export class PodTopologySpread implements Plugin {
   /** Per soft constraint: 1 for domains among the scored nodes. */
   private scored: Uint8Array[] = [];
   private ignored = new Uint8Array(0);
+  /** Some of the scored nodes are ignored. */
+  private ignores = false;
 
   constructor(handle: Handle, args: PodTopologySpreadArgs = { defaultingType: 'System', defaultConstraints: [] }) {
     this.handle = handle;
@@ -99,22 +101,19 @@ export class PodTopologySpread implements Plugin {
     this.soft = this.countsFor(cycle.pod, 'ScheduleAnyway', requireAll);
     if (this.soft === null) return this.skipped;
     const { constraints } = this.soft;
-    if (this.ignored.length < slots.length) this.ignored = new Uint8Array(slots.length * 2);
-    let left = slots.length;
-    for (let i = 0; i < slots.length; i++) {
-      const lacking = requireAll && constraints.some(({ column }) => column.domains[slots[i]!]! < 0);
-      this.ignored[i] = lacking ? 1 : 0;
-      if (lacking) left--;
-    }
+    const left = slots.length - (requireAll ? this.ignore(constraints, slots) : 0);
+    this.ignores = left < slots.length;
+    const { ignores, ignored } = this;
     this.scored = constraints.map(({ column }) => new Uint8Array(column.values.length));
     this.weights = constraints.map(({ column, constraint }, k) => {
       if (constraint.topologyKey === HOSTNAME) return log(left + 2);
       const scored = this.scored[k]!;
+      const inDomain = column.domains;
       let domains = 0;
       let lacking = 0;
       for (let i = 0; i < slots.length; i++) {
-        if (this.ignored[i] === 1) continue;
-        const domain = column.domains[slots[i]!]!;
+        if (ignores && ignored[i] === 1) continue;
+        const domain = inDomain[slots[i]!]!;
         if (domain < 0) lacking = 1;
         else if (scored[domain] === 0) {
           scored[domain] = 1;
@@ -127,8 +126,26 @@ export class PodTopologySpread implements Plugin {
     return null;
   }
 
+  /** Notes which nodes lack a key of some constraint; returns how many. */
+  private ignore(constraints: readonly DomainCounts[], slots: Int32Array): number {
+    if (this.ignored.length < slots.length) this.ignored = new Uint8Array(slots.length * 2);
+    const { ignored } = this;
+    ignored.fill(0, 0, slots.length);
+    let count = 0;
+    for (const { column } of constraints) {
+      const { domains } = column;
+      for (let i = 0; i < slots.length; i++) {
+        if (ignored[i] === 1 || domains[slots[i]!]! >= 0) continue;
+        ignored[i] = 1;
+        count++;
+      }
+    }
+    return count;
+  }
+
   scoreNodes(_: Cycle, slots: Int32Array, scores: Float64Array): void {
     const { constraints } = this.soft!;
+    const { ignores, ignored } = this;
     for (let k = 0; k < constraints.length; k++) {
       const { column, constraint, counts, matches, nodes } = constraints[k]!;
       const { domains } = column;
@@ -136,7 +153,7 @@ export class PodTopologySpread implements Plugin {
       const offset = constraint.maxSkew - 1;
       const host = constraint.topologyKey === HOSTNAME;
       for (let i = 0; i < slots.length; i++) {
-        if (this.ignored[i] === 1) continue;
+        if (ignores && ignored[i] === 1) continue;
         const slot = slots[i]!;
         const domain = domains[slot]!;
         if (domain < 0) continue;
@@ -150,14 +167,17 @@ export class PodTopologySpread implements Plugin {
   normalize(_cycle: Cycle, slots: Int32Array, scores: Float64Array): void {
     let smallest = Number.POSITIVE_INFINITY;
     let largest = 0;
+    const { ignores, ignored } = this;
     for (let i = 0; i < slots.length; i++) {
-      if (this.ignored[i] === 1) continue;
-      if (scores[i]! < smallest) smallest = scores[i]!;
-      if (scores[i]! > largest) largest = scores[i]!;
+      if (ignores && ignored[i] === 1) continue;
+      const score = scores[i]!;
+      if (score < smallest) smallest = score;
+      if (score > largest) largest = score;
     }
+    const sum = largest + smallest;
     for (let i = 0; i < slots.length; i++) {
-      if (this.ignored[i] === 1) scores[i] = 0;
-      else scores[i] = largest === 0 ? 100 : Math.floor((100 * (largest + smallest - scores[i]!)) / largest);
+      if (ignores && ignored[i] === 1) scores[i] = 0;
+      else scores[i] = largest === 0 ? 100 : Math.floor((100 * (sum - scores[i]!)) / largest);
     }
   }
 

@@ -7,6 +7,9 @@ import { type HeapItem, IndexedHeap } from './heap.js';
 /** Where a pod of the queue is. */
 export type QueuePlace = 'active' | 'backoff' | 'errorBackoff' | 'unschedulable' | 'gated' | 'inFlight' | 'binding';
 
+/** Of pods that no plugin has rejected. */
+export const NO_PLUGINS: ReadonlySet<string> = new Set();
+
 /** A pending pod in the scheduling queue (framework QueuedPodInfo). */
 export class QueuedPod implements HeapItem, QueuedPodView {
   heapIndex = -1;
@@ -23,8 +26,9 @@ export class QueuedPod implements HeapItem, QueuedPodView {
   consecutiveErrors = 0;
   /** Whole-second window in which its back-off ends, nanoseconds. */
   backoffExpiry: Time = 0;
-  readonly unschedulablePlugins = new Set<string>();
-  readonly pendingPlugins = new Set<string>();
+  /** Plugins that rejected it in its last attempt, and those whose answer was Pending; one empty set for all that have none. */
+  unschedulablePlugins = NO_PLUGINS;
+  pendingPlugins = NO_PLUGINS;
   /** Plugin that keeps it out of the active queue; empty: none. */
   gatingPlugin = '';
   /** Key of its group among the unschedulable pods. */

@@ -4,7 +4,7 @@ import { type ClusterEvent, EventKind } from '../framework/events.js';
 import { type Framework, guarded } from '../framework/framework.js';
 import type { Plugin } from '../framework/plugin.js';
 import type { Nominator } from './nominator.js';
-import { ActiveHeap, BackoffHeap, QueuedPod } from './queued-pod.js';
+import { ActiveHeap, BackoffHeap, NO_PLUGINS, QueuedPod } from './queued-pod.js';
 
 /** Defaults of KubeSchedulerConfiguration (podInitialBackoffSeconds, podMaxBackoffSeconds). */
 export const DEFAULT_INITIAL_BACKOFF: Duration = SECOND;
@@ -177,8 +177,8 @@ export class SchedulingQueue {
     queued.place = 'inFlight';
     this.cycle++;
     queued.attempts++;
-    queued.unschedulablePlugins.clear();
-    queued.pendingPlugins.clear();
+    queued.unschedulablePlugins = NO_PLUGINS;
+    queued.pendingPlugins = NO_PLUGINS;
     queued.inFlightSince = this.eventsStart + this.events.length;
     this.inFlight++;
     return queued;
@@ -208,8 +208,8 @@ export class SchedulingQueue {
     this.done(queued);
     if (!present) return;
     queued.timestamp = now;
-    for (const plugin of plugins) queued.unschedulablePlugins.add(plugin);
-    for (const plugin of pending) queued.pendingPlugins.add(plugin);
+    queued.unschedulablePlugins = new Set([...queued.unschedulablePlugins, ...plugins]);
+    queued.pendingPlugins = new Set([...queued.pendingPlugins, ...pending]);
     if (this.nominator.nodeFor(queued.pod.key) === undefined) this.nominate(queued.pod);
     let answer: number = NO;
     if (queued.unschedulablePlugins.size === 0 && queued.pendingPlugins.size === 0) {
