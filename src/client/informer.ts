@@ -9,12 +9,9 @@ import type { Component, Simulation } from '../kernel/simulation.js';
 import type { Duration, Time } from '../kernel/time.js';
 import { type DistributionSpec, sample } from '../random/distribution.js';
 import type { Stream } from '../random/stream.js';
-import type { Delta, DeltaQueue, KnownObjects, Relist } from './delta.js';
-import { DeltaFifo } from './delta-fifo.js';
 import { type ClientFeatures, clientFeatures } from './features.js';
+import { InformerCache } from './informer-cache.js';
 import type { ClientMeter } from './metrics.js';
-import { RealFifo } from './real-fifo.js';
-import { IndexedStore } from './store.js';
 import type { CacheObserver, Indexer, Informer, ResourceEventHandler } from './types.js';
 
 const OP_POP = 1;
@@ -44,17 +41,6 @@ const BACKOFF_RESET: Duration = 120e9;
 const VERY_SHORT_WATCH: Duration = 1e9;
 /** A watch ends after 5 to 10 minutes (reflector.go minWatchTimeout). */
 const WATCH_TIMEOUT: Duration = 300e9;
-/** Largest batch of deltas of distinct keys (the_real_fifo.go defaultBatchSize). */
-const BATCH_SIZE = 1000;
-
-/** What handlers will be told about a change that is in the store already. */
-interface Notification<T> {
-  readonly old: T | undefined;
-  readonly object: T;
-  readonly deleted: boolean;
-  readonly finalStateUnknown: boolean;
-}
-
 export interface InformerOptions {
   readonly features?: ClientFeatures;
   /** Time between two resyncs; 0 (the default): never. */
@@ -95,26 +81,16 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
   private readonly caller: Caller;
   private readonly eventDelay: DistributionSpec | undefined;
   private readonly machine: ProcessorShare | undefined;
-  private readonly store = new IndexedStore<T>();
-  private readonly queue: DeltaQueue;
-  /** Popped deltas of one key that are still to be stored (DeltaFIFO), and stored changes that handlers are still to be told of. */
-  private readonly popped = new Fifo<Delta>();
-  private readonly notifications = new Fifo<Notification<T>>();
-  private readonly handlers: ResourceEventHandler<T>[] = [];
+  private readonly cache: InformerCache<T>;
   private popping = false;
   /** The revision it knows is too old everywhere: the next list asks for the newest state. */
   private expired = false;
-  /** resourceVersion of the last list, and the newest one that the store shows. */
-  private listedRevision = 0;
-  private shownRevision = 0;
   /** Back-offs in a row, and when the last one began. */
   private failures = 0;
   private lastBackOff: Time = 0;
   /** When the watch was opened, and events since. */
   private watchingSince: Time = 0;
   private eventsSinceWatch = 0;
-  /** Items of the first list that still wait in the queue; −1 before it came. */
-  private initialItems = -1;
   /** Watch events that have arrived and were not taken up yet, and when the last of them will be. */
   private readonly arrived = new Fifo<WatchRecord>();
   private lastTakenUp: Time = 0;
@@ -146,7 +122,7 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
     this.caller = new Caller(user, host, options.meter ?? null);
     this.eventDelay = options.eventDelay;
     this.machine = options.machine;
-    this.queue = this.features.queue === 'DeltaFIFO' ? new DeltaFifo() : new RealFifo(this.features.atomicRelist);
+    this.cache = new InformerCache(this.features);
     this.target = simulation.add(this);
   }
 
@@ -194,11 +170,9 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
     }
     const listed = new Map<string, KubernetesObject>();
     for (const object of response.items!) listed.set(keyOf(object), object);
-    this.queue.replace(listed, this.store.objects as KnownObjects);
-    if (this.initialItems < 0) this.initialItems = this.queue.length;
     this.expired = false;
     this.revision = response.resourceVersion!;
-    this.listedRevision = this.revision;
+    this.cache.replace(listed, this.revision);
     this.noteSynced();
     this.wake();
     // A streaming list is the watch already; after a LIST the watch is a request of its own.
@@ -237,7 +211,7 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
 
   private takeUp(record: WatchRecord): void {
     const type = record.type === 'ADDED' ? 'Added' : record.type === 'MODIFIED' ? 'Updated' : 'Deleted';
-    this.queue.add(type, record.key, record.object, this.store.objects as KnownObjects, record.place);
+    this.cache.add(type, record.key, record.object, record.place);
     this.wake();
   }
 
@@ -259,7 +233,7 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
   }
 
   private wake(): void {
-    if (this.popping || this.queue.length + this.popped.length + this.notifications.length === 0) return;
+    if (this.popping || this.cache.isIdle) return;
     this.popping = true;
     const { simulation, machine, eventCost } = this;
     simulation.post(machine === undefined ? eventCost : machine.reserve(simulation.now, eventCost) - simulation.now, this.target, OP_POP);
@@ -274,13 +248,13 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
     switch (opcode) {
       case OP_POP:
         this.popping = false;
-        this.process();
+        this.cache.process();
         this.noteSynced();
         this.wake();
         return;
       case OP_ARRIVED: {
         const record = this.arrived.shift()!;
-        if (record.revision > this.listedRevision) this.takeUp(record);
+        if (record.revision > this.cache.listedRevision) this.takeUp(record);
         return;
       }
       case OP_LIST:
@@ -295,7 +269,7 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
         this.openWatch();
         return;
       case OP_RESYNC:
-        this.queue.resync(this.store.objects as KnownObjects);
+        this.cache.resync();
         this.wake();
         this.simulation.post(this.resyncPeriod, this.target, OP_RESYNC);
         return;
@@ -304,98 +278,41 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
     }
   }
 
-  /** Tells handlers of the next change, storing it first unless that has been done with its batch. */
-  private process(): void {
-    if (this.notifications.length === 0) {
-      if (this.popped.length === 0) this.pop();
-      const delta = this.popped.shift();
-      if (delta !== undefined) this.storeDelta(delta);
-    }
-    const next = this.notifications.shift();
-    if (next !== undefined) this.notify(next);
-  }
-
-  private pop(): void {
-    const most = this.initialItems > 0 ? Math.min(this.initialItems, BATCH_SIZE) : BATCH_SIZE;
-    const items = this.queue.pop(this.features.batch ? most : 1);
-    if (this.initialItems > 0) this.initialItems -= this.features.queue === 'DeltaFIFO' ? 1 : items.length;
-    for (const item of items) {
-      if (item.type === 'Relist') this.storeRelist(item);
-      else if (this.features.batch) this.storeDelta(item);
-      else this.popped.push(item);
-    }
-  }
-
-  private storeDelta({ type, key, object, finalStateUnknown = false, hint = -1 }: Delta): void {
-    this.shownRevision = Math.max(this.shownRevision, object.metadata.resourceVersion);
-    const deleted = type === 'Deleted';
-    const old = deleted ? this.store.objects.get(key) : this.store.put(key, object as T, hint);
-    if (deleted) {
-      if (old === undefined) return;
-      this.store.delete(key, old);
-    }
-    this.notifications.push({ old, object: object as T, deleted, finalStateUnknown });
-  }
-
-  /** The store is replaced first; then handlers hear of what is gone, then of what is there. */
-  private storeRelist({ listed }: Relist): void {
-    this.shownRevision = Math.max(this.shownRevision, this.listedRevision);
-    const { objects } = this.store;
-    for (const [key, old] of [...objects]) {
-      if (listed.has(key)) continue;
-      this.store.delete(key, old);
-      this.notifications.push({ old, object: old, deleted: true, finalStateUnknown: true });
-    }
-    for (const [key, object] of listed) {
-      const old = this.store.put(key, object as T);
-      this.notifications.push({ old, object: object as T, deleted: false, finalStateUnknown: false });
-    }
-  }
-
-  private notify({ old, object, deleted, finalStateUnknown }: Notification<T>): void {
-    for (const handler of this.handlers) {
-      if (deleted) handler.onDelete(object, finalStateUnknown);
-      else if (old === undefined) handler.onAdd(object);
-      else handler.onUpdate(old, object);
-    }
-  }
-
   private noteSynced(): void {
-    if (!this.synced) this.synced = this.initialItems === 0 && this.popped.length + this.notifications.length === 0;
+    if (!this.synced) this.synced = this.cache.isFilled;
   }
 
   get resourceVersion(): number | undefined {
-    return this.features.atomicRelist ? this.shownRevision : undefined;
+    return this.features.atomicRelist ? this.cache.shownRevision : undefined;
   }
 
   get(key: string): T | undefined {
-    return this.store.objects.get(key);
+    return this.cache.store.objects.get(key);
   }
 
   list(): Iterable<T> {
-    return this.store.objects.values();
+    return this.cache.store.objects.values();
   }
 
   get size(): number {
-    return this.store.objects.size;
+    return this.cache.store.objects.size;
   }
 
   addIndexer(indexer: Indexer<T>): void {
-    this.store.addIndexer(indexer);
+    this.cache.store.addIndexer(indexer);
   }
 
   observe(observer: CacheObserver<T>): void {
-    this.store.observe(observer);
+    this.cache.store.observe(observer);
   }
 
   byIndex(indexName: string, value: string): Iterable<T> {
-    const found = this.store.byIndex(indexName, value);
+    const found = this.cache.store.byIndex(indexName, value);
     if (found === undefined) throw new Error(`informer of ${this.resource} has no index ${indexName}`);
     return found;
   }
 
   addEventHandler(handler: ResourceEventHandler<T>): void {
-    this.handlers.push(handler);
-    for (const object of this.store.objects.values()) handler.onAdd(object);
+    this.cache.audience.add(handler, this.cache.store.objects);
   }
 }

@@ -1,5 +1,5 @@
 /** One object, by its key; the same for all its versions. */
-interface Entry<T> {
+export interface Entry<T> {
   readonly key: string;
   /** undefined: it was taken out. */
   object: T | undefined;
@@ -30,32 +30,44 @@ export class ObjectMap<T> {
     return this.entries.has(key);
   }
 
-  /** Puts an object in; returns the one that was there. `hint`: see above; negative: none. */
-  put(key: string, object: T, hint = -1): T | undefined {
+  /** The entry of a key, made without an object when there is none: the caller is to put one in. `hint`: see above; negative: none. */
+  entry(key: string, hint = -1): Entry<T> {
     const { hinted } = this;
     const likely = hint >= 0 && hint < hinted.length ? hinted[hint]! : null;
-    if (likely !== null && likely.object !== undefined && likely.key === key) {
-      const old = likely.object;
-      likely.object = object;
-      return old;
-    }
+    if (likely !== null && likely.object !== undefined && likely.key === key) return likely;
     let entry = this.entries.get(key);
-    const old = entry?.object;
-    if (entry !== undefined) entry.object = object;
-    else this.entries.set(key, (entry = { key, object }));
+    if (entry === undefined) this.entries.set(key, (entry = { key, object: undefined }));
     if (hint >= 0 && hint < MOST_HINTS) {
       while (hinted.length <= hint) hinted.push(null);
       hinted[hint] = entry;
     }
+    return entry;
+  }
+
+  /** Puts an object in; returns the one that was there. `hint`: see above. */
+  put(key: string, object: T, hint = -1): T | undefined {
+    const entry = this.entry(key, hint);
+    const old = entry.object;
+    entry.object = object;
     return old;
   }
 
-  /** Takes an object out. */
+  /** The entry of a key; undefined: there is none. */
+  find(key: string): Entry<T> | undefined {
+    return this.entries.get(key);
+  }
+
+  /** Takes an object out; who has its entry sees it empty. */
   delete(key: string): void {
     const entry = this.entries.get(key);
     if (entry === undefined) return;
     entry.object = undefined;
     this.entries.delete(key);
+  }
+
+  /** All entries, in order. */
+  all(): Iterable<Entry<T>> {
+    return this.entries.values();
   }
 
   *values(): Generator<T, void> {

@@ -1,15 +1,19 @@
 import type { KubernetesObject } from '../api/meta.js';
-import { ObjectMap } from './object-map.js';
+import { type Entry, ObjectMap } from './object-map.js';
 import type { CacheObserver, Indexer } from './types.js';
 
-const EMPTY: ReadonlyMap<string, KubernetesObject> = new Map();
+const NOTHING: readonly never[] = [];
+
+/** The objects of an index by their value, in order of first arrival. */
+type Index<T> = Map<string, Set<Entry<T>>>;
 
 /** The cache of an informer with its indices (client-go tools/cache ThreadSafeStore). */
 export class IndexedStore<T extends KubernetesObject> {
   /** Objects by key, in order of first arrival. */
   readonly objects = new ObjectMap<T>();
   private readonly indexers: Indexer<T>[] = [];
-  private readonly indexes: Map<string, Map<string, T>>[] = [];
+  /** null: nobody has asked for it yet. Only of values that objects keep, so that it can still be made in the order of arrival. */
+  private readonly indexes: (Index<T> | null)[] = [];
   private readonly observers: CacheObserver<T>[] = [];
 
   observe(observer: CacheObserver<T>): void {
@@ -19,58 +23,69 @@ export class IndexedStore<T extends KubernetesObject> {
   addIndexer(indexer: Indexer<T>): void {
     if (this.indexers.some((other) => other.name === indexer.name)) return;
     this.indexers.push(indexer);
-    this.indexes.push(new Map());
-    for (const [key, object] of this.objects) this.addToIndex(this.indexers.length - 1, key, object);
+    this.indexes.push(indexer.dependsOn === 0 ? null : this.index(indexer));
   }
 
   /** Objects of an index value in order of first arrival; undefined: there is no such index. */
   byIndex(name: string, value: string): Iterable<T> | undefined {
     const i = this.indexers.findIndex((indexer) => indexer.name === name);
-    return i < 0 ? undefined : (this.indexes[i]!.get(value) ?? (EMPTY as ReadonlyMap<string, T>)).values();
+    if (i < 0) return undefined;
+    const index = (this.indexes[i] ??= this.index(this.indexers[i]!));
+    const entries = index.get(value);
+    return entries === undefined ? NOTHING : objectsOf(entries);
   }
 
-  /** Puts an object in; returns what the store held under the key. `hint`: see `ObjectMap`. */
-  put(key: string, object: T, hint = -1): T | undefined {
-    const old = this.objects.put(key, object, hint);
+  /** Puts a version into an entry, given what it changes (bits of `Changes`). */
+  set(entry: Entry<T>, object: T, changes: number): void {
+    const old = entry.object;
+    entry.object = object;
     for (let i = 0; i < this.observers.length; i++) this.observers[i]!.cached(object);
     for (let i = 0; i < this.indexers.length; i++) {
+      const index = this.indexes[i]!;
+      if (index === null) continue;
       const indexer = this.indexers[i]!;
+      const { dependsOn } = indexer;
+      if (old !== undefined && dependsOn !== undefined && (changes & dependsOn) === 0) continue;
       const after = indexer.valueOf(object);
       const before = old === undefined ? undefined : indexer.valueOf(old);
-      if (before === after) {
-        if (after !== undefined) this.indexes[i]!.get(after)!.set(key, object);
-      } else {
-        this.removeFromIndex(i, key, before);
-        this.addToIndex(i, key, object);
-      }
+      if (before === after) continue;
+      removeFrom(index, before, entry);
+      addTo(index, after, entry);
     }
-    return old;
   }
 
-  /** Takes an object out; `old` is what the store holds under the key. */
-  delete(key: string, old: T): void {
-    this.objects.delete(key);
+  /** Takes out what an entry holds. */
+  delete(entry: Entry<T>): void {
+    const old = entry.object!;
+    this.objects.delete(entry.key);
     for (let i = 0; i < this.observers.length; i++) this.observers[i]!.uncached(old);
-    for (let i = 0; i < this.indexers.length; i++) this.removeFromIndex(i, key, this.indexers[i]!.valueOf(old));
-  }
-
-  private addToIndex(i: number, key: string, object: T): void {
-    const value = this.indexers[i]!.valueOf(object);
-    if (value === undefined) return;
-    const index = this.indexes[i]!;
-    let group = index.get(value);
-    if (group === undefined) {
-      group = new Map();
-      index.set(value, group);
+    for (let i = 0; i < this.indexers.length; i++) {
+      const index = this.indexes[i]!;
+      if (index !== null) removeFrom(index, this.indexers[i]!.valueOf(old), entry);
     }
-    group.set(key, object);
   }
 
-  private removeFromIndex(i: number, key: string, value: string | undefined): void {
-    if (value === undefined) return;
-    const index = this.indexes[i]!;
-    const group = index.get(value);
-    group?.delete(key);
-    if (group?.size === 0) index.delete(value);
+  private index(indexer: Indexer<T>): Index<T> {
+    const index: Index<T> = new Map();
+    for (const entry of this.objects.all()) addTo(index, indexer.valueOf(entry.object!), entry);
+    return index;
   }
+}
+
+function* objectsOf<T>(entries: Iterable<Entry<T>>): Generator<T, void> {
+  for (const { object } of entries) if (object !== undefined) yield object;
+}
+
+function addTo<T>(index: Index<T>, value: string | undefined, entry: Entry<T>): void {
+  if (value === undefined) return;
+  const entries = index.get(value);
+  if (entries === undefined) index.set(value, new Set([entry]));
+  else entries.add(entry);
+}
+
+function removeFrom<T>(index: Index<T>, value: string | undefined, entry: Entry<T>): void {
+  if (value === undefined) return;
+  const entries = index.get(value);
+  entries?.delete(entry);
+  if (entries?.size === 0) index.delete(value);
 }

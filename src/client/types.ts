@@ -9,12 +9,19 @@ export interface ApiClient {
   request(request: ApiRequest, receiver: ResponseReceiver, tag: number): void;
 }
 
-/** Told of changes that an informer has put into its cache, in order (client-go ResourceEventHandler). */
+/**
+ * Told of changes that an informer has put into its cache, in order (client-go ResourceEventHandler). `key` is that of the cache, the same
+ * text object for all versions. What it says of itself spares it being told of what it would make nothing of.
+ */
 export interface ResourceEventHandler<T extends KubernetesObject> {
-  onAdd(object: T): void;
-  onUpdate(old: T, object: T): void;
+  /** It makes nothing of updates that change none of this (bits of `Changes`), resyncs included; absent: it wants all. */
+  readonly updates?: number;
+  /** It makes nothing of objects that a controller of another kind has; absent: it wants all. */
+  readonly controllerKind?: string;
+  onAdd(object: T, key: string): void;
+  onUpdate(old: T, object: T, key: string): void;
   /** `finalStateUnknown`: the deletion itself was missed; `object` may be older than the last state (DeletedFinalStateUnknown). */
-  onDelete(object: T, finalStateUnknown?: boolean): void;
+  onDelete(object: T, finalStateUnknown: boolean, key: string): void;
 }
 
 /** Told of changes of an informer's cache itself, which shows them before handlers are told. */
@@ -28,6 +35,11 @@ export interface CacheObserver<T extends KubernetesObject> {
 /** Names a value under which an index groups objects (client-go IndexFunc); a class with data only, so that it can be saved. */
 export interface Indexer<T extends KubernetesObject> {
   readonly name: string;
+  /**
+   * What must change for the value to change (bits of `Changes`); absent: anything. 0: an object keeps its value; such an index is made
+   * when it is first asked for.
+   */
+  readonly dependsOn?: number;
   /** The value of an object in this index; undefined: not indexed. */
   valueOf(object: T): string | undefined;
 }

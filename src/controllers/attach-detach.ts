@@ -98,7 +98,7 @@ export class AttachDetachController implements Component, ResponseReceiver {
 
   /** A pod came or changed. */
   podChanged(pod: Pod): void {
-    if ((pod.spec.nodeName ?? '') === '' || pod.spec.volumes === undefined) return;
+    if (pod.spec.volumes === undefined || (pod.spec.nodeName ?? '') === '') return;
     const ended = isPodTerminal(pod) || (pod.metadata.deletionTimestamp !== undefined && !hasRunning(pod));
     this.attachments.setPod(pod, ended ? [] : this.attachable(pod));
     this.arm();

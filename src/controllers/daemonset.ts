@@ -3,6 +3,7 @@ import { isPodReady, type Node, type Pod } from '../api/core.js';
 import { equal } from '../api/equal.js';
 import { matchesSelector } from '../api/labels.js';
 import { controllerOf, keyOf } from '../api/meta.js';
+import { Changes } from '../client/changes.js';
 import type { ProcessContext } from '../client/context.js';
 import type { ApiClient, EventRecorder, Informer, ResourceEventHandler } from '../client/types.js';
 import type { Simulation } from '../kernel/simulation.js';
@@ -101,6 +102,7 @@ export class DaemonSetController implements Reconciler {
 }
 
 class PodHandler implements ResourceEventHandler<Pod> {
+  readonly controllerKind = 'DaemonSet';
   private readonly controller: DaemonSetController;
 
   constructor(controller: DaemonSetController) {
@@ -151,6 +153,7 @@ class PodHandler implements ResourceEventHandler<Pod> {
 
 /** A node that comes or changes in labels or taints may concern every set. */
 class NodeHandler implements ResourceEventHandler<Node> {
+  readonly updates = Changes.Labels | Changes.Spec;
   private readonly controller: DaemonSetController;
 
   constructor(controller: DaemonSetController) {
@@ -162,7 +165,6 @@ class NodeHandler implements ResourceEventHandler<Node> {
   }
 
   onUpdate(old: Node, node: Node): void {
-    if (old.metadata.labels === node.metadata.labels && old.spec === node.spec) return;
     if (equal(old.metadata.labels, node.metadata.labels) && equal(old.spec.taints, node.spec.taints)) return;
     this.enqueueAll();
   }

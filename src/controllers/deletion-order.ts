@@ -34,11 +34,11 @@ export class DeletionOrder {
   }
 
   /** A pod that came or changed. Its rank and age are looked up when it comes to the top. */
-  put(pod: Pod): void {
+  put(pod: Pod, key = keyOf(pod)): void {
     const ready = isPodReady(pod);
     const phase = PHASE_ORDER[pod.status.phase] ?? 0;
     const entry: Entry = {
-      key: keyOf(pod),
+      key,
       pod,
       state: (isAssigned(pod) ? 8 : 0) + phase * 2 + (ready ? 1 : 0),
       cost: deletionCost(pod),
@@ -58,7 +58,7 @@ export class DeletionOrder {
   /** Enters a pod again because its node has gained related pods. */
   promote(key: string): void {
     const entry = this.current.get(key);
-    if (entry !== undefined && entry.rank !== Number.POSITIVE_INFINITY) this.put(entry.pod);
+    if (entry !== undefined && entry.rank !== Number.POSITIVE_INFINITY) this.put(entry.pod, key);
   }
 
   /** The first `count` pods to delete. They stay in the order until they are removed. */

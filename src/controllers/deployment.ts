@@ -2,6 +2,7 @@ import { isEmptySelector, matchesSelector } from '../api/labels.js';
 import { isPodTerminal, type Pod } from '../api/core.js';
 import { controllerOf, keyOf } from '../api/meta.js';
 import type { Deployment, ReplicaSet } from '../api/workloads.js';
+import { Changes } from '../client/changes.js';
 import type { ProcessContext } from '../client/context.js';
 import type { ApiClient, EventRecorder, Informer, ResourceEventHandler, WorkQueue } from '../client/types.js';
 import type { Simulation } from '../kernel/simulation.js';
@@ -166,6 +167,7 @@ class ReplicaSetHandler implements ResourceEventHandler<ReplicaSet> {
 }
 
 class PodHandler implements ResourceEventHandler<Pod> {
+  readonly updates = Changes.Ended | Changes.Owners;
   private readonly controller: DeploymentController;
 
   constructor(controller: DeploymentController) {
@@ -177,7 +179,6 @@ class PodHandler implements ResourceEventHandler<Pod> {
   }
 
   onUpdate(old: Pod, pod: Pod): void {
-    if (old.status.phase === pod.status.phase && old.metadata.ownerReferences === pod.metadata.ownerReferences) return;
     this.controller.countPod(old, -1);
     this.controller.countPod(pod, 1);
   }

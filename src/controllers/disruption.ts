@@ -90,6 +90,11 @@ export class DisruptionController implements Reconciler {
   }
 
   podChanged(pod: Pod, present: boolean): void {
+    if (this.budgets.size > 0) this.tellBudgets(pod, present);
+    if (present) this.stale.podSeen(pod);
+  }
+
+  private tellBudgets(pod: Pod, present: boolean): void {
     let first: PodDisruptionBudget | undefined;
     let warned = false;
     for (const budget of this.budgets.byIndex('namespace', pod.metadata.namespace)) {
@@ -110,7 +115,6 @@ export class DisruptionController implements Reconciler {
       }
       first ??= budget;
     }
-    if (present) this.stale.podSeen(pod);
   }
 
   /** Σ replicas of the controllers of pods, each counted once (getExpectedScale); or why it cannot be told. */

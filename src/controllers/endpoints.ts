@@ -4,6 +4,7 @@ import { equal } from '../api/equal.js';
 import { matchesMap } from '../api/labels.js';
 import { keyOf, type Labels } from '../api/meta.js';
 import { type ApiRequest, type ApiResponse, succeeded } from '../apiserver/request.js';
+import { Changes } from '../client/changes.js';
 import type { ProcessContext } from '../client/context.js';
 import type { ApiClient, EventRecorder, Informer, ResourceEventHandler } from '../client/types.js';
 import { AddressList } from './address-list.js';
@@ -266,6 +267,7 @@ function endpointChanged(old: Pod, pod: Pod): boolean {
 }
 
 class PodHandler implements ResourceEventHandler<Pod> {
+  readonly updates = Changes.Labels | Changes.Deletion | Changes.Spec | Changes.Readiness | Changes.Phase | Changes.Address;
   private readonly controller: EndpointsController;
 
   constructor(controller: EndpointsController) {

@@ -3,6 +3,7 @@ import { matchesMap } from '../api/labels.js';
 import { keyOf, type KubernetesObject } from '../api/meta.js';
 import type { Endpoint, EndpointSlice } from '../api/workloads.js';
 import { type ApiRequest, type ApiResponse, succeeded } from '../apiserver/request.js';
+import { Changes } from '../client/changes.js';
 import type { ProcessContext } from '../client/context.js';
 import type { ApiClient, EventRecorder, Indexer, Informer, ResourceEventHandler, WorkQueue } from '../client/types.js';
 import { SECOND, type Time } from '../kernel/time.js';
@@ -28,6 +29,7 @@ const BY_NAMESPACE = 'namespace';
 /** Index of objects by namespace. */
 export class NamespaceIndexer implements Indexer<KubernetesObject> {
   readonly name = BY_NAMESPACE;
+  readonly dependsOn = 0;
   valueOf(object: KubernetesObject): string {
     return object.metadata.namespace;
   }
@@ -346,6 +348,7 @@ class ServiceHandler implements ResourceEventHandler<Service> {
 }
 
 class PodHandler implements ResourceEventHandler<Pod> {
+  readonly updates = Changes.Labels | Changes.Deletion | Changes.Spec | Changes.Readiness | Changes.Phase | Changes.Address;
   private readonly controller: EndpointSliceController;
 
   constructor(controller: EndpointSliceController) {

@@ -2,6 +2,7 @@ import { copyMetadata, withMetadata } from '../api/copies.js';
 import type { KubernetesObject, OwnerReference } from '../api/meta.js';
 import { infoOfKind, resources } from '../api/resources.js';
 import { succeeded, type ApiRequest, type ApiResponse, type Patch } from '../apiserver/request.js';
+import { Changes } from '../client/changes.js';
 import type { ProcessContext } from '../client/context.js';
 import type { ApiClient, ResourceEventHandler } from '../client/types.js';
 import { ControllerWorkers, type Reconciler, type Reconciliation, StagedReconciliation, type Step } from './controller.js';
@@ -83,6 +84,7 @@ export class GarbageCollector implements Reconciler {
 }
 
 class GraphHandler implements ResourceEventHandler<KubernetesObject> {
+  readonly updates = Changes.Owners | Changes.Deletion;
   private readonly collector: GarbageCollector;
   private readonly resource: string;
 
@@ -96,16 +98,7 @@ class GraphHandler implements ResourceEventHandler<KubernetesObject> {
   }
 
   onUpdate(old: KubernetesObject, object: KubernetesObject): void {
-    const before = old.metadata;
-    const after = object.metadata;
-    if (before.uid !== after.uid) this.collector.remove(before.uid);
-    else if (
-      before.ownerReferences === after.ownerReferences &&
-      before.deletionTimestamp === after.deletionTimestamp &&
-      before.finalizers === after.finalizers
-    ) {
-      return;
-    }
+    if (old.metadata.uid !== object.metadata.uid) this.collector.remove(old.metadata.uid);
     this.collector.put(this.resource, object);
   }
 

@@ -152,6 +152,7 @@ class JobHandler implements ResourceEventHandler<Job> {
 }
 
 class PodHandler implements ResourceEventHandler<Pod> {
+  readonly controllerKind = 'Job';
   private readonly controller: JobController;
 
   constructor(controller: JobController) {

@@ -2,6 +2,7 @@ import { isPodReady, type Node, type Pod, type Taint } from '../api/core.js';
 import type { Condition, ConditionStatus, KubernetesObject } from '../api/meta.js';
 import type { Lease } from '../api/workloads.js';
 import { type ApiRequest, type ApiResponse, type Patch, type ResponseReceiver, succeeded } from '../apiserver/request.js';
+import { Changes } from '../client/changes.js';
 import type { ProcessContext } from '../client/context.js';
 import type { ApiClient, CacheObserver, EventRecorder, Indexer, Informer, ResourceEventHandler } from '../client/types.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
@@ -29,6 +30,7 @@ const LEASE_NAMESPACE = 'kube-node-lease';
 /** Index of pods by node. */
 export class NodeNameIndexer implements Indexer<Pod> {
   readonly name = BY_NODE;
+  readonly dependsOn = Changes.Spec;
   valueOf(pod: Pod): string | undefined {
     return pod.spec.nodeName === '' ? undefined : pod.spec.nodeName;
   }

@@ -1,15 +1,31 @@
 import { isPodActive, isPodReady, podCondition, type Pod } from '../api/core.js';
-import { controllerOf, keyOf, type Labels } from '../api/meta.js';
+import { controllerOf, keyOf, type KubernetesObject, type Labels } from '../api/meta.js';
 import { matchesMap } from '../api/labels.js';
 import { SECOND, type Time } from '../kernel/time.js';
 import { DeletionOrder } from './deletion-order.js';
-import { maxContainerRestarts } from './pod-ranking.js';
+import { maxContainerRestarts, type RanksByNode } from './pod-ranking.js';
 import type { PodCounts } from './replica-set-policy.js';
+
+/** A pod of a controller that is active. */
+class OwnedPod {
+  readonly key: string;
+  /** Its last version. */
+  pod: Pod;
+  /** It is still among the active ones. */
+  active = true;
+  /** It counts as available. */
+  available = false;
+
+  constructor(key: string, pod: Pod) {
+    this.key = key;
+    this.pod = pod;
+  }
+}
 
 /** A pod that waits to be available: ready since `time`. Void when the pod has another ready time by then. */
 interface Waiting {
   readonly time: Time;
-  readonly key: string;
+  readonly owned: OwnedPod;
 }
 
 /**
@@ -17,21 +33,29 @@ interface Waiting {
  * Availability needs minReadySeconds and the clock: pods that are ready wait in order of their ready time until they count.
  */
 export class OwnedPods {
+  /** Uid and key of the controller. */
+  readonly ownerUid: string;
+  readonly ownerKey: string;
   /** Active pods by key, in order of arrival. */
-  readonly active = new Map<string, Pod>();
-  /** Pods that are not active: terminating or finished. */
-  readonly inactive = new Map<string, Pod>();
+  private readonly active = new Map<string, OwnedPod>();
+  /** Pods that are not active, finished or terminating, and whether they are terminating. */
+  private readonly inactive = new Map<string, boolean>();
   private ready = 0;
+  private available = 0;
   private labelled = 0;
   private terminating = 0;
   private templateLabels: Labels | undefined = undefined;
   /** Ready pods not counted as available yet, a heap by ready time. */
   private readonly waiting: Waiting[] = [];
-  private readonly availablePods = new Set<string>();
-  /** Keys of active pods by node: most nodes have one, which needs no set. */
-  private readonly byNode = new Map<string, string | Set<string>>();
+  /** Active pods by node: most nodes have one, which needs no set. */
+  private readonly byNode = new Map<string, OwnedPod | Set<OwnedPod>>();
   /** Order of deletion; made when it is first needed, then kept up to date. */
   private order: DeletionOrder | null = null;
+
+  constructor(ownerUid: string, ownerKey: string) {
+    this.ownerUid = ownerUid;
+    this.ownerKey = ownerKey;
+  }
 
   get isEmpty(): boolean {
     return this.active.size === 0 && this.inactive.size === 0;
@@ -42,95 +66,122 @@ export class OwnedPods {
     return this.active.size + this.inactive.size;
   }
 
-  put(pod: Pod): void {
-    const key = keyOf(pod);
-    const old = this.active.get(key);
-    if (old !== undefined && isPodActive(pod)) {
-      this.replace(key, old, pod);
+  get activeCount(): number {
+    return this.active.size;
+  }
+
+  /** Active pods in order of arrival. */
+  *activePods(): Generator<Pod, void> {
+    for (const { pod } of this.active.values()) yield pod;
+  }
+
+  /** Takes in a pod, or its next version. */
+  put(pod: Pod, key: string): void {
+    const active = isPodActive(pod);
+    const known = this.active.get(key);
+    if (known !== undefined && active) {
+      this.replace(known, pod);
       return;
     }
-    this.drop(key);
-    if (!isPodActive(pod)) {
-      this.active.delete(key);
-      this.order?.remove(key);
-      this.inactive.set(key, pod);
-      if (pod.metadata.deletionTimestamp !== undefined) this.terminating++;
+    const terminating = pod.metadata.deletionTimestamp !== undefined;
+    if (known !== undefined) this.drop(known);
+    else if (!active && this.inactive.get(key) === terminating) return;
+    else this.forget(key);
+    if (!active) {
+      this.inactive.set(key, terminating);
+      if (terminating) this.terminating++;
       return;
     }
-    this.active.set(key, pod);
-    this.order?.put(pod);
-    this.enterNode(pod.spec.nodeName ?? '', key);
+    const owned = new OwnedPod(key, pod);
+    this.active.set(key, owned);
+    this.order?.put(pod, key);
+    this.enterNode(pod.spec.nodeName ?? '', owned);
     if (this.isLabelled(pod)) this.labelled++;
-    if (isPodReady(pod)) this.becameReady(key, pod);
+    if (isPodReady(pod)) this.becameReady(owned);
   }
 
   /** A new version of an active pod: most updates change nothing that counts here. */
-  private replace(key: string, old: Pod, pod: Pod): void {
-    this.active.set(key, pod);
-    const node = pod.spec.nodeName ?? '';
-    const moved = node !== (old.spec.nodeName ?? '');
-    if (moved) {
-      this.leaveNode(old.spec.nodeName ?? '', key);
-      this.enterNode(node, key);
+  private replace(owned: OwnedPod, pod: Pod): void {
+    const old = owned.pod;
+    owned.pod = pod;
+    let moved = false;
+    if (old.spec !== pod.spec) {
+      const before = old.spec.nodeName ?? '';
+      const node = pod.spec.nodeName ?? '';
+      moved = node !== before;
+      if (moved) {
+        this.leaveNode(before, owned);
+        this.enterNode(node, owned);
+      }
     }
     if (old.metadata.labels !== pod.metadata.labels) this.labelled += Number(this.isLabelled(pod)) - Number(this.isLabelled(old));
+    const readinessChanged = old.status.conditions !== pod.status.conditions && this.replaceReadiness(owned, old, pod);
+    if (this.order !== null && (moved || readinessChanged || affectsOrder(old, pod))) this.order.put(pod, owned.key);
+  }
+
+  /** Whether the pod became ready, unready, or ready anew. */
+  private replaceReadiness(owned: OwnedPod, old: Pod, pod: Pod): boolean {
     const was = isPodReady(old);
     const is = isPodReady(pod);
     const since = is && readyTime(pod) !== readyTime(old);
-    if (was && (!is || since)) {
-      this.ready--;
-      this.availablePods.delete(key);
-    }
-    if (is && (!was || since)) this.becameReady(key, pod);
-    if (this.order !== null && (moved || was !== is || since || affectsOrder(old, pod))) this.order.put(pod);
+    if (was && (!is || since)) this.lostReady(owned);
+    if (is && (!was || since)) this.becameReady(owned);
+    return was !== is || since;
   }
 
-  private becameReady(key: string, pod: Pod): void {
+  private becameReady(owned: OwnedPod): void {
     this.ready++;
-    this.push({ time: readyTime(pod), key });
+    this.push({ time: readyTime(owned.pod), owned });
+  }
+
+  private lostReady(owned: OwnedPod): void {
+    this.ready--;
+    if (owned.available) this.available--;
+    owned.available = false;
   }
 
   private isLabelled(pod: Pod): boolean {
     return this.templateLabels !== undefined && matchesMap(this.templateLabels, pod.metadata.labels);
   }
 
-  remove(pod: Pod): void {
-    const key = keyOf(pod);
-    this.drop(key);
-    this.active.delete(key);
-    this.order?.remove(key);
-    this.inactive.delete(key);
+  remove(key: string): void {
+    const owned = this.active.get(key);
+    if (owned === undefined) this.forget(key);
+    else this.drop(owned);
   }
 
   /** Active pods on a node. */
   countOn(node: string): number {
-    const keys = this.byNode.get(node);
-    return keys === undefined ? 0 : typeof keys === 'string' ? 1 : keys.size;
+    const pods = this.byNode.get(node);
+    return pods === undefined ? 0 : pods instanceof OwnedPod ? 1 : pods.size;
   }
 
   /** Pods of a node come earlier in the order of deletion, because the node has gained related pods. */
   promote(node: string): void {
     if (this.order === null) return;
-    const keys = this.byNode.get(node) ?? [];
-    for (const key of typeof keys === 'string' ? [keys] : keys) this.order.promote(key);
+    const pods = this.byNode.get(node);
+    if (pods === undefined) return;
+    if (pods instanceof OwnedPod) this.order.promote(pods.key);
+    else for (const { key } of pods) this.order.promote(key);
   }
 
-  /** The order of deletion of the active pods. */
-  get deletionOrder(): DeletionOrder {
-    this.order ??= new DeletionOrder(this.active.values());
-    return this.order;
+  /** The first `count` active pods in the order of deletion. */
+  firstToDelete(count: number, ranks: RanksByNode, now: Time): readonly Pod[] {
+    this.order ??= new DeletionOrder(this.activePods());
+    return this.order.first(count, ranks, now).map((pod) => this.active.get(keyOf(pod))!.pod);
   }
 
-  private enterNode(node: string, key: string): void {
-    const keys = this.byNode.get(node);
-    if (keys === undefined) this.byNode.set(node, key);
-    else if (typeof keys === 'string') this.byNode.set(node, new Set([keys, key]));
-    else keys.add(key);
+  private enterNode(node: string, owned: OwnedPod): void {
+    const pods = this.byNode.get(node);
+    if (pods === undefined) this.byNode.set(node, owned);
+    else if (pods instanceof OwnedPod) this.byNode.set(node, new Set([pods, owned]));
+    else pods.add(owned);
   }
 
-  private leaveNode(node: string, key: string): void {
-    const keys = this.byNode.get(node);
-    if (typeof keys === 'string' ? keys === key : keys?.delete(key) === true && keys.size === 0) this.byNode.delete(node);
+  private leaveNode(node: string, owned: OwnedPod): void {
+    const pods = this.byNode.get(node);
+    if (pods === undefined) return;
+    if (pods instanceof OwnedPod ? pods === owned : pods.delete(owned) && pods.size === 0) this.byNode.delete(node);
   }
 
   /** Counts at `now` for a template and minReadySeconds. */
@@ -141,7 +192,7 @@ export class OwnedPods {
       active: this.active.size,
       fullyLabeled: this.labelled,
       ready: this.ready,
-      available: this.availablePods.size,
+      available: this.available,
       terminating: this.terminating,
     };
   }
@@ -150,49 +201,50 @@ export class OwnedPods {
   relabelled(templateLabels: Labels): readonly Pod[] {
     if (this.templateLabels !== templateLabels) this.countLabels(templateLabels);
     if (this.labelled === this.active.size) return [];
-    return [...this.active.values()].filter((pod) => !matchesMap(templateLabels, pod.metadata.labels));
+    return [...this.activePods()].filter((pod) => !matchesMap(templateLabels, pod.metadata.labels));
   }
 
   /** Ready time of the pod that becomes available next; undefined when none waits. Call after `counts`. */
   nextWaiting(): Time | undefined {
     while (this.waiting.length > 0) {
-      const { key, time } = this.waiting[0]!;
-      if (this.isReadySince(key, time)) return time;
+      const { owned, time } = this.waiting[0]!;
+      if (isReadySince(owned, time)) return time;
       this.pop();
     }
     return undefined;
   }
 
-  /** Takes a pod out of the counts, keeping its place among the active ones for the version that follows. */
-  private drop(key: string): void {
-    const old = this.active.get(key);
-    if (old === undefined) {
-      if (this.inactive.get(key)?.metadata.deletionTimestamp !== undefined) this.terminating--;
-      this.inactive.delete(key);
-      return;
-    }
-    this.leaveNode(old.spec.nodeName ?? '', key);
-    if (isPodReady(old)) this.ready--;
-    this.availablePods.delete(key);
-    if (this.isLabelled(old)) this.labelled--;
+  /** Takes a pod out of the active ones. */
+  private drop(owned: OwnedPod): void {
+    const { key, pod } = owned;
+    owned.active = false;
+    this.active.delete(key);
+    this.order?.remove(key);
+    this.leaveNode(pod.spec.nodeName ?? '', owned);
+    if (isPodReady(pod)) this.lostReady(owned);
+    if (this.isLabelled(pod)) this.labelled--;
+  }
+
+  /** Takes a pod out of those that are not active, if it is one. */
+  private forget(key: string): void {
+    if (this.inactive.get(key) === true) this.terminating--;
+    this.inactive.delete(key);
   }
 
   private countLabels(labels: Labels): void {
     this.templateLabels = labels;
     this.labelled = 0;
-    for (const pod of this.active.values()) if (matchesMap(labels, pod.metadata.labels)) this.labelled++;
-  }
-
-  private isReadySince(key: string, time: Time): boolean {
-    const pod = this.active.get(key);
-    return pod !== undefined && isPodReady(pod) && readyTime(pod) === time;
+    for (const { pod } of this.active.values()) if (matchesMap(labels, pod.metadata.labels)) this.labelled++;
   }
 
   private settle(minReadySeconds: number, now: Time): void {
     while (this.waiting.length > 0) {
-      const { time, key } = this.waiting[0]!;
+      const { time, owned } = this.waiting[0]!;
       if (minReadySeconds > 0 && time + minReadySeconds * SECOND > now) return;
-      if (this.isReadySince(key, time)) this.availablePods.add(key);
+      if (!owned.available && isReadySince(owned, time)) {
+        owned.available = true;
+        this.available++;
+      }
       this.pop();
     }
   }
@@ -228,6 +280,10 @@ export class OwnedPods {
   }
 }
 
+function isReadySince({ active, pod }: OwnedPod, time: Time): boolean {
+  return active && isPodReady(pod) && readyTime(pod) === time;
+}
+
 function readyTime(pod: Pod): Time {
   return podCondition(pod, 'Ready')?.lastTransitionTime ?? 0;
 }
@@ -241,36 +297,46 @@ function affectsOrder(old: Pod, pod: Pod): boolean {
   );
 }
 
-/** Owned pods by the uid of their controller. */
+/** Owned pods by the uid of their controller, of one kind of controllers. */
 export class PodsByController {
+  private readonly kind: string;
   private readonly byUid = new Map<string, OwnedPods>();
 
-  get(uid: string): OwnedPods {
-    let pods = this.byUid.get(uid);
-    if (pods === undefined) {
-      pods = new OwnedPods();
-      this.byUid.set(uid, pods);
-    }
-    return pods;
+  constructor(kind: string) {
+    this.kind = kind;
+  }
+
+  get(owner: KubernetesObject): OwnedPods {
+    return this.of(owner.metadata.uid) ?? this.add(owner.metadata.uid, keyOf(owner));
   }
 
   /** Pods of a controller that has some; undefined when it has none. */
-  find(uid: string): OwnedPods | undefined {
+  of(uid: string): OwnedPods | undefined {
     return this.byUid.get(uid);
   }
 
-  put(pod: Pod): void {
-    const uid = controllerOf(pod)?.uid;
-    if (uid !== undefined) this.get(uid).put(pod);
+  private add(uid: string, ownerKey: string): OwnedPods {
+    const pods = new OwnedPods(uid, ownerKey);
+    this.byUid.set(uid, pods);
+    return pods;
   }
 
-  /** Forgets a pod; the record of its controller goes with the last one. */
-  remove(pod: Pod): void {
-    const uid = controllerOf(pod)?.uid;
-    if (uid === undefined) return;
-    const pods = this.byUid.get(uid);
-    if (pods === undefined) return;
-    pods.remove(pod);
-    if (pods.isEmpty) this.byUid.delete(uid);
+  /** Takes in a pod, or its next version; returns the pods of its controller, undefined when that is nobody or of another kind. */
+  put(pod: Pod, key: string): OwnedPods | undefined {
+    const owner = controllerOf(pod);
+    if (owner === undefined || owner.kind !== this.kind) return undefined;
+    const pods = this.byUid.get(owner.uid) ?? this.add(owner.uid, `${pod.metadata.namespace}/${owner.name}`);
+    pods.put(pod, key);
+    return pods;
+  }
+
+  /** Takes a pod out; returns the pods of its controller. Their record goes with the last one. */
+  take(pod: Pod, key: string): OwnedPods | undefined {
+    const owner = controllerOf(pod);
+    const pods = owner === undefined ? undefined : this.byUid.get(owner.uid);
+    if (pods === undefined) return undefined;
+    pods.remove(key);
+    if (pods.isEmpty) this.byUid.delete(pods.ownerUid);
+    return pods;
   }
 }

@@ -1,5 +1,6 @@
 import { copyMetadata, withMetadata } from '../api/copies.js';
 import type { Patch } from '../apiserver/request.js';
+import { Changes } from '../client/changes.js';
 import type { Indexer } from '../client/types.js';
 import { controllerOf, type KubernetesObject, type LabelSelector, type OwnerReference } from '../api/meta.js';
 import { matchesSelector } from '../api/labels.js';
@@ -11,6 +12,7 @@ export const ORPHANS = 'orphans';
 
 export class ControllerUidIndexer implements Indexer<KubernetesObject> {
   readonly name = BY_CONTROLLER;
+  readonly dependsOn = Changes.Owners;
   valueOf(object: KubernetesObject): string | undefined {
     return controllerOf(object)?.uid;
   }
@@ -18,6 +20,7 @@ export class ControllerUidIndexer implements Indexer<KubernetesObject> {
 
 export class OrphanIndexer implements Indexer<KubernetesObject> {
   readonly name = ORPHANS;
+  readonly dependsOn = Changes.Owners;
   valueOf(object: KubernetesObject): string | undefined {
     return controllerOf(object) === undefined ? object.metadata.namespace : undefined;
   }

@@ -1,5 +1,5 @@
 import { isPodTerminal, type Node, type Pod } from '../api/core.js';
-import { keyOf, type KubernetesObject } from '../api/meta.js';
+import type { KubernetesObject } from '../api/meta.js';
 import { type ApiRequest, type ApiResponse, type Patch, succeeded } from '../apiserver/request.js';
 import type { ProcessContext } from '../client/context.js';
 import type { ApiClient, Informer, ResourceEventHandler } from '../client/types.js';
@@ -42,35 +42,29 @@ export function excessTerminated(finished: Iterable<Pod>, threshold: number = TE
   return pods.slice(0, pods.length - threshold);
 }
 
-/** Pods sorted by what may make them garbage, kept up to date by informer events. */
+/** Keys of pods sorted by what may make them garbage, kept up to date by informer events. */
 class PodTally implements ResourceEventHandler<Pod> {
-  readonly finished = new Map<string, Pod>();
-  readonly terminating = new Map<string, Pod>();
-  readonly byNode = new Map<string, Map<string, Pod>>();
+  readonly finished = new Set<string>();
+  readonly terminating = new Set<string>();
+  readonly byNode = new Map<string, Set<string>>();
 
-  onAdd(pod: Pod): void {
-    const key = keyOf(pod);
+  onAdd(pod: Pod, key: string): void {
     const node = pod.spec.nodeName ?? '';
-    if (pod.metadata.deletionTimestamp !== undefined) this.terminating.set(key, pod);
-    if (isPodTerminal(pod)) this.finished.set(key, pod);
+    if (pod.metadata.deletionTimestamp !== undefined) this.terminating.add(key);
+    if (isPodTerminal(pod)) this.finished.add(key);
     if (node === '') return;
     const group = this.byNode.get(node);
-    if (group === undefined) this.byNode.set(node, new Map([[key, pod]]));
-    else group.set(key, pod);
+    if (group === undefined) this.byNode.set(node, new Set([key]));
+    else group.add(key);
   }
 
-  onUpdate(old: Pod, pod: Pod): void {
-    const node = old.spec.nodeName ?? '';
-    if (node === pod.spec.nodeName && !isMarked(old) && !isMarked(pod)) {
-      this.byNode.get(node)!.set(keyOf(pod), pod);
-      return;
-    }
-    this.onDelete(old);
-    this.onAdd(pod);
+  onUpdate(old: Pod, pod: Pod, key: string): void {
+    if ((old.spec.nodeName ?? '') === (pod.spec.nodeName ?? '') && !isMarked(old) && !isMarked(pod)) return;
+    this.onDelete(old, false, key);
+    this.onAdd(pod, key);
   }
 
-  onDelete(pod: Pod): void {
-    const key = keyOf(pod);
+  onDelete(pod: Pod, _finalStateUnknown: boolean, key: string): void {
     const node = pod.spec.nodeName ?? '';
     this.finished.delete(key);
     this.terminating.delete(key);
@@ -137,18 +131,28 @@ export class PodGarbageCollector implements Component, Reconciler {
     return quarantined;
   }
 
+  /** Those that the cache still has. */
+  private present(keys: Iterable<string>): Pod[] {
+    const pods: Pod[] = [];
+    for (const key of keys) {
+      const pod = this.pods.get(key);
+      if (pod !== undefined) pods.push(pod);
+    }
+    return pods;
+  }
+
   private collect(quarantined: ReadonlySet<string>): PodGarbage {
     const orphaned: Pod[] = [];
-    for (const node of quarantined) orphaned.push(...this.tally.byNode.get(node)!.values());
+    for (const node of quarantined) orphaned.push(...this.present(this.tally.byNode.get(node)!));
     const unscheduledTerminating: Pod[] = [];
     const outOfService: Pod[] = [];
-    for (const pod of this.tally.terminating.values()) {
+    for (const pod of this.present(this.tally.terminating)) {
       const name = pod.spec.nodeName ?? '';
       if (name === '') unscheduledTerminating.push(pod);
       const node = this.nodes.get(name);
       if (node !== undefined && readyStatus(node) !== 'True' && node.spec.taints?.some(({ key }) => key === OUT_OF_SERVICE) === true) outOfService.push(pod);
     }
-    return { terminated: excessTerminated(this.tally.finished.values()), orphaned, unscheduledTerminating, outOfService };
+    return { terminated: excessTerminated(this.present(this.tally.finished)), orphaned, unscheduledTerminating, outOfService };
   }
 }
 

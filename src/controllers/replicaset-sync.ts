@@ -95,7 +95,7 @@ export class ReplicaSetSync extends StagedReconciliation {
         if (pod.metadata.deletionTimestamp !== undefined || pod.status.phase === 'Succeeded' || pod.status.phase === 'Failed') continue;
         if (matchesSelector(selector, pod.metadata.labels)) this.adopting.push(pod);
       }
-      for (const pod of controller.pods.get(set.metadata.uid).relabelled(set.spec.template.metadata.labels ?? {})) {
+      for (const pod of controller.pods.get(set).relabelled(set.spec.template.metadata.labels ?? {})) {
         if (!matchesSelector(selector, pod.metadata.labels)) this.releasing.push(pod);
       }
     }
@@ -138,7 +138,7 @@ export class ReplicaSetSync extends StagedReconciliation {
   private manage(): Step {
     const { set, controller } = this;
     const { now } = this.simulation;
-    const owned = controller.pods.get(set.metadata.uid);
+    const owned = controller.pods.get(set);
     const counts = owned.counts(set.spec.template.metadata.labels ?? {}, set.spec.minReadySeconds, now);
     // Pods adopted a moment ago count although the cache does not show them yet; released ones no longer do.
     const change = this.adopting.length - this.releasing.length;
@@ -193,8 +193,8 @@ export class ReplicaSetSync extends StagedReconciliation {
     const { controller, set } = this;
     const { now } = this.simulation;
     const related = controller.related(set);
-    if (owned.active.size > EXACT_LIMIT) this.victims = owned.deletionOrder.first(count, related, now).map((pod) => owned.active.get(keyOf(pod))!);
-    else this.victims = podsToDelete([...owned.active.values()], related, count, now);
+    if (owned.activeCount > EXACT_LIMIT) this.victims = owned.firstToDelete(count, related, now);
+    else this.victims = podsToDelete([...owned.activePods()], related, count, now);
     controller.expectations.expectDeletions(this.key, this.victims.map(keyOf), now);
     this.stage = DELETED;
     return this.victims.map((pod) => objectRequest('delete', 'pods', pod));
@@ -230,7 +230,7 @@ export class ReplicaSetSync extends StagedReconciliation {
     if (this.manageError !== undefined) return this.fail(this.manageError);
     const { replicas, minReadySeconds } = set.spec;
     if (minReadySeconds > 0 && this.status.readyReplicas === replicas && (this.status.availableReplicas ?? 0) !== replicas) {
-      const waiting = this.controller.pods.get(set.metadata.uid).nextWaiting();
+      const waiting = this.controller.pods.get(set).nextWaiting();
       if (waiting !== undefined) this.requeueAfter = availabilityCheck(waiting, minReadySeconds, this.simulation.now);
     }
     return null;

@@ -37,13 +37,14 @@ export class ReplicaSetController implements Reconciler {
   readonly sets: Informer<ReplicaSet>;
   readonly podInformer: Informer<Pod>;
   readonly expectations = new Expectations();
-  readonly pods = new PodsByController();
+  readonly pods: PodsByController;
   /** status.terminatingReplicas is written (gate DeploymentReplicaSetTerminatingReplicas, on since 1.35). */
   readonly countTerminating: boolean;
   private readonly simulation: Simulation;
 
   constructor(context: ProcessContext, client: ApiClient, kind: ReplicaKind = REPLICA_SET) {
     this.kind = kind;
+    this.pods = new PodsByController(kind.kind);
     this.simulation = context.simulation;
     this.countTerminating = context.scenario.kubernetesVersion !== '1.34' && kind === REPLICA_SET;
     this.recorder = context.eventRecorder(kind.recorder, client);
@@ -74,7 +75,7 @@ export class ReplicaSetController implements Reconciler {
 
   podsOf(key: string): number {
     const set = this.sets.get(key);
-    return set === undefined ? 0 : (this.pods.find(set.metadata.uid)?.size ?? 0);
+    return set === undefined ? 0 : (this.pods.of(set.metadata.uid)?.size ?? 0);
   }
 
   /** Pods without a controller in a namespace. */
@@ -88,28 +89,27 @@ export class ReplicaSetController implements Reconciler {
     const sets: Iterable<ReplicaSet> = owner === undefined ? [set] : this.sets.byIndex(BY_CONTROLLER, owner.uid);
     const owned: OwnedPods[] = [];
     for (const other of sets) {
-      const pods = this.pods.find(other.metadata.uid);
+      const pods = this.pods.of(other.metadata.uid);
       if (pods !== undefined) owned.push(pods);
     }
     return new RelatedPods(owned);
   }
 
-  /** Keeps a pod; when it is new on its node, related pods there move forward in their order of deletion. */
-  putPod(old: Pod | undefined, pod: Pod): void {
-    this.pods.put(pod);
+  /** Keeps a pod with the others of its controller, which it returns; when it is new on its node, related pods there move forward in their order of deletion. */
+  putPod(old: Pod | undefined, pod: Pod, key: string): OwnedPods | undefined {
+    const owned = this.pods.put(pod, key);
     const node = pod.spec.nodeName ?? '';
-    if (node === '' || !isPodActive(pod)) return;
-    if (old !== undefined && old.spec.nodeName === pod.spec.nodeName && isPodActive(old)) return;
-    const set = this.ownerOf(pod);
+    if (owned === undefined || node === '' || !isPodActive(pod)) return owned;
+    if (old !== undefined && old.spec.nodeName === pod.spec.nodeName && isPodActive(old)) return owned;
+    const set = this.setOf(owned);
     if (set !== undefined) this.related(set).promote(node);
+    return owned;
   }
 
-  /** The set that controls a pod, if the cache has it with the same uid (resolveControllerRef). */
-  ownerOf(pod: Pod): ReplicaSet | undefined {
-    const owner = controllerOf(pod);
-    if (owner === undefined || owner.kind !== this.kind.kind) return undefined;
-    const set = this.sets.get(`${pod.metadata.namespace}/${owner.name}`);
-    return set?.metadata.uid === owner.uid ? set : undefined;
+  /** The set that pods have as their controller, if the cache has it with the same uid (resolveControllerRef). */
+  setOf(owned: OwnedPods): ReplicaSet | undefined {
+    const set = this.sets.get(owned.ownerKey);
+    return set?.metadata.uid === owned.ownerUid ? set : undefined;
   }
 
   /** Queues every set that could adopt an orphan. */
@@ -163,67 +163,60 @@ class SetHandler implements ResourceEventHandler<ReplicaSet> {
 }
 
 class PodHandler implements ResourceEventHandler<Pod> {
+  readonly controllerKind: string;
   private readonly controller: ReplicaSetController;
 
   constructor(controller: ReplicaSetController) {
     this.controller = controller;
+    this.controllerKind = controller.kind.kind;
   }
 
-  onAdd(pod: Pod): void {
+  onAdd(pod: Pod, key: string): void {
     const { controller } = this;
-    controller.putPod(undefined, pod);
+    const owned = controller.putPod(undefined, pod, key);
     if (pod.metadata.deletionTimestamp !== undefined) {
-      this.deletionSeen(pod);
+      this.deletionSeen(owned, key);
       return;
     }
     if (controllerOf(pod) === undefined) {
       controller.enqueueForOrphan(pod);
       return;
     }
-    const set = controller.ownerOf(pod);
-    if (set === undefined) return;
-    const key = keyOf(set);
-    controller.expectations.creationObserved(key);
-    controller.queue.add(key);
+    if (owned === undefined || controller.setOf(owned) === undefined) return;
+    controller.expectations.creationObserved(owned.ownerKey);
+    controller.queue.add(owned.ownerKey);
   }
 
-  onUpdate(old: Pod, pod: Pod): void {
+  onUpdate(old: Pod, pod: Pod, key: string): void {
     if (old.metadata.resourceVersion === pod.metadata.resourceVersion) return;
     const { controller } = this;
-    const before = controllerOf(old)?.uid;
-    const after = controllerOf(pod)?.uid;
-    if (before !== after) controller.pods.remove(old);
-    controller.putPod(old, pod);
+    const reowned = old.metadata.ownerReferences !== pod.metadata.ownerReferences && controllerOf(old)?.uid !== controllerOf(pod)?.uid;
+    const former = reowned ? controller.pods.take(old, key) : undefined;
+    const owned = controller.putPod(old, pod, key);
     if (pod.metadata.deletionTimestamp !== undefined) {
-      this.deletionSeen(pod);
+      this.deletionSeen(owned, key);
       return;
     }
-    if (before !== undefined && before !== after) {
-      const previous = controller.ownerOf(old);
-      if (previous !== undefined) controller.queue.add(keyOf(previous));
-    }
-    if (after !== undefined) {
-      const set = controller.ownerOf(pod);
+    if (former !== undefined && controller.setOf(former) !== undefined) controller.queue.add(former.ownerKey);
+    if (owned !== undefined) {
+      const set = controller.setOf(owned);
       if (set === undefined) return;
-      controller.queue.add(keyOf(set));
+      controller.queue.add(owned.ownerKey);
       const { minReadySeconds } = set.spec;
       // A second more than needed, against skewed clocks (replica_set.go updatePod); the last ones are looked at exactly when they are due.
-      if (minReadySeconds > 0 && !isPodReady(old) && isPodReady(pod)) controller.queue.addAfter(keyOf(set), (minReadySeconds + 1) * SECOND);
+      if (minReadySeconds > 0 && !isPodReady(old) && isPodReady(pod)) controller.queue.addAfter(owned.ownerKey, (minReadySeconds + 1) * SECOND);
       return;
     }
-    if (before !== after || old.metadata.labels !== pod.metadata.labels) controller.enqueueForOrphan(pod);
+    if ((reowned || old.metadata.labels !== pod.metadata.labels) && controllerOf(pod) === undefined) controller.enqueueForOrphan(pod);
   }
 
-  onDelete(pod: Pod): void {
-    this.controller.pods.remove(pod);
-    this.deletionSeen(pod);
+  onDelete(pod: Pod, _finalStateUnknown: boolean, key: string): void {
+    this.deletionSeen(this.controller.pods.take(pod, key), key);
   }
 
-  private deletionSeen(pod: Pod): void {
-    const set = this.controller.ownerOf(pod);
-    if (set === undefined) return;
-    const key = keyOf(set);
-    this.controller.expectations.deletionObserved(key, keyOf(pod));
-    this.controller.queue.add(key);
+  private deletionSeen(owned: OwnedPods | undefined, key: string): void {
+    if (owned === undefined || this.controller.setOf(owned) === undefined) return;
+    this.controller.expectations.deletionObserved(owned.ownerKey, key);
+    this.controller.queue.add(owned.ownerKey);
   }
 }

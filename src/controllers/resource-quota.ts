@@ -4,6 +4,7 @@ import { keyOf, type KubernetesObject } from '../api/meta.js';
 import type { ResourceQuota } from '../api/policy.js';
 import { countName, inScope, podUsage, usageOf } from '../apiserver/admission/quota.js';
 import { type ApiRequest, type ApiResponse, succeeded } from '../apiserver/request.js';
+import { Changes } from '../client/changes.js';
 import type { ProcessContext } from '../client/context.js';
 import type { ApiClient, Informer, ResourceEventHandler, WorkQueue } from '../client/types.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
@@ -172,6 +173,7 @@ class QuotaHandler implements ResourceEventHandler<ResourceQuota> {
 
 /** Use is given back when a pod finishes or goes; only then is the quota looked at, admission sees to the rest. */
 class PodHandler implements ResourceEventHandler<Pod> {
+  readonly updates = Changes.Ended | Changes.Spec;
   private readonly controller: ResourceQuotaController;
 
   constructor(controller: ResourceQuotaController) {

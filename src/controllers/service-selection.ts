@@ -1,6 +1,7 @@
 import type { Pod, Service } from '../api/core.js';
 import { matchesMap } from '../api/labels.js';
 import type { Labels } from '../api/meta.js';
+import { Changes } from '../client/changes.js';
 import type { Indexer, Informer } from '../client/types.js';
 
 /** Which Services select a pod, and which pods a Service selects, without looking at all of a namespace. */
@@ -10,6 +11,7 @@ const BY_SELECTOR = 'selectorPair';
 /** Groups Services by namespace and the first pair of their selector: a pod is selected by those of its own pairs only. */
 class SelectorIndexer implements Indexer<Service> {
   readonly name = BY_SELECTOR;
+  readonly dependsOn = Changes.Spec;
   valueOf(service: Service): string | undefined {
     const { selector } = service.spec;
     if (selector === undefined) return undefined;
@@ -44,6 +46,7 @@ export class ServiceSelection {
   /** Services of a namespace that may select one of these sets of labels; they are still to be matched. */
   candidates(namespace: string, labels: Labels | undefined, formerLabels: Labels | undefined): Service[] {
     const found: Service[] = [];
+    if (this.services.size === 0) return found;
     this.collect(found, namespace, '', '');
     for (const key in labels) this.collect(found, namespace, key, labels[key]!);
     if (formerLabels === labels) return found;

@@ -83,6 +83,7 @@ export class StatefulSetController implements Reconciler {
 }
 
 class PodHandler implements ResourceEventHandler<Pod> {
+  readonly controllerKind = 'StatefulSet';
   private readonly controller: StatefulSetController;
 
   constructor(controller: StatefulSetController) {

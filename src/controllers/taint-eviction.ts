@@ -3,6 +3,7 @@ import { equal } from '../api/equal.js';
 import { keyOf, type Condition, type KubernetesObject } from '../api/meta.js';
 import { tolerates, tolerationSeconds } from '../api/taints.js';
 import { type ApiRequest, type ApiResponse, type Patch, succeeded } from '../apiserver/request.js';
+import { Changes } from '../client/changes.js';
 import type { ProcessContext } from '../client/context.js';
 import type { ApiClient, EventRecorder, Informer, ResourceEventHandler } from '../client/types.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
@@ -172,6 +173,7 @@ class EvictPod extends Reconciliation {
 }
 
 class NodeHandler implements ResourceEventHandler<Node> {
+  readonly updates = Changes.Spec;
   private readonly controller: TaintEvictionController;
 
   constructor(controller: TaintEvictionController) {
@@ -190,6 +192,7 @@ class NodeHandler implements ResourceEventHandler<Node> {
 }
 
 class PodHandler implements ResourceEventHandler<Pod> {
+  readonly updates = Changes.Spec;
   private readonly controller: TaintEvictionController;
 
   constructor(controller: TaintEvictionController) {

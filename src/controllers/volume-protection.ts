@@ -2,6 +2,7 @@ import type { PersistentVolumeClaim } from '../api/apps.js';
 import { isPodTerminal, type Pod } from '../api/core.js';
 import type { KubernetesObject } from '../api/meta.js';
 import { type ApiRequest, type ApiResponse, succeeded } from '../apiserver/request.js';
+import { Changes } from '../client/changes.js';
 import type { ProcessContext } from '../client/context.js';
 import type { ApiClient, Informer, ResourceEventHandler, WorkQueue } from '../client/types.js';
 import { ControllerWorkers, objectRequest, Reconciliation, type Reconciler } from './controller.js';
@@ -96,6 +97,7 @@ class Release extends Reconciliation {
 
 /** Queues the claims of pods that finish or go. */
 class PodGone implements ResourceEventHandler<Pod> {
+  readonly updates = Changes.Ended;
   private readonly queue: WorkQueue;
 
   constructor(queue: WorkQueue) {

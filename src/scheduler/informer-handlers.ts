@@ -9,9 +9,9 @@ import { type ClusterEvent, EventKind } from './framework/events.js';
 
 /** What the handlers tell: the part of the scheduler that owns cache and queue. */
 export interface SchedulerInputs {
-  bound(pod: Pod, old: Pod | null): void;
-  unbound(pod: Pod, old: Pod | null): void;
-  gone(pod: Pod): void;
+  bound(pod: Pod, old: Pod | null, key: string): void;
+  unbound(pod: Pod, old: Pod | null, key: string): void;
+  gone(pod: Pod, key: string): void;
   /** Whether a profile is responsible for the pod. */
   schedules(pod: Pod): boolean;
   setNode(node: Node): void;
@@ -27,24 +27,24 @@ export class PodHandler implements ResourceEventHandler<Pod> {
     this.inputs = inputs;
   }
 
-  onAdd(pod: Pod): void {
-    this.apply(pod, null);
+  onAdd(pod: Pod, key: string): void {
+    this.apply(pod, null, key);
   }
 
-  onUpdate(old: Pod, pod: Pod): void {
+  onUpdate(old: Pod, pod: Pod, key: string): void {
     if (old.metadata.resourceVersion === pod.metadata.resourceVersion) return;
-    this.apply(pod, old);
+    this.apply(pod, old, key);
   }
 
-  onDelete(pod: Pod): void {
-    this.inputs.gone(pod);
+  onDelete(pod: Pod, _finalStateUnknown: boolean, key: string): void {
+    this.inputs.gone(pod, key);
   }
 
-  private apply(pod: Pod, old: Pod | null): void {
+  private apply(pod: Pod, old: Pod | null, key: string): void {
     if (isPodTerminal(pod)) {
-      if (old !== null && !isPodTerminal(old)) this.inputs.gone(pod);
-    } else if ((pod.spec.nodeName ?? '') !== '') this.inputs.bound(pod, old);
-    else if (this.inputs.schedules(pod)) this.inputs.unbound(pod, old);
+      if (old !== null && !isPodTerminal(old)) this.inputs.gone(pod, key);
+    } else if ((pod.spec.nodeName ?? '') !== '') this.inputs.bound(pod, old, key);
+    else if (this.inputs.schedules(pod)) this.inputs.unbound(pod, old, key);
   }
 }
 

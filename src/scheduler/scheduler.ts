@@ -1,6 +1,5 @@
 import type { Node, Pod } from '../api/core.js';
 import type { KubernetesObject } from '../api/meta.js';
-import { keyOf } from '../api/meta.js';
 import type { ApiResponse, ResponseReceiver } from '../apiserver/request.js';
 import { type ProcessContext, worked } from '../client/context.js';
 import type { ApiClient, EventRecorder, Informer } from '../client/types.js';
@@ -349,20 +348,19 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
     return this.core.frameworks.has(pod.spec.schedulerName);
   }
 
-  bound(pod: Pod, old: Pod | null): void {
+  bound(pod: Pod, old: Pod | null, key: string): void {
     const { queue, cache } = this.core;
-    const key = keyOf(pod);
     const wasBound = old !== null && (old.spec.nodeName ?? '') !== '';
     if (!wasBound) queue.delete(key);
-    const info = cache.set(pod);
+    const info = cache.set(pod, key);
     const kinds = wasBound ? podChanges(old, pod) & (EventKind.PodLabel | EventKind.PodScaleDown) : EventKind.PodAdd;
     if (kinds !== 0) this.event({ kinds, object: pod, pod: info, assigned: true, ...(old === null ? {} : { old }) });
   }
 
-  unbound(pod: Pod, old: Pod | null): void {
+  unbound(pod: Pod, old: Pod | null, key: string): void {
     const { queue, cache } = this.core;
-    if (cache.isAssumed(keyOf(pod))) return;
-    const info = cache.podInfo(pod);
+    if (cache.isAssumed(key)) return;
+    const info = cache.podInfo(pod, key);
     if (old === null) queue.add(info, this.simulation.now);
     else {
       queue.update(info, podChanges(old, pod), this.simulation.now);
@@ -372,9 +370,8 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
     this.wake();
   }
 
-  gone(pod: Pod): void {
+  gone(pod: Pod, key: string): void {
     const { queue, cache } = this.core;
-    const key = keyOf(pod);
     this.core.handle.waitingPods.get(key)?.reject('', 'removed');
     if (!cache.isAssumed(key)) {
       const info = cache.delete(key);

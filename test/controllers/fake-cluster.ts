@@ -2,7 +2,10 @@ import type { Node, Pod } from '../../src/api/core.js';
 import { keyOf, type KubernetesObject } from '../../src/api/meta.js';
 import { decide, notFound, type RegistryContext } from '../../src/apiserver/registry.js';
 import type { ApiRequest, ApiResponse, ResponseReceiver } from '../../src/apiserver/request.js';
+import { Audience } from '../../src/client/audience.js';
+import { changesOf } from '../../src/client/changes.js';
 import type { ProcessContext } from '../../src/client/context.js';
+import { IndexedStore } from '../../src/client/store.js';
 import type {
   ApiClient,
   EventRecorder,
@@ -77,42 +80,39 @@ class FakeInformer<T extends KubernetesObject> implements Informer<T> {
   readonly resource: string;
   synced = true;
   private shown = 0;
-  private readonly cache = new Map<string, T>();
-  private readonly handlers: ResourceEventHandler<T>[] = [];
-  private readonly indexers = new Map<string, Indexer<T>>();
-  private readonly observers: CacheObserver<T>[] = [];
+  private readonly store = new IndexedStore<T>();
+  private readonly audience = new Audience<T>();
 
   constructor(resource: string) {
     this.resource = resource;
   }
 
   get(key: string): T | undefined {
-    return this.cache.get(key);
+    return this.store.objects.get(key);
   }
 
   list(): Iterable<T> {
-    return this.cache.values();
+    return this.store.objects.values();
   }
 
   get size(): number {
-    return this.cache.size;
+    return this.store.objects.size;
   }
 
   addIndexer(indexer: Indexer<T>): void {
-    this.indexers.set(indexer.name, indexer);
+    this.store.addIndexer(indexer);
   }
 
   byIndex(name: string, value: string): Iterable<T> {
-    const indexer = this.indexers.get(name)!;
-    return [...this.cache.values()].filter((object) => indexer.valueOf(object) === value);
+    return this.store.byIndex(name, value)!;
   }
 
   addEventHandler(handler: ResourceEventHandler<T>): void {
-    this.handlers.push(handler);
+    this.audience.add(handler, this.store.objects);
   }
 
   observe(observer: CacheObserver<T>): void {
-    this.observers.push(observer);
+    this.store.observe(observer);
   }
 
   get resourceVersion(): number {
@@ -122,18 +122,19 @@ class FakeInformer<T extends KubernetesObject> implements Informer<T> {
   change(object: T, deleted: boolean): void {
     this.shown = Math.max(this.shown, object.metadata.resourceVersion);
     const key = keyOf(object);
-    const old = this.cache.get(key);
     if (deleted) {
-      if (old !== undefined) for (const observer of this.observers) observer.uncached(old);
-      if (this.cache.delete(key)) for (const handler of this.handlers) handler.onDelete(object);
+      const entry = this.store.objects.find(key);
+      if (entry === undefined) return;
+      this.store.delete(entry);
+      this.audience.deleted(object, false, key);
       return;
     }
-    this.cache.set(key, object);
-    for (const observer of this.observers) observer.cached(object);
-    for (const handler of this.handlers) {
-      if (old === undefined) handler.onAdd(object);
-      else handler.onUpdate(old, object);
-    }
+    const entry = this.store.objects.entry(key);
+    const old = entry.object;
+    const changes = old === undefined ? 0 : changesOf(old, object);
+    this.store.set(entry, object, changes);
+    if (old === undefined) this.audience.added(object, key);
+    else this.audience.updated(old, object, key, changes);
   }
 }
 

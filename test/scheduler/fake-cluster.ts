@@ -49,13 +49,13 @@ class FakeInformer implements Informer<KubernetesObject> {
     const old = this.objects.get(key);
     if (object === undefined) {
       this.objects.delete(key);
-      if (old !== undefined) for (const handler of this.handlers) handler.onDelete(old);
+      if (old !== undefined) for (const handler of this.handlers) handler.onDelete(old, false, key);
       return;
     }
     this.objects.set(key, object);
     for (const handler of this.handlers) {
-      if (old === undefined) handler.onAdd(object);
-      else handler.onUpdate(old, object);
+      if (old === undefined) handler.onAdd(object, key);
+      else handler.onUpdate(old, object, key);
     }
   }
 }

@@ -1,5 +1,5 @@
 import type { PersistentVolumeClaim } from '../../api/apps.js';
-import { isPodTerminal, type Pod, type Service } from '../../api/core.js';
+import { isPodTerminal, type Pod, type PodSpec, type Service } from '../../api/core.js';
 import type { KubernetesObject } from '../../api/meta.js';
 import { podLimits, podRequests } from '../../api/pod-resources.js';
 import type { ResourceQuota, ScopeRequirement } from '../../api/policy.js';
@@ -21,16 +21,33 @@ export function countName(resource: string): string {
   return group === '' ? `count/${resource}` : `count/${resource}.${group}`;
 }
 
+const FINISHED: Usage = { 'count/pods': 1 };
+
+/** What pods use that have not finished, by specification, or by their containers where nothing else counts, as pods' requests are remembered. */
+const memory = new WeakMap<object, Usage>();
+
 /** What a pod uses of a quota: itself, its requests and its limits; when it has finished only its place in etcd (evaluator/core/pods.go). */
 export function podUsage(pod: Pod): Usage {
-  if (isPodTerminal(pod)) return { 'count/pods': 1 };
+  if (isPodTerminal(pod)) return FINISHED;
+  const { spec } = pod;
+  const plain = spec.initContainers === undefined && spec.overhead === undefined && spec.resources === undefined;
+  const key = plain ? spec.containers : spec;
+  let usage = memory.get(key);
+  if (usage === undefined) {
+    usage = specUsage(spec);
+    memory.set(key, usage);
+  }
+  return usage;
+}
+
+function specUsage(spec: PodSpec): Usage {
   const usage: Record<string, number> = { pods: 1, 'count/pods': 1 };
-  const requests = podRequests(pod.spec);
+  const requests = podRequests(spec);
   for (const name of Object.keys(requests)) {
     usage[`requests.${name}`] = requests[name]!;
     if (name === 'cpu' || name === 'memory' || name === 'ephemeral-storage') usage[name] = requests[name]!;
   }
-  const limits = podLimits(pod.spec);
+  const limits = podLimits(spec);
   for (const name of Object.keys(limits)) usage[`limits.${name}`] = limits[name]!;
   return usage;
 }

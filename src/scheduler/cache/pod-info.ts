@@ -11,13 +11,15 @@ export class PodInfo {
   readonly priority: number;
   /** Slot of the node that counts it, −1: none. */
   slot = -1;
+  /** It is counted on a node that was chosen for it, before the binding is known to have worked. */
+  assumed = false;
   /** Whether it is counted as terminating (deletionTimestamp set). */
   terminating: boolean;
 
-  constructor(pod: Pod, shape: PodShape) {
+  constructor(pod: Pod, shape: PodShape, key = keyOf(pod)) {
     this.pod = pod;
     this.shape = shape;
-    this.key = keyOf(pod);
+    this.key = key;
     this.priority = pod.spec.priority ?? 0;
     this.terminating = pod.metadata.deletionTimestamp !== undefined;
   }

@@ -7,11 +7,10 @@ import { PodInfo } from './pod-info.js';
 export class SchedulerCache {
   readonly nodes = new NodeTable();
   private readonly pods = new Map<string, PodInfo>();
-  private readonly assumed = new Set<string>();
 
   /** A pod with its shape, not counted anywhere. */
-  podInfo(pod: Pod): PodInfo {
-    return new PodInfo(pod, this.nodes.shapes.of(pod));
+  podInfo(pod: Pod, key?: string): PodInfo {
+    return new PodInfo(pod, this.nodes.shapes.of(pod), key);
   }
 
   get(key: string): PodInfo | undefined {
@@ -19,36 +18,36 @@ export class SchedulerCache {
   }
 
   isAssumed(key: string): boolean {
-    return this.assumed.has(key);
+    return this.pods.get(key)?.assumed === true;
   }
 
   /** Counts a pod on the node that was chosen for it, before the binding is known to have worked. */
   assume(info: PodInfo, nodeName: string): void {
     this.nodes.addPod(info, nodeName);
     this.pods.set(info.key, info);
-    this.assumed.add(info.key);
+    info.assumed = true;
   }
 
   /** Takes back an assumption after a failed binding. */
   forget(key: string): void {
-    if (this.assumed.has(key)) this.removeKey(key);
+    const info = this.pods.get(key);
+    if (info?.assumed === true) this.remove(info);
   }
 
   /** A bound pod appeared or changed. Confirms an assumption; the watch event is right about the node. */
-  set(pod: Pod): PodInfo {
-    const key = keyOf(pod);
+  set(pod: Pod, key = keyOf(pod)): PodInfo {
     const known = this.pods.get(key);
-    this.assumed.delete(key);
     if (known !== undefined) {
+      known.assumed = false;
       const shape = this.nodes.shapes.again(pod, known.pod, known.shape);
       if (shape === known.shape && this.nodes.names[known.slot] === pod.spec.nodeName) {
         known.pod = pod;
         if (pod.metadata.deletionTimestamp !== undefined) this.nodes.markTerminating(known);
         return known;
       }
-      this.removeKey(key);
+      this.remove(known);
     }
-    const info = this.podInfo(pod);
+    const info = this.podInfo(pod, key);
     this.nodes.addPod(info, pod.spec.nodeName!);
     this.pods.set(key, info);
     return info;
@@ -57,13 +56,13 @@ export class SchedulerCache {
   /** A bound pod is gone; returns what was counted. */
   delete(key: string): PodInfo | undefined {
     const info = this.pods.get(key);
-    if (info !== undefined) this.removeKey(key);
+    if (info !== undefined) this.remove(info);
     return info;
   }
 
-  private removeKey(key: string): void {
-    this.nodes.removePod(this.pods.get(key)!);
-    this.pods.delete(key);
-    this.assumed.delete(key);
+  private remove(info: PodInfo): void {
+    this.nodes.removePod(info);
+    this.pods.delete(info.key);
+    info.assumed = false;
   }
 }
