@@ -336,6 +336,12 @@ export function resourceInfo(resource: string): ResourceInfo {
   return info;
 }
 
+/** Place of a resource among `resources()`: the same in every process. Negative for a name that is not served. */
+export function resourceNumber(resource: string): number {
+  const info = byResource.get(resource);
+  return info === undefined ? -1 : table.indexOf(info);
+}
+
 /** Information on a kind such as (`apps/v1`, `Deployment`); undefined when it is not served. */
 export function infoOfKind(apiVersion: string, kind: string): ResourceInfo | undefined {
   return byVersion.get(apiVersion)?.get(kind);

@@ -2,22 +2,13 @@ import { resourceInfo } from '../api/resources.js';
 import type { Simulation } from '../kernel/simulation.js';
 import type { Call } from './call.js';
 import { typicalBytes } from './object-size.js';
-import type { ApiRequest, ApiResponse } from './request.js';
-
-/** Whether a request may change something. */
-export function isMutating(request: ApiRequest): boolean {
-  return request.verb !== 'get' && request.verb !== 'list' && request.verb !== 'watch';
-}
-
-/** Bytes of a request's body. */
-export function requestBytes({ resource, body, patch }: ApiRequest): number {
-  return body === undefined ? (patch?.bytes ?? 0) : typicalBytes(resource, body);
-}
+import type { ApiResponse } from './request.js';
+import type { RequestKind } from './request-kind.js';
 
 /** Bytes of an answer's body. */
-export function responseBytes(request: ApiRequest, response: ApiResponse): number {
-  if (response.items !== undefined) return response.items.length * resourceInfo(request.resource).typicalBytes;
-  return response.object === undefined ? 0 : typicalBytes(request.resource, response.object);
+export function responseBytes({ resource, objectBytes }: RequestKind, { items, object }: ApiResponse): number {
+  if (items !== undefined) return items.length * resourceInfo(resource).typicalBytes;
+  return object === undefined ? 0 : objectBytes >= 0 ? objectBytes : typicalBytes(resource, object);
 }
 
 /** Remarks on the object of a write, for traces: under `namespace/name` for pods, with the kind for the rest. */

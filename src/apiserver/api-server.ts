@@ -6,7 +6,7 @@ import type { Duration } from '../kernel/time.js';
 import { sample } from '../random/distribution.js';
 import type { Stream } from '../random/stream.js';
 import type { CostProfile } from '../scenario/types.js';
-import { isMutating, note, responseBytes } from './answers.js';
+import { note, responseBytes } from './answers.js';
 import type { ApiServerOptions } from './api-server-options.js';
 import { INDEXED_CONFIGURATIONS } from './admission/admission.js';
 import { INDEXED_FOR_ADMISSION } from './admission/plugins.js';
@@ -25,13 +25,15 @@ import { typicalBytes } from './object-size.js';
 import { NamespaceIndex } from './namespace-index.js';
 import type { ApiResponse } from './request.js';
 import { RequestCosts } from './request-costs.js';
+import type { RequestKind } from './request-kind.js';
 import { SeatControl, TOO_MANY_REQUESTS } from './seat-control.js';
 import { Shutdown } from './shutdown.js';
 import { SlotList } from './slot-list.js';
 import { EVENT_NAMES, OP_ARRIVE, OP_BORROW, OP_COMPACT, OP_CPU_DONE, OP_DEADLINE, OP_DRAIN } from './server-events.js';
 import { OP_PROGRESS, OP_RESUME, OP_RETRY_FILL, OP_RETRY_WATCH, OP_SEATS_FREE, OP_START, OP_WAIT_OVER } from './server-events.js';
 import type { WatchCache, WatchRecord } from './watch-cache.js';
-import { type WriteOwner, WritePath } from './write-path.js';
+import { WritePath } from './write-path.js';
+import type { WriteOwner } from './write-path-options.js';
 
 /** Bytes of HTTP/2 headers and framing of a request or response. */
 const HEADER_BYTES = 300;
@@ -150,6 +152,10 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     return this.feeder.cache(resource);
   }
 
+  cacheOf(kind: RequestKind): WatchCache {
+    return this.feeder.caches[kind.resourceNumber]!;
+  }
+
   /** Fills the caches with the content that etcd started with. */
   warmStart(kvs: readonly KeyValue[], revision: number): void {
     this.feeder.warmStart(kvs, revision);
@@ -228,9 +234,9 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     this.calls.arrivedAt[slot] = this.simulation.now;
     this.inFlight.add(slot);
     this.deadlines.watch();
-    const { request } = call;
-    const bytes = this.lists.bytes(request);
-    const watchers = isMutating(request) ? this.connections.watcherCount(this, request) : 0;
+    const { kind } = call;
+    const bytes = kind.verb === 'list' ? this.lists.bytes(call.request) : 0;
+    const watchers = kind.mutating ? this.connections.watcherCount(this, call) : 0;
     if (!this.seats.arrive(slot, call, bytes, watchers, this.startable)) this.turnAway(slot);
     this.startCalls();
   }
@@ -247,7 +253,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     call.response = TOO_MANY_REQUESTS;
     this.inFlight.delete(slot);
     const waited = this.simulation.now - this.calls.arrivedAt[slot]!;
-    this.metrics.observe(call.request, 429, waited, waited);
+    this.metrics.observe(call, 429, waited, waited);
     this.connections.deliverResponse(this, call, slot, HEADER_BYTES);
     this.drained();
   }
@@ -255,15 +261,17 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
   /** Queues a call that has its seats for a core. */
   private admit(slot: number): void {
     const call = this.calls.get(slot);
-    let cost = sample(this.costs.of(call.request), this.stream);
-    const objects = this.lists.objects(call.request);
+    const { kind } = call;
+    const { spec, wait } = this.costs.of(kind);
+    let cost = sample(spec, this.stream);
+    const objects = kind.verb === 'list' || kind.verb === 'watch' ? this.lists.objects(call.request) : 0;
     if (objects > 0) {
       cost += objects * this.profile.apiServer.listObjectCpu;
       this.listing.begin(call, objects);
     }
     if (this.authorizer !== null) cost += this.authorizer.cost(call);
     call.excluded = this.simulation.now - this.calls.arrivedAt[slot]!;
-    this.cpu.request(cost, slot, this.costs.wait(call.request));
+    this.cpu.request(cost, slot, wait);
   }
 
   private execute(slot: number): void {
@@ -273,7 +281,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
       this.respond(slot, call.denied);
       return;
     }
-    const { verb } = call.request;
+    const { verb } = call.kind;
     if (verb === 'list' || verb === 'watch') this.lists.begin(slot);
     else this.writes.begin(slot);
   }
@@ -284,11 +292,11 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     const call = this.calls.get(slot);
     call.response = response;
     this.inFlight.delete(slot);
-    this.cpu.answered(this.costs.beside(call.request));
+    this.cpu.answered(this.costs.of(call.kind).beside);
     if (call.listBytes !== 0) this.listing.end(call);
-    this.metrics.observe(call.request, response.code, this.simulation.now - this.calls.arrivedAt[slot]!, call.excluded, response);
-    if (this.simulation.trace !== null && isMutating(call.request)) note(this.simulation, call, response);
-    this.connections.deliverResponse(this, call, slot, HEADER_BYTES + responseBytes(call.request, response));
+    this.metrics.observe(call, response.code, this.simulation.now - this.calls.arrivedAt[slot]!, call.excluded, response);
+    if (this.simulation.trace !== null && call.kind.mutating) note(this.simulation, call, response);
+    this.connections.deliverResponse(this, call, slot, HEADER_BYTES + responseBytes(call.kind, response));
     this.seats.answered(slot, this.startable);
     this.startCalls();
     this.drained();
@@ -309,7 +317,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
       this.inFlight.delete(slot);
       this.abandoned.add(slot);
       const arrivedAt = this.calls.arrivedAt[slot]!;
-      this.metrics.observe(twin.request, TIMED_OUT.code, this.simulation.now - arrivedAt);
+      this.metrics.observe(twin, TIMED_OUT.code, this.simulation.now - arrivedAt);
       const other = this.calls.put(twin);
       this.calls.arrivedAt[other] = arrivedAt;
       this.connections.deliverResponse(this, twin, other, HEADER_BYTES);
@@ -321,10 +329,10 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
 
   /** A change went into a watch cache: it is sent to all who watch. */
   cacheChanged(record: WatchRecord, cache: WatchCache): void {
-    this.lister.changed(record);
+    this.lister.changed(record, cache.number);
     this.lists.changed(record);
-    const bytes = this.recordBytes(record);
-    const receivers = this.connections.dispatch(this, record, bytes);
+    const bytes = cache.objectBytes >= 0 ? HEADER_BYTES + cache.objectBytes : this.recordBytes(record);
+    const receivers = this.connections.dispatch(this, record, cache.number, bytes);
     if (receivers === 0) return;
     cache.figures.sent(receivers, bytes);
     this.metrics.watchEvents += receivers;

@@ -35,6 +35,7 @@ export class CacheFeeder implements EtcdReceiver, EtcdWatchReceiver {
   private readonly etcd: EtcdClient;
   private readonly owner: FeederOwner;
   private readonly byResource = new Map<string, WatchCache>();
+  /** In the order of the resources. */
   readonly caches: WatchCache[] = [];
   private life = 0;
   private running = true;

@@ -5,7 +5,9 @@ import type { CachedObject } from './cached-objects.js';
 import type { Flow } from './flow-control/configuration.js';
 import { Slots } from '../kernel/slots.js';
 import type { Duration, Time } from '../kernel/time.js';
+import { typicalBytes } from './object-size.js';
 import type { ApiRequest, ApiResponse, ResponseReceiver } from './request.js';
+import { type RequestKind, requestKind } from './request-kind.js';
 
 /** Told of each answer when it reaches its client, before the receiver is (rest_client metrics). */
 export interface CallMeter {
@@ -30,10 +32,14 @@ export class Caller {
   readonly meter: CallMeter | null;
   /** Cores that the client shares with others, where calls are written when the limiter lets them go; null: enough for everything. */
   readonly writer: ProcessorShare | null;
-  /** What servers remember of it: whether its user may do all that it asks for (null: not asked yet), the flow of its last call, the object that it wrote last. */
+  /** What servers remember of it: whether its user may do all that it asks for (null: not asked yet), the sort of its user (negative: not known yet), its flows, the object that it wrote last and its namespace. */
   trusted: boolean | null = null;
+  sort = -1;
   flow: Flow | null = null;
   last: CachedObject | null = null;
+  lastNamespace = '';
+  /** Kind of its last request: clients repeat themselves. */
+  kind: RequestKind | null = null;
 
   constructor(user: string, host: number, meter: CallMeter | null = null, writer: ProcessorShare | null = null) {
     this.user = user;
@@ -70,6 +76,12 @@ class Exception {
  */
 export class Call {
   readonly request: ApiRequest;
+  readonly kind: RequestKind;
+  readonly namespace: string;
+  /** Name of the object asked for; empty: all. */
+  readonly name: string;
+  /** Bytes of the request's body. */
+  readonly bodyBytes: number;
   readonly caller: Caller;
   readonly receiver: ResponseReceiver;
   readonly tag: number;
@@ -91,7 +103,17 @@ export class Call {
   private exception: Exception | null = null;
 
   constructor(request: ApiRequest, caller: Caller, receiver: ResponseReceiver, tag: number) {
+    const { verb, resource, subresource, namespace, name, body, patch } = request;
+    let { kind } = caller;
+    if (kind === null || kind.verb !== verb || kind.resource !== resource || kind.subresource !== subresource) {
+      kind = requestKind(verb, resource, subresource);
+      caller.kind = kind;
+    }
     this.request = request;
+    this.kind = kind;
+    this.namespace = namespace;
+    this.name = name;
+    this.bodyBytes = body === undefined ? (patch === undefined ? 0 : patch.bytes) : kind.objectBytes >= 0 ? kind.objectBytes : typicalBytes(resource, body);
     this.caller = caller;
     this.receiver = receiver;
     this.tag = tag;

@@ -1,4 +1,5 @@
 import type { KubernetesObject } from '../api/meta.js';
+import { resources } from '../api/resources.js';
 import type { ProcessorShare } from '../etcd/processor.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
 import { Slots } from '../kernel/slots.js';
@@ -9,7 +10,6 @@ import { ApiServer } from './api-server.js';
 import { CONNECTION_REFUSED, type Call, type CallMeter, type CallTable } from './call.js';
 import { NodeWatches } from './node-watches.js';
 import type { LoadBalancerSpec } from '../scenario/types.js';
-import type { ApiRequest } from './request.js';
 import type { WatchRecord } from './watch-cache.js';
 import { WatchDelivery } from './watch-delivery.js';
 import { LoadBalancer } from './load-balancer.js';
@@ -45,12 +45,6 @@ const EVENT_NAMES: Readonly<Record<number, string>> = {
 const MAXIMUM_RETRIES = 10;
 const HEADER_BYTES = 300;
 
-/** The newest revision of a resource that any server has told. */
-interface Seen {
-  readonly resource: string;
-  revision: number;
-}
-
 /**
  * The HTTP/2 connections between clients and API servers: carries requests, answers and watch events over the network, picks
  * a server for each client (sticky, as one connection per process), and moves clients when a server goes away.
@@ -84,9 +78,8 @@ export class Connections implements Component {
   auditor: RequestAuditor | null = null;
   /** Told of every answer that reaches its client; null: nobody looks. */
   follower: CallMeter | null = null;
-  /** Newest revision seen, by resource: with several servers the first one to see a change carries it to observer and fleet. */
-  private readonly seen = new Map<string, Seen>();
-  private lastSeen: Seen | null = null;
+  /** Newest revision seen, by number of the resource: with several servers the first one to see a change carries it to observer and fleet. */
+  private readonly seen = new Float64Array(resources().length);
 
   constructor(simulation: Simulation, network: Network, calls: CallTable) {
     this.simulation = simulation;
@@ -226,7 +219,7 @@ export class Connections implements Component {
       this.answerLocally(slot, DEAD_CONNECTION);
       return;
     }
-    const bytes = HEADER_BYTES + (call.request.patch?.bytes ?? 0);
+    const bytes = HEADER_BYTES + (call.kind.verb === 'patch' ? call.bodyBytes : 0);
     if (!this.network.send(call.clientHost, server.host, bytes, server.target, ApiServer.ARRIVE, slot)) {
       this.answerLocally(slot, DEAD_CONNECTION);
     }
@@ -347,29 +340,21 @@ export class Connections implements Component {
   }
 
   /** Watchers of a server that a change of a resource is sent to (a pod's: one kubelet besides the informers). */
-  watcherCount(server: ApiServer, { resource, namespace, name }: ApiRequest): number {
+  watcherCount(server: ApiServer, { kind: { resource, resourceNumber }, namespace, name }: Call): number {
     const nodes = resource === 'pods' ? 1 : resource === 'endpointslices' || resource === 'services' ? (this.nodes?.count(server, resource) ?? 0) : 0;
-    return nodes + this.watches.count(server, resource, namespace, name);
+    return nodes + this.watches.count(server, resourceNumber, namespace, name);
   }
 
-  /** Sends a change to all watchers of a server; returns how many it has to serve. */
-  dispatch(server: ApiServer, record: WatchRecord, bytes: number): number {
-    const seen = this.seenOf(record.resource);
-    const first = record.revision > seen.revision;
+  /** Sends a change of the resource of a number to all watchers of a server; returns how many it has to serve. */
+  dispatch(server: ApiServer, record: WatchRecord, resource: number, bytes: number): number {
+    const { revision } = record;
+    const first = revision > this.seen[resource]!;
     if (first) {
-      seen.revision = record.revision;
+      this.seen[resource] = revision;
       this.observer?.changed(record);
     }
-    const receivers = this.watches.dispatch(server, record, bytes);
+    const receivers = this.watches.dispatch(server, record, resource, bytes);
     return this.nodes === null ? receivers : receivers + this.nodes.dispatch(server, record, bytes, first);
-  }
-
-  private seenOf(resource: string): Seen {
-    const { lastSeen } = this;
-    if (lastSeen !== null && lastSeen.resource === resource) return lastSeen;
-    let seen = this.seen.get(resource);
-    if (seen === undefined) this.seen.set(resource, (seen = { resource, revision: 0 }));
-    return (this.lastSeen = seen);
   }
 
   /** A kubelet is back after its node was down: it lists the pods of its node again. */

@@ -136,8 +136,8 @@ export class ListPath implements EtcdReceiver {
     if (key % LIVES !== this.life % LIVES) return;
     const slot = Math.floor(key / LIVES);
     const call = this.calls.get(slot);
-    const { resource } = call.request;
-    this.owner.metrics.observeEtcd(tag % 2 === 1 ? 'list' : 'get', resource, this.simulation.now - this.calls.etcdSentAt[slot]!, response.error !== undefined);
+    const { resource } = call.kind;
+    this.owner.metrics.observeEtcd(tag % 2 === 1 ? 'list' : 'get', call.kind, this.simulation.now - this.calls.etcdSentAt[slot]!, response.error !== undefined);
     if (response.error !== undefined) {
       this.owner.respond(slot, response.error === COMPACTED ? tooOldToContinue() : failure(500, response.error, 'Unknown'));
       return;

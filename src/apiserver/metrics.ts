@@ -1,7 +1,9 @@
 import { LogHistogram } from '../stats/index.js';
 import { PrometheusHistogram } from '../etcd/metrics.js';
-import { isMutating, requestBytes, responseBytes } from './answers.js';
-import type { ApiRequest, ApiResponse } from './request.js';
+import { responseBytes } from './answers.js';
+import type { Call } from './call.js';
+import type { ApiResponse } from './request.js';
+import { REQUEST_KINDS, type RequestKind } from './request-kind.js';
 
 /** Buckets of apiserver_response_sizes (endpoints/metrics/metrics.go), bytes. */
 export const RESPONSE_SIZES = Float64Array.of(1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9);
@@ -65,16 +67,13 @@ class Tally {
   }
 }
 
-/** One (verb, resource, subresource): what came since the last sample, and before. */
+/** One kind of requests, of one scope: what came since the last sample, and before. */
 class Series {
   readonly verb: string;
-  readonly subresource: string | undefined;
   readonly scope: string;
   /** `verb resource/subresource`. */
   readonly key: string;
   readonly resource: string;
-  /** The resource without the subresource. */
-  readonly plural: string;
   readonly isWrite: boolean;
   before: RequestFigures;
   recent: Tally | null = null;
@@ -83,22 +82,15 @@ class Series {
   /** Bytes of the bodies of requests that write; null: they have none. */
   readonly bodies: PrometheusHistogram | null;
 
-  constructor(request: ApiRequest) {
-    this.verb = request.verb;
-    this.subresource = request.subresource;
-    this.scope = scopeOf(request);
-    this.plural = request.resource;
-    this.resource = request.subresource === undefined ? request.resource : `${request.resource}/${request.subresource}`;
-    this.key = `${request.verb} ${this.resource}`;
-    this.isWrite = isMutating(request) && this.resource !== 'leases' && this.resource !== 'nodes/status';
+  constructor({ verb, resource, subresource, mutating }: RequestKind, scope: string) {
+    this.verb = verb;
+    this.scope = scope;
+    this.resource = subresource === undefined ? resource : `${resource}/${subresource}`;
+    this.key = `${verb} ${this.resource}`;
+    this.isWrite = mutating && this.resource !== 'leases' && this.resource !== 'nodes/status';
     this.before = this.none();
-    this.sizes = request.verb === 'get' || request.verb === 'list' ? new PrometheusHistogram(RESPONSE_SIZES) : null;
-    this.bodies = request.verb === 'create' || request.verb === 'update' || request.verb === 'patch' ? new PrometheusHistogram(BODY_SIZES) : null;
-  }
-
-  /** Whether a request counts here, of those that have one scope only. */
-  takes({ verb, resource, subresource }: ApiRequest): boolean {
-    return verb === this.verb && resource === this.plural && subresource === this.subresource && verb !== 'list' && verb !== 'watch';
+    this.sizes = verb === 'get' || verb === 'list' ? new PrometheusHistogram(RESPONSE_SIZES) : null;
+    this.bodies = verb === 'create' || verb === 'update' || verb === 'patch' ? new PrometheusHistogram(BODY_SIZES) : null;
   }
 
   none(): RequestFigures {
@@ -119,29 +111,22 @@ export class RequestMetrics {
   etcdRequests = new Map<string, Map<string, LogHistogram>>();
   /** etcd_request_errors_total by `operation resource`. */
   etcdErrors = new Map<string, number>();
-  /** What was observed last is mostly what is observed next. */
-  private lastOperation = '';
-  private lastResource = '';
-  private lastLatency: LogHistogram | null = null;
+  /** Of `etcdRequests`, that of the operation that requests of a kind led to last, by number of the kind. */
+  private etcdOfKind = none<{ readonly operation: string; readonly latency: LogHistogram }>();
   /** apiserver_watch_cache_consistent_read_total by resource: served from the cache, and by etcd. */
   consistentReads = new Map<string, { fromCache: number; fallback: number }>();
   /** Beginnings of streaming lists by `resource scope`, nanoseconds (apiserver_watch_list_duration_seconds). */
   watchLists = new Map<string, LogHistogram>();
-  /** Series by resource: few have more than a handful. */
-  private byResource = new Map<string, Series[]>();
   private series: Series[] = [];
-  /** What was counted last. */
-  private last: Series | null = null;
+  /** Series by number of the kind. Those of lists and watches differ by scope: of these it is the last one. */
+  private ofKind = none<Series>();
   private recent: Series[] = [];
 
   /** Counts one answered request; `excluded`: what of its latency it spent in queues and at webhooks. */
-  observe(request: ApiRequest, code: number, latency: number, excluded = 0, response?: ApiResponse): void {
-    const series = this.seriesOf(request);
+  observe(call: Call, code: number, latency: number, excluded = 0, response?: ApiResponse): void {
+    const series = this.seriesOf(call);
     if (series.isWrite) this.writes++;
-    if (series.bodies !== null) {
-      const bytes = requestBytes(request);
-      if (bytes > 0) series.bodies.observeValue(bytes);
-    }
+    if (series.bodies !== null && call.bodyBytes > 0) series.bodies.observeValue(call.bodyBytes);
     let tally = series.recent;
     if (tally === null) {
       tally = new Tally();
@@ -150,8 +135,8 @@ export class RequestMetrics {
     }
     tally.observe(code, latency, excluded);
     if (response === undefined) return;
-    if (series.sizes !== null) series.sizes.observeValue(responseBytes(request, response));
-    else if (request.sendInitialEvents === true) this.observeWatchList(series, latency);
+    if (series.sizes !== null) series.sizes.observeValue(responseBytes(call.kind, response));
+    else if (call.kind.verb === 'watch' && call.request.sendInitialEvents === true) this.observeWatchList(series, latency);
   }
 
   private observeWatchList({ resource, scope }: Series, latency: number): void {
@@ -161,24 +146,16 @@ export class RequestMetrics {
     histogram.observe(latency);
   }
 
-  private seriesOf(request: ApiRequest): Series {
-    const { verb, subresource } = request;
-    const { last } = this;
-    if (last !== null && last.takes(request)) return last;
-    const list = this.byResource.get(request.resource);
-    if (list !== undefined) {
-      // Only lists and watches have several scopes.
-      const scope = verb === 'list' || verb === 'watch' ? scopeOf(request) : '';
-      for (let i = 0; i < list.length; i++) {
-        const series = list[i]!;
-        if (series.verb === verb && series.subresource === subresource && (scope === '' || series.scope === scope)) return (this.last = series);
-      }
-    }
-    const series = new Series(request);
-    this.series.push(series);
-    if (list === undefined) this.byResource.set(request.resource, [series]);
-    else list.push(series);
-    return series;
+  private seriesOf({ kind, namespace, name }: Call): Series {
+    const last = this.ofKind[kind.number]!;
+    const { verb } = kind;
+    if (last !== null && verb !== 'list' && verb !== 'watch') return last;
+    const scope = scopeOf(verb, namespace, name);
+    if (last !== null && last.scope === scope) return last;
+    const made = new Series(kind, scope);
+    let series = this.series.find((each) => each.key === made.key && each.scope === scope);
+    if (series === undefined) this.series.push((series = made));
+    return (this.ofKind[kind.number] = series);
   }
 
   /** Counts one write transaction of etcd. */
@@ -186,14 +163,15 @@ export class RequestMetrics {
     this.etcdWrites.observe(latency);
   }
 
-  /** Counts one request to etcd: get, list, create, update or delete; `failed`: it was answered with an error. */
-  observeEtcd(operation: string, resource: string, latency: number, failed: boolean): void {
+  /** Counts one request to etcd: get, list, create, update or delete, for requests of a kind; `failed`: it was answered with an error. */
+  observeEtcd(operation: string, { number, resource }: RequestKind, latency: number, failed: boolean): void {
     if (failed) {
       const key = `${operation} ${resource}`;
       this.etcdErrors.set(key, (this.etcdErrors.get(key) ?? 0) + 1);
     }
-    if (operation === this.lastOperation && resource === this.lastResource) {
-      this.lastLatency!.observe(latency);
+    const last = this.etcdOfKind[number]!;
+    if (last !== null && last.operation === operation) {
+      last.latency.observe(latency);
       return;
     }
     let byResource = this.etcdRequests.get(operation);
@@ -201,9 +179,7 @@ export class RequestMetrics {
     let histogram = byResource.get(resource);
     if (histogram === undefined) byResource.set(resource, (histogram = new LogHistogram()));
     histogram.observe(latency);
-    this.lastOperation = operation;
-    this.lastResource = resource;
-    this.lastLatency = histogram;
+    this.etcdOfKind[number] = { operation, latency: histogram };
   }
 
   /** Counts one consistent list: from the cache (true), or from etcd because the cache did not catch up (false). */
@@ -219,14 +195,13 @@ export class RequestMetrics {
     this.watchEvents = 0;
     this.watchBytes = 0;
     this.writes = 0;
-    this.byResource = new Map();
     this.series = [];
-    this.last = null;
+    this.ofKind = none();
     this.recent = [];
     this.etcdWrites = new LogHistogram();
     this.etcdRequests = new Map();
     this.etcdErrors = new Map();
-    this.lastOperation = '';
+    this.etcdOfKind = none();
     this.consistentReads = new Map();
     this.watchLists = new Map();
   }
@@ -277,9 +252,14 @@ export class RequestMetrics {
 }
 
 /** Label `scope`: one object, a namespace, or everything (endpoints/metrics/metrics.go CleanScope). */
-function scopeOf({ verb, namespace, name }: ApiRequest): string {
+function scopeOf(verb: string, namespace: string, name: string): string {
   if (name !== '' || verb === 'create') return 'resource';
   return namespace === '' ? 'cluster' : 'namespace';
+}
+
+/** Room for something of each kind of requests. */
+function none<T>(): (T | null)[] {
+  return new Array<T | null>(REQUEST_KINDS).fill(null);
 }
 
 function add(into: RequestFigures, more: RequestFigures): void {

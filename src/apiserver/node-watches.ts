@@ -78,6 +78,8 @@ export class NodeWatches implements ResponseReceiver {
   private readonly fleetDeliveries = new Slots<WatchRecord>();
   private readonly podDeliveries = new Slots<PodDelivery>();
   private readonly podLists = new Slots<PodList>();
+  /** Numbers of the streams to nodes, by server × nodes + node; −1: nothing was sent yet. */
+  private readonly streams: Int32Array;
   /** By server: nodes that are up and that it does not reach, or that do not reach it, and as of which state of the network. */
   private readonly apart: { nodes: readonly number[]; asOf: number }[];
 
@@ -102,6 +104,7 @@ export class NodeWatches implements ResponseReceiver {
     this.seen = new Float64Array(fleet.size * KINDS);
     this.failures = new Uint8Array(fleet.size * KINDS);
     this.counts = new Int32Array(servers * KINDS);
+    this.streams = new Int32Array(servers * fleet.size).fill(-1);
     this.apart = connections.servers.map(() => ({ nodes: [], asOf: -1 }));
     for (let watch = 0; watch < this.serverOf.length; watch++) {
       const node = Math.floor(watch / KINDS);
@@ -170,11 +173,18 @@ export class NodeWatches implements ResponseReceiver {
     const slot = this.podDeliveries.put({ node, pod, removed: record.type === 'DELETED' });
     // Nothing arrives either where acknowledgements do not come back.
     const cut = !this.network.whole && !this.network.reachable(this.fleet.hostOf(node), server.host);
-    if (cut || !this.network.sendOrdered(server.host, this.fleet.hostOf(node), bytes, this.target, this.opcodes.podEvent, slot)) {
+    if (cut || !this.network.sendOnStream(this.streamTo(node, server), bytes, this.target, this.opcodes.podEvent, slot)) {
       this.podDeliveries.take(slot);
       if (this.network.isUp(this.fleet.hostOf(node)) && this.network.isUp(server.host)) this.dead(node * KINDS + PODS, server, Math.ceil(record.revision) - 1);
     }
     return 1;
+  }
+
+  /** The stream on which a node hears from a server, about pods. */
+  private streamTo(node: number, server: ApiServer): number {
+    const at = server.index * this.fleet.size + node;
+    const stream = this.streams[at]!;
+    return stream >= 0 ? stream : (this.streams[at] = this.network.orderedStream(server.host, this.fleet.hostOf(node)));
   }
 
   /** A change does not reach the kube-proxies of nodes whose link to the server is cut, in either direction: their watches are over. */
@@ -314,7 +324,7 @@ export class NodeWatches implements ResponseReceiver {
     const pods = server.podsOf(this.fleet.nameOf(node));
     const slot = this.podLists.put({ node, pods });
     const bytes = HEADER_BYTES + pods.length * POD_BYTES;
-    if (!this.network.sendOrdered(server.host, this.fleet.hostOf(node), bytes, this.target, this.opcodes.podList, slot)) this.podLists.take(slot);
+    if (!this.network.sendOnStream(this.streamTo(node, server), bytes, this.target, this.opcodes.podList, slot)) this.podLists.take(slot);
   }
 
   /** Watches that nodes have lost and not opened again yet. */

@@ -11,6 +11,7 @@ import type { Time } from '../kernel/time.js';
 import { failure } from './call.js';
 import { equal } from '../api/equal.js';
 import type { ApiRequest, ApiResponse } from './request.js';
+import { kindOf, type RequestKind } from './request-kind.js';
 
 /**
  * What the API server's registry makes of a write (k8s.io/apiserver pkg/registry/generic/registry/store.go and the strategies
@@ -48,50 +49,48 @@ export type Proposal = KubernetesObject | undefined | Refusal;
 
 /** Decides a create, update, patch or delete without admission plugins, given the current object (undefined: there is none). */
 export function decide(request: ApiRequest, current: KubernetesObject | undefined, context: RegistryContext): Decision {
-  const proposal = propose(request, current, context);
+  const kind = kindOf(request);
+  const proposal = propose(request, kind, current, context);
   if (proposal instanceof Refusal) return fail(proposal.response);
-  return settle(request, current, admitPlainly(request, proposal), context);
+  return settle(request, kind, current, admitPlainly(kind, proposal), context);
 }
 
 /** What Priority, ServiceAccount and DefaultTolerationSeconds make of a new pod in a cluster without classes. */
-export function admitPlainly(request: ApiRequest, object: KubernetesObject | undefined): KubernetesObject | undefined {
-  const created = request.verb === 'create' && request.subresource === undefined;
-  return created && object?.kind === 'Pod' ? admit(object as Pod) : object;
+export function admitPlainly({ creates }: RequestKind, object: KubernetesObject | undefined): KubernetesObject | undefined {
+  return creates && object?.kind === 'Pod' ? admit(object as Pod) : object;
 }
 
 /** The first half of a decision: what admission is asked about. */
-export function propose(request: ApiRequest, current: KubernetesObject | undefined, context: RegistryContext): Proposal {
-  if (request.verb === 'create' && request.subresource === undefined) {
+export function propose(request: ApiRequest, kind: RequestKind, current: KubernetesObject | undefined, context: RegistryContext): Proposal {
+  if (kind.creates) {
     if (current !== undefined) return new Refusal(alreadyExists(request));
     return newObject(request.body!, context);
   }
   if (current === undefined) return new Refusal(notFound(request));
   const { preconditions } = request;
-  if (preconditions?.uid !== undefined && preconditions.uid !== current.metadata.uid) {
-    const message = `Precondition failed: UID in precondition: ${preconditions.uid}, UID in object meta: ${current.metadata.uid}`;
-    return new Refusal(failure(409, message));
+  if (preconditions !== undefined) {
+    const { uid, resourceVersion } = current.metadata;
+    if (preconditions.uid !== undefined && preconditions.uid !== uid) {
+      return new Refusal(failure(409, `Precondition failed: UID in precondition: ${preconditions.uid}, UID in object meta: ${uid}`));
+    }
+    if (preconditions.resourceVersion !== undefined && preconditions.resourceVersion !== resourceVersion) return new Refusal(conflict(request));
   }
-  if (
-    preconditions?.resourceVersion !== undefined &&
-    preconditions.resourceVersion !== current.metadata.resourceVersion
-  ) {
-    return new Refusal(conflict(request));
-  }
-  if (request.verb === 'delete' || request.subresource === 'binding') return undefined;
-  return proposeUpdate(request, current);
+  if (kind.verb === 'delete' || kind.subresource === 'binding') return undefined;
+  return proposeUpdate(request, kind, current);
 }
 
 /** The second half: validation of the admitted object, and what is to be written. */
 export function settle(
   request: ApiRequest,
+  kind: RequestKind,
   current: KubernetesObject | undefined,
   object: KubernetesObject | undefined,
   context: RegistryContext,
 ): Decision {
   if (current === undefined) return settleCreate(object!, context);
-  if (request.verb === 'delete') return decideDelete(request, current, context);
-  if (request.subresource === 'binding') return decideBinding(request, current as Pod, context);
-  return settleUpdate(request, current, object!, context);
+  if (kind.verb === 'delete') return decideDelete(request, current, context);
+  if (kind.subresource === 'binding') return decideBinding(request, current as Pod, context);
+  return settleUpdate(request, kind, current, object!, context);
 }
 
 function fail(response: ApiResponse): Decision {
@@ -207,9 +206,9 @@ interface WithSpecAndStatus extends KubernetesObject {
   readonly status?: unknown;
 }
 
-function proposeUpdate(request: ApiRequest, current: WithSpecAndStatus): Proposal {
-  if (request.verb === 'patch') return request.patch!.apply(current);
-  if (request.subresource === 'scale') {
+function proposeUpdate(request: ApiRequest, kind: RequestKind, current: WithSpecAndStatus): Proposal {
+  if (kind.verb === 'patch') return request.patch!.apply(current);
+  if (kind.subresource === 'scale') {
     const spec = current.spec as { readonly replicas: number };
     return { ...current, spec: { ...spec, replicas: request.replicas! } } as WithSpecAndStatus;
   }
@@ -219,16 +218,16 @@ function proposeUpdate(request: ApiRequest, current: WithSpecAndStatus): Proposa
   return wanted;
 }
 
-function settleUpdate(request: ApiRequest, current: WithSpecAndStatus, wanted: WithSpecAndStatus, context: RegistryContext): Decision {
+function settleUpdate(request: ApiRequest, kind: RequestKind, current: WithSpecAndStatus, wanted: WithSpecAndStatus, context: RegistryContext): Decision {
   if (wanted === current) return { kind: 'unchanged', object: current };
-  const statusOnly = request.subresource === 'status';
+  const statusOnly = kind.subresource === 'status';
   if (!statusOnly && wanted.spec !== current.spec) {
     const errors = validateChange(current, wanted);
     if (errors.length > 0) return fail(invalid(current, errors));
   }
   const spec = statusOnly || wanted.spec === undefined || equal(wanted.spec, current.spec) ? current.spec : wanted.spec;
   const status = statusOnly ? wanted.status : current.status;
-  const own = !statusOnly && wanted.metadata !== current.metadata && (request.patch === undefined ? isOwnBody(request, current) : request.patch.fresh === true);
+  const own = !statusOnly && wanted.metadata !== current.metadata && (kind.verb === 'patch' ? request.patch!.fresh === true : isOwnBody(request, current));
   const metadata = own ? (wanted.metadata as WritableMeta) : copyMetadata(statusOnly ? statusMetadata(current, wanted) : wanted.metadata);
   metadata.uid = current.metadata.uid;
   metadata.creationTimestamp = current.metadata.creationTimestamp;

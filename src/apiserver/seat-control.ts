@@ -1,18 +1,26 @@
-import { isMutating } from './answers.js';
 import type { Simulation } from '../kernel/simulation.js';
 import { Slots } from '../kernel/slots.js';
 import type { Duration, Time } from '../kernel/time.js';
 import { type Call, failure } from './call.js';
-import { Classifier } from './flow-control/configuration.js';
+import { type Flow, FLOW_SCHEMA_COUNT, flowOf } from './flow-control/configuration.js';
 import { BORROWING_PERIOD, FlowControl, MAXIMUM_WAIT } from './flow-control/flow-control.js';
 import { FlowFigures } from './flow-control/flow-figures.js';
+import type { Level } from './flow-control/level.js';
 import { seatsOf, type Ticket } from './flow-control/queue-set.js';
 import { estimateWork, ONE_SEAT, type WorkEstimate } from './flow-control/work-estimate.js';
 import { RequestKinds } from './flow-control/request-kinds.js';
-import type { ApiRequest, ApiResponse } from './request.js';
+import type { ApiResponse } from './request.js';
+import type { RequestKind } from './request-kind.js';
 
-/** Figures of requests that priority and fairness has nothing to do with. */
-const UNCOUNTED = new FlowFigures('', '');
+/** Where the calls of a flow schema go. */
+interface Lane {
+  readonly figures: FlowFigures;
+  /** null: none, there is no priority and fairness. */
+  readonly level: Level | null;
+}
+
+/** Of calls that priority and fairness has nothing to do with. */
+const UNCOUNTED: Lane = { figures: new FlowFigures('', ''), level: null };
 
 /**
  * What a call holds in priority and fairness, from its arrival until its seats are free. Its number as a ticket is the call's slot. Seats
@@ -20,10 +28,9 @@ const UNCOUNTED = new FlowFigures('', '');
  */
 class Seat implements Ticket {
   id = 0;
-  level = '';
+  lane = UNCOUNTED;
   schema = '';
   life = 0;
-  figures = UNCOUNTED;
   mutating = false;
   watch = false;
   seats = 0;
@@ -40,14 +47,13 @@ class Seat implements Ticket {
   known = false;
 
   /** A call arrives. */
-  take(slot: number, level: string, life: number, figures: FlowFigures, request: ApiRequest, work: WorkEstimate, now: Time): this {
+  take(slot: number, lane: Lane, life: number, kind: RequestKind, work: WorkEstimate, now: Time): this {
     this.id = slot;
-    this.level = level;
-    this.schema = figures.schema;
+    this.lane = lane;
+    this.schema = lane.figures.schema;
     this.life = life;
-    this.figures = figures;
-    this.mutating = isMutating(request);
-    this.watch = request.verb === 'watch';
+    this.mutating = kind.mutating;
+    this.watch = kind.verb === 'watch';
     this.seats = work.seats;
     this.finalSeats = work.finalSeats;
     this.extra = work.extra;
@@ -89,12 +95,11 @@ export class SeatControl {
   private readonly bySlot: (Seat | null)[] = [];
   private readonly startedTickets: Ticket[] = [];
   private readonly spare: Seat[] = [];
-  private readonly classifier = new Classifier();
   private life = 0;
   /** Figures by flow schema, in the order in which they were first used. */
   readonly flows: FlowFigures[] = [];
-  private readonly flowOf = new Map<string, FlowFigures>();
-  private last: FlowFigures | null = null;
+  /** By number of the schema; null: not used yet. */
+  private readonly lanes: (Lane | null)[] = new Array<Lane | null>(FLOW_SCHEMA_COUNT).fill(null);
   /** Requests by kind, executing and waiting. */
   readonly kinds = new RequestKinds();
   /** An event will divide the seats; while nobody wants any, it is made up for later. */
@@ -131,19 +136,22 @@ export class SeatControl {
   arrive(slot: number, call: Call, bytes: number, watchers: number, started: number[]): boolean {
     if (this.limits !== null) return this.count(slot, call, this.limits, started);
     if (!this.borrowing) this.armBorrowing();
-    const where = this.classifier.classify(call.request, call.caller);
-    const figures = this.figuresOf(where.level, where.schema);
+    const { kind } = call;
+    const where = flowOf(call.request, kind, call.namespace, call.caller);
+    const lane = this.lanes[where.number] ?? this.laneOf(where);
+    const { figures } = lane;
+    const level = lane.level!;
     const { now } = this.simulation;
-    const work = estimateWork(call.request, bytes, watchers, this.control.maximumSeats(where.level));
-    const seat = (this.spare.pop() ?? new Seat()).take(slot, where.level, this.life, figures, call.request, work, now);
+    const work = estimateWork(kind, bytes, watchers, level.maximumPerRequest);
+    const seat = (this.spare.pop() ?? new Seat()).take(slot, lane, this.life, kind, work, now);
     this.keep(slot, seat);
     if (seat.mutating) figures.watchCounts.observeValue(watchers);
     figures.estimatedSeats.observeValue(Math.max(work.seats, work.finalSeats));
-    const arrival = this.control.enter(seat, where, now, this.startedTickets, where);
+    const arrival = level.enter(seat, where.flow, now, this.startedTickets, where);
     if (seat.length > 0) figures.queueLengths.observeValue(seat.length);
     this.report(started);
     if (arrival === 'rejected') {
-      figures.reject(this.control.rejects(where.level) ? 'concurrency-limit' : 'queue-full', 0);
+      figures.reject(level.config.response === 'reject' ? 'concurrency-limit' : 'queue-full', 0);
       this.bySlot[slot] = null;
       return false;
     }
@@ -172,13 +180,13 @@ export class SeatControl {
 
   /** Without priority and fairness: a request is served or refused at once. Watches and system:masters are not counted. */
   private count(slot: number, call: Call, limits: readonly [number, number], started: number[]): boolean {
-    const kind = isMutating(call.request) ? 1 : 0;
-    const counted = call.request.verb !== 'watch' && call.user !== 'system:masters';
+    const kind = call.kind.mutating ? 1 : 0;
+    const counted = call.kind.verb !== 'watch' && call.user !== 'system:masters';
     if (counted && this.inFlight[kind] >= limits[kind]) return false;
     if (counted) {
       this.inFlight[kind]++;
       this.kinds.change(false, kind === 1, 1, this.simulation.now);
-      this.keep(slot, new Seat().take(slot, kind === 1 ? 'mutating' : 'readOnly', this.life, UNCOUNTED, call.request, ONE_SEAT, this.simulation.now));
+      this.keep(slot, new Seat().take(slot, UNCOUNTED, this.life, call.kind, ONE_SEAT, this.simulation.now));
     }
     started.push(slot);
     return true;
@@ -192,14 +200,15 @@ export class SeatControl {
     const { now } = this.simulation;
     this.kinds.change(false, seat.mutating, -1, now);
     if (this.limits !== null) {
-      this.inFlight[seat.level === 'mutating' ? 1 : 0]--;
+      this.inFlight[seat.mutating ? 1 : 0]--;
       return;
     }
     seat.answered = now;
-    (seat.watch ? seat.figures.watchExecution : seat.figures.execution).observe(now - seat.started);
-    seat.figures.executing--;
+    const { figures, level } = seat.lane;
+    (seat.watch ? figures.watchExecution : figures.execution).observe(now - seat.started);
+    figures.executing--;
     if (seat.extra > 0) {
-      this.control.answered(seat.level, now);
+      level!.answered(now);
       this.simulation.schedule(seat.extra, this.target, this.opcodes.seatsFree, this.seats.put(seat));
       return;
     }
@@ -213,8 +222,9 @@ export class SeatControl {
   }
 
   private release(seat: Seat, started: number[]): void {
-    seat.figures.executingSeats -= seatsOf(seat);
-    this.control.finish(seat.level, seat, this.simulation.now, this.startedTickets);
+    const { figures, level } = seat.lane;
+    figures.executingSeats -= seatsOf(seat);
+    level!.finish(seat, this.simulation.now, this.startedTickets);
     this.report(started);
     if (!seat.known) this.spare.push(seat);
   }
@@ -223,16 +233,16 @@ export class SeatControl {
   waitOver(argument: number): number {
     const seat = this.seats.take(argument);
     if (seat.life !== this.life || seat.state !== 'waiting') return -1;
-    this.control.giveUp(seat.level, seat, this.simulation.now);
+    seat.lane.level!.giveUp(seat, this.simulation.now);
     this.bySlot[seat.id] = null;
     this.leaveQueue(seat);
-    seat.figures.reject('time-out', MAXIMUM_WAIT);
+    seat.lane.figures.reject('time-out', MAXIMUM_WAIT);
     return seat.id;
   }
 
   private leaveQueue(seat: Seat): void {
-    seat.figures.waiting--;
-    seat.figures.waitingSeats -= seatsOf(seat);
+    seat.lane.figures.waiting--;
+    seat.lane.figures.waitingSeats -= seatsOf(seat);
     this.kinds.change(true, seat.mutating, -1, this.simulation.now);
   }
 
@@ -267,20 +277,14 @@ export class SeatControl {
     this.inFlight = [0, 0];
     this.bySlot.length = 0;
     for (const flow of this.flows) flow.clear();
+    this.lanes.fill(null);
     this.control = new FlowControl(this.serverLimit, this.dividedAt);
   }
 
-  private figuresOf(level: string, schema: string): FlowFigures {
-    const { last } = this;
-    if (last !== null && last.schema === schema) return last;
-    let figures = this.flowOf.get(schema);
-    if (figures === undefined) {
-      figures = new FlowFigures(level, schema);
-      this.flowOf.set(schema, figures);
-      this.flows.push(figures);
-    }
-    this.last = figures;
-    return figures;
+  private laneOf({ number, level, schema }: Flow): Lane {
+    let figures = this.flows.find((each) => each.schema === schema);
+    if (figures === undefined) this.flows.push((figures = new FlowFigures(level, schema)));
+    return (this.lanes[number] = { figures, level: this.control.level(level) });
   }
 
   private report(started: number[]): void {
@@ -293,7 +297,7 @@ export class SeatControl {
         this.leaveQueue(seat);
       }
       this.kinds.change(false, seat.mutating, 1, this.simulation.now);
-      seat.figures.start(seatsOf(ticket), this.simulation.now - ticket.arrived);
+      seat.lane.figures.start(seatsOf(ticket), this.simulation.now - ticket.arrived);
       started.push(ticket.id);
     }
     // Not `length = 0`, which would give the array's memory back.

@@ -1,5 +1,5 @@
 import type { KubernetesObject } from '../api/meta.js';
-import { resourceInfo } from '../api/resources.js';
+import { resourceInfo, resourceNumber } from '../api/resources.js';
 import { copyMetadata, withMetadata } from '../api/copies.js';
 import type { Time } from '../kernel/time.js';
 import { CacheFigures } from './cache-figures.js';
@@ -61,6 +61,10 @@ const MAXIMUM_CAPACITY = 102_400;
  */
 export class WatchCache {
   readonly resource: string;
+  /** Place of the resource among all that are served. */
+  readonly number: number;
+  /** Bytes of its objects; negative: they differ. */
+  readonly objectBytes: number;
   readonly objects: CachedObjects;
   /** Revision up to which the cache has seen all changes. */
   revision = 0;
@@ -82,6 +86,8 @@ export class WatchCache {
 
   constructor(resource: string) {
     this.resource = resource;
+    this.number = resourceNumber(resource);
+    this.objectBytes = sizesDiffer(resource) ? -1 : resourceInfo(resource).typicalBytes;
     this.objects = new CachedObjects(resource);
   }
 
@@ -138,7 +144,7 @@ export class WatchCache {
   /** Bytes of all objects in etcd. */
   get bytes(): number {
     const { objects, resource } = this;
-    if (!sizesDiffer(resource)) return objects.size * resourceInfo(resource).typicalBytes;
+    if (this.objectBytes >= 0) return objects.size * this.objectBytes;
     if (this.storedBytes < 0) {
       this.storedBytes = 0;
       for (const object of objects.values()) this.storedBytes += typicalBytes(resource, object);

@@ -95,8 +95,8 @@ export class WatchDelivery {
     return watchers;
   }
 
-  /** How many watch, at a server, all objects of a resource or the one of a namespace and name. */
-  count(server: ApiServer, resource: string, namespace: string, name: string): number {
+  /** How many watch, at a server, all objects of the resource of a number or the one of a namespace and name. */
+  count(server: ApiServer, resource: number, namespace: string, name: string): number {
     return this.tables[server.index]!.count(resource, namespace, name);
   }
 
@@ -110,17 +110,17 @@ export class WatchDelivery {
     return this.tables[server.index]!.size;
   }
 
-  /** Sends a change to those who watch it at a server; returns how many they are. */
-  dispatch(server: ApiServer, record: WatchRecord, bytes: number): number {
+  /** Sends a change of the resource of a number to those who watch it at a server; returns how many they are. */
+  dispatch(server: ApiServer, record: WatchRecord, resource: number, bytes: number): number {
     const table = this.tables[server.index]!;
     let receivers = 0;
-    const audiences = table.audiences(record.resource);
+    const audiences = table.audiences(resource);
     for (let i = 0; i < audiences.length; i++) {
       const { watchers, distance } = audiences[i]!;
       receivers += watchers.length;
       this.send(server, watchers, distance, record, bytes);
     }
-    const single = table.ofOne(record);
+    const single = table.ofOne(record, resource);
     for (let i = 0; i < single.length; i++) {
       const watcher = single[i]!;
       receivers++;

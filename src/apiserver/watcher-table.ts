@@ -1,3 +1,4 @@
+import { resourceNumber, resources } from '../api/resources.js';
 import type { WatchRecord } from './watch-cache.js';
 import type { Watcher } from './watchers.js';
 
@@ -25,9 +26,8 @@ class Group {
 /** The watches open at one API server, found by resource and key: a change costs what it is sent to, however many watch other objects. */
 export class WatcherTable {
   private readonly groups = new Map<string, Group>();
-  /** The group that was asked for last: a write asks several times. */
-  private lastResource = '';
-  private lastGroup: Group | undefined = undefined;
+  /** The same by number of the resource; null: nobody watches it. */
+  private readonly byNumber = new Array<Group | null>(resources().length).fill(null);
   /** All watches. */
   size = 0;
 
@@ -37,7 +37,7 @@ export class WatcherTable {
     if (group === undefined) {
       group = new Group();
       this.groups.set(watcher.resource, group);
-      this.lastResource = '';
+      this.byNumber[resourceNumber(watcher.resource)] = group;
     }
     this.size++;
     if (watcher.key !== undefined) {
@@ -69,29 +69,24 @@ export class WatcherTable {
     }
   }
 
-  /** Watchers of all objects of a resource, by distance. */
-  audiences(resource: string): readonly Audience[] {
-    return this.group(resource)?.audiences ?? NONE;
+  /** Watchers of all objects of the resource of a number, by distance. */
+  audiences(resource: number): readonly Audience[] {
+    const group = this.byNumber[resource]!;
+    return group === null ? NONE : group.audiences;
   }
 
-  /** Those who watch only the object that has changed. */
-  ofOne(record: WatchRecord): readonly Watcher[] {
-    const group = this.group(record.resource);
-    return group === undefined || group.byKey.size === 0 ? NOBODY : (group.byKey.get(record.key) ?? NOBODY);
+  /** Those who watch only the object that has changed, which is of the resource of a number. */
+  ofOne(record: WatchRecord, resource: number): readonly Watcher[] {
+    const group = this.byNumber[resource]!;
+    return group === null || group.byKey.size === 0 ? NOBODY : (group.byKey.get(record.key) ?? NOBODY);
   }
 
-  /** How many watch all objects of a resource, or the one of a namespace and name. */
-  count(resource: string, namespace: string, name: string): number {
-    const group = this.group(resource);
-    if (group === undefined) return 0;
+  /** How many watch all objects of the resource of a number, or the one of a namespace and name. */
+  count(resource: number, namespace: string, name: string): number {
+    const group = this.byNumber[resource]!;
+    if (group === null) return 0;
     if (group.byKey.size === 0) return group.size;
     return group.size + (group.byKey.get(namespace === '' ? name : `${namespace}/${name}`)?.length ?? 0);
-  }
-
-  private group(resource: string): Group | undefined {
-    if (resource === this.lastResource) return this.lastGroup;
-    this.lastResource = resource;
-    return (this.lastGroup = this.groups.get(resource));
   }
 
   /** Watches by resource: of all its objects, and of single ones. */
@@ -111,9 +106,9 @@ export class WatcherTable {
       for (const { watchers } of group.audiences) for (const watcher of watchers) taken.push(watcher);
       for (const list of group.byKey.values()) for (const watcher of list) taken.push(watcher);
       this.groups.delete(name);
+      this.byNumber[resourceNumber(name)] = null;
     }
     this.size -= taken.length;
-    this.lastResource = '';
     return taken;
   }
 }

@@ -8,22 +8,18 @@ import type { Stream } from '../random/stream.js';
 import { Admission } from './admission/admission.js';
 import type { Attributes } from './admission/attributes.js';
 import type { QuotaOwner } from './admission/quota-control.js';
-import type { WebhookServers } from './admission/webhook-calls.js';
 import { ValidatingRun, type WebhookOwner } from './admission/webhook-run.js';
-import { requestBytes } from './answers.js';
 import { objectOf, stamp } from './cache-feeder.js';
-import { type CachedObject, REGISTRY } from './cached-objects.js';
+import { type CachedObject, type CachedObjects, REGISTRY } from './cached-objects.js';
 import { type Call, type CallTable, failure, type Operation } from './call.js';
 import { EventLeases, type LeaseOwner } from './event-leases.js';
 import { DeleteCollectionRun } from './delete-collection.js';
 import { EvictionRun } from './eviction-run.js';
-import type { RequestMetrics } from './metrics.js';
 import { typicalBytes } from './object-size.js';
-import type { NamespaceIndex } from './namespace-index.js';
 import { admitPlainly, alreadyExists, notFound, propose, Refusal, type RegistryContext, settle } from './registry.js';
 import type { ApiResponse } from './request.js';
-import type { WatchCache } from './watch-cache.js';
-import { attributesOf, keyIn, keyOfRequest, operationOf, PluginWait } from './write-steps.js';
+import type { WriteOwner, WritePathOptions } from './write-path-options.js';
+import { attributesOf, keyIn, operationOf, PluginWait } from './write-steps.js';
 
 /** Tags of etcd requests: slot of the call and life of the process. */
 const LIVES = 64;
@@ -31,35 +27,6 @@ const LIVES = 64;
 const EVENTS = `${REGISTRY}events/`;
 /** Largest body of a request (server/config.go MaxRequestBodyBytes). */
 const MAXIMUM_BODY = 3 * 1024 * 1024;
-
-/** The server that a write path belongs to. */
-export interface WriteOwner {
-  readonly metrics: RequestMetrics;
-  cache(resource: string): WatchCache;
-  /** PodDisruptionBudgets of a namespace. */
-  budgetsIn(namespace: string): Iterable<KubernetesObject>;
-  /** Answers a call. */
-  respond(slot: number, response: ApiResponse): void;
-}
-
-export interface WritePathOptions {
-  readonly simulation: Simulation;
-  readonly target: number;
-  /** Opcode of the server under which pauses end. */
-  readonly resumeOpcode: number;
-  readonly calls: CallTable;
-  readonly etcd: EtcdClient;
-  readonly registry: RegistryContext;
-  readonly owner: WriteOwner;
-  /** Number of the server, and how long its events live (0: for ever). */
-  readonly index: number;
-  readonly eventTtl: Duration;
-  /** For pauses with jitter. */
-  readonly jitter: Stream;
-  readonly kubernetesVersion: string;
-  /** null: no plugins, no webhooks, no quotas. */
-  readonly admission: { readonly view: NamespaceIndex; readonly webhooks: WebhookServers; readonly disabled: ReadonlySet<string> } | null;
-}
 
 interface Pause {
   readonly slot: number;
@@ -114,32 +81,37 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner, LeaseO
   /** A call has had its CPU time: it is a get, create, update, patch or delete. */
   begin(slot: number): void {
     const call = this.calls.get(slot);
-    const { request } = call;
-    if (requestBytes(request) > MAXIMUM_BODY) {
+    const { kind } = call;
+    if (call.bodyBytes > MAXIMUM_BODY) {
       this.owner.respond(slot, failure(413, `Request entity too large: limit is ${MAXIMUM_BODY}`));
       return;
     }
-    if (request.subresource === 'token') {
-      // TokenREST.Create reads the account; nothing is written.
-      this.readLive(slot, request.resource, keyOfRequest(request));
-      return;
-    }
-    if (request.verb === 'create' && request.subresource !== 'binding') {
+    if (kind.creates) {
       this.mutate(slot, call, undefined, true);
       return;
     }
-    if (request.verb === 'deletecollection') {
-      this.operate(call, new DeleteCollectionRun(this, slot, request)).start();
+    const { verb, subresource } = kind;
+    if (subresource === 'token') {
+      // TokenREST.Create reads the account; nothing is written.
+      this.readNamed(slot, call);
       return;
     }
-    const live = request.verb === 'get' && request.fromCache !== true;
-    const cached = live ? undefined : this.find(call);
+    if (verb === 'create' && subresource !== 'binding') {
+      this.mutate(slot, call, undefined, true);
+      return;
+    }
+    if (verb === 'deletecollection') {
+      this.operate(call, new DeleteCollectionRun(this, slot, call.request)).start();
+      return;
+    }
+    const live = verb === 'get' && call.request.fromCache !== true;
+    const cached = live ? undefined : this.find(call, this.owner.cacheOf(kind).objects);
     // GuaranteedUpdate starts from the cached object; one that the cache does not have is looked up.
     if (cached === undefined) {
-      this.readLive(slot, request.resource, keyOfRequest(request));
+      this.readNamed(slot, call);
       return;
     }
-    if (request.verb === 'get') {
+    if (verb === 'get') {
       this.owner.respond(slot, { code: 200, object: cached.object });
       return;
     }
@@ -148,15 +120,14 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner, LeaseO
   }
 
   /** The object of a request in the watch cache. Most clients write one object again and again (the lease of a node): it is tried first. */
-  private find({ request, caller }: Call): CachedObject | undefined {
-    const { objects } = this.owner.cache(request.resource);
+  private find({ name, namespace, caller }: Call, objects: CachedObjects): CachedObject | undefined {
     const { last } = caller;
-    if (last !== null && last.home === objects) {
-      const { name, namespace } = last.object.metadata;
-      if (name === request.name && namespace === request.namespace) return last;
+    if (last !== null && last.home === objects && last.name === name && caller.lastNamespace === namespace) return last;
+    const found = objects.find(namespace, name);
+    if (found !== undefined) {
+      caller.last = found;
+      caller.lastNamespace = namespace;
     }
-    const found = objects.find(request.namespace, request.name);
-    if (found !== undefined) caller.last = found;
     return found;
   }
 
@@ -165,12 +136,13 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner, LeaseO
     return operation;
   }
 
-  private readLive(slot: number, resource: string, key: string): void {
-    const call = this.calls.get(slot);
+  /** Reads the object that a request names from etcd. */
+  private readNamed(slot: number, call: Call): void {
+    const { kind, namespace, name } = call;
     call.fresh = true;
     call.proposed = undefined;
     call.deleting = false;
-    this.read(slot, resource, key);
+    this.read(slot, kind.resource, namespace === '' ? name : `${namespace}/${name}`);
   }
 
   /** Asks etcd for an object, with a quorum. */
@@ -181,11 +153,10 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner, LeaseO
 
   /** Writes an object if its revision is still the expected one (0: if there is none). */
   put(slot: number, resource: string, object: KubernetesObject, expectedModRevision: number): void {
-    this.putAt(slot, keyIn(resource, object), resource, object, expectedModRevision, undefined, 0);
+    this.putAt(slot, keyIn(resource, object), typicalBytes(resource, object), object, expectedModRevision, undefined, 0);
   }
 
-  private putAt(slot: number, key: string, resource: string, object: KubernetesObject, expectedModRevision: number, note: KeyNote | undefined, lease: number): void {
-    const bytes = typicalBytes(resource, object);
+  private putAt(slot: number, key: string, bytes: number, object: KubernetesObject, expectedModRevision: number, note: KeyNote | undefined, lease: number): void {
     this.calls.etcdSentAt[slot] = this.simulation.now;
     this.etcd.request({ op: 'txn', key, expectedModRevision, then: 'put', value: object, bytes, note, lease }, this, this.tag(slot));
   }
@@ -215,22 +186,23 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner, LeaseO
   private mutate(slot: number, call: Call, current: KubernetesObject | undefined, fresh: boolean): void {
     call.base = current;
     call.fresh = fresh;
-    const evicting = call.request.subresource === 'eviction';
-    const proposal = evicting ? undefined : propose(call.request, current, this.registry);
-    if (proposal instanceof Refusal) {
-      this.refuse(slot, call, proposal.response);
-      return;
+    const { kind, request } = call;
+    const { admission } = this;
+    const proposal = kind.subresource === 'eviction' ? undefined : propose(request, kind, current, this.registry);
+    if (proposal instanceof Refusal) this.refuse(slot, call, proposal.response);
+    else if (admission === null) this.settle(slot, call, admitPlainly(kind, proposal), false);
+    else if (!admission.concerns(kind, call.namespace)) this.settle(slot, call, proposal, false);
+    else {
+      call.candidate = proposal;
+      call.waits = 0;
+      this.admit(slot, call, admission);
     }
-    call.candidate = proposal;
-    call.waits = 0;
-    if (this.admission !== null) this.admit(slot, call, this.admission);
-    else this.settle(slot, call, admitPlainly(call.request, call.candidate));
   }
 
   /** A refusal that came from a cached object is checked against the store once. */
   private refuse(slot: number, call: Call, response: ApiResponse): void {
     if (call.fresh) this.owner.respond(slot, response);
-    else this.readLive(slot, call.request.resource, keyOfRequest(call.request));
+    else this.readNamed(slot, call);
   }
 
   /** Mutating admission: the plugins, then the webhooks. */
@@ -249,7 +221,7 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner, LeaseO
     }
     const admitted: Attributes = verdict.object === attributes.object ? attributes : { ...attributes, object: verdict.object };
     const webhooks = admission.mutatingWebhooks(admitted);
-    if (webhooks.length === 0) this.settle(slot, call, verdict.object ?? call.candidate);
+    if (webhooks.length === 0) this.settle(slot, call, verdict.object ?? call.candidate, true);
     else this.operate(call, admission.mutatingRun(this, slot, admitted, webhooks)).start();
   }
 
@@ -275,21 +247,21 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner, LeaseO
     call.operation = null;
     if (refusal !== undefined) this.refuse(slot, call, refusal);
     else if (validated) this.askQuotas(slot, call, attributesOf(call, call.proposed));
-    else this.settle(slot, call, object ?? call.candidate);
+    else this.settle(slot, call, object ?? call.candidate, true);
   }
 
-  /** Validation, and validating admission. */
-  private settle(slot: number, call: Call, object: KubernetesObject | undefined): void {
-    const { request, base } = call;
-    if (request.subresource !== 'eviction') {
-      const decision = settle(request, base, object, this.registry);
+  /** Validation, and validating admission (`admitted`: it has a say). */
+  private settle(slot: number, call: Call, object: KubernetesObject | undefined, admitted: boolean): void {
+    const { request, kind, base } = call;
+    if (kind.subresource !== 'eviction') {
+      const decision = settle(request, kind, base, object, this.registry);
       if (decision.kind === 'fail') {
         this.refuse(slot, call, decision.response);
         return;
       }
       if (decision.kind === 'unchanged') {
         if (call.fresh) this.owner.respond(slot, { code: 200, object: decision.object });
-        else this.readLive(slot, request.resource, keyOfRequest(request));
+        else this.readNamed(slot, call);
         return;
       }
       call.proposed = decision.object;
@@ -297,11 +269,11 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner, LeaseO
       call.deletes = decision.kind === 'put' && decision.deletes === true;
       call.expectedRevision = decision.expectedRevision;
     }
-    const { admission } = this;
-    if (admission === null) {
-      this.write(slot, call);
-      return;
-    }
+    if (admitted) this.validate(slot, call, this.admission!);
+    else this.write(slot, call);
+  }
+
+  private validate(slot: number, call: Call, admission: Admission): void {
     const attributes = attributesOf(call, call.proposed);
     const refusal = admission.validate(attributes);
     if (refusal !== undefined) {
@@ -325,10 +297,10 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner, LeaseO
   }
 
   private write(slot: number, call: Call): void {
-    const { request, proposed } = call;
-    if (request.subresource === 'eviction') this.operate(call, new EvictionRun(this, slot, request)).start();
-    else if (call.deleting) this.remove(slot, request.resource, proposed!, call.expectedRevision);
-    else if (request.resource === 'events' && this.eventLeases !== null) this.eventLeases.take(slot);
+    const { kind, proposed } = call;
+    if (kind.subresource === 'eviction') this.operate(call, new EvictionRun(this, slot, call.request)).start();
+    else if (call.deleting) this.remove(slot, kind.resource, proposed!, call.expectedRevision);
+    else if (kind.resource === 'events' && this.eventLeases !== null) this.eventLeases.take(slot);
     else this.putProposed(slot, call, 0);
   }
 
@@ -338,19 +310,20 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner, LeaseO
   }
 
   private putProposed(slot: number, call: Call, lease: number): void {
-    const { request, proposed } = call;
+    const { kind, cached, expectedRevision } = call;
+    const proposed = call.proposed!;
     // The name as text that etcd knows already, unless a body names something else.
-    const { cached, expectedRevision } = call;
-    const known = cached !== null && proposed!.metadata.name === cached.object.metadata.name ? cached : undefined;
-    const key = known?.path ?? keyIn(request.resource, proposed!);
-    this.putAt(slot, key, request.resource, proposed!, expectedRevision, known, lease);
+    const known = cached !== null && proposed.metadata.name === cached.name ? cached : undefined;
+    const key = known === undefined ? keyIn(kind.resource, proposed) : known.path;
+    const bytes = kind.objectBytes >= 0 ? kind.objectBytes : typicalBytes(kind.resource, proposed);
+    this.putAt(slot, key, bytes, proposed, expectedRevision, known, lease);
   }
 
   etcdResponse(tag: number, response: EtcdResponse): void {
     if (tag % LIVES !== this.life % LIVES) return;
     const slot = Math.floor(tag / LIVES);
     const call = this.calls.get(slot);
-    this.owner.metrics.observeEtcd(operationOf(call), call.request.resource, this.simulation.now - this.calls.etcdSentAt[slot]!, response.error !== undefined);
+    this.owner.metrics.observeEtcd(operationOf(call), call.kind, this.simulation.now - this.calls.etcdSentAt[slot]!, response.error !== undefined);
     if (response.error !== undefined) {
       // The server has no words of its own for errors of etcd (endpoints/handlers/responsewriters/status.go).
       this.owner.respond(slot, failure(500, response.error, 'Unknown'));
@@ -365,15 +338,15 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner, LeaseO
   }
 
   private readAnswered(slot: number, call: Call, current: KubernetesObject | undefined): void {
-    const { request } = call;
-    if (request.subresource === 'token') this.owner.respond(slot, current === undefined ? notFound(request) : { code: 201, object: current });
-    else if (request.verb !== 'get') this.mutate(slot, call, current, true);
-    else if (current === undefined) this.owner.respond(slot, notFound(request));
+    const { kind } = call;
+    if (kind.subresource === 'token') this.owner.respond(slot, current === undefined ? notFound(call.request) : { code: 201, object: current });
+    else if (kind.verb !== 'get') this.mutate(slot, call, current, true);
+    else if (current === undefined) this.owner.respond(slot, notFound(call.request));
     else this.owner.respond(slot, { code: 200, object: current });
   }
 
   private written(slot: number, call: Call, response: EtcdResponse): void {
-    const { request } = call;
+    const { kind } = call;
     this.owner.metrics.observeEtcdWrite(this.simulation.now - this.calls.etcdSentAt[slot]!);
     if (response.succeeded) {
       const object = call.proposed!;
@@ -381,15 +354,15 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner, LeaseO
       if (call.deletes) {
         call.deletes = false;
         call.deleting = true;
-        this.remove(slot, request.resource, object, response.revision);
+        this.remove(slot, kind.resource, object, response.revision);
         return;
       }
-      this.owner.respond(slot, { code: request.verb === 'create' ? 201 : 200, object });
+      this.owner.respond(slot, { code: kind.verb === 'create' ? 201 : 200, object });
       return;
     }
     // The compare failed: somebody wrote in between.
     call.conflicts++;
-    if (request.verb === 'create' && request.subresource === undefined) this.owner.respond(slot, alreadyExists(request));
+    if (kind.creates) this.owner.respond(slot, alreadyExists(call.request));
     else this.mutate(slot, call, objectOf(response.kvs?.[0]), true);
   }
 }

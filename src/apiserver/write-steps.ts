@@ -2,19 +2,13 @@ import type { KubernetesObject } from '../api/meta.js';
 import type { Attributes } from './admission/attributes.js';
 import { REGISTRY } from './cached-objects.js';
 import type { Call, Operation } from './call.js';
-import type { ApiRequest } from './request.js';
 import type { WritePath } from './write-path.js';
 
 /** Label `operation` of etcd_request_duration_seconds (storage/etcd3/store.go). */
 export function operationOf(call: Call): string {
   if (call.proposed === undefined) return 'get';
   if (call.deleting) return 'delete';
-  return call.request.verb === 'create' && call.request.subresource === undefined ? 'create' : 'update';
-}
-
-/** `namespace/name` of the object that a request names. */
-export function keyOfRequest({ namespace, name }: ApiRequest): string {
-  return namespace === '' ? name : `${namespace}/${name}`;
+  return call.kind.creates ? 'create' : 'update';
 }
 
 /** Key in etcd. */
@@ -23,8 +17,7 @@ export function keyIn(resource: string, { metadata: { namespace, name } }: Kuber
 }
 
 /** What admission is asked about; subresources without an object of their own have none. */
-export function attributesOf({ request, base }: Call, object: KubernetesObject | undefined): Attributes {
-  const { verb, subresource } = request;
+export function attributesOf({ request, kind: { verb, subresource }, base }: Call, object: KubernetesObject | undefined): Attributes {
   if (verb === 'delete') return { request, operation: 'DELETE', object: undefined, old: base };
   if (verb === 'create') return { request, operation: 'CREATE', object: subresource === undefined ? object : undefined, old: undefined };
   return { request, operation: 'UPDATE', object: subresource === 'scale' ? undefined : object, old: base };

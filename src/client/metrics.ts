@@ -1,4 +1,4 @@
-import { requestBytes, responseBytes } from '../apiserver/answers.js';
+import { responseBytes } from '../apiserver/answers.js';
 import type { Call, CallMeter } from '../apiserver/call.js';
 import type { Verb } from '../apiserver/request.js';
 import { PrometheusHistogram } from '../etcd/metrics.js';
@@ -43,14 +43,14 @@ export class ClientMeter implements CallMeter {
   private readonly limiterWaits = new Map<string, LogHistogram>();
 
   answered(call: Call, now: Time): void {
-    const method = METHODS[call.request.verb];
+    const method = METHODS[call.kind.verb];
     const code = call.response!.code;
     const key = `${code === 0 ? '<error>' : code} ${method}`;
     this.requests.set(key, (this.requests.get(key) ?? 0) + 1);
     if (call.attempts > 0) this.retries.set(key, (this.retries.get(key) ?? 0) + 1);
-    observeSize(this.sent, method, requestBytes(call.request));
+    observeSize(this.sent, method, call.bodyBytes);
     // The body of a watch has no end.
-    if (code !== 0 && call.request.verb !== 'watch') observeSize(this.received, method, responseBytes(call.request, call.response!));
+    if (code !== 0 && call.kind.verb !== 'watch') observeSize(this.received, method, responseBytes(call.kind, call.response!));
     observe(this.durations, method, now - call.submittedAt - call.limiterWait);
     observe(this.limiterWaits, method, call.limiterWait);
   }

@@ -1,5 +1,6 @@
 import type { Namespace } from '../../api/cluster-kinds.js';
 import { MILLISECOND } from '../../kernel/time.js';
+import type { KubernetesObject } from '../../api/meta.js';
 import { failure } from '../call.js';
 import { type AdmissionView, type Attributes, forbiddenBy, refuse, type Verdict } from './attributes.js';
 
@@ -8,6 +9,11 @@ import { type AdmissionView, type Attributes, forbiddenBy, refuse, type Verdict 
 const IMMORTAL: ReadonlySet<string> = new Set(['default', 'kube-system', 'kube-public']);
 /** missingNamespaceWait: how long a create waits for a namespace that the cache does not have. */
 const MISSING_NAMESPACE_WAIT = 50 * MILLISECOND;
+
+/** Whether a namespace is there (undefined: it is not) and stays, so that the plugin lets all that goes into it pass. */
+export function isActive(namespace: KubernetesObject | undefined): boolean {
+  return namespace !== undefined && (namespace as Namespace).status?.phase !== 'Terminating';
+}
 
 /** Refuses content in namespaces that are missing or going, and the deletion of the three that must stay. `attempt` counts from 0. */
 export function namespaceLifecycle(attributes: Attributes, view: AdmissionView, attempt: number): Verdict {

@@ -5,6 +5,7 @@ import { qosClass } from '../../api/qos.js';
 import type { KubernetesObject } from '../../api/meta.js';
 import { MILLISECOND } from '../../kernel/time.js';
 import type { ApiResponse } from '../request.js';
+import type { RequestKind } from '../request-kind.js';
 import { aggregate, type AdmissionView, type Attributes, forbiddenBy, refuse, type Verdict } from './attributes.js';
 import { secondDefault, taintNewNode, withIngressClass, withProtection, withStorageClass } from './class-plugins.js';
 import { claimProblems, LIMIT_RANGER_ANNOTATION, podProblems } from './limit-ranger.js';
@@ -26,6 +27,17 @@ export interface Draws {
 }
 
 const NONE: ReadonlySet<string> = new Set();
+
+/** Resources of which plugins look at new objects, and at all versions. */
+const NEW: ReadonlySet<string> = new Set(['pods', 'nodes', 'persistentvolumeclaims', 'persistentvolumes', 'ingresses', 'priorityclasses']);
+const ALL: ReadonlySet<string> = new Set(['persistentvolumeclaims', 'priorityclasses']);
+
+/** Whether a plugin may have something to say to requests of a kind, beside that their namespace must be there. */
+export function pluginsConcern({ verb, resource, subresource, creates }: RequestKind): boolean {
+  if (resource === 'namespaces') return true;
+  if (subresource !== undefined || verb === 'delete') return false;
+  return creates ? NEW.has(resource) : ALL.has(resource);
+}
 
 interface KnownPolicy {
   readonly stamp: number;

@@ -6,13 +6,19 @@ import { objectOf, stamp } from '../cache-feeder.js';
 import { REGISTRY } from '../cached-objects.js';
 import { failure } from '../call.js';
 import { typicalBytes } from '../object-size.js';
-import type { ApiResponse } from '../request.js';
+import type { ApiRequest, ApiResponse } from '../request.js';
 import { type AdmissionView, type Attributes, forbiddenBy } from './attributes.js';
 import { charge, constraintProblem, increase, inScope, type Usage, usageOf } from './quota.js';
 
 /** resourcequota/controller.go: tries of a batch whose status update met a conflict. */
 const ATTEMPTS = 3;
 const LIVES = 64;
+
+/** Whether what requests of a kind change may count: new objects, and those that can grow. */
+export function quotasConcern({ verb, resource, subresource }: Pick<ApiRequest, 'verb' | 'resource'> & { readonly subresource?: string | undefined }): boolean {
+  if (subresource !== undefined || verb === 'delete') return false;
+  return verb === 'create' || resource === 'services' || resource === 'persistentvolumeclaims';
+}
 
 /** Told when the quotas of a namespace have let a request pass, or why not. */
 export interface QuotaOwner {
@@ -81,10 +87,8 @@ export class QuotaControl implements EtcdReceiver {
   }
 
   /** Whether quotas have a say in a request: it creates, or makes larger, what a quota of its namespace counts. */
-  concerns({ operation, request, object }: Attributes): boolean {
-    if (object === undefined || request.namespace === '' || request.subresource !== undefined) return false;
-    if (operation === 'DELETE') return false;
-    if (operation === 'UPDATE' && request.resource !== 'services' && request.resource !== 'persistentvolumeclaims') return false;
+  concerns({ request, object }: Attributes): boolean {
+    if (object === undefined || request.namespace === '' || !quotasConcern(request)) return false;
     for (const _ of this.view.in('resourcequotas', request.namespace)) return true;
     return false;
   }

@@ -1,4 +1,5 @@
 import type { ApiRequest } from '../request.js';
+import { REQUEST_KINDS, type RequestKind } from '../request-kind.js';
 import type { Hand } from './shuffle-shard.js';
 
 /**
@@ -39,11 +40,14 @@ export interface Classification {
   readonly flow: string;
 }
 
-/** The same with the requests that it is of, and the queues of its level that the flow may use, which are dealt when its first request joins one. */
+/** The same with the queues of its level that the flow may use, which are dealt when its first request joins one. */
 export interface Flow extends Classification, Hand {
-  readonly resource: string;
-  readonly verb: string;
+  /** Number of the schema, below `FLOW_SCHEMA_COUNT`. */
+  readonly number: number;
+  /** Namespace of its requests, where they are told apart by that; empty: they are not. */
   readonly namespace: string;
+  /** Another flow of the same client. */
+  readonly next: Flow | null;
 }
 
 interface FlowSchema {
@@ -132,72 +136,85 @@ const FLOW_SCHEMAS: readonly FlowSchema[] = [
   { name: 'catch-all', precedence: 10000, level: 'catch-all', distinguisher: 'ByUser', matches: () => true },
 ];
 
+/** How many schemas there are. */
+export const FLOW_SCHEMA_COUNT = FLOW_SCHEMAS.length;
+
 /** Puts a request of a user into a schema, a level and a flow. */
 export function classify(request: ApiRequest, user: string): Classification {
-  const { name, level, distinguisher } = schemaOf(request, user);
-  const part = distinguisher === 'ByUser' ? user : distinguisher === 'ByNamespace' ? request.namespace : '';
+  return classification(FLOW_SCHEMAS[schemaOf(request, user)]!, user, request.namespace);
+}
+
+function classification({ name, level, distinguisher }: FlowSchema, user: string, namespace: string): Classification {
+  const part = distinguisher === 'ByUser' ? user : distinguisher === 'ByNamespace' ? namespace : '';
   return { schema: name, level, flow: `${name}/${part}` };
 }
 
-function schemaOf(request: ApiRequest, user: string): FlowSchema {
-  for (const schema of FLOW_SCHEMAS) if (schema.matches(request, user)) return schema;
-  throw new Error('catch-all matches everything');
+function schemaOf(request: ApiRequest, user: string): number {
+  const number = FLOW_SCHEMAS.findIndex((schema) => schema.matches(request, user));
+  if (number < 0) throw new Error('catch-all matches everything');
+  return number;
 }
 
-/**
- * Classifications by user and resource, of the verb and namespace that came last: most users repeat themselves. Clients keep the one of
- * their last request, so that a kubelet's renewals of its lease need no look-up by name.
- */
-export class Classifier {
-  private readonly byUser = new Map<string, Remembered>();
+/** Users by what the schemas see of them. */
+const USERS = ['system:masters', 'system:kube-controller-manager', 'system:kube-scheduler', `${SYSTEM_SERVICE_ACCOUNT}endpoint-controller`, 'system:anonymous'];
+const USER_PREFIXES = [NODE, SYSTEM_SERVICE_ACCOUNT, SERVICE_ACCOUNT];
+const SORTS_OF_USERS = USERS.length + USER_PREFIXES.length + 1;
 
-  classify(request: ApiRequest, client: { readonly user: string; flow: Flow | null }): Flow {
-    const { resource, verb, namespace } = request;
-    const last = client.flow;
-    if (last !== null && last.resource === resource && last.verb === verb && last.namespace === namespace) return last;
-    const { user } = client;
-    const first = this.byUser.get(user);
-    let known = first;
-    while (known !== undefined && known.resource !== resource) known = known.next;
-    if (known === undefined) {
-      known = new Remembered(request, classify(request, user), first);
-      this.byUser.set(user, known);
-    } else if (known.verb !== verb || known.namespace !== namespace) known.become(request, classify(request, user));
-    client.flow = known;
-    return known;
+function sortOf(user: string): number {
+  const whole = USERS.indexOf(user);
+  if (whole >= 0) return whole;
+  const prefix = USER_PREFIXES.findIndex((each) => user.startsWith(each));
+  return prefix < 0 ? SORTS_OF_USERS - 1 : USERS.length + prefix;
+}
+
+/** Numbers of schemas + 1 (0: not asked for yet) by sort of user, whether the namespace is kube-system, and kind of request: all that schemas look at. */
+const schemas = new Uint8Array(SORTS_OF_USERS * 2 * REQUEST_KINDS);
+
+/** Flows of a client that are remembered. */
+const REMEMBERED = 8;
+
+/** A client as its requests are classified. */
+export interface Classified {
+  readonly user: string;
+  /** Sort of its user; negative: not known yet. */
+  sort: number;
+  /** The first of its flows. */
+  flow: Flow | null;
+}
+
+/** The flow of a client's request. Clients keep theirs, so that no request of theirs is looked up by name. */
+export function flowOf(request: ApiRequest, kind: RequestKind, namespace: string, client: Classified): Flow {
+  if (client.sort < 0) client.sort = sortOf(client.user);
+  const at = (2 * client.sort + (namespace === 'kube-system' ? 1 : 0)) * REQUEST_KINDS + kind.number;
+  if (schemas[at] === 0) schemas[at] = 1 + schemaOf(request, client.user);
+  const number = schemas[at]! - 1;
+  const part = FLOW_SCHEMAS[number]!.distinguisher === 'ByNamespace' ? namespace : '';
+  let count = 0;
+  for (let flow = client.flow; flow !== null; flow = flow.next) {
+    if (flow.number === number && flow.namespace === part) return flow;
+    count++;
   }
+  const first = count < REMEMBERED ? client.flow : null;
+  return (client.flow = new KnownFlow(number, part, classification(FLOW_SCHEMAS[number]!, client.user, namespace), first));
 }
 
-/** The last classification of a user's requests for a resource; a user has few of them. */
-class Remembered implements Flow {
-  readonly resource: string;
-  verb: string;
-  namespace: string;
-  schema: string;
-  level: string;
-  flow: string;
+class KnownFlow implements Flow {
+  readonly number: number;
+  readonly namespace: string;
+  readonly schema: string;
+  readonly level: string;
+  readonly flow: string;
   cards = -1;
   moreCards = 0;
-  readonly next: Remembered | undefined;
+  readonly next: Flow | null;
 
-  constructor({ resource, verb, namespace }: ApiRequest, where: Classification, next: Remembered | undefined) {
-    this.resource = resource;
-    this.verb = verb;
+  constructor(number: number, namespace: string, where: Classification, next: Flow | null) {
+    this.number = number;
     this.namespace = namespace;
     this.schema = where.schema;
     this.level = where.level;
     this.flow = where.flow;
     this.next = next;
-  }
-
-  become({ verb, namespace }: ApiRequest, { schema, level, flow }: Classification): void {
-    this.verb = verb;
-    this.namespace = namespace;
-    this.schema = schema;
-    this.level = level;
-    if (this.flow === flow) return;
-    this.flow = flow;
-    this.cards = -1;
   }
 }
 

@@ -3,7 +3,6 @@ import { divide } from './borrowing.js';
 import { type Classification, PRIORITY_LEVELS } from './configuration.js';
 import { Level, type LevelFigures } from './level.js';
 import type { Arrival, Ticket } from './queue-set.js';
-import type { Hand } from './shuffle-shard.js';
 import type { WorkEstimate } from './work-estimate.js';
 
 /** A request waits at most a quarter of the request timeout of 60 s for seats (config.go). */
@@ -16,8 +15,6 @@ export class FlowControl {
   private readonly levels = new Map<string, Level>();
   private readonly limited: Level[] = [];
   private exempt!: Level;
-  /** The level that was asked for last: a request asks several times. */
-  private last: Level | null = null;
   /** By which all targets were multiplied at the last division (apiserver_flowcontrol_seat_fair_frac). */
   fairFraction = 0;
 
@@ -33,44 +30,21 @@ export class FlowControl {
     this.borrow(now, []);
   }
 
-  /** Most seats that one request of a level may take. */
-  maximumSeats(level: string): number {
-    return this.level(level).maximumPerRequest;
+  /** A level by name. */
+  level(name: string): Level {
+    return this.levels.get(name)!;
   }
 
   /** Takes a request; those that may start now, itself among them perhaps, are appended to `started`. */
   arrive(id: number, where: Classification, work: WorkEstimate, now: Time, started: Ticket[]): { arrival: Arrival; ticket: Ticket } {
     const { seats, finalSeats, extra } = work;
     const ticket: Ticket = { id, seats, finalSeats, extra, arrived: now, queue: -1, started: now, answered: now, state: 'waiting', schema: where.schema, length: 0 };
-    return { arrival: this.enter(ticket, where, now, started), ticket };
-  }
-
-  /** As `arrive`, with a ticket that waits for nothing yet. `hand`: where the hand of its flow is kept. */
-  enter(ticket: Ticket, where: Classification, now: Time, started: Ticket[], hand?: Hand): Arrival {
-    const level = this.level(where.level);
-    const before = started.length;
-    const arrival = level.set.arrive(ticket, where.flow, now, started, hand);
-    level.dispatched += started.length - before;
-    if (arrival === 'rejected') level.rejected++;
-    level.observe(now);
-    return arrival;
+    return { arrival: this.level(where.level).enter(ticket, where.flow, now, started), ticket };
   }
 
   /** The seats of an answered request are free. */
   finish(level: string, ticket: Ticket, now: Time, started: Ticket[]): void {
-    const before = started.length;
-    const found = this.level(level);
-    found.set.finish(ticket, now, started);
-    found.dispatched += started.length - before;
-    found.observe(now);
-  }
-
-  /** A request has waited too long. */
-  giveUp(level: string, ticket: Ticket, now: Time): void {
-    const found = this.level(level);
-    found.set.giveUp(ticket, now);
-    found.rejected++;
-    found.observe(now);
+    this.level(level).finish(ticket, now, started);
   }
 
   /** Divides the seats among the levels by their recent demand. */
@@ -88,18 +62,6 @@ export class FlowControl {
     return this.exempt.idle && this.limited.every((level) => level.idle);
   }
 
-  /** A request is answered, and its seats stay taken for a while. */
-  answered(level: string, now: Time): void {
-    const found = this.level(level);
-    found.set.executing--;
-    found.observe(now);
-  }
-
-  /** Whether a level turns requests away instead of letting them wait. */
-  rejects(level: string): boolean {
-    return this.level(level).config.response === 'reject';
-  }
-
   /** Requests that may execute, and that may wait. */
   capacity(): [executing: number, waiting: number] {
     let executing = 0;
@@ -114,11 +76,5 @@ export class FlowControl {
   /** Seats in force, in use and wanted, and what was turned away, by level. */
   figures(now: Time): LevelFigures[] {
     return [...this.levels.values()].map((level) => level.figures(now));
-  }
-
-  private level(name: string): Level {
-    const { last } = this;
-    if (last !== null && last.config.name === name) return last;
-    return (this.last = this.levels.get(name)!);
   }
 }

@@ -2,7 +2,8 @@ import type { Time } from '../../kernel/time.js';
 import type { LevelDemand } from './borrowing.js';
 import { smoothDemand } from './borrowing.js';
 import { maximumSeats, nominalSeats, type PriorityLevel } from './configuration.js';
-import { type DispatchFigures, QueueSet, type Ticket } from './queue-set.js';
+import { type Arrival, type DispatchFigures, QueueSet, type Ticket } from './queue-set.js';
+import type { Hand } from './shuffle-shard.js';
 import { TimeByValue, TimingHistogram } from './time-by-value.js';
 
 /** Buckets of the timing histograms (util/flowcontrol/metrics/metrics.go). */
@@ -84,6 +85,37 @@ export class Level implements LevelDemand {
     this.seats = new TimeByValue(now);
     this.executing = new TimeByValue(now);
     this.waiting = new TimeByValue(now);
+  }
+
+  /** Takes a request of a flow that waits for nothing yet; those that may start now, itself among them perhaps, are appended to `started`. `hand`: where the hand of its flow is kept. */
+  enter(ticket: Ticket, flow: string, now: Time, started: Ticket[], hand?: Hand): Arrival {
+    const before = started.length;
+    const arrival = this.set.arrive(ticket, flow, now, started, hand);
+    this.dispatched += started.length - before;
+    if (arrival === 'rejected') this.rejected++;
+    this.observe(now);
+    return arrival;
+  }
+
+  /** The seats of an answered request are free. */
+  finish(ticket: Ticket, now: Time, started: Ticket[]): void {
+    const before = started.length;
+    this.set.finish(ticket, now, started);
+    this.dispatched += started.length - before;
+    this.observe(now);
+  }
+
+  /** A request has waited too long. */
+  giveUp(ticket: Ticket, now: Time): void {
+    this.set.giveUp(ticket, now);
+    this.rejected++;
+    this.observe(now);
+  }
+
+  /** A request is answered, and its seats stay taken for a while. */
+  answered(now: Time): void {
+    this.set.executing--;
+    this.observe(now);
   }
 
   /** Notes that the demand may have changed. */

@@ -1,5 +1,5 @@
 import type { Duration } from '../../kernel/time.js';
-import type { ApiRequest } from '../request.js';
+import type { Verb } from '../request.js';
 
 /** A list of this many bytes takes one seat; no list more than this many seats (request/list_work_estimator.go, 1.34). */
 const BYTES_PER_SEAT = 100_000;
@@ -19,12 +19,12 @@ export interface WorkEstimate {
  * What a request will cost, before it runs. `bytes` is the size of what a list returns, `watchers` how many watchers a write will be
  * sent to, `maximum` the level's limit for one request.
  */
-export function estimateWork(request: ApiRequest, bytes: number, watchers: number, maximum: number): WorkEstimate {
-  if (request.verb === 'list') {
+export function estimateWork({ verb }: { readonly verb: Verb }, bytes: number, watchers: number, maximum: number): WorkEstimate {
+  if (verb === 'list') {
     const seats = Math.max(1, Math.min(Math.ceil(bytes / BYTES_PER_SEAT), MAXIMUM_LIST_SEATS, maximum));
     return { seats, finalSeats: 0, extra: 0 };
   }
-  if (request.verb === 'get' || request.verb === 'watch') return ONE_SEAT;
+  if (verb === 'get' || verb === 'watch') return ONE_SEAT;
   // Nothing waits for the seats of an exempt request.
   if (watchers < WATCHERS_PER_SEAT || maximum < 1) return ONE_SEAT;
   const tens = Math.ceil(watchers / WATCHERS_PER_SEAT);
