@@ -10,10 +10,16 @@ export interface PersistentVolumeClaim extends KubernetesObject {
     readonly volumeName?: string;
     readonly accessModes?: readonly string[];
     readonly volumeMode?: string;
+    readonly volumeAttributesClassName?: string;
     readonly selector?: LabelSelector;
     readonly resources?: { readonly requests?: Readonly<Record<string, number>> };
   };
-  readonly status?: { readonly phase?: 'Pending' | 'Bound' | 'Lost' };
+  readonly status?: {
+    readonly phase?: 'Pending' | 'Bound' | 'Lost';
+    readonly accessModes?: readonly string[];
+    readonly capacity?: { readonly storage?: number | string };
+    readonly currentVolumeAttributesClassName?: string;
+  };
 }
 
 export interface StatefulSetStatus {

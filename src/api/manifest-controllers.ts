@@ -109,6 +109,7 @@ function readClaim(read: FieldReader, raw: RawMap, path: string, namespace: stri
       volumeName: read.text(spec, 'volumeName', `${path}.spec`),
       accessModes: read.texts(spec, 'accessModes', `${path}.spec`),
       volumeMode: read.text(spec, 'volumeMode', `${path}.spec`),
+      volumeAttributesClassName: read.text(spec, 'volumeAttributesClassName', `${path}.spec`),
       selector: readSelector(read, spec, 'selector', `${path}.spec`),
       resources:
         resources === undefined

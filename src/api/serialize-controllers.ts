@@ -77,6 +77,13 @@ function jobSpec(spec: JobSpec): Json {
   return { ...rest, template: podTemplate(template) };
 }
 
+/** Fields of a volume or of a claim's status, with its capacity as a quantity. */
+export function withCapacity(fields: Json): Json {
+  const { capacity } = fields as { readonly capacity?: { readonly storage?: number | string } };
+  const { storage } = capacity ?? {};
+  return typeof storage === 'number' ? { ...fields, capacity: { ...capacity, storage: resourceText('storage', storage) } } : fields;
+}
+
 function claimSpec(claim: PersistentVolumeClaim): Json {
   const { resources, ...rest } = claim.spec;
   return {
@@ -146,5 +153,6 @@ export function controllerStatus(object: ControllerKind): {
   }
   const { conditions, ...rest } = (object.status ?? {}) as { conditions?: readonly Condition[] } & Json;
   if (object.kind === 'HorizontalPodAutoscaler') rest.currentMetrics = object.status.currentMetrics?.map(metricStatus) ?? null;
-  return conditions === undefined ? { rest } : { conditions, rest };
+  const written = object.kind === 'PersistentVolumeClaim' ? withCapacity(rest) : rest;
+  return conditions === undefined ? { rest: written } : { conditions, rest: written };
 }

@@ -3,7 +3,7 @@ import type { ControllerRevision } from './apps.js';
 import type { ContainerState, Node, Pod, PodStatus, Service } from './core.js';
 import { DEFAULT_START_TIME } from './manifest.js';
 import type { Condition, KubernetesObject, ObjectMeta } from './meta.js';
-import { type ControllerKind, controllerSpec, controllerStatus, STATUS_TIMES } from './serialize-controllers.js';
+import { type ControllerKind, controllerSpec, controllerStatus, STATUS_TIMES, withCapacity } from './serialize-controllers.js';
 import { resourceText } from './quantity.js';
 import { podSpec, podTemplate, resourceTexts, withoutUndefined } from './serialize-pod.js';
 import { formatTimestamp, parseTimestamp } from './timestamps.js';
@@ -88,6 +88,11 @@ export class Serializer {
       case 'discovery.k8s.io/v1 EndpointSlice': {
         const { triggered: _, ...slice } = rest;
         return slice;
+      }
+      case 'v1 PersistentVolume': {
+        const { spec, status } = rest as { readonly spec: Json; readonly status?: Json };
+        const written = { ...rest, spec: withCapacity(spec) };
+        return status === undefined ? written : { ...written, status: this.times(status, ['lastPhaseTransitionTime']) };
       }
       case 'v1 Event':
         return this.times(rest, ['firstTimestamp', 'lastTimestamp']);

@@ -183,8 +183,9 @@ function prepareForCreate(object: KubernetesObject, context: RegistryContext): K
       // pkg/apis/storage/v1 SetDefaults_StorageClass.
       return { volumeBindingMode: 'Immediate', reclaimPolicy: 'Delete', ...object } as KubernetesObject;
     case 'PersistentVolume':
+      return newVolume(object, context.now);
     case 'PersistentVolumeClaim':
-      return withVolumeMode(object);
+      return { ...withDefaults(object, { volumeMode: 'Filesystem' }), status: { phase: 'Pending' } } as KubernetesObject;
     default:
       return object;
   }
@@ -196,9 +197,29 @@ function gated(now: Time): Condition {
   return { type: 'PodScheduled', status: 'False', reason: 'SchedulingGated', message, lastTransitionTime: now };
 }
 
-/** pkg/apis/core/v1 SetDefaults_PersistentVolumeSpec and _PersistentVolumeClaimSpec. */
-function withVolumeMode(object: WithSpecAndStatus): KubernetesObject {
-  return { ...object, spec: { volumeMode: 'Filesystem', ...(object.spec as object) } } as KubernetesObject;
+/** A volume is Pending until the binder has seen it (pkg/registry/core/persistentvolume/strategy.go, SetDefaults_PersistentVolume). */
+function newVolume(object: WithSpecAndStatus, now: Time): KubernetesObject {
+  const volume = withDefaults(object, { persistentVolumeReclaimPolicy: 'Retain', volumeMode: 'Filesystem' });
+  return { ...volume, status: { phase: 'Pending', lastPhaseTransitionTime: now } } as KubernetesObject;
+}
+
+function withDefaults(object: WithSpecAndStatus, defaults: object): KubernetesObject {
+  return { ...object, spec: { ...defaults, ...(object.spec as object) } } as KubernetesObject;
+}
+
+interface PhaseStatus {
+  readonly phase?: string;
+  readonly lastPhaseTransitionTime?: Time;
+}
+
+/** The status of a volume with the time of its last phase (strategy.go persistentvolumeStatusStrategy.PrepareForUpdate). */
+function volumeStatus(status: PhaseStatus | undefined, before: PhaseStatus | undefined, now: Time): PhaseStatus {
+  const last = before?.lastPhaseTransitionTime;
+  if (status?.phase === before?.phase) {
+    return status?.lastPhaseTransitionTime !== undefined || last === undefined ? { ...status } : { ...status, lastPhaseTransitionTime: last };
+  }
+  const given = status?.lastPhaseTransitionTime;
+  return given === undefined || given === last ? { ...status, lastPhaseTransitionTime: now } : { ...status };
 }
 
 interface WithSpecAndStatus extends KubernetesObject {
@@ -226,7 +247,7 @@ function settleUpdate(request: ApiRequest, kind: RequestKind, current: WithSpecA
     if (errors.length > 0) return fail(invalid(current, errors));
   }
   const spec = statusOnly || wanted.spec === undefined || equal(wanted.spec, current.spec) ? current.spec : wanted.spec;
-  const status = statusOnly ? wanted.status : current.status;
+  const status = statusOnly ? newStatus(current, wanted, context.now) : current.status;
   const own = !statusOnly && wanted.metadata !== current.metadata && (kind.verb === 'patch' ? request.patch!.fresh === true : isOwnBody(request, current));
   const metadata = own ? (wanted.metadata as WritableMeta) : copyMetadata(statusOnly ? statusMetadata(current, wanted) : wanted.metadata);
   metadata.uid = current.metadata.uid;
@@ -241,6 +262,11 @@ function settleUpdate(request: ApiRequest, kind: RequestKind, current: WithSpecA
     return { kind: 'delete', object, expectedRevision: current.metadata.resourceVersion };
   }
   return { kind: 'put', object, expectedRevision: current.metadata.resourceVersion };
+}
+
+function newStatus(current: WithSpecAndStatus, wanted: WithSpecAndStatus, now: Time): unknown {
+  if (current.kind !== 'PersistentVolume' || wanted.status === current.status) return wanted.status;
+  return volumeStatus(wanted.status as PhaseStatus | undefined, current.status as PhaseStatus | undefined, now);
 }
 
 /** Whether the server may fill in the body of an update: not where that would make it look newer than it is, should it be tried again. */

@@ -7,6 +7,7 @@ import { typicalBytes } from '../apiserver/object-size.js';
 import { decide, type RegistryContext } from '../apiserver/registry.js';
 import { KWOK_IDENTITY } from '../node/kwok/node-leases.js';
 import { isKwokNode } from '../node/kwok/stage.js';
+import type { PersistentVolume } from '../scheduler/cache/cluster-objects.js';
 import type { ObjectName, Scenario } from '../scenario/types.js';
 
 /** One stored object of the start state. */
@@ -44,15 +45,46 @@ export function startObjects(scenario: Scenario, registry: RegistryContext, node
     for (const object of namespaceDefaults(namespace)) if (!given.has(`${object.kind} ${keyOf(object)}`)) store(objects, object, registry);
   }
   const replicas = startReplicas(scenario);
-  for (const object of scenario.objects) {
+  const claims = new Claims(scenario.objects);
+  for (const object of claims.first(scenario.objects)) {
     const wanted = object.kind === 'Deployment' ? replicas.get(keyOf(object)) : undefined;
-    if (wanted === undefined) store(objects, object, registry);
+    if (wanted === undefined) claims.stored(store(objects, claims.rebound(object), registry));
     else {
       const deployment = object as Deployment;
       store(objects, { ...deployment, spec: { ...deployment.spec, replicas: wanted } } as Deployment, registry);
     }
   }
   return objects;
+}
+
+/** Volumes of a dump name their claims by uid: claims get new ones when they are stored, and the volumes have to name those. */
+class Claims {
+  /** Uids in the manifests, by claim. */
+  private readonly given = new Map<string, string>();
+  private readonly uids = new Map<string, string>();
+
+  constructor(objects: readonly KubernetesObject[]) {
+    for (const object of objects) if (object.kind === 'PersistentVolumeClaim') this.given.set(keyOf(object), object.metadata.uid);
+  }
+
+  /** Claims come before volumes. */
+  first(objects: readonly KubernetesObject[]): readonly KubernetesObject[] {
+    if (this.given.size === 0 || !objects.some(({ kind }) => kind === 'PersistentVolume')) return objects;
+    return [...objects.filter(({ kind }) => kind !== 'PersistentVolume'), ...objects.filter(({ kind }) => kind === 'PersistentVolume')];
+  }
+
+  stored(object: KubernetesObject | undefined): void {
+    if (object?.kind === 'PersistentVolumeClaim') this.uids.set(keyOf(object), object.metadata.uid);
+  }
+
+  rebound(object: KubernetesObject): KubernetesObject {
+    if (object.kind !== 'PersistentVolume') return object;
+    const volume = object as PersistentVolume;
+    const { claimRef } = volume.spec;
+    const key = `${claimRef?.namespace ?? ''}/${claimRef?.name ?? ''}`;
+    if (claimRef?.uid === undefined || claimRef.uid === '' || this.given.get(key) !== claimRef.uid) return object;
+    return { ...volume, spec: { ...volume.spec, claimRef: { ...claimRef, uid: this.uids.get(key)! } } } as KubernetesObject;
+  }
 }
 
 /** Whether a timeline action is already part of the start state. */

@@ -1,6 +1,5 @@
 import type { ProcessContext } from '../client/context.js';
 import type { ApiClient } from '../client/types.js';
-import { VolumeController } from '../scheduler/volumes/volume-controller.js';
 import { AttachDetachController } from './attach-detach.js';
 import { CronJobController } from './cronjob.js';
 import { CsiAttacher } from './csi-attacher.js';
@@ -10,6 +9,7 @@ import { DisruptionController } from './disruption.js';
 import { EndpointsController } from './endpoints.js';
 import { EndpointSliceMirroringController } from './endpoint-slice-mirroring.js';
 import { EndpointSliceController } from './endpointslice.js';
+import { ExternalProvisioner } from './external-provisioner.js';
 import { GarbageCollector } from './garbage-collector.js';
 import { type MetricsSource, NoMetrics } from './horizontal-metrics.js';
 import { HorizontalPodAutoscalerController } from './horizontal-pod-autoscaler.js';
@@ -18,6 +18,7 @@ import { NamespaceController } from './namespace.js';
 import { DEFAULT_SERVICE_ACCOUNT, NamespaceDefaultController, ROOT_CERTIFICATE } from './namespace-defaults.js';
 import { NodeLifecycleController } from './node-lifecycle.js';
 import { NodeTtlController } from './node-ttl.js';
+import { PersistentVolumeBinder } from './persistent-volume-binder.js';
 import { PodGarbageCollector } from './pod-gc.js';
 import { ReplicaSetController } from './replicaset.js';
 import { replicationController } from './replicationcontroller.js';
@@ -126,7 +127,7 @@ function start(name: ControllerName, context: ProcessContext, client: ApiClient,
     case 'persistentvolume-attach-detach':
       return [new AttachDetachController(context, client), new CsiAttacher(context)];
     case 'persistentvolume-binder':
-      return new VolumeController(context, client, context.profile.volumes.provision);
+      return [new PersistentVolumeBinder(context, client), new ExternalProvisioner(context)];
   }
 }
 

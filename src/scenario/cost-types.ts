@@ -166,6 +166,8 @@ export interface CostProfile {
   /** From the request for a volume until the provisioner has made it. */
   readonly volumes: {
     readonly provision: DistributionSpec;
+    /** From a volume's release until the provisioner has deleted it. Absent: no time. */
+    readonly delete?: DistributionSpec;
     /** The cloud attaches a volume to a machine, or detaches it; the kubelet mounts it. Absent: no time. */
     readonly attach?: DistributionSpec;
     readonly detach?: DistributionSpec;

@@ -14,6 +14,7 @@ import { checkQuotas, memberFindings, startCounts } from './etcd.js';
 import { manifestFindings } from './findings.js';
 import { danglingRollouts } from './rollout-findings.js';
 import { ingressFindings, mirrorFindings } from './ingress-findings.js';
+import { claimFindings } from './claim-findings.js';
 import { podReferenceFindings } from './pod-reference-findings.js';
 import { findDns } from './dns.js';
 import { toRandomFault } from './faults.js';
@@ -205,7 +206,7 @@ class ScenarioLoader {
     ];
     for (const set of applied.values()) findings.push(...manifestFindings(set, this.place).filter(notAboutServices));
     const everything = [...manifests.loaded, ...[...applied.values()].flatMap((set) => set.loaded)];
-    findings.push(...accountFindings(everything, this.place), ...podReferenceFindings(everything, !cluster.nodes.every(isKwokNode), this.place));
+    findings.push(...accountFindings(everything, this.place), ...claimFindings(everything, this.place), ...podReferenceFindings(everything, !cluster.nodes.every(isKwokNode), this.place));
     errors.push(...checkWebhooks(cluster.webhooks ?? [], everything, (at, message, suggestion) => this.item.error(at, { message, ...(suggestion === undefined ? {} : { suggestion }) })));
     this.oneComparison();
     const end = this.duration(rollout?.at);

@@ -191,6 +191,7 @@ const ingress = {
 };
 const volumes = {
   provision: dist('From the request for a volume until the provisioner (CSI driver and cloud) has made it.'),
+  delete: dist('From the release of a volume with reclaim policy Delete until the provisioner has deleted it. Absent: no time.').optional(),
   attach: dist('The cloud attaches a volume to a machine (drivers with a CSIDriver object). Absent: no time.').optional(),
   detach: dist('The cloud detaches a volume from a machine. Absent: no time.').optional(),
   mount: dist('The kubelet mounts an attached volume. Absent: no time.').optional(),
@@ -264,6 +265,7 @@ const optionalFields: ReadonlySet<unknown> = new Set<unknown>([
   prices.memoryHour,
   scheduler.defaultSpreadPerNode,
   scheduler.afterPause,
+  volumes.delete,
   ...Object.values(background),
 ]);
 
@@ -381,7 +383,7 @@ const distributions: ReadonlySet<unknown> = new Set<unknown>([
   ...[network.sameHost, network.sameZone, network.crossZone, network.external, etcd.fsync, etcd.backendCommit],
   ...[kubelet.prepare, kubelet.sandbox, kubelet.createContainer, kubelet.startContainer, kubelet.stopContainer, kubelet.stopSandbox],
   ...[kubelet.plegRelist, kubelet.probe, kubelet.execProbe, kubelet.pullOverhead, kubeProxy.sync, routes.propagation, apiServer.webhook, dns.upstream, dns.nodeLocal, ingress.request, ingress.reload],
-  ...[volumes.provision, volumes.attach, volumes.detach, volumes.mount],
+  ...[volumes.provision, volumes.delete, volumes.attach, volumes.detach, volumes.mount],
 ]);
 const maps: ReadonlySet<unknown> = new Set<unknown>([
   ...[apiServer.requestCpu, controllers.syncCpu, controllers.wakeUp, controllers.eventDelay, network.zonePairs],

@@ -331,6 +331,30 @@ metadata: { name: settings }
     );
   });
 
+  it('tells which claims will wait for a class that is not there', () => {
+    const claim = (name: string, spec: string) => `apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: { name: ${name} }\nspec: ${spec}\n---\n`;
+    const given = 'apiVersion: storage.k8s.io/v1\nkind: StorageClass\nmetadata: { name: fast }\nprovisioner: csi.example.com\n---\n';
+    const byHand = 'apiVersion: v1\nkind: PersistentVolume\nmetadata: { name: v }\nspec: { storageClassName: manual, capacity: { storage: 1Gi } }\n---\n';
+    const size = 'resources: { requests: { storage: 1Gi } }';
+    const text = [
+      given,
+      byHand,
+      claim('plain', `{ ${size} }`),
+      claim('typo', `{ storageClassName: fats, ${size} }`),
+      claim('good', `{ storageClassName: fast, ${size} }`),
+      claim('manual', `{ storageClassName: manual, ${size} }`),
+    ].join('');
+    writeFileSync(join(folder, 'claims.yaml'), text);
+    const { findings } = load(base.replace('hello/hello.yaml', '[hello/hello.yaml, claims.yaml]'));
+    assert.deepEqual(
+      findings.map(({ message }) => message),
+      [
+        'PersistentVolumeClaim "default/plain" will wait: no PersistentVolume suits, and there is no StorageClass marked as the default one among the manifests',
+        'PersistentVolumeClaim "default/typo" will wait: StorageClass "fats" is not among the manifests; did you mean "fast"?',
+      ],
+    );
+  });
+
   it('warns of an even number of etcd members, and of nodes among the manifests', () => {
     writeFileSync(join(folder, 'stray.yaml'), 'apiVersion: v1\nkind: Node\nmetadata:\n  name: stray\n');
     const scenario = load(

@@ -9,7 +9,7 @@ import type {
 } from '../../src/scheduler/cache/cluster-objects.js';
 import { findMatchingVolume } from '../../src/scheduler/plugins/volume-common.js';
 import { SchedulerCore } from '../../src/scheduler/scheduler-core.js';
-import { VolumeController } from '../../src/scheduler/volumes/volume-controller.js';
+
 import { FakeCluster } from './fake-cluster.js';
 import { bound, node, pod } from './objects.js';
 
@@ -109,35 +109,8 @@ test('ReadWriteOncePod: one pod at a time', () => {
   assert.equal(decide(core, user('p', 'c')).node, 'n');
 });
 
-test('WaitForFirstConsumer: the pod is bound after its volume was made in the zone of its node', () => {
-  const cluster = new FakeCluster();
-  const controller = new VolumeController(
-    cluster.context,
-    { user: 'binder', request: cluster.request.bind(cluster) },
-    { kind: 'constant', value: 3 * SECOND },
-  );
-  cluster.setNode(node('n', { 'topology.kubernetes.io/zone': 'a' }));
-  cluster.scheduler.core.objects.storageClasses.set(late);
-  cluster.set('persistentvolumeclaims', claim('c', '5Gi', 'unknown'));
-  cluster.create(user('p', 'c'));
-  cluster.simulation.run(SECOND);
-  assert.equal(
-    cluster.pod('default/p')!.spec.nodeName,
-    undefined,
-    'no class, no waiting: the claim must be bound first',
-  );
-  cluster.simulation.run(30 * SECOND);
-  assert.equal(cluster.pod('default/p')!.spec.nodeName, 'n');
-  assert.equal(controller.provisioned, 1);
-});
-
 test('a pod takes a volume that is there, announces it and waits for the binding', () => {
   const cluster = new FakeCluster();
-  new VolumeController(
-    cluster.context,
-    { user: 'binder', request: cluster.request.bind(cluster) },
-    { kind: 'constant', value: SECOND },
-  );
   cluster.setNode(node('n', { zone: 'a' }));
   cluster.scheduler.core.objects.storageClasses.set(late);
   cluster.set('persistentvolumes', volume('v', '10Gi', inZone('a')));

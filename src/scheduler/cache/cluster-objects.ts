@@ -1,5 +1,6 @@
 import type { NodeSelector, Service } from '../../api/core.js';
 import type { KubernetesObject, LabelSelector, Labels } from '../../api/meta.js';
+import type { Time } from '../../kernel/time.js';
 import type { NamespaceLabels } from './affinity-term.js';
 
 const noLabels: Labels = {};
@@ -133,8 +134,14 @@ export interface PersistentVolumeClaim extends KubernetesObject {
     readonly volumeMode?: string;
     readonly selector?: LabelSelector;
     readonly resources?: { readonly requests?: { readonly storage?: RawQuantity } };
+    readonly volumeAttributesClassName?: string;
   };
-  readonly status?: { readonly phase?: string };
+  readonly status?: {
+    readonly phase?: string;
+    readonly accessModes?: readonly string[];
+    readonly capacity?: { readonly storage?: RawQuantity };
+    readonly currentVolumeAttributesClassName?: string;
+  };
 }
 
 /** PersistentVolume with the fields that scheduling reads, as in its manifest. */
@@ -144,11 +151,26 @@ export interface PersistentVolume extends KubernetesObject {
     readonly storageClassName?: string;
     readonly volumeMode?: string;
     readonly capacity?: { readonly storage?: RawQuantity };
-    readonly claimRef?: { readonly namespace?: string; readonly name: string; readonly uid?: string };
+    readonly claimRef?: ClaimRef;
+    readonly persistentVolumeReclaimPolicy?: string;
+    readonly volumeAttributesClassName?: string;
     readonly nodeAffinity?: { readonly required?: NodeSelector };
     readonly csi?: { readonly driver: string; readonly volumeHandle: string };
+    readonly hostPath?: { readonly path?: string };
+    readonly nfs?: object;
   };
-  readonly status?: { readonly phase?: string };
+  /** `lastPhaseTransitionTime`: simulated time. */
+  readonly status?: { readonly phase?: string; readonly message?: string; readonly lastPhaseTransitionTime?: Time };
+}
+
+/** The claim for which a volume is reserved, or to which it is bound: then with its uid. */
+export interface ClaimRef {
+  readonly kind?: string;
+  readonly apiVersion?: string;
+  readonly namespace?: string;
+  readonly name: string;
+  readonly uid?: string;
+  readonly resourceVersion?: string;
 }
 
 /** StorageClass with the fields that scheduling reads. */
@@ -156,6 +178,9 @@ export interface StorageClass extends KubernetesObject {
   readonly provisioner?: string;
   /** Absent: Immediate, as the API server defaults it. */
   readonly volumeBindingMode?: 'Immediate' | 'WaitForFirstConsumer';
+  /** Of the volumes that are made for it; absent: Delete, as the API server defaults it. */
+  readonly reclaimPolicy?: string;
+  readonly mountOptions?: readonly string[];
   readonly allowedTopologies?: readonly TopologySelectorTerm[];
 }
 

@@ -50,6 +50,31 @@ export function classOf(claim: PersistentVolumeClaim): string {
   return claim.metadata.annotations?.[ANNOTATION_CLASS] ?? claim.spec.storageClassName ?? '';
 }
 
+/** Storage class of a volume; empty: none. */
+export function classOfVolume(volume: PersistentVolume): string {
+  return volume.metadata.annotations?.[ANNOTATION_CLASS] ?? volume.spec.storageClassName ?? '';
+}
+
+/** Whether a claim says of which class it is, be it of none (PersistentVolumeClaimHasClass). */
+export function namesClass(claim: PersistentVolumeClaim): boolean {
+  return claim.metadata.annotations?.[ANNOTATION_CLASS] !== undefined || claim.spec.storageClassName !== undefined;
+}
+
+/** Whether claim and volume agree in volumeMode (CheckVolumeModeMismatches). */
+export function sameMode(claim: PersistentVolumeClaim, volume: PersistentVolume): boolean {
+  return (volume.spec.volumeMode ?? 'Filesystem') === (claim.spec.volumeMode ?? 'Filesystem');
+}
+
+/** Whether a volume has all access modes that a claim asks for (CheckAccessModes). */
+export function offersModes(volume: PersistentVolume, claim: PersistentVolumeClaim): boolean {
+  return (claim.spec.accessModes ?? []).every((mode) => volume.spec.accessModes?.includes(mode) === true);
+}
+
+/** Whether claim and volume name the same VolumeAttributesClass. */
+export function sameAttributesClass(claim: PersistentVolumeClaim, volume: PersistentVolume): boolean {
+  return (claim.spec.volumeAttributesClassName ?? '') === (volume.spec.volumeAttributesClassName ?? '');
+}
+
 /** Whether a claim is bound and the binding is complete. */
 export function fullyBound(claim: PersistentVolumeClaim): boolean {
   return (claim.spec.volumeName ?? '') !== '' && claim.metadata.annotations?.[ANNOTATION_BIND_COMPLETED] !== undefined;
@@ -96,17 +121,18 @@ export function findMatchingVolume(
   let best: PersistentVolume | undefined;
   let bestSize = 0;
   for (const volume of volumes) {
-    if (chosen.has(volume.metadata.name) || (volume.spec.storageClassName ?? '') !== classOf(claim)) continue;
+    if (chosen.has(volume.metadata.name)) continue;
     const own = namesClaim(volume, claim);
-    if (volume.spec.claimRef !== undefined && !own) continue;
+    // The class of a volume that is reserved for the claim does not matter.
+    if (!own && (volume.spec.claimRef !== undefined || classOfVolume(volume) !== classOf(claim))) continue;
     const size = bytesOf(volume.spec.capacity?.storage);
     if (size < wanted || volume.metadata.deletionTimestamp !== undefined) continue;
-    if ((volume.spec.volumeMode ?? 'Filesystem') !== (claim.spec.volumeMode ?? 'Filesystem')) continue;
+    if (!sameMode(claim, volume) || !sameAttributesClass(claim, volume)) continue;
     const near = node === null || reachable(volume, node);
     if (own) return near ? volume : undefined;
     if (volume.status?.phase !== 'Available' || !near) continue;
     if (claim.spec.selector !== undefined && !matchesSelector(claim.spec.selector, volume.metadata.labels)) continue;
-    if (!(claim.spec.accessModes ?? []).every((mode) => volume.spec.accessModes?.includes(mode) === true)) continue;
+    if (!offersModes(volume, claim)) continue;
     if (best === undefined || size < bestSize) {
       best = volume;
       bestSize = size;
