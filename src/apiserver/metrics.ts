@@ -26,6 +26,13 @@ export interface RequestFigures {
   readonly sli: LogHistogram;
 }
 
+/** Figures of one second, say. */
+export interface RecentFigures {
+  /** What stands for verb, resource and scope: the same object each time. */
+  readonly series: object;
+  readonly figures: RequestFigures;
+}
+
 /** Figures in the making: most requests wait for nothing, so that their two latencies are one. */
 class Tally {
   private readonly codes = new Map<number, number>();
@@ -33,8 +40,8 @@ class Tally {
   private code = 0;
   private run = 0;
   count = 0;
-  readonly latency = new LogHistogram();
-  delayed: { readonly latency: LogHistogram; readonly sli: LogHistogram } | null = null;
+  private readonly latency = new LogHistogram();
+  private delayed: { readonly latency: LogHistogram; readonly sli: LogHistogram } | null = null;
 
   observe(code: number, latency: number, excluded: number): void {
     this.count++;
@@ -65,6 +72,29 @@ class Tally {
     figures.latency.merge(this.delayed.latency);
     figures.sli.merge(this.delayed.sli);
   }
+
+  /** Itself as figures of a series, once it is complete; valid until `clear`. */
+  figures({ verb, resource, scope }: Series): RequestFigures {
+    this.turnTo(this.code);
+    const { codes, count, delayed } = this;
+    let { latency } = this;
+    let sli = latency;
+    if (delayed !== null) {
+      delayed.latency.merge(latency);
+      delayed.sli.merge(latency);
+      ({ latency, sli } = delayed);
+    }
+    return { verb, resource, scope, codes, count, latency, sli };
+  }
+
+  clear(): void {
+    this.codes.clear();
+    this.code = 0;
+    this.run = 0;
+    this.count = 0;
+    this.latency.clear();
+    this.delayed = null;
+  }
 }
 
 /** One kind of requests, of one scope: what came since the last sample, and before. */
@@ -76,7 +106,9 @@ class Series {
   readonly resource: string;
   readonly isWrite: boolean;
   before: RequestFigures;
-  recent: Tally | null = null;
+  recent = new Tally();
+  /** What was taken last. */
+  private taken = new Tally();
   /** Bytes of answers to get and list. */
   readonly sizes: PrometheusHistogram | null;
   /** Bytes of the bodies of requests that write; null: they have none. */
@@ -91,6 +123,15 @@ class Series {
     this.before = this.none();
     this.sizes = verb === 'get' || verb === 'list' ? new PrometheusHistogram(RESPONSE_SIZES) : null;
     this.bodies = verb === 'create' || verb === 'update' || verb === 'patch' ? new PrometheusHistogram(BODY_SIZES) : null;
+  }
+
+  /** What came since the last call; valid until the next one. */
+  take(): RequestFigures {
+    const { recent, taken } = this;
+    taken.clear();
+    this.recent = taken;
+    this.taken = recent;
+    return recent.figures(this);
   }
 
   none(): RequestFigures {
@@ -127,12 +168,8 @@ export class RequestMetrics {
     const series = this.seriesOf(call);
     if (series.isWrite) this.writes++;
     if (series.bodies !== null && call.bodyBytes > 0) series.bodies.observeValue(call.bodyBytes);
-    let tally = series.recent;
-    if (tally === null) {
-      tally = new Tally();
-      series.recent = tally;
-      this.recent.push(series);
-    }
+    const tally = series.recent;
+    if (tally.count === 0) this.recent.push(series);
     tally.observe(code, latency, excluded);
     if (response === undefined) return;
     if (series.sizes !== null) series.sizes.observeValue(responseBytes(call.kind, response));
@@ -230,22 +267,19 @@ export class RequestMetrics {
     for (const series of this.series) {
       const total = totals.get(series.key) ?? series.none();
       add(total, series.before);
-      series.recent?.addTo(total);
+      series.recent.addTo(total);
       totals.set(series.key, total);
     }
     return totals;
   }
 
-  /** What happened since the last call, by `verb resource` and scope. */
-  takeRecent(): ReadonlyMap<string, RequestFigures> {
-    const taken = new Map<string, RequestFigures>();
-    for (const series of this.recent) {
-      const figures = series.none();
-      series.recent!.addTo(figures);
-      taken.set(`${series.key} ${series.scope}`, figures);
+  /** What happened since the last call, by verb, resource and scope; valid until the next call. */
+  takeRecent(): readonly RecentFigures[] {
+    const taken = this.recent.map((series) => {
+      const figures = series.take();
       add(series.before, figures);
-      series.recent = null;
-    }
+      return { series, figures };
+    });
     this.recent = [];
     return taken;
   }

@@ -1,4 +1,5 @@
 import { CacheFigures } from '../apiserver/cache-figures.js';
+import type { RequestFigures } from '../apiserver/metrics.js';
 import type { Member } from '../etcd/member.js';
 import { resourceInfo } from '../api/resources.js';
 import { type MetricsSink, scrapeMember } from '../etcd/scrape.js';
@@ -6,6 +7,7 @@ import type { Time } from '../kernel/time.js';
 import {
   API_REQUEST_DURATION,
   API_REQUEST_SLI,
+  appendHistogram,
   HISTOGRAMS,
   type HistogramFamily,
   ScrapedHistogram,
@@ -36,6 +38,12 @@ const HTTP_VERBS: Readonly<Record<string, string>> = {
   watch: 'WATCH',
 };
 
+/** Where the latencies of one kind of requests go; `sli` null: nobody wants it. */
+interface ShownRequests {
+  readonly duration: ScrapedHistogram;
+  readonly sli: ScrapedHistogram | null;
+}
+
 /** Reads the components' figures once a simulated second and appends them to the recorder's tables. */
 export class Sampler implements MetricsSink {
   private readonly cluster: SimulatedCluster;
@@ -53,6 +61,8 @@ export class Sampler implements MetricsSink {
   private now = 0;
   private scraped = 0;
   private readonly histograms = new Map<string, ScrapedHistogram>();
+  /** Those of the API servers' requests by the servers' own series. */
+  private readonly requests = new Map<object, ShownRequests>();
   /** Write transactions by etcd cluster, from proposal to apply: nanoseconds. */
   readonly commits = new Map<string, LogHistogram>();
 
@@ -130,21 +140,16 @@ export class Sampler implements MetricsSink {
 
   /** A histogram of the scrape under way. */
   histogram(name: string, labels: string, { bounds, counts, count, sum }: BucketCounts): void {
-    const table = this.recorder.table(HISTOGRAMS);
+    const atMost = new Float64Array(bounds.length);
     let below = 0;
-    for (let i = 0; i < bounds.length; i++) {
-      below += counts[i]!;
-      table.append([this.now, name, labels, bounds[i]!, below, Number.NaN]);
-    }
-    table.append([this.now, name, labels, Number.POSITIVE_INFINITY, count, sum]);
+    for (let i = 0; i < bounds.length; i++) atMost[i] = below += counts[i]!;
+    appendHistogram(this.recorder.table(HISTOGRAMS), this.now, name, labels, bounds, atMost, count, sum);
   }
 
   /** Durations of the scrape under way. */
   latencies({ name, bounds }: HistogramFamily, labels: string, durations: LogHistogram): void {
-    const table = this.recorder.table(HISTOGRAMS);
     const counts = durations.countsAtMost(bounds.map((bound) => bound * 1e9));
-    for (let i = 0; i < bounds.length; i++) table.append([this.now, name, labels, bounds[i]!, counts[i]!, Number.NaN]);
-    table.append([this.now, name, labels, Number.POSITIVE_INFINITY, durations.count, durations.sum * PER_SECOND]);
+    appendHistogram(this.recorder.table(HISTOGRAMS), this.now, name, labels, bounds, counts, durations.count, durations.sum * PER_SECOND);
   }
 
   private observed(family: HistogramFamily, labels: Readonly<Record<string, string>>): ScrapedHistogram {
@@ -163,13 +168,11 @@ export class Sampler implements MetricsSink {
     for (const server of this.cluster.servers) {
       const recent = server.metrics.takeRecent();
       if (!wanted) continue;
-      for (const figures of recent.values()) {
-        const [resource, subresource = ''] = figures.resource.split('/');
-        const { group, version } = resourceInfo(resource!);
-        const where = { job: 'apiserver', instance: server.name, component: 'apiserver', verb: HTTP_VERBS[figures.verb] ?? figures.verb };
-        const what = { scope: figures.scope, group, version, resource: resource!, subresource };
-        this.observed(API_REQUEST_DURATION, { ...where, dry_run: '', ...what }).add(figures.latency);
-        if (this.scrapes) this.observed(API_REQUEST_SLI, { ...where, ...what }).add(figures.sli);
+      for (const { series, figures } of recent) {
+        let shown = this.requests.get(series);
+        if (shown === undefined) this.requests.set(series, (shown = this.shown(server.name, figures)));
+        shown.duration.add(figures.latency);
+        shown.sli?.add(figures.sli);
         const mean = figures.latency.mean * PER_SECOND;
         const p99 = figures.latency.quantile(0.99) * PER_SECOND;
         for (const [code, count] of figures.codes) {
@@ -177,6 +180,17 @@ export class Sampler implements MetricsSink {
         }
       }
     }
+  }
+
+  private shown(server: string, { verb, resource: full, scope }: RequestFigures): ShownRequests {
+    const [resource = '', subresource = ''] = full.split('/');
+    const { group, version } = resourceInfo(resource);
+    const where = { job: 'apiserver', instance: server, component: 'apiserver', verb: HTTP_VERBS[verb] ?? verb };
+    const what = { scope, group, version, resource, subresource };
+    return {
+      duration: this.observed(API_REQUEST_DURATION, { ...where, dry_run: '', ...what }),
+      sli: this.scrapes ? this.observed(API_REQUEST_SLI, { ...where, ...what }) : null,
+    };
   }
 
   private sampleEtcd(second: number): void {

@@ -70,6 +70,7 @@ export class Member implements Component {
   metrics = new MemberMetrics();
   /** Figures since the last `takeSample`. */
   sample = new MemberSample();
+  private taken = new MemberSample();
   store: Store;
   readonly loop: ReadyLoop;
   readonly applier: Applier;
@@ -152,10 +153,12 @@ export class Member implements Component {
     return this.confState.learners.includes(this.id);
   }
 
-  /** What happened since the last call. */
+  /** What happened since the last call; valid until the next one. */
   takeSample(): MemberSample {
-    const { sample } = this;
-    this.sample = new MemberSample();
+    const { sample, taken } = this;
+    taken.clear();
+    this.sample = taken;
+    this.taken = sample;
     return sample;
   }
 

@@ -208,4 +208,11 @@ export class MemberSample {
   /** From proposal to apply. */
   readonly commit = new LogHistogram();
   readonly fsync = new LogHistogram();
+
+  /** Begins anew. */
+  clear(): void {
+    this.puts = 0;
+    this.commit.clear();
+    this.fsync.clear();
+  }
 }

@@ -43,6 +43,22 @@ export class NumberColumn {
     this.open[this.used++] = value;
   }
 
+  /** Appends one value `count` times. */
+  fill(value: number, count: number): void {
+    for (let left = count; left > 0; ) {
+      if (this.used === this.open.length) this.makeRoom();
+      const some = Math.min(left, this.open.length - this.used);
+      this.open.fill(value, this.used, this.used + some);
+      this.used += some;
+      left -= some;
+    }
+  }
+
+  /** Appends values. */
+  pushAll(values: ArrayLike<number>): void {
+    for (let i = 0; i < values.length; i++) this.push(values[i]!);
+  }
+
   /** Bytes that hold the values. */
   get bytes(): number {
     let bytes = this.open.byteLength;
@@ -134,6 +150,11 @@ export class TextColumn {
     if (this.open.length === PIECE) this.close();
   }
 
+  /** Appends one text `count` times. */
+  fill(text: string, count: number): void {
+    for (let i = 0; i < count; i++) this.push(text);
+  }
+
   /** All texts. */
   values(): readonly string[] {
     const { pieces, open, texts } = this;
@@ -158,14 +179,20 @@ export class TextColumn {
     const { open, texts, numbers } = this;
     if (numbers === null) return null;
     const piece = new Uint32Array(PIECE);
+    let last: string | null = null;
+    let number: number | undefined = 0;
     for (let i = 0; i < PIECE; i++) {
       const text = open[i]!;
-      let number = numbers.get(text);
-      if (number === undefined) {
-        number = texts.push(text) - 1;
-        numbers.set(text, number);
+      // Rows of one series stand together.
+      if (text !== last) {
+        last = text;
+        number = numbers.get(text);
+        if (number === undefined) {
+          number = texts.push(text) - 1;
+          numbers.set(text, number);
+        }
       }
-      piece[i] = number;
+      piece[i] = number!;
     }
     if (texts.length > ((this.pieces.length + 1) * PIECE) / 2) this.numbers = null;
     // A number is at most the last one given.

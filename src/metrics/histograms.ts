@@ -2,7 +2,7 @@ import { LogHistogram } from '../stats/log-histogram.js';
 import { APISERVER_HISTOGRAMS } from './apiserver-families.js';
 import { ETCD_HISTOGRAMS } from './etcd-families.js';
 import { NETWORK_HISTOGRAMS } from './network-families.js';
-import type { Recorder, TableSpec } from './recorder.js';
+import type { Recorder, TableRecorder, TableSpec } from './recorder.js';
 
 /** Cumulative histograms as the components export them, at each scrape. */
 export const HISTOGRAMS: TableSpec = {
@@ -112,8 +112,29 @@ export const HISTOGRAM_FAMILIES: readonly HistogramFamily[] = [
 /** Labels in the way Prometheus writes them, in the order given. */
 export function labelText(labels: Readonly<Record<string, string>>): string {
   return Object.entries(labels)
-    .map(([name, value]) => `${name}="${value.replace(/\\/g, '\\\\').replace(/\n/g, '\\n').replace(/"/g, '\\"')}"`)
+    .map(([name, value]) => `${name}="${SPECIAL.test(value) ? escaped(value) : value}"`)
     .join(',');
+}
+
+const SPECIAL = /[\\\n"]/;
+
+function escaped(value: string): string {
+  return value.replace(/\\/g, '\\\\').replace(/\n/g, '\\n').replace(/"/g, '\\"');
+}
+
+/** Appends one histogram to `HISTOGRAMS`: what is at most each bound, and all with their sum. */
+export function appendHistogram(
+  table: TableRecorder,
+  time: number,
+  name: string,
+  labels: string,
+  bounds: ArrayLike<number>,
+  counts: ArrayLike<number>,
+  count: number,
+  sum: number,
+): void {
+  table.appendRows(bounds.length, [time, name, labels, bounds, counts, Number.NaN]);
+  table.append([time, name, labels, Number.POSITIVE_INFINITY, count, sum]);
 }
 
 /** One labelled histogram of a component: takes what the component counted, and is scraped now and then. */
@@ -141,12 +162,7 @@ export class ScrapedHistogram {
    * moves at most the observations within that histogram's relative error of the bound.
    */
   scrape(recorder: Recorder, time: number): void {
-    const table = recorder.table(HISTOGRAMS);
     const { family, labels, total } = this;
-    const counts = total.countsAtMost(this.bounds);
-    for (let i = 0; i < counts.length; i++) {
-      table.append([time, family.name, labels, family.bounds[i]!, counts[i]!, Number.NaN]);
-    }
-    table.append([time, family.name, labels, Number.POSITIVE_INFINITY, total.count, total.sum * 1e-9]);
+    appendHistogram(recorder.table(HISTOGRAMS), time, family.name, labels, family.bounds, total.countsAtMost(this.bounds), total.count, total.sum * 1e-9);
   }
 }

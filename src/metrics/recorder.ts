@@ -57,6 +57,20 @@ export class TableRecorder implements Table {
     }
   }
 
+  /** Appends `count` rows at once, column by column: a value that all of them have, or a list of one for each. */
+  appendRows(count: number, values: readonly (number | string | ArrayLike<number>)[]): void {
+    if (!this.kept) return;
+    this.length += count;
+    const { columns } = this;
+    for (let i = 0; i < columns.length; i++) {
+      const column = columns[i]!;
+      const value = values[i]!;
+      if (!(column instanceof NumberColumn)) column.fill(String(value), count);
+      else if (typeof value === 'number') column.fill(value, count);
+      else column.pushAll(value as ArrayLike<number>);
+    }
+  }
+
   /** Values of a column, put together from its pieces. */
   column(name: string): Float64Array | readonly string[] {
     const i = this.spec.columns.findIndex((column) => column.name === name);

@@ -32,9 +32,16 @@ export class ExactSum {
     if (value !== 0) partials.push(value);
   }
 
+  /** Back to zero. */
+  clear(): void {
+    while (this.partials.length > 0) this.partials.pop();
+  }
+
   /** Adds everything another sum holds. */
   merge(other: ExactSum): void {
-    for (const partial of other.partials.slice()) this.add(partial);
+    const { partials } = other;
+    if (other === this) for (const partial of partials.slice()) this.add(partial);
+    else for (let i = 0; i < partials.length; i++) this.add(partials[i]!);
   }
 
   /** The sum, rounded once to the nearest double (ties to even). */

@@ -87,6 +87,17 @@ export class LogHistogram {
     if (value > this.high) this.high = value;
   }
 
+  /** Forgets all values; the memory of the buckets is kept for those to come. */
+  clear(): void {
+    this.buckets.fill(0);
+    this.used = 0;
+    this.order = null;
+    this.total = 0;
+    this.exact.clear();
+    this.low = Number.POSITIVE_INFINITY;
+    this.high = Number.NEGATIVE_INFINITY;
+  }
+
   /** Adds everything another histogram of the same precision holds. */
   merge(other: LogHistogram): void {
     if (other.bits !== this.bits)
