@@ -2,7 +2,7 @@ import { Fifo } from '../kernel/fifo.js';
 import type { EventHandle } from '../kernel/simulation.js';
 import { type Duration, MILLISECOND, type Time } from '../kernel/time.js';
 import { type ConfChange, type ConfState, type Entry, EntryType } from '../raft/index.js';
-import { sample } from '../random/distribution.js';
+import { Sampler } from '../random/distribution.js';
 import { syncFile } from './backend-file.js';
 import type { Command } from './command.js';
 import type { Call } from './connection.js';
@@ -63,9 +63,11 @@ export class Applier {
   private readonly matched: Watcher[] = [];
   /** The last commit of the backend: where a restart begins. */
   private onDisk: BackendMark;
+  private readonly backendCommit: Sampler;
 
   constructor(member: Member) {
     this.member = member;
+    this.backendCommit = new Sampler(member.costs.backendCommit);
     this.onDisk = this.mark();
   }
 
@@ -348,7 +350,7 @@ export class Applier {
     member.simulation.cancel(this.timer);
     this.timer = 0;
     const { now } = member.simulation;
-    const work = sample(member.costs.backendCommit, member.diskStream);
+    const work = this.backendCommit.next(member.diskStream);
     this.commitStart = now;
     this.metaWork = work / 2;
     const end = member.dataDisk.operate(now, work / 2);

@@ -18,11 +18,30 @@ const MAX_MEMBERS = 64;
  * Raft messages of one Ready on their way to one peer, with the life of the receiver that they were sent to: the stream's
  * writer flushes when it has nothing more to write, so they travel together.
  */
-export interface PeerEnvelope {
-  readonly messages: Message[];
-  incarnation: number;
-  sentAt: Time;
-  bytes: number;
+class PeerEnvelope {
+  readonly messages: Message[] = [];
+  incarnation = 0;
+  sentAt: Time = 0;
+  bytes = 0;
+  /** Whether a snapshot is among them. */
+  snapshot = false;
+}
+
+/** One of the two streams from a member to a peer. */
+class PeerLink {
+  readonly to: Member;
+  /** Envelopes on their way to the peer. */
+  readonly inbox: Slots<PeerEnvelope>;
+  /** Its number in the network. */
+  readonly stream: number;
+  /** The envelope of the Ready being sent. */
+  open: PeerEnvelope | null = null;
+
+  constructor(to: Member, inbox: Slots<PeerEnvelope>, stream: number) {
+    this.to = to;
+    this.inbox = inbox;
+    this.stream = stream;
+  }
 }
 
 /** Bytes of a message on the wire. */
@@ -38,13 +57,11 @@ export class Peers {
   private readonly network: Network;
   private readonly members: Member[] = [];
   private readonly inboxes: Slots<PeerEnvelope>[] = [];
-  /** Stream numbers by from × MAX_MEMBERS + to, × 2 for the kind; -1: not opened. */
-  private readonly streams: number[] = [];
+  /** By from × MAX_MEMBERS + to, × 2 for the kind; opened when first used. */
+  private readonly links: (PeerLink | undefined)[] = [];
   private readonly heardAt: Time[] = [];
-  /** Envelopes of the Ready being sent, by to × 2 + kind. */
-  private readonly open: (PeerEnvelope | null)[] = [];
-  private readonly openKeys: number[] = [];
-  private openCount = 0;
+  /** Streams with envelopes of the Ready being sent. */
+  private readonly open: PeerLink[] = [];
   /** Envelopes that have been read, to be used again. */
   private readonly spare: PeerEnvelope[] = [];
 
@@ -70,7 +87,7 @@ export class Peers {
     const envelope = inbox.get(slot);
     if (!member.running || envelope.incarnation !== member.incarnation) {
       inbox.take(slot);
-      this.reportSnapshots(envelope, true);
+      if (envelope.snapshot) this.reportSnapshots(envelope, true);
       return;
     }
     const { now } = member.simulation;
@@ -83,11 +100,11 @@ export class Peers {
   step(member: Member, slot: number): void {
     const envelope = this.inboxes[member.index]!.take(slot);
     const lost = !member.running || envelope.incarnation !== member.incarnation;
-    this.reportSnapshots(envelope, lost);
+    if (envelope.snapshot) this.reportSnapshots(envelope, lost);
     if (lost) return;
     const { messages } = envelope;
     const { from } = messages[0]!;
-    if (member.removedIds.has(from)) {
+    if (member.removedIds.size > 0 && member.removedIds.has(from)) {
       this.turnAway(member, this.members[from - 1]!);
       return;
     }
@@ -95,9 +112,11 @@ export class Peers {
     member.metrics.peer(from).receivedBytes += envelope.bytes;
     // Given back to who made it: acknowledgements and appends are not equally many.
     const sender = this.members[from - 1]!.node;
+    const { node } = member;
     for (let i = 0; i < messages.length; i++) {
-      member.node.step(messages[i]!);
-      sender.release(messages[i]!);
+      const message = messages[i]!;
+      node.step(message);
+      sender.release(message);
     }
     while (messages.length > 0) messages.pop();
     this.spare.push(envelope);
@@ -158,68 +177,68 @@ export class Peers {
 
   /** Sends a Ready's messages in order; of its append responses only the last, which covers the others. */
   sendAll(from: Member, messages: readonly Message[]): void {
-    let lastResponse = messages.length - 1;
+    const count = messages.length;
+    if (count === 0) return;
+    let lastResponse = count - 1;
     while (lastResponse >= 0 && messages[lastResponse]!.type !== MessageType.AppResp) lastResponse--;
-    for (let i = 0; i < messages.length; i++) {
+    for (let i = 0; i < count; i++) {
       const message = messages[i]!;
       if (message.type === MessageType.AppResp && i !== lastResponse) continue;
-      this.collect(message.type === MessageType.Snap ? { ...message, snapshot: takeSnapshot(from) } : message);
+      this.collect(from, message.type === MessageType.Snap ? { ...message, snapshot: takeSnapshot(from) } : message);
     }
-    for (let i = 0; i < this.openCount; i++) {
-      const key = this.openKeys[i]!;
-      this.flush(from, this.members[key >> 1]!, key & 1, this.open[key]!);
-      this.open[key] = null;
-    }
-    this.openCount = 0;
+    const { open } = this;
+    for (let i = 0; i < open.length; i++) if (open[i]!.open !== null) this.flush(from, open[i]!);
+    while (open.length > 0) open.pop();
   }
 
   /** Puts a message into the envelope of its stream. */
-  private collect(message: Message): void {
-    const to = this.members[message.to - 1];
-    if (to === undefined) return;
-    const key = to.index * 2 + (message.type === MessageType.App ? 1 : 0);
-    const bytes = messageBytes(message);
-    const envelope = this.open[key];
-    if (envelope === undefined || envelope === null) {
-      this.open[key] = this.envelope(message, to, bytes);
-      this.openKeys[this.openCount++] = key;
-      return;
+  private collect(from: Member, message: Message): void {
+    const to = message.to - 1;
+    const key = (from.index * MAX_MEMBERS + to) * 2 + (message.type === MessageType.App ? 1 : 0);
+    const link = this.links[key] ?? this.openLink(from, this.members[to], key);
+    if (link === null) return;
+    let envelope = link.open;
+    if (envelope === null) {
+      envelope = this.spare.pop() ?? new PeerEnvelope();
+      envelope.incarnation = link.to.incarnation;
+      envelope.sentAt = from.simulation.now;
+      envelope.bytes = 0;
+      envelope.snapshot = false;
+      link.open = envelope;
+      this.open.push(link);
     }
     envelope.messages.push(message);
-    envelope.bytes += bytes;
+    envelope.bytes += messageBytes(message);
+    if (message.snapshot !== null) envelope.snapshot = true;
   }
 
-  private envelope(message: Message, to: Member, bytes: number): PeerEnvelope {
-    const { incarnation } = to;
-    const sentAt = to.simulation.now;
-    const envelope = this.spare.pop();
-    if (envelope === undefined) return { messages: [message], incarnation, sentAt, bytes };
-    envelope.messages.push(message);
-    envelope.incarnation = incarnation;
-    envelope.sentAt = sentAt;
-    envelope.bytes = bytes;
-    return envelope;
+  /** Null: there is no such peer. */
+  private openLink(from: Member, to: Member | undefined, key: number): PeerLink | null {
+    if (to === undefined) return null;
+    const link = new PeerLink(to, this.inboxes[to.index]!, this.network.openStream(from.host, to.host));
+    while (this.links.length <= key) this.links.push(undefined);
+    return (this.links[key] = link);
   }
 
-  private flush(from: Member, to: Member, kind: number, envelope: PeerEnvelope): void {
+  private flush(from: Member, link: PeerLink): void {
+    const { to, inbox } = link;
+    const envelope = link.open!;
+    link.open = null;
+    const counts = from.metrics.peer(to.id);
     if (to.running) {
-      const inbox = this.inboxes[to.index]!;
       const slot = inbox.put(envelope);
-      const stream = this.stream(from, to, kind);
-      if (this.network.sendOnStream(stream, envelope.bytes, to.target, MEMBER_OPCODE.PeerMessage, slot)) {
-        const counts = from.metrics.peer(to.id);
+      if (this.network.sendOnStream(link.stream, envelope.bytes, to.target, MEMBER_OPCODE.PeerMessage, slot)) {
         counts.sentBytes += envelope.bytes;
         counts.active = true;
         return;
       }
       inbox.take(slot);
     }
-    const counts = from.metrics.peer(to.id);
     counts.sentFailures++;
     if (counts.active) counts.disconnected++;
     counts.active = false;
     from.node.reportUnreachable(to.id);
-    this.reportSnapshots(envelope, true);
+    if (envelope.snapshot) this.reportSnapshots(envelope, true);
   }
 
   /** Tells the sender of a snapshot whether it arrived. */
@@ -245,15 +264,5 @@ export class Peers {
     const received = to.metrics.peer(from.id);
     received.snapshotsReceived++;
     received.snapshotReceive.observe(duration);
-  }
-
-  private stream(from: Member, to: Member, kind: number): number {
-    const key = (from.index * MAX_MEMBERS + to.index) * 2 + kind;
-    let stream = this.streams[key];
-    if (stream === undefined) {
-      stream = this.network.openStream(from.host, to.host);
-      this.streams[key] = stream;
-    }
-    return stream;
   }
 }

@@ -101,19 +101,20 @@ export class ProcessorShare {
 
   reserve(now: Time, cost: Duration): Time {
     this.used += cost;
+    if (this.processor.sharers === 0) return this.processor.reserve(now, cost);
     const turn = this.turn(now, cost);
     return Math.min(this.processor.reserve(now, cost), turn + cost);
   }
 
   proceed(now: Time, cost: Duration): Time {
     this.used += cost;
+    if (this.processor.sharers === 0) return this.processor.proceed(now, cost);
     const turn = this.turn(now, cost);
     return Math.min(this.processor.proceed(now, cost), turn + cost);
   }
 
   /** When it is the turn of the process whoever else is in line: once its share has grown over what it has used beyond it of late. */
   private turn(now: Time, cost: Duration): Time {
-    if (this.processor.sharers === 0) return Number.POSITIVE_INFINITY;
     this.debt = Math.max(0, this.debt - this.processor.fairShare(now - this.since)) + cost;
     this.since = now;
     return now + Math.round(Math.max(0, this.debt - SLICE) / this.processor.fairShare(1));

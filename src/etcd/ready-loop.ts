@@ -1,6 +1,6 @@
 import type { Time } from '../kernel/time.js';
 import { type Entry, EntryType, type Message, NONE, type Ready, Role } from '../raft/index.js';
-import { sample } from '../random/distribution.js';
+import { Sampler } from '../random/distribution.js';
 import type { Member } from './member.js';
 import { MEMBER_OPCODE } from './opcodes.js';
 
@@ -20,9 +20,11 @@ export class ReadyLoop {
   private ready: Ready | null = null;
   /** Index of a configuration change that must be applied before this Ready's messages leave; 0: none. */
   private awaited = 0;
+  private readonly fsync: Sampler;
 
   constructor(member: Member) {
     this.member = member;
+    this.fsync = new Sampler(member.costs.fsync);
   }
 
   /** A new process begins. */
@@ -74,7 +76,7 @@ export class ReadyLoop {
     // The write goes to the page cache; its time is part of the Ready's.
     member.metrics.diskWalWriteDurationSeconds.observe(0);
     let work = Math.max(0, ready.entries.length - 1) * (member.costs.fsyncPerEntry ?? 0);
-    for (let i = 0; i < syncs; i++) work += sample(member.costs.fsync, member.diskStream);
+    for (let i = 0; i < syncs; i++) work += this.fsync.next(member.diskStream);
     const { now } = member.simulation;
     const end = member.logDisk.operate(now, work);
     const duration = end - now;

@@ -50,6 +50,8 @@ export class LadderEventList implements EventList {
   private bottomAt = 0;
   private bottomEnd = 0;
   private spillAt = SPILL;
+  /** Time of an event that was taken and whose place another has taken; no event to come is before it. */
+  private handled: number = Number.NEGATIVE_INFINITY;
 
   private run = 0;
   private runTail = 0;
@@ -68,11 +70,17 @@ export class LadderEventList implements EventList {
   }
 
   push(record: number, time: number): void {
-    const { i32 } = this.records;
+    const end = this.bottomEnd;
+    // Most are among the next few: before the last of the bottom there is nothing in rungs and top.
+    if (this.bottomAt < end && time < this.bottomTimes[end - 1]!) {
+      this.pushNear(time, record);
+      return;
+    }
     if (time > this.topStart) {
       this.top.push(record, time);
       return;
     }
+    const { i32 } = this.records;
     const { shape } = this;
     const { count } = this.rungs;
     for (let rung = 0, at = 0; rung < count; rung++, at += 4) {
@@ -173,7 +181,24 @@ export class LadderEventList implements EventList {
     const order = this.bottomRecords;
     const { f64 } = this.records;
     const first = this.bottomAt;
-    let place = this.bottomEnd++;
+    const end = this.bottomEnd;
+    let place: number;
+    if (first > 0 && time < times[(first + end) >> 1]! && first < end) {
+      // Nearer to the front, where there is room since events were taken: the few before it move down.
+      place = this.bottomAt = first - 1;
+      if (times[place]! > this.handled) this.handled = times[place]!;
+      for (;;) {
+        const other = times[place + 1]!;
+        if (other > time || (other === time && f64[(order[place + 1]! << 2) + 1]! > f64[(record << 2) + 1]!)) break;
+        times[place] = other;
+        order[place] = order[place + 1]!;
+        place++;
+      }
+      times[place] = time;
+      order[place] = record;
+      return;
+    }
+    place = this.bottomEnd++;
     while (place > first) {
       const other = times[place - 1]!;
       if (other < time || (other === time && f64[(order[place - 1]! << 2) + 1]! < f64[(record << 2) + 1]!)) break;
@@ -343,7 +368,7 @@ export class LadderEventList implements EventList {
     const order = this.bottomRecords;
     const end = this.bottomEnd;
     let first = this.bottomAt;
-    let start = first > 0 ? Math.max(this.runTime, times[first - 1]!) : this.runTime;
+    let start = Math.max(this.runTime, this.handled, first > 0 ? times[first - 1]! : this.handled);
     if (this.run !== 0) while (first < end && times[first]! <= this.runTime) first++;
     // A look ahead may have passed cancelled events that lie after those scheduled since.
     if (!(start > Number.NEGATIVE_INFINITY) || start > times[first]!) start = times[first]!;

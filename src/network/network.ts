@@ -1,7 +1,7 @@
 import type { Simulation } from '../kernel/simulation.js';
 import type { Duration, Time } from '../kernel/time.js';
 import type { DistributionSpec } from '../random/distribution.js';
-import { sample } from '../random/distribution.js';
+import { Sampler } from '../random/distribution.js';
 import type { Randomness, Stream } from '../random/stream.js';
 
 /** Round-trip times by distance; one way is half of a draw. */
@@ -40,6 +40,11 @@ interface OrderedStream {
   readonly from: number;
   readonly to: number;
   lastDelivery: Time;
+  /** Its round trips, and the delays of what its sender sends; null before the first. */
+  readonly roundTrips: Sampler;
+  source: Stream | null;
+  /** Whether it takes the link of its sender: a machine's messages to itself do not, nor do those of the users outside. */
+  readonly linked: boolean;
 }
 
 /** How far apart two hosts can be (`Network.distance`). */
@@ -91,8 +96,14 @@ export class Network {
   private readonly streams: OrderedStream[] = [];
   private readonly simulation: Simulation;
   private readonly costs: NetworkCosts;
+  private readonly bytesPerSecond: number;
+  /** Whether links lose packets at all times. */
+  private readonly lossy: boolean;
   /** Round trips by distance. */
   private readonly roundTrips: readonly DistributionSpec[];
+  private readonly samplers: readonly Sampler[];
+  /** Between zones that have round trips of their own, by `from * 65536 + to`. */
+  private readonly ownSamplers = new Map<number, Sampler>();
   private hostsDown = 0;
   /** Counts what was cut, healed, lost or brought back: what was worked out about reachability holds while it stays the same. */
   changes = 0;
@@ -100,10 +111,13 @@ export class Network {
   constructor(simulation: Simulation, randomness: Randomness, costs: NetworkCosts) {
     this.simulation = simulation;
     this.costs = costs;
+    this.bytesPerSecond = costs.bytesPerSecond;
+    this.lossy = costs.loss !== undefined;
     this.randomness = randomness;
     this.zones.push(EXTERNAL_ZONE);
     this.zoneNumbers.set(EXTERNAL_ZONE, OUTSIDE);
     this.roundTrips = [costs.sameHost, costs.sameZone, costs.crossZone, costs.external];
+    this.samplers = this.roundTrips.map((spec) => new Sampler(spec));
   }
 
   /** Adds a host; returns its number. */
@@ -220,6 +234,16 @@ export class Network {
     return this.roundTrips[distance]!;
   }
 
+  /** The same, to draw from. */
+  private sampler(from: number, to: number): Sampler {
+    const distance = this.distance(from, to);
+    if (distance !== CROSS_ZONE || this.costs.zonePairs === undefined) return this.samplers[distance]!;
+    const pair = this.zone[from]! * 65536 + this.zone[to]!;
+    let sampler = this.ownSamplers.get(pair);
+    if (sampler === undefined) this.ownSamplers.set(pair, (sampler = new Sampler(this.roundTrip(from, to))));
+    return sampler;
+  }
+
   /** Whether a message sent now would arrive. */
   reachable(from: number, to: number): boolean {
     if (this.whole) return true;
@@ -234,7 +258,7 @@ export class Network {
   }
 
   private transmission(bytes: number): Duration {
-    return (bytes / this.costs.bytesPerSecond) * 1e9;
+    return (bytes / this.bytesPerSecond) * 1e9;
   }
 
   /**
@@ -242,12 +266,26 @@ export class Network {
    * arrival. It takes its place in the queue now: what becomes ready earlier does not wait for one that is still being made.
    */
   private carry(from: number, to: number, bytes: number, after: Duration): Duration {
-    // Written out: numbers that functions return are objects on the heap when they are no integers.
-    const transmission = (bytes / this.costs.bytesPerSecond) * 1e9;
     const stream = this.senders[from] ?? this.sender(from);
-    let latency = sample(this.roundTrip(from, to), stream) / 2;
-    if (this.losses.size > 0 || this.costs.loss !== undefined) latency += this.lossDelay(from, to, stream);
-    if (from === to || this.zone[from] === OUTSIDE) return Math.round(after + transmission + latency);
+    const linked = from !== to && this.zone[from] !== OUTSIDE;
+    return this.carryOn(this.sampler(from, to), stream, linked, from, to, bytes, after);
+  }
+
+  /** As `carry`, where the round trips, the delays of what the sender sends and whether it takes the sender's link are known. */
+  private carryOn(
+    roundTrips: Sampler,
+    source: Stream,
+    linked: boolean,
+    from: number,
+    to: number,
+    bytes: number,
+    after: Duration,
+  ): Duration {
+    // Written out: numbers that functions return are objects on the heap when they are no integers.
+    const transmission = (bytes / this.bytesPerSecond) * 1e9;
+    let latency = roundTrips.next(source) / 2;
+    if (this.lossy || this.losses.size > 0) latency += this.lossDelay(from, to, source);
+    if (!linked) return Math.round(after + transmission + latency);
     const { now } = this.simulation;
     const { linkFreeAt } = this;
     const free = linkFreeAt[from]!;
@@ -275,7 +313,7 @@ export class Network {
   /** Half of a round trip between two hosts. */
   private latency(from: number, to: number): number {
     const stream = this.senders[from] ?? this.sender(from);
-    return sample(this.roundTrip(from, to), stream) / 2 + this.lossDelay(from, to, stream);
+    return this.sampler(from, to).next(stream) / 2 + this.lossDelay(from, to, stream);
   }
 
   /** Delays of what a host sends. */
@@ -311,7 +349,8 @@ export class Network {
 
   /** Opens an ordered stream (a TCP connection's direction) between two hosts; returns its number. */
   openStream(from: number, to: number): number {
-    return this.streams.push({ from, to, lastDelivery: 0 }) - 1;
+    const linked = from !== to && this.zone[from] !== OUTSIDE;
+    return this.streams.push({ from, to, lastDelivery: 0, roundTrips: this.sampler(from, to), source: null, linked }) - 1;
   }
 
   /** The one ordered stream that all users of `sendOrdered` share between two hosts. */
@@ -336,7 +375,7 @@ export class Network {
   ): boolean {
     const ordered = this.streams[stream]!;
     if (!this.reachable(ordered.from, ordered.to)) return false;
-    this.simulation.postAt(this.arrivalOn(stream, bytes, after), target, opcode, argument);
+    this.simulation.postAt(this.arrival(ordered, bytes, after), target, opcode, argument);
     return true;
   }
 
@@ -345,8 +384,13 @@ export class Network {
    * and the event of its arrival.
    */
   arrivalOn(stream: number, bytes: number, after: Duration = 0): Time {
-    const ordered = this.streams[stream]!;
-    let arrival = this.simulation.now + this.carry(ordered.from, ordered.to, bytes, after);
+    return this.arrival(this.streams[stream]!, bytes, after);
+  }
+
+  private arrival(ordered: OrderedStream, bytes: number, after: Duration): Time {
+    const { from, to, roundTrips, linked } = ordered;
+    const source = (ordered.source ??= this.senders[from] ?? this.sender(from));
+    let arrival = this.simulation.now + this.carryOn(roundTrips, source, linked, from, to, bytes, after);
     // A nanosecond later, so that the order does not hang on how ties are broken.
     if (ordered.lastDelivery >= arrival) arrival = ordered.lastDelivery + 1;
     ordered.lastDelivery = arrival;

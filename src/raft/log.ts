@@ -55,7 +55,11 @@ export class RaftLog {
 
   /** Term of the entry at `index`, or a {@link StorageError}. Index 0 of an empty log has term 0. */
   term(index: number): number {
-    const term = this.unstable.term(index);
+    const { unstable } = this;
+    const position = index - unstable.offset;
+    if (position >= 0 && position < unstable.entries.length) return unstable.entries[position]!.term;
+    if (unstable.snapshot === null && position < 0) return this.storage.term(index);
+    const term = unstable.term(index);
     if (term > 0) return term;
     if (index + 1 < this.firstIndex()) return StorageError.Compacted;
     if (index > this.lastIndex()) return StorageError.Unavailable;
@@ -197,7 +201,11 @@ export class RaftLog {
   /** Entries from `index` to the end within `maxSize` bytes (at least one if any), or StorageError.Compacted. */
   entries(index: number, maxSize: number): readonly Entry[] | number {
     const last = this.lastIndex();
-    return index > last ? NO_ENTRIES : this.slice(index, last + 1, maxSize);
+    if (index > last) return NO_ENTRIES;
+    const { unstable } = this;
+    const start = index - unstable.offset;
+    if (start < 0 || unstable.entries.length === 0) return this.slice(index, last + 1, maxSize);
+    return this.cutUnstable(start, limitedEnd(unstable.entries, start, unstable.entries.length, maxSize));
   }
 
   /** Whether a configuration change is among the entries that are committed and not yet applied. */

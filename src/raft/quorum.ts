@@ -28,6 +28,22 @@ export function majorityCommitted(voters: readonly number[], acknowledged: Ackno
   return scratch[count - (Math.floor(count / 2) + 1)]!;
 }
 
+/** As `majorityCommitted`, of voters whose progress is at hand. */
+export function majorityMatched(voters: readonly { readonly match: number }[]): number {
+  const count = voters.length;
+  if (count === 0) return EVERYTHING;
+  for (let i = 0; i < count; i++) {
+    const index = voters[i]!.match;
+    let at = i;
+    while (at > 0 && scratch[at - 1]! > index) {
+      scratch[at] = scratch[at - 1]!;
+      at--;
+    }
+    scratch[at] = index;
+  }
+  return scratch[(count - 1) >> 1]!;
+}
+
 /** Result of a vote among `voters`; no voters: won, so that an absent half of a joint configuration never decides. */
 export function majorityVote(voters: readonly number[], votes: ReadonlyMap<number, boolean>): number {
   if (voters.length === 0) return VoteResult.Won;

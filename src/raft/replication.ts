@@ -14,6 +14,8 @@ export function maybeSendAppend(raft: Raft, to: number, progress: Progress, even
   if (progress.isPaused()) return false;
   const { log } = raft;
   const previous = progress.next - 1;
+  // It lacks nothing.
+  if (!evenEmpty && previous === log.lastIndex()) return false;
   const previousTerm = log.term(previous);
   if (previousTerm < 0) return sendSnapshot(raft, to, progress);
   let entries: readonly Entry[] = NO_ENTRIES;

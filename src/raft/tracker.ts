@@ -1,5 +1,5 @@
 import { Progress } from './progress.js';
-import { type Acknowledged, jointCommitted, jointVote, VoteResult } from './quorum.js';
+import { type Acknowledged, jointCommitted, jointVote, majorityMatched, VoteResult } from './quorum.js';
 import type { ConfState } from './types.js';
 
 /** A membership: immutable lists of ids, ascending. `outgoing` is empty unless the configuration is joint. */
@@ -29,6 +29,8 @@ export class Tracker implements Acknowledged {
   /** Ids of all members, ascending, and their progress at the same positions. */
   ids: number[] = [];
   list: Progress[] = [];
+  /** Progress of the incoming voters. */
+  private voters: Progress[] = [];
   /** All voters of both halves, ascending. */
   voterIds: readonly number[] = [];
   private votes = new Map<number, boolean>();
@@ -44,6 +46,7 @@ export class Tracker implements Acknowledged {
     this.members = members;
     this.ids = [...members.keys()].sort((a, b) => a - b);
     this.list = this.ids.map((id) => members.get(id)!);
+    this.voters = membership.voters.map((id) => members.get(id)!);
     const voters = new Set([...membership.voters, ...membership.outgoing]);
     this.voterIds = [...voters].sort((a, b) => a - b);
   }
@@ -52,17 +55,21 @@ export class Tracker implements Acknowledged {
     return new Progress(next, isLearner, this.maxInflight, this.maxInflightBytes);
   }
 
+  /** A handful of members: looking at each is quicker than any table. */
   progress(id: number): Progress | undefined {
-    return this.members.get(id);
+    const { ids } = this;
+    for (let i = 0; i < ids.length; i++) if (ids[i] === id) return this.list[i];
+    return undefined;
   }
 
   acknowledged(id: number): number {
-    const progress = this.members.get(id);
+    const progress = this.progress(id);
     return progress === undefined ? 0 : progress.match;
   }
 
   /** The highest index on a quorum. */
   committed(): number {
+    if (this.membership.outgoing.length === 0) return majorityMatched(this.voters);
     return jointCommitted(this.membership.voters, this.membership.outgoing, this);
   }
 

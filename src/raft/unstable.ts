@@ -45,7 +45,7 @@ export class Unstable {
   nextEntries(): readonly Entry[] {
     const inProgress = this.offsetInProgress - this.offset;
     if (this.entries.length === inProgress) return NO_ENTRIES;
-    return inProgress === 0 ? this.share() : this.entries.slice(inProgress);
+    return inProgress === 0 ? this.share() : rest(this.entries, inProgress);
   }
 
   /** All entries, for others to keep. */
@@ -69,7 +69,7 @@ export class Unstable {
   stableTo(term: number, index: number): void {
     if (index < this.offset || this.term(index) !== term || term === 0) return;
     const count = index + 1 - this.offset;
-    this.entries = count === this.entries.length ? [] : this.entries.slice(count);
+    this.entries = count === this.entries.length ? [] : rest(this.entries, count);
     this.shared = false;
     this.offset = index + 1;
     if (this.offsetInProgress < this.offset) this.offsetInProgress = this.offset;
@@ -98,7 +98,7 @@ export class Unstable {
     const end = this.offset + this.entries.length;
     if (from === end && this.entries.length === 0) this.begin(source, start, lasting);
     else if (from === end) {
-      if (this.shared) this.entries = this.entries.concat(start === 0 ? source : source.slice(start));
+      if (this.shared) this.entries = joined(this.entries, source, start);
       else for (let i = start; i < source.length; i++) (this.entries as Entry[]).push(source[i]!);
       this.shared = false;
     } else if (from <= this.offset) {
@@ -117,6 +117,17 @@ export class Unstable {
 
   private begin(source: readonly Entry[], start: number, lasting: boolean): void {
     this.shared = lasting && start === 0;
-    this.entries = this.shared ? source : source.slice(start);
+    this.entries = this.shared ? source : rest(source, start);
   }
+}
+
+/** source[start..] as an array of its own. Nearly all are of one entry. */
+function rest(source: readonly Entry[], start: number): readonly Entry[] {
+  return start === source.length - 1 ? [source[start]!] : source.slice(start);
+}
+
+/** `entries` and source[start..] in a new array. */
+function joined(entries: readonly Entry[], source: readonly Entry[], start: number): readonly Entry[] {
+  if (entries.length === 1 && start === source.length - 1) return [entries[0]!, source[start]!];
+  return entries.concat(start === 0 ? source : source.slice(start));
 }

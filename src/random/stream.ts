@@ -45,10 +45,33 @@ export class Stream implements Uniform {
 
   next(): number {
     this.draws++;
+    let { a, b, c, d } = this;
     for (;;) {
-      const top = this.word() >>> 11;
-      const value = (top + (this.word() >>> 0) / 4294967296) / 2097152;
-      if (value !== 0) return value;
+      // Two words of the generator.
+      b = (b << 25) ^ (b >>> 7) ^ c;
+      c = (c - d) | 0;
+      d = (d << 24) ^ (d >>> 8) ^ a;
+      a = (a - b) | 0;
+      b = (b << 20) ^ (b >>> 12) ^ c;
+      c = (c - d) | 0;
+      d = (d << 16) ^ (c >>> 16) ^ a;
+      a = (a - b) | 0;
+      const top = a >>> 11;
+      b = (b << 25) ^ (b >>> 7) ^ c;
+      c = (c - d) | 0;
+      d = (d << 24) ^ (d >>> 8) ^ a;
+      a = (a - b) | 0;
+      b = (b << 20) ^ (b >>> 12) ^ c;
+      c = (c - d) | 0;
+      d = (d << 16) ^ (c >>> 16) ^ a;
+      a = (a - b) | 0;
+      const value = (top + (a >>> 0) / 4294967296) / 2097152;
+      if (value === 0) continue;
+      this.a = a;
+      this.b = b;
+      this.c = c;
+      this.d = d;
+      return value;
     }
   }
 
@@ -67,18 +90,6 @@ export class Stream implements Uniform {
     if (state.path !== this.path) throw new Error(`state of stream ${state.path} given to stream ${this.path}`);
     [this.a, this.b, this.c, this.d] = state.words;
     this.draws = state.draws;
-  }
-
-  private word(): number {
-    let { a, b, c, d } = this;
-    b = (b << 25) ^ (b >>> 7) ^ c;
-    c = (c - d) | 0;
-    d = (d << 24) ^ (d >>> 8) ^ a;
-    a = (a - b) | 0;
-    this.b = b = (b << 20) ^ (b >>> 12) ^ c;
-    this.c = c = (c - d) | 0;
-    this.d = (d << 16) ^ (c >>> 16) ^ a;
-    return (this.a = (a - b) | 0);
   }
 }
 

@@ -42,7 +42,12 @@ export const drawn = new Float64Array(1);
 
 /** Draws a normal number with mean 0 and standard deviation 1 into `drawn`. */
 export function drawNormal(source: Uniform): void {
-  const scaled = source.next() * (2 * NORMAL_LAYERS);
+  drawNormalFrom(source.next(), source);
+}
+
+/** As `drawNormal`, where the first uniform number is drawn already. */
+export function drawNormalFrom(uniform: number, source: Uniform): void {
+  const scaled = uniform * (2 * NORMAL_LAYERS);
   const bits = scaled | 0;
   const layer = bits >> 1;
   const x = (scaled - bits) * normalEdge[layer]!;
