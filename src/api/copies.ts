@@ -1,6 +1,6 @@
-import type { Event } from './core.js';
+import type { Event, PodStatus } from './core.js';
 import { equal } from './equal.js';
-import type { KubernetesObject, ObjectMeta } from './meta.js';
+import type { Condition, KubernetesObject, ObjectMeta } from './meta.js';
 
 /** Metadata that nobody has seen yet. */
 export type WritableMeta = { -readonly [Key in keyof ObjectMeta]: ObjectMeta[Key] };
@@ -96,8 +96,11 @@ interface Whole extends KubernetesObject {
 
 /** An object with other metadata, spec and status (undefined: it has none), and all else as it is. Written out like `copyMetadata`. */
 export function assembled(base: KubernetesObject, metadata: ObjectMeta, spec: unknown, status: unknown): KubernetesObject {
-  if (base.kind === 'Event' && spec === undefined && status === undefined && 'involvedObject' in base) return assembledEvent(base as Event, metadata);
   const { apiVersion, kind } = base;
+  if (kind === 'Event' && spec === undefined && status === undefined) {
+    const event = assembledEvent(base as Event, metadata);
+    if (event !== undefined) return event;
+  }
   let object: Whole;
   if (spec === undefined) object = status === undefined ? { apiVersion, kind, metadata } : { apiVersion, kind, metadata, status };
   else object = status === undefined ? { apiVersion, kind, metadata, spec } : { apiVersion, kind, metadata, spec, status };
@@ -108,14 +111,84 @@ export function assembled(base: KubernetesObject, metadata: ObjectMeta, spec: un
   return object;
 }
 
-/** The same for events, which have neither spec nor status, and of which there are more than of anything else. */
-function assembledEvent(base: Event, metadata: ObjectMeta): Event {
+/** How many keys an event has that has all of its own and no other. */
+const EVENT_KEYS = 11;
+
+/** The same for events, which have neither spec nor status, and of which there are more than of anything else; undefined: it has other keys too. */
+function assembledEvent(base: Event, metadata: ObjectMeta): Event | undefined {
+  let keys = 0;
+  for (const _ in base) keys++;
   const { apiVersion, kind, involvedObject, reason, message, type, source, firstTimestamp, lastTimestamp, count } = base;
-  const event: Event = { apiVersion, kind, metadata, involvedObject, reason, message, type, source, firstTimestamp, lastTimestamp, count };
-  for (const key in base) {
-    if (!(key in event)) (event as unknown as Record<string, unknown>)[key] = (base as unknown as Record<string, unknown>)[key];
+  if (keys !== EVENT_KEYS || involvedObject === undefined || reason === undefined || message === undefined || type === undefined) return undefined;
+  if (source === undefined || firstTimestamp === undefined || lastTimestamp === undefined || count === undefined) return undefined;
+  return { apiVersion, kind, metadata, involvedObject, reason, message, type, source, firstTimestamp, lastTimestamp, count };
+}
+
+/** How many of a pod status' fields there are, by which others are told. */
+function fieldsOf(status: PodStatus): number {
+  let fields = 1;
+  if (status.conditions !== undefined) fields++;
+  if (status.hostIP !== undefined) fields++;
+  if (status.podIP !== undefined) fields++;
+  if (status.startTime !== undefined) fields++;
+  if (status.containerStatuses !== undefined) fields++;
+  if (status.initContainerStatuses !== undefined) fields++;
+  if (status.qosClass !== undefined) fields++;
+  if (status.reason !== undefined) fields++;
+  if (status.message !== undefined) fields++;
+  if (status.nominatedNodeName !== undefined) fields++;
+  if (status.observedGeneration !== undefined) fields++;
+  return fields;
+}
+
+/** Whether a pod status has fields that the models do not know. */
+function hasOthers(status: PodStatus): boolean {
+  let keys = 0;
+  for (const _ in status) keys++;
+  return keys !== fieldsOf(status);
+}
+
+/**
+ * A pod status with the fields of another one over its own: as by spreading, written out like `copyMetadata`. The nominated node is the other
+ * one's, the class of service its own.
+ */
+export function mergedStatus(under: PodStatus, over: PodStatus, conditions: readonly Condition[]): PodStatus {
+  if (hasOthers(under) || hasOthers(over)) return spreadStatus(under, over, conditions);
+  const { phase } = over;
+  const hostIP = over.hostIP ?? under.hostIP;
+  const podIP = over.podIP ?? under.podIP;
+  const startTime = over.startTime ?? under.startTime;
+  const containerStatuses = over.containerStatuses ?? under.containerStatuses;
+  const qosClass = under.qosClass ?? over.qosClass;
+  const initContainerStatuses = over.initContainerStatuses ?? under.initContainerStatuses;
+  const reason = over.reason ?? under.reason;
+  const message = over.message ?? under.message;
+  const observedGeneration = over.observedGeneration ?? under.observedGeneration;
+  const { nominatedNodeName } = over;
+  let status: { -readonly [Key in keyof PodStatus]: PodStatus[Key] };
+  // What kubelets write as literals, so that everything is inside the object.
+  if (hostIP !== undefined && startTime !== undefined && containerStatuses !== undefined && qosClass !== undefined) {
+    if (podIP === undefined) status = { phase, conditions, hostIP, startTime, containerStatuses, qosClass };
+    else status = { phase, conditions, hostIP, startTime, containerStatuses, qosClass, podIP };
+  } else {
+    status = { phase, conditions };
+    if (hostIP !== undefined) status.hostIP = hostIP;
+    if (startTime !== undefined) status.startTime = startTime;
+    if (containerStatuses !== undefined) status.containerStatuses = containerStatuses;
+    if (qosClass !== undefined) status.qosClass = qosClass;
+    if (podIP !== undefined) status.podIP = podIP;
   }
-  return event;
+  if (initContainerStatuses !== undefined) status.initContainerStatuses = initContainerStatuses;
+  if (reason !== undefined) status.reason = reason;
+  if (message !== undefined) status.message = message;
+  if (nominatedNodeName !== undefined) status.nominatedNodeName = nominatedNodeName;
+  if (observedGeneration !== undefined) status.observedGeneration = observedGeneration;
+  return status;
+}
+
+function spreadStatus(under: PodStatus, over: PodStatus, conditions: readonly Condition[]): PodStatus {
+  const { nominatedNodeName: _nominated, ...kept } = under;
+  return { ...kept, ...over, conditions, ...(under.qosClass === undefined ? {} : { qosClass: under.qosClass }) };
 }
 
 /** An object with other metadata. */

@@ -1,9 +1,5 @@
 /** Names and labels as the API server checks them (apimachinery pkg/util/validation); each function returns what is wrong. */
 
-const LABEL = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
-const SUBDOMAIN = `${LABEL}(\\.${LABEL})*`;
-const label = new RegExp(`^${LABEL}$`);
-const subdomain = new RegExp(`^${SUBDOMAIN}$`);
 const label1035 = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
 const qualifiedPart = /^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$/;
 const labelValue = /^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$/;
@@ -25,25 +21,43 @@ function tooLong(maximum: number): string {
 
 const NO_PROBLEMS: readonly string[] = Object.freeze([]);
 
-function check(value: string, maximum: number, pattern: RegExp, message: string): readonly string[] {
+function check(value: string, maximum: number, good: boolean, message: string): readonly string[] {
   const fits = value.length <= maximum;
-  if (pattern.test(value)) return fits ? NO_PROBLEMS : [tooLong(maximum)];
+  if (good) return fits ? NO_PROBLEMS : [tooLong(maximum)];
   return fits ? [message] : [tooLong(maximum), message];
+}
+
+const DASH = 45;
+const DOT = 46;
+
+/** Whether a text is lower case letters, digits and dashes, with a letter or digit at both ends (of each part between dots, if there may be `dots`). By hand: every new object is looked at. */
+function isDns(value: string, dots: boolean): boolean {
+  let before = DOT;
+  for (let i = 0; i < value.length; i++) {
+    const code = value.charCodeAt(i);
+    if (code === DASH) {
+      if (before === DOT) return false;
+    } else if (code === DOT) {
+      if (!dots || before === DOT || before === DASH) return false;
+    } else if (!((code >= 97 && code <= 122) || (code >= 48 && code <= 57))) return false;
+    before = code;
+  }
+  return before !== DOT && before !== DASH;
 }
 
 /** DNS-1123 label: names of containers, namespaces, volumes. */
 export function dns1123Label(value: string): readonly string[] {
-  return check(value, 63, label, LABEL_MESSAGE);
+  return check(value, 63, isDns(value, false), LABEL_MESSAGE);
 }
 
 /** DNS-1123 subdomain: names of most objects. */
 export function dns1123Subdomain(value: string): readonly string[] {
-  return check(value, 253, subdomain, SUBDOMAIN_MESSAGE);
+  return check(value, 253, isDns(value, true), SUBDOMAIN_MESSAGE);
 }
 
 /** DNS-1035 label: names of Services. */
 export function dns1035Label(value: string): readonly string[] {
-  return check(value, 63, label1035, LABEL_1035_MESSAGE);
+  return check(value, 63, label1035.test(value), LABEL_1035_MESSAGE);
 }
 
 /** Qualified name: keys of labels and annotations, names of resources. */
@@ -63,7 +77,7 @@ export function qualifiedName(value: string): string[] {
 }
 
 export function labelValueProblems(value: string): readonly string[] {
-  return check(value, 63, labelValue, LABEL_VALUE_MESSAGE);
+  return check(value, 63, labelValue.test(value), LABEL_VALUE_MESSAGE);
 }
 
 /** IANA service name: names of ports. */

@@ -11,8 +11,10 @@ const SYSTEM_CLASSES: Readonly<Record<string, number>> = { 'system-cluster-criti
 const PLURALS = { operations: 'operations', apiGroups: 'API groups', apiVersions: 'API versions', resources: 'resources' } as const;
 const OPERATIONS = ['*', 'CONNECT', 'CREATE', 'DELETE', 'UPDATE'];
 
+const NONE: readonly FieldError[] = [];
+
 /** Problems of an object; none for other kinds. */
-export function validateAdmissionObject(object: KubernetesObject): FieldError[] {
+export function validateAdmissionObject(object: KubernetesObject): readonly FieldError[] {
   switch (object.kind) {
     case 'PriorityClass':
       return validatePriorityClass(object as PriorityClass);
@@ -25,7 +27,7 @@ export function validateAdmissionObject(object: KubernetesObject): FieldError[] 
     case 'ClusterRoleBinding':
       return validateBinding(object as RoleBinding);
     default:
-      return [];
+      return NONE;
   }
 }
 

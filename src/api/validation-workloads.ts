@@ -17,22 +17,33 @@ import type { Deployment, ReplicaSet } from './workloads.js';
 /** Names of CronJobs leave room for the 11 characters that their Jobs add to them (pkg/apis/batch/validation). */
 const MAXIMUM_CRON_JOB_NAME = 52;
 
-/** The kinds looked at here, with the version of each. */
-const WORKLOADS: Readonly<Record<string, string>> = {
-  Deployment: 'apps/v1',
-  ReplicaSet: 'apps/v1',
-  StatefulSet: 'apps/v1',
-  DaemonSet: 'apps/v1',
-  ReplicationController: 'v1',
-  Job: 'batch/v1',
-  CronJob: 'batch/v1',
-  PodDisruptionBudget: 'policy/v1',
-  HorizontalPodAutoscaler: 'autoscaling/v2',
-};
+const NONE: FieldError[] = [];
+
+/** The version of a kind that is looked at here; undefined: it is not. */
+function versionOf(kind: string): string | undefined {
+  switch (kind) {
+    case 'Deployment':
+    case 'ReplicaSet':
+    case 'StatefulSet':
+    case 'DaemonSet':
+      return 'apps/v1';
+    case 'ReplicationController':
+      return 'v1';
+    case 'Job':
+    case 'CronJob':
+      return 'batch/v1';
+    case 'PodDisruptionBudget':
+      return 'policy/v1';
+    case 'HorizontalPodAutoscaler':
+      return 'autoscaling/v2';
+    default:
+      return undefined;
+  }
+}
 
 /** Problems of an object of a workload kind; none for other kinds. */
-export function validateWorkloadObject(object: KubernetesObject): FieldError[] {
-  if (WORKLOADS[object.kind] !== object.apiVersion) return [];
+export function validateWorkloadObject(object: KubernetesObject): readonly FieldError[] {
+  if (versionOf(object.kind) !== object.apiVersion) return NONE;
   switch (object.kind) {
     case 'Deployment':
       return validateDeployment(object as Deployment);

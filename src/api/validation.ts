@@ -13,16 +13,18 @@ import { validateWorkloadObject } from './validation-workloads.js';
  * What the API server refuses with 422 Invalid, in its own words (kubernetes pkg/apis/<group>/validation). Works on defaulted
  * objects; an empty list means that the object is accepted.
  */
-export function validateObject(object: KubernetesObject): FieldError[] {
+export function validateObject(object: KubernetesObject): readonly FieldError[] {
   const errors = validateMeta(object);
   const others = validateKind(object);
   return others.length === 0 ? errors : errors.length === 0 ? others : [...errors, ...others];
 }
 
 /** Problems of an object beside those of its metadata. */
-export function validateKind(object: KubernetesObject): FieldError[] {
+export function validateKind(object: KubernetesObject): readonly FieldError[] {
   if (object.apiVersion === 'v1') {
     switch (object.kind) {
+      case 'Event':
+        return NONE;
       case 'Pod':
         return validateSharedSpec((object as Pod).spec);
       case 'ConfigMap':
@@ -38,6 +40,8 @@ export function validateKind(object: KubernetesObject): FieldError[] {
   return errors.length > 0 ? errors : validateAdmissionObject(object);
 }
 
+const NONE: readonly FieldError[] = [];
+
 /** Largest annotations of an object, and largest data of a ConfigMap or Secret (TotalAnnotationSizeLimitB, MaxSecretSize). */
 const MAXIMUM_ANNOTATIONS = 256 * 1024;
 const MAXIMUM_DATA = 1024 * 1024;
@@ -51,15 +55,16 @@ function textBytes(texts: Readonly<Record<string, string>> | undefined): number 
 /** Specs found good before: pods of one template share theirs. */
 const goodSpecs = new WeakSet<PodSpec>();
 
-function validateSharedSpec(spec: PodSpec): FieldError[] {
-  if (goodSpecs.has(spec)) return [];
+function validateSharedSpec(spec: PodSpec): readonly FieldError[] {
+  if (goodSpecs.has(spec)) return NONE;
   const errors = validatePodSpec(spec, 'spec');
   if (errors.length === 0) goodSpecs.add(spec);
   return errors;
 }
 
-function validateMeta(object: KubernetesObject): FieldError[] {
-  const { name, namespace, generateName, labels } = object.metadata;
+function validateMeta(object: KubernetesObject): readonly FieldError[] {
+  const { name, namespace, generateName, labels, annotations } = object.metadata;
+  const info = infoOfKind(object.apiVersion, object.kind);
   const errors: FieldError[] = [];
   if (name === '' && (generateName ?? '') === '') {
     errors.push(required('metadata.name', 'name or generateName is required'));
@@ -69,23 +74,23 @@ function validateMeta(object: KubernetesObject): FieldError[] {
         ? dns1035Label(name)
         : object.kind === 'Namespace'
           ? dns1123Label(name)
-          : nameProblems(object, name);
+          : nameProblems(object.apiVersion, info !== undefined, name);
     for (const problem of problems) errors.push(invalid('metadata.name', name, problem));
   }
-  const info = infoOfKind(object.apiVersion, object.kind);
   if (info?.namespaced === true)
     for (const problem of dns1123Label(namespace)) errors.push(invalid('metadata.namespace', namespace, problem));
   if (labels !== undefined) errors.push(...validateLabels(labels, 'metadata.labels'));
-  for (const key in object.metadata.annotations) {
+  if (annotations === undefined) return errors;
+  for (const key in annotations) {
     for (const problem of qualifiedName(key.toLowerCase())) errors.push(invalid('metadata.annotations', key, problem));
   }
-  if (textBytes(object.metadata.annotations) > MAXIMUM_ANNOTATIONS) errors.push(tooLong('metadata.annotations', MAXIMUM_ANNOTATIONS));
+  if (textBytes(annotations) > MAXIMUM_ANNOTATIONS) errors.push(tooLong('metadata.annotations', MAXIMUM_ANNOTATIONS));
   return errors;
 }
 
 /** Kinds of other API groups may allow any path segment (RBAC names such as `system:node`). */
-function nameProblems(object: KubernetesObject, name: string): readonly string[] {
-  if (infoOfKind(object.apiVersion, object.kind) !== undefined && !object.apiVersion.startsWith('rbac.')) return dns1123Subdomain(name);
+function nameProblems(apiVersion: string, served: boolean, name: string): readonly string[] {
+  if (served && !apiVersion.startsWith('rbac.')) return dns1123Subdomain(name);
   if (name === '.' || name === '..') return [`may not be '${name}'`];
   const bad = ['/', '%'].find((character) => name.includes(character));
   return bad === undefined ? [] : [`may not contain '${bad}'`];

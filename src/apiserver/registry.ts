@@ -1,4 +1,4 @@
-import type { Pod, Service } from '../api/core.js';
+import type { Pod, PodStatus, Service } from '../api/core.js';
 import { admit } from '../api/defaults.js';
 import { type FieldError, invalidMessage } from '../api/fields.js';
 import type { Condition, KubernetesObject, ObjectMeta } from '../api/meta.js';
@@ -289,6 +289,17 @@ function finished(object: KubernetesObject): boolean {
   return (object.metadata.deletionGracePeriodSeconds ?? 0) === 0;
 }
 
+const NO_CONDITIONS: readonly Condition[] = [];
+
+/** A status with other conditions; that of a pod which was just made is written out. */
+function withConditions(status: PodStatus, conditions: readonly Condition[]): PodStatus {
+  const { phase, qosClass } = status;
+  let keys = 0;
+  for (const _ in status) keys++;
+  if (qosClass !== undefined && keys === (status.conditions === undefined ? 2 : 3)) return { phase, qosClass, conditions };
+  return { ...status, conditions };
+}
+
 function decideBinding(request: ApiRequest, pod: Pod, context: RegistryContext): Decision {
   if (pod.metadata.deletionTimestamp !== undefined) {
     return fail(failure(409, `Operation cannot be fulfilled on pods/binding "${pod.metadata.name}": pod ${pod.metadata.name} is being deleted, cannot be assigned to a host`));
@@ -298,11 +309,12 @@ function decideBinding(request: ApiRequest, pod: Pod, context: RegistryContext):
       failure(409, `Operation cannot be fulfilled on pods/binding "${pod.metadata.name}": pod ${pod.metadata.name} is already assigned to node "${pod.spec.nodeName}"`),
     );
   }
-  const scheduled: Condition = { type: 'PodScheduled', status: 'True', lastTransitionTime: context.now };
-  const conditions = [...(pod.status.conditions ?? []).filter((condition) => condition.type !== 'PodScheduled'), scheduled];
+  const conditions: Condition[] = [];
+  for (const condition of pod.status.conditions ?? NO_CONDITIONS) if (condition.type !== 'PodScheduled') conditions.push(condition);
+  conditions.push({ type: 'PodScheduled', status: 'True', lastTransitionTime: context.now });
   // Not by spreading: V8 of Node 20 gives each literal that adds a key to a spread object a hidden class of its own.
   const spec = Object.assign({}, pod.spec, { nodeName: request.target! });
-  const object = assembled(pod, copyMetadata(pod.metadata), spec, Object.assign({}, pod.status, { conditions }));
+  const object = assembled(pod, copyMetadata(pod.metadata), spec, withConditions(pod.status, conditions));
   return { kind: 'put', object, expectedRevision: pod.metadata.resourceVersion };
 }
 

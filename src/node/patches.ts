@@ -1,3 +1,4 @@
+import { assembled, mergedStatus } from '../api/copies.js';
 import type { Node, NodeStatus, Pod, PodStatus } from '../api/core.js';
 import type { Condition, KubernetesObject } from '../api/meta.js';
 import type { Patch } from '../apiserver/request.js';
@@ -21,7 +22,7 @@ export class PodStatusPatch implements Patch {
     const pod = current as Pod;
     if (pod.metadata.uid !== this.uid) return current;
     const status = mergePodStatus(pod.status, this.status);
-    return status === pod.status ? current : ({ ...pod, status } as Pod);
+    return status === pod.status ? current : assembled(pod, pod.metadata, pod.spec, status);
   }
 }
 
@@ -44,9 +45,7 @@ export function statusDiffers(api: PodStatus, own: PodStatus): boolean {
 /** Kubelet's status over the API's: conditions of others are kept (status_manager.go mergePodStatus). */
 export function mergePodStatus(api: PodStatus, own: PodStatus): PodStatus {
   if (!statusDiffers(api, own)) return api;
-  const conditions = mergeConditions(api.conditions, own.conditions);
-  const { nominatedNodeName: _nominated, ...kept } = api;
-  return { ...kept, ...own, conditions, ...(api.qosClass === undefined ? {} : { qosClass: api.qosClass }) };
+  return mergedStatus(api, own, mergeConditions(api.conditions, own.conditions));
 }
 
 function mergeConditions(
@@ -54,12 +53,23 @@ function mergeConditions(
   own: readonly Condition[] | undefined,
 ): readonly Condition[] {
   if (api !== undefined && own !== undefined && holds(api, own)) return api;
-  const mine = (own ?? []).filter((condition) => isKubeletCondition(condition.type) || isShared(condition));
-  const shared = mine.some(isShared);
-  const others = (api ?? []).filter(
-    (condition) => !isKubeletCondition(condition.type) && !(shared && condition.type === SHARED_CONDITION),
-  );
-  return [...mine, ...others];
+  const merged: Condition[] = [];
+  let shared = false;
+  if (own !== undefined) {
+    for (let i = 0; i < own.length; i++) {
+      const condition = own[i]!;
+      const isOfBoth = isShared(condition);
+      if (isOfBoth) shared = true;
+      if (isOfBoth || isKubeletCondition(condition.type)) merged.push(condition);
+    }
+  }
+  if (api !== undefined) {
+    for (let i = 0; i < api.length; i++) {
+      const { type } = api[i]!;
+      if (!isKubeletCondition(type) && !(shared && type === SHARED_CONDITION)) merged.push(api[i]!);
+    }
+  }
+  return merged;
 }
 
 /** Whether the API's conditions hold all of the kubelet's own as they are, and no other of its types. */
@@ -71,11 +81,16 @@ function holds(api: readonly Condition[], own: readonly Condition[]): boolean {
     if (!shared && !isKubeletCondition(condition.type)) continue;
     if (!shared) count++;
     // The kubelet's conditions stand first and in its order unless somebody else wrote them.
-    const there = api[i]?.type === condition.type ? api[i] : api.find((other) => other.type === condition.type);
+    const there = i < api.length && api[i]!.type === condition.type ? api[i] : ofType(api, condition.type);
     if (there === undefined || !sameCondition(there, condition)) return false;
   }
-  for (const condition of api) if (isKubeletCondition(condition.type)) count--;
+  for (let i = 0; i < api.length; i++) if (isKubeletCondition(api[i]!.type)) count--;
   return count === 0;
+}
+
+function ofType(conditions: readonly Condition[], type: string): Condition | undefined {
+  for (let i = 0; i < conditions.length; i++) if (conditions[i]!.type === type) return conditions[i];
+  return undefined;
 }
 
 /** DisruptionTarget as a kubelet writes it. */
@@ -123,22 +138,25 @@ export class NodeStatusPatch implements Patch {
   apply(current: KubernetesObject): KubernetesObject {
     const node = current as Node;
     const before = node.status.conditions ?? [READY];
-    const conditions = before.map((condition) => this.beat(condition));
+    const conditions: Condition[] = [];
+    for (let i = 0; i < before.length; i++) conditions.push(this.beat(before[i]!));
     for (const type in this.unusual) {
       if (!before.some((condition) => condition.type === type)) conditions.push(this.beat({ type, status: 'Unknown' }));
     }
-    return {
-      ...node,
-      status: { ...node.status, conditions, ...(this.images === undefined ? {} : { images: this.images }), ...(this.volumesInUse === undefined ? {} : { volumesInUse: this.volumesInUse }) },
-    } as Node;
+    const status: { -readonly [Key in keyof NodeStatus]: NodeStatus[Key] } = { ...node.status };
+    status.conditions = conditions;
+    if (this.images !== undefined) status.images = this.images;
+    if (this.volumesInUse !== undefined) status.volumesInUse = this.volumesInUse;
+    return assembled(node, node.metadata, node.spec, status);
   }
 
   /** Ready and the pressure conditions are the kubelet's own; others (NetworkUnavailable, …) stay. */
   private beat(condition: Condition): Condition {
     const { type } = condition;
-    const unusual = this.unusual[type];
     const usual = type === 'Ready' ? 'True' : PRESSURE.has(type) ? 'False' : undefined;
     if (usual === undefined) return condition;
+    if (this.unusual === USUAL && condition.status === usual) return beaten(condition, this.at);
+    const unusual = this.unusual[type];
     const wanted = unusual === undefined ? usual : usual === 'True' ? 'False' : 'True';
     const told = type === 'Ready' && wanted === 'False' && this.whyNotReady !== '' ? { message: this.whyNotReady } : {};
     if (condition.status === wanted) return { ...condition, ...told, lastHeartbeatTime: this.at };
@@ -153,6 +171,17 @@ export class NodeStatusPatch implements Patch {
       ...(reason === undefined ? {} : { reason }),
     };
   }
+}
+
+/** A condition that is as it was, told again: written out, as all are copied each time. */
+function beaten(condition: Condition, at: number): Condition {
+  const { type, status, reason, message, lastTransitionTime } = condition;
+  let keys = 0;
+  for (const _ in condition) keys++;
+  if (keys === 6 && reason !== undefined && message !== undefined && lastTransitionTime !== undefined && condition.lastHeartbeatTime !== undefined) {
+    return { type, status, reason, message, lastTransitionTime, lastHeartbeatTime: at };
+  }
+  return { ...condition, lastHeartbeatTime: at };
 }
 
 const USUAL: Readonly<Record<string, string>> = {};
