@@ -224,7 +224,8 @@ export function sameMetadata(a: ObjectMeta, b: ObjectMeta): boolean {
   );
 }
 
-function same(a: unknown, b: unknown): boolean {
+/** Deep equality of values that are mostly the same ones. */
+export function same(a: unknown, b: unknown): boolean {
   return a === b || equal(a, b);
 }
 

@@ -1,9 +1,9 @@
 import type { Pod, PodStatus, Service } from '../api/core.js';
 import { admit } from '../api/defaults.js';
 import { type FieldError, invalidMessage } from '../api/fields.js';
-import type { Condition, KubernetesObject, ObjectMeta } from '../api/meta.js';
+import type { Condition, KubernetesObject } from '../api/meta.js';
 import { resourceInfo } from '../api/resources.js';
-import { assembled, copyMetadata, sameObject, type WritableMeta, withMetadata } from '../api/copies.js';
+import { assembled, copyMetadata, same, sameObject, type WritableMeta, withMetadata } from '../api/copies.js';
 import { validateObject } from '../api/validation.js';
 import { validateChange } from '../api/validation-update.js';
 import type { Deployment } from '../api/workloads.js';
@@ -239,29 +239,47 @@ function proposeUpdate(request: ApiRequest, kind: RequestKind, current: WithSpec
   return wanted;
 }
 
+/** A status write: of the metadata annotations may change with it (the Deployment controller keeps the revision there), the rest not. */
+function settleStatus(current: WithSpecAndStatus, wanted: WithSpecAndStatus, context: RegistryContext): Decision {
+  const { annotations } = wanted.metadata;
+  const before = current.metadata;
+  const annotated = annotations !== undefined && annotations !== before.annotations;
+  const status = newStatus(current, wanted, context.now);
+  if (same(status, current.status) && (!annotated || same(annotations, before.annotations))) return { kind: 'unchanged', object: current };
+  const metadata = copyMetadata(before);
+  if (annotated) metadata.annotations = annotations;
+  return written(assembled(current, metadata, current.spec, status), before.resourceVersion, context);
+}
+
 function settleUpdate(request: ApiRequest, kind: RequestKind, current: WithSpecAndStatus, wanted: WithSpecAndStatus, context: RegistryContext): Decision {
   if (wanted === current) return { kind: 'unchanged', object: current };
-  const statusOnly = kind.subresource === 'status';
-  if (!statusOnly && wanted.spec !== current.spec) {
+  if (kind.subresource === 'status') return settleStatus(current, wanted, context);
+  const before = current.metadata;
+  const { resourceVersion } = before;
+  const changed = wanted.spec !== undefined && wanted.spec !== current.spec;
+  if (wanted.spec !== current.spec) {
     const errors = validateChange(current, wanted);
     if (errors.length > 0) return fail(invalid(current, errors));
   }
-  const spec = statusOnly || wanted.spec === undefined || equal(wanted.spec, current.spec) ? current.spec : wanted.spec;
-  const status = statusOnly ? newStatus(current, wanted, context.now) : current.status;
-  const own = !statusOnly && wanted.metadata !== current.metadata && (kind.verb === 'patch' ? request.patch!.fresh === true : isOwnBody(request, current));
-  const metadata = own ? (wanted.metadata as WritableMeta) : copyMetadata(statusOnly ? statusMetadata(current, wanted) : wanted.metadata);
-  metadata.uid = current.metadata.uid;
-  metadata.creationTimestamp = current.metadata.creationTimestamp;
-  metadata.resourceVersion = current.metadata.resourceVersion;
-  metadata.generation = spec === current.spec ? current.metadata.generation : current.metadata.generation + 1;
-  const whole = own && wanted.spec === spec && wanted.status === status;
-  const object = whole ? wanted : assembled(statusOnly ? current : wanted, metadata, spec, status);
+  const spec = changed && !equal(wanted.spec, current.spec) ? wanted.spec : current.spec;
+  const own = wanted.metadata !== before && (kind.verb === 'patch' ? request.patch!.fresh === true : isOwnBody(request, current));
+  const metadata = own ? (wanted.metadata as WritableMeta) : copyMetadata(wanted.metadata);
+  metadata.uid = before.uid;
+  metadata.creationTimestamp = before.creationTimestamp;
+  metadata.resourceVersion = resourceVersion;
+  metadata.generation = spec === current.spec ? before.generation : before.generation + 1;
+  const whole = own && wanted.spec === spec && wanted.status === current.status;
+  const object = whole ? wanted : assembled(wanted, metadata, spec, current.status);
   // Another spec is one that differs, see above.
   if (spec === current.spec && sameObject(object, current)) return { kind: 'unchanged', object: current };
-  if (metadata.deletionTimestamp !== undefined && metadata.deletionTimestamp <= context.now && finished(object)) {
-    return { kind: 'delete', object, expectedRevision: current.metadata.resourceVersion };
-  }
-  return { kind: 'put', object, expectedRevision: current.metadata.resourceVersion };
+  return written(object, resourceVersion, context);
+}
+
+/** An update that has changed something: an object that waits for nothing more to be deleted is. */
+function written(object: KubernetesObject, expectedRevision: number, context: RegistryContext): Decision {
+  const { deletionTimestamp } = object.metadata;
+  if (deletionTimestamp !== undefined && deletionTimestamp <= context.now && finished(object)) return { kind: 'delete', object, expectedRevision };
+  return { kind: 'put', object, expectedRevision };
 }
 
 function newStatus(current: WithSpecAndStatus, wanted: WithSpecAndStatus, now: Time): unknown {
@@ -272,14 +290,6 @@ function newStatus(current: WithSpecAndStatus, wanted: WithSpecAndStatus, now: T
 /** Whether the server may fill in the body of an update: not where that would make it look newer than it is, should it be tried again. */
 function isOwnBody({ fresh, body }: ApiRequest, current: KubernetesObject): boolean {
   return fresh === true && body!.metadata.resourceVersion === current.metadata.resourceVersion;
-}
-
-/** Metadata after a status write: annotations may change with it (the Deployment controller keeps the revision there), the rest not. */
-function statusMetadata(current: KubernetesObject, wanted: KubernetesObject): ObjectMeta {
-  const { annotations } = wanted.metadata;
-  return annotations === undefined || annotations === current.metadata.annotations
-    ? current.metadata
-    : { ...current.metadata, annotations };
 }
 
 /** An object being deleted goes when its last finalizer does; a pod's grace period is ended by the kubelet's own DELETE. */

@@ -25,8 +25,10 @@ export class FlowFigures {
   readonly estimatedSeats = new PrometheusHistogram(ESTIMATED_SEATS);
   /** Watchers that each write will be sent to. */
   readonly watchCounts = new PrometheusHistogram(WATCH_COUNTS);
-  /** Time in the queue of requests that were executed, and of those that were turned away. */
-  readonly waits = new LogHistogram();
+  private readonly waited = new LogHistogram();
+  /** Requests that have not waited: not in `waited` yet. */
+  private unwaited = 0;
+  /** Time in the queue of requests that were turned away. */
   readonly vainWaits = new LogHistogram();
   /** From the start of a request to its answer; of watches to their beginning. */
   readonly execution = new LogHistogram();
@@ -35,6 +37,13 @@ export class FlowFigures {
   constructor(level: string, schema: string) {
     this.level = level;
     this.schema = schema;
+  }
+
+  /** Time in the queue of requests that were executed. */
+  get waits(): LogHistogram {
+    if (this.unwaited > 0) this.waited.observe(0, this.unwaited);
+    this.unwaited = 0;
+    return this.waited;
   }
 
   reject(reason: RejectReason, waited: number): void {
@@ -47,7 +56,8 @@ export class FlowFigures {
     this.dispatched++;
     this.executing++;
     this.executingSeats += seats;
-    this.waits.observe(waited);
+    if (waited === 0) this.unwaited++;
+    else this.waited.observe(waited);
   }
 
   /** Nobody waits or executes any more: the process died. */
