@@ -1,11 +1,10 @@
 import type { Event } from '../api/core.js';
 import type { KubernetesObject } from '../api/meta.js';
 import type { Time } from '../kernel/time.js';
-import { TokenBucket } from './token-bucket.js';
 
 /** client-go tools/record/events_cache.go. */
 const SPAM_BURST = 25;
-const SPAM_QPS = 1 / 300;
+const SPAM_PER_NANOSECOND = 1 / 300 / 1e9;
 const AGGREGATE_MAXIMUM = 10;
 const AGGREGATE_INTERVAL = 600e9;
 const CACHE_SIZE = 4096;
@@ -61,7 +60,9 @@ class Recency {
 export class Subject extends Entry {
   readonly reference: Event['involvedObject'];
   readonly type: Event['type'];
-  readonly bucket = new TokenBucket(SPAM_QPS, SPAM_BURST);
+  /** The spam filter's bucket, as `TokenBucket` has it. */
+  private tokens = SPAM_BURST;
+  private filled: Time = 0;
   /** The first of its reasons, which are a handful: chained, as an array that grows would be far too large for them. */
   aggregates: Aggregate | null = null;
   /** Another subject with the same identity. */
@@ -74,6 +75,15 @@ export class Subject extends Entry {
     this.reference = { apiVersion, kind, namespace, name, uid };
     this.type = type;
     this.also = also;
+  }
+
+  /** Whether the spam filter lets another event of it pass, which then counts. */
+  passes(now: Time): boolean {
+    const tokens = Math.min(SPAM_BURST, this.tokens + (now - this.filled) * SPAM_PER_NANOSECOND);
+    if (tokens < 1) return false;
+    this.tokens = tokens - 1;
+    this.filled = now;
+    return true;
   }
 
   dropped(): void {
@@ -234,7 +244,28 @@ function without<T extends { next: T | null }>(first: T | null, entry: T): T | n
   return first;
 }
 
+/** Numbers below 4096 as three hexadecimal digits. */
+const DIGITS = Array.from({ length: 4096 }, (_, i) => i.toString(16).padStart(3, '0'));
+/** Times below this have another number of digits in front. */
+const HIGH = 16_777_216;
+
+/** The last time's digits in front of the last six: events come one soon after another. */
+let lastHigh = -1;
+let highDigits = '';
+
+/** A time in hexadecimal. */
+export function hexadecimal(time: Time): string {
+  if (time < HIGH) return time.toString(16);
+  const high = Math.floor(time / HIGH);
+  if (high !== lastHigh) {
+    lastHigh = high;
+    highDigits = high.toString(16);
+  }
+  const low = time - high * HIGH;
+  return highDigits + DIGITS[low >> 12]! + DIGITS[low & 4095]!;
+}
+
 /** `<object>.<time in hexadecimal>`, as the recorder names events; the count keeps names of one instant apart. */
 function eventName(object: string, now: Time, count: number): string {
-  return `${object}.${now.toString(16)}${count.toString(16).padStart(3, '0')}`;
+  return `${object}.${hexadecimal(now)}${count < DIGITS.length ? DIGITS[count] : count.toString(16)}`;
 }

@@ -82,7 +82,7 @@ export class ClientEventRecorder implements EventRecorder, ResponseReceiver, Com
     const { cache } = this;
     cache.record(object, type, reason, message, now);
     const { subject, logged, text } = cache;
-    if (!subject.bucket.tryTake(now) || this.queue.length >= QUEUE_LENGTH) {
+    if (!subject.passes(now) || this.queue.length >= QUEUE_LENGTH) {
       this.dropped++;
       return;
     }

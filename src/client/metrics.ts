@@ -33,50 +33,94 @@ export interface RestClientFigures {
   readonly rest_client_response_size_bytes: ReadonlyMap<string, PrometheusHistogram>;
 }
 
+/** Answers of one code to requests of one method. */
+class CodeTally {
+  readonly code: number;
+  readonly method: string;
+  requests = 0;
+  retries = 0;
+
+  constructor(code: number, method: string) {
+    this.code = code;
+    this.method = method;
+  }
+
+  get label(): string {
+    return `${this.code === 0 ? '<error>' : this.code} ${this.method}`;
+  }
+}
+
+/** Requests of one method. */
+class MethodTally {
+  readonly method: string;
+  readonly codes: CodeTally[] = [];
+  readonly sent = new PrometheusHistogram(SIZES);
+  readonly received = new PrometheusHistogram(SIZES);
+  readonly durations = new LogHistogram();
+  readonly limiterWaits = new LogHistogram();
+
+  constructor(method: string) {
+    this.method = method;
+  }
+
+  of(code: number): CodeTally | undefined {
+    const { codes } = this;
+    for (let i = 0; i < codes.length; i++) if (codes[i]!.code === code) return codes[i];
+    return undefined;
+  }
+}
+
 /** Counts the requests of all clients of one process. */
 export class ClientMeter implements CallMeter {
-  private readonly requests = new Map<string, number>();
-  private readonly retries = new Map<string, number>();
-  private readonly sent = new Map<string, PrometheusHistogram>();
-  private readonly received = new Map<string, PrometheusHistogram>();
-  private readonly durations = new Map<string, LogHistogram>();
-  private readonly limiterWaits = new Map<string, LogHistogram>();
+  private readonly byVerb = new Map<Verb, MethodTally>();
+  /** What there is, each in the order in which it first came. */
+  private readonly methods: MethodTally[] = [];
+  private readonly received: MethodTally[] = [];
+  private readonly codes: CodeTally[] = [];
+  private readonly retried: CodeTally[] = [];
 
   answered(call: Call, now: Time): void {
-    const method = METHODS[call.kind.verb];
-    const code = call.response!.code;
-    const key = `${code === 0 ? '<error>' : code} ${method}`;
-    this.requests.set(key, (this.requests.get(key) ?? 0) + 1);
-    if (call.attempts > 0) this.retries.set(key, (this.retries.get(key) ?? 0) + 1);
-    observeSize(this.sent, method, call.bodyBytes);
+    const { verb } = call.kind;
+    const tally = this.byVerb.get(verb) ?? this.open(verb);
+    const { code } = call.response!;
+    let answers = tally.of(code);
+    if (answers === undefined) {
+      answers = new CodeTally(code, tally.method);
+      tally.codes.push(answers);
+      this.codes.push(answers);
+    }
+    answers.requests++;
+    if (call.attempts > 0 && answers.retries++ === 0) this.retried.push(answers);
+    tally.sent.observeValue(call.bodyBytes);
     // The body of a watch has no end.
-    if (code !== 0 && call.kind.verb !== 'watch') observeSize(this.received, method, responseBytes(call.kind, call.response!));
-    observe(this.durations, method, now - call.submittedAt - call.limiterWait);
-    observe(this.limiterWaits, method, call.limiterWait);
+    if (code !== 0 && verb !== 'watch') {
+      if (tally.received.count === 0) this.received.push(tally);
+      tally.received.observeValue(responseBytes(call.kind, call.response!));
+    }
+    tally.durations.observe(now - call.submittedAt - call.limiterWait);
+    tally.limiterWaits.observe(call.limiterWait);
+  }
+
+  /** Begins to count a verb; several have one method. */
+  private open(verb: Verb): MethodTally {
+    const method = METHODS[verb];
+    let tally = this.methods.find((known) => known.method === method);
+    if (tally === undefined) this.methods.push((tally = new MethodTally(method)));
+    this.byVerb.set(verb, tally);
+    return tally;
   }
 
   figures(): RestClientFigures {
+    const { methods } = this;
     return {
-      rest_client_requests_total: this.requests,
-      rest_client_request_duration_seconds: this.durations,
-      rest_client_rate_limiter_duration_seconds: this.limiterWaits,
-      rest_client_request_retries_total: this.retries,
-      rest_client_request_size_bytes: this.sent,
-      rest_client_response_size_bytes: this.received,
+      rest_client_requests_total: new Map(this.codes.map((tally) => [tally.label, tally.requests])),
+      rest_client_request_duration_seconds: new Map(methods.map((tally) => [tally.method, tally.durations])),
+      rest_client_rate_limiter_duration_seconds: new Map(methods.map((tally) => [tally.method, tally.limiterWaits])),
+      rest_client_request_retries_total: new Map(this.retried.map((tally) => [tally.label, tally.retries])),
+      rest_client_request_size_bytes: new Map(methods.map((tally) => [tally.method, tally.sent])),
+      rest_client_response_size_bytes: new Map(this.received.map((tally) => [tally.method, tally.received])),
     };
   }
-}
-
-function observe(into: Map<string, LogHistogram>, key: string, value: Duration): void {
-  let histogram = into.get(key);
-  if (histogram === undefined) into.set(key, (histogram = new LogHistogram()));
-  histogram.observe(value);
-}
-
-function observeSize(into: Map<string, PrometheusHistogram>, method: string, bytes: number): void {
-  let histogram = into.get(method);
-  if (histogram === undefined) into.set(method, (histogram = new PrometheusHistogram(SIZES)));
-  histogram.observeValue(bytes);
 }
 
 /** workqueue_* of one queue (component-base metrics/prometheus/workqueue), label `name`. Durations in nanoseconds. */

@@ -25,14 +25,4 @@ export class TokenBucket {
     this.tokens -= 1;
     return this.tokens >= 0 ? 0 : Math.ceil(-this.tokens / this.perNanosecond);
   }
-
-  /** Takes a token if there is one (client-go TryAccept). */
-  tryTake(now: Time): boolean {
-    if (this.perNanosecond <= 0) return true;
-    const tokens = Math.min(this.burst, this.tokens + (now - this.last) * this.perNanosecond);
-    if (tokens < 1) return false;
-    this.tokens = tokens - 1;
-    this.last = now;
-    return true;
-  }
 }

@@ -1,12 +1,20 @@
 import { isPodReady, podCondition, type Pod } from '../api/core.js';
-import { keyOf } from '../api/meta.js';
 import type { Time } from '../kernel/time.js';
 import { apiTime } from './conditions.js';
 import { ageBucket, deletionCost, isAssigned, maxContainerRestarts, PHASE_ORDER, type RanksByNode } from './pod-ranking.js';
 
+/** A pod in the order: who keeps it holds on to it, and changes its pod before telling of the change. */
+export interface OrderedPod {
+  pod: Pod;
+  /** Where it stands; null: it is new, or has come forward since it was placed, or is out. */
+  entry: Entry | null;
+  /** It is among those to be placed. */
+  unplaced: boolean;
+}
+
+/** A place in the order; void when its pod has another one, or none. */
 interface Entry {
-  readonly key: string;
-  readonly pod: Pod;
+  readonly owned: OrderedPod;
   /** Assigned, phase and ready in one number: lower goes first. */
   readonly state: number;
   readonly cost: number;
@@ -21,54 +29,50 @@ export const EXACT_LIMIT = 256;
 /**
  * The active pods of one ReplicaSet in order of deletion, for large sets: a heap whose keys may be too early but never too
  * late. A pod grows older and its node may lose related pods, which both move it back: that is found out when it comes to
- * the top. A node that gains related pods moves its pods forward, so `promote` enters them anew. Each change of a pod costs
- * O(log n), and so does each pod deleted. Pods with equal ready times and different restarts are told apart by uid only,
- * where the real comparator is not transitive.
+ * the top. A pod that changes, or whose node gains related pods, is placed anew before the order is looked at next. So each change
+ * costs O(1), and O(log n) once for several, and so does each pod deleted. Pods with equal ready times and different restarts are told
+ * apart by uid only, where the real comparator is not transitive.
  */
 export class DeletionOrder {
   private heap: Entry[] = [];
-  private readonly current = new Map<string, Entry>();
+  private unplaced: OrderedPod[] = [];
+  /** Pods in the order. */
+  private size = 0;
 
-  constructor(pods: Iterable<Pod>) {
-    for (const pod of pods) this.put(pod);
+  constructor(pods: Iterable<OrderedPod>) {
+    for (const pod of pods) this.add(pod);
   }
 
-  /** A pod that came or changed. Its rank and age are looked up when it comes to the top. */
-  put(pod: Pod, key = keyOf(pod)): void {
-    const ready = isPodReady(pod);
-    const phase = PHASE_ORDER[pod.status.phase] ?? 0;
-    const entry: Entry = {
-      key,
-      pod,
-      state: (isAssigned(pod) ? 8 : 0) + phase * 2 + (ready ? 1 : 0),
-      cost: deletionCost(pod),
-      rank: Number.POSITIVE_INFINITY,
-      restarts: ready ? 0 : maxContainerRestarts(pod),
-      bucket: -2,
-    };
-    this.current.set(entry.key, entry);
-    this.push(entry);
-    if (this.heap.length > 64 + 2 * this.current.size) this.rebuild();
+  /** A pod that came. */
+  add(owned: OrderedPod): void {
+    this.size++;
+    this.move(owned);
   }
 
-  remove(key: string): void {
-    this.current.delete(key);
+  /** A pod that changed, or whose node has gained related pods. */
+  move(owned: OrderedPod): void {
+    owned.entry = null;
+    if (owned.unplaced) return;
+    owned.unplaced = true;
+    this.unplaced.push(owned);
   }
 
-  /** Enters a pod again because its node has gained related pods. */
-  promote(key: string): void {
-    const entry = this.current.get(key);
-    if (entry !== undefined && entry.rank !== Number.POSITIVE_INFINITY) this.put(entry.pod, key);
+  remove(owned: OrderedPod): void {
+    this.size--;
+    owned.entry = null;
+    owned.unplaced = false;
   }
 
   /** The first `count` pods to delete. They stay in the order until they are removed. */
   first(count: number, ranks: RanksByNode, now: Time): readonly Pod[] {
+    this.place(ranks, now);
     const taken: Entry[] = [];
     while (taken.length < count && this.heap.length > 0) {
       const entry = this.pop();
-      if (this.current.get(entry.key) !== entry) continue;
-      const rank = ranks.rank(entry.pod.spec.nodeName ?? '');
-      const bucket = ageBucket(now - ageSince(entry.pod));
+      const { owned } = entry;
+      if (owned.entry !== entry) continue;
+      const rank = ranks.rank(owned.pod.spec.nodeName ?? '');
+      const bucket = ageBucket(now - ageSince(owned.pod));
       if (rank === entry.rank && bucket === entry.bucket) taken.push(entry);
       else {
         entry.rank = rank;
@@ -77,12 +81,32 @@ export class DeletionOrder {
       }
     }
     for (const entry of taken) this.push(entry);
-    return taken.map((entry) => entry.pod);
+    return taken.map(({ owned }) => owned.pod);
   }
 
-  private rebuild(): void {
-    this.heap = [];
-    for (const entry of this.current.values()) this.push(entry);
+  /** Gives those a place that have none. */
+  private place(ranks: RanksByNode, now: Time): void {
+    const { unplaced } = this;
+    if (this.heap.length + unplaced.length > 64 + 2 * this.size) this.heap = this.heap.filter((entry) => entry.owned.entry === entry).sort(compare);
+    this.unplaced = [];
+    for (const owned of unplaced) {
+      // It was removed meanwhile.
+      if (!owned.unplaced) continue;
+      owned.unplaced = false;
+      const { pod } = owned;
+      const ready = isPodReady(pod);
+      const phase = PHASE_ORDER[pod.status.phase] ?? 0;
+      const entry: Entry = {
+        owned,
+        state: (isAssigned(pod) ? 8 : 0) + phase * 2 + (ready ? 1 : 0),
+        cost: deletionCost(pod),
+        rank: ranks.rank(pod.spec.nodeName ?? ''),
+        restarts: ready ? 0 : maxContainerRestarts(pod),
+        bucket: ageBucket(now - ageSince(pod)),
+      };
+      owned.entry = entry;
+      this.push(entry);
+    }
   }
 
   private push(entry: Entry): void {
@@ -122,11 +146,10 @@ function compare(a: Entry, b: Entry): number {
   return (
     a.state - b.state ||
     a.cost - b.cost ||
-    // Two infinities are equal.
-    (a.rank === b.rank ? 0 : b.rank - a.rank) ||
+    b.rank - a.rank ||
     b.restarts - a.restarts ||
     a.bucket - b.bucket ||
-    (a.pod.metadata.uid < b.pod.metadata.uid ? -1 : a.pod.metadata.uid > b.pod.metadata.uid ? 1 : 0)
+    (a.owned.pod.metadata.uid < b.owned.pod.metadata.uid ? -1 : a.owned.pod.metadata.uid > b.owned.pod.metadata.uid ? 1 : 0)
   );
 }
 

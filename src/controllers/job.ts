@@ -15,7 +15,7 @@ import { type BackoffRecord, hasFinalizer } from './job-failures.js';
 import { isFinished } from './job-policy.js';
 import { JobSync } from './job-sync.js';
 import { selectorOf } from './job-pods.js';
-import { ControllerUidIndexer, OrphanIndexer } from './ownership.js';
+import { OrphanIndexer, PodControllerIndexer } from './ownership.js';
 
 const WORKERS = 5;
 /** Pod events are gathered for a second before a sync (SyncJobBatchPeriod); API errors back off 1 s to 1 min. */
@@ -48,7 +48,7 @@ export class JobController implements Reconciler {
     this.recorder = context.eventRecorder('job-controller', client);
     this.jobs = context.informers.informer<Job>('jobs');
     this.pods = context.informers.informer<Pod>('pods');
-    this.pods.addIndexer(new ControllerUidIndexer());
+    this.pods.addIndexer(new PodControllerIndexer());
     this.pods.addIndexer(new OrphanIndexer());
     const options = { name: 'job', workers: WORKERS, client, baseDelay: BASE_DELAY, maximumDelay: MAXIMUM_DELAY };
     const consistency = consistencyOf(context.scenario, 'StaleControllerConsistencyJob', [this.pods, this.jobs]);

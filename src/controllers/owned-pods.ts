@@ -2,12 +2,12 @@ import { isPodActive, isPodReady, podCondition, type Pod } from '../api/core.js'
 import { controllerOf, keyOf, type KubernetesObject, type Labels } from '../api/meta.js';
 import { matchesMap } from '../api/labels.js';
 import { SECOND, type Time } from '../kernel/time.js';
-import { DeletionOrder } from './deletion-order.js';
+import { DeletionOrder, type OrderedPod } from './deletion-order.js';
 import { maxContainerRestarts, type RanksByNode } from './pod-ranking.js';
 import type { PodCounts } from './replica-set-policy.js';
 
 /** A pod of a controller that is active. */
-class OwnedPod {
+class OwnedPod implements OrderedPod {
   readonly key: string;
   /** Its last version. */
   pod: Pod;
@@ -15,6 +15,8 @@ class OwnedPod {
   active = true;
   /** It counts as available. */
   available = false;
+  entry: OrderedPod['entry'] = null;
+  unplaced = false;
 
   constructor(key: string, pod: Pod) {
     this.key = key;
@@ -94,7 +96,7 @@ export class OwnedPods {
     }
     const owned = new OwnedPod(key, pod);
     this.active.set(key, owned);
-    this.order?.put(pod, key);
+    this.order?.add(owned);
     this.enterNode(pod.spec.nodeName ?? '', owned);
     if (this.isLabelled(pod)) this.labelled++;
     if (isPodReady(pod)) this.becameReady(owned);
@@ -116,7 +118,7 @@ export class OwnedPods {
     }
     if (old.metadata.labels !== pod.metadata.labels) this.labelled += Number(this.isLabelled(pod)) - Number(this.isLabelled(old));
     const readinessChanged = old.status.conditions !== pod.status.conditions && this.replaceReadiness(owned, old, pod);
-    if (this.order !== null && (moved || readinessChanged || affectsOrder(old, pod))) this.order.put(pod, owned.key);
+    if (this.order !== null && (moved || readinessChanged || affectsOrder(old, pod))) this.order.move(owned);
   }
 
   /** Whether the pod became ready, unready, or ready anew. */
@@ -161,14 +163,14 @@ export class OwnedPods {
     if (this.order === null) return;
     const pods = this.byNode.get(node);
     if (pods === undefined) return;
-    if (pods instanceof OwnedPod) this.order.promote(pods.key);
-    else for (const { key } of pods) this.order.promote(key);
+    if (pods instanceof OwnedPod) this.order.move(pods);
+    else for (const owned of pods) this.order.move(owned);
   }
 
   /** The first `count` active pods in the order of deletion. */
   firstToDelete(count: number, ranks: RanksByNode, now: Time): readonly Pod[] {
-    this.order ??= new DeletionOrder(this.activePods());
-    return this.order.first(count, ranks, now).map((pod) => this.active.get(keyOf(pod))!.pod);
+    this.order ??= new DeletionOrder(this.active.values());
+    return this.order.first(count, ranks, now);
   }
 
   private enterNode(node: string, owned: OwnedPod): void {
@@ -219,7 +221,7 @@ export class OwnedPods {
     const { key, pod } = owned;
     owned.active = false;
     this.active.delete(key);
-    this.order?.remove(key);
+    this.order?.remove(owned);
     this.leaveNode(pod.spec.nodeName ?? '', owned);
     if (isPodReady(pod)) this.lostReady(owned);
     if (this.isLabelled(pod)) this.labelled--;

@@ -18,6 +18,14 @@ export class ControllerUidIndexer implements Indexer<KubernetesObject> {
   }
 }
 
+/** Of pods only those whose controllers look for them in it: Jobs and StatefulSets. ReplicaSets, which have the most, keep count of theirs. */
+export class PodControllerIndexer extends ControllerUidIndexer {
+  override valueOf(pod: KubernetesObject): string | undefined {
+    const owner = controllerOf(pod);
+    return owner?.kind === 'Job' || owner?.kind === 'StatefulSet' ? owner.uid : undefined;
+  }
+}
+
 export class OrphanIndexer implements Indexer<KubernetesObject> {
   readonly name = ORPHANS;
   readonly dependsOn = Changes.Owners;

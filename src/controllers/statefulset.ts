@@ -9,7 +9,7 @@ import { SECOND } from '../kernel/time.js';
 import { ControllerWorkers, type Reconciler, type Reconciliation } from './controller.js';
 import { consistencyOf, hasGate } from './gates.js';
 import { cachedOwner, KeyHandler } from './handlers.js';
-import { ControllerUidIndexer, ORPHANS, OrphanIndexer } from './ownership.js';
+import { ControllerUidIndexer, ORPHANS, OrphanIndexer, PodControllerIndexer } from './ownership.js';
 import { StatefulSetSync } from './statefulset-sync.js';
 
 const WORKERS = 5;
@@ -40,10 +40,9 @@ export class StatefulSetController implements Reconciler {
     this.pods = context.informers.informer<Pod>('pods');
     this.revisions = context.informers.informer<ControllerRevision>('controllerrevisions');
     this.claims = context.informers.informer<PersistentVolumeClaim>('persistentvolumeclaims');
-    for (const informer of [this.pods, this.revisions]) {
-      informer.addIndexer(new ControllerUidIndexer());
-      informer.addIndexer(new OrphanIndexer());
-    }
+    this.pods.addIndexer(new PodControllerIndexer());
+    this.revisions.addIndexer(new ControllerUidIndexer());
+    for (const informer of [this.pods, this.revisions]) informer.addIndexer(new OrphanIndexer());
     const consistency = consistencyOf(context.scenario, 'StaleControllerConsistencyStatefulSet', [this.pods, this.claims, this.sets]);
     this.workers = new ControllerWorkers(context, { name: 'statefulset', workers: WORKERS, client, ...consistency });
     this.sets.addEventHandler(new KeyHandler<StatefulSet>(this.workers.queue));

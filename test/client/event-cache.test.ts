@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { EventCache } from '../../src/client/event-cache.js';
+import { EventCache, hexadecimal } from '../../src/client/event-cache.js';
 import { configMap } from './harness.js';
 
 /** A cache as groupcache/lru is: by key, the entry used longest ago goes. */
@@ -49,10 +49,27 @@ test('buckets, messages and counts are dropped as three caches keyed as in clien
     if (++logged.count > 1) again++;
     assert.equal(cache.text, text);
     assert.equal(cache.logged.count, logged.count);
-    const mine = bucketOf.get(cache.subject.bucket);
-    if (mine === undefined) bucketOf.set(cache.subject.bucket, bucket);
+    const mine = bucketOf.get(cache.subject);
+    if (mine === undefined) bucketOf.set(cache.subject, bucket);
     else assert.equal(mine, bucket);
   }
   assert.ok(again > 1000 && combined > 1000);
   assert.equal(new Set(bucketOf.values()).size, bucketOf.size, 'a bucket that was dropped does not come back');
+});
+
+test('the spam filter lets 25 events of an object pass, then one in five minutes', () => {
+  const cache = new EventCache();
+  cache.record(configMap('chatty'), 'Normal', 'Reason', 'message', 0);
+  const { subject } = cache;
+  for (let i = 0; i < 25; i++) assert.equal(subject.passes(0), true);
+  assert.equal(subject.passes(0), false);
+  assert.equal(subject.passes(299e9), false);
+  assert.equal(subject.passes(301e9), true);
+  assert.equal(subject.passes(301e9), false);
+});
+
+test('times in hexadecimal are as the language writes them', () => {
+  const times = [0, 15, 2 ** 24 - 1, 2 ** 24, 2 ** 24 + 1, 2 ** 31, 2 ** 32 + 4095, 1e15 + 1, 2 ** 53 - 1];
+  for (let time = 1; time < 2 ** 52; time = 3 * time + 1) times.push(time, time + 1);
+  for (const time of times) assert.equal(hexadecimal(time), time.toString(16));
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Pod } from '../../src/api/core.js';
-import { DeletionOrder } from '../../src/controllers/deletion-order.js';
+import { DeletionOrder, type OrderedPod } from '../../src/controllers/deletion-order.js';
 import { ageBucket, podsToDelete } from '../../src/controllers/pod-ranking.js';
 import { SECOND } from '../../src/kernel/time.js';
 import { meta } from './fake-cluster.js';
@@ -44,11 +44,12 @@ test('the incremental order gives what the full sort gives, after any changes', 
   const step = fc.record({ index: fc.integer({ min: 0, max: 39 }), drawn, gone: fc.boolean(), count: fc.integer({ min: 1, max: 5 }), wait: fc.integer({ min: 0, max: 500 }) });
   fc.assert(
     fc.property(fc.array(drawn, { minLength: 40, maxLength: 40 }), fc.array(step, { minLength: 1, maxLength: 30 }), (first, steps) => {
-      const pods = new Map(first.map((entry, i) => [`default/p${i}`, pod(i, entry)]));
+      const owned = (version: Pod): OrderedPod => ({ pod: version, entry: null, unplaced: false });
+      const pods = new Map(first.map((entry, i) => [`default/p${i}`, owned(pod(i, entry))]));
       const ranks = {
         rank: (node: string): number => {
           let count = 0;
-          for (const other of pods.values()) if ((other.spec.nodeName ?? '') === node) count++;
+          for (const other of pods.values()) if ((other.pod.spec.nodeName ?? '') === node) count++;
           return count;
         },
       };
@@ -56,17 +57,24 @@ test('the incremental order gives what the full sort gives, after any changes', 
       let now = 20_000 * SECOND;
       for (const { index, drawn: entry, gone, count, wait } of steps) {
         const key = `default/p${index}`;
+        const known = pods.get(key);
         if (gone && pods.size > 6) {
           pods.delete(key);
-          order.remove(key);
+          if (known !== undefined) order.remove(known);
         } else {
           const next = pod(index, entry);
-          pods.set(key, next);
-          order.put(next);
-          for (const [other, candidate] of pods) if (candidate.spec.nodeName === next.spec.nodeName) order.promote(other);
+          if (known === undefined) {
+            const added = owned(next);
+            pods.set(key, added);
+            order.add(added);
+          } else {
+            known.pod = next;
+            order.move(known);
+          }
+          for (const other of pods.values()) if (other.pod.spec.nodeName === next.spec.nodeName) order.move(other);
         }
         now += wait * SECOND;
-        const wanted = podsToDelete([...pods.values()], ranks, count, now).map((victim) => victim.metadata.name);
+        const wanted = podsToDelete([...pods.values()].map((other) => other.pod), ranks, count, now).map((victim) => victim.metadata.name);
         assert.deepEqual(order.first(count, ranks, now).map((victim) => victim.metadata.name), wanted);
       }
     }),
