@@ -26,6 +26,7 @@ import { ResourceQuotaController } from './resource-quota.js';
 import { ServiceAccountTokenController } from './service-account-tokens.js';
 import { StatefulSetController } from './statefulset.js';
 import { TaintEvictionController } from './taint-eviction.js';
+import { LegacyTokenCleaner } from './token-cleaner.js';
 import { TtlAfterFinishedController } from './ttl-after-finished.js';
 import { ClaimProtectionController, VolumeProtectionController } from './volume-protection.js';
 
@@ -62,6 +63,7 @@ const TABLE = {
   'persistentvolume-protection': { client: 'pv-protection-controller', qps: 1, burst: 1 },
   'persistentvolume-attach-detach': { client: 'attachdetach-controller', qps: 1, burst: 1 },
   'persistentvolume-binder': { client: 'persistent-volume-binder', qps: 1, burst: 1 },
+  'legacy-serviceaccount-token-cleaner': { client: 'legacy-service-account-token-cleaner', qps: 1, burst: 1 },
 } as const;
 
 export type ControllerName = keyof typeof TABLE;
@@ -128,6 +130,8 @@ function start(name: ControllerName, context: ProcessContext, client: ApiClient,
       return [new AttachDetachController(context, client), new CsiAttacher(context)];
     case 'persistentvolume-binder':
       return [new PersistentVolumeBinder(context, client), new ExternalProvisioner(context)];
+    case 'legacy-serviceaccount-token-cleaner':
+      return new LegacyTokenCleaner(context, client);
   }
 }
 

@@ -39,6 +39,8 @@ export interface ClusterSpec {
     readonly burst: number;
     /** kube-controller-manager --feature-gates; those that are not named are as the release has them. */
     readonly featureGates?: Readonly<Partial<Record<ControllerGate, boolean>>>;
+    /** kube-controller-manager --legacy-service-account-token-clean-up-period. Absent: a year. */
+    readonly legacyServiceAccountTokenCleanUpPeriod?: Duration;
   };
   /** kube-scheduler client limits (50, 100) and configuration. */
   readonly scheduler: {

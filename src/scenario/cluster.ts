@@ -64,6 +64,9 @@ export function toCluster(
       qps: controllerManager.qps ?? CONTROLLER_MANAGER.qps,
       burst: controllerManager.burst ?? CONTROLLER_MANAGER.burst,
       ...(controllerManager.featureGates === undefined ? {} : { featureGates: present<NonNullable<ClusterSpec['controllerManager']['featureGates']>>(controllerManager.featureGates) }),
+      ...(controllerManager.legacyServiceAccountTokenCleanUpPeriod === undefined
+        ? {}
+        : { legacyServiceAccountTokenCleanUpPeriod: duration(controllerManager.legacyServiceAccountTokenCleanUpPeriod) }),
     },
     ...(Object.keys(builder.machines).length === 0 ? {} : { machines: builder.machines }),
     ...(raw.kubelet === undefined

@@ -152,6 +152,7 @@ export const cluster = z.strictObject({
         .strictObject(controllerGates)
         .optional()
         .describe('kube-controller-manager --feature-gates. Default: as the Kubernetes release has them.'),
+      legacyServiceAccountTokenCleanUpPeriod: durationText('--legacy-service-account-token-clean-up-period: unused token Secrets of ServiceAccounts are marked after it, and deleted after as long again. Default 8760h.').optional(),
     })
     .optional()
     .describe("kube-controller-manager: limits of each controller's own client. Default 20 and 30."),

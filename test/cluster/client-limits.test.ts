@@ -40,9 +40,10 @@ test("each component's clients have limits of their own, those of the real one",
   assert.deepEqual(byName.get('namespace-controller'), [{ burst: 3000, qps: 400 }]);
   assert.deepEqual(byName.get('node-controller'), [twenty, twenty]);
   assert.deepEqual(byName.get('csi-attacher'), [{ burst: 10, qps: 5 }]);
-  const special = ['csi-attacher', 'generic-garbage-collector', 'namespace-controller', 'node-controller'];
+  assert.deepEqual(byName.get('csi-provisioner'), [{ burst: 10, qps: 5 }]);
+  const special = ['csi-attacher', 'csi-provisioner', 'generic-garbage-collector', 'namespace-controller', 'node-controller'];
   const others = [...byName].filter(([name]) => !special.includes(name));
-  // The attacher is a program beside the storage driver.
+  // Attacher and provisioner are programs beside the storage driver.
   assert.equal(others.length, CONTROLLER_NAMES.length - 4);
   for (const [name, limits] of others) assert.deepEqual(limits, [twenty], name);
 
