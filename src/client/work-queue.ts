@@ -75,6 +75,8 @@ export class RateLimitingQueue implements WorkQueue, Component {
   }
 
   addAfter(key: string, delay: Duration): void {
+    // client-go counts what is queued for later, whatever for.
+    this.retriesTotal++;
     if (delay <= 0) {
       this.add(key);
       return;
@@ -100,7 +102,6 @@ export class RateLimitingQueue implements WorkQueue, Component {
   addRateLimited(key: string): void {
     const failures = this.failures.get(key) ?? 0;
     this.failures.set(key, failures + 1);
-    this.retriesTotal++;
     let delay = this.baseDelay;
     for (let i = 0; i < failures && delay < this.maximumDelay; i++) delay *= 2;
     this.addAfter(key, Math.max(Math.min(delay, this.maximumDelay), this.bucket.reserve(this.simulation.now)));

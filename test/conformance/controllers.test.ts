@@ -4,8 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { readRecording, type RecordedChange, type Recording } from '../../src/conformance/controllers-recording.js';
-import { type AuditedRequest, compareAudit, readAuditCounts, withoutRepeats } from '../../src/conformance/scenarios/audit.js';
+import { compareAudit } from '../../src/conformance/scenarios/audit.js';
+import { type AuditedRequest, readAuditCounts, readAuditExtract, withoutRepeats } from '../../src/conformance/scenarios/audit-log.js';
+import { auditedPace } from '../../src/conformance/scenarios/audited-pace.js';
+import { auditedTake } from '../../src/conformance/scenarios/audited-take.js';
 import { recordedProfile } from '../../src/conformance/scenarios/cluster.js';
+import { compareRequests } from '../../src/conformance/scenarios/requests.js';
+import { MILLISECOND } from '../../src/kernel/time.js';
 import { InputError } from '../../src/scenario/index.js';
 import { checkScenario, conformanceControllers, recordingsIn } from '../../src/conformance/scenarios/index.js';
 
@@ -140,4 +145,60 @@ test('a file that is no recording is refused with its line and the reason', () =
   refuse('{"id":"a","group":"hpa","params":{}}\n', /x\.ndjson:1:1: expected a header with id, group, params and startUnixMs/);
   refuse('{"id":"a","group":"hpa","params":{},"startUnixMs":1}\n{"t":1\n', /x\.ndjson:2:1: expected a JSON object/);
   rmSync(folder, { recursive: true });
+});
+
+const EXTRACT: readonly AuditedRequest[] = [
+  ['2026-11-21T02:00:00.000Z', 'user(recorder)', 'create', 'deployments', 'web', 201, 5],
+  ['2026-11-21T02:00:00.020Z', 'kcm:replicaset-controller', 'create', 'pods', null, 201, 30],
+  ['2026-11-21T02:00:00.060Z', 'scheduler', 'create', 'pods/binding', 'web-b-1', 201, 4],
+  ['2026-11-21T02:00:00.070Z', 'kubelet(kwok)', 'patch', 'pods/status', 'web-b-1', 200, 10],
+  ['2026-11-21T02:00:00.100Z', 'kcm:replicaset-controller', 'update', 'replicasets/status', 'web-b', 200, 86],
+  ['2026-11-21T02:00:01.070Z', 'kubelet(kwok)', 'patch', 'pods/status', 'web-b-1', 200, 20],
+  ['2026-11-21T02:00:01.250Z', 'user(recorder)', 'create', 'horizontalpodautoscalers', 'h', 201, 3],
+  ['2026-11-21T02:00:16.500Z', 'kcm:horizontal-pod-autoscaler', 'list', 'pods', null, 200, 100],
+  ['2026-11-21T02:01:30.000Z', 'kcm:pod-garbage-collector', 'delete', 'pods', 'web-b-1', 200, 10],
+];
+
+test('the pace of an audit log: from the end of the request before to the begin of the next', () => {
+  const { replicaset, deployment, rest } = auditedPace(EXTRACT);
+  // After the patch that ended at 80 ms; the creation of the pods is the first request there is.
+  assert.deepEqual(replicaset.map((gap) => Math.round(gap / MILLISECOND)), [20]);
+  assert.deepEqual([deployment, rest], [[], 0]);
+});
+
+test('the take of an audit log: an extract of the recording itself changes nothing', () => {
+  const recording = load('quota7-r20');
+  const { recording: same, lost } = auditedTake(recording, readAuditExtract(DIR, 'quota7-r20'));
+  assert.equal(same, recording);
+  assert.deepEqual(lost, []);
+});
+
+test('the take of an audit log: of an earlier take come the times of commands, pods and metrics, and what was lost', () => {
+  const recording = load('hpa-up-down');
+  const first = recording.commands[0]!.time;
+  const { recording: take, lost } = auditedTake(recording, EXTRACT);
+  assert.equal(take.header.startUnixMs, Date.parse('2026-11-21T02:00:00Z') - first / MILLISECOND);
+  const created = take.commands.find(({ name }) => name === 'create HorizontalPodAutoscaler/h')!;
+  assert.equal(Math.round((created.time - first) / MILLISECOND), 1250);
+  const pods = take.changes.filter(({ kind }) => kind === 'Pod').map(({ time }) => Math.round((time - first) / MILLISECOND));
+  assert.deepEqual(pods, [64, 80, 1090]);
+  const looks = take.changes.filter(({ kind }) => kind === 'HorizontalPodAutoscaler').map(({ time }) => Math.round((time - first) / MILLISECOND));
+  assert.deepEqual(looks, [1253, 16_600]);
+  // Collected 90 s after the start: its node was gone for the quarantine and a round or two before.
+  assert.deepEqual(lost.map(({ ordinal, time }) => [ordinal, Math.round((time - first) / MILLISECOND)]), [[0, 20_010]]);
+});
+
+test('rows of requests: refusals and events are judged, events that were not written any more are told apart', () => {
+  const counts = (pairs: Readonly<Record<string, number>>): ReadonlyMap<string, number> => new Map(Object.entries(pairs));
+  const real = counts({ 'kcm:replicaset-controller|create|pods|201': 20, 'kcm:replicaset-controller|create|pods|403': 20, 'kcm:replicaset-controller|create|events|201': 12 });
+  const rowsOf = (events: number, refused: number): readonly (readonly [string, boolean, string])[] => {
+    const model = counts({ 'kcm:replicaset-controller|create|pods|201': 20, 'kcm:replicaset-controller|create|pods|403': refused, 'kcm:replicaset-controller|create|events|201': events });
+    return compareRequests('s', real, [model]).map(({ what, holds, rule }) => [what, holds, rule] as const);
+  };
+  assert.deepEqual(rowsOf(20, 25), [
+    ['POST pods', true, 'equal'],
+    ['403 on pods', true, '± 25 %'],
+    ['POST events by kcm:replicaset-controller', true, 'equal but for 8 not written'],
+  ]);
+  assert.deepEqual(rowsOf(12, 26).map(([, holds]) => holds), [true, false, false]);
 });

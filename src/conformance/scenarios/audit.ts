@@ -1,38 +1,24 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
-import { parseTimestamp } from '../../api/timestamps.js';
 import { SECOND } from '../../kernel/time.js';
 import type { CostProfile } from '../../scenario/types.js';
 import { readRecording, type Recording } from '../controllers-recording.js';
+import { type AuditCounts, readAuditExtract, withoutRepeats } from './audit-log.js';
 import { RAISED_LIMITS, RecordedCluster } from './cluster.js';
 import { SharedLoad } from './load.js';
 import { KwokNodes } from './nodes.js';
 import { standingNodes } from './objects.js';
 import { PodTimes } from './pod-times.js';
 import { replayScenario } from './replay.js';
-import { AuditLog, compareRequests, type RequestCounts, type RequestRow } from './requests.js';
-
-/** Requests per scenario and component, counted from the audit log of the recorded cluster (`audit/counts.json`). */
-export interface AuditCounts {
-  readonly perNamespace: Readonly<Record<string, Readonly<Record<string, number>>>>;
-  readonly idleNodePerMinute?: Readonly<Record<string, number>>;
-}
+import { AuditLog, compareRequests, type RequestRow } from './requests.js';
 
 const IDLE_MINUTES = 10;
 /** Each scenario is replayed with these seeds. */
 const SEEDS = ['recorded', 'recorded-1', 'recorded-2', 'recorded-3', 'recorded-4'];
 /**
- * Scenarios whose requests are compared: a pod through a Deployment, rollouts, Jobs, StatefulSets, evictions. Under a quota, with one sync
- * for each pod that becomes ready, the statuses follow the bursts in which a busy machine let them become ready.
+ * Groups replayed at the pace of their audit log. Their pods become ready in bursts, so that how long the single requests took on a busy
+ * machine decides how many statuses were written; the others' recordings show enough of the delays themselves.
  */
-const COMPARED = new Set(['deploy-create', 'deploy-roll', 'job', 'sts', 'pdb']);
-
-/** Reads `audit/counts.json` of a folder of recordings; undefined: it has none. */
-export function readAuditCounts(folder: string): AuditCounts | undefined {
-  const path = join(folder, 'audit', 'counts.json');
-  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as AuditCounts) : undefined;
-}
+const AUDITED_PACE = new Set(['rs-quota', 'hpa']);
 
 /** Compares the API requests of each scenario that the audit log covers, and those of an idle node. */
 export function compareAudit(folder: string, counts: AuditCounts, profile: CostProfile, files: readonly string[]): readonly RequestRow[] {
@@ -43,47 +29,19 @@ export function compareAudit(folder: string, counts: AuditCounts, profile: CostP
     if (file === undefined) continue;
     const recording = readRecording(join(folder, file));
     first ??= recording;
-    if (!COMPARED.has(recording.header.group)) continue;
-    const models = SEEDS.map((seed) => replayScenario(recording, profile, seed).requests.counts);
-    rows.push(...compareRequests(id, withoutRepeats(new Map(Object.entries(real)), readAuditExtract(folder, id)), models));
+    const extract = readAuditExtract(folder, id);
+    const audited = extract.length > 0 && AUDITED_PACE.has(recording.header.group) ? extract : undefined;
+    const models = SEEDS.map((seed) => replayScenario(recording, profile, seed, audited).requests.counts);
+    rows.push(...compareRequests(id, withoutRepeats(new Map(Object.entries(real)), extract), models));
   }
   if (first !== undefined && counts.idleNodePerMinute !== undefined) rows.push(...idleNode(first, counts.idleNodePerMinute, profile));
   return rows;
 }
 
-/** One request of `audit/<scenario>.ndjson.gz`: begin, component, verb, resource, name, answer and milliseconds. */
-export type AuditedRequest = readonly [begin: string, component: string, verb: string, resource: string, name: string | null, code: number, milliseconds: number];
-
-/** The requests of one scenario; none if the folder has only their counts. */
-function readAuditExtract(folder: string, id: string): readonly AuditedRequest[] {
-  const path = join(folder, 'audit', `${id}.ndjson.gz`);
-  if (!existsSync(path)) return [];
-  return gunzipSync(readFileSync(path)).toString('utf8').split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as AuditedRequest);
-}
-
-/**
- * Counts without deletions that KWOK sent a second time while the first was under way: it sends each twice, and mostly, but not always,
- * the second finds nothing.
- */
-export function withoutRepeats(counts: RequestCounts, requests: readonly AuditedRequest[]): RequestCounts {
-  const deletions = requests
-    .filter(([, component, verb, resource, , code]) => component === 'kubelet(kwok)' && verb === 'delete' && resource === 'pods' && code === 200)
-    .map(([at, , , , name, , milliseconds]) => ({ name, begin: parseTimestamp(at) ?? 0, milliseconds }))
-    .sort((a, b) => a.begin - b.begin);
-  const ends = new Map<string | null, number>();
-  let repeats = 0;
-  for (const { name, begin, milliseconds } of deletions) {
-    if (begin < (ends.get(name) ?? 0)) repeats++;
-    ends.set(name, Math.max(begin + milliseconds, ends.get(name) ?? 0));
-  }
-  const key = 'kubelet(kwok)|delete|pods|200';
-  return repeats === 0 ? counts : new Map([...counts, [key, (counts.get(key) ?? 0) - repeats]]);
-}
-
 /** Requests of one idle node a minute. */
 function idleNode(recording: Recording, real: Readonly<Record<string, number>>, profile: CostProfile): readonly RequestRow[] {
   const nodes = standingNodes(recording);
-  const cluster = new RecordedCluster({ seed: 'idle', startTime: 0, nodes, limits: RAISED_LIMITS, metrics: new SharedLoad(), metricsDelays: new Map(), profile });
+  const cluster = new RecordedCluster({ seed: 'idle', startTime: 0, nodes, limits: RAISED_LIMITS, metrics: new SharedLoad(), profile });
   const process = cluster.process('kwok', 1000, 1000);
   new KwokNodes(process, cluster.client('system:kwok', 1000, 1000), 'kwok', true, new PodTimes(recording, cluster.randomness.stream('pods')));
   const { simulation } = cluster;

@@ -19,7 +19,7 @@ import { Randomness } from '../../random/stream.js';
 import { finishProfile, readProfile } from '../../scenario/profile.js';
 import type { CostProfile, Scenario } from '../../scenario/types.js';
 import { KubeScheduler } from '../../scheduler/scheduler.js';
-import { LateMetrics, type MetricsDelays } from './late-metrics.js';
+import { type Lateness, LateProcess } from './late-clients.js';
 
 /** Client limits of a recording: of each controller, and of the scheduler. */
 export interface ClientLimits {
@@ -39,8 +39,8 @@ export interface RecordedClusterOptions {
   readonly nodes: readonly Node[];
   readonly limits: ClientLimits;
   readonly metrics: MetricsSource;
-  /** When the recorded metrics API answered. */
-  readonly metricsDelays: MetricsDelays;
+  /** How late the recorded API server answered; absent: as the model does. */
+  readonly lateness?: Lateness;
   readonly profile: CostProfile;
 }
 
@@ -85,8 +85,10 @@ export class RecordedCluster {
     connections.addServer(this.server);
     this.controllerManager = this.process('kube-controller-manager', limits.controllers.qps, limits.controllers.burst);
     this.schedulerProcess = this.process('kube-scheduler', limits.scheduler.qps, limits.scheduler.burst);
-    startControllers(new LateMetrics(this.controllerManager, options.metricsDelays), undefined, options.metrics);
-    new KubeScheduler(this.schedulerProcess);
+    const { lateness } = options;
+    const [manager, scheduler] = [this.controllerManager, this.schedulerProcess].map((process) => (lateness === undefined ? process : new LateProcess(process, lateness)));
+    startControllers(manager!, undefined, options.metrics);
+    new KubeScheduler(scheduler!);
     const objects = startObjects(this.scenario, registry);
     const kvs = objects.map(({ resource, key, object, bytes }, i): KeyValue => {
       const modRevision = i + 2;

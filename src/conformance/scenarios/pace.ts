@@ -13,6 +13,10 @@ import { ownerOf } from './names.js';
 export interface Pace {
   readonly replicaset: readonly Duration[];
   readonly deployment: readonly Duration[];
+  /** What of each delay is not the controller's: requests and watches, as the model adds them itself. */
+  readonly rest: Duration;
+  /** Of a delay, what passes from a key's turn until a worker reads the object. */
+  readonly wakeShares: { readonly replicaset: number; readonly deployment: number };
 }
 
 /** Delays longer than this come from client limits or from the machine standing still. */
@@ -70,12 +74,12 @@ export function paceOf(recording: Recording): Pace {
       lastSet = -1;
     }
   }
-  return { replicaset, deployment };
+  return { replicaset, deployment, rest: REST, wakeShares: WAKE_SHARES };
 }
 
 /** A lognormal distribution by the median and mean of delays. */
-function distribution(delays: readonly Duration[]): Lognormal | undefined {
-  const kept = delays.filter((delay) => delay <= LONGEST).map((delay) => Math.max(MILLISECOND / 5, delay - REST));
+function distribution(delays: readonly Duration[], rest: Duration): Lognormal | undefined {
+  const kept = delays.filter((delay) => delay <= LONGEST).map((delay) => Math.max(MILLISECOND / 5, delay - rest));
   if (kept.length < ENOUGH) return undefined;
   const sorted = [...kept].sort((x, y) => x - y);
   const median = sorted[sorted.length >> 1]!;
@@ -102,12 +106,12 @@ export function paced(profile: CostProfile, pace: Pace): CostProfile {
   const syncCpu: Record<string, DistributionSpec> = { ...controllers.syncCpu };
   const wakeUp: Record<string, DistributionSpec> = { ...controllers.wakeUp };
   for (const name of ['deployment', 'replicaset'] as const) {
-    const delay = distribution(pace[name]);
+    const delay = distribution(pace[name], pace.rest);
     if (delay === undefined) continue;
-    syncCpu[name] = share(delay, 1 - EVENT_SHARE - WAKE_SHARES[name]);
-    wakeUp[name] = share(delay, WAKE_SHARES[name]);
+    syncCpu[name] = share(delay, 1 - EVENT_SHARE - pace.wakeShares[name]);
+    wakeUp[name] = share(delay, pace.wakeShares[name]);
   }
-  const hop = distribution(pace.deployment);
+  const hop = distribution(pace.deployment, pace.rest);
   const event = hop === undefined ? {} : { replicasets: share(hop, EVENT_SHARE), deployments: share(hop, EVENT_SHARE) };
   return { ...profile, controllers: { ...controllers, syncCpu, wakeUp, eventDelay: { ...controllers.eventDelay, ...event } } };
 }

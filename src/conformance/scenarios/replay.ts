@@ -4,11 +4,15 @@ import { SECOND } from '../../kernel/time.js';
 import { createRequest } from '../../cluster/timeline.js';
 import type { CostProfile } from '../../scenario/types.js';
 import { commandTarget, type Recording } from '../controllers-recording.js';
+import type { AuditedRequest } from './audit-log.js';
+import { AuditedLateness, auditedPace } from './audited-pace.js';
+import { auditedTake } from './audited-take.js';
 import { RAISED_LIMITS, RecordedCluster, SHARED_LIMITS } from './cluster.js';
 import { Driver } from './driver.js';
 import { Journal } from './journal.js';
 import { SharedLoad } from './load.js';
-import { metricsDelaysOf } from './late-metrics.js';
+import { LateMetrics, metricsDelaysOf } from './late-metrics.js';
+import { LostNodes } from './lost-nodes.js';
 import { KwokNodes } from './nodes.js';
 import { standingNodes } from './objects.js';
 import { paced, paceOf } from './pace.js';
@@ -33,8 +37,12 @@ export interface Replay {
   readonly requests: AuditLog;
 }
 
-/** Runs a recorded scenario on the simulated control plane. */
-export function replayScenario(recording: Recording, profile: CostProfile, seed = 'recorded'): Replay {
+/**
+ * Runs a recorded scenario on the simulated control plane.
+ * @param audited requests of the audit log: the take that they are of is replayed, at the pace that they show
+ */
+export function replayScenario(recorded: Recording, profile: CostProfile, seed = 'recorded', audited?: readonly AuditedRequest[]): Replay {
+  const { recording, lost } = auditedTake(recorded, audited ?? []);
   const { header, commands } = recording;
   const limits = header.versions?.note === 'kcm-default-qps' ? SHARED_LIMITS : RAISED_LIMITS;
   // Simulated time 0 is a whole second, as the API's timestamps are.
@@ -42,14 +50,15 @@ export function replayScenario(recording: Recording, profile: CostProfile, seed 
   const origin = (header.startUnixMs - startTime) * 1e6;
   const load = new SharedLoad();
   const nodes = standingNodes(recording);
+  const metrics = new LateMetrics(metricsDelaysOf(recording));
   const cluster = new RecordedCluster({
     seed,
     startTime,
     nodes,
     limits,
     metrics: load,
-    metricsDelays: metricsDelaysOf(recording),
-    profile: limits === SHARED_LIMITS ? profile : paced(profile, paceOf(recording)),
+    lateness: audited === undefined ? metrics : new AuditedLateness(header.id, audited, metrics),
+    profile: limits === SHARED_LIMITS ? profile : paced(profile, audited === undefined ? paceOf(recording) : auditedPace(audited)),
   });
   const { simulation } = cluster;
   const made = commands.map(({ name }) => commandTarget(name)).filter(({ verb, kind }) => verb === 'create' && kind === 'Node');
@@ -74,6 +83,7 @@ export function replayScenario(recording: Recording, profile: CostProfile, seed 
   client.request(createRequest(namespace), { receive() {} }, 0);
   simulation.run(origin);
   driver.start();
+  new LostNodes(simulation, origin, lost, client, journal);
   while (!driver.done) simulation.run(simulation.now + STEP);
   const last = Math.max(0, ...recording.changes.map(({ time }) => time));
   const end = commands.filter(({ name }) => !name.startsWith('WATCH')).at(-1)?.time ?? 0;
