@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Deployment } from '../src/api/workloads.js';
-import { limitHeapGrowth } from '../src/cli/heap.js';
+import { limitHeapGrowth, tuneCompiler } from '../src/cli/heap.js';
 import { ScenarioRun } from '../src/cluster/run.js';
 import { loadScenario } from '../src/scenario/index.js';
 
@@ -185,6 +185,7 @@ function report(results: readonly Result[]): boolean {
 const [, , mode, size] = process.argv;
 if (mode === '--measure' || mode === '--unrecorded') {
   limitHeapGrowth();
+  tuneCompiler();
   console.log(JSON.stringify(measure(Number(size), mode === '--measure')));
 } else {
   const sizes = process.argv.length > 2 ? process.argv.slice(2).map(Number) : [1000, 10000];

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { limitHeapGrowth } from '../src/cli/heap.js';
+import { limitHeapGrowth, tuneCompiler } from '../src/cli/heap.js';
 import { ScenarioRun } from '../src/cluster/run.js';
 import { loadScenario } from '../src/scenario/index.js';
 
@@ -126,6 +126,7 @@ function best(nodes: number, rounds: number): Result {
 const [, , first, second] = process.argv;
 if (first === '--measure') {
   limitHeapGrowth();
+  tuneCompiler();
   console.log(JSON.stringify(measure(Number(second))));
 } else {
   const result = best(Number(first ?? 5000), Number(second ?? 3));

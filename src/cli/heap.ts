@@ -13,7 +13,14 @@ export function limitHeapGrowth(): void {
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`);
 }
 
-/** Makes V8 compile functions to machine code of its simplest kind at their first call: large runs take a twentieth less time. */
-export function compileAtFirstCall(): void {
+/** V8 inlines up to 920 bytes of bytecode into one function; the events of a simulation alternate among so many that their code would not fit the caches. */
+const INLINED_BYTECODE = 300;
+
+/**
+ * Makes V8 compile functions to machine code of its simplest kind at their first call, and inline less when it optimizes them, so that
+ * there is less code to make and to fetch: large runs take a tenth less time.
+ */
+export function tuneCompiler(): void {
   setFlagsFromString('--always-sparkplug');
+  setFlagsFromString(`--max-inlined-bytecode-size-cumulative=${INLINED_BYTECODE}`);
 }

@@ -4,7 +4,7 @@ import type { ScenarioRun, ScenarioRunOptions } from '../cluster/run.js';
 import type { EventListName } from '../kernel/event-list.js';
 import type { EventTraceFiles } from './event-trace.js';
 import type { RunFlags } from './program.js';
-import { compileAtFirstCall } from './heap.js';
+import { tuneCompiler } from './heap.js';
 import { checkInterrupt, interruptible } from './interrupt.js';
 import type { Progress } from './progress.js';
 
@@ -38,7 +38,7 @@ export async function warmUp(run: ScenarioRun, progress: Progress): Promise<void
 
 /** Advances a run second by second until a condition holds. */
 export async function advance(run: ScenarioRun, progress: Progress, until: () => boolean): Promise<void> {
-  compileAtFirstCall();
+  tuneCompiler();
   await interruptible(async () => {
     for (let i = 1; !until(); i++) {
       run.advance();
