@@ -58,7 +58,7 @@ export class Audience<T extends KubernetesObject> {
       list = this.listOf(object).filter((handler) => wants(handler, changes));
       this.lists.set(place, list);
     }
-    for (let i = 0; i < list.length; i++) list[i]!.onUpdate(old, object, key);
+    for (let i = 0; i < list.length; i++) list[i]!.onUpdate(old, object, key, changes);
   }
 
   /** Handlers of both the former and the new controller's kind are told. */
@@ -66,7 +66,7 @@ export class Audience<T extends KubernetesObject> {
     const before = controllerOf(old)?.kind;
     const after = controllerOf(object)?.kind;
     for (const handler of this.handlers) {
-      if (wants(handler, changes) && (isAbout(handler, before) || isAbout(handler, after))) handler.onUpdate(old, object, key);
+      if (wants(handler, changes) && (isAbout(handler, before) || isAbout(handler, after))) handler.onUpdate(old, object, key, changes);
     }
   }
 

@@ -28,8 +28,13 @@ interface Whole extends KubernetesObject {
   readonly spec?: unknown;
 }
 
-/** What differs between two versions, as bits of `Changes`; all when they are not of the same object. */
-export function changesOf(old: KubernetesObject, object: KubernetesObject): number {
+/** Whether an object is a pod that is ready. */
+export function isReadyPod(object: KubernetesObject): boolean {
+  return object.kind === 'Pod' && isPodReady(object as Pod);
+}
+
+/** What differs between two versions, as bits of `Changes`; all when they are not of the same object. `wasReady`, `ready`: of pods, see `isReadyPod`. */
+export function changesOf(old: KubernetesObject, object: KubernetesObject, wasReady: boolean, ready: boolean): number {
   const before = old.metadata;
   const after = object.metadata;
   if (before.uid !== after.uid) return Changes.All;
@@ -41,6 +46,7 @@ export function changesOf(old: KubernetesObject, object: KubernetesObject): numb
     if (before.deletionTimestamp !== after.deletionTimestamp || before.finalizers !== after.finalizers) changes |= Changes.Deletion;
   }
   if ((old as Whole).spec !== (object as Whole).spec) changes |= Changes.Spec;
+  if (wasReady !== ready) changes |= Changes.Readiness;
   return object.kind === 'Pod' ? changes | statusChanges(old as Pod, object as Pod) : changes;
 }
 
@@ -54,6 +60,5 @@ function statusChanges(old: Pod, pod: Pod): number {
     if (isPodTerminal(old) !== isPodTerminal(pod)) changes |= Changes.Ended;
   }
   if (before.podIP !== after.podIP) changes |= Changes.Address;
-  if (before.conditions !== after.conditions && isPodReady(old) !== isPodReady(pod)) changes |= Changes.Readiness;
   return changes;
 }

@@ -1,7 +1,7 @@
 import type { KubernetesObject } from '../api/meta.js';
 import { Fifo } from '../kernel/fifo.js';
 import { Audience } from './audience.js';
-import { changesOf } from './changes.js';
+import { changesOf, isReadyPod } from './changes.js';
 import type { Delta, DeltaQueue, DeltaType, KnownObjects, Relist } from './delta.js';
 import { DeltaFifo } from './delta-fifo.js';
 import type { ClientFeatures } from './features.js';
@@ -50,6 +50,11 @@ export class InformerCache<T extends KubernetesObject> {
   /** Whether handlers have been told of all of the first list. */
   get isFilled(): boolean {
     return this.initialItems === 0 && this.popped.length + this.notifications.length === 0;
+  }
+
+  /** Whether it matters to somebody what changes. */
+  private get isUsed(): boolean {
+    return this.audience.size > 0 || this.store.isIndexed;
   }
 
   /** Takes in a list. */
@@ -114,7 +119,9 @@ export class InformerCache<T extends KubernetesObject> {
     const { store } = this;
     const entry = store.objects.entry(key, hint);
     const old = entry.object;
-    const changes = old === undefined ? 0 : changesOf(old, object);
+    const ready = isReadyPod(object);
+    const changes = old === undefined || !this.isUsed ? 0 : changesOf(old, object, entry.ready, ready);
+    entry.ready = ready;
     store.set(entry, object, changes);
     return { key: entry.key, old, object, deleted: false, finalStateUnknown: false, changes };
   }
@@ -134,6 +141,7 @@ export class InformerCache<T extends KubernetesObject> {
   }
 
   private notify({ key, old, object, deleted, finalStateUnknown, changes }: Notification<T>): void {
+    if (this.audience.size === 0) return;
     if (deleted) this.audience.deleted(object, finalStateUnknown, key);
     else if (old === undefined) this.audience.added(object, key);
     else this.audience.updated(old, object, key, changes);

@@ -3,6 +3,8 @@ export interface Entry<T> {
   readonly key: string;
   /** undefined: it was taken out. */
   object: T | undefined;
+  /** Of a pod: its last version is ready. Kept here, as versions that were long ago replaced are far away in memory. */
+  ready: boolean;
 }
 
 /** Hints above this are not taken: they come from a cache that holds far more than this one. */
@@ -36,7 +38,7 @@ export class ObjectMap<T> {
     const likely = hint >= 0 && hint < hinted.length ? hinted[hint]! : null;
     if (likely !== null && likely.object !== undefined && likely.key === key) return likely;
     let entry = this.entries.get(key);
-    if (entry === undefined) this.entries.set(key, (entry = { key, object: undefined }));
+    if (entry === undefined) this.entries.set(key, (entry = { key, object: undefined, ready: false }));
     if (hint >= 0 && hint < MOST_HINTS) {
       while (hinted.length <= hint) hinted.push(null);
       hinted[hint] = entry;

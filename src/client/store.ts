@@ -16,6 +16,10 @@ export class IndexedStore<T extends KubernetesObject> {
   private readonly indexes: (Index<T> | null)[] = [];
   private readonly observers: CacheObserver<T>[] = [];
 
+  get isIndexed(): boolean {
+    return this.indexers.length > 0;
+  }
+
   observe(observer: CacheObserver<T>): void {
     this.observers.push(observer);
   }

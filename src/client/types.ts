@@ -19,7 +19,8 @@ export interface ResourceEventHandler<T extends KubernetesObject> {
   /** It makes nothing of objects that a controller of another kind has; absent: it wants all. */
   readonly controllerKind?: string;
   onAdd(object: T, key: string): void;
-  onUpdate(old: T, object: T, key: string): void;
+  /** `changes`: what differs, as bits of `Changes`. */
+  onUpdate(old: T, object: T, key: string, changes: number): void;
   /** `finalStateUnknown`: the deletion itself was missed; `object` may be older than the last state (DeletedFinalStateUnknown). */
   onDelete(object: T, finalStateUnknown: boolean, key: string): void;
 }

@@ -1,28 +1,11 @@
-import { isPodActive, isPodReady, podCondition, type Pod } from '../api/core.js';
+import { isPodActive, type Pod } from '../api/core.js';
 import { controllerOf, keyOf, type KubernetesObject, type Labels } from '../api/meta.js';
 import { matchesMap } from '../api/labels.js';
 import { SECOND, type Time } from '../kernel/time.js';
-import { DeletionOrder, type OrderedPod } from './deletion-order.js';
-import { maxContainerRestarts, type RanksByNode } from './pod-ranking.js';
+import { DeletionOrder } from './deletion-order.js';
+import { OwnedPod } from './owned-pod.js';
+import type { RanksByNode } from './pod-ranking.js';
 import type { PodCounts } from './replica-set-policy.js';
-
-/** A pod of a controller that is active. */
-class OwnedPod implements OrderedPod {
-  readonly key: string;
-  /** Its last version. */
-  pod: Pod;
-  /** It is still among the active ones. */
-  active = true;
-  /** It counts as available. */
-  available = false;
-  entry: OrderedPod['entry'] = null;
-  unplaced = false;
-
-  constructor(key: string, pod: Pod) {
-    this.key = key;
-    this.pod = pod;
-  }
-}
 
 /** A pod that waits to be available: ready since `time`. Void when the pod has another ready time by then. */
 interface Waiting {
@@ -97,43 +80,31 @@ export class OwnedPods {
     const owned = new OwnedPod(key, pod);
     this.active.set(key, owned);
     this.order?.add(owned);
-    this.enterNode(pod.spec.nodeName ?? '', owned);
-    if (this.isLabelled(pod)) this.labelled++;
-    if (isPodReady(pod)) this.becameReady(owned);
+    this.enterNode(owned.node, owned);
+    if (this.isLabelled(pod.metadata.labels)) this.labelled++;
+    if (owned.isReady) this.becameReady(owned);
   }
 
   /** A new version of an active pod: most updates change nothing that counts here. */
   private replace(owned: OwnedPod, pod: Pod): void {
-    const old = owned.pod;
-    owned.pod = pod;
-    let moved = false;
-    if (old.spec !== pod.spec) {
-      const before = old.spec.nodeName ?? '';
-      const node = pod.spec.nodeName ?? '';
-      moved = node !== before;
-      if (moved) {
-        this.leaveNode(before, owned);
-        this.enterNode(node, owned);
-      }
+    const { node, isReady, readySince } = owned;
+    const labels = owned.pod.metadata.labels;
+    const reordered = owned.take(pod);
+    if (owned.node !== node) {
+      this.leaveNode(node, owned);
+      this.enterNode(owned.node, owned);
     }
-    if (old.metadata.labels !== pod.metadata.labels) this.labelled += Number(this.isLabelled(pod)) - Number(this.isLabelled(old));
-    const readinessChanged = old.status.conditions !== pod.status.conditions && this.replaceReadiness(owned, old, pod);
-    if (this.order !== null && (moved || readinessChanged || affectsOrder(old, pod))) this.order.move(owned);
-  }
-
-  /** Whether the pod became ready, unready, or ready anew. */
-  private replaceReadiness(owned: OwnedPod, old: Pod, pod: Pod): boolean {
-    const was = isPodReady(old);
-    const is = isPodReady(pod);
-    const since = is && readyTime(pod) !== readyTime(old);
-    if (was && (!is || since)) this.lostReady(owned);
-    if (is && (!was || since)) this.becameReady(owned);
-    return was !== is || since;
+    if (labels !== pod.metadata.labels) this.labelled += Number(this.isLabelled(pod.metadata.labels)) - Number(this.isLabelled(labels));
+    if (isReady !== owned.isReady || readySince !== owned.readySince) {
+      if (isReady) this.lostReady(owned);
+      if (owned.isReady) this.becameReady(owned);
+    }
+    if (reordered) this.order?.move(owned);
   }
 
   private becameReady(owned: OwnedPod): void {
     this.ready++;
-    this.push({ time: readyTime(owned.pod), owned });
+    this.push({ time: owned.readySince, owned });
   }
 
   private lostReady(owned: OwnedPod): void {
@@ -142,8 +113,8 @@ export class OwnedPods {
     owned.available = false;
   }
 
-  private isLabelled(pod: Pod): boolean {
-    return this.templateLabels !== undefined && matchesMap(this.templateLabels, pod.metadata.labels);
+  private isLabelled(labels: Labels | undefined): boolean {
+    return this.templateLabels !== undefined && matchesMap(this.templateLabels, labels);
   }
 
   remove(key: string): void {
@@ -218,13 +189,13 @@ export class OwnedPods {
 
   /** Takes a pod out of the active ones. */
   private drop(owned: OwnedPod): void {
-    const { key, pod } = owned;
+    const { key, node, pod } = owned;
     owned.active = false;
     this.active.delete(key);
     this.order?.remove(owned);
-    this.leaveNode(pod.spec.nodeName ?? '', owned);
-    if (isPodReady(pod)) this.lostReady(owned);
-    if (this.isLabelled(pod)) this.labelled--;
+    this.leaveNode(node, owned);
+    if (owned.isReady) this.lostReady(owned);
+    if (this.isLabelled(pod.metadata.labels)) this.labelled--;
   }
 
   /** Takes a pod out of those that are not active, if it is one. */
@@ -282,21 +253,8 @@ export class OwnedPods {
   }
 }
 
-function isReadySince({ active, pod }: OwnedPod, time: Time): boolean {
-  return active && isPodReady(pod) && readyTime(pod) === time;
-}
-
-function readyTime(pod: Pod): Time {
-  return podCondition(pod, 'Ready')?.lastTransitionTime ?? 0;
-}
-
-/** Whether two versions differ in what the order of deletion looks at, apart from node and readiness. */
-function affectsOrder(old: Pod, pod: Pod): boolean {
-  return (
-    old.status.phase !== pod.status.phase ||
-    old.metadata.annotations !== pod.metadata.annotations ||
-    maxContainerRestarts(old) !== maxContainerRestarts(pod)
-  );
+function isReadySince({ active, isReady, readySince }: OwnedPod, time: Time): boolean {
+  return active && isReady && readySince === time;
 }
 
 /** Owned pods by the uid of their controller, of one kind of controllers. */

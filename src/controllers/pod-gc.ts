@@ -1,6 +1,7 @@
 import { isPodTerminal, type Node, type Pod } from '../api/core.js';
 import type { KubernetesObject } from '../api/meta.js';
 import { type ApiRequest, type ApiResponse, type Patch, succeeded } from '../apiserver/request.js';
+import { Changes } from '../client/changes.js';
 import type { ProcessContext } from '../client/context.js';
 import type { ApiClient, Informer, ResourceEventHandler } from '../client/types.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
@@ -58,7 +59,8 @@ class PodTally implements ResourceEventHandler<Pod> {
     else group.add(key);
   }
 
-  onUpdate(old: Pod, pod: Pod, key: string): void {
+  onUpdate(old: Pod, pod: Pod, key: string, changes: number): void {
+    if ((changes & (Changes.Spec | Changes.Deletion | Changes.Ended)) === 0 && !isMarked(pod)) return;
     if ((old.spec.nodeName ?? '') === (pod.spec.nodeName ?? '') && !isMarked(old) && !isMarked(pod)) return;
     this.onDelete(old, false, key);
     this.onAdd(pod, key);

@@ -2,6 +2,7 @@ import { isPodActive, isPodReady, type Pod } from '../api/core.js';
 import { matchesSelector } from '../api/labels.js';
 import { controllerOf, keyOf } from '../api/meta.js';
 import type { ReplicaSet } from '../api/workloads.js';
+import { Changes } from '../client/changes.js';
 import type { ProcessContext } from '../client/context.js';
 import type { ApiClient, EventRecorder, Informer, ResourceEventHandler, WorkQueue } from '../client/types.js';
 import type { Simulation } from '../kernel/simulation.js';
@@ -95,8 +96,13 @@ export class ReplicaSetController implements Reconciler {
     return new RelatedPods(owned);
   }
 
-  /** Keeps a pod with the others of its controller, which it returns; when it is new on its node, related pods there move forward in their order of deletion. */
-  putPod(old: Pod | undefined, pod: Pod, key: string): OwnedPods | undefined {
+  /** Keeps a pod with the others of its controller, which it returns. */
+  putPod(pod: Pod, key: string): OwnedPods | undefined {
+    return this.pods.put(pod, key);
+  }
+
+  /** As `putPod`, of a pod that came or changed so that it may be new on its node: then related pods there move forward in their order of deletion. */
+  putOnNode(old: Pod | undefined, pod: Pod, key: string): OwnedPods | undefined {
     const owned = this.pods.put(pod, key);
     const node = pod.spec.nodeName ?? '';
     if (owned === undefined || node === '' || !isPodActive(pod)) return owned;
@@ -173,7 +179,7 @@ class PodHandler implements ResourceEventHandler<Pod> {
 
   onAdd(pod: Pod, key: string): void {
     const { controller } = this;
-    const owned = controller.putPod(undefined, pod, key);
+    const owned = controller.putOnNode(undefined, pod, key);
     if (pod.metadata.deletionTimestamp !== undefined) {
       this.deletionSeen(owned, key);
       return;
@@ -187,12 +193,13 @@ class PodHandler implements ResourceEventHandler<Pod> {
     controller.queue.add(owned.ownerKey);
   }
 
-  onUpdate(old: Pod, pod: Pod, key: string): void {
+  onUpdate(old: Pod, pod: Pod, key: string, changes: number): void {
     if (old.metadata.resourceVersion === pod.metadata.resourceVersion) return;
     const { controller } = this;
-    const reowned = old.metadata.ownerReferences !== pod.metadata.ownerReferences && controllerOf(old)?.uid !== controllerOf(pod)?.uid;
+    const reowned = (changes & Changes.Owners) !== 0 && controllerOf(old)?.uid !== controllerOf(pod)?.uid;
     const former = reowned ? controller.pods.take(old, key) : undefined;
-    const owned = controller.putPod(old, pod, key);
+    const moved = (changes & (Changes.Spec | Changes.Ended | Changes.Deletion)) !== 0;
+    const owned = moved ? controller.putOnNode(old, pod, key) : controller.putPod(pod, key);
     if (pod.metadata.deletionTimestamp !== undefined) {
       this.deletionSeen(owned, key);
       return;

@@ -350,6 +350,11 @@ export class KubeScheduler implements Component, ResponseReceiver, SchedulerInpu
 
   bound(pod: Pod, old: Pod | null, key: string): void {
     const { queue, cache } = this.core;
+    // What is bound and changes in its status only, as most do, concerns the cache alone.
+    if (old !== null && old.spec === pod.spec && old.metadata.labels === pod.metadata.labels) {
+      cache.set(pod, key);
+      return;
+    }
     const wasBound = old !== null && (old.spec.nodeName ?? '') !== '';
     if (!wasBound) queue.delete(key);
     const info = cache.set(pod, key);

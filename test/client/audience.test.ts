@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { KubernetesObject, OwnerReference } from '../../src/api/meta.js';
 import { Audience } from '../../src/client/audience.js';
-import { Changes, changesOf } from '../../src/client/changes.js';
+import { Changes, changesOf, isReadyPod } from '../../src/client/changes.js';
 import { IndexedStore } from '../../src/client/store.js';
 
 interface Version {
@@ -34,6 +34,10 @@ const version = fc.record({
   ready: fc.boolean(),
   phase: fc.constantFrom('Pending' as const, 'Running' as const, 'Succeeded' as const),
 });
+
+function changesBetween(old: KubernetesObject, object: KubernetesObject): number {
+  return changesOf(old, object, isReadyPod(old), isReadyPod(object));
+}
 
 /** The bits by what the versions were drawn as, not by what they refer to. */
 function expected(a: Version, b: Version): number {
@@ -97,7 +101,7 @@ test('of each change are told, in order, the handlers that want to hear of what 
       audience.added(podOf(last), 'n/p');
       check('add', ({ kind }) => about(kind, last));
       for (const next of versions) {
-        const changes = changesOf(podOf(last), podOf(next));
+        const changes = changesBetween(podOf(last), podOf(next));
         assert.equal(changes, expected(last, next));
         audience.updated(podOf(last), podOf(next), 'n/p', changes);
         const before = last;
@@ -143,7 +147,7 @@ test('indexes hold what a search finds, in order of arrival, whenever they are f
           const pod = podOf({ uid: key, labels, owner: 0, spec: 0, ready: false, phase: 'Running' });
           const object = { ...pod, metadata: { ...pod.metadata, namespace: `n${key % 2}` } };
           const place = entry ?? store.objects.entry(name);
-          store.set(place, object, place.object === undefined ? 0 : changesOf(place.object, object));
+          store.set(place, object, place.object === undefined ? 0 : changesBetween(place.object, object));
           all.set(name, object);
           if (labels === 0) labelled.delete(name);
           else labelled.set(name, object);

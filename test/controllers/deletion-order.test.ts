@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Pod } from '../../src/api/core.js';
-import { DeletionOrder, type OrderedPod } from '../../src/controllers/deletion-order.js';
+import { DeletionOrder } from '../../src/controllers/deletion-order.js';
+import { OwnedPod } from '../../src/controllers/owned-pod.js';
 import { ageBucket, podsToDelete } from '../../src/controllers/pod-ranking.js';
 import { SECOND } from '../../src/kernel/time.js';
 import { meta } from './fake-cluster.js';
@@ -44,7 +45,7 @@ test('the incremental order gives what the full sort gives, after any changes', 
   const step = fc.record({ index: fc.integer({ min: 0, max: 39 }), drawn, gone: fc.boolean(), count: fc.integer({ min: 1, max: 5 }), wait: fc.integer({ min: 0, max: 500 }) });
   fc.assert(
     fc.property(fc.array(drawn, { minLength: 40, maxLength: 40 }), fc.array(step, { minLength: 1, maxLength: 30 }), (first, steps) => {
-      const owned = (version: Pod): OrderedPod => ({ pod: version, entry: null, unplaced: false });
+      const owned = (version: Pod): OwnedPod => new OwnedPod(`default/${version.metadata.name}`, version);
       const pods = new Map(first.map((entry, i) => [`default/p${i}`, owned(pod(i, entry))]));
       const ranks = {
         rank: (node: string): number => {
@@ -68,7 +69,7 @@ test('the incremental order gives what the full sort gives, after any changes', 
             pods.set(key, added);
             order.add(added);
           } else {
-            known.pod = next;
+            known.take(next);
             order.move(known);
           }
           for (const other of pods.values()) if (other.pod.spec.nodeName === next.spec.nodeName) order.move(other);

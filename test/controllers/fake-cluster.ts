@@ -3,7 +3,7 @@ import { keyOf, type KubernetesObject } from '../../src/api/meta.js';
 import { decide, notFound, type RegistryContext } from '../../src/apiserver/registry.js';
 import type { ApiRequest, ApiResponse, ResponseReceiver } from '../../src/apiserver/request.js';
 import { Audience } from '../../src/client/audience.js';
-import { changesOf } from '../../src/client/changes.js';
+import { changesOf, isReadyPod } from '../../src/client/changes.js';
 import type { ProcessContext } from '../../src/client/context.js';
 import { IndexedStore } from '../../src/client/store.js';
 import type {
@@ -131,7 +131,7 @@ class FakeInformer<T extends KubernetesObject> implements Informer<T> {
     }
     const entry = this.store.objects.entry(key);
     const old = entry.object;
-    const changes = old === undefined ? 0 : changesOf(old, object);
+    const changes = old === undefined ? 0 : changesOf(old, object, isReadyPod(old), isReadyPod(object));
     this.store.set(entry, object, changes);
     if (old === undefined) this.audience.added(object, key);
     else this.audience.updated(old, object, key, changes);

@@ -2,6 +2,7 @@ import type { Node, Pod } from '../../src/api/core.js';
 import { type KubernetesObject, keyOf } from '../../src/api/meta.js';
 import type { ApiRequest, ApiResponse, ResponseReceiver } from '../../src/apiserver/request.js';
 import type { ProcessContext } from '../../src/client/context.js';
+import { Changes } from '../../src/client/changes.js';
 import type { Indexer, Informer, ResourceEventHandler } from '../../src/client/types.js';
 import { type Component, Simulation } from '../../src/kernel/simulation.js';
 import { Slots } from '../../src/kernel/slots.js';
@@ -55,7 +56,7 @@ class FakeInformer implements Informer<KubernetesObject> {
     this.objects.set(key, object);
     for (const handler of this.handlers) {
       if (old === undefined) handler.onAdd(object, key);
-      else handler.onUpdate(old, object, key);
+      else handler.onUpdate(old, object, key, Changes.All);
     }
   }
 }
