@@ -16,8 +16,6 @@ export class Fleet implements NodeFleet {
   private readonly watching: boolean[];
   private readonly kubelets: Kubelets;
   private readonly proxies: KubeProxies;
-  /** Pods each kubelet has been told of, by uid: what a new list is compared with. */
-  private readonly known: (Map<string, Pod> | undefined)[];
 
   constructor(
     simulation: Simulation,
@@ -34,7 +32,6 @@ export class Fleet implements NodeFleet {
     this.watching = nodes.map((node) => !isKwokNode(node) && !absent.has(node.metadata.name));
     this.kubelets = kubelets;
     this.proxies = proxies;
-    this.known = new Array(nodes.length).fill(undefined);
     // KWOK's nodes have neither a kubelet nor a kube-proxy that watches.
     nodes.forEach((node, i) => {
       if (!isKwokNode(node)) this.indexes.set(node.metadata.name, i);
@@ -62,29 +59,17 @@ export class Fleet implements NodeFleet {
     return this.names[node]!;
   }
 
-  /** The kubelet of a node has had a pod from the start. */
-  podAdopted(node: number, pod: Pod): void {
-    let known = this.known[node];
-    if (known === undefined) {
-      known = new Map();
-      this.known[node] = known;
-    }
-    known.set(pod.metadata.uid, pod);
-  }
-
   podChanged(node: number, pod: Pod): void {
-    this.podAdopted(node, pod);
     this.kubelets.podChanged(node, pod);
   }
 
   podRemoved(node: number, pod: Pod): void {
-    this.known[node]?.delete(pod.metadata.uid);
     this.kubelets.podRemoved(node, pod);
   }
 
   podsListed(node: number, pods: readonly Pod[]): void {
     const listed = new Set(pods.map((pod) => pod.metadata.uid));
-    for (const pod of [...(this.known[node]?.values() ?? [])]) {
+    for (const pod of this.kubelets.podsKnown(node)) {
       if (!listed.has(pod.metadata.uid)) this.podRemoved(node, pod);
     }
     for (const pod of pods) this.podChanged(node, pod);

@@ -11,7 +11,6 @@ import { replicaSetStatus } from '../controllers/replica-set-policy.js';
 import { admissionFailure } from '../node/admission.js';
 import type { Kubelets } from '../node/kubelets.js';
 import { isKwokNode } from '../node/kwok/stage.js';
-import type { Fleet } from './node-fleet.js';
 import { type StartObject, store } from './start-objects.js';
 
 /**
@@ -23,17 +22,15 @@ export class SettledStart {
   private readonly objects: StartObject[];
   private readonly registry: RegistryContext;
   private readonly kubelets: Kubelets;
-  private readonly fleet: Fleet;
   /** Statuses of ReplicaSets count terminating pods. */
   private readonly countTerminating: boolean;
   /** Node that the next pod is offered first. */
   private cursor = 0;
 
-  constructor(objects: StartObject[], registry: RegistryContext, kubelets: Kubelets, fleet: Fleet, countTerminating: boolean) {
+  constructor(objects: StartObject[], registry: RegistryContext, kubelets: Kubelets, countTerminating: boolean) {
     this.objects = objects;
     this.registry = registry;
     this.kubelets = kubelets;
-    this.fleet = fleet;
     this.countTerminating = countTerminating;
   }
 
@@ -76,7 +73,6 @@ export class SettledStart {
       const stored = store(this.objects, pod, this.registry, (created) => this.bound(created as Pod, index, name)) as Pod | undefined;
       if (stored === undefined) return false;
       this.kubelets.warmStart(index, stored);
-      this.fleet.podAdopted(index, stored);
       return true;
     }
     return false;

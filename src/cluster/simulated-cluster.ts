@@ -178,7 +178,7 @@ export class SimulatedCluster implements LeaderFactory {
       const client = new RestClient(this.simulation, this.connections, spec.user, this.userHost, server, spec.qps, spec.burst);
       return new SyntheticClient(this.simulation, this.randomness, client, spec);
     });
-    this.kubeletEvents = new KubeletEvents(this.simulation, this.connections, this.nodeIndexes, this.nodeHosts, this.servers.length);
+    this.kubeletEvents = new KubeletEvents(this.simulation, this.connections, this.nodeNames, this.nodeHosts, this.servers.length);
     this.kubelets = this.createKubelets(cluster.nodes);
     this.kwokProcess = cluster.kwok === undefined ? null : this.process('kwok-controller', cluster.kwok.qps, cluster.kwok.burst);
     this.kwok = cluster.kwok === undefined ? null : new KwokController(this.kwokProcess!, cluster.kwok);
@@ -212,7 +212,7 @@ export class SimulatedCluster implements LeaderFactory {
     for (const name of absent) this.keepOff(this.nodeIndexes.get(name)!);
     this.connections.setFleet(fleet, this.randomness.stream('nodes/reflector'));
     const registered = cluster.nodes.slice(0, options.registeredNodes);
-    this.load(registry, absent.size === 0 ? registered : registered.filter(({ metadata }) => !absent.has(metadata.name)), fleet);
+    this.load(registry, absent.size === 0 ? registered : registered.filter(({ metadata }) => !absent.has(metadata.name)));
   }
 
   /** What the processes that share the cores of machines use of them; a process may have several, one after the other. */
@@ -385,10 +385,10 @@ export class SimulatedCluster implements LeaderFactory {
   }
 
   /** Puts the start state into etcd and the watch caches. */
-  private load(registry: Allocators, nodes: readonly Node[], fleet: Fleet): void {
+  private load(registry: Allocators, nodes: readonly Node[]): void {
     const objects = startObjects(this.scenario, registry, nodes);
     const { cluster, kubernetesVersion } = this.scenario;
-    if (cluster.settled === true) new SettledStart(objects, registry, this.kubelets, fleet, kubernetesVersion !== '1.34').settle();
+    if (cluster.settled === true) new SettledStart(objects, registry, this.kubelets, kubernetesVersion !== '1.34').settle();
     const kvs: KeyValue[] = objects.map(({ resource, key, object, bytes }, i) => {
       const modRevision = i + 2;
       return { key: `/registry/${resource}/${key}`, value: object, bytes, createRevision: modRevision, modRevision, version: 1, lease: 0 };
@@ -396,7 +396,7 @@ export class SimulatedCluster implements LeaderFactory {
     this.etcdClusters.warmStart(kvs, objects.length + 1);
     for (const server of this.servers) server.warmStart(kvs, objects.length + 1);
     for (const { object } of objects) {
-      if (object.kind === 'Service') fleet.serviceChanged(object as Service, false);
+      if (object.kind === 'Service') this.nodeFleet.serviceChanged(object as Service, false);
       else if (object.kind === 'EndpointSlice') this.proxies.endpointSliceChanged(object as EndpointSlice, false, this.simulation.now);
     }
     // The rules of what was there long ago are not written at the start.

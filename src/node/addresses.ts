@@ -4,6 +4,8 @@
  */
 export class PodAddresses {
   private readonly prefix: readonly number[];
+  /** The first two numbers with their dots. */
+  private readonly head: string;
   private readonly first: number;
   private readonly last: number;
   private readonly taken: Uint8Array;
@@ -14,6 +16,7 @@ export class PodAddresses {
     const slash = cidr.indexOf('/');
     const bits = slash < 0 ? 24 : Number(cidr.slice(slash + 1));
     this.prefix = (slash < 0 ? cidr : cidr.slice(0, slash)).split('.').map(Number);
+    this.head = `${this.prefix[0]}.${this.prefix[1]}.`;
     const size = 1 << (32 - Math.max(16, Math.min(30, bits)));
     this.first = 2;
     this.last = size - 2;
@@ -54,8 +57,10 @@ export class PodAddresses {
   }
 
   private offsetOf(address: string): number {
-    const [a, b, c, d] = address.split('.').map(Number) as [number, number, number, number];
-    if (a !== this.prefix[0] || b !== this.prefix[1]) return -1;
+    if (!address.startsWith(this.head)) return -1;
+    const dot = address.lastIndexOf('.');
+    const c = Number(address.slice(this.head.length, dot));
+    const d = Number(address.slice(dot + 1));
     const offset = c * 256 + d - (this.prefix[2]! * 256 + this.prefix[3]!);
     return offset >= 0 && offset < this.taken.length ? offset : -1;
   }

@@ -170,7 +170,7 @@ export class ConfigurationVolumes implements Component, ResponseReceiver {
     const { pod } = volumes;
     const problem = problemOf(reference, response);
     if (problem !== '') {
-      if (!wait.mounted) fleet.event(pod.pod, 'Warning', 'FailedMount', `MountVolume.SetUp failed for volume "${reference.volume}" : ${problem}`);
+      if (!wait.mounted) fleet.event(pod, 'Warning', 'FailedMount', `MountVolume.SetUp failed for volume "${reference.volume}" : ${problem}`);
       wait.event = fleet.simulation.schedule(wait.retry, this.target, OP_AGAIN, slot);
       wait.retry = Math.min(VOLUME_LAST_RETRY, wait.retry * 2);
       return;

@@ -49,9 +49,8 @@ export class ContainerRuntime {
   created(container: ContainerRecord): void {
     const { fleet } = this;
     const { pod } = container;
-    const { name } = container.spec;
-    const text = fleet.features.shortEventTexts ? 'Container created' : `Created container: ${name}`;
-    fleet.event(pod.pod, 'Normal', 'Created', text);
+    const text = fleet.features.shortEventTexts ? 'Container created' : fleet.texts.created.of(container.spec.name);
+    fleet.event(pod, 'Normal', 'Created', text);
     const start = fleet.duration(fleet.costs.startContainer, keyOf(container), OP_STARTED, container.restarts);
     container.work.stepEvent = fleet.after(start * pod.node.runtime.startContainer * this.contention(pod), OP_STARTED, container.slot);
   }
@@ -62,8 +61,8 @@ export class ContainerRuntime {
     const { pod } = container;
     const now = fleet.simulation.now;
     container.work.stepEvent = 0;
-    const text = fleet.features.shortEventTexts ? 'Container started' : `Started container ${container.spec.name}`;
-    fleet.event(pod.pod, 'Normal', 'Started', text);
+    const text = fleet.features.shortEventTexts ? 'Container started' : fleet.texts.started.of(container.spec.name);
+    fleet.event(pod, 'Normal', 'Started', text);
     this.begin(container, now);
     fleet.pleg.changed(pod);
     const hook = container.spec.postStart;

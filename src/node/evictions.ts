@@ -24,7 +24,8 @@ import {
   thresholdsMet,
 } from './eviction-policy.js';
 import { type Fleet, nodeKey, OP_EVICTION, OP_SYSTEM_OOM } from './fleet.js';
-import { type ContainerRecord, type NodeRecord, type PodRecord, RUNNING } from './records.js';
+import type { NodeRecord } from './node-record.js';
+import { type ContainerRecord, type PodRecord, RUNNING } from './records.js';
 import { nextTick } from './restart-policy.js';
 import { EXIT_CODE_SIGKILL } from './termination-policy.js';
 
@@ -252,7 +253,7 @@ export class Evictions {
     const pressure = node.pressure!;
     pressure.evicting.push(pod);
     pressure.deadline = fleet.simulation.now + graceSeconds * SECOND + CLEANUP_TIMEOUT;
-    fleet.event(pod.pod, 'Warning', EVICTED, message);
+    fleet.event(pod, 'Warning', EVICTED, message);
     fleet.workers.failPod(pod, EVICTED, message, graceSeconds, message);
   }
 

@@ -1,5 +1,5 @@
 import type { Pod } from '../api/core.js';
-import type { EventRecorder } from '../client/types.js';
+import type { KubernetesObject } from '../api/meta.js';
 import { Slots } from '../kernel/slots.js';
 import { PHASE_DEFAULT, type Simulation } from '../kernel/simulation.js';
 import type { Network } from '../network/network.js';
@@ -11,6 +11,7 @@ import type { ContainerRuntime } from './container-runtime.js';
 import { DrawCursor } from './draws.js';
 import type { ConfigurationVolumes } from './configuration-volumes.js';
 import type { Environments } from './environment.js';
+import { EventTexts } from './event-texts.js';
 import type { Evictions } from './evictions.js';
 import type { Heartbeats } from './heartbeats.js';
 import type { Registration } from './registration.js';
@@ -23,7 +24,8 @@ import type { Pull } from './registry.js';
 import type { PodIntake } from './pod-intake.js';
 import type { PodWorkers } from './pod-workers.js';
 import type { Prober } from './prober.js';
-import type { ContainerRecord, NodeRecord, PodRecord, ProbeRecord } from './records.js';
+import type { NodeRecord } from './node-record.js';
+import type { ContainerRecord, PodRecord, ProbeRecord } from './records.js';
 import type { CrashLoopRequeue } from './restart-policy.js';
 import { ServiceHistory } from './service-environment.js';
 import type { StaticPods } from './static-pods.js';
@@ -95,6 +97,11 @@ export function featuresOf(version: '1.34' | '1.35' | '1.36'): KubeletFeatures {
   };
 }
 
+/** The event recorders of the kubelets, by number of the node. */
+export interface NodeEventRecorder {
+  event(node: number, object: KubernetesObject, type: 'Normal' | 'Warning', reason: string, message: string): void;
+}
+
 /** The parts of the kubelet model and what they share: one fleet for all nodes. */
 export class Fleet {
   readonly simulation: Simulation;
@@ -102,8 +109,9 @@ export class Fleet {
   readonly costs: CostProfile['kubelet'];
   readonly behaviour: ContainerBehaviour;
   readonly lifecycle: PodLifecycleListener;
-  readonly events: EventRecorder | null;
+  readonly events: NodeEventRecorder | null;
   readonly features: KubeletFeatures;
+  readonly texts = new EventTexts();
   target = 0;
   observer: PodStepObserver | null = null;
   readonly nodes: NodeRecord[] = [];
@@ -144,7 +152,7 @@ export class Fleet {
     costs: CostProfile['kubelet'],
     behaviour: ContainerBehaviour,
     lifecycle: PodLifecycleListener,
-    events: EventRecorder | null,
+    events: NodeEventRecorder | null,
     features: KubeletFeatures,
   ) {
     this.simulation = simulation;
@@ -189,12 +197,12 @@ export class Fleet {
 
   /** Records an event about a node. */
   nodeEvent(node: NodeRecord, type: 'Normal' | 'Warning', reason: string, message: string): void {
-    if (this.events !== null) this.events.event(node.node, type, reason, message);
+    if (this.events !== null) this.events.event(node.index, node.node, type, reason, message);
   }
 
   /** Records an event about a pod. */
-  event(pod: Pod, type: 'Normal' | 'Warning', reason: string, message: string): void {
-    if (this.events !== null) this.events.event(pod, type, reason, message);
+  event(pod: PodRecord, type: 'Normal' | 'Warning', reason: string, message: string): void {
+    if (this.events !== null) this.events.event(pod.node.index, pod.pod, type, reason, message);
   }
 }
 

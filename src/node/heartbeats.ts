@@ -9,7 +9,7 @@ import type { Fleet } from './fleet.js';
 import { nodeKey, OP_LEASE, OP_NODE_STATUS } from './fleet.js';
 import { NODE_STATUS_MAX_IMAGES } from './image-policy.js';
 import { NodeStatusPatch } from './patches.js';
-import type { NodeRecord } from './records.js';
+import type { NodeRecord } from './node-record.js';
 import { nextTick } from './restart-policy.js';
 import { EPOCHS, tagOf, TAG_LEASE, TAG_LEASE_GET, TAG_NODE_STATUS } from './status-manager.js';
 

@@ -6,7 +6,8 @@ import { needsPull, pullDuration, pullTokens, REGISTRY_DIAL_TIMEOUT, unpackRest 
 import { noteBackOff } from './pod-workers.js';
 import { registryOf } from '../api/image.js';
 import { Pull, type PullReceiver, Registry } from './registry.js';
-import type { ContainerRecord, NodeRecord, PodRecord } from './records.js';
+import type { NodeRecord } from './node-record.js';
+import type { ContainerRecord, PodRecord } from './records.js';
 import { isInBackOffSinceUpdate, nextBackOff } from './restart-policy.js';
 
 /** The image manager of each node (pkg/kubelet/images): presence check, back-off, pull limiter, pulls in order of arrival. */
@@ -27,14 +28,14 @@ export class ImagePuller implements PullReceiver {
     const now = fleet.simulation.now;
     const pull = needsPull(spec.imagePullPolicy, fleet.hasImage(node, spec.image));
     if (pull === false) {
-      fleet.event(pod.pod, 'Normal', 'Pulled', `Container image "${spec.image}" already present on machine`);
+      fleet.event(pod, 'Normal', 'Pulled', fleet.texts.present.of(spec.image));
       fleet.workers.imageReady(container, fleet.costs.imagePresent);
       return;
     }
     if (pull === undefined) {
       container.waitingReason = 'ErrImageNeverPull';
       fleet.event(
-        pod.pod,
+        pod,
         'Warning',
         'ErrImageNeverPull',
         `Container image "${spec.image}" is not present with pull policy of Never`,
@@ -45,11 +46,11 @@ export class ImagePuller implements PullReceiver {
     if (isInBackOffSinceUpdate(container.work.imageBackOff, now)) {
       container.waitingReason = 'ImagePullBackOff';
       noteBackOff(pod, container.work.imageBackOff.lastUpdate + container.work.imageBackOff.backOff - now);
-      fleet.event(pod.pod, 'Normal', 'BackOff', `Back-off pulling image "${spec.image}"`);
+      fleet.event(pod, 'Normal', 'BackOff', `Back-off pulling image "${spec.image}"`);
       fleet.workers.startFailed(pod);
       return;
     }
-    fleet.event(pod.pod, 'Normal', 'Pulling', `Pulling image "${spec.image}"`);
+    fleet.event(pod, 'Normal', 'Pulling', fleet.texts.pulling.of(spec.image));
     container.work.pullQueuedAt = now;
     container.work.pullWaiting = true;
     node.pulls.push(container);
@@ -144,7 +145,7 @@ export class ImagePuller implements PullReceiver {
         const took = seconds(now - container.work.pullBegan);
         const waited = seconds(now - container.work.pullQueuedAt);
         fleet.event(
-          pod.pod,
+          pod,
           'Normal',
           'Pulled',
           `Successfully pulled image "${spec.image}" in ${took} (${waited} including waiting). Image size: ${bytes} bytes.`,
@@ -190,8 +191,8 @@ export class ImagePuller implements PullReceiver {
     const now = fleet.simulation.now;
     container.waitingReason = 'ErrImagePull';
     container.work.imageBackOff = nextBackOff(container.work.imageBackOff, now, now);
-    fleet.event(pod.pod, 'Warning', 'Failed', `Failed to pull image "${spec.image}": ${why}`);
-    fleet.event(pod.pod, 'Warning', 'Failed', 'Error: ErrImagePull');
+    fleet.event(pod, 'Warning', 'Failed', `Failed to pull image "${spec.image}": ${why}`);
+    fleet.event(pod, 'Warning', 'Failed', 'Error: ErrImagePull');
     fleet.workers.startFailed(pod);
   }
 

@@ -2,7 +2,7 @@ import type { Time } from '../kernel/time.js';
 import type { Fleet } from './fleet.js';
 import { OP_IMAGE_GC } from './fleet.js';
 import { bytesToFree, IMAGE_GC_MINIMUM_AGE, IMAGE_GC_PERIOD, imagesToRemove, type StoredImage } from './image-policy.js';
-import type { NodeRecord } from './records.js';
+import type { NodeRecord } from './node-record.js';
 import { nextTick } from './restart-policy.js';
 import { RUNNING } from './records.js';
 

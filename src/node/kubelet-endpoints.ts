@@ -3,7 +3,8 @@ import type { Serializer } from '../api/serialize.js';
 import { MINUTE, SECOND, type Time } from '../kernel/time.js';
 import { containerEnvironment } from './container-environment.js';
 import type { Fleet } from './fleet.js';
-import type { NodeRecord, PodRecord } from './records.js';
+import type { NodeRecord } from './node-record.js';
+import type { PodRecord } from './records.js';
 
 import { CONFIG_SEEN, CONFIG_SOURCE } from './static-pod-policy.js';
 

@@ -3,7 +3,8 @@ import { podRequests } from '../api/pod-resources.js';
 import { admissionFailure } from './admission.js';
 import type { Fleet } from './fleet.js';
 import { OP_KUBELET_START, OP_KUBELET_STOP, OP_RUNTIME_NOT_READY, OP_RUNTIME_START, OP_RUNTIME_STOP } from './fleet.js';
-import { NO_CONTAINERS, type ContainerRecord, type NodeRecord, type PodRecord, WORK_IDLE, WORK_SYNCING, WORK_TERMINATED } from './records.js';
+import type { NodeRecord } from './node-record.js';
+import { NO_CONTAINERS, type ContainerRecord, type PodRecord, WORK_IDLE, WORK_SYNCING, WORK_TERMINATED } from './records.js';
 import { RELIST_THRESHOLD } from './pleg.js';
 import { KUBELET_UNIT, restartAt, RUNTIME_UNITS } from './supervisor.js';
 import { effectiveGraceSeconds } from './termination-policy.js';
@@ -103,7 +104,7 @@ export class Restarts {
     const failure = admissionFailure(node.node, pod.pod, podRequests(spec), node);
     fleet.workers.termination.claimNode(pod);
     if (failure !== undefined) {
-      fleet.event(pod.pod, 'Warning', failure.reason, failure.message);
+      fleet.event(pod, 'Warning', failure.reason, failure.message);
       fleet.workers.failPod(pod, failure.reason, failure.message, spec.terminationGracePeriodSeconds);
     } else fleet.workers.requestSync(pod);
   }

@@ -1,11 +1,12 @@
 import type { KubeletConfiguration } from '../api/kubelet-configuration.js';
 import type { Node } from '../api/core.js';
-import type { ApiClient, EventRecorder } from '../client/types.js';
+import type { ApiClient } from '../client/types.js';
 import type { Simulation } from '../kernel/simulation.js';
 import type { Network } from '../network/network.js';
 import type { Randomness } from '../random/stream.js';
 import type { CostProfile, MachineSpec } from '../scenario/types.js';
 import type { ContainerBehaviour, PodLifecycleListener, PodStepObserver } from './behaviour.js';
+import type { NodeEventRecorder } from './fleet.js';
 import type { PodLister } from './kubelet-restart.js';
 
 /** What the kubelets of a cluster are made of. */
@@ -25,7 +26,7 @@ export interface KubeletsOptions {
   /** Network host of each node. */
   readonly hosts: readonly number[];
   /** Gets Pulling, Pulled, Created, Started, Killing, Unhealthy, BackOff, … Absent: no events. */
-  readonly events?: EventRecorder;
+  readonly events?: NodeEventRecorder;
   /** Told of the steps of each pod. */
   readonly observer?: PodStepObserver;
   /** Some volumes are attached by the attach/detach controller, which pods wait for. Default false. */

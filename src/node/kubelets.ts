@@ -26,7 +26,7 @@ import { Pleg } from './pleg.js';
 import { PodWorkers } from './pod-workers.js';
 import { Registration } from './registration.js';
 import { Prober } from './prober.js';
-import { NodeRecord } from './records.js';
+import { NodeRecord } from './node-record.js';
 import { REGISTRY_BURST } from './image-policy.js';
 import { runtimeProfile } from './runtime-profiles.js';
 import { type MachineSwitch, Shutdowns } from './shutdown.js';
@@ -233,6 +233,16 @@ export class Kubelets implements Component, ResponseReceiver, EnvironmentBook {
     this.intake.changed(this.fleet.nodes[nodeIndex]!, pod);
   }
 
+  /** The API objects of the pods of a node as its kubelet has last heard of them. */
+  podsKnown(nodeIndex: number): readonly Pod[] {
+    const known: Pod[] = [];
+    for (const { pod, fixed, mirror, gone } of this.fleet.nodes[nodeIndex]!.pods.values()) {
+      if (!fixed && !gone) known.push(pod);
+      else if (mirror !== null) known.push(mirror);
+    }
+    return known;
+  }
+
   /** The API object of a pod is gone. What still runs of it is stopped. */
   podRemoved(nodeIndex: number, pod: Pod): void {
     this.intake.removed(this.fleet.nodes[nodeIndex]!, pod);
@@ -247,7 +257,7 @@ export class Kubelets implements Component, ResponseReceiver, EnvironmentBook {
     const node = fleet.nodes[nodeIndex]!;
     const pod = node.pods.get(uid);
     if (pod === undefined || pod.terminating || pod.terminated || !node.up) return false;
-    fleet.event(pod.pod, 'Warning', reason, message);
+    fleet.event(pod, 'Warning', reason, message);
     fleet.workers.failPod(pod, reason, message, graceSeconds);
     return true;
   }

@@ -1,4 +1,4 @@
-import type { Pod } from '../api/core.js';
+import type { Container, Pod } from '../api/core.js';
 import { hashText } from '../random/stream.js';
 
 /**
@@ -10,7 +10,7 @@ export class PodOrdinals {
 
   /** Takes the next ordinal of the pod's owner. Call once for each pod. */
   take(pod: Pod): number {
-    const owner = ownerKey(pod);
+    const owner = ownerOf(pod).key;
     const ordinal = this.next.get(owner) ?? 0;
     this.next.set(owner, ordinal + 1);
     return ordinal;
@@ -27,5 +27,18 @@ export function ownerKey(pod: Pod): string {
 
 /** Key of keyed draws for the pod number `ordinal` of its owner: a whole number below 2^52. */
 export function podDrawKey(pod: Pod, ordinal: number): number {
-  return hashText(ownerKey(pod)) * 1048576 + (ordinal % 1048576);
+  return ownerOf(pod).hash * 1048576 + (ordinal % 1048576);
+}
+
+/** `ownerKey` of the pod that was asked for last, and its hash: the pods of one template share their list of containers. */
+let last: { readonly namespace: string; readonly containers: readonly Container[]; readonly key: string; readonly hash: number } | null = null;
+
+function ownerOf(pod: Pod): NonNullable<typeof last> {
+  const { namespace } = pod.metadata;
+  const { containers } = pod.spec;
+  if (last === null || last.containers !== containers || last.namespace !== namespace) {
+    const key = ownerKey(pod);
+    last = { namespace, containers, key, hash: hashText(key) };
+  }
+  return last;
 }

@@ -28,6 +28,7 @@ export class PodStatusPatch implements Patch {
 
 /** Whether the API lacks something of the kubelet's status; conditions of others do not count. */
 export function statusDiffers(api: PodStatus, own: PodStatus): boolean {
+  if (api === own) return false;
   return !(
     (own.conditions === api.conditions ||
       (own.conditions !== undefined && api.conditions !== undefined && holds(api.conditions, own.conditions))) &&
@@ -45,7 +46,16 @@ export function statusDiffers(api: PodStatus, own: PodStatus): boolean {
 /** Kubelet's status over the API's: conditions of others are kept (status_manager.go mergePodStatus). */
 export function mergePodStatus(api: PodStatus, own: PodStatus): PodStatus {
   if (!statusDiffers(api, own)) return api;
-  return mergedStatus(api, own, mergeConditions(api.conditions, own.conditions));
+  const conditions = mergeConditions(api.conditions, own.conditions);
+  // Mostly the API has nothing that the kubelet's status lacks: then that is the new one.
+  if (conditions === own.conditions && (api.qosClass === undefined || api.qosClass === own.qosClass) && covers(own, api)) return own;
+  return mergedStatus(api, own, conditions);
+}
+
+/** Whether a status has all fields of another one, but for the nomination, which ends with the kubelet's first word. */
+function covers(status: PodStatus, other: PodStatus): boolean {
+  for (const field in other) if (field !== 'nominatedNodeName' && !Object.hasOwn(status, field)) return false;
+  return true;
 }
 
 function mergeConditions(
@@ -53,6 +63,7 @@ function mergeConditions(
   own: readonly Condition[] | undefined,
 ): readonly Condition[] {
   if (api !== undefined && own !== undefined && holds(api, own)) return api;
+  if (own !== undefined && own.every(isMine) && (api === undefined || api.every(isOfKubelet))) return own;
   const merged: Condition[] = [];
   let shared = false;
   if (own !== undefined) {
@@ -91,6 +102,14 @@ function holds(api: readonly Condition[], own: readonly Condition[]): boolean {
 function ofType(conditions: readonly Condition[], type: string): Condition | undefined {
   for (let i = 0; i < conditions.length; i++) if (conditions[i]!.type === type) return conditions[i];
   return undefined;
+}
+
+function isOfKubelet({ type }: Condition): boolean {
+  return isKubeletCondition(type);
+}
+
+function isMine(condition: Condition): boolean {
+  return isKubeletCondition(condition.type) || isShared(condition);
 }
 
 /** DisruptionTarget as a kubelet writes it. */

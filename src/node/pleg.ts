@@ -4,7 +4,8 @@ import { MINUTE, SECOND } from '../kernel/time.js';
 import { goDurationText } from '../api/go-duration.js';
 import type { Fleet } from './fleet.js';
 import { nodeKey, OP_RELIST, OP_RELIST_POD } from './fleet.js';
-import type { ContainerRecord, NodeRecord, PodRecord } from './records.js';
+import type { NodeRecord } from './node-record.js';
+import type { ContainerRecord, PodRecord } from './records.js';
 import { EXITED, RUNNING, WORK_IDLE } from './records.js';
 
 /** pkg/kubelet/kubelet.go genericPlegRelistPeriod. */

@@ -7,7 +7,8 @@ import { podsToPreempt, PREEMPTED_CONDITION, PREEMPTED_MESSAGE, PREEMPTING, shor
 import type { Fleet } from './fleet.js';
 import { resumePod } from './node-life.js';
 import { PodOrdinals, podDrawKey } from './ordinals.js';
-import { ContainerRecord, type NodeRecord, PodRecord, WORK_TERMINATED } from './records.js';
+import type { NodeRecord } from './node-record.js';
+import { ContainerRecord, PodRecord, WORK_TERMINATED } from './records.js';
 import { REFUSED } from './shutdown.js';
 import { CONFIG_MIRROR } from './static-pod-policy.js';
 import type { PodAdmission } from './static-pods.js';
@@ -113,7 +114,7 @@ export class PodIntake implements PodAdmission {
       record.work = WORK_TERMINATED;
       record.terminated = true;
       record.finished = true;
-      fleet.event(pod, 'Warning', failure.reason, failure.message);
+      fleet.event(record, 'Warning', failure.reason, failure.message);
       fleet.statuses.update(record, {
         ...pod.status,
         phase: 'Failed',
@@ -154,7 +155,7 @@ export class PodIntake implements PodAdmission {
     while (victims[0]?.admitted === false) victims.shift();
     const victim = victims[0];
     if (victim !== undefined) {
-      this.fleet.event(victim.pod, 'Warning', PREEMPTING, PREEMPTED_MESSAGE);
+      this.fleet.event(victim, 'Warning', PREEMPTING, PREEMPTED_MESSAGE);
       this.fleet.workers.failPod(victim, PREEMPTING, PREEMPTED_MESSAGE, victim.pod.spec.terminationGracePeriodSeconds, PREEMPTED_CONDITION);
       return;
     }

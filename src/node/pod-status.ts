@@ -1,4 +1,5 @@
-import type { ContainerState, ContainerStatus, Pod, PodPhase, PodSpec, PodStatus } from '../api/core.js';
+import type { Container, ContainerState, ContainerStatus, Pod, PodPhase, PodSpec, PodStatus } from '../api/core.js';
+import { mergedStatus } from '../api/copies.js';
 import type { Condition, ConditionStatus } from '../api/meta.js';
 import type { Time } from '../kernel/time.js';
 
@@ -6,15 +7,15 @@ import type { Time } from '../kernel/time.js';
 
 /** What the kubelet knows of one container. */
 export interface ContainerView {
-  readonly name: string;
-  readonly image: string;
+  readonly spec: Container;
   /** Restartable init container. */
   readonly sidecar: boolean;
-  readonly state: ContainerState;
-  readonly lastState: ContainerState | undefined;
+  /** Its state and its last one as the status tells them. */
+  readonly shownState: ContainerState;
+  readonly shownLastState: ContainerState | undefined;
   readonly ready: boolean;
   readonly started: boolean;
-  readonly restarts: number;
+  readonly observedRestarts: number;
 }
 
 /** What the kubelet knows of one pod. */
@@ -24,9 +25,8 @@ export interface PodView {
   readonly sandboxReady: boolean;
   readonly podIP: string | undefined;
   readonly hostIP: string;
-  readonly startTime: Time;
   /** All containers have stopped for ever (the pod is terminating and its processes are gone, or it ran to its end). */
-  readonly terminal: boolean;
+  readonly terminated: boolean;
   /** The kubelet ended it (eviction, active deadline): Failed once its containers are gone, whatever their exit codes. */
   readonly failed: boolean;
 }
@@ -36,13 +36,13 @@ export function podPhase(spec: PodSpec, view: PodView): PodPhase {
   let failedInit = 0;
   let pendingInit = 0;
   for (const container of view.init) {
-    const { running, terminated, waiting } = container.state;
+    const { running, terminated, waiting } = container.shownState;
     if (container.sidecar) {
-      if (!container.started && terminated === undefined && !view.terminal) pendingInit++;
+      if (!container.started && terminated === undefined && !view.terminated) pendingInit++;
     } else if (terminated !== undefined) {
       if (terminated.exitCode !== 0) failedInit++;
     } else if (waiting !== undefined) {
-      const last = container.lastState?.terminated;
+      const last = container.shownLastState?.terminated;
       if (last !== undefined && last.exitCode !== 0) failedInit++;
       pendingInit++;
     } else if (running !== undefined) pendingInit++;
@@ -52,17 +52,17 @@ export function podPhase(spec: PodSpec, view: PodView): PodPhase {
   let stopped = 0;
   let succeeded = 0;
   for (const container of view.main) {
-    const state = container.state;
+    const state = container.shownState;
     if (state.running !== undefined) running++;
     else if (state.terminated !== undefined) {
       stopped++;
       if (state.terminated.exitCode === 0) succeeded++;
-    } else if (container.lastState?.terminated !== undefined) stopped++;
+    } else if (container.shownLastState?.terminated !== undefined) stopped++;
     else waiting++;
   }
   const never = spec.restartPolicy === 'Never';
   if (failedInit > 0 && never) return 'Failed';
-  if (view.terminal && running === 0) {
+  if (view.terminated && running === 0) {
     if (view.failed) return 'Failed';
     return stopped > 0 && stopped === succeeded && waiting === 0 ? 'Succeeded' : 'Failed';
   }
@@ -76,18 +76,18 @@ export function podPhase(spec: PodSpec, view: PodView): PodPhase {
   return 'Pending';
 }
 
-/** Condition types that the kubelet owns (pkg/kubelet/types/pod_status.go PodConditionByKubelet). */
-const OWNED: ReadonlySet<string> = new Set([
-  'PodScheduled',
-  'Ready',
-  'Initialized',
-  'ContainersReady',
-  'PodReadyToStartContainers',
-]);
-
-/** Whether a condition is written by the kubelet; others are kept as they are. */
+/** Whether a condition is written by the kubelet (pkg/kubelet/types/pod_status.go PodConditionByKubelet); others are kept as they are. */
 export function isKubeletCondition(type: string): boolean {
-  return OWNED.has(type);
+  switch (type) {
+    case 'PodScheduled':
+    case 'Ready':
+    case 'Initialized':
+    case 'ContainersReady':
+    case 'PodReadyToStartContainers':
+      return true;
+    default:
+      return false;
+  }
 }
 
 /** Written by the kubelet and others (pod_status.go PodConditionSharedByKubelet). */
@@ -113,29 +113,28 @@ export function computePodStatus(pod: Pod, view: PodView, previous: PodStatus, n
   const phase = isTerminalPhase(previous.phase) ? previous.phase : podPhase(pod.spec, view);
   const conditions = computeConditions(pod, view, phase, previous.conditions, now);
   const containerStatuses = shareStatuses(view.main, previous.containerStatuses);
-  const initContainerStatuses = shareStatuses(view.init, previous.initContainerStatuses);
+  const hasInit = view.init.length > 0;
+  const initContainerStatuses = hasInit ? shareStatuses(view.init, previous.initContainerStatuses) : previous.initContainerStatuses;
+  const { podIP, hostIP } = view;
   if (
     phase === previous.phase &&
     conditions === previous.conditions &&
     containerStatuses === previous.containerStatuses &&
-    (view.init.length === 0 || initContainerStatuses === previous.initContainerStatuses) &&
-    view.podIP === previous.podIP &&
-    view.hostIP === previous.hostIP &&
+    initContainerStatuses === previous.initContainerStatuses &&
+    podIP === previous.podIP &&
+    hostIP === previous.hostIP &&
     previous.startTime !== undefined
   ) {
     return previous;
   }
-  return {
-    ...previous,
-    phase,
-    conditions,
-    hostIP: view.hostIP,
-    ...(view.podIP === undefined ? {} : { podIP: view.podIP }),
-    startTime: previous.startTime ?? view.startTime,
-    containerStatuses,
-    ...(view.init.length === 0 ? {} : { initContainerStatuses }),
-  };
+  const fresh: Mutable<PodStatus> = { phase, conditions, hostIP, startTime: previous.startTime ?? now, containerStatuses };
+  if (podIP !== undefined) fresh.podIP = podIP;
+  if (hasInit) fresh.initContainerStatuses = initContainerStatuses!;
+  if (previous.nominatedNodeName !== undefined) fresh.nominatedNodeName = previous.nominatedNodeName;
+  return mergedStatus(previous, fresh, conditions);
 }
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Phase Succeeded or Failed: a pod never leaves it. */
 export function isTerminalPhase(phase: PodPhase): boolean {
@@ -149,95 +148,150 @@ function computeConditions(
   previous: readonly Condition[] | undefined,
   now: Time,
 ): readonly Condition[] {
-  const list: Condition[] = [];
-  const finished = isTerminalPhase(phase);
-  let changed = false;
-  const add = (type: string, status: ConditionStatus, reason?: string, message?: string): void => {
-    const old = previous?.find((condition) => condition.type === type);
-    if (old !== undefined && old.status === status && old.reason === reason && old.message === message) {
-      list.push(old);
-      return;
+  const list = new ConditionList(previous ?? NO_CONDITIONS, now);
+  list.add('PodReadyToStartContainers', view.sandboxReady ? 'True' : 'False');
+  const uninitialized = phase === 'Succeeded' ? '' : namesOf(view.init, isUninitialized);
+  if (uninitialized === '') list.add('Initialized', 'True', phase === 'Succeeded' ? 'PodCompleted' : undefined);
+  else list.add('Initialized', 'False', 'ContainersNotInitialized', `containers with incomplete status: [${uninitialized}]`);
+  if (isTerminalPhase(phase)) {
+    const ended = phase === 'Succeeded' ? 'PodCompleted' : 'PodFailed';
+    list.add('Ready', 'False', ended);
+    list.add('ContainersReady', 'False', ended);
+  } else {
+    const sidecars = namesOf(view.init, isUnreadySidecar);
+    const main = namesOf(view.main, isUnready);
+    if (sidecars === '' && main === '') {
+      list.add('Ready', 'True');
+      list.add('ContainersReady', 'True');
+    } else {
+      const message = `containers with unready status: [${sidecars}${sidecars !== '' && main !== '' ? ' ' : ''}${main}]`;
+      list.add('Ready', 'False', 'ContainersNotReady', message);
+      list.add('ContainersReady', 'False', 'ContainersNotReady', message);
     }
-    changed = true;
-    list.push({
-      type,
-      status,
-      lastTransitionTime: old?.status === status && old.lastTransitionTime !== undefined ? old.lastTransitionTime : now,
-      ...(reason === undefined ? {} : { reason }),
-      ...(message === undefined ? {} : { message }),
-    });
-  };
-  const ended = phase === 'Succeeded' ? 'PodCompleted' : 'PodFailed';
-  add('PodReadyToStartContainers', view.sandboxReady ? 'True' : 'False');
-  const uninitialized = view.init.filter((container) => !isInitialized(container)).map((container) => container.name);
-  if (uninitialized.length === 0 || phase === 'Succeeded') {
-    add('Initialized', 'True', phase === 'Succeeded' ? 'PodCompleted' : undefined);
-  } else {
-    add(
-      'Initialized',
-      'False',
-      'ContainersNotInitialized',
-      `containers with incomplete status: [${uninitialized.join(' ')}]`,
-    );
   }
-  const unready = [...view.init.filter((container) => container.sidecar), ...view.main]
-    .filter((container) => !container.ready)
-    .map((container) => container.name);
-  if (finished) {
-    add('Ready', 'False', ended);
-    add('ContainersReady', 'False', ended);
-  } else if (unready.length > 0) {
-    const message = `containers with unready status: [${unready.join(' ')}]`;
-    add('Ready', 'False', 'ContainersNotReady', message);
-    add('ContainersReady', 'False', 'ContainersNotReady', message);
-  } else {
-    add('Ready', 'True');
-    add('ContainersReady', 'True');
-  }
-  const scheduled = pod.status.conditions?.find((condition) => condition.type === 'PodScheduled');
-  add('PodScheduled', 'True', scheduled?.reason, scheduled?.message);
-  for (const condition of previous ?? []) if (!OWNED.has(condition.type)) list.push(condition);
-  if (!changed && previous !== undefined && previous.length === list.length) return previous;
-  // It stays as long as the pod does: without the room that growing left behind it.
-  return list.slice();
+  const scheduled = pod.status.conditions?.find(isScheduled);
+  list.add('PodScheduled', 'True', scheduled?.reason, scheduled?.message);
+  return list.end();
 }
 
-function isInitialized(container: ContainerView): boolean {
-  if (container.sidecar) return container.started;
-  return container.state.terminated?.exitCode === 0;
+const NO_CONDITIONS: readonly Condition[] = [];
+
+/** The kubelet's conditions of a pod, one after the other: as long as they are those it had, nothing is copied. */
+class ConditionList {
+  private readonly previous: readonly Condition[];
+  private readonly now: Time;
+  /** So many of the previous ones are in it from the front, and nothing else while there is no list. */
+  private kept = 0;
+  private list: Condition[] | null = null;
+  private changed = false;
+
+  constructor(previous: readonly Condition[], now: Time) {
+    this.previous = previous;
+    this.now = now;
+  }
+
+  add(type: string, status: ConditionStatus, reason?: string, message?: string): void {
+    const { previous, kept } = this;
+    const old = kept < previous.length && previous[kept]!.type === type ? previous[kept]! : conditionOf(previous, type);
+    if (old !== undefined && old.status === status && old.reason === reason && old.message === message) {
+      this.take(old);
+      return;
+    }
+    this.changed = true;
+    const since = old?.status === status && old.lastTransitionTime !== undefined ? old.lastTransitionTime : this.now;
+    this.push(
+      reason === undefined
+        ? { type, status, lastTransitionTime: since, ...(message === undefined ? undefined : { message }) }
+        : message === undefined
+          ? { type, status, lastTransitionTime: since, reason }
+          : { type, status, lastTransitionTime: since, reason, message },
+    );
+  }
+
+  private take(condition: Condition): void {
+    if (this.list === null && this.previous[this.kept] === condition) this.kept++;
+    else this.push(condition);
+  }
+
+  private push(condition: Condition): void {
+    this.list ??= this.previous.slice(0, this.kept);
+    this.list.push(condition);
+  }
+
+  /** The list with the conditions of others; the previous one when nothing changed. */
+  end(): readonly Condition[] {
+    const { previous } = this;
+    for (let i = 0; i < previous.length; i++) if (!isKubeletCondition(previous[i]!.type)) this.take(previous[i]!);
+    const { list, kept } = this;
+    if (!this.changed && (list === null ? kept : list.length) === previous.length) return previous;
+    // It stays as long as the pod does: without the room that growing left behind it.
+    return list === null ? previous.slice(0, kept) : list.slice();
+  }
+}
+
+function conditionOf(conditions: readonly Condition[], type: string): Condition | undefined {
+  for (let i = 0; i < conditions.length; i++) if (conditions[i]!.type === type) return conditions[i];
+  return undefined;
+}
+
+function isScheduled(condition: Condition): boolean {
+  return condition.type === 'PodScheduled';
+}
+
+/** Names of the containers of which something is so, with blanks between them. */
+function namesOf(containers: readonly ContainerView[], isSo: (container: ContainerView) => boolean): string {
+  let names = '';
+  for (let i = 0; i < containers.length; i++) {
+    const container = containers[i]!;
+    if (isSo(container)) names = names === '' ? container.spec.name : `${names} ${container.spec.name}`;
+  }
+  return names;
+}
+
+function isUninitialized(container: ContainerView): boolean {
+  return container.sidecar ? !container.started : container.shownState.terminated?.exitCode !== 0;
+}
+
+function isUnready(container: ContainerView): boolean {
+  return !container.ready;
+}
+
+function isUnreadySidecar(container: ContainerView): boolean {
+  return container.sidecar && !container.ready;
 }
 
 function shareStatuses(
   views: readonly ContainerView[],
   previous: readonly ContainerStatus[] | undefined,
 ): readonly ContainerStatus[] {
-  let same = previous !== undefined && previous.length === views.length;
-  const list = views.map((view, index) => {
-    const old = previous?.[index];
-    if (
-      old !== undefined &&
-      old.name === view.name &&
-      old.image === view.image &&
-      old.ready === view.ready &&
-      old.started === view.started &&
-      old.restartCount === view.restarts &&
-      sameState(old.state, view.state) &&
-      sameState(old.lastState, view.lastState)
-    ) {
-      return old;
-    }
-    same = false;
-    return {
-      name: view.name,
-      image: view.image,
-      ready: view.ready,
-      started: view.started,
-      restartCount: view.restarts,
-      state: view.state,
-      ...(view.lastState === undefined ? {} : { lastState: view.lastState }),
-    };
-  });
-  return same ? previous! : list;
+  let list: ContainerStatus[] | null = previous !== undefined && previous.length === views.length ? null : [];
+  for (let i = 0; i < views.length; i++) {
+    const view = views[i]!;
+    const old = previous?.[i];
+    const status = old !== undefined && saysSo(old, view) ? old : statusOf(view);
+    if (list === null && status !== old) list = previous!.slice(0, i);
+    if (list !== null) list.push(status);
+  }
+  return list === null ? previous! : list.slice();
+}
+
+function saysSo(status: ContainerStatus, view: ContainerView): boolean {
+  return (
+    status.name === view.spec.name &&
+    status.image === view.spec.image &&
+    status.ready === view.ready &&
+    status.started === view.started &&
+    status.restartCount === view.observedRestarts &&
+    sameState(status.state, view.shownState) &&
+    sameState(status.lastState, view.shownLastState)
+  );
+}
+
+function statusOf({ spec, ready, started, observedRestarts, shownState: state, shownLastState: lastState }: ContainerView): ContainerStatus {
+  const { name, image } = spec;
+  return lastState === undefined
+    ? { name, image, ready, started, restartCount: observedRestarts, state }
+    : { name, image, ready, started, restartCount: observedRestarts, state, lastState };
 }
 
 function sameState(a: ContainerState | undefined, b: ContainerState | undefined): boolean {

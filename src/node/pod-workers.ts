@@ -133,7 +133,7 @@ export class PodWorkers {
     pod.deadlineEvent = 0;
     if (pod.terminating) return;
     const message = 'Pod was active on the node longer than the specified deadline';
-    this.fleet.event(pod.pod, 'Normal', 'DeadlineExceeded', message);
+    this.fleet.event(pod, 'Normal', 'DeadlineExceeded', message);
     this.failPod(pod, 'DeadlineExceeded', message, pod.pod.spec.terminationGracePeriodSeconds);
   }
 
@@ -185,7 +185,7 @@ export class PodWorkers {
     }
     if (pod.address === undefined) {
       this.fleet.event(
-        pod.pod,
+        pod,
         'Warning',
         'FailedCreatePodSandBox',
         'Failed to create pod sandbox: plugin type="host-local" failed (add): failed to allocate for range 0: no IP addresses available in range set',
@@ -237,7 +237,7 @@ export class PodWorkers {
     if (container.work.stopping) return;
     const probe = container.started ? spec.livenessProbe : spec.startupProbe;
     const kind = container.started ? 'liveness' : 'startup';
-    fleet.event(pod.pod, 'Normal', 'Killing', `Container ${spec.name} failed ${kind} probe, will be restarted`);
+    fleet.event(pod, 'Normal', 'Killing', `Container ${spec.name} failed ${kind} probe, will be restarted`);
     fleet.runtime.stop(container, probe?.terminationGracePeriodSeconds ?? pod.pod.spec.terminationGracePeriodSeconds);
   }
 
@@ -255,7 +255,7 @@ export class PodWorkers {
     noteBackOff(pod, container.finishedAt + container.backOff.backOff - now);
     const { namespace, name, uid } = pod.pod.metadata;
     fleet.event(
-      pod.pod,
+      pod,
       'Warning',
       'BackOff',
       `Back-off restarting failed container ${container.spec.name} in pod ${name}_${namespace}(${uid})`,
@@ -281,7 +281,7 @@ export class PodWorkers {
   environmentFailed(container: ContainerRecord, problem: string): void {
     container.waitingReason = 'CreateContainerConfigError';
     container.waitingMessage = problem;
-    this.fleet.event(container.pod.pod, 'Warning', 'Failed', `Error: ${problem}`);
+    this.fleet.event(container.pod, 'Warning', 'Failed', `Error: ${problem}`);
     this.startFailed(container.pod);
   }
 

@@ -137,7 +137,7 @@ export class Prober {
     const { pod, spec } = probe.container;
     const { port } = specOf(probe);
     this.fleet.event(
-      pod.pod,
+      pod,
       'Warning',
       'Unhealthy',
       `${kind} probe failed: dial tcp ${pod.address ?? ''}:${port ?? spec.ports?.[0]?.containerPort ?? 0}: connect: connection refused`,

@@ -3,7 +3,7 @@ import type { Condition } from '../api/meta.js';
 import { type ApiResponse, type ResponseReceiver, succeeded } from '../apiserver/request.js';
 import { type Duration, MILLISECOND, SECOND } from '../kernel/time.js';
 import { type Fleet, OP_REGISTER } from './fleet.js';
-import type { NodeRecord } from './records.js';
+import type { NodeRecord } from './node-record.js';
 
 /** kubelet_node_status.go registerWithAPIServer: waits of 100 ms, doubling to 7 s, the first before the first try. */
 const FIRST_WAIT: Duration = 100 * MILLISECOND;

@@ -4,7 +4,8 @@ import { SECOND } from '../kernel/time.js';
 import { type HeapItem, IndexedHeap } from '../scheduler/queue/heap.js';
 import type { Fleet } from './fleet.js';
 import { OP_REGISTRY } from './fleet.js';
-import type { ContainerRecord, NodeRecord } from './records.js';
+import type { NodeRecord } from './node-record.js';
+import type { ContainerRecord } from './records.js';
 
 /** Bytes that count as nothing: rounding of shares. */
 const NOTHING = 1;

@@ -1,7 +1,8 @@
 import { type Duration, MILLISECOND, SECOND, type Time } from '../kernel/time.js';
 import { SYSTEM_CRITICAL_PRIORITY } from './eviction-policy.js';
 import { type Fleet, OP_SHUTDOWN } from './fleet.js';
-import type { NodeRecord, PodRecord } from './records.js';
+import type { NodeRecord } from './node-record.js';
+import type { PodRecord } from './records.js';
 
 /** nodeshutdown_manager.go: reason and message of pods that are ended, and of pods that come too late. */
 export const TERMINATED_REASON = 'Terminated';

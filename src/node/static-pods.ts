@@ -3,7 +3,8 @@ import { keyOf, type KubernetesObject } from '../api/meta.js';
 import { type ApiRequest, type ApiResponse, type ResponseReceiver, succeeded } from '../apiserver/request.js';
 import { Slots } from '../kernel/slots.js';
 import type { Fleet } from './fleet.js';
-import { type NodeRecord, type PodRecord, WORK_TERMINATED } from './records.js';
+import type { NodeRecord } from './node-record.js';
+import { type PodRecord, WORK_TERMINATED } from './records.js';
 import { mirrorOf, mirrors, staticPod, withCriticalPriority } from './static-pod-policy.js';
 
 /** Takes pods in on their nodes. */

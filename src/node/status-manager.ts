@@ -5,7 +5,8 @@ import { SECOND } from '../kernel/time.js';
 import type { Fleet } from './fleet.js';
 import { OP_BATCH, OP_STATUS } from './fleet.js';
 import { PodStatusPatch, statusDiffers } from './patches.js';
-import type { NodeRecord, PodRecord } from './records.js';
+import type { NodeRecord } from './node-record.js';
+import type { PodRecord } from './records.js';
 import { nextTick } from './restart-policy.js';
 
 /** status_manager.go syncPeriod: what failed or drifted is looked at again in the next batch. */

@@ -1,5 +1,4 @@
 import type { Fleet } from './fleet.js';
-import type { ContainerView, PodView } from './pod-status.js';
 import { computePodStatus, isTerminalPhase, withDisruption } from './pod-status.js';
 import { RESULT_SUCCESS } from './probe-policy.js';
 import type { ContainerRecord, PodRecord } from './records.js';
@@ -19,18 +18,8 @@ export function refreshStatus(fleet: Fleet, pod: PodRecord): void {
 export function publishStatus(fleet: Fleet, pod: PodRecord): void {
   const now = fleet.simulation.now;
   if (pod.rejected !== '') return;
-  const view: PodView = {
-    init: pod.init.map(viewOf),
-    main: pod.main.map(viewOf),
-    sandboxReady: pod.sandbox && pod.sandboxObserved,
-    podIP: pod.address !== undefined && pod.sandboxObserved ? pod.address : pod.status.podIP,
-    hostIP: pod.node.address,
-    startTime: now,
-    terminal: pod.terminated,
-    failed: pod.failReason !== '',
-  };
-  let status = computePodStatus(pod.pod, view, pod.status, now);
-  if (view.failed && pod.terminated && status.reason !== pod.failReason) {
+  let status = computePodStatus(pod.pod, pod, pod.status, now);
+  if (pod.failed && pod.terminated && status.reason !== pod.failReason) {
     status = { ...status, reason: pod.failReason, message: pod.failMessage };
   }
   if (pod.terminating && pod.disruption !== '') status = withDisruption(status, pod.disruption, now);
@@ -68,22 +57,4 @@ function updateReadiness(fleet: Fleet, container: ContainerRecord): void {
 
 function isDone(container: ContainerRecord): boolean {
   return container.observedState === EXITED && container.exitCode === 0;
-}
-
-function viewOf(container: ContainerRecord): ContainerView {
-  const waiting = container.waitingReason;
-  const state =
-    waiting !== '' && container.observedState !== RUNNING ? { waiting: { reason: waiting, ...(waiting === 'CreateContainerConfigError' ? { message: container.waitingMessage } : {}) } } : container.observed;
-  const last =
-    state.waiting !== undefined && container.lastTermination !== null ? container.lastTermination : container.lastState;
-  return {
-    name: container.spec.name,
-    image: container.spec.image,
-    sidecar: container.sidecar,
-    state,
-    lastState: last,
-    ready: container.ready,
-    started: container.started,
-    restarts: container.observedRestarts,
-  };
 }

@@ -34,7 +34,7 @@ export class Termination {
     }
     for (const container of running) {
       if (container.work.stopping) continue;
-      fleet.event(pod.pod, 'Normal', 'Killing', `Stopping container ${container.spec.name}`);
+      fleet.event(pod, 'Normal', 'Killing', fleet.texts.stopping.of(container.spec.name));
       fleet.runtime.stop(container, pod.graceSeconds);
     }
   }

@@ -7,7 +7,8 @@ import { Slots } from '../kernel/slots.js';
 import { type Duration, MILLISECOND, SECOND } from '../kernel/time.js';
 import type { DistributionSpec } from '../random/distribution.js';
 import { OP_PREPARED, type Fleet } from './fleet.js';
-import type { NodeRecord, PodRecord } from './records.js';
+import type { NodeRecord } from './node-record.js';
+import type { PodRecord } from './records.js';
 import { stopAwaiting } from './volume-wait.js';
 
 /** volume_manager.go: a pod waits for its volumes that long before its sync fails, and is looked at every 300 ms. */
@@ -274,7 +275,7 @@ export class VolumeManager implements Component, ResponseReceiver {
     const lacking = (some: readonly Wait[]): string => some.map((each) => this.volumeName(pod, each.claim)).join(' ');
     const attaching = waits.filter(({ step }) => step === 'attach');
     const text = `Unable to attach or mount volumes: unmounted volumes=[${lacking(waits)}], unattached volumes=[${lacking(attaching)}], failed to process volumes=[${lacking(waits.filter(({ step }) => step === 'failed'))}]: error processing PVC ${pod.pod.metadata.namespace}/${claim}: ${problem}`;
-    this.fleet.event(pod.pod, 'Warning', 'FailedMount', text);
+    this.fleet.event(pod, 'Warning', 'FailedMount', text);
     this.fleet.workers.volumesFailed(pod);
   }
 
@@ -293,7 +294,7 @@ export class VolumeManager implements Component, ResponseReceiver {
     if (!wait.pod.node.driversUp && driver !== undefined) {
       // csi_attacher.go MountDevice, csi_client.go; the operation is tried again with a back-off.
       const text = `MountVolume.MountDevice failed for volume "${wait.volume!.metadata.name}" : kubernetes.io/csi: attacher.MountDevice failed to create newCsiDriverClient: driver name ${driver} not found in the list of registered CSI drivers`;
-      this.fleet.event(wait.pod.pod, 'Warning', 'FailedMount', text);
+      this.fleet.event(wait.pod, 'Warning', 'FailedMount', text);
       this.again(slot, this.backOff(slot));
       return;
     }

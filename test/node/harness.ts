@@ -1,7 +1,8 @@
 import type { Container, Node, Pod, PodSpec, Probe } from '../../src/api/core.js';
 import type { KubernetesObject } from '../../src/api/meta.js';
 import type { ApiRequest, ApiResponse, ResponseReceiver } from '../../src/apiserver/request.js';
-import type { ApiClient, EventRecorder } from '../../src/client/types.js';
+import type { ApiClient } from '../../src/client/types.js';
+import type { NodeEventRecorder } from '../../src/node/fleet.js';
 import { Simulation } from '../../src/kernel/simulation.js';
 import { MILLISECOND, SECOND } from '../../src/kernel/time.js';
 import { Network } from '../../src/network/network.js';
@@ -128,7 +129,7 @@ export interface Logged {
 }
 
 /** An API server that answers at once and tells the kubelets of every change of a pod. */
-export class Bench implements EventRecorder, PodLifecycleListener {
+export class Bench implements NodeEventRecorder, PodLifecycleListener {
   readonly simulation = new Simulation();
   readonly network: Network;
   readonly behaviour = new TestBehaviour();
@@ -188,7 +189,7 @@ export class Bench implements EventRecorder, PodLifecycleListener {
     }
   }
 
-  event(object: KubernetesObject, _type: 'Normal' | 'Warning', reason: string, message: string): void {
+  event(_node: number, object: KubernetesObject, _type: 'Normal' | 'Warning', reason: string, message: string): void {
     this.events.push({ time: this.simulation.now, pod: object.metadata.name, reason, message });
   }
 
