@@ -152,7 +152,11 @@ export function controllerStatus(object: ControllerKind): {
     };
   }
   const { conditions, ...rest } = (object.status ?? {}) as { conditions?: readonly Condition[] } & Json;
-  if (object.kind === 'HorizontalPodAutoscaler') rest.currentMetrics = object.status.currentMetrics?.map(metricStatus) ?? null;
+  if (object.kind === 'HorizontalPodAutoscaler') {
+    rest.currentMetrics = object.status.currentMetrics?.map(metricStatus) ?? null;
+    // omitempty
+    if (rest.currentReplicas === 0) delete rest.currentReplicas;
+  }
   const written = object.kind === 'PersistentVolumeClaim' ? withCapacity(rest) : rest;
   return conditions === undefined ? { rest: written } : { conditions, rest: written };
 }

@@ -164,7 +164,8 @@ function ofObject(context: MetricsContext, metric: MetricSpec): MetricResult | M
   const proposal: Proposal | NoProposal =
     usage === undefined
       ? {
-          error: `unable to get metric ${name}: unable to fetch metrics from custom metrics API: the server could not find the metric ${name} for ${resourceOf(object)} ${object.name} on ${object.kind} ${namespace}/${object.name}`,
+          // The real text has its parts in this order.
+          error: `unable to get metric ${name}: ${object.kind} on ${namespace} ${object.name}/unable to fetch metrics from custom metrics API: the server could not find the metric ${name} for ${resourceOf(object)} ${object.name}`,
         }
       : valueProposal(usage, each ? { averageValue: target.averageValue! } : { value: target.value! }, size, pods, tolerance);
   if ('error' in proposal) return fail(proposal.error, each ? `failed to get ${name} object metric: ${proposal.error}` : proposal.error);

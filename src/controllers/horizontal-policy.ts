@@ -61,6 +61,13 @@ function countsPerUnit(resource: string): number {
   return resource === '' ? 1000 : 1;
 }
 
+/** A value in whole counts, rounded up (Quantity.MilliValue); what floating point has added to a whole number does not count. */
+function countsOf(value: number, perUnit: number): number {
+  const exact = value * perUnit;
+  const nearest = Math.round(exact);
+  return Math.abs(exact - nearest) <= 1e-9 * Math.abs(exact) ? nearest : Math.ceil(exact);
+}
+
 /** Thousandths per count: of millicores and of custom metrics one, of bytes a thousand. */
 function thousandthsPerCount(resource: string): number {
   return resource === '' || resource === 'cpu' ? 1 : 1000;
@@ -78,7 +85,7 @@ function groupPods(pods: readonly Pod[], metrics: ReadonlyMap<string, PodMetric>
     if (pod.status.phase === 'Pending') unready.push(name);
     else if (metric === undefined) missing.push(name);
     else if (resource === 'cpu' && isUnready(pod, metric, now)) unready.push(name);
-    else values.set(name, Math.ceil(metric.value * countsPerUnit(resource)));
+    else values.set(name, countsOf(metric.value, countsPerUnit(resource)));
   }
   return { ready: values.size, unready, missing, values };
 }
@@ -237,7 +244,7 @@ export function valueProposal(
   pods: readonly Pod[],
   tolerance: Tolerances,
 ): Proposal | NoProposal {
-  const usage = Math.ceil(value * 1000);
+  const usage = countsOf(value, 1000);
   if (target.averageValue !== undefined) {
     const wanted = Math.round(target.averageValue * 1000);
     const ratio = usage / (wanted * size.inStatus);

@@ -186,7 +186,7 @@ test('each type of metric that cannot be had: reason, message, and the error as 
     `failed to get pods metric value: ${pods}`,
   ]);
   const object =
-    'unable to get metric rate: unable to fetch metrics from custom metrics API: the server could not find the metric rate for ingresses.networking.k8s.io main on Ingress shop/main';
+    'unable to get metric rate: Ingress on shop main/unable to fetch metrics from custom metrics API: the server could not find the metric rate for ingresses.networking.k8s.io main';
   assert.deepEqual(evaluate({ type: 'Object', name: 'rate', describedObject: INGRESS, target: { type: 'AverageValue', averageValue: 1 } }, {}), [
     'FailedGetObjectMetric',
     object,
