@@ -8,8 +8,9 @@ import type { Command } from './command.js';
 import type { Call } from './connection.js';
 import type { Member } from './member.js';
 import { MEMBER_OPCODE } from './opcodes.js';
+import { type MemberRequest, OperationKind } from './operation.js';
 import type { StoreMark } from './rollback.js';
-import type { EtcdResponse, WatchEvent } from './types.js';
+import type { EtcdRequest, EtcdResponse, WatchEvent } from './types.js';
 import type { Watcher } from './watch.js';
 
 /** backend.go: a batch is committed when it holds this many operations, or this long after the last commit. */
@@ -99,7 +100,7 @@ export class Applier {
       this.apply(entry);
       if (!member.running) return;
       if (entry.type === EntryType.Normal && entry.data !== null) {
-        const { op } = (entry.data as Command).request;
+        const { op } = (entry.data as Command).operation;
         member.metrics.observeApply(op, member.store.error === '', duration);
         if (duration > SLOW_APPLY) member.metrics.serverSlowApplyTotal++;
       }
@@ -249,18 +250,32 @@ export class Applier {
     const { member } = this;
     const { store } = member;
     store.apply(command);
-    const { request } = command;
+    const { operation } = command;
     this.pending++;
-    switch (request.op) {
-      case 'put':
+    switch (operation.kind) {
+      case OperationKind.Put:
         member.metrics.mvccPutTotal++;
         break;
-      case 'txn':
+      case OperationKind.Txn:
         member.metrics.mvccTxnTotal++;
         break;
-      case 'delete':
+      case OperationKind.Delete:
         member.metrics.mvccDeleteTotal++;
         break;
+      default:
+        this.appliedOther(command, operation.request!);
+    }
+    if (store.events.length > 0) this.notify(store.events, store.revision);
+    if (command.origin !== member.index) return;
+    const call = member.proposals.take(command);
+    if (call !== null) this.answer(call);
+  }
+
+  /** What an operation means beside the store that is about no single key. */
+  private appliedOther(command: Command, request: EtcdRequest | MemberRequest): void {
+    const { member } = this;
+    const { store } = member;
+    switch (request.op) {
       case 'compact':
         if (store.error !== '') break;
         // The wanted revision is committed at once (kvstore.go, updateCompactRev), the versions before it go in batches.
@@ -291,10 +306,6 @@ export class Applier {
       default:
         break;
     }
-    if (store.events.length > 0) this.notify(store.events, store.revision);
-    if (command.origin !== member.index) return;
-    const call = member.proposals.take(command);
-    if (call !== null) this.answer(call);
   }
 
   private answer(call: Call): void {

@@ -3,11 +3,11 @@ import { Slots } from '../kernel/slots.js';
 import { type Duration, MILLISECOND, SECOND } from '../kernel/time.js';
 import type { Network } from '../network/network.js';
 import { Connection, link, unlink } from './client-connection.js';
-import { requestBytes } from './command.js';
 import { Call, CLIENT_ANSWER, CLIENT_RESET, CLIENT_WATCH, WatchCall, WatchDelivery } from './connection.js';
 import { EtcdError, isUnavailable } from './errors.js';
 import type { Member } from './member.js';
 import { MEMBER_OPCODE } from './opcodes.js';
+import { Operation, OperationKind } from './operation.js';
 import type { EtcdClient, EtcdReceiver, EtcdRequest, EtcdWatchReceiver } from './types.js';
 
 /** Events of a client beside those that members send (0..2). */
@@ -76,7 +76,7 @@ export class Client implements EtcdClient, Component {
   }
 
   request(request: EtcdRequest, receiver: EtcdReceiver, tag: number): void {
-    this.dispatch(new Call(request, receiver, tag));
+    this.dispatch(new Call(new Operation(request), receiver, tag));
   }
 
   watch(prefix: string, startRevision: number, receiver: EtcdWatchReceiver, tag: number, progressNotify = false): void {
@@ -158,7 +158,7 @@ export class Client implements EtcdClient, Component {
   private transmit(call: Call): void {
     const member = this.members[call.connection!.member]!;
     const slot = member.requests.inbox.put(call);
-    const bytes = FRAME_BYTES + requestBytes(call.request);
+    const bytes = FRAME_BYTES + call.operation.bytes;
     if (this.network.send(this.host, member.host, bytes, member.target, MEMBER_OPCODE.Request, slot)) return;
     member.requests.inbox.take(slot);
     this.park(call);
@@ -199,7 +199,7 @@ export class Client implements EtcdClient, Component {
     if (!connection.open || call.done) return;
     unlink(connection, call);
     const response = call.response!;
-    if (response.error !== undefined && call.request.op === 'range' && isUnavailable(response.error))
+    if (response.error !== undefined && call.operation.kind === OperationKind.Range && isUnavailable(response.error))
       this.retry(call, response.error);
     else {
       call.done = true;
@@ -215,7 +215,7 @@ export class Client implements EtcdClient, Component {
     }
     // A new call: an answer to the old one may still be on its way.
     call.done = true;
-    const again = new Call(call.request, call.receiver, call.tag);
+    const again = new Call(call.operation, call.receiver, call.tag);
     again.troubled.attempts = call.attempts + 1;
     const quorum = Math.floor(this.members.length / 2) + 1;
     const wait = again.attempts % quorum === 0 ? BACKOFF_WAIT : 0;
@@ -276,7 +276,7 @@ export class Client implements EtcdClient, Component {
     for (const call of calls.reverse()) {
       call.previous = null;
       call.next = null;
-      if (call.request.op === 'range') this.retry(call, error);
+      if (call.operation.kind === OperationKind.Range) this.retry(call, error);
       else this.fail(call, error);
     }
     const watches = [...connection.watches];

@@ -1,5 +1,6 @@
 import type { Time } from '../kernel/time.js';
-import type { EtcdReceiver, EtcdRequest, EtcdResponse, EtcdWatchReceiver, WatchEvent } from './types.js';
+import type { Operation } from './operation.js';
+import type { EtcdReceiver, EtcdResponse, EtcdWatchReceiver, WatchEvent } from './types.js';
 
 /** One gRPC connection between a client process and one incarnation of a member. Both ends hold it; the network carries it. */
 export interface EtcdConnection {
@@ -37,7 +38,7 @@ export class Trouble {
 
 /** One request on its way through client, network and member. */
 export class Call {
-  readonly request: EtcdRequest;
+  readonly operation: Operation;
   readonly receiver: EtcdReceiver;
   readonly tag: number;
   connection: EtcdConnection | null = null;
@@ -49,8 +50,8 @@ export class Call {
   previous: Call | null = null;
   next: Call | null = null;
 
-  constructor(request: EtcdRequest, receiver: EtcdReceiver, tag: number) {
-    this.request = request;
+  constructor(operation: Operation, receiver: EtcdReceiver, tag: number) {
+    this.operation = operation;
     this.receiver = receiver;
     this.tag = tag;
   }

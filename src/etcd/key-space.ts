@@ -1,3 +1,4 @@
+import { KeyTable } from './key-table.js';
 import { NOWHERE, OrderedKeys } from './ordered-keys.js';
 import type { KeyValue } from './types.js';
 
@@ -24,7 +25,7 @@ export type Newest = KeyValue | null | undefined;
  * the other, and the memory around is what the processor then has at hand.
  */
 export class KeySpace {
-  private readonly byText = new Map<string, KeyName>();
+  private readonly byText = new KeyTable();
   private readonly ordered = new OrderedKeys<KeyName>();
   /** By ordinal; null: free. */
   private readonly names: (KeyName | null)[] = [];
@@ -86,7 +87,7 @@ export class KeySpace {
   }
 
   find(key: string): KeyName | undefined {
-    return this.byText.get(key);
+    return this.byText.find(key, this.names);
   }
 
   /** As `find`, for a key that was at a row some time ago, perhaps of another space. */
@@ -95,7 +96,7 @@ export class KeySpace {
       const name = this.names[ordinal]!;
       if (name !== null && name.key === key) return name;
     }
-    return this.byText.get(key);
+    return this.byText.find(key, this.names);
   }
 
   /** Makes the name of a key that has none; it lasts from its first `hold` to its last `release`. */
@@ -105,7 +106,7 @@ export class KeySpace {
     this.names[ordinal] = name;
     if (ordinal << this.shift === this.table.length)
       for (let i = 0; i < 1 << this.shift; i++) this.table.push(undefined);
-    this.byText.set(key, name);
+    this.byText.add(key, ordinal);
     this.ordered.insert(name);
     return name;
   }
@@ -118,7 +119,7 @@ export class KeySpace {
   /** One store less holds a key; the last one takes it away. */
   release(name: KeyName): void {
     if (--name.holders > 0) return;
-    this.byText.delete(name.key);
+    this.byText.remove(name.key, name.ordinal);
     this.ordered.remove(name);
     this.names[name.ordinal] = null;
     this.present = null;

@@ -4,9 +4,9 @@ import { History, NO_EVENTS } from './history.js';
 import { KeyIndex } from './key-index.js';
 import { type KeyName, KeySpace } from './key-space.js';
 import { Lessor } from './lease.js';
+import { type MemberRequest, type Operation, OperationKind } from './operation.js';
 import {
   hashOf,
-  type Put,
   putEvent,
   quotaCost,
   RECORD_OVERHEAD,
@@ -49,6 +49,8 @@ export class Store {
   /** What the stores of a cluster share. */
   readonly keys: KeySpace;
   private readonly index: KeyIndex;
+  /** The name of the key that `current` did not find a version of; undefined: no store holds it. */
+  private name: KeyName | undefined = undefined;
   private readonly history = new History();
   /** What took place beside the events of the history since the last mark. */
   private journal: Undo[] = [];
@@ -66,14 +68,13 @@ export class Store {
   }
 
   /** Whether the quota still has room for a request (checked before it is proposed and again when it is applied). */
-  hasRoomFor(request: EtcdRequest): boolean {
-    const cost = quotaCost(request);
+  hasRoomFor(operation: Operation): boolean {
+    const cost = quotaCost(operation);
     return cost === 0 || this.size + cost < this.quota;
   }
 
   /** Applies a command of the log; the outcome is in `succeeded`, `error`, `events` and `found`. */
   apply(command: Command): void {
-    const request = command.request;
     this.succeeded = true;
     this.error = '';
     this.events = NO_EVENTS;
@@ -84,34 +85,44 @@ export class Store {
       this.repeat(command);
       return;
     }
-    if (this.corrupt && request.op !== 'alarm' && request.op !== 'publish') {
+    const { operation } = command;
+    const { kind } = operation;
+    if (this.corrupt && kind !== OperationKind.Alarm && kind !== OperationKind.Publish) {
       this.error = EtcdError.Corrupt;
       return;
     }
-    switch (request.op) {
-      case 'put':
-        this.put(command, request, this.current(command, request.key));
+    switch (kind) {
+      case OperationKind.Put:
+        this.put(command, this.current(command));
         break;
-      case 'txn': {
-        const current = this.current(command, request.key);
+      case OperationKind.Txn: {
+        const current = this.current(command);
         // Where another member found the same version, the compare held: no need to read it again.
         const { events } = command;
         const held = events !== null && current !== null && events[0]!.previous === current;
-        if (!held && (current === null ? 0 : current.modRevision) !== request.expectedModRevision) {
+        if (!held && (current === null ? 0 : current.modRevision) !== operation.expectedModRevision) {
           this.succeeded = false;
           this.found = current;
-        } else if (request.then === 'put') {
-          this.put(command, request, current);
+        } else if (operation.thenPut) {
+          this.put(command, current);
         } else if (current !== null) {
           this.delete(command, current);
         }
         break;
       }
-      case 'delete': {
-        const current = this.current(command, request.key);
+      case OperationKind.Delete: {
+        const current = this.current(command);
         if (current !== null) this.delete(command, current);
         break;
       }
+      default:
+        this.applyOther(command, operation.request!);
+    }
+  }
+
+  /** Applies what is about no single key. */
+  private applyOther(command: Command, request: EtcdRequest | MemberRequest): void {
+    switch (request.op) {
       case 'compact':
         this.compact(request.revision);
         break;
@@ -127,10 +138,9 @@ export class Store {
         if (request.alarm === 'NOSPACE') this.noSpace = request.active;
         else this.corrupt = request.active;
         break;
-      case 'publish':
-        break;
       case 'range':
         throw new Error('ranges do not go through the log');
+      default:
     }
   }
 
@@ -241,25 +251,28 @@ export class Store {
    * Newest version of a command's key; null: it is deleted, or unknown here. The first member that looks for the key leaves its row in the
    * command for the others, and with the key's note for the next command.
    */
-  private current(command: Command, key: string): KeyValue | null {
+  private current(command: Command): KeyValue | null {
     const { row, events } = command;
+    const { key } = command.operation;
     const version = this.index.at(row);
     // A row may have become another key's, but not while it holds the version that the first member found in it.
     if (version !== undefined && version !== null) {
       if ((events !== null && events[0]!.previous === version) || version.key === key) return version;
     }
     const name = this.index.findAt(row, key);
+    this.name = name;
     if (name === undefined) return null;
     command.found(name.ordinal);
     return this.index.current(name);
   }
 
-  private put(command: Command, request: Put, previous: KeyValue | null): void {
+  private put(command: Command, previous: KeyValue | null): void {
     if (this.noSpace) {
       this.error = EtcdError.NoSpace;
       return;
     }
-    const { key, lease = 0 } = request;
+    const { operation } = command;
+    const { key, lease } = operation;
     if (lease !== 0 && !this.lessor.has(lease)) {
       this.error = EtcdError.LeaseNotFound;
       return;
@@ -268,9 +281,9 @@ export class Store {
     // Members that apply the same command at the same revision share the event that the first one made.
     let events = command.events;
     if (events === null || events[0]!.kv.modRevision !== revision)
-      command.events = events = [putEvent(request, previous, revision)];
+      command.events = events = [putEvent(operation, previous, revision)];
     const kv = events[0]!.kv;
-    if (previous === null) command.found(this.index.put(this.index.findAt(command.row, key), kv));
+    if (previous === null) command.found(this.index.put(this.name, kv));
     else {
       this.index.replace(command.row, kv);
       if (previous.lease === 0 && lease === 0) command.wrote(kv, this.keys.era);
@@ -291,7 +304,7 @@ export class Store {
   }
 
   private wrote(command: Command, events: readonly WatchEvent[]): void {
-    this.addBytes(RECORD_OVERHEAD + command.payload);
+    this.addBytes(RECORD_OVERHEAD + command.operation.payload);
     this.history.push(events);
     this.events = events;
     this.row = command.row;

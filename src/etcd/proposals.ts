@@ -2,11 +2,12 @@ import { Fifo } from '../kernel/fifo.js';
 import type { EventHandle } from '../kernel/simulation.js';
 import type { Time } from '../kernel/time.js';
 import { NONE, StepError } from '../raft/index.js';
-import { Command, type MemberRequest, requestBytes } from './command.js';
+import { Command } from './command.js';
 import type { Call } from './connection.js';
 import { EtcdError } from './errors.js';
 import type { Member } from './member.js';
 import { MEMBER_OPCODE } from './opcodes.js';
+import { type MemberRequest, Operation, OperationKind } from './operation.js';
 import type { EtcdRequest } from './types.js';
 
 /** A member refuses proposals when this many committed entries are not applied (v3_server.go). */
@@ -30,22 +31,22 @@ export class Proposals {
   /** Checks a client's write and proposes it. */
   submit(call: Call): void {
     const { member } = this;
-    const request = call.request;
-    if (!member.store.hasRoomFor(request)) {
+    const { operation } = call;
+    if (!member.store.hasRoomFor(operation)) {
       this.raiseNoSpace();
       member.requests.refuse(call, EtcdError.NoSpace);
     } else if (member.loop.committedIndex > member.applier.appliedIndex + MAX_GAP_BETWEEN_APPLY_AND_COMMIT_INDEX) {
       member.requests.refuse(call, EtcdError.TooManyRequests);
-    } else if (requestBytes(request) > MAX_REQUEST_BYTES) {
+    } else if (operation.bytes > MAX_REQUEST_BYTES) {
       member.requests.refuse(call, EtcdError.RequestTooLarge);
     } else {
-      this.enter(request, call);
+      this.enter(operation, call);
     }
   }
 
   /** Proposes a request of the member itself. */
   submitOwn(request: EtcdRequest | MemberRequest): void {
-    this.enter(request, null);
+    this.enter(new Operation(request), null);
   }
 
   /** A leader is known: what waited for one, and still does, is proposed. */
@@ -80,7 +81,7 @@ export class Proposals {
         const call = this.finish(front);
         member.metrics.serverProposalsFailedTotal++;
         if (call !== null) member.requests.refuse(call, this.timeoutText(front.start));
-        else if (front.request.op === 'leaseRevoke') member.leases.revokeFailed();
+        else if (front.operation.kind === OperationKind.LeaseRevoke) member.leases.revokeFailed();
       }
       this.order.shift();
     }
@@ -95,9 +96,9 @@ export class Proposals {
     this.timer = 0;
   }
 
-  private enter(request: EtcdRequest | MemberRequest, call: Call | null): void {
+  private enter(operation: Operation, call: Call | null): void {
     const { member } = this;
-    const command = new Command(request, member.index, member.incarnation, member.simulation.now, call);
+    const command = new Command(operation, member.index, member.incarnation, member.simulation.now, call);
     member.metrics.serverProposalsPending++;
     this.order.push(command);
     if (this.timer === 0) this.arm();
@@ -110,15 +111,15 @@ export class Proposals {
       this.leaderless.push(command);
       return;
     }
-    if (member.node.propose(command, requestBytes(command.request)) === StepError.None) return;
-    if (command.request.op === 'publish') {
+    if (member.node.propose(command, command.operation.bytes) === StepError.None) return;
+    if (command.operation.kind === OperationKind.Publish) {
       this.leaderless.push(command);
       return;
     }
     const call = this.finish(command);
     member.metrics.serverProposalsFailedTotal++;
     if (call !== null) member.requests.refuse(call, EtcdError.ProposalDropped);
-    else if (command.request.op === 'leaseRevoke') member.leases.revokeFailed();
+    else if (command.operation.kind === OperationKind.LeaseRevoke) member.leases.revokeFailed();
   }
 
   private finish(command: Command): Call | null {

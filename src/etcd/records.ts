@@ -1,5 +1,5 @@
-import { keyBytes } from './command.js';
-import type { EtcdRequest, KeyValue, WatchEvent } from './types.js';
+import { type Operation, OperationKind } from './operation.js';
+import type { KeyValue, WatchEvent } from './types.js';
 
 /**
  * Bytes that a stored revision costs beside key and value: the 17-byte revision key, protobuf fields of mvccpb.KeyValue and
@@ -29,24 +29,19 @@ export function recordBytes(kv: KeyValue): number {
   return RECORD_OVERHEAD + kv.key.length + kv.bytes;
 }
 
-/** A request that writes a key, of a transaction or alone. */
-export type Put = Extract<EtcdRequest, { readonly op: 'put' | 'txn' }>;
-
 /** The event of a put. The key is the same text object in all its versions. */
-export function putEvent(request: Put, previous: KeyValue | null, revision: number): WatchEvent {
-  const { value, bytes, lease = 0 } = request;
+export function putEvent({ key, value, valueBytes, lease, note }: Operation, previous: KeyValue | null, revision: number): WatchEvent {
   const kv: KeyValue = {
-    key: previous === null ? request.key : previous.key,
+    key: previous === null ? key : previous.key,
     value,
-    bytes,
+    bytes: valueBytes,
     createRevision: previous === null ? revision : previous.createRevision,
     modRevision: revision,
     version: previous === null ? 1 : previous.version + 1,
     lease,
   };
   if (previous === null) return { type: 'PUT', kv };
-  const note = request.op === 'txn' ? request.note : undefined;
-  return note === undefined ? { type: 'PUT', kv, previous } : { type: 'PUT', kv, previous, note };
+  return note === null ? { type: 'PUT', kv, previous } : { type: 'PUT', kv, previous, note };
 }
 
 /** The event of a deletion. */
@@ -64,10 +59,9 @@ export function tombstone(previous: KeyValue, revision: number): WatchEvent {
 }
 
 /** What a request costs as the quota counts it, before it is proposed; 0: it needs no room. */
-export function quotaCost(request: EtcdRequest): number {
-  if (request.op === 'put' || (request.op === 'txn' && request.then === 'put'))
-    return QUOTA_PUT_OVERHEAD + keyBytes(request) + request.bytes;
-  return request.op === 'leaseGrant' ? QUOTA_LEASE_OVERHEAD : 0;
+export function quotaCost(operation: Operation): number {
+  if (operation.puts) return QUOTA_PUT_OVERHEAD + operation.payload;
+  return operation.kind === OperationKind.LeaseGrant ? QUOTA_LEASE_OVERHEAD : 0;
 }
 
 /** Hash of the content of a store (HashKV): equal for equal content. */

@@ -1,10 +1,10 @@
 import { Slots } from '../kernel/slots.js';
 import type { Duration } from '../kernel/time.js';
-import { requestBytes } from './command.js';
 import { type Call, CLIENT_ANSWER, CLIENT_RESET, type EtcdConnection } from './connection.js';
 import { EtcdError, grpcCode } from './errors.js';
 import type { Member } from './member.js';
 import { MEMBER_OPCODE } from './opcodes.js';
+import { OperationKind } from './operation.js';
 import type { EtcdResponse, KeyValue } from './types.js';
 
 /** Bytes of an HTTP/2 frame with headers around a request or answer. */
@@ -61,13 +61,14 @@ export class Requests {
     const call = this.inbox.take(slot);
     const { member } = this;
     if (this.stale(call.connection!)) return;
-    const { request } = call;
-    member.metrics.rpc(request.op).started++;
-    member.metrics.networkClientGrpcReceivedBytesTotal += FRAME_BYTES + requestBytes(request);
-    const local = request.op === 'range' && request.serializable === true;
+    const { operation } = call;
+    member.metrics.rpc(operation.op).started++;
+    member.metrics.networkClientGrpcReceivedBytesTotal += FRAME_BYTES + operation.bytes;
+    const range = operation.kind === OperationKind.Range;
+    const local = range && isSerializable(call);
     if (!local && member.isLearner) this.refuse(call, EtcdError.NotSupportedForLearner);
     else if (local) this.serveRange(call);
-    else if (request.op === 'range') member.reads.submit(call);
+    else if (range) member.reads.submit(call);
     else member.proposals.submit(call);
     member.loop.pump();
   }
@@ -79,8 +80,7 @@ export class Requests {
       this.blocked.push(call);
       return;
     }
-    const { request } = call;
-    const asked = request.op === 'range' && request.serializable !== true;
+    const asked = !isSerializable(call);
     const cost = member.costs.rangeCpu + (asked ? (member.costs.linearizableCpu ?? 0) : 0);
     const { now } = member.simulation;
     const end = member.processor.reserve(now, cost);
@@ -93,8 +93,8 @@ export class Requests {
   /** The store is read. */
   rangeDone(slot: number): void {
     const call = this.inbox.take(slot);
-    const { request } = call;
-    if (this.stale(call.connection!) || request.op !== 'range') return;
+    const { request } = call.operation;
+    if (this.stale(call.connection!) || request?.op !== 'range') return;
     const { store, metrics } = this.member;
     metrics.mvccRangeTotal++;
     const { key, prefix } = request;
@@ -130,7 +130,7 @@ export class Requests {
     if (!connection.open || this.stale(connection)) return;
     call.response = response;
     const { member } = this;
-    const counts = member.metrics.rpc(call.request.op);
+    const counts = member.metrics.rpc(call.operation.op);
     if (response.error === undefined) counts.ok++;
     else {
       const code = grpcCode(response.error);
@@ -173,6 +173,11 @@ export class Requests {
     const { network, host, index } = this.member;
     network.send(host, connection.clientHost, FRAME_BYTES, connection.clientTarget, CLIENT_RESET, index);
   }
+}
+
+/** Whether a range is read without a quorum. */
+function isSerializable({ operation: { request } }: Call): boolean {
+  return request?.op === 'range' && request.serializable === true;
 }
 
 function kvBytes(kvs: readonly KeyValue[]): number {

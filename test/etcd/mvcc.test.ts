@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Command } from '../../src/etcd/command.js';
+import type { Operation } from '../../src/etcd/operation.js';
 import { KeySpace } from '../../src/etcd/key-space.js';
 import { Store } from '../../src/etcd/mvcc.js';
 import { OrderedKeys } from '../../src/etcd/ordered-keys.js';
@@ -9,7 +10,7 @@ import type { EtcdRequest, KeyValue } from '../../src/etcd/types.js';
 
 const QUOTA = 2 ** 31;
 
-function apply(store: Store, request: EtcdRequest): void {
+function apply(store: Store, request: EtcdRequest | Operation): void {
   store.apply(new Command(request, 0, 0, 0, null));
 }
 
@@ -204,7 +205,7 @@ test('stores that share their keys hold what each would hold alone, however far 
         const from = applied[at]!;
         for (const command of commands.slice(from, from + count)) {
           shared[at]!.apply(command);
-          apply(alone[at]!, command.request as EtcdRequest);
+          apply(alone[at]!, command.operation);
           applied[at]!++;
         }
         if (then === 0) {
