@@ -31,6 +31,8 @@ export class InformerCache<T extends KubernetesObject> {
   shownRevision = 0;
   private readonly features: ClientFeatures;
   private readonly queue: DeltaQueue;
+  /** The queue, if what it gives is stored and told one by one. */
+  private readonly single: RealFifo | null = null;
   /** Popped deltas of one key that are still to be stored (DeltaFIFO), and stored changes that handlers are still to be told of. */
   private readonly popped = new Fifo<Delta>();
   private readonly notifications = new Fifo<Notification<T>>();
@@ -39,7 +41,13 @@ export class InformerCache<T extends KubernetesObject> {
 
   constructor(features: ClientFeatures) {
     this.features = features;
-    this.queue = features.queue === 'DeltaFIFO' ? new DeltaFifo() : new RealFifo(features.atomicRelist);
+    if (features.queue === 'DeltaFIFO') {
+      this.queue = new DeltaFifo();
+      return;
+    }
+    const queue = new RealFifo(features.atomicRelist);
+    this.queue = queue;
+    if (!features.batch && !features.atomicRelist) this.single = queue;
   }
 
   /** Whether nothing waits. */
@@ -81,9 +89,20 @@ export class InformerCache<T extends KubernetesObject> {
       this.notify(told);
       return;
     }
+    if (this.single !== null) {
+      this.processOne(this.single.shift() as Delta | undefined);
+      return;
+    }
     if (this.popped.length === 0) this.pop();
     const delta = this.popped.shift();
     const next = delta === undefined ? this.notifications.shift() : this.storeDelta(delta);
+    if (next !== undefined) this.notify(next);
+  }
+
+  private processOne(delta: Delta | undefined): void {
+    if (delta === undefined) return;
+    if (this.initialItems > 0) this.initialItems--;
+    const next = this.storeDelta(delta);
     if (next !== undefined) this.notify(next);
   }
 

@@ -312,6 +312,12 @@ export class SharedInformer<T extends KubernetesObject> implements Informer<T>, 
     return found;
   }
 
+  indexValues(indexName: string): Iterable<string> {
+    const values = this.cache.store.indexValues(indexName);
+    if (values === undefined) throw new Error(`informer of ${this.resource} has no index ${indexName}`);
+    return values;
+  }
+
   addEventHandler(handler: ResourceEventHandler<T>): void {
     this.cache.audience.add(handler, this.cache.store.objects);
   }

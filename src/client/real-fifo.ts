@@ -55,6 +55,11 @@ export class RealFifo implements DeltaQueue {
     return last;
   }
 
+  /** Takes the oldest item; undefined when nothing waits. */
+  shift(): Delta | Relist | undefined {
+    return this.items.shift();
+  }
+
   pop(most: number): readonly (Delta | Relist)[] {
     const first = this.items.shift();
     if (first === undefined) return NOTHING;

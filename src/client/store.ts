@@ -39,6 +39,12 @@ export class IndexedStore<T extends KubernetesObject> {
     return entries === undefined ? NOTHING : objectsOf(entries);
   }
 
+  /** Values of an index under which there are objects, in order of their first arrival; undefined: there is no such index. */
+  indexValues(name: string): Iterable<string> | undefined {
+    const i = this.indexers.findIndex((indexer) => indexer.name === name);
+    return i < 0 ? undefined : (this.indexes[i] ??= this.index(this.indexers[i]!)).keys();
+  }
+
   /** Puts a version into an entry, given what it changes (bits of `Changes`). */
   set(entry: Entry<T>, object: T, changes: number): void {
     const old = entry.object;

@@ -58,6 +58,8 @@ export interface Informer<T extends KubernetesObject> {
   addIndexer(indexer: Indexer<T>): void;
   /** Objects of an index value in order of first arrival. */
   byIndex(indexName: string, value: string): Iterable<T>;
+  /** Values of an index under which there are objects, in order of their first arrival (client-go ListIndexFuncValues). */
+  indexValues(indexName: string): Iterable<string>;
   addEventHandler(handler: ResourceEventHandler<T>): void;
   /** Tells an observer of the changes of the cache from now on. */
   observe(observer: CacheObserver<T>): void;

@@ -19,10 +19,6 @@ export class DeletionOrder {
   /** Pods in the order. */
   private size = 0;
 
-  constructor(pods: Iterable<OwnedPod>) {
-    for (const pod of pods) this.add(pod);
-  }
-
   /** A pod that came. */
   add(owned: OwnedPod): void {
     this.size++;

@@ -140,7 +140,8 @@ export class NodeLifecycleController implements Component, Reconciler, ResponseR
 
   /** A node came or changed. */
   know(node: Node): void {
-    this.table.know(node, this.leases.get(`${LEASE_NAMESPACE}/${node.metadata.name}`));
+    const { name } = node.metadata;
+    this.table.know(node, this.table.get(name) === undefined ? this.leases.get(`${LEASE_NAMESPACE}/${name}`) : undefined);
   }
 
   forget(node: Node): void {

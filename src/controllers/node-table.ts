@@ -75,7 +75,7 @@ export class NodeTable {
     return this.byName.get(name);
   }
 
-  /** A node came or changed; `lease`: as the cache has it. */
+  /** A node came or changed; `lease`: as the cache has it when the node comes. */
   know(node: Node, lease: Lease | undefined): void {
     const record = this.byName.get(node.metadata.name);
     if (record === undefined) {

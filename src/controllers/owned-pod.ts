@@ -4,8 +4,8 @@ import { apiTime } from './conditions.js';
 import { deletionCost, maxContainerRestarts, PHASE_ORDER } from './pod-ranking.js';
 
 /**
- * An active pod of a controller, with what its controller counts and ranks by beside the object: versions that many others come after
- * are far away in memory, and need not be looked into again.
+ * A pod of a controller, with what its controller counts and ranks by beside the object: versions that many others come after
+ * are far away in memory, and need not be looked into again. Of a pod that is no longer active these are as they last were.
  */
 export class OwnedPod {
   readonly key: string;
@@ -22,8 +22,10 @@ export class OwnedPod {
   cost = 0;
   /** Of the container that was restarted most; 0 when it is ready, as then nobody asks. */
   restarts = 0;
-  /** It is still among the active ones. */
+  /** It is among the active ones. */
   active = true;
+  /** It is being deleted. */
+  terminating = false;
   /** It counts as available. */
   available = false;
   /** Where it stands in the order of deletion; null: it is new, or has come forward since it was placed, or is out. */

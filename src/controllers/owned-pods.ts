@@ -21,10 +21,9 @@ export class OwnedPods {
   /** Uid and key of the controller. */
   readonly ownerUid: string;
   readonly ownerKey: string;
-  /** Active pods by key, in order of arrival. */
-  private readonly active = new Map<string, OwnedPod>();
-  /** Pods that are not active, finished or terminating, and whether they are terminating. */
-  private readonly inactive = new Map<string, boolean>();
+  /** All pods by key, in order of arrival: active ones, and those that have finished or are terminating. */
+  private readonly pods = new Map<string, OwnedPod>();
+  private active = 0;
   private ready = 0;
   private available = 0;
   private labelled = 0;
@@ -34,6 +33,8 @@ export class OwnedPods {
   private readonly waiting: Waiting[] = [];
   /** Active pods by node: most nodes have one, which needs no set. */
   private readonly byNode = new Map<string, OwnedPod | Set<OwnedPod>>();
+  /** Active pods without one. */
+  private unassigned = 0;
   /** Order of deletion; made when it is first needed, then kept up to date. */
   private order: DeletionOrder | null = null;
 
@@ -43,45 +44,52 @@ export class OwnedPods {
   }
 
   get isEmpty(): boolean {
-    return this.active.size === 0 && this.inactive.size === 0;
+    return this.pods.size === 0;
   }
 
   /** All of them, those that have finished or are being deleted included. */
   get size(): number {
-    return this.active.size + this.inactive.size;
+    return this.pods.size;
   }
 
   get activeCount(): number {
-    return this.active.size;
+    return this.active;
   }
 
   /** Active pods in order of arrival. */
   *activePods(): Generator<Pod, void> {
-    for (const { pod } of this.active.values()) yield pod;
+    for (const { active, pod } of this.pods.values()) if (active) yield pod;
   }
 
   /** Takes in a pod, or its next version. */
   put(pod: Pod, key: string): void {
     const active = isPodActive(pod);
-    const known = this.active.get(key);
-    if (known !== undefined && active) {
-      this.replace(known, pod);
+    let owned = this.pods.get(key);
+    if (owned !== undefined && owned.active && active) {
+      this.replace(owned, pod);
       return;
     }
-    const terminating = pod.metadata.deletionTimestamp !== undefined;
-    if (known !== undefined) this.drop(known);
-    else if (!active && this.inactive.get(key) === terminating) return;
-    else this.forget(key);
-    if (!active) {
-      this.inactive.set(key, terminating);
-      if (terminating) this.terminating++;
-      return;
+    if (owned !== undefined && active) {
+      // Another pod of the same name, which comes after all others.
+      this.remove(key);
+      owned = undefined;
     }
-    const owned = new OwnedPod(key, pod);
-    this.active.set(key, owned);
+    if (owned === undefined) this.pods.set(key, (owned = new OwnedPod(key, pod)));
+    else if (owned.active) this.drop(owned);
+    else if (owned.terminating) this.terminating--;
+    owned.pod = pod;
+    owned.active = active;
+    owned.terminating = !active && pod.metadata.deletionTimestamp !== undefined;
+    if (active) this.enter(owned);
+    else if (owned.terminating) this.terminating++;
+  }
+
+  /** Counts a pod among the active ones. */
+  private enter(owned: OwnedPod): void {
+    this.active++;
     this.order?.add(owned);
     this.enterNode(owned.node, owned);
-    if (this.isLabelled(pod.metadata.labels)) this.labelled++;
+    if (this.isLabelled(owned.pod.metadata.labels)) this.labelled++;
     if (owned.isReady) this.becameReady(owned);
   }
 
@@ -118,13 +126,16 @@ export class OwnedPods {
   }
 
   remove(key: string): void {
-    const owned = this.active.get(key);
-    if (owned === undefined) this.forget(key);
-    else this.drop(owned);
+    const owned = this.pods.get(key);
+    if (owned === undefined) return;
+    this.pods.delete(key);
+    if (owned.active) this.drop(owned);
+    else if (owned.terminating) this.terminating--;
   }
 
   /** Active pods on a node. */
   countOn(node: string): number {
+    if (node === '') return this.unassigned;
     const pods = this.byNode.get(node);
     return pods === undefined ? 0 : pods instanceof OwnedPod ? 1 : pods.size;
   }
@@ -140,11 +151,18 @@ export class OwnedPods {
 
   /** The first `count` active pods in the order of deletion. */
   firstToDelete(count: number, ranks: RanksByNode, now: Time): readonly Pod[] {
-    this.order ??= new DeletionOrder(this.active.values());
+    if (this.order === null) {
+      this.order = new DeletionOrder();
+      for (const owned of this.pods.values()) if (owned.active) this.order.add(owned);
+    }
     return this.order.first(count, ranks, now);
   }
 
   private enterNode(node: string, owned: OwnedPod): void {
+    if (node === '') {
+      this.unassigned++;
+      return;
+    }
     const pods = this.byNode.get(node);
     if (pods === undefined) this.byNode.set(node, owned);
     else if (pods instanceof OwnedPod) this.byNode.set(node, new Set([pods, owned]));
@@ -152,6 +170,10 @@ export class OwnedPods {
   }
 
   private leaveNode(node: string, owned: OwnedPod): void {
+    if (node === '') {
+      this.unassigned--;
+      return;
+    }
     const pods = this.byNode.get(node);
     if (pods === undefined) return;
     if (pods instanceof OwnedPod ? pods === owned : pods.delete(owned) && pods.size === 0) this.byNode.delete(node);
@@ -162,7 +184,7 @@ export class OwnedPods {
     if (this.templateLabels !== templateLabels) this.countLabels(templateLabels);
     this.settle(minReadySeconds, now);
     return {
-      active: this.active.size,
+      active: this.active,
       fullyLabeled: this.labelled,
       ready: this.ready,
       available: this.available,
@@ -173,7 +195,7 @@ export class OwnedPods {
   /** Active pods whose labels are not (all) those of the template: the only ones that a selector may no longer match. */
   relabelled(templateLabels: Labels): readonly Pod[] {
     if (this.templateLabels !== templateLabels) this.countLabels(templateLabels);
-    if (this.labelled === this.active.size) return [];
+    if (this.labelled === this.active) return [];
     return [...this.activePods()].filter((pod) => !matchesMap(templateLabels, pod.metadata.labels));
   }
 
@@ -189,25 +211,19 @@ export class OwnedPods {
 
   /** Takes a pod out of the active ones. */
   private drop(owned: OwnedPod): void {
-    const { key, node, pod } = owned;
+    const { node, pod } = owned;
     owned.active = false;
-    this.active.delete(key);
+    this.active--;
     this.order?.remove(owned);
     this.leaveNode(node, owned);
     if (owned.isReady) this.lostReady(owned);
     if (this.isLabelled(pod.metadata.labels)) this.labelled--;
   }
 
-  /** Takes a pod out of those that are not active, if it is one. */
-  private forget(key: string): void {
-    if (this.inactive.get(key) === true) this.terminating--;
-    this.inactive.delete(key);
-  }
-
   private countLabels(labels: Labels): void {
     this.templateLabels = labels;
     this.labelled = 0;
-    for (const { pod } of this.active.values()) if (matchesMap(labels, pod.metadata.labels)) this.labelled++;
+    for (const pod of this.activePods()) if (matchesMap(labels, pod.metadata.labels)) this.labelled++;
   }
 
   private settle(minReadySeconds: number, now: Time): void {

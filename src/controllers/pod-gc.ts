@@ -7,6 +7,7 @@ import type { ApiClient, Informer, ResourceEventHandler } from '../client/types.
 import type { Component, Simulation } from '../kernel/simulation.js';
 import { SECOND, type Duration, type Time } from '../kernel/time.js';
 import { ControllerWorkers, objectRequest, type Reconciler, StagedReconciliation, type Step } from './controller.js';
+import { BY_NODE, NodeNameIndexer } from './node-lifecycle.js';
 import { readyStatus } from './node-health-policy.js';
 import { DisruptionTargetPatch } from './taint-eviction.js';
 
@@ -43,41 +44,27 @@ export function excessTerminated(finished: Iterable<Pod>, threshold: number = TE
   return pods.slice(0, pods.length - threshold);
 }
 
-/** Keys of pods sorted by what may make them garbage, kept up to date by informer events. */
+/** Keys of pods that may be garbage for what they are themselves, kept up to date by informer events. */
 class PodTally implements ResourceEventHandler<Pod> {
+  readonly updates = Changes.Deletion | Changes.Ended;
   readonly finished = new Set<string>();
   readonly terminating = new Set<string>();
-  readonly byNode = new Map<string, Set<string>>();
 
   onAdd(pod: Pod, key: string): void {
-    const node = pod.spec.nodeName ?? '';
-    if (pod.metadata.deletionTimestamp !== undefined) this.terminating.add(key);
+    this.onUpdate(pod, pod, key);
+  }
+
+  onUpdate(_old: Pod, pod: Pod, key: string): void {
+    if (pod.metadata.deletionTimestamp === undefined) this.terminating.delete(key);
+    else this.terminating.add(key);
     if (isPodTerminal(pod)) this.finished.add(key);
-    if (node === '') return;
-    const group = this.byNode.get(node);
-    if (group === undefined) this.byNode.set(node, new Set([key]));
-    else group.add(key);
+    else this.finished.delete(key);
   }
 
-  onUpdate(old: Pod, pod: Pod, key: string, changes: number): void {
-    if ((changes & (Changes.Spec | Changes.Deletion | Changes.Ended)) === 0 && !isMarked(pod)) return;
-    if ((old.spec.nodeName ?? '') === (pod.spec.nodeName ?? '') && !isMarked(old) && !isMarked(pod)) return;
-    this.onDelete(old, false, key);
-    this.onAdd(pod, key);
-  }
-
-  onDelete(pod: Pod, _finalStateUnknown: boolean, key: string): void {
-    const node = pod.spec.nodeName ?? '';
+  onDelete(_pod: Pod, _finalStateUnknown: boolean, key: string): void {
     this.finished.delete(key);
     this.terminating.delete(key);
-    const group = this.byNode.get(node);
-    group?.delete(key);
-    if (group?.size === 0) this.byNode.delete(node);
   }
-}
-
-function isMarked(pod: Pod): boolean {
-  return pod.metadata.deletionTimestamp !== undefined || isPodTerminal(pod);
 }
 
 /** Deletes pods that nobody else deletes. */
@@ -97,6 +84,7 @@ export class PodGarbageCollector implements Component, Reconciler {
     this.pods = context.informers.informer<Pod>('pods');
     this.nodes = context.informers.informer<Node>('nodes');
     this.workers = new ControllerWorkers(context, { name: 'pod-garbage-collector', workers: 1, client });
+    this.pods.addIndexer(new NodeNameIndexer());
     this.pods.addEventHandler(this.tally);
     this.target = this.simulation.add(this);
     this.simulation.schedule(PERIOD, this.target, OP_COLLECT);
@@ -121,11 +109,10 @@ export class PodGarbageCollector implements Component, Reconciler {
   /** Nodes that pods name and that do not exist, when their quarantine is over. */
   private goneNodes(now: Time): ReadonlySet<string> {
     const quarantined = new Set<string>();
-    for (const node of this.missingSince.keys()) {
-      if (this.nodes.get(node) !== undefined || !this.tally.byNode.has(node)) this.missingSince.delete(node);
-    }
-    for (const node of this.tally.byNode.keys()) {
-      if (this.nodes.get(node) !== undefined) continue;
+    const missing = new Set<string>();
+    for (const node of this.pods.indexValues(BY_NODE)) if (this.nodes.get(node) === undefined) missing.add(node);
+    for (const node of this.missingSince.keys()) if (!missing.has(node)) this.missingSince.delete(node);
+    for (const node of missing) {
       const since = this.missingSince.get(node);
       if (since === undefined) this.missingSince.set(node, now);
       else if (now >= since + QUARANTINE) quarantined.add(node);
@@ -145,7 +132,7 @@ export class PodGarbageCollector implements Component, Reconciler {
 
   private collect(quarantined: ReadonlySet<string>): PodGarbage {
     const orphaned: Pod[] = [];
-    for (const node of quarantined) orphaned.push(...this.present(this.tally.byNode.get(node)!));
+    for (const node of quarantined) orphaned.push(...this.pods.byIndex(BY_NODE, node));
     const unscheduledTerminating: Pod[] = [];
     const outOfService: Pod[] = [];
     for (const pod of this.present(this.tally.terminating)) {

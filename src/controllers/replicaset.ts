@@ -84,12 +84,15 @@ export class ReplicaSetController implements Reconciler {
     return this.podInformer.byIndex(ORPHANS, namespace);
   }
 
+  private relatedSets(set: ReplicaSet): Iterable<ReplicaSet> {
+    const owner = controllerOf(set);
+    return owner === undefined ? [set] : this.sets.byIndex(BY_CONTROLLER, owner.uid);
+  }
+
   /** Pods of all sets that have the same controller as this one, itself included (getIndirectlyRelatedPods). */
   related(set: ReplicaSet): RelatedPods {
-    const owner = controllerOf(set);
-    const sets: Iterable<ReplicaSet> = owner === undefined ? [set] : this.sets.byIndex(BY_CONTROLLER, owner.uid);
     const owned: OwnedPods[] = [];
-    for (const other of sets) {
+    for (const other of this.relatedSets(set)) {
       const pods = this.pods.of(other.metadata.uid);
       if (pods !== undefined) owned.push(pods);
     }
@@ -108,7 +111,7 @@ export class ReplicaSetController implements Reconciler {
     if (owned === undefined || node === '' || !isPodActive(pod)) return owned;
     if (old !== undefined && old.spec.nodeName === pod.spec.nodeName && isPodActive(old)) return owned;
     const set = this.setOf(owned);
-    if (set !== undefined) this.related(set).promote(node);
+    if (set !== undefined) for (const other of this.relatedSets(set)) this.pods.of(other.metadata.uid)?.promote(node);
     return owned;
   }
 
@@ -139,10 +142,6 @@ export class RelatedPods implements RanksByNode {
     let count = 0;
     for (const pods of this.owned) count += pods.countOn(node);
     return count;
-  }
-
-  promote(node: string): void {
-    for (const pods of this.owned) pods.promote(node);
   }
 }
 

@@ -54,7 +54,8 @@ test('the incremental order gives what the full sort gives, after any changes', 
           return count;
         },
       };
-      const order = new DeletionOrder(pods.values());
+      const order = new DeletionOrder();
+      for (const added of pods.values()) order.add(added);
       let now = 20_000 * SECOND;
       for (const { index, drawn: entry, gone, count, wait } of steps) {
         const key = `default/p${index}`;

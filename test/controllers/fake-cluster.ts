@@ -107,6 +107,10 @@ class FakeInformer<T extends KubernetesObject> implements Informer<T> {
     return this.store.byIndex(name, value)!;
   }
 
+  indexValues(name: string): Iterable<string> {
+    return this.store.indexValues(name)!;
+  }
+
   addEventHandler(handler: ResourceEventHandler<T>): void {
     this.audience.add(handler, this.store.objects);
   }

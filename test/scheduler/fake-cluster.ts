@@ -40,6 +40,10 @@ class FakeInformer implements Informer<KubernetesObject> {
     return [];
   }
 
+  indexValues(): Iterable<string> {
+    return [];
+  }
+
   addEventHandler(handler: ResourceEventHandler<KubernetesObject>): void {
     this.handlers.push(handler);
   }
