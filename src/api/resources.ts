@@ -344,8 +344,14 @@ export function resourceNumber(resource: string): number {
 
 /** Information on a kind such as (`apps/v1`, `Deployment`); undefined when it is not served. */
 export function infoOfKind(apiVersion: string, kind: string): ResourceInfo | undefined {
-  return byVersion.get(apiVersion)?.get(kind);
+  if (kind === lastKind.kind && apiVersion === lastKind.apiVersion) return lastKind.info;
+  const info = byVersion.get(apiVersion)?.get(kind);
+  lastKind = { apiVersion, kind, info };
+  return info;
 }
+
+/** The kind that was asked for last. */
+let lastKind: { readonly apiVersion: string; readonly kind: string; readonly info: ResourceInfo | undefined } = { apiVersion: '', kind: '', info: undefined };
 
 /** `apiVersion` of a resource: `v1`, `apps/v1`. */
 export function apiVersionOf(info: ResourceInfo): string {

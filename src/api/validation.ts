@@ -2,7 +2,7 @@ import type { ConfigMap } from './cluster-kinds.js';
 import type { Node, Pod, PodSpec, Service } from './core.js';
 import type { FieldError } from './fields.js';
 import { duplicate, invalid, required, tooLong } from './fields.js';
-import type { KubernetesObject } from './meta.js';
+import type { KubernetesObject, Labels } from './meta.js';
 import { dns1035Label, dns1123Label, dns1123Subdomain, portName, qualifiedName } from './names.js';
 import { infoOfKind } from './resources.js';
 import { validateAdmissionObject } from './validation-admission.js';
@@ -62,6 +62,10 @@ function validateSharedSpec(spec: PodSpec): readonly FieldError[] {
   return errors;
 }
 
+/** The namespace and the labels that were found good last: those of many objects in a row are the same. */
+let goodNamespace = '';
+let goodLabels: Labels | undefined;
+
 function validateMeta(object: KubernetesObject): readonly FieldError[] {
   const { name, namespace, generateName, labels, annotations } = object.metadata;
   const info = infoOfKind(object.apiVersion, object.kind);
@@ -75,11 +79,18 @@ function validateMeta(object: KubernetesObject): readonly FieldError[] {
         : object.kind === 'Namespace'
           ? dns1123Label(name)
           : nameProblems(object.apiVersion, info !== undefined, name);
-    for (const problem of problems) errors.push(invalid('metadata.name', name, problem));
+    for (let i = 0; i < problems.length; i++) errors.push(invalid('metadata.name', name, problems[i]!));
   }
-  if (info?.namespaced === true)
-    for (const problem of dns1123Label(namespace)) errors.push(invalid('metadata.namespace', namespace, problem));
-  if (labels !== undefined) errors.push(...validateLabels(labels, 'metadata.labels'));
+  if (info?.namespaced === true && namespace !== goodNamespace) {
+    const problems = dns1123Label(namespace);
+    if (problems.length === 0) goodNamespace = namespace;
+    for (const problem of problems) errors.push(invalid('metadata.namespace', namespace, problem));
+  }
+  if (labels !== undefined && labels !== goodLabels) {
+    const problems = validateLabels(labels, 'metadata.labels');
+    if (problems.length === 0) goodLabels = labels;
+    errors.push(...problems);
+  }
   if (annotations === undefined) return errors;
   for (const key in annotations) {
     for (const problem of qualifiedName(key.toLowerCase())) errors.push(invalid('metadata.annotations', key, problem));

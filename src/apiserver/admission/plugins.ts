@@ -1,7 +1,7 @@
+import { assembled } from '../../api/copies.js';
 import type { LimitRange, PriorityClass, RuntimeClass } from '../../api/admission-kinds.js';
 import type { PersistentVolumeClaim } from '../../api/apps.js';
 import type { Node, Pod } from '../../api/core.js';
-import { qosClass } from '../../api/qos.js';
 import type { KubernetesObject } from '../../api/meta.js';
 import { MILLISECOND } from '../../kernel/time.js';
 import type { ApiResponse } from '../request.js';
@@ -103,11 +103,10 @@ export class AdmissionPlugins {
     }
     const admitted = admitPodSpec(pod.spec, this.policyOf(namespace), this.disabled.has('ServiceAccount') ? undefined : account);
     if ('why' in admitted) return refuse(forbiddenBy(attributes, admitted.why));
-    const { spec, annotation } = admitted;
+    const { spec, annotation, qosClass } = admitted;
     const metadata =
       annotation === '' ? pod.metadata : { ...pod.metadata, annotations: { ...pod.metadata.annotations, [LIMIT_RANGER_ANNOTATION]: annotation } };
-    const result: Pod = { ...pod, metadata, spec, status: { ...pod.status, qosClass: qosClass(spec) } };
-    return allow(result);
+    return allow(assembled(pod, metadata, spec, pod.status === undefined ? { qosClass } : { ...pod.status, qosClass }));
   }
 
   /** LimitRanger, PodSecurity and Priority again, on the object as it is to be stored; undefined: it may be. */

@@ -3,6 +3,7 @@ import type { Container, PodSpec } from '../../api/core.js';
 import { addDefaultTolerations, defaultPodRequests, SYSTEM_PRIORITIES } from '../../api/defaults.js';
 import { equal } from '../../api/equal.js';
 import type { KubernetesObject } from '../../api/meta.js';
+import { qosClass } from '../../api/qos.js';
 import { applyLimitRanges } from './limit-ranger.js';
 
 /** What mutating admission makes of pod specs: LimitRanger, ServiceAccount, Priority, DefaultTolerationSeconds, RuntimeClass. */
@@ -24,8 +25,8 @@ export interface AccountOfPods extends KubernetesObject {
   readonly imagePullSecrets?: readonly { readonly name: string }[];
 }
 
-/** A pod spec after admission, or why the pod is refused (after `pods "x" is forbidden: `). */
-export type AdmittedSpec = { readonly spec: PodSpec; readonly annotation: string } | { readonly why: string };
+/** A pod spec after admission and its class of service, or why the pod is refused (after `pods "x" is forbidden: `). */
+export type AdmittedSpec = { readonly spec: PodSpec; readonly annotation: string; readonly qosClass: ReturnType<typeof qosClass> } | { readonly why: string };
 
 interface Memo {
   readonly policy: PodPolicy;
@@ -66,7 +67,8 @@ function compute(spec: PodSpec, policy: PodPolicy, account: AccountOfPods | unde
   const tolerating = disabled.has('DefaultTolerationSeconds') ? prioritized.spec : addDefaultTolerations(prioritized.spec);
   const running = disabled.has('RuntimeClass') ? { spec: tolerating } : addRuntimeClass(tolerating, policy);
   if ('why' in running) return running;
-  return { spec: defaultPodRequests(running.spec), annotation: limited.annotation };
+  const admitted = defaultPodRequests(running.spec);
+  return { spec: admitted, annotation: limited.annotation, qosClass: qosClass(admitted) };
 }
 
 /** Plugin ServiceAccount: name, pull secrets, and the volume with the token (plugin/pkg/admission/serviceaccount). */

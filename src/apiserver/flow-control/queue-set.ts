@@ -41,19 +41,6 @@ export interface DispatchFigures {
   discountedMaximum: number;
 }
 
-interface Queue {
-  readonly waiting: Fifo<Ticket>;
-  /** Tickets in `waiting` that still wait (those that gave up stay in the FIFO until they surface). */
-  count: number;
-  /** Seat-seconds of work that waits. */
-  work: number;
-  /** Virtual time at which its next request would be dispatched. */
-  nextDispatch: number;
-  executing: number;
-  /** Seats that its requests hold. */
-  seats: number;
-}
-
 export type Arrival = 'executing' | 'waiting' | 'rejected';
 
 /**
@@ -77,7 +64,15 @@ export class QueueSet {
   lastDispatch: DispatchFigures | null = null;
   virtualTime = 0;
   private lastUpdate: Time = 0;
-  private readonly queues: Queue[] = [];
+  /** By queue: tickets, those that gave up staying in line until they surface, and of these the ones that still wait. */
+  private readonly lines: Fifo<Ticket>[] = [];
+  private readonly counts: Int32Array;
+  /** By queue: seat-seconds of work that waits, and virtual time at which its next request would be dispatched. */
+  private readonly work: Float64Array;
+  private readonly nextDispatch: Float64Array;
+  /** By queue: requests that execute, and seats that they hold. */
+  private readonly running: Int32Array;
+  private readonly held: Int32Array;
   private activeQueues = 0;
   private enqueues = 0;
   private robin = 0;
@@ -86,9 +81,12 @@ export class QueueSet {
   constructor(level: PriorityLevel, limit: number) {
     this.level = level;
     this.limit = limit;
-    for (let i = 0; i < level.queues; i++) {
-      this.queues.push({ waiting: new Fifo<Ticket>(), count: 0, work: 0, nextDispatch: 0, executing: 0, seats: 0 });
-    }
+    for (let i = 0; i < level.queues; i++) this.lines.push(new Fifo<Ticket>());
+    this.counts = new Int32Array(level.queues);
+    this.work = new Float64Array(level.queues);
+    this.nextDispatch = new Float64Array(level.queues);
+    this.running = new Int32Array(level.queues);
+    this.held = new Int32Array(level.queues);
   }
 
   /** Seats in use and wanted: what borrowing looks at. */
@@ -108,20 +106,41 @@ export class QueueSet {
     const hand = kept ?? this.handOf(flow);
     if (hand.cards < 0) keepHand(hand, dealHand(flowHash(flow), this.level.queues, this.level.handSize));
     const index = this.chooseQueue(hand);
-    const queue = this.queues[index]!;
-    if (queue.count >= this.level.queueLengthLimit) return 'rejected';
-    if (queue.count === 0 && queue.executing === 0) {
-      queue.nextDispatch = this.virtualTime;
+    if (this.counts[index]! >= this.level.queueLengthLimit) return 'rejected';
+    if (this.counts[index] === 0 && this.running[index] === 0) {
+      this.nextDispatch[index] = this.virtualTime;
       this.activeQueues++;
     }
     ticket.queue = index;
-    queue.waiting.push(ticket);
-    ticket.length = ++queue.count;
-    queue.work += ticketWork(ticket);
+    if (this.waiting === 0 && this.fits(ticket)) {
+      // Nobody waits anywhere: it need not join its queue to leave it at once.
+      ticket.length = 1;
+      this.robin = index;
+      this.start(ticket, index, now, started, true);
+      return 'executing';
+    }
+    this.lines[index]!.push(ticket);
+    ticket.length = ++this.counts[index]!;
+    this.work[index]! += ticketWork(ticket);
     this.waiting++;
     this.seatsWaiting += seatsOf(ticket);
-    this.dispatch(now, started, this.waiting === 1 ? index : -1);
+    this.dispatch(now, started);
     return ticket.state === 'executing' ? 'executing' : 'waiting';
+  }
+
+  /** Whether the seats of a request are free; one that is alone gets them in any case. */
+  private fits(ticket: Ticket): boolean {
+    return this.seatsInUse === 0 || seatsOf(ticket) <= this.limit - this.seatsInUse;
+  }
+
+  /** A request that waits no more starts. `alone`: nobody waits in another queue. */
+  private start(ticket: Ticket, queue: number, now: Time, started: Ticket[], alone: boolean): void {
+    this.noteDispatch(queue, alone);
+    this.running[queue]!++;
+    this.held[queue]! += seatsOf(ticket);
+    this.nextDispatch[queue]! += ticketWork(ticket);
+    this.begin(ticket, now);
+    started.push(ticket);
   }
 
   /** The seats of an answered request are free; others may start. */
@@ -133,14 +152,14 @@ export class QueueSet {
       return;
     }
     this.advance(now);
-    const queue = this.queues[ticket.queue]!;
-    queue.executing--;
-    queue.seats -= seatsOf(ticket);
+    const { queue } = ticket;
+    this.running[queue]!--;
+    this.held[queue]! -= seatsOf(ticket);
     // The queue was charged the estimate when the request was dispatched; now the real duration is known.
     const actual = (ticket.answered - ticket.started) / 1e9;
-    queue.nextDispatch -= ticket.seats * (ESTIMATED_SERVICE_SECONDS - actual);
+    this.nextDispatch[queue]! -= ticket.seats * (ESTIMATED_SERVICE_SECONDS - actual);
     ticket.state = 'done';
-    if (queue.executing === 0 && queue.count === 0) this.activeQueues--;
+    if (this.running[queue] === 0 && this.counts[queue] === 0) this.activeQueues--;
     this.dispatch(now, started);
   }
 
@@ -148,10 +167,10 @@ export class QueueSet {
   giveUp(ticket: Ticket, now: Time): void {
     if (ticket.state !== 'waiting') return;
     this.advance(now);
-    const queue = this.queues[ticket.queue]!;
+    const { queue } = ticket;
     ticket.state = 'done';
     this.leave(queue, ticket);
-    if (queue.executing === 0 && queue.count === 0) this.activeQueues--;
+    if (this.running[queue] === 0 && this.counts[queue] === 0) this.activeQueues--;
   }
 
   /** Borrowing has changed the seats. */
@@ -161,9 +180,9 @@ export class QueueSet {
     if (this.level.response === 'queue') this.dispatch(now, started);
   }
 
-  private leave(queue: Queue, ticket: Ticket): void {
+  private leave(queue: number, ticket: Ticket): void {
     // Whole sums in the real one (SeatSeconds): nothing is left of rounding when nobody waits.
-    queue.work = --queue.count === 0 ? 0 : queue.work - ticketWork(ticket);
+    this.work[queue] = --this.counts[queue]! === 0 ? 0 : this.work[queue]! - ticketWork(ticket);
     this.waiting--;
     this.seatsWaiting -= seatsOf(ticket);
   }
@@ -194,11 +213,11 @@ export class QueueSet {
     let best = cardOf(hand, card);
     // Nobody waits anywhere: the first one has as little work as any.
     if (this.waiting === 0) return best;
-    let least = this.queues[best]!.work;
+    let least = this.work[best]!;
     for (let i = 1; i < handSize; i++) {
       if (++card === handSize) card = 0;
       const index = cardOf(hand, card);
-      const { work } = this.queues[index]!;
+      const work = this.work[index]!;
       if (work < least) {
         least = work;
         best = index;
@@ -207,60 +226,63 @@ export class QueueSet {
     return best;
   }
 
-  /** Starts what fits. `only`: the queue of the only request that waits, when that is known. */
-  private dispatch(now: Time, started: Ticket[], only = -1): void {
+  /** Starts what fits. */
+  private dispatch(now: Time, started: Ticket[]): void {
     while (this.waiting > 0) {
-      const index = only >= 0 ? only : this.nextQueue();
-      const queue = this.queues[index]!;
-      const ticket = head(queue)!;
-      if (this.seatsInUse > 0 && seatsOf(ticket) > this.limit - this.seatsInUse) {
+      const index = this.nextQueue();
+      const line = this.lines[index]!;
+      const ticket = head(line)!;
+      if (!this.fits(ticket)) {
         this.blocked.set(ticket.schema, (this.blocked.get(ticket.schema) ?? 0) + 1);
         return;
       }
       this.robin = index;
-      this.noteDispatch(queue, only >= 0);
-      queue.waiting.shift();
-      this.leave(queue, ticket);
-      queue.executing++;
-      queue.seats += seatsOf(ticket);
-      queue.nextDispatch += ticketWork(ticket);
-      this.begin(ticket, now);
-      started.push(ticket);
+      line.shift();
+      const alone = this.waiting === 1;
+      if (!alone) this.noteOthers(index);
+      this.leave(index, ticket);
+      this.start(ticket, index, now, started, alone);
     }
   }
 
-  /** `alone`: nobody waits in another queue. */
-  private noteDispatch(served: Queue, alone: boolean): void {
+  /** Notes a dispatch. `alone`: nobody waits in another queue; else `noteOthers` has looked at them. */
+  private noteDispatch(served: number, alone: boolean): void {
     const figures = (this.lastDispatch ??= { r: 0, s: 0, sMinimum: 0, sMaximum: 0, discountedMinimum: 0, discountedMaximum: 0 });
-    const s = served.nextDispatch;
-    const discounted = s - served.seats * ESTIMATED_SERVICE_SECONDS;
+    const s = this.nextDispatch[served]!;
     figures.r = this.virtualTime;
     figures.s = s;
+    if (!alone) return;
+    const discounted = s - this.held[served]! * ESTIMATED_SERVICE_SECONDS;
     figures.sMinimum = s;
     figures.sMaximum = s;
     figures.discountedMinimum = discounted;
     figures.discountedMaximum = discounted;
-    if (alone || this.waiting === 1) return;
-    for (const queue of this.queues) {
-      if (queue.count === 0) continue;
-      const work = queue.seats * ESTIMATED_SERVICE_SECONDS;
-      figures.sMinimum = Math.min(figures.sMinimum, queue.nextDispatch);
-      figures.sMaximum = Math.max(figures.sMaximum, queue.nextDispatch);
-      figures.discountedMinimum = Math.min(figures.discountedMinimum, queue.nextDispatch - work);
-      figures.discountedMaximum = Math.max(figures.discountedMaximum, queue.nextDispatch - work);
+  }
+
+  /** Notes the virtual times of all queues in which somebody waits. */
+  private noteOthers(served: number): void {
+    this.noteDispatch(served, true);
+    const figures = this.lastDispatch!;
+    for (let queue = 0; queue < this.counts.length; queue++) {
+      if (this.counts[queue] === 0) continue;
+      const work = this.held[queue]! * ESTIMATED_SERVICE_SECONDS;
+      const s = this.nextDispatch[queue]!;
+      figures.sMinimum = Math.min(figures.sMinimum, s);
+      figures.sMaximum = Math.max(figures.sMaximum, s);
+      figures.discountedMinimum = Math.min(figures.discountedMinimum, s - work);
+      figures.discountedMaximum = Math.max(figures.discountedMaximum, s - work);
     }
   }
 
   /** The queue whose head would finish first in virtual time; ties go round. */
   private nextQueue(): number {
-    const count = this.queues.length;
+    const count = this.counts.length;
     let best = -1;
     let earliest = Number.POSITIVE_INFINITY;
     for (let i = 1; i <= count; i++) {
       const index = (this.robin + i) % count;
-      const queue = this.queues[index]!;
-      if (queue.count === 0) continue;
-      const finish = queue.nextDispatch + ticketWork(head(queue)!);
+      if (this.counts[index] === 0) continue;
+      const finish = this.nextDispatch[index]! + ticketWork(head(this.lines[index]!)!);
       if (finish < earliest) {
         earliest = finish;
         best = index;
@@ -278,11 +300,11 @@ export class QueueSet {
 }
 
 /** The oldest ticket that still waits; those that gave up are dropped on the way. */
-function head(queue: Queue): Ticket | undefined {
+function head(line: Fifo<Ticket>): Ticket | undefined {
   for (;;) {
-    const ticket = queue.waiting.peek();
+    const ticket = line.peek();
     if (ticket === undefined || ticket.state === 'waiting') return ticket;
-    queue.waiting.shift();
+    line.shift();
   }
 }
 
