@@ -318,7 +318,10 @@ export interface Event extends KubernetesObject {
 
 /** Pod condition, or undefined. */
 export function podCondition(pod: Pod, type: string): Condition | undefined {
-  return pod.status.conditions?.find((condition) => condition.type === type);
+  const { conditions } = pod.status;
+  if (conditions === undefined) return undefined;
+  for (let i = 0; i < conditions.length; i++) if (conditions[i]!.type === type) return conditions[i];
+  return undefined;
 }
 
 /** The container of a pod that serves: the first with ports, else the first. */

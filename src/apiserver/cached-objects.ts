@@ -17,9 +17,9 @@ export interface CachedObject extends KeyNote {
   /** Its key in etcd. */
   readonly path: string;
   object: KubernetesObject;
-  /** The cache that has it; null: it was removed. */
+  /** The cache that has it, or will; null: it was removed. */
   home: CachedObjects | null;
-  /** Its place in the order of arrival. */
+  /** Its place in the order of arrival; negative: it is not there yet. */
   place: number;
 }
 
@@ -72,13 +72,39 @@ export class CachedObjects {
     const written = this.nameIn(path);
     // The text that others look the object up by is most likely the one that it has itself.
     const own = object.metadata.name;
-    const name = own === written ? own : written;
-    const cached: CachedObject = { key: '', name, path, object, row: -1, keyBytes: path.length, home: this, place: this.order.length };
+    const cached = this.entry(own === written ? own : written, path, object);
+    this.enter(cached);
+    return cached;
+  }
+
+  /** An object that is about to be made in etcd: it is taken in (`insert`) when etcd tells of it. */
+  prepare(object: KubernetesObject): CachedObject {
+    const { namespace, name } = object.metadata;
+    if (namespace !== this.namespace) this.turnTo(namespace);
+    return this.entry(name, this.namespacePrefix + name, object);
+  }
+
+  /** Takes in an object that was prepared; returns it, or the one that has its key, should there be one. */
+  insert(cached: CachedObject): CachedObject {
+    const { namespace } = cached.object.metadata;
+    if (namespace !== this.namespace) this.turnTo(namespace);
+    const there = this.names === undefined ? undefined : this.names.find(cached.name);
+    if (there !== undefined) return there;
+    this.enter(cached);
+    return cached;
+  }
+
+  private entry(name: string, path: string, object: KubernetesObject): CachedObject {
+    return { key: '', name, path, object, row: -1, keyBytes: path.length, home: this, place: -1 };
+  }
+
+  /** Takes in an object of the namespace turned to. */
+  private enter(cached: CachedObject): void {
     if (this.names === undefined) this.byNamespace.set(this.namespace, (this.names = new NameTable()));
     this.names.add(cached);
+    cached.place = this.order.length;
     this.order.push(cached);
     this.size++;
-    return cached;
   }
 
   /** Removes an object of this cache. */

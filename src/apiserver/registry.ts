@@ -6,7 +6,7 @@ import { resourceInfo } from '../api/resources.js';
 import { assembled, copyMetadata, same, sameObject, type WritableMeta, withMetadata } from '../api/copies.js';
 import { validateObject } from '../api/validation.js';
 import { validateChange } from '../api/validation-update.js';
-import type { Deployment } from '../api/workloads.js';
+import type { Deployment, Lease } from '../api/workloads.js';
 import type { Time } from '../kernel/time.js';
 import { failure } from './call.js';
 import { equal } from '../api/equal.js';
@@ -64,7 +64,7 @@ export function admitPlainly({ creates }: RequestKind, object: KubernetesObject 
 export function propose(request: ApiRequest, kind: RequestKind, current: KubernetesObject | undefined, context: RegistryContext): Proposal {
   if (kind.creates) {
     if (current !== undefined) return new Refusal(alreadyExists(request));
-    return newObject(request.body!, context);
+    return newObject(request.body!, request.fresh === true, context);
   }
   if (current === undefined) return new Refusal(notFound(request));
   const { preconditions } = request;
@@ -119,15 +119,15 @@ export function conflict(request: ApiRequest): ApiResponse {
   );
 }
 
-/** A body with what the server fills in before admission. */
-function newObject(body: KubernetesObject, context: RegistryContext): KubernetesObject {
-  const metadata = copyMetadata(body.metadata);
+/** A body with what the server fills in before admission; `own`: in place. */
+function newObject(body: KubernetesObject, own: boolean, context: RegistryContext): KubernetesObject {
+  const metadata = own ? (body.metadata as WritableMeta) : copyMetadata(body.metadata);
   if (metadata.name === '') metadata.name = `${metadata.generateName ?? ''}${context.newNameSuffix()}`;
   metadata.uid = context.newUid();
   metadata.resourceVersion = 0;
   metadata.generation = 1;
   metadata.creationTimestamp = context.now;
-  return withMetadata(body, metadata);
+  return own ? body : withMetadata(body, metadata);
 }
 
 function settleCreate(admitted: KubernetesObject, context: RegistryContext): Decision {
@@ -261,7 +261,7 @@ function settleUpdate(request: ApiRequest, kind: RequestKind, current: WithSpecA
     const errors = validateChange(current, wanted);
     if (errors.length > 0) return fail(invalid(current, errors));
   }
-  const spec = changed && !equal(wanted.spec, current.spec) ? wanted.spec : current.spec;
+  const spec = changed && (isRenewed(kind, current, wanted) || !equal(wanted.spec, current.spec)) ? wanted.spec : current.spec;
   const own = wanted.metadata !== before && (kind.verb === 'patch' ? request.patch!.fresh === true : isOwnBody(request, current));
   const metadata = own ? (wanted.metadata as WritableMeta) : copyMetadata(wanted.metadata);
   metadata.uid = before.uid;
@@ -273,6 +273,11 @@ function settleUpdate(request: ApiRequest, kind: RequestKind, current: WithSpecA
   // Another spec is one that differs, see above.
   if (spec === current.spec && sameObject(object, current)) return { kind: 'unchanged', object: current };
   return written(object, resourceVersion, context);
+}
+
+/** Whether an update renews a lease, as nearly all of leases do. */
+function isRenewed({ resource }: RequestKind, current: WithSpecAndStatus, wanted: WithSpecAndStatus): boolean {
+  return resource === 'leases' && (wanted as Lease).spec.renewTime !== (current as Lease).spec.renewTime;
 }
 
 /** An update that has changed something: an object that waits for nothing more to be deleted is. */

@@ -41,7 +41,7 @@ export interface ApiRequest {
    * 0 succeeds only if that is still the stored one (409 Conflict else).
    */
   readonly body?: KubernetesObject;
-  /** The body of an update was made for this request alone: the server fills in what it owns there, and needs no copy of its own. */
+  /** The body of a create or update was made for this request alone: the server fills in what it owns there, and needs no copy of its own. */
   readonly fresh?: true;
   readonly patch?: Patch;
   /** Node name of a binding. */

@@ -119,8 +119,12 @@ export class WatchCache {
     this.storedBytes = -1;
     const { objects, resource } = this;
     const noted = note as CachedObject | undefined;
-    const cached = noted !== undefined && noted.home === objects ? noted : objects.at(path);
     this.revision = revision;
+    const known = noted !== undefined && noted.home === objects;
+    const made = known && noted.place < 0;
+    let cached: CachedObject | undefined;
+    if (!known) cached = objects.at(path);
+    else cached = made ? objects.insert(noted) : noted;
     let record: WatchRecord;
     if (object === undefined) {
       if (cached === undefined) return undefined;
@@ -132,10 +136,11 @@ export class WatchCache {
       const last = withMetadata(previous, metadata);
       record = new CacheRecord('DELETED', resource, cached, last, previous, revision);
     } else {
-      const previous = cached?.object;
-      if (cached !== undefined) cached.object = object;
-      const type = cached === undefined ? 'ADDED' : 'MODIFIED';
-      record = new CacheRecord(type, resource, cached ?? objects.add(path, object), object, previous, revision);
+      const added = cached === undefined || (made && cached === noted);
+      const previous = added ? undefined : cached!.object;
+      if (cached === undefined) cached = objects.add(path, object);
+      else cached.object = object;
+      record = new CacheRecord(added ? 'ADDED' : 'MODIFIED', resource, cached, object, previous, revision);
     }
     this.remember(record, now);
     return record;

@@ -312,10 +312,15 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner, LeaseO
   private putProposed(slot: number, call: Call, lease: number): void {
     const { kind, cached, expectedRevision } = call;
     const proposed = call.proposed!;
+    const bytes = kind.objectBytes >= 0 ? kind.objectBytes : typicalBytes(kind.resource, proposed);
+    if (kind.creates && expectedRevision === 0) {
+      const made = this.owner.cacheOf(kind).objects.prepare(proposed);
+      this.putAt(slot, made.path, bytes, proposed, 0, made, lease);
+      return;
+    }
     // The name as text that etcd knows already, unless a body names something else.
     const known = cached !== null && proposed.metadata.name === cached.name ? cached : undefined;
     const key = known === undefined ? keyIn(kind.resource, proposed) : known.path;
-    const bytes = kind.objectBytes >= 0 ? kind.objectBytes : typicalBytes(kind.resource, proposed);
     this.putAt(slot, key, bytes, proposed, expectedRevision, known, lease);
   }
 

@@ -1,3 +1,4 @@
+import { copyMetadata, withMetadata } from '../api/copies.js';
 import type { Event } from '../api/core.js';
 import type { KubernetesObject } from '../api/meta.js';
 import { type ApiResponse, type Patch, type ResponseReceiver, succeeded } from '../apiserver/request.js';
@@ -134,9 +135,12 @@ export class ClientEventRecorder implements EventRecorder, ResponseReceiver, Com
   }
 
   private create(slot: number): void {
-    const { event } = this.sending.get(slot).pending;
+    const { pending, tries } = this.sending.get(slot);
+    const { event } = pending;
     const { namespace, name } = event.metadata;
-    this.client.request({ verb: 'create', resource: 'events', namespace, name, body: event }, this, 2 * slot);
+    // A server that did not answer may have stored the first one.
+    const body = tries === 0 ? event : withMetadata(event, copyMetadata(event.metadata));
+    this.client.request({ verb: 'create', resource: 'events', namespace, name, body, fresh: true }, this, 2 * slot);
   }
 
   receive(tag: number, response: ApiResponse): void {

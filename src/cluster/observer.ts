@@ -65,6 +65,9 @@ export class Observer implements ChangeObserver, PodStepObserver {
   /** Time of the last change of a pod's status: tells when the cluster has settled. */
   lastPodChange: Time = 0;
   readonly pods = new Map<string, PodLife>();
+  /** Lives by places in a cache, and whose they are: a place may have become another pod's. */
+  private readonly placed: (PodLife | null)[] = [];
+  private readonly placedUids: string[] = [];
   private readonly sets = new Map<string, SetCounts>();
   /** The same in order of arrival; and those that changed since the last sample. */
   private readonly setOrder: SetCounts[] = [];
@@ -117,7 +120,7 @@ export class Observer implements ChangeObserver, PodStepObserver {
     const pod = record.object as Pod;
     const now = this.simulation.now;
     this.lastPodChange = now;
-    let life = this.pods.get(pod.metadata.uid);
+    let life = this.lifeOf(pod.metadata.uid, record.place ?? -1);
     if (life === undefined) {
       if (record.type === 'DELETED') return;
       life = newLife(pod);
@@ -141,12 +144,28 @@ export class Observer implements ChangeObserver, PodStepObserver {
       life.watched = now;
     }
     let restarts = 0;
-    for (const status of pod.status.containerStatuses ?? []) restarts += status.restartCount;
+    const { containerStatuses } = pod.status;
+    if (containerStatuses !== undefined) for (let i = 0; i < containerStatuses.length; i++) restarts += containerStatuses[i]!.restartCount;
     if (restarts > life.restarts && this.tracker.belongs(life)) this.restarts?.add(life.version, now, restarts - life.restarts);
     life.restarts = restarts;
     const ready = isPodReady(pod);
     if (ready && life.ready === NEVER) life.ready = podCondition(pod, 'Ready')?.lastTransitionTime ?? now;
     this.setReady(life, ready && pod.metadata.deletionTimestamp === undefined);
+  }
+
+  /** The life of a pod, by its place in the cache of the server that told of it, mostly the only one (negative: it has none). */
+  private lifeOf(uid: string, place: number): PodLife | undefined {
+    if (place < 0) return this.pods.get(uid);
+    if (place < this.placed.length && this.placedUids[place] === uid) return this.placed[place]!;
+    const life = this.pods.get(uid);
+    if (life === undefined) return undefined;
+    while (this.placed.length <= place) {
+      this.placed.push(null);
+      this.placedUids.push('');
+    }
+    this.placed[place] = life;
+    this.placedUids[place] = uid;
+    return life;
   }
 
   /** A step of a pod on its node, which the API does not show (or later). */
