@@ -5,6 +5,9 @@ import { infoOfKind } from '../api/resources.js';
 import type { Deployment, Lease } from '../api/workloads.js';
 import { typicalBytes } from '../apiserver/object-size.js';
 import { decide, type RegistryContext } from '../apiserver/registry.js';
+import { withProtection } from '../apiserver/admission/class-plugins.js';
+import { CERTIFICATE, CERTIFICATE_ANNOTATIONS } from '../controllers/namespace-defaults.js';
+import { CLAIM_FINALIZER, VOLUME_FINALIZER } from '../controllers/volume-protection.js';
 import { KWOK_IDENTITY } from '../node/kwok/node-leases.js';
 import { isKwokNode } from '../node/kwok/stage.js';
 import type { PersistentVolume } from '../scheduler/cache/cluster-objects.js';
@@ -48,13 +51,19 @@ export function startObjects(scenario: Scenario, registry: RegistryContext, node
   const claims = new Claims(scenario.objects);
   for (const object of claims.first(scenario.objects)) {
     const wanted = object.kind === 'Deployment' ? replicas.get(keyOf(object)) : undefined;
-    if (wanted === undefined) claims.stored(store(objects, claims.rebound(object), registry));
+    if (wanted === undefined) claims.stored(store(objects, protectedObject(claims.rebound(object)), registry));
     else {
       const deployment = object as Deployment;
       store(objects, { ...deployment, spec: { ...deployment.spec, replicas: wanted } } as Deployment, registry);
     }
   }
   return objects;
+}
+
+/** Claims and volumes as plugin StorageObjectInUseProtection has let them in. */
+function protectedObject(object: KubernetesObject): KubernetesObject {
+  if (object.kind === 'PersistentVolumeClaim') return withProtection(object, CLAIM_FINALIZER);
+  return object.kind === 'PersistentVolume' ? withProtection(object, VOLUME_FINALIZER) : object;
 }
 
 /** Volumes of a dump name their claims by uid: claims get new ones when they are stored, and the volumes have to name those. */
@@ -132,7 +141,7 @@ function namespaceObject(name: string): KubernetesObject {
 /** What the controller manager has put into every namespace long ago. */
 function namespaceDefaults(namespace: string): readonly KubernetesObject[] {
   const account: ServiceAccount = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: metadata('default', namespace) };
-  const certificate: ConfigMap = { apiVersion: 'v1', kind: 'ConfigMap', metadata: metadata('kube-root-ca.crt', namespace), data: { 'ca.crt': 'kube-root-ca' } };
+  const certificate: ConfigMap = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { ...metadata('kube-root-ca.crt', namespace), annotations: CERTIFICATE_ANNOTATIONS }, data: { 'ca.crt': CERTIFICATE } };
   return [account, certificate];
 }
 

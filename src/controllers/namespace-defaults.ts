@@ -1,16 +1,23 @@
 import type { ConfigMap, Namespace, ServiceAccount } from '../api/cluster-kinds.js';
 import type { KubernetesObject } from '../api/meta.js';
-import { type ApiResponse, succeeded } from '../apiserver/request.js';
+import { type ApiRequest, type ApiResponse, succeeded } from '../apiserver/request.js';
 import type { ProcessContext } from '../client/context.js';
 import type { ApiClient, Informer, ResourceEventHandler, WorkQueue } from '../client/types.js';
-import { ControllerWorkers, Reconciliation, type Reconciler } from './controller.js';
+import { ControllerWorkers, objectRequest, Reconciliation, type Reconciler } from './controller.js';
 import { KeyHandler } from './handlers.js';
+import { isNamespaceTerminating } from './pod-control.js';
 
 /** What every namespace gets: the `default` ServiceAccount and the ConfigMap with the cluster's root certificate. */
 
 const WORKERS = 1;
 /** Stands for the certificate's text. */
-const CERTIFICATE = 'kube-root-ca';
+export const CERTIFICATE = 'kube-root-ca';
+const DESCRIPTION = 'kubernetes.io/description';
+/** What the ConfigMap with the certificate says of itself. */
+export const CERTIFICATE_ANNOTATIONS: Readonly<Record<string, string>> = {
+  [DESCRIPTION]:
+    'Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters.',
+};
 
 /** A kind of object that each active namespace has one of. */
 export interface NamespaceDefault {
@@ -34,7 +41,7 @@ export const ROOT_CERTIFICATE: NamespaceDefault = {
   objectName: 'kube-root-ca.crt',
 };
 
-/** Creates one object in every active namespace, and again when somebody deletes it. */
+/** Creates one object in every active namespace, and again when somebody deletes it; the certificate also comes back when it is changed. */
 export class NamespaceDefaultController implements Reconciler {
   readonly workers: ControllerWorkers;
   private readonly what: NamespaceDefault;
@@ -46,34 +53,87 @@ export class NamespaceDefaultController implements Reconciler {
     this.namespaces = context.informers.informer<Namespace>('namespaces');
     this.objects = context.informers.informer<KubernetesObject>(what.resource);
     this.workers = new ControllerWorkers(context, { name: what.name, workers: WORKERS, client });
-    this.namespaces.addEventHandler(new KeyHandler<Namespace>(this.workers.queue));
-    this.objects.addEventHandler(new DeletedHandler(this.workers.queue, what.objectName));
+    this.namespaces.addEventHandler(what === ROOT_CERTIFICATE ? new ActiveHandler(this.workers.queue) : new KeyHandler<Namespace>(this.workers.queue));
+    this.objects.addEventHandler(new ObjectHandler(this.workers.queue, what));
     this.workers.start(this, [this.namespaces, this.objects]);
   }
 
   reconcile(namespace: string): Reconciliation | null {
+    const found = this.objects.get(`${namespace}/${this.what.objectName}`);
+    if (this.what === ROOT_CERTIFICATE) {
+      if (found === undefined) return new CreateDefault(this.what, namespace);
+      return isCertificate(found as ConfigMap) ? null : new RestoreCertificate(found as ConfigMap);
+    }
     const object = this.namespaces.get(namespace);
     if (object === undefined || object.metadata.deletionTimestamp !== undefined || object.status?.phase === 'Terminating') return null;
-    if (this.objects.get(`${namespace}/${this.what.objectName}`) !== undefined) return null;
-    return new CreateDefault(this.what, namespace);
+    return found === undefined ? new CreateDefault(this.what, namespace) : null;
   }
 }
 
-class DeletedHandler implements ResourceEventHandler<KubernetesObject> {
-  private readonly queue: WorkQueue;
-  private readonly objectName: string;
+/** Whether a ConfigMap has the certificate and nothing else, and says what it is for. */
+function isCertificate({ data = {}, metadata }: ConfigMap): boolean {
+  const keys = Object.keys(data);
+  return keys.length === 1 && data['ca.crt'] === CERTIFICATE && (metadata.annotations?.[DESCRIPTION] ?? '') !== '';
+}
 
-  constructor(queue: WorkQueue, objectName: string) {
+/**
+ * Queues namespaces that come, and those that change while they are active. The publisher itself does not ask whether a namespace is
+ * going: there it is told 403 once its ConfigMap is deleted.
+ */
+class ActiveHandler implements ResourceEventHandler<Namespace> {
+  private readonly queue: WorkQueue;
+
+  constructor(queue: WorkQueue) {
     this.queue = queue;
-    this.objectName = objectName;
+  }
+
+  onAdd(namespace: Namespace): void {
+    this.queue.add(namespace.metadata.name);
+  }
+
+  onUpdate(_old: Namespace, namespace: Namespace): void {
+    if (namespace.status?.phase !== 'Terminating') this.queue.add(namespace.metadata.name);
+  }
+
+  onDelete(): void {}
+}
+
+class ObjectHandler implements ResourceEventHandler<KubernetesObject> {
+  private readonly queue: WorkQueue;
+  private readonly what: NamespaceDefault;
+
+  constructor(queue: WorkQueue, what: NamespaceDefault) {
+    this.queue = queue;
+    this.what = what;
   }
 
   onAdd(): void {}
 
-  onUpdate(): void {}
+  onUpdate(_old: KubernetesObject, object: KubernetesObject): void {
+    if (this.what === ROOT_CERTIFICATE) this.onDelete(object);
+  }
 
   onDelete(object: KubernetesObject): void {
-    if (object.metadata.name === this.objectName) this.queue.add(object.metadata.namespace);
+    if (object.metadata.name === this.what.objectName) this.queue.add(object.metadata.namespace);
+  }
+}
+
+/** Writes the certificate back. */
+class RestoreCertificate extends Reconciliation {
+  private readonly object: ConfigMap;
+  private sent = false;
+
+  constructor(object: ConfigMap) {
+    super();
+    this.object = object;
+  }
+
+  next(responses: readonly ApiResponse[]): readonly ApiRequest[] | null {
+    if (this.sent) return succeeded(responses[0]!) ? null : this.fail(responses[0]!.message ?? 'request failed');
+    this.sent = true;
+    const { metadata } = this.object;
+    const body = { ...this.object, metadata: { ...metadata, annotations: { ...metadata.annotations, ...CERTIFICATE_ANNOTATIONS } }, data: { 'ca.crt': CERTIFICATE } };
+    return [objectRequest('update', 'configmaps', this.object, { body })];
   }
 }
 
@@ -92,7 +152,7 @@ class CreateDefault extends Reconciliation {
     if (this.sent) {
       const response = responses[0]!;
       // Somebody was faster, or the namespace is going: both are fine.
-      if (succeeded(response) || response.reason === 'AlreadyExists' || response.code === 403 || response.code === 404) return null;
+      if (succeeded(response) || response.reason === 'AlreadyExists' || isNamespaceTerminating(response) || response.code === 404) return null;
       return this.fail(response.message ?? 'request failed');
     }
     this.sent = true;
@@ -108,7 +168,7 @@ class CreateDefault extends Reconciliation {
     const body: ServiceAccount | ConfigMap =
       resource === 'serviceaccounts'
         ? { apiVersion: 'v1', kind: 'ServiceAccount', metadata }
-        : { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { 'ca.crt': CERTIFICATE } };
+        : { apiVersion: 'v1', kind: 'ConfigMap', metadata: { ...metadata, annotations: CERTIFICATE_ANNOTATIONS }, data: { 'ca.crt': CERTIFICATE } };
     return [{ verb: 'create' as const, resource, namespace: this.namespace, name: objectName, body }];
   }
 }

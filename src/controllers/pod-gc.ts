@@ -115,7 +115,11 @@ export class PodGarbageCollector implements Component, Reconciler {
     for (const node of missing) {
       const since = this.missingSince.get(node);
       if (since === undefined) this.missingSince.set(node, now);
-      else if (now >= since + QUARANTINE) quarantined.add(node);
+      else if (now >= since + QUARANTINE) {
+        // Pods that are left after this round wait as long again.
+        this.missingSince.delete(node);
+        quarantined.add(node);
+      }
     }
     return quarantined;
   }

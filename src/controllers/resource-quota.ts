@@ -2,13 +2,14 @@ import { isPodTerminal, type Pod } from '../api/core.js';
 import { equal } from '../api/equal.js';
 import { keyOf, type KubernetesObject } from '../api/meta.js';
 import type { ResourceQuota } from '../api/policy.js';
+import { resources } from '../api/resources.js';
 import { countName, inScope, podUsage, usageOf } from '../apiserver/admission/quota.js';
 import { type ApiRequest, type ApiResponse, succeeded } from '../apiserver/request.js';
 import { Changes } from '../client/changes.js';
 import type { ProcessContext } from '../client/context.js';
 import type { ApiClient, Informer, ResourceEventHandler, WorkQueue } from '../client/types.js';
 import type { Component, Simulation } from '../kernel/simulation.js';
-import { SECOND, type Duration } from '../kernel/time.js';
+import { type Duration, MILLISECOND, SECOND } from '../kernel/time.js';
 import { ControllerWorkers, objectRequest, Reconciliation, type Reconciler } from './controller.js';
 import { NamespaceIndexer } from './endpointslice.js';
 
@@ -16,7 +17,9 @@ const WORKERS = 5;
 /** All quotas are computed anew this often, which mends what admission has charged for objects that never came (ResourceQuotaSyncPeriod). */
 const RESYNC_PERIOD: Duration = 300 * SECOND;
 const OP_RESYNC = 1;
-/** Resources that a quota may count besides pods. */
+/** How often it looks whether a cache that a quota needs is filled (cache.WaitForCacheSync). */
+const SYNC_POLL: Duration = 100 * MILLISECOND;
+/** Resources that quotas often count besides pods; others are watched once a quota names them. */
 const COUNTED = [
   'services',
   'configmaps',
@@ -42,6 +45,7 @@ export function quotaUsage(hard: Readonly<Record<string, number>>, totals: Reado
 export class ResourceQuotaController implements Reconciler, Component {
   readonly name = 'resourcequota';
   readonly workers: ControllerWorkers;
+  private readonly context: ProcessContext;
   private readonly simulation: Simulation;
   private readonly target: number;
   private readonly quotas: Informer<ResourceQuota>;
@@ -58,16 +62,34 @@ export class ResourceQuotaController implements Reconciler, Component {
     this.workers = new ControllerWorkers(context, { name: 'resourcequota', workers: WORKERS, client });
     this.quotas.addEventHandler(new QuotaHandler(this.workers.queue));
     this.pods.addEventHandler(new PodHandler(this));
-    for (const resource of COUNTED) {
-      const informer = context.informers.informer(resource);
-      informer.addIndexer(new NamespaceIndexer());
-      informer.addEventHandler(new CountHandler(this));
-      this.counted.set(resource, informer);
-    }
+    this.context = context;
+    for (const resource of COUNTED) this.count(resource);
     this.workers.start(this, [this.quotas, this.pods, ...this.counted.values()]);
     this.simulation = context.simulation;
     this.target = this.simulation.add(this);
     this.simulation.schedule(RESYNC_PERIOD, this.target, OP_RESYNC);
+  }
+
+  /** Watches what quotas count. */
+  private count(resource: string): Informer<KubernetesObject> {
+    const informer = this.context.informers.informer(resource);
+    informer.addIndexer(new NamespaceIndexer());
+    const changing = resource === 'services' || resource === 'persistentvolumeclaims';
+    informer.addEventHandler(changing ? new ChangingHandler(this, resource) : new CountHandler(this));
+    this.counted.set(resource, informer);
+    return informer;
+  }
+
+  /** Whether all that a quota counts by name is watched; what was not is from now on. */
+  private watches(hard: Readonly<Record<string, number>>): boolean {
+    let all = true;
+    for (const name of Object.keys(hard)) {
+      const resource = resourceOfCount(name);
+      if (resource === undefined || resource === 'pods') continue;
+      const informer = this.counted.get(resource) ?? this.count(resource);
+      all &&= informer.synced;
+    }
+    return all;
   }
 
   handle(): void {
@@ -80,6 +102,10 @@ export class ResourceQuotaController implements Reconciler, Component {
     if (quota === undefined) return null;
     const { namespace } = quota.metadata;
     const hard = quota.spec.hard ?? {};
+    if (!this.watches(hard)) {
+      this.workers.queue.addAfter(key, SYNC_POLL);
+      return null;
+    }
     const totals = new Map(this.scoped(quota) ?? this.podTotals.get(namespace) ?? []);
     for (const [resource, informer] of this.counted) {
       if (!counts(hard, resource)) continue;
@@ -113,6 +139,12 @@ export class ResourceQuotaController implements Reconciler, Component {
   enqueue(namespace: string): void {
     for (const quota of this.quotas.byIndex('namespace', namespace)) this.workers.queue.add(keyOf(quota));
   }
+}
+
+/** The resource of a name such as `count/daemonsets.apps`; undefined: it is no such name, or nothing that the API serves in namespaces. */
+function resourceOfCount(name: string): string | undefined {
+  if (!name.startsWith('count/')) return undefined;
+  return resources().find(({ resource, namespaced }) => namespaced && countName(resource) === name)?.resource;
 }
 
 /** Whether a quota limits anything that objects of a resource use. */
@@ -207,9 +239,23 @@ class CountHandler implements ResourceEventHandler<KubernetesObject> {
   /** Admission has counted it. */
   onAdd(): void {}
 
-  onUpdate(): void {}
+  onUpdate(_old: KubernetesObject, _object: KubernetesObject): void {}
 
   onDelete(object: KubernetesObject): void {
     this.controller.enqueue(object.metadata.namespace);
+  }
+}
+
+/** Objects whose use may change: the type of Services, the requests of claims (DefaultUpdateFilter). */
+class ChangingHandler extends CountHandler {
+  private readonly resource: string;
+
+  constructor(controller: ResourceQuotaController, resource: string) {
+    super(controller);
+    this.resource = resource;
+  }
+
+  override onUpdate(old: KubernetesObject, object: KubernetesObject): void {
+    if (!equal(usageOf(this.resource, old), usageOf(this.resource, object))) this.onDelete(object);
   }
 }

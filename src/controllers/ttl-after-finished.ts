@@ -2,11 +2,10 @@ import type { Job } from '../api/batch.js';
 import { keyOf } from '../api/meta.js';
 import { type ApiRequest, type ApiResponse, succeeded } from '../apiserver/request.js';
 import type { ProcessContext } from '../client/context.js';
-import type { ApiClient, Informer } from '../client/types.js';
+import type { ApiClient, Informer, ResourceEventHandler, WorkQueue } from '../client/types.js';
 import type { Simulation } from '../kernel/simulation.js';
 import { SECOND, type Time } from '../kernel/time.js';
 import { ControllerWorkers, objectRequest, Reconciliation, type Reconciler } from './controller.js';
-import { KeyHandler } from './handlers.js';
 
 const WORKERS = 5;
 
@@ -28,7 +27,7 @@ export class TtlAfterFinishedController implements Reconciler {
     this.simulation = context.simulation;
     this.jobs = context.informers.informer<Job>('jobs');
     this.workers = new ControllerWorkers(context, { name: 'ttl-after-finished', workers: WORKERS, client });
-    this.jobs.addEventHandler(new KeyHandler<Job>(this.workers.queue));
+    this.jobs.addEventHandler(new ExpiringHandler(this.workers.queue));
     this.workers.start(this, [this.jobs]);
   }
 
@@ -44,6 +43,25 @@ export class TtlAfterFinishedController implements Reconciler {
     }
     return new DeleteExpired(job, this.simulation);
   }
+}
+
+/** Queues Jobs that have finished and are to expire (needsCleanup). */
+class ExpiringHandler implements ResourceEventHandler<Job> {
+  private readonly queue: WorkQueue;
+
+  constructor(queue: WorkQueue) {
+    this.queue = queue;
+  }
+
+  onAdd(job: Job): void {
+    if (job.metadata.deletionTimestamp === undefined && expiryOf(job) !== undefined) this.queue.add(keyOf(job));
+  }
+
+  onUpdate(_old: Job, job: Job): void {
+    this.onAdd(job);
+  }
+
+  onDelete(): void {}
 }
 
 /** Looks at the Job once more, uncached, then deletes it. */
