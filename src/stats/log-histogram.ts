@@ -3,6 +3,9 @@ import { ExactSum } from './exact-sum.js';
 const float = new Float64Array(1);
 const words = new Uint32Array(float.buffer);
 
+/** So many values wait at most before they are sorted into the buckets. */
+const WAITING = 32;
+
 /** What a histogram holds, as plain data for shards and files. */
 export interface LogHistogramData {
   /** Bits of precision. */
@@ -21,7 +24,8 @@ export interface LogHistogramData {
  * A histogram of values ≥ 0 with buckets of constant relative width: each power of two is cut into 2^bits equal parts, so a
  * quantile is within `relativeError` = 2^−(bits+1) of the value of that rank (0.4 % at the default 7 bits). The bucket of a
  * value is the top of its bit pattern: no logarithm. Only buckets in use take memory (12 bytes each), counts are whole numbers and the
- * sum is exact, so merging shards in any grouping gives the same histogram.
+ * sum is exact, so merging shards in any grouping gives the same histogram. Values are noted first and sorted into the buckets some at a
+ * time: most histograms are seldom in the processor's caches when their turn comes, and a note touches less of them.
  */
 export class LogHistogram {
   readonly bits: number;
@@ -36,6 +40,9 @@ export class LogHistogram {
   private readonly exact = new ExactSum();
   private low = Number.POSITIVE_INFINITY;
   private high = Number.NEGATIVE_INFINITY;
+  /** Values that are not in the buckets yet; null: none has come. */
+  private waiting: Float64Array | null = null;
+  private waits = 0;
 
   /** @param bits sub-buckets per power of two as a power of two, 0..18 */
   constructor(bits = 7) {
@@ -52,26 +59,29 @@ export class LogHistogram {
 
   /** Values observed. */
   get count(): number {
-    return this.total;
+    return this.total + this.waits;
   }
 
   /** Exact sum of the values, rounded once. */
   get sum(): number {
+    this.settle();
     return this.exact.value;
   }
 
   /** Sum over count; NaN when empty. */
   get mean(): number {
-    return this.exact.value / this.total;
+    return this.sum / this.count;
   }
 
   /** Smallest value observed; Infinity when empty. */
   get minimum(): number {
+    this.settle();
     return this.low;
   }
 
   /** Largest value observed; −Infinity when empty. */
   get maximum(): number {
+    this.settle();
     return this.high;
   }
 
@@ -79,6 +89,23 @@ export class LogHistogram {
   observe(value: number, times = 1): void {
     if (!(value >= 0 && value < Number.POSITIVE_INFINITY))
       throw new RangeError(`histogram of values ≥ 0 given ${value}`);
+    if (times !== 1) {
+      this.take(value, times);
+      return;
+    }
+    this.waiting ??= new Float64Array(WAITING);
+    this.waiting[this.waits++] = value;
+    if (this.waits === WAITING) this.settle();
+  }
+
+  /** Sorts the values that wait into the buckets. */
+  private settle(): void {
+    const { waiting, waits } = this;
+    this.waits = 0;
+    for (let i = 0; i < waits; i++) this.take(waiting![i]!, 1);
+  }
+
+  private take(value: number, times: number): void {
     float[0] = value;
     this.increase((words[1]! & 0x7fffffff) >>> this.shift, times);
     this.total += times;
@@ -89,6 +116,7 @@ export class LogHistogram {
 
   /** Forgets all values; the memory of the buckets is kept for those to come. */
   clear(): void {
+    this.waits = 0;
     this.buckets.fill(0);
     this.used = 0;
     this.order = null;
@@ -102,6 +130,7 @@ export class LogHistogram {
   merge(other: LogHistogram): void {
     if (other.bits !== this.bits)
       throw new RangeError(`histograms of ${this.bits} and ${other.bits} bits do not merge`);
+    other.settle();
     const { buckets, counts } = other;
     for (let slot = 0; slot < buckets.length; slot++) {
       if (buckets[slot] !== 0) this.increase(buckets[slot]! - 1, counts[slot]!);
@@ -118,13 +147,15 @@ export class LogHistogram {
    */
   quantile(q: number): number {
     if (!(q >= 0 && q <= 1)) throw new RangeError(`quantile ${q} is not in 0..1`);
+    this.settle();
     if (this.total === 0) return Number.NaN;
     const rank = Math.max(1, Math.ceil(q * this.total));
     if (rank >= this.total) return this.high;
     let seen = 0;
-    for (const bucket of this.sorted()) {
-      seen += this.countOf(bucket);
-      if (seen >= rank) return Math.min(this.high, Math.max(this.low, this.middle(bucket)));
+    const order = this.sorted();
+    for (let i = 0; i < order.length; i++) {
+      seen += this.countOf(order[i]!);
+      if (seen >= rank) return Math.min(this.high, Math.max(this.low, this.middle(order[i]!)));
     }
     return this.high;
   }
@@ -153,6 +184,7 @@ export class LogHistogram {
 
   /** Plain data, independent of the order of observation. */
   toJSON(): LogHistogramData {
+    this.settle();
     const sorted = this.sorted();
     return {
       bits: this.bits,
@@ -178,6 +210,7 @@ export class LogHistogram {
 
   /** Buckets in use, ascending. */
   private sorted(): Uint32Array {
+    this.settle();
     if (this.order !== null) return this.order;
     const order = new Uint32Array(this.used);
     let next = 0;
