@@ -25,6 +25,7 @@ export interface Secret extends KubernetesObject {
 
 export interface EndpointAddress {
   readonly ip: string;
+  readonly hostname?: string;
   readonly nodeName?: string;
   readonly targetRef?: ObjectReference;
 }

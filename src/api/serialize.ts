@@ -86,8 +86,10 @@ export class Serializer {
         return podFixed === undefined ? rest : { ...rest, overhead: { podFixed: resourceTexts(podFixed) } };
       }
       case 'discovery.k8s.io/v1 EndpointSlice': {
-        const { triggered: _, ...slice } = rest;
-        return slice;
+        const { triggered, ...slice } = rest as Json & { readonly triggered?: number };
+        if (triggered === undefined || triggered < 0) return slice;
+        const annotations = { ...object.metadata.annotations, 'endpoints.kubernetes.io/last-change-trigger-time': this.time(triggered) };
+        return { ...slice, metadata: this.metadata({ ...object.metadata, annotations }) };
       }
       case 'v1 PersistentVolume': {
         const { spec, status } = rest as { readonly spec: Json; readonly status?: Json };

@@ -62,6 +62,7 @@ export interface Endpoint {
   readonly conditions: { readonly ready: boolean; readonly serving: boolean; readonly terminating: boolean };
   readonly nodeName?: string;
   readonly zone?: string;
+  readonly hostname?: string;
   readonly targetRef?: ObjectReference;
   /** Where traffic for it should come from, by the Service's trafficDistribution. */
   readonly hints?: {

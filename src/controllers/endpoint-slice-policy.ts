@@ -24,9 +24,16 @@ export function podEndpoint(pod: Pod, zone: string | undefined, service: Service
     conditions: { ready, serving, terminating },
     ...(pod.spec.nodeName === undefined || pod.spec.nodeName === '' ? {} : { nodeName: pod.spec.nodeName }),
     ...(zone === undefined ? {} : { zone }),
+    ...hostnameOf(pod, service),
     targetRef: { kind: 'Pod', namespace, name, uid },
     ...(ready && service.spec.trafficDistribution !== undefined ? endpointHints(service.spec.trafficDistribution, zone, pod.spec.nodeName) : {}),
   };
+}
+
+/** A pod's own name within its Service, where its subdomain is the Service's (ShouldSetHostname). */
+export function hostnameOf({ spec, metadata }: Pod, service: Service): { readonly hostname?: string } {
+  const { hostname = '', subdomain } = spec;
+  return hostname !== '' && subdomain === service.metadata.name && metadata.namespace === service.metadata.namespace ? { hostname } : {};
 }
 
 /** Hints of a ready endpoint: its own zone, or its own node before that (staging endpointslice/trafficdist). */

@@ -2,16 +2,17 @@ import type { EndpointAddress, Endpoints, EndpointSubset } from '../api/cluster-
 import { isPodReady, isPodTerminal, type Pod, type Service } from '../api/core.js';
 import { equal } from '../api/equal.js';
 import { matchesMap } from '../api/labels.js';
-import { keyOf, type Labels } from '../api/meta.js';
+import { keyOf, type Labels, splitKey } from '../api/meta.js';
 import { type ApiRequest, type ApiResponse, succeeded } from '../apiserver/request.js';
 import { Changes } from '../client/changes.js';
 import type { ProcessContext } from '../client/context.js';
-import type { ApiClient, EventRecorder, Informer, ResourceEventHandler } from '../client/types.js';
+import type { ApiClient, EventRecorder, Informer, ResourceEventHandler, WorkQueue } from '../client/types.js';
 import { AddressList } from './address-list.js';
 import { ControllerWorkers, objectRequest, Reconciliation, type Reconciler } from './controller.js';
-import { endpointPorts, portsKey, type EndpointPort } from './endpoint-slice-policy.js';
+import { endpointPorts, type EndpointPort, hostnameOf, portsKey } from './endpoint-slice-policy.js';
 import { NamespaceIndexer } from './endpointslice.js';
 import { KeyHandler } from './handlers.js';
+import { isNamespaceTerminating } from './pod-control.js';
 import { ServiceSelection } from './service-selection.js';
 
 const WORKERS = 5;
@@ -19,12 +20,18 @@ const MAX_RETRIES = 15;
 /** Addresses in one Endpoints object (maxCapacity). */
 export const MAX_ADDRESSES = 1000;
 export const OVER_CAPACITY = 'endpoints.kubernetes.io/over-capacity';
+const HEADLESS = 'service.kubernetes.io/headless';
+const MANAGED_BY = 'endpoints.kubernetes.io/managed-by';
 
-/** How a pod counts for a Service's Endpoints; undefined: not at all (no address, finished or going). */
+/**
+ * How a pod counts for a Service's Endpoints; undefined: not at all (no address, finished, or going: those count only where addresses
+ * that are not ready are published; ShouldPodBeInEndpoints).
+ */
 export function endpointState(service: Service, pod: Pod): 'ready' | 'notReady' | undefined {
   const { podIP } = pod.status;
-  if (podIP === undefined || podIP === '' || isPodTerminal(pod) || pod.metadata.deletionTimestamp !== undefined) return undefined;
-  return service.spec.publishNotReadyAddresses === true || isPodReady(pod) ? 'ready' : 'notReady';
+  const all = service.spec.publishNotReadyAddresses === true;
+  if (podIP === undefined || podIP === '' || isPodTerminal(pod) || (pod.metadata.deletionTimestamp !== undefined && !all)) return undefined;
+  return all || isPodReady(pod) ? 'ready' : 'notReady';
 }
 
 /** Addresses of a Service's pods with the same ports, each list in order of address. */
@@ -66,7 +73,7 @@ export class ServiceAddresses {
       group = { ports, ready: new AddressList(), notReady: new AddressList() };
       this.groups.set(key, group);
     }
-    const address = addressOf(pod);
+    const address = addressOf(pod, service);
     const same = place !== undefined && equal(place.address, address);
     if (same && place.group === group && place.state === state) return;
     if (place !== undefined) this.take(uid, place);
@@ -85,13 +92,8 @@ export class ServiceAddresses {
   /** An address came or went at a rank of a list: what lies beyond the capacity does not show. */
   private changed(group: AddressGroup, state: 'ready' | 'notReady', rank: number): void {
     if (this.known === null) return;
-    let before = rank;
-    if (state === 'notReady') for (const each of this.groups.values()) before += each.ready.length;
-    for (const each of this.groups.values()) {
-      if (each === group) break;
-      before += each[state].length;
-    }
-    if (before < MAX_ADDRESSES) this.known = null;
+    // Several groups share the capacity.
+    if (this.groups.size > 1 || rank + (state === 'notReady' ? group.ready.length : 0) < MAX_ADDRESSES) this.known = null;
   }
 
   /** The subsets, truncated at the capacity, ready addresses first. The same array until they change. */
@@ -100,33 +102,38 @@ export class ServiceAddresses {
     return { subsets: this.known, truncated: this.count > MAX_ADDRESSES };
   }
 
+  /** Over the capacity ready addresses go first, and groups have their share, rounded up (truncateEndpoints). */
   private repack(): readonly EndpointSubset[] {
-    let room = MAX_ADDRESSES;
-    const taken = new Map<AddressGroup, readonly EndpointAddress[]>();
-    for (const group of this.groups.values()) {
-      const ready = group.ready.first(room);
-      room -= ready.length;
-      taken.set(group, ready);
-    }
+    let totalReady = 0;
+    for (const { ready } of this.groups.values()) totalReady += ready.length;
+    const totalNotReady = this.count - totalReady;
+    let room = Math.min(MAX_ADDRESSES, totalReady > MAX_ADDRESSES ? MAX_ADDRESSES : MAX_ADDRESSES - totalReady);
+    const whole = room;
+    const share = (length: number, total: number): number => {
+      const taken = Math.min(room, Math.ceil((length / total) * whole), length);
+      room -= taken;
+      return taken;
+    };
     const subsets: EndpointSubset[] = [];
-    for (const [group, ready] of taken) {
-      const notReady = group.notReady.first(room);
-      room -= notReady.length;
-      if (ready.length === 0 && notReady.length === 0) continue;
+    for (const { ready, notReady, ports } of this.groups.values()) {
+      const addresses = ready.first(totalReady > MAX_ADDRESSES ? share(ready.length, totalReady) : ready.length);
+      const others = notReady.first(totalReady > MAX_ADDRESSES ? 0 : this.count > MAX_ADDRESSES ? share(notReady.length, totalNotReady) : notReady.length);
+      if (addresses.length === 0 && others.length === 0) continue;
       subsets.push({
-        ...(ready.length === 0 ? {} : { addresses: ready }),
-        ...(notReady.length === 0 ? {} : { notReadyAddresses: notReady }),
-        ports: group.ports,
+        ...(addresses.length === 0 ? {} : { addresses }),
+        ...(others.length === 0 ? {} : { notReadyAddresses: others }),
+        ports,
       });
     }
     return subsets;
   }
 }
 
-function addressOf(pod: Pod): EndpointAddress {
+function addressOf(pod: Pod, service: Service): EndpointAddress {
   const { namespace, name, uid } = pod.metadata;
   return {
     ip: pod.status.podIP!,
+    ...hostnameOf(pod, service),
     ...(pod.spec.nodeName === undefined ? {} : { nodeName: pod.spec.nodeName }),
     targetRef: { kind: 'Pod', namespace, name, uid },
   };
@@ -141,6 +148,8 @@ export class EndpointsController implements Reconciler {
   private readonly selection: ServiceSelection;
   private readonly endpoints: Informer<Endpoints>;
   private readonly members = new Map<string, ServiceAddresses>();
+  /** Versions that were replaced by the controller's own last write, by Service. */
+  private readonly stale = new Map<string, number>();
 
   constructor(context: ProcessContext, client: ApiClient) {
     this.recorder = context.eventRecorder('endpoint-controller', client);
@@ -153,18 +162,32 @@ export class EndpointsController implements Reconciler {
     this.services.addEventHandler(new ServiceHandler(this));
     this.services.addEventHandler(new KeyHandler<Service>(this.workers.queue));
     this.pods.addEventHandler(new PodHandler(this));
+    this.endpoints.addEventHandler(new EndpointsHandler(this.workers.queue, this.endpoints));
     this.workers.start(this, [this.services, this.pods, this.endpoints]);
   }
 
   reconcile(key: string): Reconciliation | null {
     const service = this.services.get(key);
     const current = this.endpoints.get(key);
-    if (service === undefined) return current === undefined ? null : new WriteEndpoints('delete', current);
+    if (service === undefined) {
+      this.stale.delete(key);
+      // Also if it is not known: the Service may have been gone before the cache showed what was made for it.
+      const { namespace, name } = splitKey(key);
+      return new WriteEndpoints(this, 'delete', current ?? emptyEndpoints(namespace, name));
+    }
     const { selector, type } = service.spec;
     if (selector === undefined || type === 'ExternalName') return null;
     const { subsets, truncated } = this.addressesOf(key).subsets();
-    if (current !== undefined && equal(current.subsets ?? [], subsets) && equal(current.metadata.labels, endpointsLabels(service))) return null;
-    return new WriteEndpoints(current === undefined ? 'create' : 'update', endpointsObject(service, current, subsets, truncated));
+    if (current === undefined) return new WriteEndpoints(this, 'create', endpointsObject(service, emptyEndpoints(service.metadata.namespace, service.metadata.name), subsets, truncated));
+    if (this.stale.get(key) === current.metadata.resourceVersion) return new OutdatedCache();
+    const marked = (current.metadata.annotations?.[OVER_CAPACITY] !== undefined) === truncated;
+    if (marked && equal(current.subsets ?? [], subsets) && hasLabels(current, service)) return null;
+    return new WriteEndpoints(this, 'update', endpointsObject(service, current, subsets, truncated));
+  }
+
+  /** A version was replaced: a cache that still shows it is behind (staleEndpointsTracker). */
+  replaced({ metadata }: Endpoints): void {
+    this.stale.set(`${metadata.namespace}/${metadata.name}`, metadata.resourceVersion);
   }
 
   private addressesOf(key: string): ServiceAddresses {
@@ -229,29 +252,31 @@ class ServiceHandler implements ResourceEventHandler<Service> {
   }
 }
 
-/** Labels of the Service, and who manages the object. */
+/** Labels of the Service, who manages the object, and whether the Service has no address. */
 function endpointsLabels(service: Service): Labels {
-  return { ...service.metadata.labels, 'endpoints.kubernetes.io/managed-by': 'endpoint-controller' };
+  const { clusterIP = '' } = service.spec;
+  const { [HEADLESS]: _, ...labels } = service.metadata.labels ?? {};
+  return { ...labels, ...(clusterIP === '' || clusterIP === 'None' ? { [HEADLESS]: '' } : {}), [MANAGED_BY]: 'endpoint-controller' };
 }
 
-function endpointsObject(service: Service, current: Endpoints | undefined, subsets: readonly EndpointSubset[], truncated: boolean): Endpoints {
-  const { name, namespace } = service.metadata;
-  const fresh: Endpoints = {
-    apiVersion: 'v1',
-    kind: 'Endpoints',
-    metadata: {
-      name,
-      namespace,
-      uid: '',
-      resourceVersion: 0,
-      generation: 0,
-      creationTimestamp: 0,
-      labels: endpointsLabels(service),
-    },
-  };
-  const base = current ?? fresh;
-  const annotations = truncated ? { annotations: { ...base.metadata.annotations, [OVER_CAPACITY]: 'truncated' } } : {};
-  return { ...base, metadata: { ...base.metadata, labels: endpointsLabels(service), ...annotations }, subsets };
+/** Whether the labels are those of the Service, whatever is said of its address (labelsCorrectForEndpoints). */
+function hasLabels({ metadata }: Endpoints, service: Service): boolean {
+  const { [HEADLESS]: _, ...labels } = metadata.labels ?? {};
+  const { [HEADLESS]: _headless, ...wanted } = endpointsLabels(service);
+  return equal(labels, wanted);
+}
+
+function emptyEndpoints(namespace: string, name: string): Endpoints {
+  const metadata = { name, namespace, uid: '', resourceVersion: 0, generation: 0, creationTimestamp: 0 };
+  return { apiVersion: 'v1', kind: 'Endpoints', metadata };
+}
+
+function endpointsObject(service: Service, base: Endpoints, subsets: readonly EndpointSubset[], truncated: boolean): Endpoints {
+  const { annotations, ...metadata } = base.metadata;
+  const { [OVER_CAPACITY]: _, ...kept } = annotations ?? {};
+  const marks = truncated ? { ...kept, [OVER_CAPACITY]: 'truncated' } : kept;
+  const shown = Object.keys(marks).length === 0 ? {} : { annotations: marks };
+  return { ...base, metadata: { ...metadata, labels: endpointsLabels(service), ...shown }, subsets };
 }
 
 /** Whether an endpoint of the legacy object would look different. */
@@ -287,23 +312,66 @@ class PodHandler implements ResourceEventHandler<Pod> {
   }
 }
 
+/** Brings back what somebody deletes; at the start it looks for what Services have left behind (checkLeftoverEndpoints). */
+class EndpointsHandler implements ResourceEventHandler<Endpoints> {
+  readonly updates = 0;
+  private readonly queue: WorkQueue;
+  private readonly endpoints: Informer<Endpoints>;
+
+  constructor(queue: WorkQueue, endpoints: Informer<Endpoints>) {
+    this.queue = queue;
+    this.endpoints = endpoints;
+  }
+
+  onAdd(object: Endpoints): void {
+    if (!this.endpoints.synced) this.queue.add(keyOf(object));
+  }
+
+  onUpdate(): void {}
+
+  onDelete(object: Endpoints): void {
+    this.queue.add(keyOf(object));
+  }
+}
+
+/** The cache does not show the last write yet. */
+class OutdatedCache extends Reconciliation {
+  next(): null {
+    return this.fail('endpoints informer cache is out of date');
+  }
+}
+
 class WriteEndpoints extends Reconciliation {
+  private readonly controller: EndpointsController;
   private readonly verb: 'create' | 'update' | 'delete';
   private readonly body: Endpoints;
   private sent = false;
 
-  constructor(verb: 'create' | 'update' | 'delete', body: Endpoints) {
+  constructor(controller: EndpointsController, verb: 'create' | 'update' | 'delete', body: Endpoints) {
     super();
+    this.controller = controller;
     this.verb = verb;
     this.body = body;
   }
 
   next(responses: readonly ApiResponse[]): readonly ApiRequest[] | null {
-    if (this.sent) {
-      const response = responses[0]!;
-      return succeeded(response) || (this.verb === 'delete' && response.code === 404) ? null : this.fail(response.message ?? 'request failed');
-    }
+    if (this.sent) return this.written(responses[0]!);
     this.sent = true;
     return [objectRequest(this.verb, 'endpoints', this.body, this.verb === 'delete' ? {} : { body: this.body })];
+  }
+
+  private written(response: ApiResponse): null {
+    const { verb, body } = this;
+    if (succeeded(response)) {
+      if (verb === 'update' && response.object?.metadata.resourceVersion !== body.metadata.resourceVersion) this.controller.replaced(body);
+      return null;
+    }
+    const message = response.message ?? 'request failed';
+    if (verb === 'delete') return response.code === 404 ? null : this.fail(message);
+    if (verb === 'create' && isNamespaceTerminating(response)) return null;
+    const { namespace, name } = body.metadata;
+    if (verb === 'create') this.controller.recorder.event(body, 'Warning', 'FailedToCreateEndpoint', `Failed to create endpoint for service ${namespace}/${name}: ${message}`);
+    else this.controller.recorder.event(body, 'Warning', 'FailedToUpdateEndpoint', `Failed to update endpoint ${namespace}/${name}: ${message}`);
+    return this.fail(message);
   }
 }
