@@ -75,7 +75,7 @@ export class WatchCache {
   private times: number[] = [];
   private start = 0;
   capacity = MINIMUM_CAPACITY;
-  /** Revision of the newest record that left the window: watches from before it are too old. */
+  /** Revision of the newest record that left the window, or the log where it is there no more: watches from before it are too old. */
   private droppedRevision = 0;
   /** When it was filled, and with which revision; progress that etcd has reported since, oldest first, of the last minutes. */
   private filledAt: Time = 0;
@@ -164,7 +164,7 @@ export class WatchCache {
 
   /** Whether a watch can start after a revision: nothing after it has left the window. */
   has(revision: number): boolean {
-    return revision >= this.droppedRevision;
+    return revision >= (this.start > 0 ? this.log[this.start - 1]!.revision : this.droppedRevision);
   }
 
   /** Everything up to a revision of the store is in the cache: the changes since were of other resources. */
@@ -211,8 +211,9 @@ export class WatchCache {
           this.capacity = Math.max(MINIMUM_CAPACITY, this.capacity >> 1);
           this.figures.shrunk++;
         }
-        while (this.log.length - this.start >= this.capacity) this.droppedRevision = this.log[this.start++]!.revision;
+        this.start = this.log.length - this.capacity + 1;
         if (this.start > 1024 && this.start * 2 > this.log.length) {
+          this.droppedRevision = this.log[this.start - 1]!.revision;
           this.log = this.log.slice(this.start);
           this.times = this.times.slice(this.start);
           this.start = 0;

@@ -40,7 +40,7 @@ export function putEvent({ key, value, valueBytes, lease, note }: Operation, pre
     version: previous === null ? 1 : previous.version + 1,
     lease,
   };
-  if (previous === null) return { type: 'PUT', kv };
+  if (previous === null) return note === null ? { type: 'PUT', kv } : { type: 'PUT', kv, note };
   return note === null ? { type: 'PUT', kv, previous } : { type: 'PUT', kv, previous, note };
 }
 
