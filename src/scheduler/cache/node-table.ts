@@ -40,6 +40,8 @@ export class NodeTable {
   nonZeroMemory = new Float64Array(64);
   allowedPods = new Float64Array(64);
   podCount = new Float64Array(64);
+  /** How often what a node has, or what of it is taken, has changed, by slot. */
+  changes = new Uint32Array(64);
   unschedulable = new Uint8Array(64);
   /** Number of the node's set of taints; 0: none. */
   taintClass = new Int32Array(64);
@@ -131,6 +133,7 @@ export class NodeTable {
     if (this.tree.set(slot, node)) this.orderValid = false;
     const allocatable = node.status.allocatable;
     if (old?.status.allocatable !== allocatable) {
+      this.changes[slot]!++;
       for (const name of Object.keys(allocatable)) if (name !== 'pods') this.resourceId(name);
       for (let id = 0; id < this.resourceNames.length; id++)
         this.allocatable[id]![slot] = allocatable[this.resourceNames[id]!] ?? 0;
@@ -153,6 +156,7 @@ export class NodeTable {
     for (const column of this.topologies.values()) column.set(slot, null);
     for (const column of this.allocatable) column[slot] = 0;
     this.allowedPods[slot] = 0;
+    this.changes[slot]!++;
     this.labelEpoch++;
     this.releaseIfEmpty(slot);
   }
@@ -196,6 +200,7 @@ export class NodeTable {
     this.nonZeroCpu[slot]! += sign * shape.nonZeroCpu;
     this.nonZeroMemory[slot]! += sign * shape.nonZeroMemory;
     this.podCount[slot]! += sign;
+    this.changes[slot]!++;
     if (shape.affinity.any) {
       this.podsWithAffinity += sign;
       if (shape.affinity.requiredAntiAffinity.length > 0) this.podsWithRequiredAntiAffinity += sign;
@@ -292,6 +297,9 @@ export class NodeTable {
     this.nonZeroMemory = grown(this.nonZeroMemory, capacity);
     this.allowedPods = grown(this.allowedPods, capacity);
     this.podCount = grown(this.podCount, capacity);
+    const changes = new Uint32Array(capacity);
+    changes.set(this.changes);
+    this.changes = changes;
     const unschedulable = new Uint8Array(capacity);
     unschedulable.set(this.unschedulable);
     this.unschedulable = unschedulable;

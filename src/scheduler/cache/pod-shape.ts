@@ -13,6 +13,9 @@ import { isScalarResource, podRequestsWith } from './requests.js';
 export const DEFAULT_MILLI_CPU_REQUEST = 100;
 export const DEFAULT_MEMORY_REQUEST = 200 * 1024 * 1024;
 
+/** Fields of volumes that can be had on every node, and by any number of pods. */
+const PLAIN: ReadonlySet<string> = new Set(['name', 'projected', 'configMap', 'secret', 'downwardAPI', 'emptyDir', 'hostPath']);
+
 const defaults: ResourceList = { cpu: DEFAULT_MILLI_CPU_REQUEST, memory: DEFAULT_MEMORY_REQUEST };
 
 /**
@@ -49,6 +52,8 @@ export class PodShape {
   readonly imageVolumes: readonly string[];
   /** Keys `namespace/claim` of the persistent volume claims, ephemeral volumes excluded. */
   readonly claims: readonly string[];
+  /** No volume of it is anything to look at: none is a claim, or a disk. */
+  readonly plainVolumes: boolean;
 
   constructor(id: number, pod: Pod) {
     const { spec, metadata } = pod;
@@ -87,6 +92,7 @@ export class PodShape {
         ? []
         : [`${metadata.namespace}/${volume.persistentVolumeClaim.claimName}`],
     );
+    this.plainVolumes = (spec.volumes ?? []).every((volume) => Object.keys(volume).every((field) => PLAIN.has(field)));
   }
 
   /** Has required or preferred inter-pod terms of any sort (NodeInfo.PodsWithAffinity). */

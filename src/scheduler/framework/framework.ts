@@ -40,6 +40,9 @@ export class PluginError extends Error {
   }
 }
 
+/** No plugin follows what-ifs. */
+const NOBODY: Plugin[] = [];
+
 /** Calls a plugin; what it throws becomes an error that names plugin and pod. */
 export function guarded<T>(plugin: Plugin, pod: string, call: () => T): T {
   try {
@@ -61,7 +64,7 @@ export class Framework {
   /** Filter plugins that the current pod needs, in order. */
   private activeFilters: Plugin[] = [];
   /** Plugins that follow what-ifs for the current pod. */
-  private followers: Plugin[] = [];
+  private followers: Plugin[] = NOBODY;
   private scratch = new Float64Array(128);
   /** A view of its beginning, as long as the last list of nodes. */
   private scores = this.scratch;
@@ -101,7 +104,9 @@ export class Framework {
   /** Runs PreFilter; a rejection or an error is returned, Skip and node sets go into the cycle. */
   preFilter(cycle: Cycle): Status | null {
     let rejection: Status | null = null;
-    for (const plugin of this.plugins.preFilter) {
+    const { preFilter, filter } = this.plugins;
+    for (let i = 0; i < preFilter.length; i++) {
+      const plugin = preFilter[i]!;
       this.running = plugin;
       const status = plugin.preFilter!(cycle);
       if (status !== null) {
@@ -113,16 +118,22 @@ export class Framework {
       }
       if (cycle.nodeNames !== null && cycle.nodeNames.size === 0) return nothingLeft(cycle);
     }
+    const { skippedFilters } = cycle;
     const active: Plugin[] = [];
-    for (const plugin of this.plugins.filter) {
-      if (cycle.skippedFilters.includes(plugin.name)) continue;
+    for (let i = 0; i < filter.length; i++) {
+      const plugin = filter[i]!;
+      if (skippedFilters.includes(plugin.name)) continue;
       if (plugin.passesAll !== undefined && plugin.passesAll(cycle)) continue;
       active.push(plugin);
     }
     this.activeFilters = active;
-    this.followers = this.plugins.preFilter.filter(
-      (plugin) => plugin.addPod !== undefined && !cycle.skippedFilters.includes(plugin.name),
-    );
+    this.followers = NOBODY;
+    for (let i = 0; i < preFilter.length; i++) {
+      const plugin = preFilter[i]!;
+      if (plugin.addPod === undefined || skippedFilters.includes(plugin.name)) continue;
+      if (this.followers === NOBODY) this.followers = [plugin];
+      else this.followers.push(plugin);
+    }
     return rejection;
   }
 

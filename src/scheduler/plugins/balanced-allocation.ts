@@ -1,3 +1,4 @@
+import { NodeMemory } from '../cache/node-memory.js';
 import { CPU, MEMORY } from '../cache/node-table.js';
 import { isScalarResource } from '../cache/requests.js';
 import type { Cycle } from '../framework/cycle.js';
@@ -36,15 +37,18 @@ export class NodeResourcesBalancedAllocation implements Plugin {
   private readonly plain: boolean;
   private requests: number[] = [];
   private readonly fractions: number[] = [];
+  private readonly known: NodeMemory;
 
   constructor(handle: Handle, resources: readonly WeightedResource[] = defaultBalancedResources) {
     this.handle = handle;
     this.resources = resources;
+    this.known = new NodeMemory(handle.nodes);
     this.plain = resources.length === 2 && resources[0]!.name === 'cpu' && resources[1]!.name === 'memory';
   }
 
   preScore(cycle: Cycle): Status | null {
     const { requests } = cycle.pod.shape;
+    this.known.turnTo(cycle.pod.shape);
     this.requests = this.resources.map(({ name }) => requests[name] ?? 0);
     return this.requests.every((request) => request === 0) ? this.skipped : null;
   }
@@ -56,8 +60,22 @@ export class NodeResourcesBalancedAllocation implements Plugin {
     } else for (let i = 0; i < slots.length; i++) scores[i] = this.of(slots[i]!, 1);
   }
 
-  /** Cpu and memory, the default, in one loop over the columns. */
+  /** Cpu and memory, the default: nodes on which nothing has changed keep their scores. */
   private scorePlain(slots: Int32Array, scores: Float64Array): void {
+    const { seen, found } = this.known;
+    const { changes } = this.handle.nodes;
+    for (let i = 0; i < slots.length; i++) {
+      const slot = slots[i]!;
+      const now = changes[slot]! + 1;
+      if (seen[slot] !== now) {
+        seen[slot] = now;
+        found[slot] = this.plainScore(slot);
+      }
+      scores[i] = found[slot]!;
+    }
+  }
+
+  private plainScore(slot: number): number {
     const { allocatable, requested } = this.handle.nodes;
     const cpus = allocatable[CPU]!;
     const memories = allocatable[MEMORY]!;
@@ -66,24 +84,21 @@ export class NodeResourcesBalancedAllocation implements Plugin {
     const cpu = this.requests[0]!;
     const memory = this.requests[1]!;
     const differences = this.handle.features.balancedAllocationDifference;
-    for (let i = 0; i < slots.length; i++) {
-      const slot = slots[i]!;
-      const cpuCapacity = cpus[slot]!;
-      const memoryCapacity = memories[slot]!;
-      let score = 100;
-      let before = 100;
-      if (cpuCapacity !== 0 && memoryCapacity !== 0) {
-        const a = Math.min((usedCpu[slot]! + cpu) / cpuCapacity, 1);
-        const b = Math.min((usedMemory[slot]! + memory) / memoryCapacity, 1);
-        score = Math.trunc((1 - Math.abs((a - b) / 2)) * 100);
-        if (differences) {
-          const c = Math.min(usedCpu[slot]! / cpuCapacity, 1);
-          const d = Math.min(usedMemory[slot]! / memoryCapacity, 1);
-          before = Math.trunc((1 - Math.abs((c - d) / 2)) * 100);
-        }
+    const cpuCapacity = cpus[slot]!;
+    const memoryCapacity = memories[slot]!;
+    let score = 100;
+    let before = 100;
+    if (cpuCapacity !== 0 && memoryCapacity !== 0) {
+      const a = Math.min((usedCpu[slot]! + cpu) / cpuCapacity, 1);
+      const b = Math.min((usedMemory[slot]! + memory) / memoryCapacity, 1);
+      score = Math.trunc((1 - Math.abs((a - b) / 2)) * 100);
+      if (differences) {
+        const c = Math.min(usedCpu[slot]! / cpuCapacity, 1);
+        const d = Math.min(usedMemory[slot]! / memoryCapacity, 1);
+        before = Math.trunc((1 - Math.abs((c - d) / 2)) * 100);
       }
-      scores[i] = differences ? difference(score, before) : score;
     }
+    return differences ? difference(score, before) : score;
   }
 
   /** Balance of a node with (1) or without (0) the pod. */

@@ -1,4 +1,5 @@
 import type { Node, Pod } from '../../api/core.js';
+import { NodeMemory } from '../cache/node-memory.js';
 import { CPU, EPHEMERAL_STORAGE, MEMORY } from '../cache/node-table.js';
 import type { PodInfo } from '../cache/pod-info.js';
 import { isExtendedResource, podRequestsWith } from '../cache/requests.js';
@@ -43,11 +44,14 @@ export class NodeResourcesFit implements Plugin {
   private scalarIds: number[] = [];
   private scalarAmounts: number[] = [];
   private nothing = false;
+  /** Nodes that have room. */
+  private readonly fitting: NodeMemory;
 
   constructor(handle: Handle, args: NodeResourcesFitArgs = defaultFitArgs) {
     this.handle = handle;
     this.args = args;
     this.scorer = new ResourceScorer(handle.nodes, args.scoringStrategy);
+    this.fitting = new NodeMemory(handle.nodes);
   }
 
   preFilter(cycle: Cycle): null {
@@ -56,6 +60,7 @@ export class NodeResourcesFit implements Plugin {
     this.memory = shape.memory;
     this.ephemeral = shape.ephemeralStorage;
     this.nothing = shape.requestsNothing;
+    this.fitting.turnTo(shape);
     this.scalarIds = [];
     this.scalarAmounts = [];
     for (const { name, amount } of shape.scalars) {
@@ -67,6 +72,15 @@ export class NodeResourcesFit implements Plugin {
   }
 
   filter(_: Cycle, slot: number): Status | null {
+    const { seen } = this.fitting;
+    const now = this.handle.nodes.changes[slot]! + 1;
+    if (seen[slot] === now) return null;
+    const status = this.look(slot);
+    if (status === null) seen[slot] = now;
+    return status;
+  }
+
+  private look(slot: number): Status | null {
     const { nodes } = this.handle;
     const full = nodes.podCount[slot]! + 1 > nodes.allowedPods[slot]!;
     if (!full && this.nothing) return null;

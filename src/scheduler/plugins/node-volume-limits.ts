@@ -20,7 +20,8 @@ export class NodeVolumeLimits implements Plugin {
   }
 
   preFilter(cycle: Cycle): Status | null {
-    const { pod } = cycle.pod;
+    const { pod, shape } = cycle.pod;
+    if (shape.plainVolumes) return this.skipped;
     const migratable = (pod.spec.volumes ?? []).some((volume) => isMigratable(volume));
     return claimReferences(pod).length === 0 && !migratable ? this.skipped : null;
   }

@@ -5,6 +5,7 @@ import type { LabelSelector, Labels } from '../../api/meta.js';
 import { log } from '../../random/portable.js';
 import type { PodInfo } from '../cache/pod-info.js';
 import type { PodShape } from '../cache/pod-shape.js';
+import type { TopologyColumn } from '../cache/topology.js';
 import type { Cycle } from '../framework/cycle.js';
 import { type ClusterEvent, type EventInterest, EventKind, holdsNode } from '../framework/events.js';
 import type { Handle, Plugin } from '../framework/plugin.js';
@@ -45,13 +46,15 @@ export class PodTopologySpread implements Plugin {
   private readonly skewed = unschedulable(this.name, "node(s) didn't match pod topology spread constraints");
   private readonly skipped = skip(this.name);
   private readonly remembered = new Map<string, SpreadCounts>();
+  /** What was asked for last. */
+  private last: { readonly shape: number; readonly action: Action; readonly epoch: number; readonly counts: SpreadCounts } | null = null;
   private hard: SpreadCounts | null = null;
   /** Per hard constraint: 1 when the pod matches its own selector. */
   private self: number[] = [];
   private soft: SpreadCounts | null = null;
-  private weights: number[] = [];
-  /** Per soft constraint: 1 for domains among the scored nodes. */
-  private scored: Uint8Array[] = [];
+  private readonly weights: number[] = [];
+  /** 1 for domains among the scored nodes. */
+  private met = new Uint8Array(16);
   private ignored = new Uint8Array(0);
   /** Some of the scored nodes are ignored. */
   private ignores = false;
@@ -103,27 +106,30 @@ export class PodTopologySpread implements Plugin {
     const { constraints } = this.soft;
     const left = slots.length - (requireAll ? this.ignore(constraints, slots) : 0);
     this.ignores = left < slots.length;
-    const { ignores, ignored } = this;
-    this.scored = constraints.map(({ column }) => new Uint8Array(column.values.length));
-    this.weights = constraints.map(({ column, constraint }, k) => {
-      if (constraint.topologyKey === HOSTNAME) return log(left + 2);
-      const scored = this.scored[k]!;
-      const inDomain = column.domains;
-      let domains = 0;
-      let lacking = 0;
-      for (let i = 0; i < slots.length; i++) {
-        if (ignores && ignored[i] === 1) continue;
-        const domain = inDomain[slots[i]!]!;
-        if (domain < 0) lacking = 1;
-        else if (scored[domain] === 0) {
-          scored[domain] = 1;
-          domains++;
-        }
-      }
-      // Nodes without the label together look like one domain more, as in the real plugin.
-      return log(domains + lacking + 2);
-    });
+    this.weights.length = 0;
+    for (const { column, constraint } of constraints)
+      this.weights.push(log((constraint.topologyKey === HOSTNAME ? left : this.domainsOf(column, slots)) + 2));
     return null;
+  }
+
+  /** How many domains the scored nodes are in; those without the label together look like one more, as in the real plugin. */
+  private domainsOf({ domains, values }: TopologyColumn, slots: Int32Array): number {
+    const { ignores, ignored } = this;
+    if (this.met.length < values.length) this.met = new Uint8Array(values.length * 2);
+    const { met } = this;
+    met.fill(0, 0, values.length);
+    let count = 0;
+    let lacking = 0;
+    for (let i = 0; i < slots.length; i++) {
+      if (ignores && ignored[i] === 1) continue;
+      const domain = domains[slots[i]!]!;
+      if (domain < 0) lacking = 1;
+      else if (met[domain] === 0) {
+        met[domain] = 1;
+        count++;
+      }
+    }
+    return count + lacking;
   }
 
   /** Notes which nodes lack a key of some constraint; returns how many. */
@@ -206,31 +212,39 @@ export class PodTopologySpread implements Plugin {
   /** Counts for the pod's constraints with one action; null when it has none. */
   private countsFor(pod: PodInfo, action: Action, requireAllKeys: boolean): SpreadCounts | null {
     const { shape } = pod;
-    const { services, replicaSets, statefulSets, replicationControllers } = this.handle.objects;
     const own = shape.spread.length > 0;
-    if (!own && !this.defaults.some((constraint) => constraint.whenUnsatisfiable === action)) return null;
-    const epoch = own
-      ? ''
-      : `${services.selections}/${replicaSets.selections}/${statefulSets.selections}/${replicationControllers.selections}`;
-    const key = `${shape.id} ${action} ${epoch}`;
-    let counts = this.remembered.get(key);
-    if (counts === undefined) {
-      const constraints = this.constraintsOf(pod, action);
-      counts = new SpreadCounts(
-        this.handle.nodes,
-        constraints,
-        shape.namespace,
-        shape.nodeAffinity,
-        shape.tolerations,
-        requireAllKeys,
-      );
-      this.remembered.set(key, counts);
-      if (this.remembered.size > REMEMBERED) this.remembered.delete(this.remembered.keys().next().value!);
-    }
+    if (!own && !hasAction(this.defaults, action)) return null;
+    const { services, replicaSets, statefulSets, replicationControllers } = this.handle.objects;
+    // Each of them only grows, and so does their sum.
+    const epoch = own ? -1 : services.selections + replicaSets.selections + statefulSets.selections + replicationControllers.selections;
+    const { last } = this;
+    const counts =
+      last !== null && last.shape === shape.id && last.action === action && last.epoch === epoch
+        ? last.counts
+        : this.recalled(pod, action, requireAllKeys, epoch);
     if (counts.constraints.length === 0) return null;
     counts.refresh();
     return counts;
   }
+
+  private recalled(pod: PodInfo, action: Action, requireAllKeys: boolean, epoch: number): SpreadCounts {
+    const { id, namespace, nodeAffinity, tolerations } = pod.shape;
+    const key = `${id} ${action} ${epoch}`;
+    let counts = this.remembered.get(key);
+    if (counts === undefined) {
+      const constraints = this.constraintsOf(pod, action);
+      counts = new SpreadCounts(this.handle.nodes, constraints, namespace, nodeAffinity, tolerations, requireAllKeys);
+      this.remembered.set(key, counts);
+      if (this.remembered.size > REMEMBERED) this.remembered.delete(this.remembered.keys().next().value!);
+    }
+    this.last = { shape: id, action, epoch, counts };
+    return counts;
+  }
+}
+
+function hasAction(constraints: readonly TopologySpreadConstraint[], action: Action): boolean {
+  for (let i = 0; i < constraints.length; i++) if (constraints[i]!.whenUnsatisfiable === action) return true;
+  return false;
 }
 
 function prepare(

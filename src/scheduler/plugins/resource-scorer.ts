@@ -1,3 +1,4 @@
+import { NodeMemory } from '../cache/node-memory.js';
 import { CPU, EPHEMERAL_STORAGE, MEMORY, type NodeTable } from '../cache/node-table.js';
 import type { PodShape } from '../cache/pod-shape.js';
 import { isScalarResource } from '../cache/requests.js';
@@ -45,10 +46,12 @@ export class ResourceScorer {
   private readonly plain: boolean;
   /** Request of the current pod by position in the strategy's resources. */
   private requests: number[] = [];
+  private readonly known: NodeMemory;
 
   constructor(nodes: NodeTable, strategy: ScoringStrategy) {
     this.nodes = nodes;
     this.strategy = strategy;
+    this.known = new NodeMemory(nodes);
     const [first, second] = strategy.resources;
     this.plain =
       strategy.type === 'LeastAllocated' &&
@@ -59,6 +62,7 @@ export class ResourceScorer {
 
   prepare(shape: PodShape): void {
     this.requests = this.strategy.resources.map(({ name }) => shape.scoringRequests[name] ?? 0);
+    this.known.turnTo(shape);
   }
 
   score(slots: Int32Array, scores: Float64Array): void {
@@ -66,8 +70,22 @@ export class ResourceScorer {
     else for (let i = 0; i < slots.length; i++) scores[i] = this.scoreOne(slots[i]!);
   }
 
-  /** LeastAllocated over cpu and memory, the default, in one loop over the columns. */
+  /** LeastAllocated over cpu and memory, the default: nodes on which nothing has changed keep their scores. */
   private scoreLeastAllocated(slots: Int32Array, scores: Float64Array): void {
+    const { seen, found } = this.known;
+    const { changes } = this.nodes;
+    for (let i = 0; i < slots.length; i++) {
+      const slot = slots[i]!;
+      const now = changes[slot]! + 1;
+      if (seen[slot] !== now) {
+        seen[slot] = now;
+        found[slot] = this.leastAllocated(slot);
+      }
+      scores[i] = found[slot]!;
+    }
+  }
+
+  private leastAllocated(slot: number): number {
     const { nonZeroCpu, nonZeroMemory, allocatable } = this.nodes;
     const cpus = allocatable[CPU]!;
     const memories = allocatable[MEMORY]!;
@@ -75,24 +93,21 @@ export class ResourceScorer {
     const memory = this.requests[1]!;
     const cpuWeight = this.strategy.resources[0]!.weight;
     const memoryWeight = this.strategy.resources[1]!.weight;
-    for (let i = 0; i < slots.length; i++) {
-      const slot = slots[i]!;
-      let sum = 0;
-      let weights = 0;
-      const cpuCapacity = cpus[slot]!;
-      if (cpuCapacity !== 0) {
-        const free = cpuCapacity - nonZeroCpu[slot]! - cpu;
-        if (free > 0) sum += Math.floor((free * 100) / cpuCapacity) * cpuWeight;
-        weights += cpuWeight;
-      }
-      const memoryCapacity = memories[slot]!;
-      if (memoryCapacity !== 0) {
-        const free = memoryCapacity - nonZeroMemory[slot]! - memory;
-        if (free > 0) sum += Math.floor((free * 100) / memoryCapacity) * memoryWeight;
-        weights += memoryWeight;
-      }
-      scores[i] = weights === 0 ? 0 : Math.floor(sum / weights);
+    let sum = 0;
+    let weights = 0;
+    const cpuCapacity = cpus[slot]!;
+    if (cpuCapacity !== 0) {
+      const free = cpuCapacity - nonZeroCpu[slot]! - cpu;
+      if (free > 0) sum += Math.floor((free * 100) / cpuCapacity) * cpuWeight;
+      weights += cpuWeight;
     }
+    const memoryCapacity = memories[slot]!;
+    if (memoryCapacity !== 0) {
+      const free = memoryCapacity - nonZeroMemory[slot]! - memory;
+      if (free > 0) sum += Math.floor((free * 100) / memoryCapacity) * memoryWeight;
+      weights += memoryWeight;
+    }
+    return weights === 0 ? 0 : Math.floor(sum / weights);
   }
 
   private scoreOne(slot: number): number {

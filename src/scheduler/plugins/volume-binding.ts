@@ -68,7 +68,8 @@ export class VolumeBinding implements Plugin {
   }
 
   preFilter(cycle: Cycle): Status | null {
-    const { pod } = cycle.pod;
+    const { pod, shape } = cycle.pod;
+    if (shape.plainVolumes) return this.skipped;
     const references = claimReferences(pod);
     if (references.length === 0) return this.skipped;
     this.bound = [];

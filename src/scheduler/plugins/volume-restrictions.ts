@@ -62,9 +62,9 @@ export class VolumeRestrictions implements Plugin {
   }
 
   preFilter(cycle: Cycle): Status | null {
-    const { pod } = cycle.pod;
+    const { pod, shape } = cycle.pod;
+    if (shape.plainVolumes) return this.skipped;
     const volumes = pod.spec.volumes ?? [];
-    if (volumes.length === 0) return this.skipped;
     const exclusive = new Set<string>();
     for (const volume of volumes) {
       const name = volume.persistentVolumeClaim?.claimName;

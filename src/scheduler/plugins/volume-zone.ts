@@ -41,7 +41,8 @@ export class VolumeZone implements Plugin {
   }
 
   preFilter(cycle: Cycle): Status | null {
-    const { pod } = cycle.pod;
+    const { pod, shape } = cycle.pod;
+    if (shape.plainVolumes) return this.skipped;
     const { objects } = this.handle;
     this.topologies = [];
     for (const volume of pod.spec.volumes ?? []) {
