@@ -10,6 +10,7 @@ import { SECOND } from '../kernel/time.js';
 import { ControllerWorkers, objectRequest, Reconciliation, type Reconciler } from './controller.js';
 import { newSlice, portsKey } from './endpoint-slice-policy.js';
 import { MANAGED_BY_LABEL, NamespaceIndexer, SERVICE_NAME_LABEL } from './endpointslice.js';
+import { isNamespaceTerminating } from './pod-control.js';
 
 const WORKERS = 5;
 const MAX_RETRIES = 15;
@@ -35,15 +36,21 @@ export function shouldMirror({ metadata }: Endpoints): boolean {
 }
 
 /** The slices that an Endpoints object asks for: one for each address type and list of ports; and how many addresses are too many. */
-export function mirrored(subsets: readonly EndpointSubset[]): { readonly mirrors: readonly Mirror[]; readonly skipped: number } {
+export function mirrored(subsets: readonly EndpointSubset[]): { readonly mirrors: readonly Mirror[]; readonly skipped: number; readonly invalid: number } {
   const mirrors = new Map<string, Mirror>();
   let skipped = 0;
+  let invalid = 0;
   for (const { addresses = [], notReadyAddresses = [], ports = [] } of subsets) {
     let count = 0;
     const all = [...addresses.map((address) => ({ address, ready: true })), ...notReadyAddresses.map((address) => ({ address, ready: false }))];
     for (const { address, ready } of all) {
       if (count === MAX_PER_SUBSET) {
         skipped++;
+        continue;
+      }
+      if (!isAddress(address.ip)) {
+        skipped++;
+        invalid++;
         continue;
       }
       count++;
@@ -58,11 +65,20 @@ export function mirrored(subsets: readonly EndpointSubset[]): { readonly mirrors
         addresses: [address.ip],
         conditions: { ready, serving: ready, terminating: false },
         ...(address.nodeName === undefined ? {} : { nodeName: address.nodeName }),
+        ...(address.hostname === undefined || address.hostname === '' ? {} : { hostname: address.hostname }),
         ...(address.targetRef === undefined ? {} : { targetRef: address.targetRef }),
       });
     }
   }
-  return { mirrors: [...mirrors.values()], skipped };
+  return { mirrors: [...mirrors.values()], skipped, invalid };
+}
+
+/** Whether a text is an address: four numbers, or groups of hexadecimal digits between colons. */
+function isAddress(text: string): boolean {
+  if (!text.includes(':')) return /^\d{1,3}(\.\d{1,3}){3}$/.test(text) && text.split('.').every((part) => Number(part) <= 255);
+  const groups = text.split(':');
+  const short = text.includes('::');
+  return groups.length >= 3 && (short ? groups.length <= 9 && text.split('::').length === 2 : groups.length === 8) && groups.every((group) => /^[\da-fA-F]{0,4}$/.test(group));
 }
 
 /** Mirrors Endpoints of Services without selector to EndpointSlices (pkg/controller/endpointslicemirroring). */
@@ -113,6 +129,14 @@ export class EndpointSliceMirroringController implements Reconciler {
   }
 }
 
+const NOT_MIRRORED: readonly string[] = ['endpoints.kubernetes.io/last-change-trigger-time', 'kubectl.kubernetes.io/last-applied-configuration'];
+
+/** Annotations of an Endpoints object that its slices have too. */
+function annotationsOf({ metadata }: Endpoints): { readonly annotations?: Labels } {
+  const kept = Object.entries(metadata.annotations ?? {}).filter(([name]) => !NOT_MIRRORED.includes(name));
+  return kept.length === 0 ? {} : { annotations: Object.fromEntries(kept) as Labels };
+}
+
 class MirrorSync extends Reconciliation {
   private readonly controller: EndpointSliceMirroringController;
   private readonly key: string;
@@ -149,8 +173,9 @@ class MirrorSync extends Reconciliation {
   private plan(): readonly ApiRequest[] {
     const { endpoints, own } = this;
     if (endpoints === undefined) return own.map((slice) => objectRequest('delete', 'endpointslices', slice));
-    const { mirrors, skipped } = mirrored(endpoints.subsets ?? []);
-    if (skipped > 0) {
+    const { mirrors, skipped, invalid } = mirrored(endpoints.subsets ?? []);
+    if (invalid > 0) this.controller.recorder.event(endpoints, 'Warning', 'InvalidIPAddress', `Skipped ${invalid} invalid IP addresses when mirroring to EndpointSlices`);
+    if (skipped > invalid) {
       const message = `A max of ${MAX_PER_SUBSET} addresses can be mirrored to EndpointSlices per Endpoints subset. ${skipped} addresses were skipped`;
       this.controller.recorder.event(endpoints, 'Warning', 'TooManyAddressesToMirror', message);
     }
@@ -170,7 +195,8 @@ class MirrorSync extends Reconciliation {
     for (const mirror of missing) {
       const slice = [...free].find((each) => each.addressType === mirror.addressType);
       if (slice === undefined) {
-        const body = newSlice(endpoints, mirror, this.labels());
+        const made = newSlice(endpoints, mirror, this.labels());
+        const body: EndpointSlice = { ...made, metadata: { ...made.metadata, ...annotationsOf(endpoints) } };
         requests.push({ verb: 'create', resource: 'endpointslices', namespace: body.metadata.namespace, name: '', body });
       } else {
         free.delete(slice);
@@ -182,7 +208,8 @@ class MirrorSync extends Reconciliation {
   }
 
   private content(slice: EndpointSlice, mirror: Mirror): EndpointSlice {
-    return { ...slice, metadata: { ...slice.metadata, labels: this.labels() }, ...mirror };
+    const { annotations: _, ...metadata } = slice.metadata;
+    return { ...slice, metadata: { ...metadata, labels: this.labels(), ...annotationsOf(this.endpoints!) }, ...mirror };
   }
 
   private labels(): Labels {
@@ -192,18 +219,19 @@ class MirrorSync extends Reconciliation {
 
   private answered(responses: readonly ApiResponse[]): null {
     const expected = this.controller.expected.get(this.key) ?? new Map<string, number>();
-    let failure: ApiResponse | undefined;
+    let failure: string | undefined;
     responses.forEach((response, i) => {
       const request = this.requests[i]!;
       if (request.verb === 'delete' && (succeeded(response) || response.code === 404)) expected.delete(request.name);
-      else if (!succeeded(response)) failure ??= response;
-      else expected.set(response.object!.metadata.name, response.object!.metadata.resourceVersion);
+      else if (!succeeded(response)) {
+        // Where the namespace goes nothing more can be made.
+        if (request.verb === 'create' && isNamespaceTerminating(response)) return;
+        const which = request.verb === 'create' ? '' : `${request.name} `;
+        failure ??= `failed to ${request.verb} ${which}EndpointSlice for Endpoints ${this.key}: ${response.message ?? ''}`;
+      } else expected.set(response.object!.metadata.name, response.object!.metadata.resourceVersion);
     });
     this.controller.expected.set(this.key, expected);
-    if (failure === undefined) return null;
-    const message = `Error updating mirrored Endpoint Slices for Endpoints ${this.key}: ${failure.message ?? ''}`;
-    if (this.endpoints !== undefined) this.controller.recorder.event(this.endpoints, 'Warning', 'FailedToUpdateEndpointSlices', message);
-    return this.fail(message);
+    return failure === undefined ? null : this.fail(failure);
   }
 }
 

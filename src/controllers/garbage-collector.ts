@@ -1,10 +1,10 @@
 import { copyMetadata, withMetadata } from '../api/copies.js';
 import type { KubernetesObject, OwnerReference } from '../api/meta.js';
-import { infoOfKind, resources } from '../api/resources.js';
+import { infoOfKind, resourceInfo, resources } from '../api/resources.js';
 import { succeeded, type ApiRequest, type ApiResponse, type Patch } from '../apiserver/request.js';
 import { Changes } from '../client/changes.js';
 import type { ProcessContext } from '../client/context.js';
-import type { ApiClient, ResourceEventHandler } from '../client/types.js';
+import type { ApiClient, EventRecorder, ResourceEventHandler } from '../client/types.js';
 import { ControllerWorkers, type Reconciler, type Reconciliation, StagedReconciliation, type Step } from './controller.js';
 import { FOREGROUND_FINALIZER, type GraphEffects, type GraphNode, ORPHAN_FINALIZER, OwnershipGraph } from './garbage-graph.js';
 import { ReleasePatch } from './ownership.js';
@@ -25,15 +25,32 @@ function scopeOf(node: GraphNode): { namespace: string; name: string } {
   return { namespace: info?.namespaced === false ? '' : node.namespace, name: node.name };
 }
 
+/** Name of an owner among those that are gone. */
+function absentKey(uid: string, resource: string, namespace: string, name: string): string {
+  return `${uid} ${resource} ${namespace}/${name}`;
+}
+
+/** As much of an object as an event needs. */
+function objectOf(node: GraphNode): KubernetesObject {
+  const { group, version, kind } = resourceInfo(node.resource);
+  const { name, namespace, uid } = node;
+  return { apiVersion: group === '' ? version : `${group}/${version}`, kind, metadata: { name, namespace, uid, resourceVersion: 0, generation: 0, creationTimestamp: 0 } };
+}
+
 /** Deletes what nobody owns any more (pkg/controller/garbagecollector). */
 export class GarbageCollector implements Reconciler {
   readonly graph = new OwnershipGraph();
   readonly workers: ControllerWorkers;
   readonly orphaners: ControllerWorkers;
-  /** Uids of owners that are gone, oldest first. */
+  /** Owners that are gone, oldest first: a uid may be looked for in a namespace where it never was. */
   private readonly absentOwners = new Set<string>();
+  private readonly context: ProcessContext;
+  private readonly client: ApiClient;
+  private recorder: EventRecorder | null = null;
 
   constructor(context: ProcessContext, client: ApiClient) {
+    this.context = context;
+    this.client = client;
     this.workers = new ControllerWorkers(context, { name: 'garbage-collector', workers: WORKERS, client });
     this.orphaners = new ControllerWorkers(context, { name: 'garbage-collector-orphan', workers: WORKERS, client });
     const informers = resources()
@@ -59,17 +76,18 @@ export class GarbageCollector implements Reconciler {
 
   /** An object is gone, seen by the informer or told by a 404. */
   remove(uid: string): void {
+    const node = this.graph.nodes.get(uid);
     const effects = this.graph.remove(uid);
-    if (effects.attemptToDelete.length > 0) this.rememberAbsent(uid);
+    if (effects.attemptToDelete.length > 0) this.rememberAbsent(absentKey(uid, node!.resource, scopeOf(node!).namespace, node!.name));
     this.apply(effects);
   }
 
-  isAbsent(uid: string): boolean {
-    return this.absentOwners.has(uid);
+  isAbsent(key: string): boolean {
+    return this.absentOwners.has(key);
   }
 
-  rememberAbsent(uid: string): void {
-    this.absentOwners.add(uid);
+  rememberAbsent(key: string): void {
+    this.absentOwners.add(key);
     if (this.absentOwners.size <= ABSENT_OWNERS) return;
     for (const oldest of this.absentOwners) {
       this.absentOwners.delete(oldest);
@@ -80,6 +98,17 @@ export class GarbageCollector implements Reconciler {
   apply(effects: GraphEffects): void {
     for (const uid of effects.attemptToDelete) this.workers.queue.add(uid);
     for (const uid of effects.attemptToOrphan) this.orphaners.queue.add(uid);
+    for (const { dependent, owner } of effects.misplaced ?? []) this.reportMisplaced(dependent, owner);
+  }
+
+  /** reportInvalidNamespaceOwnerRef. */
+  private reportMisplaced(node: GraphNode, owner: string): void {
+    const reference = node.owners.find(({ uid }) => uid === owner);
+    if (reference === undefined) return;
+    this.recorder ??= this.context.eventRecorder('garbage-collector-controller', this.client);
+    const { apiVersion, kind, name, uid } = reference;
+    const message = `ownerRef [${apiVersion}/${kind}, namespace: ${node.namespace}, name: ${name}, uid: ${uid}] does not exist in namespace "${node.namespace}"`;
+    this.recorder.event(objectOf(node), 'Warning', 'OwnerRefInvalidNamespace', message);
   }
 }
 
@@ -217,12 +246,14 @@ class AttemptToDelete extends StagedReconciliation {
     while (this.ownerIndex < this.owners.length) {
       const reference = this.owners[this.ownerIndex]!;
       const resource = resourceOf(reference);
-      if (this.collector.isAbsent(reference.uid)) this.dangling.push(reference.uid);
-      else if (resource === undefined) this.solid++;
+      if (resource === undefined) this.solid++;
+      else if (scopeOf(this.node).namespace === '' && infoOfKind(reference.apiVersion, reference.kind)!.namespaced) {
+        // Something without a namespace cannot belong to something in one: it is left alone.
+        return null;
+      } else if (this.collector.isAbsent(this.absent(reference, resource))) this.dangling.push(reference.uid);
       else {
         this.stage = OWNER_READ;
-        const namespaced = infoOfKind(reference.apiVersion, reference.kind)!.namespaced;
-        return [{ verb: 'get', resource, namespace: namespaced ? this.node.namespace : '', name: reference.name }];
+        return [{ verb: 'get', resource, namespace: this.scope(reference), name: reference.name }];
       }
       this.ownerIndex++;
     }
@@ -230,16 +261,27 @@ class AttemptToDelete extends StagedReconciliation {
     return undefined;
   }
 
+  private scope({ apiVersion, kind }: OwnerReference): string {
+    return infoOfKind(apiVersion, kind)!.namespaced ? this.node.namespace : '';
+  }
+
+  private absent(reference: OwnerReference, resource: string): string {
+    return absentKey(reference.uid, resource, this.scope(reference), reference.name);
+  }
+
   private ownerRead(response: ApiResponse): Step {
-    const { uid } = this.owners[this.ownerIndex]!;
+    const reference = this.owners[this.ownerIndex]!;
+    const { uid } = reference;
     if (response.code === 404) {
-      this.collector.rememberAbsent(uid);
+      this.collector.rememberAbsent(this.absent(reference, resourceOf(reference)!));
       this.dangling.push(uid);
     } else if (!succeeded(response)) return this.fail(response.message ?? 'request failed');
     else {
       const { metadata } = response.object!;
-      if (metadata.uid !== uid) this.dangling.push(uid);
-      else if (metadata.deletionTimestamp !== undefined && metadata.finalizers?.includes(FOREGROUND_FINALIZER) === true) this.waiting.push(uid);
+      if (metadata.uid !== uid) {
+        this.collector.rememberAbsent(this.absent(reference, resourceOf(reference)!));
+        this.dangling.push(uid);
+      } else if (metadata.deletionTimestamp !== undefined && metadata.finalizers?.includes(FOREGROUND_FINALIZER) === true) this.waiting.push(uid);
       else this.solid++;
     }
     this.ownerIndex++;

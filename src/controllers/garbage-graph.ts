@@ -8,9 +8,10 @@ export const FOREGROUND_FINALIZER = 'foregroundDeletion';
 /** One object that exists, or an owner that is only known from references to it. */
 export interface GraphNode {
   readonly uid: string;
-  readonly resource: string;
-  readonly namespace: string;
-  readonly name: string;
+  /** What references say until the object has been seen. */
+  resource: string;
+  namespace: string;
+  name: string;
   owners: readonly OwnerReference[];
   /** Dependents by uid; null while there are none, to keep nodes of pods small. */
   dependents: Set<string> | null;
@@ -25,6 +26,13 @@ export interface GraphNode {
 export interface GraphEffects {
   readonly attemptToDelete: string[];
   readonly attemptToOrphan: string[];
+  /** Dependents whose owner is in another namespace, which can never be; absent: none. */
+  misplaced?: { readonly dependent: GraphNode; readonly owner: string }[];
+}
+
+function misplace(effects: GraphEffects, dependent: GraphNode, owner: string): void {
+  effects.misplaced ??= [];
+  effects.misplaced.push({ dependent, owner });
 }
 
 export class OwnershipGraph {
@@ -41,7 +49,7 @@ export class OwnershipGraph {
       this.nodes.set(uid, node);
       this.link(node, owners, resourceOf, effects);
     } else {
-      node.virtual = false;
+      if (node.virtual) this.observe(node, resource, object, effects);
       if (node.owners !== owners) this.relink(node, owners, resourceOf, effects);
     }
     const deleting = deletionTimestamp !== undefined;
@@ -110,8 +118,29 @@ export class OwnershipGraph {
         this.nodes.set(uid, owner);
         effects.attemptToDelete.push(uid);
       }
+      else if (isDoubtful(node, owner, reference, effects)) effects.attemptToDelete.push(node.uid);
       owner.dependents ??= new Set();
       owner.dependents.add(node.uid);
+    }
+  }
+
+  /** An owner known from references only is seen: dependents that mean something else are looked at (processGraphChanges). */
+  private observe(
+    node: GraphNode,
+    resource: string,
+    { metadata }: KubernetesObject,
+    effects: GraphEffects,
+  ): void {
+    node.virtual = false;
+    const same = node.resource === resource && node.name === metadata.name && (metadata.namespace === '' || node.namespace === metadata.namespace);
+    node.resource = resource;
+    node.name = metadata.name;
+    node.namespace = metadata.namespace;
+    if (same) return;
+    for (const uid of node.dependents ?? []) {
+      const dependent = this.nodes.get(uid);
+      const reference = dependent?.owners.find((owner) => owner.uid === node.uid);
+      if (reference !== undefined && isDoubtful(dependent!, node, reference, effects)) effects.attemptToDelete.push(uid);
     }
   }
 
@@ -137,4 +166,19 @@ export class OwnershipGraph {
     owner.dependents?.delete(dependent);
     if (owner.dependents?.size === 0) owner.dependents = null;
   }
+}
+
+/** Whether a reference may not mean the owner that has its uid: the API server is asked then (addDependentToOwners). */
+function isDoubtful(
+  node: GraphNode,
+  owner: GraphNode,
+  reference: OwnerReference,
+  effects: GraphEffects,
+): boolean {
+  if (owner.namespace !== '' && owner.namespace !== node.namespace) {
+    // Of an owner that was not seen its namespace is that of whoever named it first.
+    if (!owner.virtual) misplace(effects, node, owner.uid);
+    return true;
+  }
+  return owner.name !== reference.name;
 }

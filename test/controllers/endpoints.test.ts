@@ -5,6 +5,8 @@ import type { Pod, Service } from '../../src/api/core.js';
 import type { KubernetesObject } from '../../src/api/meta.js';
 import { failure } from '../../src/apiserver/call.js';
 import { EndpointsController, endpointState, ServiceAddresses } from '../../src/controllers/endpoints.js';
+import { EndpointSliceMirroringController } from '../../src/controllers/endpoint-slice-mirroring.js';
+import type { EndpointSlice } from '../../src/api/workloads.js';
 import { podEndpoint } from '../../src/controllers/endpoint-slice-policy.js';
 import { SECOND } from '../../src/kernel/time.js';
 import { FakeCluster, type FakeOptions, meta } from './fake-cluster.js';
@@ -149,4 +151,24 @@ test('what a Service has left behind while nobody looked goes at the start', () 
   informer.synced = true;
   cluster.run(SECOND);
   assert.equal(cluster.get('endpoints', 'default/orphan'), undefined);
+});
+
+test('mirrored slices: hostnames and annotations too, but not what is no address', () => {
+  const cluster = new FakeCluster({ nodes: 0 });
+  new EndpointSliceMirroringController(cluster, cluster.client('mirroring'));
+  const { selector: _, ...spec } = service('db').spec;
+  cluster.create('services', { ...service('db'), spec } as Service);
+  const addresses = [{ ip: '10.0.0.1', hostname: 'first' }, { ip: 'nowhere' }, { ip: '10.0.0.256' }, { ip: '2001:db8::1' }];
+  const metadata = { ...meta('db'), annotations: { team: 'data', 'endpoints.kubernetes.io/last-change-trigger-time': 'x', 'kubectl.kubernetes.io/last-applied-configuration': '{}' } };
+  cluster.create('endpoints', { apiVersion: 'v1', kind: 'Endpoints', metadata, subsets: [{ addresses, ports: [{ port: 5432, protocol: 'TCP' }] }] } as KubernetesObject);
+  cluster.run(5 * SECOND);
+  const slices = cluster.all<EndpointSlice>('endpointslices');
+  assert.deepEqual(slices.map(({ addressType }) => addressType).sort(), ['IPv4', 'IPv6']);
+  const [four] = slices.filter(({ addressType }) => addressType === 'IPv4');
+  assert.deepEqual(four!.endpoints.map(({ addresses: [ip], hostname }) => [ip, hostname]), [['10.0.0.1', 'first']]);
+  assert.deepEqual(four!.metadata.annotations, { team: 'data' });
+  const message = 'Skipped 2 invalid IP addresses when mirroring to EndpointSlices';
+  // With each look.
+  for (const event of cluster.events) assert.deepEqual(event, { object: 'Endpoints/db', type: 'Warning', reason: 'InvalidIPAddress', message });
+  assert.ok(cluster.events.length > 0);
 });

@@ -6,6 +6,7 @@ import type { Pod } from '../../src/api/core.js';
 import type { KubernetesObject } from '../../src/api/meta.js';
 import type { ResourceQuota } from '../../src/api/policy.js';
 import { failure } from '../../src/apiserver/call.js';
+import { GarbageCollector } from '../../src/controllers/garbage-collector.js';
 import { NamespaceDefaultController, ROOT_CERTIFICATE } from '../../src/controllers/namespace-defaults.js';
 import { ResourceQuotaController } from '../../src/controllers/resource-quota.js';
 import { ClaimProtectionController, usesClaim } from '../../src/controllers/volume-protection.js';
@@ -102,4 +103,43 @@ test('quotas count objects of any kind by name, and Services that become load ba
   cluster.edit<KubernetesObject & { spec: object }>('services', 'default/s', (service) => ({ ...service, spec: { ...service.spec, type: 'LoadBalancer' } }));
   cluster.run(2 * SECOND);
   assert.deepEqual(used(), { 'count/daemonsets.apps': 1, 'count/configmaps': 0, 'services.loadbalancers': 1 });
+});
+
+test('owners in other namespaces: the dependent goes with an event, the owner’s own dependents stay', () => {
+  const cluster = new FakeCluster({ nodes: 0 });
+  new GarbageCollector(cluster, cluster.client('collector'));
+  const map = (name: string, namespace: string, owner?: KubernetesObject['metadata']) =>
+    cluster.create('configmaps', {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { ...meta(name, namespace), ...(owner === undefined ? {} : { ownerReferences: [{ apiVersion: 'v1', kind: 'ConfigMap', name: owner.name, uid: owner.uid }] }) },
+    } as KubernetesObject).object!.metadata;
+  const owner = map('owner', 'a');
+  cluster.run(SECOND);
+  map('near', 'a', owner);
+  map('far', 'b', owner);
+  cluster.run(10 * SECOND);
+  assert.equal(cluster.get('configmaps', 'b/far'), undefined);
+  const message = `ownerRef [v1/ConfigMap, namespace: b, name: owner, uid: ${owner.uid}] does not exist in namespace "b"`;
+  assert.deepEqual(cluster.events, [{ object: 'ConfigMap/far', type: 'Warning', reason: 'OwnerRefInvalidNamespace', message }]);
+  // That it is not in b says nothing of a.
+  map('later', 'a', owner);
+  cluster.run(20 * SECOND);
+  assert.notEqual(cluster.get('configmaps', 'a/near'), undefined);
+  assert.notEqual(cluster.get('configmaps', 'a/later'), undefined);
+  cluster.delete('configmaps', 'a/owner', { propagationPolicy: 'Background' });
+  cluster.run(30 * SECOND);
+  assert.deepEqual(cluster.all('configmaps'), []);
+});
+
+test('a dependent that is seen before its owner, which turns out to be elsewhere; and one without namespace, which is left alone', () => {
+  const cluster = new FakeCluster({ nodes: 0 });
+  const owner = cluster.create('configmaps', { apiVersion: 'v1', kind: 'ConfigMap', metadata: meta('owner', 'a') } as KubernetesObject).object!.metadata;
+  const ownerReferences = [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'owner', uid: owner.uid }];
+  cluster.create('secrets', { apiVersion: 'v1', kind: 'Secret', metadata: { ...meta('far', 'b'), ownerReferences } } as KubernetesObject);
+  cluster.create('persistentvolumes', { apiVersion: 'v1', kind: 'PersistentVolume', metadata: { ...meta('wide', ''), ownerReferences }, spec: { capacity: { storage: '1Gi' } } } as KubernetesObject);
+  new GarbageCollector(cluster, cluster.client('collector'));
+  cluster.run(20 * SECOND);
+  assert.equal(cluster.get('secrets', 'b/far'), undefined);
+  assert.notEqual(cluster.get('persistentvolumes', 'wide'), undefined);
 });
