@@ -1,4 +1,4 @@
-import type { Node, Pod, ResourceList } from '../api/core.js';
+import type { Container, Node, Pod, ResourceList } from '../api/core.js';
 
 /** The kubelet's own admission of a pod (pkg/kubelet/lifecycle/predicate.go): the last guard of a node's allocatable. Pure. */
 
@@ -15,12 +15,18 @@ export interface NodeUse {
   readonly hostPorts: ReadonlyMap<string, number>;
 }
 
+/** Host ports by list of containers, which pods of one template share: a memory of a pure function. */
+let last: { readonly containers: readonly Container[]; readonly keys: readonly string[] } | null = null;
+
 /** Keys `protocol/port` of the host ports that a pod claims. */
 export function hostPortsOf(pod: Pod): readonly string[] {
+  const { containers } = pod.spec;
+  if (last !== null && last.containers === containers) return last.keys;
   const keys: string[] = [];
-  for (const container of pod.spec.containers) {
+  for (const container of containers) {
     for (const port of container.ports ?? []) if (port.hostPort) keys.push(`${port.protocol}/${port.hostPort}`);
   }
+  last = { containers, keys };
   return keys;
 }
 

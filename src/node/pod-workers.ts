@@ -206,6 +206,11 @@ export class PodWorkers {
   }
 
   private startContainers(pod: PodRecord): void {
+    if (pod.init.length === 0 && pod.main.every(runsOn)) {
+      pod.toStart = NO_CONTAINERS;
+      this.startNext(pod);
+      return;
+    }
     const actions = containersToStart(pod.pod.spec.restartPolicy, pod.init.map(viewOf), pod.main.map(viewOf));
     pod.toStart = [...actions.init.map((i) => pod.init[i]!), ...actions.main.map((i) => pod.main[i]!)];
     this.startNext(pod);
@@ -413,6 +418,11 @@ function awaitsReadiness(pod: PodRecord): boolean {
   for (const container of pod.main)
     if (container.readiness !== null && !container.ready && container.state === RUNNING) return true;
   return false;
+}
+
+/** Nothing is to be done about a container that runs and is wanted to. */
+function runsOn(container: ContainerRecord): boolean {
+  return container.state === RUNNING && !container.condemned;
 }
 
 function viewOf(container: ContainerRecord) {

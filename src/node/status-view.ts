@@ -39,8 +39,13 @@ function updateReadiness(fleet: Fleet, container: ContainerRecord): void {
     return;
   }
   const { prober } = fleet;
+  const { startup, readiness, liveness } = container;
+  if (startup === null && readiness === null && liveness === null) {
+    container.started = true;
+    container.ready = !container.init || container.sidecar;
+    return;
+  }
   prober.attach(container);
-  const { startup, readiness } = container;
   container.started = startup === null || startup.result === RESULT_SUCCESS;
   if (!container.started) {
     container.ready = false;
