@@ -1,6 +1,6 @@
 import type { Simulation } from '../kernel/simulation.js';
 import type { Time } from '../kernel/time.js';
-import type { PodLife } from './observer.js';
+import type { PodLife } from './pod-life.js';
 
 /** An instant that has not come. */
 export const NEVER: Time = -1;

@@ -13,28 +13,7 @@ import type { PodStepObserver } from '../node/behaviour.js';
 import { type AppTracker, NEVER } from './app-tracker.js';
 import type { RestartLog } from '../strategies/analysis/restarts.js';
 import type { NodeUsage } from './node-usage.js';
-
-/** The instants of one pod's life as they show in the API. */
-export interface PodLife {
-  readonly namespace: string;
-  readonly name: string;
-  readonly owner: string;
-  readonly version: string;
-  readonly replicaSet: string;
-  node: string;
-  readonly created: Time;
-  scheduled: Time;
-  sandboxed: Time;
-  pulled: Time;
-  started: Time;
-  ready: Time;
-  watched: Time;
-  deleted: Time;
-  removed: Time;
-  restarts: number;
-  /** Counted as ready in its ReplicaSet. */
-  isReady: boolean;
-}
+import { DELETED, type PodLife, PodLives, PULLED, READY, REMOVED, SANDBOXED, SCHEDULED, STARTED, WATCHED } from './pod-life.js';
 
 interface SetCounts {
   readonly deployment: string;
@@ -65,6 +44,7 @@ export class Observer implements ChangeObserver, PodStepObserver {
   /** Time of the last change of a pod's status: tells when the cluster has settled. */
   lastPodChange: Time = 0;
   readonly pods = new Map<string, PodLife>();
+  private readonly book = new PodLives();
   /** Lives by places in a cache, and whose they are: a place may have become another pod's. */
   private readonly placed: (PodLife | null)[] = [];
   private readonly placedUids: string[] = [];
@@ -123,7 +103,7 @@ export class Observer implements ChangeObserver, PodStepObserver {
     let life = this.lifeOf(pod.metadata.uid, record.place ?? -1);
     if (life === undefined) {
       if (record.type === 'DELETED') return;
-      life = newLife(pod);
+      life = this.book.begin(pod);
       this.pods.set(pod.metadata.uid, life);
       const set = this.changing(life.replicaSet);
       if (set !== undefined) set.pods++;
@@ -136,12 +116,12 @@ export class Observer implements ChangeObserver, PodStepObserver {
     if (life.node === '' && pod.spec.nodeName !== undefined) {
       life.node = pod.spec.nodeName;
       this.usage.count(pod, 1);
-      life.scheduled = now;
+      life.comes(SCHEDULED, now);
     }
-    if (life.deleted === NEVER && pod.metadata.deletionTimestamp !== undefined) life.deleted = now;
-    if (life.watched === NEVER && pod.status.phase === 'Running') {
-      if (life.started === NEVER) life.started = startedAt(pod) ?? now;
-      life.watched = now;
+    if (pod.metadata.deletionTimestamp !== undefined) life.comes(DELETED, now);
+    if (pod.status.phase === 'Running' && life.watched === NEVER) {
+      if (life.started === NEVER) life.comes(STARTED, startedAt(pod) ?? now);
+      life.comes(WATCHED, now);
     }
     let restarts = 0;
     const { containerStatuses } = pod.status;
@@ -149,7 +129,7 @@ export class Observer implements ChangeObserver, PodStepObserver {
     if (restarts > life.restarts && this.tracker.belongs(life)) this.restarts?.add(life.version, now, restarts - life.restarts);
     life.restarts = restarts;
     const ready = isPodReady(pod);
-    if (ready && life.ready === NEVER) life.ready = podCondition(pod, 'Ready')?.lastTransitionTime ?? now;
+    if (ready && life.ready === NEVER) life.comes(READY, podCondition(pod, 'Ready')?.lastTransitionTime ?? now);
     this.setReady(life, ready && pod.metadata.deletionTimestamp === undefined);
   }
 
@@ -171,13 +151,13 @@ export class Observer implements ChangeObserver, PodStepObserver {
   /** A step of a pod on its node, which the API does not show (or later). */
   podStep(pod: Pod, step: 'sandboxed' | 'pulled' | 'started', time: Time): void {
     const life = this.pods.get(pod.metadata.uid);
-    if (life !== undefined && life[step] === NEVER) life[step] = time;
+    life?.comes(step === 'sandboxed' ? SANDBOXED : step === 'pulled' ? PULLED : STARTED, time);
   }
 
   private podRemoved(pod: Pod, life: PodLife, now: Time): void {
     this.setReady(life, false);
-    life.removed = now;
-    if (life.deleted === NEVER) life.deleted = now;
+    life.comes(REMOVED, now);
+    life.comes(DELETED, now);
     this.pods.delete(pod.metadata.uid);
     this.finished.push(life);
     const set = this.changing(life.replicaSet);
@@ -318,29 +298,6 @@ export class Observer implements ChangeObserver, PodStepObserver {
       ]);
     }
   }
-}
-
-function newLife(pod: Pod): PodLife {
-  const owner = controllerOf(pod as KubernetesObject);
-  return {
-    namespace: pod.metadata.namespace,
-    name: pod.metadata.name,
-    owner: owner === undefined ? '' : `${owner.kind}/${owner.name}`,
-    version: podVersion(pod.spec),
-    replicaSet: owner === undefined ? '' : `${pod.metadata.namespace}/${owner.name}`,
-    node: '',
-    created: pod.metadata.creationTimestamp,
-    scheduled: NEVER,
-    sandboxed: NEVER,
-    pulled: NEVER,
-    started: NEVER,
-    ready: NEVER,
-    watched: NEVER,
-    deleted: NEVER,
-    removed: NEVER,
-    restarts: 0,
-    isReady: false,
-  };
 }
 
 function startedAt(pod: Pod): Time | undefined {

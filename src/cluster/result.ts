@@ -9,7 +9,7 @@ import type { Scenario, StrategySpec } from '../scenario/types.js';
 import { LogHistogram } from '../stats/index.js';
 import { NEVER } from './app-tracker.js';
 import { networkMetrics } from './network-scrape.js';
-import type { PodLife } from './observer.js';
+import type { PodLife } from './pod-life.js';
 import { rolloutMetrics, writeRolloutMetrics } from './rollout-metrics.js';
 import type { ScenarioRun } from './run.js';
 
