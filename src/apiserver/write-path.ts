@@ -136,19 +136,25 @@ export class WritePath implements EtcdReceiver, WebhookOwner, QuotaOwner, LeaseO
     return operation;
   }
 
-  /** Reads the object that a request names from etcd. */
+  /** Reads the object that a request names from etcd. The key as text that etcd knows already, if the cache has it. */
   private readNamed(slot: number, call: Call): void {
     const { kind, namespace, name } = call;
     call.fresh = true;
     call.proposed = undefined;
     call.deleting = false;
-    this.read(slot, kind.resource, namespace === '' ? name : `${namespace}/${name}`);
+    const cached = this.find(call, this.owner.cacheOf(kind).objects);
+    if (cached === undefined) this.read(slot, kind.resource, namespace === '' ? name : `${namespace}/${name}`);
+    else this.readAt(slot, cached.path);
   }
 
   /** Asks etcd for an object, with a quorum. */
   read(slot: number, resource: string, key: string): void {
+    this.readAt(slot, `${REGISTRY}${resource}/${key}`);
+  }
+
+  private readAt(slot: number, key: string): void {
     this.calls.etcdSentAt[slot] = this.simulation.now;
-    this.etcd.request({ op: 'range', key: `${REGISTRY}${resource}/${key}`, prefix: false }, this, this.tag(slot));
+    this.etcd.request({ op: 'range', key, prefix: false }, this, this.tag(slot));
   }
 
   /** Writes an object if its revision is still the expected one (0: if there is none). */
