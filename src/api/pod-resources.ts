@@ -13,13 +13,20 @@ const memory = new WeakMap<object, ResourceList>();
 export function podRequests(spec: PodSpec): ResourceList {
   const plain = spec.initContainers === undefined && spec.overhead === undefined && spec.resources === undefined;
   const key = plain ? spec.containers : spec;
+  if (key === lastKey) return lastRequests;
   let requests = memory.get(key);
   if (requests === undefined) {
     requests = computeRequests(spec);
     memory.set(key, requests);
   }
+  lastKey = key;
+  lastRequests = requests;
   return requests;
 }
+
+/** What was asked for last: pods of one template mostly come one after the other. */
+let lastKey: object | undefined;
+let lastRequests: ResourceList = {};
 
 /** Whether pod-level resources may set this one. */
 function supportedAtPodLevel(resource: string): boolean {

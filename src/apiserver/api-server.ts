@@ -63,6 +63,8 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
 
   private readonly simulation: Simulation;
   private readonly profile: CostProfile;
+  private readonly watchEventCpu: Duration;
+  private readonly encodeNanosecondsPerByte: number;
   private readonly calls: CallTable;
   private readonly connections: Connections;
   private readonly cpu: CpuPool;
@@ -93,6 +95,8 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     this.host = options.host;
     this.simulation = options.simulation;
     this.profile = options.profile;
+    this.watchEventCpu = options.profile.apiServer.watchEventCpu;
+    this.encodeNanosecondsPerByte = options.profile.apiServer.encodeNanosecondsPerByte;
     this.calls = options.calls;
     this.connections = options.connections;
     this.costs = new RequestCosts(options.profile);
@@ -337,8 +341,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     cache.figures.sent(receivers, bytes);
     this.metrics.watchEvents += receivers;
     this.metrics.watchBytes += receivers * bytes;
-    const { watchEventCpu, encodeNanosecondsPerByte } = this.profile.apiServer;
-    this.cpu.work(receivers * watchEventCpu + bytes * encodeNanosecondsPerByte);
+    this.cpu.work(receivers * this.watchEventCpu + bytes * this.encodeNanosecondsPerByte);
   }
 
   /**

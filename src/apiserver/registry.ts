@@ -1,4 +1,4 @@
-import type { Pod, PodSpec, PodStatus, Service } from '../api/core.js';
+import type { Pod, PodStatus, Service } from '../api/core.js';
 import { admit } from '../api/defaults.js';
 import { type FieldError, invalidMessage } from '../api/fields.js';
 import type { Condition, KubernetesObject } from '../api/meta.js';
@@ -8,6 +8,7 @@ import { validateObject } from '../api/validation.js';
 import { validateChange } from '../api/validation-update.js';
 import type { Deployment, Lease } from '../api/workloads.js';
 import type { Time } from '../kernel/time.js';
+import { boundSpec } from './bound-specs.js';
 import { failure } from './call.js';
 import { equal } from '../api/equal.js';
 import type { ApiRequest, ApiResponse } from './request.js';
@@ -327,10 +328,7 @@ function decideBinding(request: ApiRequest, pod: Pod, context: RegistryContext):
   const conditions: Condition[] = [];
   for (const condition of pod.status.conditions ?? NO_CONDITIONS) if (condition.type !== 'PodScheduled') conditions.push(condition);
   conditions.push({ type: 'PodScheduled', status: 'True', lastTransitionTime: context.now });
-  // Added to a copy, not by spreading: V8 of Node 20 gives each literal that adds a key to a spread object a hidden class of its own.
-  const spec: { -readonly [Key in keyof PodSpec]: PodSpec[Key] } = { ...pod.spec };
-  spec.nodeName = request.target!;
-  const object = assembled(pod, copyMetadata(pod.metadata), spec, withConditions(pod.status, conditions));
+  const object = assembled(pod, copyMetadata(pod.metadata), boundSpec(pod.spec, request.target!), withConditions(pod.status, conditions));
   return { kind: 'put', object, expectedRevision: pod.metadata.resourceVersion };
 }
 

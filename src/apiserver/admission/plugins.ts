@@ -1,7 +1,7 @@
 import { assembled } from '../../api/copies.js';
 import type { LimitRange, PriorityClass, RuntimeClass } from '../../api/admission-kinds.js';
 import type { PersistentVolumeClaim } from '../../api/apps.js';
-import type { Node, Pod } from '../../api/core.js';
+import type { Node, Pod, PodStatus } from '../../api/core.js';
 import type { KubernetesObject } from '../../api/meta.js';
 import { MILLISECOND } from '../../kernel/time.js';
 import type { ApiResponse } from '../request.js';
@@ -106,7 +106,7 @@ export class AdmissionPlugins {
     const { spec, annotation, qosClass } = admitted;
     const metadata =
       annotation === '' ? pod.metadata : { ...pod.metadata, annotations: { ...pod.metadata.annotations, [LIMIT_RANGER_ANNOTATION]: annotation } };
-    return allow(assembled(pod, metadata, spec, pod.status === undefined ? { qosClass } : { ...pod.status, qosClass }));
+    return allow(assembled(pod, metadata, spec, withQosClass(pod.status, qosClass)));
   }
 
   /** LimitRanger, PodSecurity and Priority again, on the object as it is to be stored; undefined: it may be. */
@@ -148,6 +148,14 @@ export class AdmissionPlugins {
     this.policies.set(namespace, { stamp, policy });
     return policy;
   }
+}
+
+/** A new pod's status with its class of service; mostly there is nothing but a phase. */
+function withQosClass(status: PodStatus | undefined, qosClass: NonNullable<PodStatus['qosClass']>): unknown {
+  if (status === undefined) return { qosClass };
+  let keys = 0;
+  for (const _ in status) keys++;
+  return keys === 1 && status.phase !== undefined ? { phase: status.phase, qosClass } : { ...status, qosClass };
 }
 
 function allow(object: KubernetesObject): Verdict {
