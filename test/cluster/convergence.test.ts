@@ -20,7 +20,7 @@ test(`${PLANS} random plans: the declared state, or the reason why not, within $
       const world = new World(String(seed));
       world.run(steps);
       const found = findings(world);
-      for (const key of Object.keys(looked) as (keyof typeof looked)[]) looked[key] += { ...world.watchman.looked, ...world.watchman.pods.looked }[key];
+      for (const key of Object.keys(looked) as (keyof typeof looked)[]) looked[key] += { ...world.watchman.looked, ...world.watchman.syncs.looked, ...world.watchman.pods.looked }[key];
       assert.deepEqual(found, [], `${found.join('\n')}\n${world.log.join('\n')}`);
     }),
     { numRuns: PLANS, seed: SEED, includeErrorInReport: true, ...(PATH === undefined ? {} : { path: PATH }) },

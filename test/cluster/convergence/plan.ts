@@ -19,7 +19,7 @@ export type Action =
   | { readonly do: 'apply'; readonly on: number; readonly replicas: number; readonly image: number; readonly strategy: number }
   | { readonly do: 'scale'; readonly on: number; readonly replicas: number }
   | { readonly do: 'image'; readonly on: number; readonly image: number }
-  | { readonly do: 'pause' | 'resume' | 'undo' | 'delete' | 'conflict'; readonly on: number }
+  | { readonly do: 'pause' | 'resume' | 'undo' | 'delete' | 'orphan' | 'conflict'; readonly on: number }
   | { readonly do: 'scaleSet'; readonly replicas: number }
   | { readonly do: 'imageSet'; readonly image: number }
   | { readonly do: 'imageDaemon'; readonly image: number }
@@ -46,6 +46,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('scale' as const), on, replicas }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('image' as const), on, image }) },
   { weight: 5, arbitrary: fc.record({ do: fc.constantFrom('pause' as const, 'resume', 'undo', 'delete', 'conflict'), on }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('orphan' as const), on }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('scaleSet' as const), replicas: fc.nat(5) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('imageSet' as const), image: fc.nat(2) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('imageDaemon' as const), image: fc.nat(2) }) },

@@ -6,12 +6,16 @@ import type { ReplicaSet } from '../../../src/api/workloads.js';
 import { type ApiRequest, type ApiResponse, type ResponseReceiver, succeeded } from '../../../src/apiserver/request.js';
 import type { WatchRecord } from '../../../src/apiserver/watch-cache.js';
 import type { Process } from '../../../src/client/process.js';
-import type { ApiClient } from '../../../src/client/types.js';
+import type { ApiClient, ResourceEventHandler } from '../../../src/client/types.js';
 import { nodeOf } from '../../../src/controllers/daemon-pods.js';
+import { EXPECTATIONS_TIMEOUT } from '../../../src/controllers/expectations.js';
 import { hasFinalizer } from '../../../src/controllers/job-failures.js';
 
 /** What a controller reads may be so old: longer than any server, leader or watch is away. */
 const WINDOW = 60e9;
+
+/** No StatefulSet has more pods. */
+const ORDINALS = 10;
 
 const OWN: Readonly<Record<string, string>> = {
   'replicaset-controller': 'ReplicaSet',
@@ -23,6 +27,14 @@ const OWN: Readonly<Record<string, string>> = {
 interface Size {
   readonly time: number;
   readonly wanted: number;
+}
+
+/** What a sync of a Job goes by; `working` counts what it makes in. */
+interface JobRead {
+  readonly resourceVersion: number;
+  readonly completions: number | undefined;
+  readonly done: number;
+  working: number;
 }
 
 /** One owner's pods as they really are, whatever its controller believes. */
@@ -49,13 +61,22 @@ class Owner {
 export class PodWatch {
   readonly looked = { creations: 0, deletions: 0, updates: 0 };
   /**
-   * Jobs whose controller was refused a status because it had read an old Job. Until 1.36 (StaleControllerConsistencyJob) nothing keeps
-   * it from making pods on what it read, so such a Job may do more than was asked.
+   * Jobs that got pods from a sync that had read a Job older than what its controller had written itself. Until 1.36
+   * (StaleControllerConsistencyJob) nothing keeps it from that, so such a Job may do more than was asked.
    */
   readonly behind = new Set<string>();
+  /** What syncs have read of Jobs, and which versions the controller's writes have made, by uid. */
+  private readonly jobsRead = new Map<string, JobRead>();
+  /** Pods that the Job controller has taken its finalizer off, whatever its cache shows: counted, or to be counted by a Job that it has read. */
+  private readonly released = new Set<string>();
+  private readonly jobsWritten = new Map<string, number>();
+  /** Sizes of StatefulSets that syncs have read, by uid. */
+  private readonly setsRead = new Map<string, number>();
   private readonly violations: string[];
   private readonly owners = new Map<string, Owner>();
   private readonly now: () => number;
+  /** Pods that the ReplicaSet controller has made and its cache has not shown, by uid, with their ReplicaSets and times. */
+  private readonly unseen = new Map<string, { readonly owner: string; readonly time: number }>();
 
   constructor(violations: string[], now: () => number) {
     this.violations = violations;
@@ -66,6 +87,42 @@ export class PodWatch {
     let owner = this.owners.get(uid);
     if (owner === undefined) this.owners.set(uid, (owner = new Owner()));
     return owner;
+  }
+
+  /**
+   * Whether a ReplicaSet waits for a pod that came and went while its controller's watch was away: a list afterwards does not show it,
+   * and the controller makes and deletes no pods until it has waited five minutes (controller_utils.go, ExpectationsTimeout).
+   */
+  waitsForLostPod(replicaSet: string): boolean {
+    for (const { owner, time } of this.unseen.values()) if (owner === replicaSet && this.now() - time <= EXPECTATIONS_TIMEOUT) return true;
+    return false;
+  }
+
+  /** The cache of the ReplicaSet controller shows a pod for the first time. */
+  shown(pod: Pod): void {
+    this.unseen.delete(pod.metadata.uid);
+  }
+
+  /** A worker takes a Job from its queue: its sync goes by what the caches show now. */
+  jobBegins(key: string, process: Process): void {
+    const job = process.informer<Job>('jobs').get(key);
+    if (job === undefined) return;
+    const { uid, resourceVersion } = job.metadata;
+    const { uncountedTerminatedPods: listed, succeeded = 0 } = job.status;
+    const known = new Set(listed?.succeeded ?? []);
+    let working = 0;
+    for (const pod of process.informer<Pod>('pods').list()) {
+      if (controllerOf(pod)?.uid !== uid) continue;
+      if (isPodActive(pod)) working++;
+      else if (pod.status.phase === 'Succeeded' && hasFinalizer(pod) && !this.released.has(pod.metadata.uid) && job.spec.completionMode !== 'Indexed') known.add(pod.metadata.uid);
+    }
+    this.jobsRead.set(uid, { resourceVersion, completions: job.spec.completions, done: succeeded + known.size, working });
+  }
+
+  /** A worker takes a StatefulSet from its queue. */
+  setBegins(key: string, process: Process): void {
+    const set = process.informer<StatefulSet>('statefulsets').get(key);
+    if (set !== undefined) this.setsRead.set(set.metadata.uid, set.spec.replicas);
   }
 
   learn(object: KubernetesObject): void {
@@ -103,9 +160,14 @@ export class PodWatch {
       owner.creating = 0;
       owner.deleting.clear();
     }
+    if (kind === 'Job') this.released.clear();
+    if (kind === 'ReplicaSet') {
+      this.unseen.clear();
+      process.informer<Pod>('pods').addEventHandler(new Shown(this));
+    }
     const request = client.request.bind(client);
     client.request = (call, receiver, tag) => {
-      if (kind === 'Job' && call.resource === 'jobs') receiver = new Refused(receiver, this.behind);
+      if (kind === 'Job') receiver = new JobWritten(receiver, this.jobsWritten, this.released);
       const pods = call.resource === 'pods' && call.subresource === undefined;
       if (!pods || (call.verb !== 'create' && call.verb !== 'delete')) request(call, receiver, tag);
       else request(call, call.verb === 'create' ? this.create(call, kind, process, receiver) : this.remove(call, kind, process, receiver), tag);
@@ -124,30 +186,27 @@ export class PodWatch {
       const most = Math.max(...owner.recent(this.now()));
       if (all > most) this.violations.push(`${kind} ${reference.name} gets its ${all}th pod of ${most}`);
     }
-    if (kind === 'Job') this.workLeft(pod, reference, process, owner);
+    if (kind === 'Job') this.workLeft(reference);
     if (kind === 'DaemonSet') {
       const node = nodeOf(pod);
       const others = [...owner.active.values()].filter((other) => nodeOf(other) === node).length;
       if (others > owner.lost) this.violations.push(`DaemonSet ${reference.name} gets a second pod on ${node}`);
     }
     if (kind === 'StatefulSet') this.inOrder(pod, reference.name, process);
-    return new Answered(receiver, owner, undefined);
+    return new Answered(kind === 'ReplicaSet' ? new Made(receiver, process, this.unseen, this.now) : receiver, owner, undefined);
   }
 
-  /** On what the controller's caches show: pods that work and pods that are done are no more than the Job asks for. */
-  private workLeft(pod: Pod, { name, uid }: { name: string; uid: string }, process: Process, owner: Owner): void {
-    const job = process.informer<Job>('jobs').get(`${pod.metadata.namespace}/${name}`);
-    if (job?.spec.completions === undefined || job.metadata.uid !== uid) return;
-    const { uncountedTerminatedPods: listed, succeeded = 0 } = job.status;
-    const known = new Set(listed?.succeeded ?? []);
-    let working = 0;
-    for (const other of process.informer<Pod>('pods').list()) {
-      if (controllerOf(other)?.uid !== uid) continue;
-      if (isPodActive(other)) working++;
-      else if (other.status.phase === 'Succeeded' && hasFinalizer(other) && job.spec.completionMode !== 'Indexed') known.add(other.metadata.uid);
+  /** On what the sync read and has made since: pods that work and pods that are done are no more than the Job asks for. */
+  private workLeft({ name, uid }: { name: string; uid: string }): void {
+    const read = this.jobsRead.get(uid);
+    if (read === undefined) {
+      this.violations.push(`Job ${name} gets a pod without a sync`);
+      return;
     }
-    const all = working + owner.creating;
-    if (all + succeeded + known.size > job.spec.completions) this.violations.push(`Job ${name}: ${all} pods work when ${succeeded + known.size} of ${job.spec.completions} are done`);
+    if (read.resourceVersion < (this.jobsWritten.get(uid) ?? 0)) this.behind.add(name);
+    const { completions, done } = read;
+    const working = ++read.working;
+    if (completions !== undefined && working + done > completions) this.violations.push(`Job ${name}: ${working} pods work when ${done} of ${completions} are done`);
   }
 
   /** On what the controller's cache shows: all lower ordinals are there and ready. */
@@ -201,6 +260,13 @@ export class PodWatch {
     this.looked.updates++;
     const ordinal = Number(pod.metadata.name.slice(name.length + 1));
     const hash = (each: Pod): string => each.metadata.labels?.['controller-revision-hash'] ?? '';
+    const size = this.setsRead.get(set.metadata.uid) ?? set.spec.replicas;
+    if (ordinal >= size) {
+      for (let other = ordinal + 1; other < ORDINALS; other++) {
+        if (pods.get(`${pod.metadata.namespace}/${name}-${other}`) !== undefined) this.violations.push(`${pod.metadata.name} goes before ${name}-${other} is gone`);
+      }
+      return;
+    }
     for (let other = ordinal + 1; other < set.spec.replicas; other++) {
       const higher = pods.get(`${pod.metadata.namespace}/${name}-${other}`);
       if (higher !== undefined && hash(higher) === hash(pod) && higher.metadata.deletionTimestamp === undefined) this.violations.push(`${pod.metadata.name} is renewed before ${name}-${other}`);
@@ -214,18 +280,65 @@ export class PodWatch {
   }
 }
 
-/** Notes Jobs whose status was refused. */
-class Refused implements ResponseReceiver {
+/** Notes which version of a Job the controller has written, and which pods it has taken its finalizer off. */
+class JobWritten implements ResponseReceiver {
   private readonly receiver: ResponseReceiver;
-  private readonly behind: Set<string>;
+  private readonly written: Map<string, number>;
+  private readonly released: Set<string>;
 
-  constructor(receiver: ResponseReceiver, behind: Set<string>) {
+  constructor(receiver: ResponseReceiver, written: Map<string, number>, released: Set<string>) {
     this.receiver = receiver;
-    this.behind = behind;
+    this.written = written;
+    this.released = released;
   }
 
   receive(tag: number, response: ApiResponse, request: ApiRequest): void {
-    if (response.code === 409) this.behind.add(request.name);
+    const object = succeeded(response) ? response.object : undefined;
+    if (object !== undefined && request.resource === 'jobs') this.written.set(object.metadata.uid, object.metadata.resourceVersion);
+    else if (object !== undefined && request.verb === 'patch' && request.resource === 'pods' && !hasFinalizer(object as Pod)) this.released.add(object.metadata.uid);
+    this.receiver.receive(tag, response, request);
+  }
+}
+
+/** Tells which pods a cache shows. */
+class Shown implements ResourceEventHandler<Pod> {
+  private readonly watch: PodWatch;
+
+  constructor(watch: PodWatch) {
+    this.watch = watch;
+  }
+
+  onAdd(pod: Pod): void {
+    this.watch.shown(pod);
+  }
+
+  onUpdate(_old: Pod, pod: Pod): void {
+    this.watch.shown(pod);
+  }
+
+  onDelete(pod: Pod): void {
+    this.watch.shown(pod);
+  }
+}
+
+/** Notes pods that were made before the cache shows them. */
+class Made implements ResponseReceiver {
+  private readonly receiver: ResponseReceiver;
+  private readonly process: Process;
+  private readonly unseen: Map<string, { readonly owner: string; readonly time: number }>;
+  private readonly now: () => number;
+
+  constructor(receiver: ResponseReceiver, process: Process, unseen: Map<string, { readonly owner: string; readonly time: number }>, now: () => number) {
+    this.receiver = receiver;
+    this.process = process;
+    this.unseen = unseen;
+    this.now = now;
+  }
+
+  receive(tag: number, response: ApiResponse, request: ApiRequest): void {
+    const pod = succeeded(response) ? (response.object as Pod) : undefined;
+    const known = pod === undefined || this.process.informer<Pod>('pods').get(`${pod.metadata.namespace}/${pod.metadata.name}`) !== undefined;
+    if (!known) this.unseen.set(pod.metadata.uid, { owner: controllerOf(pod)?.uid ?? '', time: this.now() });
     this.receiver.receive(tag, response, request);
   }
 }

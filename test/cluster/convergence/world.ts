@@ -162,8 +162,12 @@ export class World implements ResponseReceiver, KubectlOutput {
         this.command({ text: 'rollout undo', verb: 'rollout undo', target: on, toRevision: 0 });
         return;
       case 'delete':
-        this.command({ text: 'delete', verb: 'delete', targets: [on], files: false, options: { wait: true, propagationPolicy: 'Background' } });
+      case 'orphan': {
+        // Without its Deployment, a ReplicaSet goes on by itself, until a Deployment comes that selects it.
+        const propagationPolicy = action.do === 'orphan' ? 'Orphan' : 'Background';
+        this.command({ text: action.do, verb: 'delete', targets: [on], files: false, options: { wait: true, propagationPolicy } });
         return;
+      }
       case 'pause':
       case 'resume':
         this.patch('deployments', name, new EditPatch(action.do === 'pause'));
