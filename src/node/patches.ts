@@ -162,10 +162,7 @@ export class NodeStatusPatch implements Patch {
     for (const type in this.unusual) {
       if (!before.some((condition) => condition.type === type)) conditions.push(this.beat({ type, status: 'Unknown' }));
     }
-    const status: { -readonly [Key in keyof NodeStatus]: NodeStatus[Key] } = { ...node.status };
-    status.conditions = conditions;
-    if (this.images !== undefined) status.images = this.images;
-    if (this.volumesInUse !== undefined) status.volumesInUse = this.volumesInUse;
+    const status = toldStatus(node.status, conditions, this.images, this.volumesInUse);
     return assembled(node, node.metadata, node.spec, status);
   }
 
@@ -192,15 +189,34 @@ export class NodeStatusPatch implements Patch {
   }
 }
 
-/** A condition that is as it was, told again: written out, as all are copied each time. */
-function beaten(condition: Condition, at: number): Condition {
-  const { type, status, reason, message, lastTransitionTime } = condition;
+/** Keys of an object. */
+function keysOf(object: object): number {
   let keys = 0;
-  for (const _ in condition) keys++;
-  if (keys === 6 && reason !== undefined && message !== undefined && lastTransitionTime !== undefined && condition.lastHeartbeatTime !== undefined) {
-    return { type, status, reason, message, lastTransitionTime, lastHeartbeatTime: at };
+  for (const _ in object) keys++;
+  return keys;
+}
+
+/** A condition that is as it was, told again. Written out: copies with another value would have ever new hidden classes. */
+function beaten(condition: Condition, lastHeartbeatTime: number): Condition {
+  const { type, status, reason, message, lastTransitionTime } = condition;
+  if (condition.lastHeartbeatTime !== undefined && reason !== undefined && lastTransitionTime !== undefined) {
+    const keys = keysOf(condition);
+    if (keys === 5) return { type, status, reason, lastHeartbeatTime, lastTransitionTime };
+    if (keys === 6 && message !== undefined) return { type, status, reason, lastHeartbeatTime, lastTransitionTime, message };
   }
-  return { ...condition, lastHeartbeatTime: at };
+  return { ...condition, lastHeartbeatTime };
+}
+
+/** A node's status with other conditions and, if they are told, images and volumes. Written out like the conditions. */
+function toldStatus(before: NodeStatus, conditions: readonly Condition[], told: NodeStatus['images'], volumesInUse: NodeStatus['volumesInUse']): NodeStatus {
+  const { capacity, allocatable, addresses, nodeInfo } = before;
+  const images = told ?? before.images;
+  const known = 2 + (before.conditions === undefined ? 0 : 1) + (addresses === undefined ? 0 : 1) + (nodeInfo === undefined ? 0 : 1) + (before.images === undefined ? 0 : 1);
+  if (volumesInUse === undefined && addresses !== undefined && known === keysOf(before)) {
+    if (nodeInfo === undefined) return images === undefined ? { capacity, allocatable, addresses, conditions } : { capacity, allocatable, addresses, conditions, images };
+    return images === undefined ? { capacity, allocatable, addresses, conditions, nodeInfo } : { capacity, allocatable, addresses, conditions, nodeInfo, images };
+  }
+  return { ...before, conditions, ...(told === undefined ? {} : { images: told }), ...(volumesInUse === undefined ? {} : { volumesInUse }) };
 }
 
 const USUAL: Readonly<Record<string, string>> = {};
