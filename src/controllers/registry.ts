@@ -9,6 +9,7 @@ import { DisruptionController } from './disruption.js';
 import { EndpointsController } from './endpoints.js';
 import { EndpointSliceMirroringController } from './endpoint-slice-mirroring.js';
 import { EndpointSliceController } from './endpointslice.js';
+import { EphemeralVolumeController } from './ephemeral-volumes.js';
 import { ExternalProvisioner } from './external-provisioner.js';
 import { GarbageCollector } from './garbage-collector.js';
 import { type MetricsSource, NoMetrics } from './horizontal-metrics.js';
@@ -63,6 +64,7 @@ const TABLE = {
   'persistentvolume-protection': { client: 'pv-protection-controller', qps: 1, burst: 1 },
   'persistentvolume-attach-detach': { client: 'attachdetach-controller', qps: 1, burst: 1 },
   'persistentvolume-binder': { client: 'persistent-volume-binder', qps: 1, burst: 1 },
+  'ephemeral-volume': { client: 'ephemeral-volume-controller', qps: 1, burst: 1 },
   'legacy-serviceaccount-token-cleaner': { client: 'legacy-service-account-token-cleaner', qps: 1, burst: 1 },
 } as const;
 
@@ -130,6 +132,8 @@ function start(name: ControllerName, context: ProcessContext, client: ApiClient,
       return [new AttachDetachController(context, client), new CsiAttacher(context)];
     case 'persistentvolume-binder':
       return [new PersistentVolumeBinder(context, client), new ExternalProvisioner(context)];
+    case 'ephemeral-volume':
+      return new EphemeralVolumeController(context, client);
     case 'legacy-serviceaccount-token-cleaner':
       return new LegacyTokenCleaner(context, client);
   }

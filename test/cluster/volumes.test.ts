@@ -138,3 +138,30 @@ test('the pod is bound when its volume has been made: later with a slower provis
   assert.ok(boundAt('1s') < 5e9);
   assert.ok(start(run('20s')) - start(run('1s')) > 15e9);
 });
+
+test('a pod with a generic ephemeral volume gets its claim, its volume, and runs', () => {
+  const pod = `apiVersion: v1
+kind: Pod
+metadata: { name: worker }
+spec:
+  containers: [{ name: c, image: "worker:1" }]
+  volumes:
+    - name: scratch
+      ephemeral:
+        volumeClaimTemplate:
+          spec: { storageClassName: ssd, accessModes: [ReadWriteOnce], resources: { requests: { storage: 1Gi } } }
+`;
+  const storageClass = 'apiVersion: storage.k8s.io/v1\nkind: StorageClass\nmetadata: { name: ssd }\nprovisioner: csi.example.com\nvolumeBindingMode: WaitForFirstConsumer\n';
+  writeFileSync(join(folder, 'ephemeral.yaml'), `${storageClass}---\n${pod}`);
+  const lines = ['cluster: { nodes: [{ count: 2, name: node, zones: [a, b], template: node.yaml }] }', 'manifests: ephemeral.yaml', 'behaviour: [{ image: "*" }]', 'duration: 60s'];
+  writeFileSync(join(folder, 'ephemeral-case.yaml'), `${lines.join('\n')}\n`);
+  const made = new ScenarioRun(loadScenario(join(folder, 'ephemeral-case.yaml')));
+  made.warmUp();
+  while (made.advance());
+  const [worker] = objects<Pod>(made, 'pods').filter(({ metadata }) => metadata.name === 'worker');
+  assert.equal(worker!.status.phase, 'Running');
+  const [claim] = objects<PersistentVolumeClaim>(made, 'persistentvolumeclaims');
+  assert.equal(claim!.metadata.name, 'worker-scratch');
+  assert.equal(claim!.status!.phase, 'Bound');
+  assert.deepEqual(claim!.metadata.finalizers, ['kubernetes.io/pvc-protection']);
+});

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Pod } from '../../src/api/core.js';
 import type { KubernetesObject } from '../../src/api/meta.js';
+import { EphemeralVolumeController } from '../../src/controllers/ephemeral-volumes.js';
 import { ExternalProvisioner } from '../../src/controllers/external-provisioner.js';
 import { PersistentVolumeBinder } from '../../src/controllers/persistent-volume-binder.js';
-import { ClaimProtectionController, VolumeProtectionController } from '../../src/controllers/volume-protection.js';
 import { SECOND } from '../../src/kernel/time.js';
 import type { PersistentVolume, PersistentVolumeClaim, StorageClass } from '../../src/scheduler/cache/cluster-objects.js';
+import { template } from './builders.js';
 import { FakeCluster, type FakeOptions, meta } from './fake-cluster.js';
 
 /** Claims and volumes from beginning to end: what each reclaim policy and binding mode leaves. */
@@ -43,8 +45,6 @@ class Storage extends FakeCluster {
     Object.assign(this.profile, { volumes: { provision: { kind: 'constant', value: provision } } });
     new PersistentVolumeBinder(this, this.client('persistent-volume-binder'));
     this.provisioner = new ExternalProvisioner(this);
-    new ClaimProtectionController(this, this.client('pvc-protection-controller'));
-    new VolumeProtectionController(this, this.client('pv-protection-controller'));
   }
 
   add(...objects: readonly KubernetesObject[]): void {
@@ -279,4 +279,26 @@ test('a thousand claims and volumes: syncs stay few', () => {
   for (let i = 0; i < count; i++) assert.equal(cluster.volume(cluster.claim(`c${i}`).spec.volumeName!).spec.capacity!.storage, `${i + 1}Gi`);
   const writes = cluster.audit.filter(({ user }) => user === 'persistent-volume-binder').length;
   assert.equal(writes, 5 * count);
+});
+
+test('generic ephemeral volumes: a claim for each, owned by the pod; made again when deleted; not somebody else’s', () => {
+  const cluster = new Storage({ readyAfter: () => -1 });
+  new EphemeralVolumeController(cluster, cluster.client('ephemeral-volume-controller'));
+  cluster.add(storageClass('fast'), claim('other-scratch', '1Gi'));
+  const volumeClaimTemplate = { metadata: { labels: { kind: 'scratch' } }, spec: { accessModes: ['ReadWriteOnce'], storageClassName: 'fast', resources: { requests: { storage: '2Gi' } } } };
+  const pod = (name: string) => ({ apiVersion: 'v1', kind: 'Pod', metadata: meta(name), spec: { ...template('a').spec, volumes: [{ name: 'scratch', ephemeral: { volumeClaimTemplate } }] }, status: {} }) as unknown as Pod;
+  for (const name of ['worker', 'other']) assert.equal(cluster.create('pods', pod(name)).code, 201);
+  cluster.settle();
+  const made = cluster.claim('worker-scratch');
+  const { uid } = cluster.get('pods', 'default/worker')!.metadata;
+  assert.deepEqual(made.metadata.ownerReferences, [{ apiVersion: 'v1', kind: 'Pod', name: 'worker', uid, controller: true, blockOwnerDeletion: true }]);
+  assert.deepEqual(made.metadata.labels, { kind: 'scratch' });
+  assert.equal(made.status!.phase, 'Bound');
+  assert.equal(made.status!.capacity!.storage, 2 * 1024 ** 3);
+  const message = 'ephemeral volume scratch: PVC default/other-scratch was not created for pod default/other (pod is not owner)';
+  assert.equal(cluster.said('Pod/other')[0], `Warning FailedBinding ${message}`);
+  cluster.edit<PersistentVolumeClaim>(CLAIM, 'default/worker-scratch', (object) => ({ ...object, metadata: { ...object.metadata, finalizers: [] } }));
+  cluster.delete(CLAIM, 'default/worker-scratch');
+  cluster.settle();
+  assert.notEqual(cluster.claim('worker-scratch').metadata.uid, made.metadata.uid);
 });
