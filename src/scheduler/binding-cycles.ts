@@ -5,7 +5,7 @@ import { Slots } from '../kernel/slots.js';
 import { type Duration, SECOND, type Time } from '../kernel/time.js';
 import type { PodInfo } from './cache/pod-info.js';
 import { type Framework, guarded } from './framework/framework.js';
-import type { PostFilterResult } from './framework/plugin.js';
+import type { Plugin, PostFilterResult } from './framework/plugin.js';
 import type { Status } from './framework/status.js';
 import { NominationPatch } from './patches.js';
 import type { QueuedPod } from './queue/queued-pod.js';
@@ -51,8 +51,8 @@ class Binding {
   /** Requests of PreBind, and by which plugin. */
   readonly requests: readonly { readonly plugin: string; readonly request: ApiRequest }[];
   phase: (typeof Phase)[keyof typeof Phase] = Phase.Permit;
-  /** When PreBind gives up. */
-  deadline: Time = 0;
+  /** When PreBind began. */
+  begun: Time = 0;
   next = 0;
   /** Its event in the future; 0: none. */
   timer = 0;
@@ -177,8 +177,7 @@ export class BindingCycles implements ResponseReceiver {
     }
     this.listener.permitted(cycle);
     binding.phase = Phase.PreBind;
-    const timeouts = cycle.framework.plugins.preBind.map((plugin) => plugin.preBindTimeout ?? POLL_TIMEOUT);
-    binding.deadline = this.simulation.now + Math.max(0, ...timeouts);
+    binding.begun = this.simulation.now;
     this.preBind(slot, binding);
   }
 
@@ -195,7 +194,7 @@ export class BindingCycles implements ResponseReceiver {
     if (behind === undefined) {
       binding.phase = Phase.Bind;
       this.client.request(guarded(bind[0]!, assumed!.key, () => bind[0]!.bind!(assumed!, node)), this, slot);
-    } else if (this.simulation.now >= binding.deadline) {
+    } else if (this.simulation.now >= binding.begun + patience(preBind)) {
       this.fail(slot, `running PreBind plugin "${behind.name}": binding volumes: context deadline exceeded`);
     } else {
       binding.phase = Phase.Polling;
@@ -206,6 +205,11 @@ export class BindingCycles implements ResponseReceiver {
   private fail(slot: number, message: string): void {
     this.listener.bindingFailed(this.bindings.take(slot).cycle, message);
   }
+}
+
+/** How long PreBind may take. */
+function patience(plugins: readonly Plugin[]): Duration {
+  return Math.max(0, ...plugins.map((plugin) => plugin.preBindTimeout ?? POLL_TIMEOUT));
 }
 
 function reasonOf(response: ApiResponse): string {

@@ -24,8 +24,9 @@ export class Diagnosis {
   reset(): void {
     this.count = 0;
     this.absent = unknown;
-    this.unschedulablePlugins.clear();
-    this.pendingPlugins.clear();
+    // Even an empty set makes itself new when it is cleared.
+    if (this.unschedulablePlugins.size > 0) this.unschedulablePlugins.clear();
+    if (this.pendingPlugins.size > 0) this.pendingPlugins.clear();
     this.preFilterMessage = '';
     this.preFilterStatus = null;
     this.postFilterMessage = '';

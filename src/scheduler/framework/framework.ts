@@ -52,6 +52,29 @@ export function guarded<T>(plugin: Plugin, pod: string, call: () => T): T {
   }
 }
 
+/**
+ * A plugin with what is asked of it in each cycle: there are so many kinds of plugins that looking up what one has, or lacks, costs more
+ * than most of them do.
+ */
+class Part {
+  readonly plugin: Plugin;
+  readonly name: string;
+  readonly follows: boolean;
+  readonly mayPassAll: boolean;
+  readonly normalizes: boolean;
+  /** Numbers of the last cycles in which its PreFilter, or PreScore, answered Skip. */
+  filterSkipped = 0;
+  scoreSkipped = 0;
+
+  constructor(plugin: Plugin) {
+    this.plugin = plugin;
+    this.name = plugin.name;
+    this.follows = plugin.addPod !== undefined;
+    this.mayPassAll = plugin.passesAll !== undefined;
+    this.normalizes = plugin.normalize !== undefined;
+  }
+}
+
 /** One profile: its plugins and how they run together (framework/runtime/framework.go). */
 export class Framework {
   readonly schedulerName: string;
@@ -69,6 +92,10 @@ export class Framework {
   /** A view of its beginning, as long as the last list of nodes. */
   private scores = this.scratch;
   private running: Plugin | null = null;
+  private readonly preFilterParts: readonly Part[];
+  private readonly filterParts: readonly Part[];
+  private readonly preScoreParts: readonly Part[];
+  private readonly scoreParts: readonly Part[];
 
   constructor(
     schedulerName: string,
@@ -80,6 +107,17 @@ export class Framework {
     this.plugins = plugins;
     this.handle = handle;
     this.percentageOfNodesToScore = percentageOfNodesToScore;
+    const parts = new Map<string, Part>();
+    const partsOf = (list: readonly Plugin[]): Part[] =>
+      list.map((plugin) => {
+        const part = parts.get(plugin.name) ?? new Part(plugin);
+        parts.set(plugin.name, part);
+        return part;
+      });
+    this.preFilterParts = partsOf(plugins.preFilter);
+    this.filterParts = partsOf(plugins.filter);
+    this.preScoreParts = partsOf(plugins.preScore);
+    this.scoreParts = partsOf(plugins.score.map(({ plugin }) => plugin));
   }
 
   /** The error of a plugin with the names of plugin and pod; `plugin` null: the one that ran last. */
@@ -94,9 +132,15 @@ export class Framework {
 
   /** The first PreEnqueue plugin that holds the pod back; null: none. */
   preEnqueue(pod: PodInfo): Status | null {
-    for (const plugin of this.plugins.preEnqueue) {
-      const status = guarded(plugin, pod.key, () => plugin.preEnqueue!(pod.pod));
-      if (status !== null) return status;
+    const { preEnqueue } = this.plugins;
+    let i = 0;
+    try {
+      for (; i < preEnqueue.length; i++) {
+        const status = preEnqueue[i]!.preEnqueue!(pod.pod);
+        if (status !== null) return status;
+      }
+    } catch (error) {
+      throw error instanceof PluginError ? error : new PluginError(preEnqueue[i]!.name, pod.key, error);
     }
     return null;
   }
@@ -104,33 +148,33 @@ export class Framework {
   /** Runs PreFilter; a rejection or an error is returned, Skip and node sets go into the cycle. */
   preFilter(cycle: Cycle): Status | null {
     let rejection: Status | null = null;
-    const { preFilter, filter } = this.plugins;
+    const { preFilterParts: preFilter, filterParts: filter } = this;
     for (let i = 0; i < preFilter.length; i++) {
-      const plugin = preFilter[i]!;
-      this.running = plugin;
-      const status = plugin.preFilter!(cycle);
+      const part = preFilter[i]!;
+      this.running = part.plugin;
+      const status = part.plugin.preFilter!(cycle);
       if (status !== null) {
         // Preemption may follow a rejection that it can resolve, so that the other plugins must have prepared too.
-        if (status.code === Code.Skip) cycle.skippedFilters.push(plugin.name);
-        else if (status.code === Code.Unschedulable) rejection = status;
+        if (status.code === Code.Skip) {
+          cycle.skippedFilters.push(part.name);
+          part.filterSkipped = cycle.number;
+        } else if (status.code === Code.Unschedulable) rejection = status;
         else return status;
         continue;
       }
       if (cycle.nodeNames !== null && cycle.nodeNames.size === 0) return nothingLeft(cycle);
     }
-    const { skippedFilters } = cycle;
     const active: Plugin[] = [];
     for (let i = 0; i < filter.length; i++) {
-      const plugin = filter[i]!;
-      if (skippedFilters.includes(plugin.name)) continue;
-      if (plugin.passesAll !== undefined && plugin.passesAll(cycle)) continue;
+      const { filterSkipped, mayPassAll, plugin } = filter[i]!;
+      if (filterSkipped === cycle.number || (mayPassAll && plugin.passesAll!(cycle))) continue;
       active.push(plugin);
     }
     this.activeFilters = active;
     this.followers = NOBODY;
     for (let i = 0; i < preFilter.length; i++) {
-      const plugin = preFilter[i]!;
-      if (plugin.addPod === undefined || skippedFilters.includes(plugin.name)) continue;
+      const { follows, filterSkipped, plugin } = preFilter[i]!;
+      if (!follows || filterSkipped === cycle.number) continue;
       if (this.followers === NOBODY) this.followers = [plugin];
       else this.followers.push(plugin);
     }
@@ -262,32 +306,42 @@ export class Framework {
 
   /** Runs PreScore, Score and NormalizeScore; adds the weighted scores of each node into `totals` (by position). */
   score(cycle: Cycle, slots: Int32Array, totals: Float64Array): Status | null {
-    for (const plugin of this.plugins.preScore) {
-      this.running = plugin;
-      const status = plugin.preScore!(cycle, slots);
+    const { preScoreParts: preScore, scoreParts: scoring } = this;
+    for (let i = 0; i < preScore.length; i++) {
+      const part = preScore[i]!;
+      this.running = part.plugin;
+      const status = part.plugin.preScore!(cycle, slots);
       if (status === null) continue;
       if (status.code !== Code.Skip) {
-        return new Status(Code.Error, plugin.name, [`running PreScore plugin "${plugin.name}": ${status.message}`]);
+        return new Status(Code.Error, part.name, [`running PreScore plugin "${part.name}": ${status.message}`]);
       }
-      cycle.skippedScores.push(plugin.name);
+      cycle.skippedScores.push(part.name);
+      part.scoreSkipped = cycle.number;
     }
     const count = slots.length;
     if (this.scratch.length < count) this.scratch = new Float64Array(count * 2);
     if (this.scores.length !== count || this.scores.buffer !== this.scratch.buffer) this.scores = this.scratch.subarray(0, count);
-    const { scores } = this;
+    const { scores, observer } = this;
     totals.fill(0);
-    for (const { plugin, weight } of this.plugins.score) {
-      if (cycle.skippedScores.includes(plugin.name)) continue;
+    for (let i = 0; i < scoring.length; i++) {
+      const { scoreSkipped, plugin, name, normalizes } = scoring[i]!;
+      if (scoreSkipped === cycle.number) continue;
+      const { weight } = this.plugins.score[i]!;
       scores.fill(0);
       this.running = plugin;
       plugin.scoreNodes!(cycle, slots, scores);
-      this.observer?.raw(plugin.name, weight, scores);
-      plugin.normalize?.(cycle, slots, scores);
-      this.observer?.normalized(plugin.name, scores);
-      for (let i = 0; i < count; i++) totals[i]! += scores[i]! * weight;
+      observer?.raw(name, weight, scores);
+      if (normalizes) plugin.normalize!(cycle, slots, scores);
+      observer?.normalized(name, scores);
+      add(scores, weight, totals);
     }
     return null;
   }
+}
+
+/** Adds weighted scores. */
+function add(scores: Float64Array, weight: number, totals: Float64Array): void {
+  for (let i = 0; i < totals.length; i++) totals[i]! += scores[i]! * weight;
 }
 
 function nothingLeft(cycle: Cycle): Status {
