@@ -57,3 +57,13 @@ export function claimNames(pod: {
   }
   return names;
 }
+
+/** Whether a pod has volumes by claims; most have none. */
+export function usesClaims({ spec: { volumes } }: Parameters<typeof claimNames>[0]): boolean {
+  if (volumes === undefined) return false;
+  for (let i = 0; i < volumes.length; i++) {
+    const volume = volumes[i]!;
+    if (volume.persistentVolumeClaim !== undefined || volume.ephemeral !== undefined) return true;
+  }
+  return false;
+}

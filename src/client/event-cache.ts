@@ -8,52 +8,13 @@ const SPAM_PER_NANOSECOND = 1 / 300 / 1e9;
 const AGGREGATE_MAXIMUM = 10;
 const AGGREGATE_INTERVAL = 600e9;
 const CACHE_SIZE = 4096;
+/** Use of what is gone. */
+const GONE = -1;
 
 /** An entry of a cache that drops what was used longest ago. */
 abstract class Entry {
-  older: Entry | null = null;
-  newer: Entry | null = null;
-
-  /** It was dropped from its cache. */
-  abstract dropped(): void;
-}
-
-/** Entries in order of their last use, `CACHE_SIZE` at most (groupcache/lru). */
-class Recency {
-  size = 0;
-  private oldest: Entry | null = null;
-  private newest: Entry | null = null;
-
-  add(entry: Entry): void {
-    this.append(entry);
-    if (++this.size <= CACHE_SIZE) return;
-    const last = this.oldest!;
-    this.unlink(last);
-    this.size--;
-    last.dropped();
-  }
-
-  use(entry: Entry): void {
-    if (entry === this.newest) return;
-    this.unlink(entry);
-    this.append(entry);
-  }
-
-  private append(entry: Entry): void {
-    entry.older = this.newest;
-    if (this.newest === null) this.oldest = entry;
-    else this.newest.newer = entry;
-    this.newest = entry;
-  }
-
-  private unlink(entry: Entry): void {
-    const { older, newer } = entry;
-    if (older === null) this.oldest = newer;
-    else older.newer = newer;
-    if (newer === null) this.newest = older;
-    else newer.older = older;
-    entry.older = entry.newer = null;
-  }
+  /** Number of the record that used it last. */
+  used = 0;
 }
 
 /** An object that events of one type are about. */
@@ -67,11 +28,9 @@ export class Subject extends Entry {
   aggregates: Aggregate | null = null;
   /** Another subject with the same identity. */
   also: Subject | null;
-  private readonly cache: EventCache;
 
-  constructor(cache: EventCache, { apiVersion, kind, metadata: { namespace, name, uid } }: KubernetesObject, type: Event['type'], also: Subject | null) {
+  constructor({ apiVersion, kind, metadata: { namespace, name, uid } }: KubernetesObject, type: Event['type'], also: Subject | null) {
     super();
-    this.cache = cache;
     this.reference = { apiVersion, kind, namespace, name, uid };
     this.type = type;
     this.also = also;
@@ -85,16 +44,11 @@ export class Subject extends Entry {
     this.filled = now;
     return true;
   }
-
-  dropped(): void {
-    this.cache.forget(this);
-  }
 }
 
 /** Events about a subject with one reason. */
 class Aggregate extends Entry {
   readonly reason: string;
-  readonly subject: Subject;
   /** The first of its Events, one by message: mostly there is one. */
   logged: LoggedEvent | null = null;
   /** Another of its subject. */
@@ -106,16 +60,11 @@ class Aggregate extends Entry {
 
   constructor(subject: Subject, reason: string, message: string, now: Time) {
     super();
-    this.subject = subject;
     this.reason = reason;
     this.first = message;
     this.lastTimestamp = now;
     this.next = subject.aggregates;
     subject.aggregates = this;
-  }
-
-  dropped(): void {
-    this.subject.aggregates = without(this.subject.aggregates, this);
   }
 
   /** The message to record: its own, or the combined one after ten different ones of this kind in ten minutes. */
@@ -149,26 +98,53 @@ export class LoggedEvent extends Entry {
   count = 0;
   /** Another of its aggregate. */
   next: LoggedEvent | null;
-  private readonly aggregate: Aggregate;
 
   constructor(aggregate: Aggregate, message: string, name: string, now: Time) {
     super();
-    this.aggregate = aggregate;
     this.message = message;
     this.name = name;
     this.firstTimestamp = now;
     this.next = aggregate.logged;
     aggregate.logged = this;
   }
+}
 
-  dropped(): void {
-    this.aggregate.logged = without(this.aggregate.logged, this);
+/** An entry as it was when it was looked at, with what it hangs on (null: a subject). */
+interface Candidate {
+  readonly entry: Entry;
+  readonly above: Entry | null;
+  readonly used: number;
+}
+
+/**
+ * The least recently used of the entries of a cache. They are put in order only when one must go: as long as an entry is not used again,
+ * what was noted of it stays true, and what was used since comes after all that was noted.
+ */
+class Oldest {
+  private candidates: Candidate[] = [];
+
+  note(entry: Entry, above: Entry | null): void {
+    this.candidates.push({ entry, above, used: entry.used });
+  }
+
+  /** After all were noted. */
+  sort(): void {
+    this.candidates.sort((a, b) => b.used - a.used);
+  }
+
+  /** Takes the one that was used longest ago; undefined: they must be noted anew. */
+  take(): Candidate | undefined {
+    for (;;) {
+      const candidate = this.candidates.pop();
+      if (candidate === undefined || candidate.entry.used === candidate.used) return candidate;
+    }
   }
 }
 
 /**
  * What an event recorder remembers (client-go tools/record/events_cache.go): the spam filter's buckets, the aggregator's messages and the
- * logger's counts, in three caches of limited size. Whoever uses an entry uses those above it, so nothing outlives what it hangs on.
+ * logger's counts, in three caches of limited size (groupcache/lru). Whoever uses an entry uses those above it, so nothing outlives what it
+ * hangs on.
  */
 export class EventCache {
   /** What the last `record` found: the text to write, the object it is about, and the Event that it is written to. */
@@ -176,26 +152,36 @@ export class EventCache {
   subject!: Subject;
   logged!: LoggedEvent;
   private readonly byIdentity = new Map<string, Subject>();
-  private readonly subjects = new Recency();
-  private readonly aggregates = new Recency();
-  private readonly events = new Recency();
+  /** Records so far. */
+  private records = 0;
+  /** Entries in each cache, and those that go first; null: none had to go yet. */
+  private subjects = 0;
+  private aggregates = 0;
+  private events = 0;
+  /** The Event of the aggregate that was dropped in this record. */
+  private last: LoggedEvent | null = null;
+  private oldestSubjects: Oldest | null = null;
+  private oldestAggregates: Oldest | null = null;
+  private oldestEvents: Oldest | null = null;
 
   /** Notes an event. */
   record(object: KubernetesObject, type: Event['type'], reason: string, message: string, now: Time): void {
+    const number = ++this.records;
     const identity = identityOf(object.metadata);
     const known = this.find(identity, object.kind, type);
-    const subject = known ?? new Subject(this, object, type, this.byIdentity.get(identity) ?? null);
+    const subject = known ?? new Subject(object, type, this.byIdentity.get(identity) ?? null);
     let aggregate = subject.aggregates;
     while (aggregate !== null && aggregate.reason !== reason) aggregate = aggregate.next;
     if (aggregate === null) {
       aggregate = new Aggregate(subject, reason, message, now);
-      this.aggregates.add(aggregate);
-    } else this.aggregates.use(aggregate);
+      aggregate.used = number;
+      if (++this.aggregates > CACHE_SIZE) this.dropAggregate();
+    } else aggregate.used = number;
     this.text = aggregate.record(message, now);
-    if (known !== null) this.subjects.use(known);
-    else {
+    subject.used = number;
+    if (known === null) {
       this.byIdentity.set(identity, subject);
-      this.subjects.add(subject);
+      if (++this.subjects > CACHE_SIZE) this.dropSubject();
     }
     this.subject = subject;
     this.log(aggregate, this.text === message ? message : '', object.metadata.name, now);
@@ -204,10 +190,10 @@ export class EventCache {
   private log(aggregate: Aggregate, message: string, name: string, now: Time): void {
     let known = aggregate.logged;
     while (known !== null && known.message !== message) known = known.next;
-    this.logged = known ?? new LoggedEvent(aggregate, message, eventName(name, now, this.events.size), now);
+    this.logged = known ?? new LoggedEvent(aggregate, message, eventName(name, now, this.events), now);
     this.logged.count++;
-    if (known !== null) this.events.use(known);
-    else this.events.add(this.logged);
+    this.logged.used = this.records;
+    if (known === null && ++this.events > CACHE_SIZE) this.dropEvent();
   }
 
   private find(identity: string, kind: string, type: Event['type']): Subject | null {
@@ -216,18 +202,55 @@ export class EventCache {
     return subject;
   }
 
-  /** A subject was dropped. */
-  forget(subject: Subject): void {
+  private dropSubject(): void {
+    const { entry } = (this.oldestSubjects ??= new Oldest()).take() ?? this.noted(this.oldestSubjects, 0);
+    const subject = entry as Subject;
+    this.subjects--;
     const identity = identityOf(subject.reference);
-    const first = this.byIdentity.get(identity)!;
-    if (first === subject) {
-      if (subject.also === null) this.byIdentity.delete(identity);
-      else this.byIdentity.set(identity, subject.also);
+    const rest = without(this.byIdentity.get(identity)!, subject);
+    if (rest === null) this.byIdentity.delete(identity);
+    else this.byIdentity.set(identity, rest);
+  }
+
+  private dropAggregate(): void {
+    const { entry, above } = (this.oldestAggregates ??= new Oldest()).take() ?? this.noted(this.oldestAggregates, 1);
+    const subject = above as Subject;
+    this.aggregates--;
+    subject.aggregates = without(subject.aggregates, entry as Aggregate);
+    // Its last Event, if it still has one, is the oldest of all: it goes as soon as that of the new aggregate comes.
+    this.last = (entry as Aggregate).logged;
+  }
+
+  private dropEvent(): void {
+    if (this.last !== null) {
+      this.last.used = GONE;
+      this.last = null;
+      this.events--;
       return;
     }
-    let before = first;
-    while (before.also !== subject) before = before.also!;
-    before.also = subject.also;
+    const { entry, above } = (this.oldestEvents ??= new Oldest()).take() ?? this.noted(this.oldestEvents, 2);
+    const aggregate = above as Aggregate;
+    this.events--;
+    aggregate.logged = without(aggregate.logged, entry as LoggedEvent);
+  }
+
+  /** Notes all entries of a cache (subjects, aggregates or events) anew; returns the one that was used longest ago. */
+  private noted(oldest: Oldest, level: 0 | 1 | 2): Candidate {
+    for (const first of this.byIdentity.values()) {
+      for (let subject: Subject | null = first; subject !== null; subject = subject.also) {
+        if (level === 0) oldest.note(subject, null);
+        else this.noteBelow(oldest, subject, level);
+      }
+    }
+    oldest.sort();
+    return oldest.take()!;
+  }
+
+  private noteBelow(oldest: Oldest, subject: Subject, level: 1 | 2): void {
+    for (let { aggregates: aggregate } = subject; aggregate !== null; aggregate = aggregate.next) {
+      if (level === 1) oldest.note(aggregate, subject);
+      else for (let { logged } = aggregate; logged !== null; logged = logged.next) oldest.note(logged, aggregate);
+    }
   }
 }
 
@@ -235,12 +258,21 @@ function identityOf({ uid, namespace, name }: { readonly uid?: string; readonly 
   return uid === undefined || uid === '' ? `${namespace ?? ''}/${name}` : uid;
 }
 
+function after(entry: Aggregate | LoggedEvent | Subject): Aggregate | LoggedEvent | Subject | null {
+  return entry instanceof Subject ? entry.also : entry.next;
+}
+
 /** A chain without one of its entries. */
-function without<T extends { next: T | null }>(first: T | null, entry: T): T | null {
-  if (first === entry) return entry.next;
-  let before = first!;
-  while (before.next !== entry) before = before.next!;
-  before.next = entry.next;
+function without<T extends Aggregate | LoggedEvent | Subject>(first: T | null, entry: T): T | null {
+  if (first === entry) return after(entry) as T | null;
+  let before: Aggregate | LoggedEvent | Subject = first!;
+  for (;;) {
+    const next = after(before)!;
+    if (next === entry) break;
+    before = next;
+  }
+  if (before instanceof Subject) before.also = after(entry) as Subject | null;
+  else before.next = after(entry) as never;
   return first;
 }
 

@@ -1,7 +1,7 @@
 import type { PersistentVolumeClaim } from '../api/apps.js';
 import { isPodTerminal, type Node, type Pod } from '../api/core.js';
 import { keyOf } from '../api/meta.js';
-import { type AttachableVolume, type CsiDriver, claimNames, needsAttachment, type VolumeAttachment } from '../api/volumes.js';
+import { type AttachableVolume, type CsiDriver, claimNames, needsAttachment, usesClaims, type VolumeAttachment } from '../api/volumes.js';
 import { type ApiRequest, type ApiResponse, type ResponseReceiver, succeeded } from '../apiserver/request.js';
 import type { ProcessContext } from '../client/context.js';
 import type { ApiClient, EventRecorder, Informer } from '../client/types.js';
@@ -98,14 +98,14 @@ export class AttachDetachController implements Component, ResponseReceiver {
 
   /** A pod came or changed. */
   podChanged(pod: Pod): void {
-    if (pod.spec.volumes === undefined || (pod.spec.nodeName ?? '') === '') return;
+    if (!usesClaims(pod) || (pod.spec.nodeName ?? '') === '') return;
     const ended = isPodTerminal(pod) || (pod.metadata.deletionTimestamp !== undefined && !hasRunning(pod));
     this.attachments.setPod(pod, ended ? [] : this.attachable(pod));
     this.arm();
   }
 
   podGone(pod: Pod): void {
-    if (pod.spec.volumes === undefined) return;
+    if (!usesClaims(pod)) return;
     this.attachments.setPod(pod, []);
     this.arm();
   }

@@ -3,7 +3,7 @@ import { equal } from '../api/equal.js';
 import { keyOf, type KubernetesObject } from '../api/meta.js';
 import type { ResourceQuota } from '../api/policy.js';
 import { resources } from '../api/resources.js';
-import { countName, inScope, podUsage, usageOf } from '../apiserver/admission/quota.js';
+import { countName, inScope, podUsage, type Usage, usageOf } from '../apiserver/admission/quota.js';
 import { type ApiRequest, type ApiResponse, succeeded } from '../apiserver/request.js';
 import { Changes } from '../client/changes.js';
 import type { ProcessContext } from '../client/context.js';
@@ -17,6 +17,8 @@ const WORKERS = 5;
 /** All quotas are computed anew this often, which mends what admission has charged for objects that never came (ResourceQuotaSyncPeriod). */
 const RESYNC_PERIOD: Duration = 300 * SECOND;
 const OP_RESYNC = 1;
+/** So many sorts of pods are counted before they are summed up. */
+const MOST_SORTS = 64;
 /** How often it looks whether a cache that a quota needs is filled (cache.WaitForCacheSync). */
 const SYNC_POLL: Duration = 100 * MILLISECOND;
 /** Resources that quotas often count besides pods; others are watched once a quota names them. */
@@ -50,8 +52,8 @@ export class ResourceQuotaController implements Reconciler, Component {
   private readonly target: number;
   private readonly quotas: Informer<ResourceQuota>;
   private readonly pods: Informer<Pod>;
-  /** Sums of pods' use by namespace and name of the resource. */
-  private readonly podTotals = new Map<string, Map<string, number>>();
+  /** What pods use, by namespace. */
+  private readonly podUse = new Map<string, PodUse>();
   private readonly counted = new Map<string, Informer<KubernetesObject>>();
 
   constructor(context: ProcessContext, client: ApiClient) {
@@ -106,7 +108,7 @@ export class ResourceQuotaController implements Reconciler, Component {
       this.workers.queue.addAfter(key, SYNC_POLL);
       return null;
     }
-    const totals = new Map(this.scoped(quota) ?? this.podTotals.get(namespace) ?? []);
+    const totals = new Map(this.scoped(quota) ?? this.podUse.get(namespace)?.sums() ?? []);
     for (const [resource, informer] of this.counted) {
       if (!counts(hard, resource)) continue;
       for (const object of informer.byIndex('namespace', namespace)) addUsage(totals, usageOf(resource, object), 1);
@@ -117,12 +119,12 @@ export class ResourceQuotaController implements Reconciler, Component {
 
   charge(pod: Pod, sign: number): void {
     const { namespace } = pod.metadata;
-    let totals = this.podTotals.get(namespace);
-    if (totals === undefined) {
-      totals = new Map();
-      this.podTotals.set(namespace, totals);
+    let use = this.podUse.get(namespace);
+    if (use === undefined) {
+      use = new PodUse();
+      this.podUse.set(namespace, use);
     }
-    addUsage(totals, podUsage(pod), sign);
+    use.note(podUsage(pod), sign);
   }
 
   /** What the pods use that a quota with scopes is about; undefined: it has none. */
@@ -147,6 +149,26 @@ function resourceOfCount(name: string): string | undefined {
   return resources().find(({ resource, namespaced }) => namespaced && countName(resource) === name)?.resource;
 }
 
+/** What the pods of a namespace use by name of the resource; pods of one template come and go as one figure until somebody asks. */
+class PodUse {
+  private readonly totals = new Map<string, number>();
+  /** How many pods of each sort have come (less those that have gone) since. */
+  private readonly changes = new Map<Usage, number>();
+
+  note(usage: Usage, sign: number): void {
+    const count = (this.changes.get(usage) ?? 0) + sign;
+    if (count === 0) this.changes.delete(usage);
+    else this.changes.set(usage, count);
+    if (this.changes.size > MOST_SORTS) this.sums();
+  }
+
+  sums(): ReadonlyMap<string, number> {
+    for (const [usage, count] of this.changes) addUsage(this.totals, usage, count);
+    this.changes.clear();
+    return this.totals;
+  }
+}
+
 /** Whether a quota limits anything that objects of a resource use. */
 function counts(hard: Readonly<Record<string, number>>, resource: string): boolean {
   const own = countName(resource);
@@ -159,8 +181,8 @@ function counts(hard: Readonly<Record<string, number>>, resource: string): boole
   );
 }
 
-function addUsage(totals: Map<string, number>, usage: Readonly<Record<string, number>>, sign: number): void {
-  for (const name of Object.keys(usage)) totals.set(name, (totals.get(name) ?? 0) + sign * usage[name]!);
+function addUsage(totals: Map<string, number>, usage: Usage, times: number): void {
+  for (const name of Object.keys(usage)) totals.set(name, (totals.get(name) ?? 0) + times * usage[name]!);
 }
 
 class WriteQuota extends Reconciliation {
