@@ -265,6 +265,7 @@ export class Applier {
       default:
         this.appliedOther(command, operation.request!);
     }
+    command.appliedBy(member.confState.voters.length);
     if (store.events.length > 0) this.notify(store.events, store.revision);
     if (command.origin !== member.index) return;
     const call = member.proposals.take(command);

@@ -1,5 +1,6 @@
 import type { Time } from '../kernel/time.js';
 import type { Call } from './connection.js';
+import type { Superseded } from './history.js';
 import type { Era } from './key-space.js';
 import { type MemberRequest, Operation } from './operation.js';
 import type { EtcdRequest, KeyValue, WatchEvent } from './types.js';
@@ -26,6 +27,10 @@ export class Command {
   /** The version that it wrote over another, at this revision, into this row in this era; null: something else has happened. */
   written: KeyValue | null = null;
   revision = 0;
+  /** What a compaction takes away, once one member has looked. */
+  superseded: Superseded | null = null;
+  /** How often it was applied. */
+  private applied = 0;
   era: Era | null = null;
 
   /** @param request what is proposed; of a client's call, as it was taken apart there */
@@ -50,6 +55,15 @@ export class Command {
     this.written = version;
     this.revision = version.modRevision;
     this.era = era;
+  }
+
+  /** One of so many members has applied it. What they share is let go when all have: the log keeps the command for long. */
+  appliedBy(members: number): void {
+    if (++this.applied < members) return;
+    this.events = null;
+    this.written = null;
+    this.revision = 0;
+    this.superseded = null;
   }
 
   /** A store has found the key at a row: those that come after it need not look, nor does the key's next writer. */

@@ -1,3 +1,4 @@
+import { recordBytes } from './records.js';
 import type { WatchEvent } from './types.js';
 
 /** Revisions of one piece of the history: 2^10. */
@@ -15,6 +16,15 @@ export interface Uncut {
   readonly base: number;
   readonly pieces: Kept[][];
   readonly skipped: number;
+}
+
+/** What a compaction takes away: versions that newer ones or deletions have superseded, and the deletions themselves, which may be kept. */
+export interface Superseded {
+  readonly from: number;
+  readonly versions: number;
+  /** Bytes of the versions in the database. */
+  readonly bytes: number;
+  readonly deletions: readonly { readonly key: string; readonly revision: number }[];
 }
 
 /** Events by revision, from the compacted revision on: older versions are read back from them, and watches catch up. */
@@ -53,6 +63,29 @@ export class History {
     if (position < 0 || position >= this.length) return NO_EVENTS;
     const at = this.skipped + position;
     return eventsOf(this.pieces[at >> PIECE_BITS]![at & (PIECE - 1)]!);
+  }
+
+  /** What the revisions from one to another have superseded. */
+  superseded(from: number, to: number): Superseded {
+    const { pieces } = this;
+    const deletions: { key: string; revision: number }[] = [];
+    let versions = 0;
+    let bytes = 0;
+    for (let revision = from; revision <= to; revision++) {
+      const at = this.skipped + revision - this.base;
+      const kept = pieces[at >> PIECE_BITS]![at & (PIECE - 1)]!;
+      const events = 'kv' in kept ? null : kept;
+      const count = events === null ? 1 : events.length;
+      for (let i = 0; i < count; i++) {
+        const { type, kv, previous } = events === null ? (kept as WatchEvent) : events[i]!;
+        if (previous !== undefined) {
+          bytes += recordBytes(previous);
+          versions++;
+        }
+        if (type === 'DELETE') deletions.push({ key: kv.key, revision });
+      }
+    }
+    return { from, versions, bytes, deletions };
   }
 
   /** Forgets what is before a revision. Returns what there was before, for `uncut`. */

@@ -124,7 +124,7 @@ export class Store {
   private applyOther(command: Command, request: EtcdRequest | MemberRequest): void {
     switch (request.op) {
       case 'compact':
-        this.compact(request.revision);
+        this.compact(command, request.revision);
         break;
       case 'leaseGrant':
         if (this.noSpace) this.error = EtcdError.NoSpace;
@@ -347,7 +347,7 @@ export class Store {
   /** Versions that `compact` removed; the member pays for them in batches. */
   compacted = 0;
 
-  private compact(revision: number): void {
+  private compact(command: Command, revision: number): void {
     if (revision <= this.compactRevision) {
       this.error = EtcdError.Compacted;
       return;
@@ -356,21 +356,19 @@ export class Store {
       this.error = EtcdError.FutureRevision;
       return;
     }
-    const { first } = this.history;
-    const forgotten: { readonly key: string; readonly revision: number }[] = [];
-    this.compacted = 0;
     // The last compaction has accounted for the revisions up to its own.
-    for (let at = Math.max(first, this.compactRevision + 1); at <= revision; at++) {
-      for (const { type, kv, previous } of this.history.at(at)) {
-        if (previous !== undefined) {
-          this.sizeInUse -= recordBytes(previous);
-          this.compacted++;
-        }
-        if (type === 'PUT' || !this.index.forgetDeletion(kv.key, at)) continue;
-        this.sizeInUse -= RECORD_OVERHEAD + kv.key.length;
-        this.compacted++;
-        forgotten.push({ key: kv.key, revision: at });
-      }
+    const from = Math.max(this.history.first, this.compactRevision + 1);
+    // Members that compact by the same command hold the same revisions: the first one looks through them.
+    let { superseded } = command;
+    if (superseded === null || superseded.from !== from) command.superseded = superseded = this.history.superseded(from, revision);
+    this.sizeInUse -= superseded.bytes;
+    this.compacted = superseded.versions;
+    const forgotten: { readonly key: string; readonly revision: number }[] = [];
+    for (const deletion of superseded.deletions) {
+      if (!this.index.forgetDeletion(deletion.key, deletion.revision)) continue;
+      this.sizeInUse -= RECORD_OVERHEAD + deletion.key.length;
+      this.compacted++;
+      forgotten.push(deletion);
     }
     // The events of the compacted revision itself stay readable for watches that start there.
     const history = this.history.cut(revision);

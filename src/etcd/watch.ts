@@ -8,6 +8,9 @@ export const MAX_WATCHERS_PER_SYNC = 512;
 /** Revisions with events for a watcher that one message carries when it catches up (watcher_group.go, watchBatchMaxRevs). */
 export const WATCH_BATCH_MAX_REVISIONS = 1000;
 
+/** So many groups are remembered: new keys are mostly of a few kinds. */
+const RECENT = 3;
+
 /** One watch of a client on a member. */
 export class Watcher {
   readonly call: WatchCall;
@@ -53,6 +56,9 @@ export class WatchHub {
   /** The group of a key by its row in the stores: its place + 1; 0: not known, −1: none. As long as `era` lasts. */
   private byRow = new Int16Array(1024);
   private era: Era | null = null;
+  /** Groups of keys that were looked for lately, with no other groups inside. */
+  private recent: PrefixGroup[] = [];
+  private nextRecent = 0;
   readonly unsynced: Watcher[] = [];
   readonly victims: Watcher[] = [];
   /** All watchers. */
@@ -151,6 +157,22 @@ export class WatchHub {
 
   /** The group of the longest watched prefix that a key has. */
   private groupOf(key: string): PrefixGroup | null {
+    const { recent } = this;
+    for (let i = 0; i < recent.length; i++) if (key.startsWith(recent[i]!.prefix)) return recent[i]!;
+    const group = this.search(key);
+    if (group === null || !this.isLeaf(group)) return group;
+    if (recent.length < RECENT) recent.push(group);
+    else recent[this.nextRecent++ % RECENT] = group;
+    return group;
+  }
+
+  /** Whether no other watched prefix begins with that of a group: the next one in order would. */
+  private isLeaf(group: PrefixGroup): boolean {
+    const next = this.groups[group.index + 1];
+    return next === undefined || next.parent !== group;
+  }
+
+  private search(key: string): PrefixGroup | null {
     const position = this.position(key);
     // Every watched prefix of the key is the greatest watched prefix not above the key, or an ancestor of it.
     let group = position < 0 ? null : this.groups[position]!;
@@ -171,6 +193,7 @@ export class WatchHub {
   private begin(era: Era | null): void {
     this.byRow.fill(0);
     this.era = era;
+    if (this.recent.length > 0) this.recent = [];
   }
 
   /** Position of the last group whose prefix is not above `key`; -1 when all are above it. */
