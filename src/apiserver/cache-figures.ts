@@ -41,12 +41,7 @@ export class CacheFigures {
 
   /** An event of so many bytes goes to so many watchers. */
   sent(watchers: number, bytes: number): void {
-    const { sizes } = this;
-    let bucket = 0;
-    while (bucket < WATCH_EVENT_SIZES.length && bytes > WATCH_EVENT_SIZES[bucket]!) bucket++;
-    sizes.counts[bucket]! += watchers;
-    sizes.count += watchers;
-    sizes.sum += watchers * bytes;
+    this.sizes.observeTimes(bytes, watchers);
   }
 
   /** etcd has answered a list with so many objects; `returned` passed the selectors. */

@@ -1,15 +1,40 @@
 import { LogHistogram } from '../stats/index.js';
 
-/** A Prometheus histogram: upper bounds ascending, counts per bucket (the last one is +Inf), in seconds. */
+/** So many observations wait before they are sorted into the buckets. */
+const WAITING = 32;
+
+/**
+ * A Prometheus histogram: upper bounds ascending, counts per bucket (the last one is +Inf), in seconds. Observations are noted, and sorted
+ * into the buckets many at a time.
+ */
 export class PrometheusHistogram {
   readonly bounds: Float64Array;
-  readonly counts: Float64Array;
-  sum = 0;
-  count = 0;
+  private readonly buckets: Float64Array;
+  private total = 0;
+  private sorted = 0;
+  /** Observations that are not in the buckets yet; null: none has come. */
+  private waiting: Float64Array | null = null;
+  private waits = 0;
 
   constructor(bounds: Float64Array) {
     this.bounds = bounds;
-    this.counts = new Float64Array(bounds.length + 1);
+    this.buckets = new Float64Array(bounds.length + 1);
+  }
+
+  /** Observations per bucket. */
+  get counts(): Float64Array {
+    this.settle();
+    return this.buckets;
+  }
+
+  /** Sum of the observations. */
+  get sum(): number {
+    this.settle();
+    return this.total;
+  }
+
+  get count(): number {
+    return this.sorted + this.waits;
   }
 
   /** Counts one observation of a duration in nanoseconds. */
@@ -19,28 +44,49 @@ export class PrometheusHistogram {
 
   /** Counts one observation in the unit of the bounds. */
   observeValue(value: number): void {
-    this.sum += value;
-    this.count++;
-    const bounds = this.bounds;
+    this.waiting ??= new Float64Array(WAITING);
+    this.waiting[this.waits++] = value;
+    if (this.waits === WAITING) this.settle();
+  }
+
+  /** Counts one value, in the unit of the bounds, so many times. */
+  observeTimes(value: number, times: number): void {
+    this.settle();
+    this.take(value, times);
+  }
+
+  /** Sorts the observations that wait into the buckets. */
+  private settle(): void {
+    const { waiting, waits } = this;
+    this.waits = 0;
+    for (let i = 0; i < waits; i++) this.take(waiting![i]!, 1);
+  }
+
+  private take(value: number, times: number): void {
+    const { bounds } = this;
     let i = 0;
     while (i < bounds.length && value > bounds[i]!) i++;
-    this.counts[i]!++;
+    this.buckets[i]! += times;
+    this.total += times * value;
+    this.sorted += times;
   }
 
   /** Adds what another one with the same bounds has counted. */
   merge({ counts, sum, count }: PrometheusHistogram): void {
-    for (let i = 0; i < counts.length; i++) this.counts[i]! += counts[i]!;
-    this.sum += sum;
-    this.count += count;
+    this.settle();
+    for (let i = 0; i < counts.length; i++) this.buckets[i]! += counts[i]!;
+    this.total += sum;
+    this.sorted += count;
   }
 
   /** Quantile as Prometheus' `histogram_quantile` gives it: linear inside a bucket. NaN when empty. */
   quantile(q: number): number {
+    this.settle();
     if (this.count === 0) return Number.NaN;
     const rank = q * this.count;
     let below = 0;
     for (let i = 0; i < this.bounds.length; i++) {
-      const inside = this.counts[i]!;
+      const inside = this.buckets[i]!;
       if (below + inside >= rank && inside > 0) {
         const low = i === 0 ? 0 : this.bounds[i - 1]!;
         return low + ((this.bounds[i]! - low) * (rank - below)) / inside;
@@ -99,7 +145,6 @@ export class PeerCounts {
 /** What one member counts, under etcd's own names (without `etcd_`). Lost at a crash like the process's own. */
 export class MemberMetrics {
   readonly diskWalFsyncDurationSeconds = new PrometheusHistogram(DISK);
-  readonly diskWalWriteDurationSeconds = new PrometheusHistogram(DISK);
   readonly diskBackendCommitDurationSeconds = new PrometheusHistogram(DISK);
   /** Rebalancing and spilling of pages in a commit: work the model gives no time of its own. */
   readonly diskBackendCommitPages = new PrometheusHistogram(DISK);
@@ -165,6 +210,13 @@ export class MemberMetrics {
     next.debuggingMvccSlowWatcherTotal = this.debuggingMvccSlowWatcherTotal;
     next.cpuBefore = cpuUsed;
     return next;
+  }
+
+  /** Each sync comes with a write, which goes to the page cache: its time is part of the Ready's. */
+  get diskWalWriteDurationSeconds(): PrometheusHistogram {
+    const writes = new PrometheusHistogram(DISK);
+    writes.observeTimes(0, this.diskWalFsyncDurationSeconds.count);
+    return writes;
   }
 
   /** Counts the apply of one entry: how long it took, nanoseconds. */

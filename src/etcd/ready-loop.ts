@@ -73,8 +73,6 @@ export class ReadyLoop {
     }
     const { bytes, syncs } = member.wal.save(ready.entries, ready.hardState !== null);
     member.metrics.diskWalWriteBytesTotal += bytes;
-    // The write goes to the page cache; its time is part of the Ready's.
-    member.metrics.diskWalWriteDurationSeconds.observe(0);
     let work = Math.max(0, ready.entries.length - 1) * (member.costs.fsyncPerEntry ?? 0);
     for (let i = 0; i < syncs; i++) work += this.fsync.next(member.diskStream);
     const { now } = member.simulation;

@@ -191,8 +191,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'all reads are local',
     file: 'requests.js',
-    from: "const local = request.op === 'range' && request.serializable === true;",
-    to: "const local = request.op === 'range';",
+    from: 'const local = range && isSerializable(call);',
+    to: 'const local = range;',
   },
   {
     name: 'reads do not wait for the apply',
@@ -215,8 +215,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'comparisons always hold',
     file: 'mvcc.js',
-    from: '(current === null ? 0 : current.modRevision) !== request.expectedModRevision',
-    to: 'request.expectedModRevision < 0',
+    from: '(current === null ? 0 : current.modRevision) !== operation.expectedModRevision',
+    to: 'operation.expectedModRevision < 0',
   },
   {
     name: 'a key keeps the revision of its first creation',

@@ -13,7 +13,7 @@ export class Durability extends Checker {
   private readonly revoked = new Set<number>();
 
   override applied(_member: Member, { data }: Entry): void {
-    const request = (data as Command | null)?.operation.request;
+    const request = (data as Command | null)?.operation?.request;
     if (request?.op === 'leaseRevoke') this.revoked.add(request.id);
   }
 

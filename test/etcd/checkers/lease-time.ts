@@ -27,7 +27,7 @@ export class LeaseTime extends Checker {
 
   override applied(member: Member, { data }: Entry, { simulation, tenant }: World): void {
     const command = data as Command | null;
-    const request = command?.operation.request;
+    const request = command?.operation?.request;
     if (request?.op === 'leaseGrant') {
       const ttl = Math.max(request.ttlSeconds, SHORTEST) * SECOND;
       if (!this.grants.has(request.id)) this.grants.set(request.id, { at: simulation.now, ttl });
