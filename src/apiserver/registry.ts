@@ -152,8 +152,11 @@ function prepareForCreate(object: KubernetesObject, context: RegistryContext): K
   switch (object.kind) {
     case 'Pod': {
       const pod = object as Pod;
+      const gates = pod.spec.schedulingGates?.length ?? 0;
+      // As admission leaves the pods of controllers.
+      if (gates === 0 && isNew(pod.status)) return pod;
       const status = { phase: 'Pending', qosClass: pod.status?.qosClass ?? 'BestEffort' };
-      if ((pod.spec.schedulingGates?.length ?? 0) === 0) return assembled(pod, pod.metadata, pod.spec, status);
+      if (gates === 0) return assembled(pod, pod.metadata, pod.spec, status);
       return assembled(pod, pod.metadata, pod.spec, { ...status, conditions: [gated(context.now)] });
     }
     case 'Deployment':
@@ -190,6 +193,14 @@ function prepareForCreate(object: KubernetesObject, context: RegistryContext): K
     default:
       return object;
   }
+}
+
+/** Whether a status is that of a new pod: a phase and a class of service. */
+function isNew(status: PodStatus | undefined): boolean {
+  if (status === undefined || status.phase !== 'Pending' || status.qosClass === undefined) return false;
+  let keys = 0;
+  for (const _ in status) keys++;
+  return keys === 2;
 }
 
 /** Condition of a pod that is made with scheduling gates (registry/core/pod/strategy.go applySchedulingGatedCondition). */
