@@ -8,27 +8,25 @@ import type { Stream } from '../random/stream.js';
 import type { CostProfile } from '../scenario/types.js';
 import { note, responseBytes } from './answers.js';
 import type { ApiServerOptions } from './api-server-options.js';
-import { INDEXED_CONFIGURATIONS } from './admission/admission.js';
-import { INDEXED_FOR_ADMISSION } from './admission/plugins.js';
+import { Broadcast } from './broadcast.js';
 import { CacheFeeder, type FeederOwner } from './cache-feeder.js';
 import { Authorizer } from './authorization/authorizer.js';
-import { RBAC_RESOURCES } from './authorization/rbac.js';
-import { type CallTable, twinOf } from './call.js';
+import type { CallTable } from './call.js';
 import { Compactors } from './compactor.js';
 import type { Connections } from './connections.js';
 import { CpuPool } from './cpu-pool.js';
 import { Deadlines, TIMED_OUT } from './deadlines.js';
+import { INDEXED } from './indexed.js';
+import { InFlight } from './in-flight.js';
 import { ListPath } from './list-path.js';
 import { Listing, memoryOf } from './memory.js';
 import { RequestMetrics } from './metrics.js';
-import { typicalBytes } from './object-size.js';
 import { NamespaceIndex } from './namespace-index.js';
 import type { ApiResponse } from './request.js';
 import { RequestCosts } from './request-costs.js';
 import type { RequestKind } from './request-kind.js';
 import { SeatControl, TOO_MANY_REQUESTS } from './seat-control.js';
 import { Shutdown } from './shutdown.js';
-import { SlotList } from './slot-list.js';
 import { EVENT_NAMES, OP_ARRIVE, OP_BORROW, OP_COMPACT, OP_CPU_DONE, OP_DEADLINE, OP_DRAIN } from './server-events.js';
 import { OP_PROGRESS, OP_RESUME, OP_RETRY_FILL, OP_RETRY_WATCH, OP_SEATS_FREE, OP_START, OP_WAIT_OVER } from './server-events.js';
 import type { WatchCache, WatchRecord } from './watch-cache.js';
@@ -37,9 +35,6 @@ import type { WriteOwner } from './write-path-options.js';
 
 /** Bytes of HTTP/2 headers and framing of a request or response. */
 const HEADER_BYTES = 300;
-
-/** Resources that are looked up by namespace, or as a whole. */
-const INDEXED = ['poddisruptionbudgets', ...RBAC_RESOURCES, ...INDEXED_FOR_ADMISSION, ...INDEXED_CONFIGURATIONS];
 
 /**
  * One kube-apiserver: requests arrive over the network, are limited in number, queue for its cores, are decided by the
@@ -63,11 +58,10 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
 
   private readonly simulation: Simulation;
   private readonly profile: CostProfile;
-  private readonly watchEventCpu: Duration;
-  private readonly encodeNanosecondsPerByte: number;
   private readonly calls: CallTable;
   private readonly connections: Connections;
   private readonly cpu: CpuPool;
+  private readonly broadcast: Broadcast;
   private readonly stream: Stream;
   private readonly feeder: CacheFeeder;
   /** Priority and fairness: seats and queues by level and flow. */
@@ -78,10 +72,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
   private readonly lister: NamespaceIndex;
   private readonly compactors: Compactors;
   private readonly costs: RequestCosts;
-  /** Calls in flight here, in order of arrival, for the case that this server dies. */
-  private readonly inFlight = new SlotList();
-  /** Calls that have been answered 504 and are still worked on. */
-  private readonly abandoned = new Set<number>();
+  private readonly inFlight: InFlight;
   private readonly deadlines: Deadlines;
   private readonly authorizer: Authorizer | null;
   /** Bytes of lists in flight. */
@@ -95,9 +86,8 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     this.host = options.host;
     this.simulation = options.simulation;
     this.profile = options.profile;
-    this.watchEventCpu = options.profile.apiServer.watchEventCpu;
-    this.encodeNanosecondsPerByte = options.profile.apiServer.encodeNanosecondsPerByte;
     this.calls = options.calls;
+    this.inFlight = new InFlight(options.calls);
     this.connections = options.connections;
     this.costs = new RequestCosts(options.profile);
     this.stream = options.randomness.stream(`${this.name}/cpu`);
@@ -105,6 +95,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     const { simulation, target } = this;
     const { cores, maxRequestsInFlight, maxMutatingRequestsInFlight } = options.profile.apiServer;
     this.cpu = new CpuPool(simulation, target, OP_CPU_DONE, cores, options.machine);
+    this.broadcast = new Broadcast(this, options.connections, this.cpu, options.profile);
     this.feeder = new CacheFeeder(simulation, target, { watch: OP_RETRY_WATCH, list: OP_RETRY_FILL }, options.etcd, this);
     const { etcd, registry, calls, randomness, kubernetesVersion = '1.34' } = options;
     this.lister = new NamespaceIndex(this.feeder, INDEXED);
@@ -308,22 +299,19 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
 
   /** Whether nobody waits for a call any more, which is then forgotten. */
   private dropped(slot: number): boolean {
-    if (this.abandoned.size === 0 || !this.abandoned.delete(slot)) return false;
-    this.listing.end(this.calls.take(slot));
+    const call = this.inFlight.takeAbandoned(slot);
+    if (call === null) return false;
+    this.listing.end(call);
     return true;
   }
 
   /** Requests that have taken too long are answered; what is being done for them comes to nobody's notice. */
   private timeOut(): void {
-    for (const slot of this.deadlines.due(this.inFlight, this.calls)) {
-      const twin = twinOf(this.calls.get(slot));
-      twin.response = TIMED_OUT;
-      this.inFlight.delete(slot);
-      this.abandoned.add(slot);
+    for (const slot of this.inFlight.due(this.deadlines)) {
       const arrivedAt = this.calls.arrivedAt[slot]!;
+      const other = this.inFlight.abandon(slot, arrivedAt);
+      const twin = this.calls.get(other);
       this.metrics.observe(twin, TIMED_OUT.code, this.simulation.now - arrivedAt);
-      const other = this.calls.put(twin);
-      this.calls.arrivedAt[other] = arrivedAt;
       this.connections.deliverResponse(this, twin, other, HEADER_BYTES);
       this.seats.answered(slot, this.startable);
     }
@@ -335,13 +323,7 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
   cacheChanged(record: WatchRecord, cache: WatchCache): void {
     this.lister.changed(record, cache.number);
     this.lists.changed(record);
-    const bytes = cache.objectBytes >= 0 ? HEADER_BYTES + cache.objectBytes : this.recordBytes(record);
-    const receivers = this.connections.dispatch(this, record, cache.number, bytes);
-    if (receivers === 0) return;
-    cache.figures.sent(receivers, bytes);
-    this.metrics.watchEvents += receivers;
-    this.metrics.watchBytes += receivers * bytes;
-    this.cpu.work(receivers * this.watchEventCpu + bytes * this.encodeNanosecondsPerByte);
+    this.broadcast.send(record, cache);
   }
 
   /**
@@ -376,14 +358,11 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
     this.life++;
     this.writes.reset();
     this.lists.reset();
-    for (const slot of this.inFlight) {
+    for (const slot of this.inFlight.takeAll()) {
       const call = this.calls.get(slot);
       call.listBytes = 0;
       this.connections.connectionLost(this, call, slot);
     }
-    this.inFlight.clear();
-    for (const slot of this.abandoned) this.calls.take(slot);
-    this.abandoned.clear();
     this.seats.reset();
     this.listing.reset();
     this.cpu.reset();
@@ -415,6 +394,6 @@ export class ApiServer implements Component, FeederOwner, WriteOwner {
 
   /** Bytes of a watch event on the wire. */
   recordBytes(record: WatchRecord): number {
-    return HEADER_BYTES + typicalBytes(record.resource, record.object);
+    return this.broadcast.bytesOf(record);
   }
 }
