@@ -31,6 +31,8 @@ export interface RecentFigures {
   /** What stands for verb, resource and scope: the same object each time. */
   readonly series: object;
   readonly figures: RequestFigures;
+  /** All that has been taken of the series so far, these included; `latency` and `sli` are one while no request has waited. */
+  readonly total: RequestFigures;
 }
 
 /** Figures in the making: most requests wait for nothing, so that their two latencies are one. */
@@ -105,7 +107,7 @@ class Series {
   readonly key: string;
   readonly resource: string;
   readonly isWrite: boolean;
-  before: RequestFigures;
+  readonly before: RequestFigures & { sli: LogHistogram };
   recent = new Tally();
   /** What was taken last. */
   private taken = new Tally();
@@ -121,6 +123,7 @@ class Series {
     this.key = `${verb} ${this.resource}`;
     this.isWrite = mutating && this.resource !== 'leases' && this.resource !== 'nodes/status';
     this.before = this.none();
+    this.before.sli = this.before.latency;
     this.sizes = verb === 'get' || verb === 'list' ? new PrometheusHistogram(RESPONSE_SIZES) : null;
     this.bodies = verb === 'create' || verb === 'update' || verb === 'patch' ? new PrometheusHistogram(BODY_SIZES) : null;
   }
@@ -131,7 +134,22 @@ class Series {
     taken.clear();
     this.recent = taken;
     this.taken = recent;
-    return recent.figures(this);
+    const figures = recent.figures(this);
+    this.keep(figures);
+    return figures;
+  }
+
+  /** Adds figures to those of before. */
+  private keep({ codes, count, latency, sli }: RequestFigures): void {
+    const { before } = this;
+    before.count += count;
+    for (const [code, times] of codes) before.codes.set(code, (before.codes.get(code) ?? 0) + times);
+    if (sli !== latency && before.sli === before.latency) {
+      before.sli = new LogHistogram();
+      before.sli.merge(before.latency);
+    }
+    before.latency.merge(latency);
+    if (before.sli !== before.latency) before.sli.merge(sli);
   }
 
   none(): RequestFigures {
@@ -277,8 +295,7 @@ export class RequestMetrics {
   takeRecent(): readonly RecentFigures[] {
     const taken = this.recent.map((series) => {
       const figures = series.take();
-      add(series.before, figures);
-      return { series, figures };
+      return { series, figures, total: series.before };
     });
     this.recent = [];
     return taken;

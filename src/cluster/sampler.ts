@@ -168,11 +168,11 @@ export class Sampler implements MetricsSink {
     for (const server of this.cluster.servers) {
       const recent = server.metrics.takeRecent();
       if (!wanted) continue;
-      for (const { series, figures } of recent) {
+      for (const { series, figures, total } of recent) {
         let shown = this.requests.get(series);
         if (shown === undefined) this.requests.set(series, (shown = this.shown(server.name, figures)));
-        shown.duration.add(figures.latency);
-        shown.sli?.add(figures.sli);
+        shown.duration.show(total.latency);
+        shown.sli?.show(total.sli);
         const mean = figures.latency.mean * PER_SECOND;
         const p99 = figures.latency.quantile(0.99) * PER_SECOND;
         for (const [code, count] of figures.codes) {

@@ -143,13 +143,18 @@ export class ScrapedHistogram {
   private readonly labels: string;
   /** In nanoseconds. */
   private readonly bounds: readonly number[];
-  private readonly total: LogHistogram;
+  private total: LogHistogram;
 
   constructor(family: HistogramFamily, labels: Readonly<Record<string, string>>, bits = 7) {
     this.family = family;
     this.labels = labelText(labels);
     this.bounds = family.bounds.map((bound) => bound * 1e9);
     this.total = new LogHistogram(bits);
+  }
+
+  /** Shows what a component itself has counted so far, in nanoseconds, from now on. */
+  show(total: LogHistogram): void {
+    this.total = total;
   }
 
   /** Adds a component's observations in nanoseconds since the last call. */
