@@ -118,12 +118,10 @@ export class ContainerRuntime {
     if (pod.listening < pod.main.length || pod.serving) return;
     pod.serving = true;
     const { status } = pod.pod;
-    const known = status.podIP === pod.address;
-    this.fleet.lifecycle.podListening(
-      known
-        ? pod.pod
-        : { ...pod.pod, status: { ...status, ...(pod.address === undefined ? {} : { podIP: pod.address }) } },
-    );
+    const { address } = pod;
+    if (address === undefined || status.podIP === address) this.fleet.lifecycle.podListening(pod.pod);
+    // The address first where there was none: each copy with a key more has a hidden class of its own.
+    else this.fleet.lifecycle.podListening({ ...pod.pod, status: status.podIP === undefined ? { podIP: address, ...status } : { ...status, podIP: address } });
   }
 
   /** The application closes its listener while the process goes on. */
