@@ -73,6 +73,19 @@ for (const { title, what, args, full, markdown } of COMPARISONS) {
   text += `\n## ${title}\n${what}\n\n\`towtank conformance ${[command, path, ...flags].join(' ')}\` — ${verdict}:\n\`\`\`\n${shown.join('\n')}\n\`\`\`\n${table.length === 0 ? '' : `\n${table.join('\n')}\n`}`;
   console.log(`${title}: ${verdict}`);
 }
+text += `
+## Single syncs of controllers v1.34.4
+One sync of the real controller, linked into a small program, on a random state: its requests in order with what they change, its events and its
+errors. Replayed by the tests named, which compare every one.
+
+| controller | syncs | test |
+|---|---:|---|
+| PersistentVolume binder (claims and volumes) | 3,000 | \`test/controllers/volume-binder-recorded.test.ts\` |
+| HorizontalPodAutoscaler | 2,000 | \`test/controllers/autoscaler-recorded.test.ts\` |
+| Endpoints | 1,500 | \`test/controllers/endpoints-recorded.test.ts\` |
+| service account tokens | 900 | \`test/controllers/service-account-tokens.test.ts\` |
+| legacy service account token cleaner | 600 | \`test/controllers/service-account-tokens.test.ts\` |
+`;
 text += `\n## Throughput of scheduler_perf\nWorkloads of Kubernetes' scheduler benchmark, simulated with the default cost profile; beside them pods a second of the real scheduler
 v1.34.4 in process on one core (without API server and etcd), and the floors of CI of Kubernetes. Median cycle times of the same shapes are
 asserted by \`test/scheduler/cycle-cost.test.ts\`.\n`;

@@ -77,7 +77,8 @@ function lowerBound(chunk: readonly EndpointAddress[], address: EndpointAddress)
   return low;
 }
 
-function comesBefore(a: EndpointAddress, b: EndpointAddress): boolean {
+/** Order of addresses: by address, then by pod. */
+export function comesBefore(a: EndpointAddress, b: EndpointAddress): boolean {
   if (a.ip !== b.ip) return a.ip < b.ip;
   return (a.targetRef?.uid ?? '') < (b.targetRef?.uid ?? '');
 }

@@ -1,4 +1,4 @@
-import type { EndpointAddress, Endpoints, EndpointSubset } from '../api/cluster-kinds.js';
+import type { Endpoints, EndpointSubset } from '../api/cluster-kinds.js';
 import { isPodReady, isPodTerminal, type Pod, type Service } from '../api/core.js';
 import { equal } from '../api/equal.js';
 import { matchesMap } from '../api/labels.js';
@@ -7,18 +7,17 @@ import { type ApiRequest, type ApiResponse, succeeded } from '../apiserver/reque
 import { Changes } from '../client/changes.js';
 import type { ProcessContext } from '../client/context.js';
 import type { ApiClient, EventRecorder, Informer, ResourceEventHandler, WorkQueue } from '../client/types.js';
-import { AddressList } from './address-list.js';
 import { ControllerWorkers, objectRequest, Reconciliation, type Reconciler } from './controller.js';
-import { endpointPorts, type EndpointPort, hostnameOf, portsKey } from './endpoint-slice-policy.js';
 import { NamespaceIndexer } from './endpointslice.js';
 import { KeyHandler } from './handlers.js';
 import { isNamespaceTerminating } from './pod-control.js';
+import { ServiceAddresses } from './service-addresses.js';
 import { ServiceSelection } from './service-selection.js';
+
+export { MAX_ADDRESSES, ServiceAddresses } from './service-addresses.js';
 
 const WORKERS = 5;
 const MAX_RETRIES = 15;
-/** Addresses in one Endpoints object (maxCapacity). */
-export const MAX_ADDRESSES = 1000;
 export const OVER_CAPACITY = 'endpoints.kubernetes.io/over-capacity';
 const HEADLESS = 'service.kubernetes.io/headless';
 const MANAGED_BY = 'endpoints.kubernetes.io/managed-by';
@@ -32,111 +31,6 @@ export function endpointState(service: Service, pod: Pod): 'ready' | 'notReady' 
   const all = service.spec.publishNotReadyAddresses === true;
   if (podIP === undefined || podIP === '' || isPodTerminal(pod) || (pod.metadata.deletionTimestamp !== undefined && !all)) return undefined;
   return all || isPodReady(pod) ? 'ready' : 'notReady';
-}
-
-/** Addresses of a Service's pods with the same ports, each list in order of address. */
-interface AddressGroup {
-  readonly ports: readonly EndpointPort[];
-  readonly ready: AddressList;
-  readonly notReady: AddressList;
-}
-
-/** Where a pod stands in its group. */
-interface Place {
-  readonly group: AddressGroup;
-  readonly state: 'ready' | 'notReady';
-  readonly address: EndpointAddress;
-}
-
-/**
- * The pods of one Service as its Endpoints object will name them, kept in order at each change, so that a change costs what moves and
- * unchanged addresses stay the same objects (pkg/controller/endpoint, endpoints.RepackSubsets).
- */
-export class ServiceAddresses {
-  private readonly groups = new Map<string, AddressGroup>();
-  private readonly places = new Map<string, Place>();
-  private count = 0;
-  /** The subsets of the last call, as long as nothing within the capacity has changed. */
-  private known: readonly EndpointSubset[] | null = null;
-
-  /** Keeps a pod as what it is now; without a state it is taken out. */
-  put(service: Service, uid: string, pod: Pod | undefined, state: 'ready' | 'notReady' | undefined): void {
-    const place = this.places.get(uid);
-    if (pod === undefined || state === undefined) {
-      if (place !== undefined) this.take(uid, place);
-      return;
-    }
-    const ports = endpointPorts(service, pod);
-    const key = portsKey(ports);
-    let group = this.groups.get(key);
-    if (group === undefined) {
-      group = { ports, ready: new AddressList(), notReady: new AddressList() };
-      this.groups.set(key, group);
-    }
-    const address = addressOf(pod, service);
-    const same = place !== undefined && equal(place.address, address);
-    if (same && place.group === group && place.state === state) return;
-    if (place !== undefined) this.take(uid, place);
-    const known = same ? place.address : address;
-    this.changed(group, state, group[state].insert(known));
-    this.places.set(uid, { group, state, address: known });
-    this.count++;
-  }
-
-  private take(uid: string, { group, state, address }: Place): void {
-    this.changed(group, state, group[state].remove(address));
-    this.places.delete(uid);
-    this.count--;
-  }
-
-  /** An address came or went at a rank of a list: what lies beyond the capacity does not show. */
-  private changed(group: AddressGroup, state: 'ready' | 'notReady', rank: number): void {
-    if (this.known === null) return;
-    // Several groups share the capacity.
-    if (this.groups.size > 1 || rank + (state === 'notReady' ? group.ready.length : 0) < MAX_ADDRESSES) this.known = null;
-  }
-
-  /** The subsets, truncated at the capacity, ready addresses first. The same array until they change. */
-  subsets(): { readonly subsets: readonly EndpointSubset[]; readonly truncated: boolean } {
-    this.known ??= this.repack();
-    return { subsets: this.known, truncated: this.count > MAX_ADDRESSES };
-  }
-
-  /** Over the capacity ready addresses go first, and groups have their share, rounded up (truncateEndpoints). */
-  private repack(): readonly EndpointSubset[] {
-    let totalReady = 0;
-    for (const { ready } of this.groups.values()) totalReady += ready.length;
-    const totalNotReady = this.count - totalReady;
-    let room = Math.min(MAX_ADDRESSES, totalReady > MAX_ADDRESSES ? MAX_ADDRESSES : MAX_ADDRESSES - totalReady);
-    const whole = room;
-    const share = (length: number, total: number): number => {
-      const taken = Math.min(room, Math.ceil((length / total) * whole), length);
-      room -= taken;
-      return taken;
-    };
-    const subsets: EndpointSubset[] = [];
-    for (const { ready, notReady, ports } of this.groups.values()) {
-      const addresses = ready.first(totalReady > MAX_ADDRESSES ? share(ready.length, totalReady) : ready.length);
-      const others = notReady.first(totalReady > MAX_ADDRESSES ? 0 : this.count > MAX_ADDRESSES ? share(notReady.length, totalNotReady) : notReady.length);
-      if (addresses.length === 0 && others.length === 0) continue;
-      subsets.push({
-        ...(addresses.length === 0 ? {} : { addresses }),
-        ...(others.length === 0 ? {} : { notReadyAddresses: others }),
-        ports,
-      });
-    }
-    return subsets;
-  }
-}
-
-function addressOf(pod: Pod, service: Service): EndpointAddress {
-  const { namespace, name, uid } = pod.metadata;
-  return {
-    ip: pod.status.podIP!,
-    ...hostnameOf(pod, service),
-    ...(pod.spec.nodeName === undefined ? {} : { nodeName: pod.spec.nodeName }),
-    targetRef: { kind: 'Pod', namespace, name, uid },
-  };
 }
 
 /** The legacy Endpoints controller: one object a Service, written whole at every change. */
