@@ -1,4 +1,5 @@
 import type { Call, CallMeter } from '../apiserver/call.js';
+import { REQUEST_KINDS, type RequestKind } from '../apiserver/request-kind.js';
 import { type Time, toSeconds } from '../kernel/time.js';
 import type { Recorder } from '../metrics/recorder.js';
 import { API_REQUESTS } from '../metrics/tables.js';
@@ -23,9 +24,15 @@ interface Followed {
 
 /** Requests of one kind: every `stride`-th since the beginning. */
 class Kind {
+  /** With the subresource. */
+  readonly resource: string;
   readonly kept: Followed[] = [];
   seen = 0;
   stride = 1;
+
+  constructor(resource: string) {
+    this.resource = resource;
+  }
 }
 
 /**
@@ -35,6 +42,8 @@ class Kind {
 export class RequestLog implements CallMeter {
   private readonly most: number;
   private readonly kinds = new Map<string, Map<string, Kind>>();
+  /** The same by number of the kind; null: no request of it has come. */
+  private readonly byNumber: (Kind | null)[] = new Array<Kind | null>(REQUEST_KINDS).fill(null);
   private origin: Time = -1;
 
   /** @param most requests kept of each kind */
@@ -49,9 +58,7 @@ export class RequestLog implements CallMeter {
 
   answered(call: Call, now: Time): void {
     if (this.origin < 0 || call.submittedAt < this.origin) return;
-    const { verb, resource, subresource } = call.request;
-    const full = subresource === undefined ? resource : `${resource}/${subresource}`;
-    const kind = this.kind(verb, full);
+    const kind = this.byNumber[call.kind.number] ?? this.firstOf(call.kind);
     if (kind.seen++ % kind.stride !== 0) return;
     if (kind.kept.length === this.most) {
       const { kept } = kind;
@@ -60,14 +67,15 @@ export class RequestLog implements CallMeter {
       kind.stride *= 2;
       if ((kind.seen - 1) % kind.stride !== 0) return;
     }
-    kind.kept.push(follow(call, full, now));
+    kind.kept.push(follow(call, kind.resource, now));
   }
 
-  private kind(verb: string, resource: string): Kind {
+  private firstOf({ verb, resource, subresource, number }: RequestKind): Kind {
+    const kind = new Kind(subresource === undefined ? resource : `${resource}/${subresource}`);
     let byResource = this.kinds.get(verb);
     if (byResource === undefined) this.kinds.set(verb, (byResource = new Map()));
-    let kind = byResource.get(resource);
-    if (kind === undefined) byResource.set(resource, (kind = new Kind()));
+    byResource.set(kind.resource, kind);
+    this.byNumber[number] = kind;
     return kind;
   }
 

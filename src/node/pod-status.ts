@@ -2,6 +2,7 @@ import type { Container, ContainerState, ContainerStatus, Pod, PodPhase, PodSpec
 import { mergedStatus } from '../api/copies.js';
 import type { Condition, ConditionStatus } from '../api/meta.js';
 import type { Time } from '../kernel/time.js';
+import { SharedText } from './event-texts.js';
 
 /** Pod status from what the kubelet sees of the containers (pkg/kubelet/kubelet_pods.go, status/generate.go). Pure. */
 
@@ -164,7 +165,7 @@ function computeConditions(
       list.add('Ready', 'True');
       list.add('ContainersReady', 'True');
     } else {
-      const message = `containers with unready status: [${sidecars}${sidecars !== '' && main !== '' ? ' ' : ''}${main}]`;
+      const message = unready.of(sidecars === '' ? main : main === '' ? sidecars : `${sidecars} ${main}`);
       list.add('Ready', 'False', 'ContainersNotReady', message);
       list.add('ContainersReady', 'False', 'ContainersNotReady', message);
     }
@@ -175,6 +176,9 @@ function computeConditions(
 }
 
 const NO_CONDITIONS: readonly Condition[] = [];
+
+/** The conditions of pods of one template share their message. */
+const unready = new SharedText('containers with unready status: [', ']');
 
 /** The kubelet's conditions of a pod, one after the other: as long as they are those it had, nothing is copied. */
 class ConditionList {
