@@ -36,6 +36,10 @@ export class Subject extends Entry {
     this.also = also;
   }
 
+  isOf(identity: string, kind: string, type: Event['type']): boolean {
+    return this.type === type && this.reference.kind === kind && identityOf(this.reference) === identity;
+  }
+
   /** Whether the spam filter lets another event of it pass, which then counts. */
   passes(now: Time): boolean {
     const tokens = Math.min(SPAM_BURST, this.tokens + (now - this.filled) * SPAM_PER_NANOSECOND);
@@ -168,8 +172,13 @@ export class EventCache {
   record(object: KubernetesObject, type: Event['type'], reason: string, message: string, now: Time): void {
     const number = ++this.records;
     const identity = identityOf(object.metadata);
-    const known = this.find(identity, object.kind, type);
-    const subject = known ?? new Subject(object, type, this.byIdentity.get(identity) ?? null);
+    const { kind } = object;
+    // Events of one object come one after another, and what was used last has not been dropped.
+    const again = number > 1 && this.subject.isOf(identity, kind, type);
+    const first = again ? this.subject : (this.byIdentity.get(identity) ?? null);
+    let known = first;
+    while (known !== null && (known.type !== type || known.reference.kind !== kind)) known = known.also;
+    const subject = known ?? new Subject(object, type, first);
     let aggregate = subject.aggregates;
     while (aggregate !== null && aggregate.reason !== reason) aggregate = aggregate.next;
     if (aggregate === null) {
@@ -194,12 +203,6 @@ export class EventCache {
     this.logged.count++;
     this.logged.used = this.records;
     if (known === null && ++this.events > CACHE_SIZE) this.dropEvent();
-  }
-
-  private find(identity: string, kind: string, type: Event['type']): Subject | null {
-    let subject = this.byIdentity.get(identity) ?? null;
-    while (subject !== null && (subject.type !== type || subject.reference.kind !== kind)) subject = subject.also;
-    return subject;
   }
 
   private dropSubject(): void {
