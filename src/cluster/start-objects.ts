@@ -158,7 +158,7 @@ function readyNode(node: Node): Node {
       ? []
       : [{ type: 'Ready', status: 'True' as const, reason: 'KubeletReady', lastHeartbeatTime: 0, lastTransitionTime: 0 }]),
   ];
-  return { ...node, status: { ...node.status, ...(isKwokNode(node) ? { phase: 'Running' } : {}), conditions } };
+  return { ...node, status: Object.assign({}, node.status, isKwokNode(node) ? { phase: 'Running' } : {}, { conditions }) };
 }
 
 function nodeLease(name: string, kwok: boolean): Lease {

@@ -72,7 +72,7 @@ class AnnotationPatch implements Patch {
   apply(current: KubernetesObject): KubernetesObject {
     const { annotations } = current.metadata;
     if (annotations?.[this.key] === this.value) return current;
-    return { ...current, metadata: { ...current.metadata, annotations: { ...annotations, [this.key]: this.value } } };
+    return { ...current, metadata: Object.assign({}, current.metadata, { annotations: { ...annotations, [this.key]: this.value } }) };
   }
 }
 

@@ -24,7 +24,7 @@ export function initialNode(node: Node, now: number): Node {
   const own = new Set(CONDITIONS.map(([type]) => type));
   const conditions: Condition[] = (node.status.conditions ?? []).filter(({ type }) => !own.has(type));
   for (const [type, reason, message] of CONDITIONS) conditions.push({ type, status: 'False', reason, message, lastHeartbeatTime: now, lastTransitionTime: now });
-  return { ...node, metadata: { ...node.metadata, uid: '', resourceVersion: 0 }, status: { ...node.status, conditions } };
+  return { ...node, metadata: { ...node.metadata, uid: '', resourceVersion: 0 }, status: Object.assign({}, node.status, { conditions }) };
 }
 
 /**

@@ -152,17 +152,16 @@ export class NodeBuilder {
       [ZONE_LABEL]: zone,
       [REGION_LABEL]: region,
     };
+    const addresses = [
+      { type: 'InternalIP', address: nodeAddress(index) },
+      { type: 'Hostname', address: name },
+    ];
+    // A key behind a spread that lacks it would give V8 a hidden class for every node.
     this.nodes.push({
       ...template,
-      metadata: { ...ofKind(template.metadata, kind), name, uid: '', labels },
-      spec: { ...template.spec, podCIDR: podCIDR(index) },
-      status: {
-        ...template.status,
-        addresses: [
-          { type: 'InternalIP', address: nodeAddress(index) },
-          { type: 'Hostname', address: name },
-        ],
-      },
+      metadata: Object.assign({}, ofKind(template.metadata, kind), { name, uid: '', labels }),
+      spec: Object.assign({}, template.spec, { podCIDR: podCIDR(index) }),
+      status: Object.assign({}, template.status, { addresses }),
     });
   }
 
