@@ -7,6 +7,7 @@ import type { Deployment } from '../src/api/workloads.js';
 import { limitHeapGrowth, tuneCompiler } from '../src/cli/heap.js';
 import { ScenarioRun } from '../src/cluster/run.js';
 import { loadScenario } from '../src/scenario/index.js';
+import { commandFlags } from './command-flags.js';
 
 /**
  * A Deployment of N pods, created and rolled once on 1,000 nodes: whole control plane, three etcd members, default client limits;
@@ -137,7 +138,7 @@ function measure(pods: number, recording = true): Result {
 function best(pods: number, mode = '--measure'): Result {
   const runs: Result[] = [];
   for (let round = 0; round < ROUNDS; round++) {
-    const child = spawnSync(process.execPath, [fileURLToPath(import.meta.url), mode, String(pods)], { encoding: 'utf8' });
+    const child = spawnSync(process.execPath, [...commandFlags(), fileURLToPath(import.meta.url), mode, String(pods)], { encoding: 'utf8' });
     if (child.status !== 0) throw new Error(child.stderr);
     runs.push(JSON.parse(child.stdout) as Result);
   }

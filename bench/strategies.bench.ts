@@ -9,6 +9,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { commandFlags } from './command-flags.js';
 
 interface Case {
   readonly name: string;
@@ -16,9 +17,6 @@ interface Case {
   /** Seconds. */
   readonly limit: number;
 }
-
-/** As the command starts itself (first line of src/cli/main.ts). */
-const FLAGS = ['--max-semi-space-size=32', '--min-semi-space-size=8'];
 
 const cases: readonly Case[] = [
   { name: 'four', arguments: ['scenarios/strategies/four.yaml', '--replications', '30', '--workers', '2'], limit: 90 },
@@ -32,7 +30,7 @@ for (const { name, arguments: rest, limit } of cases) {
   if (only !== undefined && only !== name) continue;
   const out = mkdtempSync(join(tmpdir(), 'towtank-bench-'));
   const start = performance.now();
-  const { status, stderr } = spawnSync(process.execPath, [...FLAGS, 'dist/src/cli/main.js', 'compare', ...rest, '--quiet', '--out', out], { cwd: root, encoding: 'utf8' });
+  const { status, stderr } = spawnSync(process.execPath, [...commandFlags(), 'dist/src/cli/main.js', 'compare', ...rest, '--quiet', '--out', out], { cwd: root, encoding: 'utf8' });
   const seconds = (performance.now() - start) / 1000;
   rmSync(out, { recursive: true });
   if (status !== 0) throw new Error(`${name} ended with ${status}: ${stderr}`);
