@@ -4,7 +4,6 @@ import { equal } from '../api/equal.js';
 import { matchesMap } from '../api/labels.js';
 import { keyOf, type Labels, splitKey } from '../api/meta.js';
 import { type ApiRequest, type ApiResponse, succeeded } from '../apiserver/request.js';
-import { Changes } from '../client/changes.js';
 import type { ProcessContext } from '../client/context.js';
 import type { ApiClient, EventRecorder, Informer, ResourceEventHandler, WorkQueue } from '../client/types.js';
 import { ControllerWorkers, objectRequest, Reconciliation, type Reconciler } from './controller.js';
@@ -12,7 +11,7 @@ import { NamespaceIndexer } from './endpointslice.js';
 import { KeyHandler } from './handlers.js';
 import { isNamespaceTerminating } from './pod-control.js';
 import { ServiceAddresses } from './service-addresses.js';
-import { ServiceSelection } from './service-selection.js';
+import { EndpointPodHandler, ServiceSelection } from './service-selection.js';
 
 export { MAX_ADDRESSES, ServiceAddresses } from './service-addresses.js';
 
@@ -55,7 +54,7 @@ export class EndpointsController implements Reconciler {
     this.workers = new ControllerWorkers(context, { name: 'endpoint', workers: WORKERS, client, maxRetries: MAX_RETRIES });
     this.services.addEventHandler(new ServiceHandler(this));
     this.services.addEventHandler(new KeyHandler<Service>(this.workers.queue));
-    this.pods.addEventHandler(new PodHandler(this));
+    this.pods.addEventHandler(new EndpointPodHandler(this));
     this.endpoints.addEventHandler(new EndpointsHandler(this.workers.queue, this.endpoints));
     this.workers.start(this, [this.services, this.pods, this.endpoints]);
   }
@@ -183,27 +182,6 @@ function endpointChanged(old: Pod, pod: Pod): boolean {
     old.metadata.labels !== pod.metadata.labels ||
     (old.metadata.deletionTimestamp === undefined) !== (pod.metadata.deletionTimestamp === undefined)
   );
-}
-
-class PodHandler implements ResourceEventHandler<Pod> {
-  readonly updates = Changes.Labels | Changes.Deletion | Changes.Spec | Changes.Readiness | Changes.Phase | Changes.Address;
-  private readonly controller: EndpointsController;
-
-  constructor(controller: EndpointsController) {
-    this.controller = controller;
-  }
-
-  onAdd(pod: Pod): void {
-    this.controller.podChanged(undefined, pod);
-  }
-
-  onUpdate(old: Pod, pod: Pod): void {
-    this.controller.podChanged(old, pod);
-  }
-
-  onDelete(pod: Pod): void {
-    this.controller.podChanged(pod, undefined);
-  }
 }
 
 /** Brings back what somebody deletes; at the start it looks for what Services have left behind (checkLeftoverEndpoints). */

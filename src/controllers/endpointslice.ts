@@ -3,13 +3,12 @@ import { matchesMap } from '../api/labels.js';
 import { keyOf, type KubernetesObject } from '../api/meta.js';
 import type { Endpoint, EndpointSlice } from '../api/workloads.js';
 import { type ApiRequest, type ApiResponse, succeeded } from '../apiserver/request.js';
-import { Changes } from '../client/changes.js';
 import type { ProcessContext } from '../client/context.js';
 import type { ApiClient, EventRecorder, Indexer, Informer, ResourceEventHandler, WorkQueue } from '../client/types.js';
 import { SECOND, type Time } from '../kernel/time.js';
 import { ControllerWorkers, objectRequest, type Reconciler, type Reconciliation, StagedReconciliation, type Step } from './controller.js';
 import { type EndpointChange, endpointPorts, newSlice, planSlices, podEndpoint, type SlicePlan } from './endpoint-slice-policy.js';
-import { ServiceSelection } from './service-selection.js';
+import { EndpointPodHandler, ServiceSelection } from './service-selection.js';
 
 const WORKERS = 5;
 const MAX_RETRIES = 15;
@@ -76,7 +75,7 @@ export class EndpointSliceController implements Reconciler {
       maximumDelay: MAXIMUM_DELAY,
     });
     this.services.addEventHandler(new ServiceHandler(this));
-    this.pods.addEventHandler(new PodHandler(this));
+    this.pods.addEventHandler(new EndpointPodHandler(this));
     slices.addEventHandler(new SliceHandler(this));
     this.workers.start(this, [this.services, this.pods, this.nodes, slices]);
   }
@@ -344,27 +343,6 @@ class ServiceHandler implements ResourceEventHandler<Service> {
 
   onDelete(service: Service): void {
     this.controller.queue.add(keyOf(service));
-  }
-}
-
-class PodHandler implements ResourceEventHandler<Pod> {
-  readonly updates = Changes.Labels | Changes.Deletion | Changes.Spec | Changes.Readiness | Changes.Phase | Changes.Address;
-  private readonly controller: EndpointSliceController;
-
-  constructor(controller: EndpointSliceController) {
-    this.controller = controller;
-  }
-
-  onAdd(pod: Pod): void {
-    this.controller.podChanged(undefined, pod);
-  }
-
-  onUpdate(old: Pod, pod: Pod): void {
-    this.controller.podChanged(old, pod);
-  }
-
-  onDelete(pod: Pod): void {
-    this.controller.podChanged(pod, undefined);
   }
 }
 

@@ -2,7 +2,7 @@ import type { Pod, Service } from '../api/core.js';
 import { matchesMap } from '../api/labels.js';
 import type { Labels } from '../api/meta.js';
 import { Changes } from '../client/changes.js';
-import type { Indexer, Informer } from '../client/types.js';
+import type { Indexer, Informer, ResourceEventHandler } from '../client/types.js';
 
 /** Which Services select a pod, and which pods a Service selects, without looking at all of a namespace. */
 
@@ -68,5 +68,32 @@ export class ServiceSelection {
       if (pod.metadata.namespace === namespace && matchesMap(selector, pod.metadata.labels)) found.push(pod);
     }
     return found;
+  }
+}
+
+/** Who makes endpoints of pods; `undefined`: there was no such pod before, or there is none any more. */
+interface PodFollower {
+  podChanged(old: Pod | undefined, pod: Pod | undefined): void;
+}
+
+/** Tells a controller of endpoints of the changes of pods that can be seen in an endpoint. */
+export class EndpointPodHandler implements ResourceEventHandler<Pod> {
+  readonly updates = Changes.Labels | Changes.Deletion | Changes.Spec | Changes.Readiness | Changes.Phase | Changes.Address;
+  private readonly controller: PodFollower;
+
+  constructor(controller: PodFollower) {
+    this.controller = controller;
+  }
+
+  onAdd(pod: Pod): void {
+    this.controller.podChanged(undefined, pod);
+  }
+
+  onUpdate(old: Pod, pod: Pod): void {
+    this.controller.podChanged(old, pod);
+  }
+
+  onDelete(pod: Pod): void {
+    this.controller.podChanged(pod, undefined);
   }
 }
